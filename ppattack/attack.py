@@ -1,0 +1,274 @@
+"""The attack contract: what a plug-in receives, and what it must give back.
+
+An attack never scores itself: it returns a :class:`Recovery`, and the evaluation measures it
+against a truth that the attack never sees.
+"""
+
+from __future__ import annotations
+
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
+
+from ppattack import seeding
+from ppattack.card import Reference
+from ppattack.config import as_dict, resolve
+from ppattack.errors import ConfigError, ImageError, PluginError, ThreatModelError, nearest
+from ppattack.threat import KeyScope, Observation, ThreatModel
+
+if TYPE_CHECKING:
+    import numpy as np
+    import torch
+    from torch import Tensor
+
+    from ppattack.permxor import PermXor
+    from ppattack.target import ImageShape, PublicScheme
+
+Recovers = Literal["images", "matching", "key"]
+Preset = Literal["smoke", "standard", "paper"]
+PRESETS: tuple[Preset, ...] = ("smoke", "standard", "paper")
+
+
+@dataclass(frozen=True)
+class AttackCard:
+    """What an attack is.
+
+    Args:
+        name: the registered name, lower case.
+        title: one line for people.
+        reference: where it was published.
+        recovers: what a recovery may hold.
+        requires: the least threat model it works under, in its default configuration.
+        ciphers: the kinds of ciphertext it reads.
+    """
+
+    name: str
+    title: str
+    reference: Reference
+    recovers: tuple[Recovers, ...]
+    requires: ThreatModel
+    ciphers: tuple[Literal["image", "tokens"], ...] = ("image",)
+
+
+@dataclass(frozen=True)
+class ControlTarget:
+    """A target that an attack must break, the proof that a failure elsewhere means something.
+
+    Args:
+        target: registered name.
+        settings: its settings.
+        key_scope: the scope of its keys.
+    """
+
+    target: str
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    key_scope: KeyScope = "dataset"
+
+
+@dataclass(frozen=True)
+class Recovery:
+    """What an attack recovered; at least one of the first three.
+
+    Args:
+        images: ``(N, C, H, W)`` uint8 reconstructions, in the order of the ciphertexts.
+        matching: ``(N,)`` int64, for each ciphertext the index of its candidate plain image.
+        key: the recovered transformation.
+        notes: JSON-ready facts for the report (training loss, steps, decisions taken).
+    """
+
+    images: Tensor | None = None
+    matching: Tensor | None = None
+    key: PermXor | None = None
+    notes: Mapping[str, Any] = field(default_factory=dict)
+
+
+class ProgressTask(Protocol):
+    """One bar of progress."""
+
+    def update(self, completed: float, **facts: float) -> None:
+        """Set how much is done, with figures to show beside it (``loss=0.12``)."""
+
+
+class Progress(Protocol):
+    """Where an attack shows how far it is."""
+
+    def task(self, description: str, total: float) -> AbstractContextManager[ProgressTask]:
+        """Open a bar."""
+
+    def log(self, message: str) -> None:
+        """Say one thing."""
+
+
+class SilentProgress:
+    """Shows nothing."""
+
+    @contextmanager
+    def task(self, description: str, total: float) -> Iterator[ProgressTask]:
+        """A bar that nobody sees."""
+        del description, total
+        yield _SilentTask()
+
+    def log(self, message: str) -> None:
+        """Drop the message."""
+
+
+class _SilentTask:
+    def update(self, completed: float, **facts: float) -> None:
+        """Show nothing."""
+
+
+@dataclass(frozen=True)
+class Context:
+    """Where and how an attack runs.
+
+    Args:
+        device: where its tensors should live.
+        seed: the attack's own seed; the victims' keys cannot be derived from it.
+        checkpoints: a folder for resuming, kept when the run is interrupted; None keeps nothing.
+        progress: where progress is shown.
+        deadline: seconds on ``time.monotonic`` by which the attack should return, or None.
+    """
+
+    device: torch.device
+    seed: int
+    checkpoints: Path | None = None
+    progress: Progress = field(default_factory=SilentProgress)
+    deadline: float | None = None
+
+    def numpy_stream(self, *names: str | int) -> np.random.Generator:
+        """A named NumPy generator of this attack."""
+        return seeding.numpy_stream(self.seed, *names)
+
+    def torch_stream(
+        self, *names: str | int, device: torch.device | str = "cpu"
+    ) -> torch.Generator:
+        """A named torch generator of this attack."""
+        return seeding.torch_stream(self.seed, *names, device=device)
+
+    def out_of_time(self) -> bool:
+        """Whether the deadline has passed."""
+        return self.deadline is not None and time.monotonic() > self.deadline
+
+
+class Attack(ABC):
+    """An attack.
+
+    Args:
+        config: a configuration; None for the defaults.
+        preset: ``smoke`` (seconds, CPU), ``standard`` (minutes, CPU) or ``paper`` (GPU).
+        settings: single settings by name, over the preset.
+
+    Raises:
+        ConfigError: for an unknown setting or preset, or a value out of range.
+    """
+
+    card: ClassVar[AttackCard]
+    Config: ClassVar[type[Any]]
+    presets: ClassVar[Mapping[Preset, Mapping[str, Any]]]
+    """The settings that each preset changes."""
+
+    def __init__(self, config: Any = None, *, preset: str | None = None, **settings: Any) -> None:
+        values = as_dict(config) if config is not None else {}
+        if preset is not None:
+            if preset not in self.presets:
+                raise ConfigError(
+                    f"attack '{self.card.name}' has no preset '{preset}'; "
+                    f"the nearest are: {nearest(preset, self.presets)}."
+                )
+            values |= self.presets[preset]  # type: ignore[index]
+        self.config: Any = resolve(self.Config, {**values, **settings}, f"attack.{self.card.name}")
+
+    def __repr__(self) -> str:
+        settings = ", ".join(f"{name}={value!r}" for name, value in as_dict(self.config).items())
+        return f"{type(self).__name__}({settings})"
+
+    def requires(self) -> ThreatModel:
+        """The least threat model that this configuration works under."""
+        return self.card.requires
+
+    def positive_control(self, scheme: PublicScheme) -> ControlTarget | None:
+        """A target that this attack must break when it works, or None where there is none yet.
+
+        Without one a failed attack proves nothing, and the verdict is INCONCLUSIVE.
+        """
+        del scheme
+        return None
+
+    def at_control_budget(self) -> Attack:
+        """The same attack at the fraction of its budget at which controls run."""
+        return self
+
+    def obstacle(self, scheme: PublicScheme, image_shape: ImageShape) -> str | None:
+        """Why this attack cannot be tried on a scheme, in one sentence; None when it can."""
+        del image_shape
+        if scheme.card.cipher not in self.card.ciphers:
+            kinds = " or ".join(self.card.ciphers)
+            return f"it reads ciphertexts that are {kinds}, not {scheme.card.cipher}"
+        return None
+
+    def choose_plaintexts(self, scheme: PublicScheme, image_shape: ImageShape) -> Tensor | None:
+        """Plaintexts ``(K, C, H, W)`` uint8 to have encrypted under the victims' key.
+
+        Asked once, before the attack starts; the answers are in ``observation.chosen_pairs``.
+        """
+        del scheme, image_shape
+        return None
+
+    @abstractmethod
+    def run(self, observation: Observation, context: Context) -> Recovery:
+        """Attack; see the class of the plug-in for what it assumes."""
+
+    def __call__(self, observation: Observation, context: Context) -> Recovery:
+        """Run under the threat model and check what comes back.
+
+        Raises:
+            ThreatModelError: where the threat model does not cover the requirement.
+            PluginError: where the recovery breaks the contract.
+        """
+        missing = observation.threat.shortfall(self.requires())
+        if missing:
+            raise ThreatModelError(
+                f"attack '{self.card.name}' needs {', '.join(missing)}, which this threat model "
+                f"({observation.threat.in_words()}) does not grant."
+            )
+        reason = self.obstacle(observation.scheme, observation.image_shape)
+        if reason:
+            raise ConfigError(
+                f"attack '{self.card.name}' cannot be run on '{observation.scheme.name}': {reason}."
+            )
+        return _checked(self.run(observation, context), observation, self.card.name)
+
+
+def _checked(recovery: object, observation: Observation, name: str) -> Recovery:
+    """The recovery, if it keeps the contract; images are cropped to the plain size."""
+    from ppattack import images as image_ops
+
+    if not isinstance(recovery, Recovery):
+        raise PluginError(f"attack '{name}' returned a {type(recovery).__name__}, not a Recovery.")
+    if recovery.images is None and recovery.matching is None and recovery.key is None:
+        raise PluginError(f"attack '{name}' returned an empty Recovery.")
+    count = len(observation.ciphertexts)
+    images = recovery.images
+    if images is not None:
+        try:
+            image_ops.check(images, "reconstructions")
+        except ImageError as error:
+            raise PluginError(f"attack '{name}': {error}") from None
+        _, height, width = observation.image_shape
+        if images.shape[2:] == observation.ciphertexts.shape[2:]:
+            images = image_ops.crop(images, height, width)
+        if tuple(images.shape) != (count, *observation.image_shape):
+            raise PluginError(
+                f"attack '{name}' returned images of shape {tuple(images.shape)}, "
+                f"not {(count, *observation.image_shape)}."
+            )
+    if recovery.matching is not None and tuple(recovery.matching.shape) != (count,):
+        raise PluginError(
+            f"attack '{name}' returned a matching of shape {tuple(recovery.matching.shape)}, "
+            f"not {(count,)}."
+        )
+    return Recovery(images, recovery.matching, recovery.key, recovery.notes)

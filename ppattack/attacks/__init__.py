@@ -1,0 +1,1 @@
+"""Attacks: one a file, thin classes that call solvers and networks."""

@@ -1,0 +1,1 @@
+"""Image sources: one a file, each a class registered under ``ppattack.datasets``."""

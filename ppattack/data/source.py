@@ -1,0 +1,103 @@
+"""The image-source contract, and what every source shares."""
+
+from __future__ import annotations
+
+import hashlib
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from ppattack.card import Reference
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@dataclass(frozen=True)
+class SourceCard:
+    """What an image source is.
+
+    Args:
+        name: the registered name, lower case.
+        title: one line for people.
+        reference: where the images come from.
+        argument: what follows the name and a colon, for example ``"DIR"``; ``""`` for nothing.
+    """
+
+    name: str
+    title: str
+    reference: Reference
+    argument: str = ""
+
+
+@dataclass(frozen=True)
+class ImageRequest:
+    """What a run asks of a source.
+
+    Args:
+        victims: images to encrypt and score; at least 1.
+        adversary: images of the same distribution for the adversary; 0 for none.
+        size: edge of the square images in pixels, or None for the source's own size.
+        seed: the run's seed; a source that samples does so by it.
+        download: whether the source may fetch its files from the network.
+    """
+
+    victims: int
+    adversary: int
+    size: int | None = 32
+    seed: int = 0
+    download: bool = False
+
+
+@dataclass(frozen=True)
+class ImageSets:
+    """Disjoint images for the two sides.
+
+    Args:
+        name: the source with its argument, for reports.
+        victims: ``(N, C, H, W)`` uint8.
+        adversary: ``(M, C, H, W)`` uint8; may hold fewer images than asked.
+        notes: facts for the report (files skipped and why, images held twice).
+    """
+
+    name: str
+    victims: Tensor
+    adversary: Tensor
+    notes: tuple[str, ...] = ()
+
+    @property
+    def hash(self) -> str:
+        """16 hexadecimal digits over shapes and pixels of both sides."""
+        digest = hashlib.sha256()
+        for images in (self.victims, self.adversary):
+            digest.update(str(tuple(images.shape)).encode())
+            digest.update(images.contiguous().numpy().tobytes())
+        return digest.hexdigest()[:16]
+
+
+class ImageSource(ABC):
+    """Where images come from.
+
+    Args:
+        argument: what followed the name and a colon, ``""`` where nothing did.
+    """
+
+    card: ClassVar[SourceCard]
+
+    def __init__(self, argument: str = "") -> None:
+        self.argument = argument
+
+    @abstractmethod
+    def load(self, request: ImageRequest) -> ImageSets:
+        """Images for both sides, disjoint, deterministic for a request.
+
+        Raises:
+            DataError: where the source is missing, or has too few images for the victims.
+        """
+
+
+def content_hashes(images: Tensor) -> list[str]:
+    """The SHA-256 of each image's shape and pixels."""
+    shape = str(tuple(images.shape[1:])).encode()
+    rows = images.contiguous().numpy()
+    return [hashlib.sha256(shape + row.tobytes()).hexdigest() for row in rows]

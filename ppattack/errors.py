@@ -1,0 +1,57 @@
+"""The exception tree. Every message says what was wrong, where, and how to mend it."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class PpattackError(Exception):
+    """Base of every error a user can cause; the command line prints one line (exit code 2)."""
+
+
+class ImageError(PpattackError, ValueError):
+    """An image tensor or file that does not follow the image convention."""
+
+
+class ConfigError(PpattackError, ValueError):
+    """A setting that does not exist, has the wrong type or is out of range."""
+
+
+class DataError(PpattackError, ValueError):
+    """An image source that is missing, empty, too small or unreadable."""
+
+
+class KeyFileError(PpattackError, ValueError):
+    """A key that is malformed or belongs to another scheme or image size."""
+
+
+class NotInvertible(PpattackError):
+    """The scheme, in this variant, loses information: there is no exact decryption."""
+
+
+class ThreatModelError(PpattackError, PermissionError):
+    """An attack asked for something that its threat model does not grant."""
+
+
+class UnknownNameError(PpattackError, LookupError):
+    """A name that no plug-in carries; the message lists the nearest ones."""
+
+
+class PluginError(PpattackError):
+    """A plug-in that cannot be imported or breaks its contract."""
+
+
+class ReportError(PpattackError, ValueError):
+    """A report file that is missing, damaged or of another schema version."""
+
+
+class RunFailed(Exception):
+    """A run that broke through no fault of the user's input (exit code 3)."""
+
+
+def nearest(name: str, known: Iterable[str], count: int = 3) -> str:
+    """The nearest known names as text: ``"etc, ele, le"`` (every known name when none is near)."""
+    known = sorted(known)
+    close = difflib.get_close_matches(name, known, n=count, cutoff=0.0)
+    return ", ".join(close or known[:count]) or "none are installed"

@@ -1,0 +1,1 @@
+"""Pictures and pages, derived from reports only."""

@@ -1,0 +1,372 @@
+"""The target contract: what an encryption scheme must provide to be attacked.
+
+A pixel scheme subclasses :class:`PermXorTarget` and builds two tables from its key parts; any
+other scheme subclasses :class:`Target`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ppattack import images as image_ops
+from ppattack.card import Reference
+from ppattack.config import as_dict, resolve
+from ppattack.errors import ImageError, KeyFileError, ThreatModelError
+from ppattack.permxor import PermXor
+from ppattack.seeding import numpy_stream
+from ppattack.threat import KeyScope
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+ImageShape = tuple[int, int, int]
+Parts = Mapping[str, NDArray[Any]]
+Draw = Callable[[str], np.random.Generator]
+"""Gives the independent random stream of a named key component."""
+KEY_FILE_VERSION = 1
+
+
+@dataclass(frozen=True)
+class TargetCard:
+    """What a scheme is.
+
+    Args:
+        name: the registered name, lower case.
+        title: one line for people.
+        reference: where it was published.
+        cipher: ``"image"`` or ``"tokens"``.
+        invertible: whether decryption is exact (in the default configuration).
+        batch_dependent: whether a ciphertext depends on the other images of its batch.
+        channels: channel counts it accepts.
+        key_scopes: scopes it supports, the default first.
+    """
+
+    name: str
+    title: str
+    reference: Reference
+    cipher: Literal["image", "tokens"] = "image"
+    invertible: bool = True
+    batch_dependent: bool = False
+    channels: tuple[int, ...] = (1, 3)
+    key_scopes: tuple[KeyScope, ...] = ("dataset", "image")
+
+
+@dataclass(frozen=True, eq=False)
+class Key:
+    """A secret key (or one an image). ``repr`` shows a fingerprint, never the secret.
+
+    Args:
+        scheme: name of the scheme it belongs to.
+        image_shape: ``(C, H, W)`` of the plain images it encrypts.
+        parts: component name to array; with a leading axis of ``count`` when it holds one key
+            an image.
+        count: number of images, or None for one key for all.
+    """
+
+    scheme: str
+    image_shape: ImageShape
+    parts: Parts = field(repr=False)
+    count: int | None = None
+    _permxor: list[tuple[Target, PermXor]] = field(default_factory=list, init=False, repr=False)
+
+    @property
+    def fingerprint(self) -> str:
+        """12 hexadecimal digits that identify the key without revealing it."""
+        digest = hashlib.sha256(f"{self.scheme}{self.image_shape}{self.count}".encode())
+        for name in sorted(self.parts):
+            part = np.ascontiguousarray(self.parts[name])
+            digest.update(f"{name}{part.dtype.str}{part.shape}".encode() + part.tobytes())
+        return digest.hexdigest()[:12]
+
+    def __repr__(self) -> str:
+        return f"Key({self.scheme!r}, {self.image_shape}, fingerprint={self.fingerprint!r})"
+
+    def rows(self, part: slice) -> Key:
+        """The keys of some images; a data-set key is its own row."""
+        if self.count is None:
+            return self
+        parts = {name: array[part] for name, array in self.parts.items()}
+        return Key(self.scheme, self.image_shape, parts, len(range(self.count)[part]))
+
+    def to_json(self) -> str:
+        """The secret itself as JSON text, for a key file."""
+        parts = {
+            name: {"dtype": str(array.dtype), "shape": array.shape, "data": array.ravel().tolist()}
+            for name, array in self.parts.items()
+        }
+        document = {
+            "key_file_version": KEY_FILE_VERSION,
+            "scheme": self.scheme,
+            "image_shape": self.image_shape,
+            "count": self.count,
+            "parts": parts,
+        }
+        return json.dumps(document)
+
+    @classmethod
+    def from_json(cls, text: str) -> Key:
+        """Read :meth:`to_json` back.
+
+        Raises:
+            KeyFileError: where the text is not a key file.
+        """
+        try:
+            document = json.loads(text)
+            parts = {
+                str(name): np.array(part["data"], dtype=np.dtype(part["dtype"])).reshape(
+                    part["shape"]
+                )
+                for name, part in document["parts"].items()
+            }
+            channels, height, width = (int(edge) for edge in document["image_shape"])
+            if document["key_file_version"] != KEY_FILE_VERSION:
+                raise ValueError(f"key file version {document['key_file_version']}")
+            count = document["count"]
+            return cls(
+                str(document["scheme"]),
+                (channels, height, width),
+                parts,
+                None if count is None else int(count),
+            )
+        except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
+            raise KeyFileError(
+                f"not a ppattack key file ({error}): write one with 'ppattack encrypt --key-file'."
+            ) from None
+
+
+class Target(ABC):
+    """An encryption scheme.
+
+    Args:
+        config: a configuration; None for the defaults.
+        settings: single settings by name, over ``config``.
+
+    Raises:
+        ConfigError: for an unknown setting or a value out of range.
+    """
+
+    card: ClassVar[TargetCard]
+    Config: ClassVar[type[Any]]
+
+    def __init__(self, config: Any = None, **settings: Any) -> None:
+        values = {**(as_dict(config) if config is not None else {}), **settings}
+        self.config: Any = resolve(self.Config, values, f"target.{self.card.name}")
+
+    def __repr__(self) -> str:
+        settings = ", ".join(f"{name}={value!r}" for name, value in as_dict(self.config).items())
+        return f"{type(self).__name__}({settings})"
+
+    @property
+    def size_multiple(self) -> int:
+        """Images are padded to multiples of this many pixels."""
+        return 1
+
+    def padded_shape(self, image_shape: ImageShape) -> ImageShape:
+        """``(C, H, W)`` after padding."""
+        channels, height, width = image_shape
+        multiple = self.size_multiple
+        return channels, height + -height % multiple, width + -width % multiple
+
+    def generate_key(self, rng: np.random.Generator, image_shape: ImageShape) -> Key:
+        """Draw one key.
+
+        Args:
+            rng: a generator on the CPU; the same state gives the same key on every device.
+            image_shape: ``(C, H, W)`` of the plain images.
+        """
+        self._check_shape(image_shape)
+        master = rng.bytes(32)
+
+        def draw(component: str) -> np.random.Generator:
+            return numpy_stream(master, self.card.name, component)
+
+        return Key(self.card.name, image_shape, self.key_parts(draw, image_shape))
+
+    def generate_keys(self, rngs: Iterable[np.random.Generator], image_shape: ImageShape) -> Key:
+        """Draw one key an image, from one generator an image."""
+        keys = [self.generate_key(rng, image_shape) for rng in rngs]
+        names = keys[0].parts if keys else {}
+        parts = {name: np.stack([key.parts[name] for key in keys]) for name in names}
+        return Key(self.card.name, image_shape, parts, len(keys))
+
+    @abstractmethod
+    def key_parts(self, draw: Draw, image_shape: ImageShape) -> Parts:
+        """Draw the components of one key, each from its own stream ``draw(name)``."""
+
+    @abstractmethod
+    def encrypt(
+        self, images: Tensor, key: Key, *, generator: np.random.Generator | None = None
+    ) -> Tensor:
+        """Encrypt; pure: the input is not changed and no global generator is touched.
+
+        Args:
+            images: ``(N, C, H, W)`` uint8 on any device.
+            key: of this scheme and image size.
+            generator: for schemes that draw fresh randomness for each image.
+        """
+
+    @abstractmethod
+    def decrypt(self, ciphertexts: Tensor, key: Key) -> Tensor:
+        """The plain images, ``(N, C, H, W)`` uint8, cropped to the key's image size.
+
+        Raises:
+            NotInvertible: where the scheme, in this variant, loses information.
+        """
+
+    @abstractmethod
+    def key_space_bits(self, image_shape: ImageShape) -> float:
+        """log2 of the number of keys for one image, as the paper counts it."""
+
+    def public(self, *, own_keys: bool = True) -> PublicScheme:
+        """The public part: algorithm and geometry, built anew from the configuration."""
+        return PublicScheme(type(self)(self.config), own_keys=own_keys)
+
+    def _check_shape(self, image_shape: ImageShape) -> None:
+        if image_shape[0] not in self.card.channels:
+            wanted = " or ".join(str(count) for count in self.card.channels)
+            raise ImageError(
+                f"target '{self.card.name}' takes images of {wanted} channels, "
+                f"not {image_shape[0]}."
+            )
+
+    def check_key(self, images: Tensor, key: Key, shape: ImageShape) -> None:
+        """Refuse a key of another scheme, image size or number of images."""
+        if key.scheme != self.card.name:
+            raise KeyFileError(f"the key is for '{key.scheme}', not for '{self.card.name}'.")
+        if tuple(images.shape[1:]) != shape:
+            raise ImageError(
+                f"the key is for images of shape {key.image_shape} (ciphertexts "
+                f"{self.padded_shape(key.image_shape)}), not {tuple(images.shape[1:])}: "
+                "make a key for this size with generate_key."
+            )
+        if key.count is not None and key.count != len(images):
+            raise KeyFileError(
+                f"the key holds one key an image for {key.count} images, not {len(images)}."
+            )
+
+
+class PermXorTarget(Target):
+    """A scheme that is one :class:`~ppattack.permxor.PermXor` of the padded image."""
+
+    KEYS_AT_ONCE: ClassVar[int] = 256
+    """Keys whose tables are built at a time under one key an image: bounds the memory."""
+
+    @abstractmethod
+    def tables(self, parts: Parts, shape: ImageShape) -> PermXor:
+        """Build index and mask.
+
+        Args:
+            parts: key components, each with a leading axis of K keys.
+            shape: padded ``(C, H, W)``.
+
+        Returns:
+            tables of shape ``(K, symbols)``.
+        """
+
+    def permxor(self, key: Key) -> PermXor:
+        """The transformation that a key stands for (built once a key)."""
+        for target, found in key._permxor:
+            if target is self:
+                return found
+        shape = self.padded_shape(key.image_shape)
+        if key.count is None:
+            one = self.tables({name: part[None] for name, part in key.parts.items()}, shape)
+            made = PermXor(one.index[0], one.mask[0], one.unit)
+        else:
+            made = self.tables(key.parts, shape)
+        key._permxor.append((self, made))
+        return made
+
+    def encrypt(
+        self, images: Tensor, key: Key, *, generator: np.random.Generator | None = None
+    ) -> Tensor:
+        """See :meth:`Target.encrypt`."""
+        image_ops.check(images, "plain images")
+        self.check_key(images, key, key.image_shape)
+        padded = image_ops.pad_to_multiple(images, self.size_multiple)
+        return self._transform(padded, key, lambda table: table)
+
+    def decrypt(self, ciphertexts: Tensor, key: Key) -> Tensor:
+        """See :meth:`Target.decrypt`."""
+        image_ops.check(ciphertexts, "ciphertexts")
+        self.check_key(ciphertexts, key, self.padded_shape(key.image_shape))
+        plain = self._transform(ciphertexts, key, PermXor.inverse)
+        return image_ops.crop(plain, *key.image_shape[1:])
+
+    def _transform(self, images: Tensor, key: Key, table: Callable[[PermXor], PermXor]) -> Tensor:
+        import torch
+
+        if key.count is None:
+            return table(self.permxor(key))(images)
+        out = torch.empty_like(images, memory_format=torch.contiguous_format)
+        for start in range(0, len(images), self.KEYS_AT_ONCE):
+            part = slice(start, start + self.KEYS_AT_ONCE)
+            out[part] = table(self.permxor(key.rows(part)))(images[part])
+        return out
+
+
+class PublicScheme:
+    """What everybody knows of a scheme. Holds no secret of the victims.
+
+    Args:
+        target: a fresh instance of the scheme.
+        own_keys: whether the threat model lets the adversary encrypt under its own keys.
+    """
+
+    __slots__ = ("_target", "card", "config")
+
+    def __init__(self, target: Target, *, own_keys: bool) -> None:
+        self.card = target.card
+        self.config = target.config
+        self._target = target if own_keys else None
+
+    @property
+    def name(self) -> str:
+        """The scheme's registered name."""
+        return self.card.name
+
+    @property
+    def target(self) -> Target:
+        """The algorithm itself, for keys that the adversary draws.
+
+        Raises:
+            ThreatModelError: where the threat model does not grant own keys.
+        """
+        if self._target is None:
+            raise ThreatModelError(
+                "this threat model does not let the adversary run the scheme under its own keys: "
+                "an attack that needs it must say own_keys=True in its requirement."
+            )
+        return self._target
+
+    def encrypt_with_fresh_keys(self, images: Tensor, rng: np.random.Generator) -> Tensor:
+        """Encrypt the adversary's images, each under a key drawn from ``rng``.
+
+        Args:
+            images: ``(N, C, H, W)`` uint8.
+            rng: the adversary's generator.
+
+        Returns:
+            ``(N, C, H', W')`` uint8 ciphertexts, or tokens.
+        """
+        import torch
+
+        target = self.target
+        channels, height, width = images.shape[1:]
+        master = rng.bytes(16)
+        done = []
+        step = PermXorTarget.KEYS_AT_ONCE
+        for start in range(0, len(images), step):
+            part = images[start : start + step]
+            own = (numpy_stream(master, start + i) for i in range(len(part)))
+            keys = target.generate_keys(own, (channels, height, width))
+            done.append(target.encrypt(part, keys, generator=rng))
+        return torch.cat(done)

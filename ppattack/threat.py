@@ -1,0 +1,141 @@
+"""What the adversary holds, and what only the scorer holds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, TypeVar
+
+from ppattack.errors import ThreatModelError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from ppattack.target import Key, PublicScheme
+
+PublicImages = Literal["none", "unpaired", "candidates"]
+KeyScope = Literal["dataset", "image"]
+T = TypeVar("T")
+_PUBLIC_ORDER: tuple[PublicImages, ...] = ("none", "unpaired", "candidates")
+
+
+@dataclass(frozen=True)
+class ThreatModel:
+    """What an adversary is granted beside the ciphertexts and the public algorithm.
+
+    Args:
+        public: ``none``, ``unpaired`` (images of the victims' distribution) or ``candidates``
+            (the victims' plain images, unmatched).
+        pairs: known plaintext-ciphertext pairs under the victims' key.
+        chosen: chosen plaintexts that the victims' key encrypts for the adversary.
+        own_keys: whether the adversary can run the algorithm under keys it draws itself.
+        key_scope: ``dataset`` (one key for every image) or ``image`` (a fresh one each).
+    """
+
+    public: PublicImages = "none"
+    pairs: int = 0
+    chosen: int = 0
+    own_keys: bool = False
+    key_scope: KeyScope = "dataset"
+
+    def shortfall(self, needed: ThreatModel) -> list[str]:
+        """What ``needed`` asks for beyond this model, in words; empty when it is covered."""
+        missing = []
+        if _PUBLIC_ORDER.index(needed.public) > _PUBLIC_ORDER.index(self.public):
+            missing.append(f"public images ({needed.public})")
+        if needed.pairs > self.pairs:
+            missing.append(f"{needed.pairs} known pairs (granted: {self.pairs})")
+        if needed.chosen > self.chosen:
+            missing.append(f"{needed.chosen} chosen plaintexts (granted: {self.chosen})")
+        if needed.own_keys and not self.own_keys:
+            missing.append("encryption under keys of its own")
+        return missing
+
+    def in_words(self) -> str:
+        """One line for a person: ``ciphertext-only; unpaired public images; one key …``."""
+        known = [f"{self.pairs} known pairs"] if self.pairs else []
+        known += [f"{self.chosen} chosen plaintexts"] if self.chosen else []
+        public = {"unpaired": "unpaired public images", "candidates": "candidate plain images"}
+        keys = "one key for all images" if self.key_scope == "dataset" else "one key an image"
+        parts = [" and ".join(known) or "ciphertext-only", public.get(self.public, "")]
+        parts += ["own keys" if self.own_keys else "", keys]
+        return "; ".join(part for part in parts if part)
+
+
+class Observation:
+    """Everything an attack may look at. Reading a field that is not granted raises.
+
+    Args:
+        threat: the threat model in force.
+        scheme: the public scheme: algorithm and geometry, no secret.
+        ciphertexts: ``(N, C, H, W)`` uint8 for image ciphers, or float32 tokens ``(N, P, D)``.
+        image_shape: ``(C, H, W)`` of the plain images (public).
+        public_images: ``(M, C, H, W)`` uint8 of the victims' distribution, or None.
+        known_pairs: plain images and their ciphertexts under the victims' key, or None.
+        chosen_pairs: likewise for the plaintexts that the attack chose, or None.
+    """
+
+    __slots__ = (
+        "_chosen_pairs",
+        "_known_pairs",
+        "_public_images",
+        "ciphertexts",
+        "image_shape",
+        "scheme",
+        "threat",
+    )
+
+    def __init__(
+        self,
+        *,
+        threat: ThreatModel,
+        scheme: PublicScheme,
+        ciphertexts: Tensor,
+        image_shape: tuple[int, int, int],
+        public_images: Tensor | None = None,
+        known_pairs: tuple[Tensor, Tensor] | None = None,
+        chosen_pairs: tuple[Tensor, Tensor] | None = None,
+    ) -> None:
+        self.threat = threat
+        self.scheme = scheme
+        self.ciphertexts = ciphertexts
+        self.image_shape = image_shape
+        self._public_images = public_images
+        self._known_pairs = known_pairs
+        self._chosen_pairs = chosen_pairs
+
+    @property
+    def public_images(self) -> Tensor:
+        """Images of the victims' distribution that the adversary holds, ``(M, C, H, W)`` uint8."""
+        return _granted(self._public_images, "public images")
+
+    @property
+    def known_pairs(self) -> tuple[Tensor, Tensor]:
+        """``(plain, ciphertexts)`` under the victims' key."""
+        return _granted(self._known_pairs, "known pairs")
+
+    @property
+    def chosen_pairs(self) -> tuple[Tensor, Tensor]:
+        """``(plain, ciphertexts)`` of the plaintexts the attack chose."""
+        return _granted(self._chosen_pairs, "chosen plaintexts")
+
+
+def _granted(value: T | None, what: str) -> T:
+    if value is None:
+        raise ThreatModelError(
+            f"this threat model grants no {what}: name them in the attack's requirement, "
+            "or run the attack under a threat model that has them."
+        )
+    return value
+
+
+@dataclass(frozen=True)
+class Truth:
+    """What only the scorer holds.
+
+    Args:
+        images: ``(N, C, H, W)`` uint8 plain images, or None where nobody knows them.
+        key: the victims' key, or None where nobody knows it.
+    """
+
+    images: Tensor | None
+    key: Key | None

@@ -1,0 +1,1 @@
+"""Encryption schemes: one a file."""
