@@ -36,7 +36,7 @@ class Doc:
 def _adapter(cls: Hashable) -> TypeAdapter[Any]:
     from pydantic import TypeAdapter
 
-    return TypeAdapter(cls)
+    return TypeAdapter(typing.cast(Any, cls))
 
 
 def resolve(cls: type[C], values: Mapping[str, Any], where: str) -> C:
