@@ -135,7 +135,10 @@ class Truth:
     Args:
         images: ``(N, C, H, W)`` uint8 plain images, or None where nobody knows them.
         key: the victims' key, or None where nobody knows it.
+        matching: ``(N,)`` int64, for each ciphertext the index of its plain image among the
+            candidates, or None where the adversary holds no candidates.
     """
 
     images: Tensor | None
     key: Key | None
+    matching: Tensor | None = None

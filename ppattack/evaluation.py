@@ -1,0 +1,289 @@
+"""Score a recovery against the truth: metrics, blind baselines, gains, verdict.
+
+The gain is the paired difference, image by image, to the best *blind* baseline: one that any
+bystander could submit without attacking (the mean public image, a random public image, the
+ciphertext itself, a constant). Its 95 % interval is a percentile bootstrap of the mean.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ppattack.metrics import IMAGE_METRICS
+from ppattack.report import ControlResult, MetricScores, Scores, Summary, VerdictName, WorstSample
+from ppattack.seeding import numpy_stream
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from ppattack.attack import Recovery
+    from ppattack.metrics.images import ImageScorer
+    from ppattack.scenario import Scenario
+    from ppattack.target import Target
+
+Values = NDArray[np.float64]
+BROKEN_GAIN = 0.05
+"""Mean SSIM gain over the best blind baseline from which images count as recovered."""
+FEWEST_IMAGES = 10
+"""Below this many scored images an interval means nothing, and no verdict is given."""
+BOOTSTRAP_RESAMPLES = 2000
+IMAGES_AT_ONCE = 256
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """A scored recovery.
+
+    Args:
+        scores: summaries by metric.
+        absent: metric name to the reason why it is null.
+        columns: per-image values by ``<metric>.<role>``, for ``scores.csv``.
+        baselines: mean SSIM of each blind baseline.
+        worst: the image that came back best.
+        failures: image name to what failed there.
+    """
+
+    scores: Scores
+    absent: Mapping[str, str]
+    columns: Mapping[str, Values] = field(default_factory=dict)
+    baselines: Mapping[str, float] = field(default_factory=dict)
+    worst: WorstSample | None = None
+    failures: Mapping[str, str] = field(default_factory=dict)
+
+
+def evaluate(
+    recovery: Recovery, scenario: Scenario, target: Target, scorer: ImageScorer, seed: int
+) -> Evaluation:
+    """Score everything that the recovery holds and the truth can answer.
+
+    Args:
+        recovery: what the attack returned.
+        scenario: the truth and the public images.
+        target: the scheme, for comparing keys.
+        scorer: computes the image metrics on its device.
+        seed: the run's seed, for baselines and bootstrap.
+    """
+    found: dict[str, MetricScores] = {}
+    absent: dict[str, str] = dict(scorer.absent(scenario.observation.image_shape))
+    columns: dict[str, Values] = {}
+    baselines: dict[str, float] = {}
+    failures = {scenario.names[i]: why for i, why in recovery.failures.items()}
+    truth = scenario.truth
+    if truth.images is None:
+        absent |= dict.fromkeys(IMAGE_METRICS, "the plain images are not known (no --truth)")
+    elif recovery.images is None:
+        absent |= dict.fromkeys(IMAGE_METRICS, "the attack recovers no images")
+    else:
+        values = _image_values(recovery.images, truth.images, scenario, scorer, seed)
+        baselines = {n: float(v.mean()) for n, v in values.get("ssim", {}).items() if n not in _OWN}
+        for metric, by_label in values.items():
+            better = IMAGE_METRICS[metric].better
+            found[metric], columns_of = _metric_scores(metric, by_label, better, seed)
+            columns |= columns_of
+    key = _key_scores(recovery, scenario, target)
+    matching = _matching_scores(recovery, scenario, seed)
+    for name, result in (("key", key), ("matching", matching)):
+        if isinstance(result, str):
+            absent[name] = result
+        else:
+            found[name] = result
+    absent["puzzle"] = "the attack solves no puzzle"
+    return Evaluation(
+        Scores(**found),
+        {name: reason for name, reason in absent.items() if name not in found},
+        columns,
+        baselines,
+        _worst(columns, scenario.names),
+        failures,
+    )
+
+
+_OWN = ("reconstruction",)
+
+
+def _image_values(
+    images: Tensor, plain: Tensor, scenario: Scenario, scorer: ImageScorer, seed: int
+) -> dict[str, dict[str, Values]]:
+    """Metric → (reconstruction, ciphertext and each baseline) → one value an image."""
+    from ppattack.metrics.baselines import blind_baselines
+
+    blind = blind_baselines(
+        scenario.observation.ciphertexts,
+        scenario.observation.image_shape,
+        scenario.sets.adversary,
+        numpy_stream(seed, "baselines"),
+    )
+    candidates = {"reconstruction": images, **blind}
+    parts: dict[str, dict[str, list[Values]]] = {}
+    for start in range(0, len(plain), IMAGES_AT_ONCE):
+        part = slice(start, start + IMAGES_AT_ONCE)
+        chunk = {label: stack[part] for label, stack in candidates.items()}
+        for metric, by_label in scorer.score(plain[part], chunk).items():
+            for label, value in by_label.items():
+                row = value.cpu().numpy().astype(np.float64)
+                parts.setdefault(metric, {}).setdefault(label, []).append(row)
+    return {
+        metric: {label: np.concatenate(rows) for label, rows in by_label.items()}
+        for metric, by_label in parts.items()
+    }
+
+
+def _metric_scores(
+    metric: str, by_label: Mapping[str, Values], better: Literal["higher", "lower"], seed: int
+) -> tuple[MetricScores, dict[str, Values]]:
+    sign = 1.0 if better == "higher" else -1.0
+    ours = by_label["reconstruction"]
+    blind = {label: value for label, value in by_label.items() if label not in _OWN}
+    best = max(blind, key=lambda label: float(sign * blind[label].mean()))
+    gain = sign * (ours - blind[best])
+    roles = {"reconstruction": ours, "baseline": blind[best], "gain": gain}
+    if "ciphertext" in by_label:
+        roles["ciphertext"] = by_label["ciphertext"]
+    summaries = summarise(roles, seed)
+    scores = MetricScores(
+        better=better,
+        reconstruction=summaries["reconstruction"],
+        ciphertext=summaries.get("ciphertext"),
+        baseline=summaries["baseline"],
+        baseline_name=best,
+        gain=summaries["gain"],
+    )
+    return scores, {f"{metric}.{role}": value for role, value in roles.items()}
+
+
+def summarise(columns: Mapping[str, Values], seed: int) -> dict[str, Summary]:
+    """Summaries with bootstrap intervals; every column is resampled at the same images."""
+    table = np.stack(list(columns.values()))
+    count = table.shape[1]
+    rng = numpy_stream(seed, "bootstrap")
+    means = np.stack(
+        [table[:, rng.integers(0, count, count)].mean(axis=1) for _ in range(BOOTSTRAP_RESAMPLES)]
+    )
+    low, high = np.quantile(means, [0.025, 0.975], axis=0)
+    result = {}
+    for row, (name, values) in enumerate(columns.items()):
+        q1, median, q3 = (float(value) for value in np.quantile(values, [0.25, 0.5, 0.75]))
+        result[name] = Summary(
+            n=count,
+            mean=float(values.mean()),
+            median=median,
+            q1=q1,
+            q3=q3,
+            min=float(values.min()),
+            max=float(values.max()),
+            ci95=(float(low[row]), float(high[row])),
+        )
+    return result
+
+
+def _key_scores(recovery: Recovery, scenario: Scenario, target: Target) -> MetricScores | str:
+    from ppattack.metrics.keys import key_agreement
+    from ppattack.target import PermXorTarget
+
+    if recovery.key is None:
+        return "the attack recovers no key"
+    if scenario.truth.key is None:
+        return "the victims' key is not known"
+    if not isinstance(target, PermXorTarget) or scenario.truth.key.count is not None:
+        return "the victims' key is not one permutation and mask for all images"
+    agreement = key_agreement(recovery.key, target.permxor(scenario.truth.key))
+    value = np.array([(agreement.index + agreement.mask) / 2])
+    only = summarise({"reconstruction": value}, 0)["reconstruction"]
+    return MetricScores(
+        better="higher",
+        reconstruction=only,
+        ciphertext=None,
+        baseline=None,
+        baseline_name=None,
+        gain=None,
+    )
+
+
+def _matching_scores(recovery: Recovery, scenario: Scenario, seed: int) -> MetricScores | str:
+    truth = scenario.truth.matching
+    if recovery.matching is None:
+        return "the attack recovers no matching"
+    if truth is None:
+        return "the true matching is not known"
+    right = (recovery.matching.cpu() == truth).numpy().astype(np.float64)
+    chance = np.full_like(right, 1.0 / len(right))
+    roles = {"reconstruction": right, "baseline": chance, "gain": right - chance}
+    summaries = summarise(roles, seed)
+    return MetricScores(
+        better="higher", ciphertext=None, baseline_name="chance", **summaries
+    )
+
+
+def _worst(columns: Mapping[str, Values], names: tuple[str, ...]) -> WorstSample | None:
+    values = columns.get("ssim.reconstruction")
+    if values is None:
+        return None
+    index = int(values.argmax())
+    scores = {
+        name.split(".")[0]: float(column[index])
+        for name, column in columns.items()
+        if name.endswith(".reconstruction")
+    }
+    return WorstSample(index=index, name=names[index], scores=scores)
+
+
+def main_gain(scores: Scores) -> tuple[str, Summary] | None:
+    """The metric that the verdict rests on, and its gain: SSIM, else the matching."""
+    for name in ("ssim", "matching"):
+        found: MetricScores | None = getattr(scores, name)
+        if found is not None and found.gain is not None:
+            return name, found.gain
+    return None
+
+
+def decide(
+    evaluation: Evaluation, positive: ControlResult | None, negative: ControlResult | None
+) -> tuple[VerdictName, str]:
+    """The verdict and its reason in words.
+
+    Args:
+        evaluation: of the attack on the target.
+        positive: the attack on a target that it must break; needed for RESISTED.
+        negative: the attack on a one-time pad; needed for BROKEN.
+    """
+    if evaluation.failures:
+        count = len(evaluation.failures)
+        return "INCONCLUSIVE", f"the attack failed on {count} images, and errors count."
+    key = evaluation.scores.key
+    if key is not None and key.reconstruction.mean == 1.0:
+        return _broken("the attack recovered the exact key", negative)
+    found = main_gain(evaluation.scores)
+    if found is None:
+        return "INCONCLUSIVE", "nothing could be scored: no truth was given, or no metric applies."
+    metric, gain = found
+    low, high = gain.ci95
+    words = f"mean {metric} gain {gain.mean:+.3f} [{low:+.3f}, {high:+.3f}] over the best baseline"
+    if gain.n < FEWEST_IMAGES:
+        return "INCONCLUSIVE", f"{words}: {gain.n} images are too few, score {FEWEST_IMAGES}."
+    if low > BROKEN_GAIN:
+        return _broken(words, negative)
+    if high >= BROKEN_GAIN:
+        return "INCONCLUSIVE", f"{words}: the interval holds {BROKEN_GAIN}, use more images (-n)."
+    if positive is None:
+        return "INCONCLUSIVE", f"{words}, but no positive control shows that the attack works."
+    if not positive.passed:
+        return "INCONCLUSIVE", f"{words}, but the attack failed its positive control too."
+    return "RESISTED", f"{words}; the same attack breaks its positive control."
+
+
+def _broken(words: str, negative: ControlResult | None) -> tuple[VerdictName, str]:
+    if negative is not None and not negative.passed:
+        return "INCONCLUSIVE", f"{words}, but it also gains on a one-time pad: something leaks."
+    return "BROKEN", f"{words}."
+
+
+def passes(gain: Summary | None, *, must_break: bool) -> bool:
+    """Whether a control's gain is what it must be."""
+    if gain is None:
+        return False
+    return gain.ci95[0] > BROKEN_GAIN if must_break else gain.ci95[0] <= BROKEN_GAIN

@@ -1,0 +1,189 @@
+"""The result of a run: its schema, and JSON and CSV in and out.
+
+Other tools read ``report.json``; a change that breaks them raises ``SCHEMA_VERSION``.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from ppattack.errors import ReportError
+
+SCHEMA_VERSION = "1.0"
+VerdictName = Literal["BROKEN", "RESISTED", "INCONCLUSIVE"]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Summary(_Part):
+    """Statistics over images; ``ci95`` is the bootstrap interval of the mean."""
+
+    n: int
+    mean: float
+    median: float
+    q1: float
+    q3: float
+    min: float
+    max: float
+    ci95: tuple[float, float]
+
+
+class MetricScores(_Part):
+    """One metric against the truth.
+
+    ``gain`` is the paired difference to the best blind baseline, positive where the
+    reconstruction is closer to the truth, whatever the metric's direction.
+    """
+
+    better: Literal["higher", "lower"]
+    reconstruction: Summary
+    ciphertext: Summary | None
+    baseline: Summary | None
+    baseline_name: str | None
+    gain: Summary | None
+
+
+class Scores(_Part):
+    """Every metric by name; null where it does not apply (the reason is in ``absent``)."""
+
+    ssim: MetricScores | None = None
+    ssim_wang2004: MetricScores | None = None
+    psnr: MetricScores | None = None
+    mse: MetricScores | None = None
+    lpips: MetricScores | None = None
+    key: MetricScores | None = None
+    matching: MetricScores | None = None
+    puzzle: MetricScores | None = None
+
+
+class AttackPart(_Part):
+    """The attack as it was configured, and what it said of itself (unverified)."""
+
+    name: str
+    config: dict[str, Any]
+    notes: dict[str, Any]
+
+
+class TargetPart(_Part):
+    """The target as it was configured."""
+
+    name: str
+    config: dict[str, Any]
+    key_space_bits: float | None
+
+
+class DataPart(_Part):
+    """The images: ``shape`` is ``(C, H, W)``; ``hash`` covers the pixels of both sides."""
+
+    name: str
+    hash: str
+    shape: tuple[int, int, int]
+    victims: int
+    adversary: int
+    notes: list[str]
+
+
+class ThreatPart(_Part):
+    """What the adversary was given."""
+
+    public: Literal["none", "unpaired", "candidates"]
+    pairs: int
+    chosen: int
+    own_keys: bool
+    key_scope: Literal["dataset", "image"]
+    words: str
+
+
+class ControlResult(_Part):
+    """The same attack, at its control budget, on a target whose outcome is known."""
+
+    target: str
+    config: dict[str, Any]
+    victims: int
+    gain: Summary | None
+    passed: bool
+    words: str
+
+
+class Controls(_Part):
+    """Positive control, negative control, and the mean SSIM of every blind baseline."""
+
+    positive: ControlResult | None
+    negative: ControlResult | None
+    baselines: dict[str, float]
+
+
+class WorstSample(_Part):
+    """The image that came back best, the worst case for its owner."""
+
+    index: int
+    name: str
+    scores: dict[str, float]
+
+
+class Report(_Part):
+    """One run. See the class of each part."""
+
+    schema_version: str = SCHEMA_VERSION
+    id: str
+    attack: AttackPart
+    target: TargetPart
+    data: DataPart
+    threat: ThreatPart
+    scores: Scores
+    absent: dict[str, str]
+    verdict: VerdictName
+    reason: str
+    worst: WorstSample | None
+    failures: dict[str, str]
+    controls: Controls
+    timing: dict[str, float]
+    provenance: dict[str, Any]
+
+    def to_json(self) -> str:
+        """The report as indented JSON text."""
+        return self.model_dump_json(indent=2) + "\n"
+
+
+def read_report(path: Path) -> Report:
+    """Read ``report.json``, or the run folder that holds it.
+
+    Raises:
+        ReportError: where it is missing, damaged or of another schema version.
+    """
+    if path.is_dir():
+        path = path / "report.json"
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ReportError(f"cannot read the report {path}: {error}.") from None
+    try:
+        report = Report.model_validate_json(text)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"]) or "document"
+        raise ReportError(f"{path} is not a ppattack report: {place}: {first['msg']}.") from None
+    if report.schema_version.split(".")[0] != SCHEMA_VERSION.split(".")[0]:
+        raise ReportError(
+            f"{path} has schema version {report.schema_version}; this ppattack reads "
+            f"{SCHEMA_VERSION}."
+        )
+    return report
+
+
+def scores_csv(names: Sequence[str], columns: Mapping[str, Sequence[float]]) -> str:
+    """Per-image scores as CSV text: one row an image, one column a score."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["image", *columns])
+    for row, name in enumerate(names):
+        writer.writerow([name, *(f"{column[row]:.6g}" for column in columns.values())])
+    return text.getvalue()

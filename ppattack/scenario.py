@@ -1,0 +1,244 @@
+"""Dataset + target + key scope → what the adversary observes, and the truth.
+
+Data flows one way: the observation is built from copies, so that no tensor the attack holds
+shares memory with a plain image that will be scored.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ppattack.data.source import ImageSets, content_hashes
+from ppattack.errors import ConfigError, DataError, ThreatModelError
+from ppattack.seeding import numpy_stream
+from ppattack.threat import KeyScope, Observation, ThreatModel, Truth
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from ppattack.attack import Attack
+    from ppattack.target import ImageShape, Key, PublicScheme, Target
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """One adversary against one set of ciphertexts.
+
+    Args:
+        observation: what the attack is given.
+        truth: what only the scorer holds.
+        sets: the images of both sides, for the scorer's blind baselines and controls.
+        names: one name a ciphertext.
+    """
+
+    observation: Observation
+    truth: Truth
+    sets: ImageSets
+    names: tuple[str, ...]
+
+
+def key_scope_of(target: Target, asked: KeyScope | None) -> KeyScope:
+    """The key scope to use: the one asked for, or the target's default.
+
+    Raises:
+        ConfigError: where the target does not support the scope asked for.
+    """
+    scopes = target.card.key_scopes
+    if asked is not None and asked not in scopes:
+        raise ConfigError(
+            f"target '{target.card.name}' has no key scope '{asked}': use {' or '.join(scopes)}."
+        )
+    return asked or scopes[0]
+
+
+def granted(attack: Attack, scope: KeyScope) -> ThreatModel:
+    """The least threat model that the attack works under, with the keys' scope.
+
+    Raises:
+        ThreatModelError: where it needs pairs under a key that no other image shares.
+    """
+    needed = attack.requires()
+    if scope == "image" and (needed.pairs or needed.chosen):
+        raise ThreatModelError(
+            f"attack '{attack.card.name}' needs plaintext-ciphertext pairs under the victims' "
+            "key, but with one key an image no pair says anything of another image: "
+            "use --key-scope dataset or another attack."
+        )
+    return replace(needed, key_scope=scope)
+
+
+def simulate(
+    attack: Attack, target: Target, sets: ImageSets, scope: KeyScope, seed: int
+) -> Scenario:
+    """Encrypt the victims' images under a key that nobody keeps but the scorer.
+
+    Args:
+        attack: decides how little the observation holds.
+        target: the scheme.
+        sets: images of both sides; where the attack needs known pairs, the last victims'
+            images become the pairs and are not scored.
+        scope: one key for all images, or one each.
+        seed: the run's seed.
+    """
+    import torch
+
+    threat = granted(attack, scope)
+    count = len(sets.victims) - threat.pairs
+    if count < 1:
+        raise DataError(f"{threat.pairs} known pairs leave no image to attack: use a larger -n.")
+    shape: ImageShape = _shape(sets.victims)
+    scheme = target.public(own_keys=threat.own_keys)
+    _check_applicable(attack, scheme, shape)
+    plain = sets.victims[:count].clone()
+    key = _draw_key(target, shape, scope, seed, count)
+    ciphertexts = target.encrypt(plain, key, generator=numpy_stream(seed, "encryption"))
+    pairs = None
+    if threat.pairs:
+        known = sets.victims[count:].clone()
+        _check_disjoint(known, plain, "known pairs")
+        pairs = known, target.encrypt(known, key, generator=numpy_stream(seed, "pairs"))
+    public, matching = _public(sets, threat), None
+    if threat.public == "candidates":
+        order = numpy_stream(seed, "candidates").permutation(count)
+        public, matching = plain[order], torch.from_numpy(order.argsort())
+    observation = Observation(
+        threat=threat,
+        scheme=scheme,
+        ciphertexts=ciphertexts.clone(),
+        image_shape=shape,
+        public_images=public,
+        known_pairs=pairs,
+        chosen_pairs=_chosen_pairs(attack, target, scheme, shape, key, threat, seed),
+    )
+    truth = Truth(plain, key, matching)
+    return Scenario(observation, truth, replace(sets, victims=plain), _numbered(count))
+
+
+def from_ciphertexts(
+    attack: Attack,
+    target: Target,
+    ciphertexts: Tensor,
+    names: tuple[str, ...],
+    *,
+    truth: Tensor | None,
+    public: ImageSets | None,
+    scope: KeyScope,
+) -> Scenario:
+    """Somebody else's ciphertexts, under a key that nobody here knows.
+
+    Args:
+        attack: must need no pairs.
+        target: the scheme that is believed to have made them.
+        ciphertexts: ``(N, C, H, W)`` uint8.
+        names: one name a ciphertext.
+        truth: their plain images ``(N, C, H', W')`` uint8, H' ≤ H, where they are known.
+        public: images for the adversary, or None.
+        scope: whether one key is believed to have made them all.
+    """
+    threat = granted(attack, scope)
+    if threat.pairs or threat.chosen or threat.public == "candidates":
+        raise ThreatModelError(
+            f"attack '{attack.card.name}' needs more ({threat.in_words()}) than files of ciphertexts "
+            "alone give: choose an attack that works from ciphertexts."
+        )
+    if threat.public != "none" and (public is None or len(public.adversary) == 0):
+        raise ThreatModelError(
+            f"attack '{attack.card.name}' needs public images of the same kind: "
+            "name them with --data, for example --data folder:PUBLIC."
+        )
+    shape = _shape(ciphertexts if truth is None else truth)
+    scheme = target.public(own_keys=threat.own_keys)
+    _check_applicable(attack, scheme, shape)
+    empty = ciphertexts[:0]
+    sets = ImageSets(
+        name=public.name if public else "ciphertexts only",
+        victims=empty if truth is None else truth,
+        adversary=public.adversary if public else empty,
+        notes=public.notes if public else (),
+    )
+    if truth is not None and len(sets.adversary):
+        sets = _without(sets, truth)
+    observation = Observation(
+        threat=threat,
+        scheme=scheme,
+        ciphertexts=ciphertexts,
+        image_shape=shape,
+        public_images=_public(sets, threat),
+    )
+    return Scenario(observation, Truth(truth, None), sets, names)
+
+
+def _draw_key(target: Target, shape: ImageShape, scope: KeyScope, seed: int, count: int) -> Key:
+    if scope == "dataset":
+        return target.generate_key(numpy_stream(seed, "key"), shape)
+    return target.generate_keys((numpy_stream(seed, "key", i) for i in range(count)), shape)
+
+
+def _public(sets: ImageSets, threat: ThreatModel) -> Tensor | None:
+    if threat.public != "unpaired":
+        return None
+    if len(sets.adversary) == 0:
+        raise DataError("the attack needs public images: use --adversary with a number above 0.")
+    return sets.adversary.clone()
+
+
+def _chosen_pairs(
+    attack: Attack,
+    target: Target,
+    scheme: PublicScheme,
+    shape: ImageShape,
+    key: Key,
+    threat: ThreatModel,
+    seed: int,
+) -> tuple[Tensor, Tensor] | None:
+    if not threat.chosen:
+        return None
+    chosen = attack.choose_plaintexts(scheme, shape)
+    if chosen is None or len(chosen) > threat.chosen:
+        asked = 0 if chosen is None else len(chosen)
+        raise ThreatModelError(
+            f"attack '{attack.card.name}' chose {asked} plaintexts; its threat model grants "
+            f"1 to {threat.chosen}."
+        )
+    answers = target.encrypt(chosen, key, generator=numpy_stream(seed, "chosen"))
+    return chosen.clone(), answers.clone()
+
+
+def _check_applicable(attack: Attack, scheme: PublicScheme, shape: ImageShape) -> None:
+    reason = attack.obstacle(scheme, shape)
+    if reason:
+        raise ConfigError(
+            f"attack '{attack.card.name}' cannot be run on '{scheme.name}': {reason}."
+        )
+
+
+def _check_disjoint(first: Tensor, second: Tensor, what: str) -> None:
+    if set(content_hashes(first)) & set(content_hashes(second)):
+        raise DataError(f"the {what} hold images that are also scored: use a source without twins.")
+
+
+def _without(sets: ImageSets, truth: Tensor) -> ImageSets:
+    """The sets less the adversary's images that are among the truth."""
+    secret = set(content_hashes(truth))
+    keep = [i for i, found in enumerate(content_hashes(sets.adversary)) if found not in secret]
+    dropped = len(sets.adversary) - len(keep)
+    if not dropped:
+        return sets
+    note = f"{dropped} public images that are among the truth were taken from the adversary"
+    return replace(sets, adversary=sets.adversary[keep], notes=(*sets.notes, note))
+
+
+def _shape(images: Tensor) -> ImageShape:
+    channels, height, width = images.shape[1:]
+    return int(channels), int(height), int(width)
+
+
+def _numbered(count: int) -> tuple[str, ...]:
+    return tuple(f"{i:05d}" for i in range(count))
+
+
+def output_name(name: str) -> str:
+    """The file name under which a reconstruction is written: the ciphertext's, as PNG."""
+    return Path(name).stem + ".png"
