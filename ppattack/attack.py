@@ -10,7 +10,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
@@ -78,12 +78,15 @@ class Recovery:
         matching: ``(N,)`` int64, for each ciphertext the index of its candidate plain image.
         key: the recovered transformation.
         notes: JSON-ready facts for the report (training loss, steps, decisions taken).
+        failures: index of a ciphertext to why the attack failed on it. Errors count: any failure
+            makes the run INCONCLUSIVE.
     """
 
     images: Tensor | None = None
     matching: Tensor | None = None
     key: PermXor | None = None
     notes: Mapping[str, Any] = field(default_factory=dict)
+    failures: Mapping[int, str] = field(default_factory=dict)
 
 
 class ProgressTask(Protocol):
@@ -271,4 +274,4 @@ def _checked(recovery: object, observation: Observation, name: str) -> Recovery:
             f"attack '{name}' returned a matching of shape {tuple(recovery.matching.shape)}, "
             f"not {(count,)}."
         )
-    return Recovery(images, recovery.matching, recovery.key, recovery.notes)
+    return replace(recovery, images=images)

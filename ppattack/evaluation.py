@@ -214,9 +214,7 @@ def _matching_scores(recovery: Recovery, scenario: Scenario, seed: int) -> Metri
     chance = np.full_like(right, 1.0 / len(right))
     roles = {"reconstruction": right, "baseline": chance, "gain": right - chance}
     summaries = summarise(roles, seed)
-    return MetricScores(
-        better="higher", ciphertext=None, baseline_name="chance", **summaries
-    )
+    return MetricScores(better="higher", ciphertext=None, baseline_name="chance", **summaries)
 
 
 def _worst(columns: Mapping[str, Values], names: tuple[str, ...]) -> WorstSample | None:

@@ -1,0 +1,125 @@
+"""Controls: the same attack, at a fraction of its budget, where the outcome is known.
+
+The positive control is a target that the attack must break when it works; without it a failure
+elsewhere proves nothing. The negative control is a one-time pad, which nothing can break; a gain
+there means that the evaluation leaks. Results are cached per attack, data and budget.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
+
+from ppattack import registry
+from ppattack.attack import Attack, Context, ControlTarget
+from ppattack.config import as_dict
+from ppattack.errors import PpattackError
+from ppattack.evaluation import evaluate, main_gain, passes
+from ppattack.files import write_text
+from ppattack.report import ControlResult
+from ppattack.scenario import simulate
+
+if TYPE_CHECKING:
+    from ppattack.data.source import ImageSets
+    from ppattack.metrics.images import ImageScorer
+    from ppattack.target import PublicScheme
+
+CONTROL_VICTIMS = 64
+"""Images scored in a control: enough for an interval of a few hundredths of SSIM."""
+NEGATIVE = ControlTarget("one-time-pad", key_scope="image")
+
+
+@dataclass(frozen=True)
+class ControlBench:
+    """What every control of a run shares.
+
+    Args:
+        attack: the attack under test.
+        sets: the run's images.
+        scorer: image metrics.
+        context: the run's context, for device, seed and progress.
+        seed: the run's seed.
+        cache: folder of cached results, or None.
+        version: text that a cached result must share: versions of code and packages.
+    """
+
+    attack: Attack
+    sets: ImageSets
+    scorer: ImageScorer
+    context: Context
+    seed: int
+    cache: Path | None
+    version: str
+
+    def positive(self, scheme: PublicScheme) -> ControlResult | None:
+        """The attack on the target that it must break; None where it names none."""
+        control = self.attack.positive_control(scheme)
+        return self._run(control, must_break=True) if control else None
+
+    def negative(self) -> ControlResult | None:
+        """The attack on a one-time pad; None where it cannot be tried there."""
+        return self._run(NEGATIVE, must_break=False)
+
+    def _run(self, control: ControlTarget, *, must_break: bool) -> ControlResult | None:
+        victims = self.sets.victims[:CONTROL_VICTIMS]
+        sets = replace(self.sets, victims=victims)
+        attack = self.attack.at_control_budget()
+        place = self._cached(attack, control, sets)
+        if place is not None and place.is_file():
+            try:
+                return ControlResult.model_validate_json(place.read_text(encoding="utf-8"))
+            except (ValidationError, UnicodeDecodeError):
+                place.unlink()
+        kind = "positive" if must_break else "negative"
+        self.context.progress.log(f"{kind} control: {attack.card.name} on {control.target}")
+        try:
+            target = registry.target(control.target)(**control.settings)
+            scenario = simulate(attack, target, sets, control.key_scope, self.seed)
+        except PpattackError as error:
+            self.context.progress.log(f"{kind} control not possible: {error}")
+            return None
+        context = replace(self.context, checkpoints=None)
+        recovery = attack(scenario.observation, context)
+        scores = evaluate(recovery, scenario, target, self.scorer, self.seed).scores
+        found = main_gain(scores)
+        gain = found[1] if found else None
+        result = ControlResult(
+            target=control.target,
+            config=as_dict(target.config),
+            victims=len(victims),
+            gain=gain,
+            passed=passes(gain, must_break=must_break),
+            words=_words(gain, must_break=must_break),
+        )
+        if place is not None:
+            write_text(place, result.model_dump_json(indent=2))
+        return result
+
+    def _cached(self, attack: Attack, control: ControlTarget, sets: ImageSets) -> Path | None:
+        if self.cache is None:
+            return None
+        facts: dict[str, Any] = {
+            "attack": f"{type(attack).__module__}.{type(attack).__qualname__}",
+            "config": as_dict(attack.config),
+            "target": control.target,
+            "settings": dict(control.settings),
+            "scope": control.key_scope,
+            "data": sets.hash,
+            "seed": self.seed,
+            "version": self.version,
+        }
+        text = json.dumps(facts, sort_keys=True, default=str)
+        return self.cache / f"{hashlib.sha256(text.encode()).hexdigest()[:12]}.json"
+
+
+def _words(gain: Any, *, must_break: bool) -> str:
+    aim = "must break it" if must_break else "must gain nothing"
+    if gain is None:
+        return f"{aim}: nothing could be scored"
+    low, high = gain.ci95
+    return f"{aim}: gain {gain.mean:+.3f} [{low:+.3f}, {high:+.3f}]"

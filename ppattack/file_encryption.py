@@ -1,0 +1,120 @@
+"""Encrypt and decrypt folders of image files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ppattack.errors import ConfigError, KeyFileError
+from ppattack.files import write_text
+from ppattack.scenario import key_scope_of, output_name
+from ppattack.seeding import numpy_stream
+from ppattack.target import Key
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from ppattack.target import ImageShape, Target
+    from ppattack.threat import KeyScope
+
+
+def encrypt_files(
+    target: Target,
+    plain: Tensor,
+    names: tuple[str, ...],
+    *,
+    out: Path,
+    plain_out: Path | None,
+    key_file: Path | None,
+    scope: KeyScope | None,
+    seed: int,
+) -> str:
+    """Write one PNG an image.
+
+    Args:
+        target: a scheme whose ciphertexts are images.
+        plain: ``(N, C, H, W)`` uint8.
+        names: one name an image.
+        out: folder of the ciphertexts.
+        plain_out: folder for copies of the plain images, or None.
+        key_file: read where it exists, written (readable by the owner only) where it does not.
+        scope: one key, or one an image; None for the target's default.
+        seed: of the key.
+
+    Returns:
+        what was written, in one line.
+    """
+    _check_names(names)
+    if target.card.cipher != "image":
+        raise ConfigError(f"target '{target.card.name}' makes no image files.")
+    shape: ImageShape = (int(plain.shape[1]), int(plain.shape[2]), int(plain.shape[3]))
+    key = _key(target, shape, key_file, key_scope_of(target, scope), seed, len(plain))
+    ciphertexts = target.encrypt(plain, key, generator=numpy_stream(seed, "encryption"))
+    _write(out, names, ciphertexts)
+    if plain_out is not None:
+        _write(plain_out, names, plain)
+    where = "thrown away"
+    if key_file is not None:
+        where = str(key_file)
+        if not key_file.exists():
+            write_text(key_file, key.to_json(), private=True)
+    return f"{len(plain)} ciphertexts in {out}; key {key.fingerprint}: {where}"
+
+
+def decrypt_files(target: Target, ciphertexts: Path, key_file: Path, out: Path) -> str:
+    """Write the plain images of a folder of ciphertexts.
+
+    Returns:
+        what was written, in one line.
+    """
+    from ppattack.data.image_files import read_folder
+
+    found = read_folder(ciphertexts)
+    plain = target.decrypt(found.images, read_key(key_file))
+    _write(out, found.names, plain)
+    return f"{len(plain)} images in {out}"
+
+
+def read_key(path: Path) -> Key:
+    """Read a key file.
+
+    Raises:
+        KeyFileError: where it is missing or malformed.
+    """
+    try:
+        return Key.from_json(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise KeyFileError(f"cannot read the key file {path}: {error}.") from None
+    except KeyFileError as error:
+        raise KeyFileError(f"{path}: {error}") from None
+
+
+def _key(
+    target: Target,
+    shape: ImageShape,
+    key_file: Path | None,
+    scope: KeyScope,
+    seed: int,
+    count: int,
+) -> Key:
+    if key_file is not None and key_file.exists():
+        return read_key(key_file)
+    if scope == "dataset":
+        return target.generate_key(numpy_stream(seed, "key"), shape)
+    return target.generate_keys((numpy_stream(seed, "key", i) for i in range(count)), shape)
+
+
+def _check_names(names: tuple[str, ...]) -> None:
+    seen: dict[str, str] = {}
+    for name in names:
+        target = output_name(name)
+        if target in seen:
+            raise ConfigError(f"'{seen[target]}' and '{name}' would both be written as '{target}'.")
+        seen[target] = name
+
+
+def _write(folder: Path, names: tuple[str, ...], images: Tensor) -> None:
+    from ppattack.data.image_files import write_png
+
+    for name, image in zip(names, images, strict=True):
+        write_png(folder / output_name(name), image)

@@ -1,0 +1,55 @@
+"""Writing files so that nothing half-written is ever seen."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+from ppattack.errors import DataError
+
+
+def make_folder(path: Path) -> Path:
+    """Create a folder with its parents.
+
+    Raises:
+        DataError: where a file is in the way or the place cannot be written.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DataError(f"cannot create the folder {path}: {error.strerror}.") from None
+    return path
+
+
+def write_bytes(path: Path, data: bytes, *, private: bool = False) -> None:
+    """Write to a temporary file beside ``path``, then rename it into place.
+
+    Args:
+        path: the file; its folder is created.
+        data: the whole content.
+        private: readable by the owner only (keys).
+
+    Raises:
+        DataError: where the place cannot be written.
+    """
+    make_folder(path.parent)
+    try:
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    except OSError as error:
+        raise DataError(f"cannot write {path}: {error.strerror}.") from None
+    temporary = Path(name)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+        temporary.chmod(0o600 if private else 0o644)
+        temporary.replace(path)
+    except OSError as error:
+        raise DataError(f"cannot write {path}: {error.strerror}.") from None
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str, *, private: bool = False) -> None:
+    """As :func:`write_bytes`, for UTF-8 text."""
+    write_bytes(path, text.encode("utf-8"), private=private)

@@ -1,0 +1,54 @@
+"""``ppattack list``: what is installed."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any
+
+import typer
+
+from ppattack.errors import UnknownNameError, nearest
+
+KINDS = {"attacks": "attack", "targets": "target", "datasets": "dataset"}
+
+
+def list_plugins(
+    kind: Annotated[str, typer.Argument(help="attacks, targets, datasets or metrics.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """List attacks, targets, datasets or metrics."""
+    if kind == "metrics":
+        rows = _metrics()
+    elif kind in KINDS:
+        rows = _plugins(KINDS[kind])
+    else:
+        kinds = [*KINDS, "metrics"]
+        raise UnknownNameError(
+            f"there is no list of '{kind}'; the nearest: {nearest(kind, kinds)}."
+        )
+    if as_json:
+        typer.echo(json.dumps(rows, indent=2))
+        return
+    from ppattack_cli.tables import console, table
+
+    made = table(kind[:-1], "title")
+    for row in rows:
+        made.add_row(row["name"], f"broken: {row['broken']}" if row["broken"] else row["title"])
+    console().print(made, markup=False)
+
+
+def _plugins(kind: Any) -> list[dict[str, str]]:
+    from ppattack import registry
+
+    rows = []
+    for entry in registry.entries(kind):
+        title = entry.plugin.card.title if entry.plugin is not None else ""
+        rows.append({"name": entry.name, "title": title, "broken": entry.broken})
+    return rows
+
+
+def _metrics() -> list[dict[str, str]]:
+    from ppattack.metrics import IMAGE_METRICS, OTHER_METRICS
+
+    cards = {**IMAGE_METRICS, **OTHER_METRICS}
+    return [{"name": name, "title": card.title, "broken": ""} for name, card in cards.items()]

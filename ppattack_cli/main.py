@@ -1,0 +1,95 @@
+"""The ``ppattack`` program: commands, exit codes, and one line for every failure.
+
+Exit codes: 0 it ran (whatever the verdict); 2 usage or bad input; 3 it failed; 130 interrupted.
+1 and 4 are kept for gates.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+
+import typer
+
+from ppattack.errors import PpattackError, RunFailed
+from ppattack_cli import decrypt, doctor, encrypt, info, list_plugins, run
+
+BAD_INPUT, FAILED, INTERRUPTED = 2, 3, 130
+
+app = typer.Typer(
+    name="ppattack",
+    help="Attack perceptual image encryption under an enforced threat model, and report "
+    "honestly how much of the images came back.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("run")(run.run)
+app.command("encrypt")(encrypt.encrypt)
+app.command("decrypt")(decrypt.decrypt)
+app.command("list")(list_plugins.list_plugins)
+app.command("info")(info.info)
+app.command("doctor")(doctor.doctor)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        import ppattack
+
+        typer.echo(f"ppattack {ppattack.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: bool = typer.Option(
+        False, "--version", callback=_version, is_eager=True, help="Show the version and exit."
+    ),
+) -> None:
+    del version
+
+
+def main() -> None:
+    """Run the program and exit with its code."""
+    # With torch's default, waiting threads spin and a busy neighbour slows small tensor work by
+    # one to two orders of magnitude. It is read once, when torch is loaded.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    sys.exit(_run())
+
+
+def _run() -> int:
+    try:
+        code = app(standalone_mode=False)
+    except PpattackError as error:
+        return _say(str(error), BAD_INPUT)
+    except RunFailed as error:
+        return _say(str(error), FAILED)
+    except (KeyboardInterrupt, typer.Abort):
+        return _say(
+            "interrupted. The same command continues from the last checkpoint.", INTERRUPTED
+        )
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:
+        show = getattr(error, "format_message", None)
+        if show is not None:  # a usage error found by the option parser
+            return _say(f"{show()} 'ppattack --help' shows the usage.", BAD_INPUT)
+        if isinstance(error, MemoryError) or "out of memory" in str(error):
+            return _say("out of memory: use a smaller -n, --size or preset.", FAILED)
+        if {"-v", "--verbose"} & set(sys.argv):
+            traceback.print_exc()
+        return _say(
+            f"failed: {type(error).__name__}: {error} (-v shows where). This is a defect of "
+            "ppattack or of a plug-in.",
+            FAILED,
+        )
+    return int(code or 0)
+
+
+def _say(message: str, code: int) -> int:
+    line = " ".join(message.split())
+    print(f"ppattack: {line}", file=sys.stderr)  # noqa: T201
+    return code

@@ -1,0 +1,82 @@
+"""Options that several commands share, and how their text is read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal, cast
+
+import typer
+
+from ppattack.errors import ConfigError, nearest
+
+Settings = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="PART.NAME=VALUE",
+        help="Change one setting: target.block_size=4, attack.epochs=5. May be repeated; "
+        "'ppattack info target:etc' lists them.",
+    ),
+]
+Size = Annotated[
+    int | None,
+    typer.Option(
+        "--size", help="Edge of the images, pixels. [default: 32 for photos, else native]"
+    ),
+]
+Victims = Annotated[int, typer.Option("-n", "--victims", help="Images to encrypt and score.")]
+KeyScopeOption = Annotated[
+    str | None,
+    typer.Option("--key-scope", help="dataset (one key for all) or image (a fresh one each)."),
+]
+Download = Annotated[bool, typer.Option("--download", help="Allow fetching data and weights.")]
+Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="No progress, no logs.")]
+Verbose = Annotated[bool, typer.Option("-v", "--verbose", help="Show where a failure happened.")]
+Out = Annotated[Path, typer.Option("--out", help="Folder to write to.")]
+
+
+def settings(pairs: Sequence[str] | None, parts: tuple[str, ...]) -> dict[str, dict[str, Any]]:
+    """``["target.block_size=4"]`` as ``{"target": {"block_size": "4"}}``.
+
+    Raises:
+        ConfigError: where a pair has another form or names another part.
+    """
+    found: dict[str, dict[str, Any]] = {part: {} for part in parts}
+    for pair in pairs or []:
+        path, equals, value = pair.partition("=")
+        part, dot, name = path.strip().partition(".")
+        if not (equals and dot and name):
+            raise ConfigError(f"--set {pair} is not of the form PART.NAME=VALUE.")
+        if part not in found:
+            raise ConfigError(
+                f"--set {pair}: there is no part '{part}'; the parts are: {nearest(part, parts)}."
+            )
+        found[part][name] = None if value.lower() in ("none", "null") else value
+    return found
+
+
+def key_scope(text: str | None) -> Literal["dataset", "image"] | None:
+    """The key scope of a text.
+
+    Raises:
+        ConfigError: where it is none.
+    """
+    if text not in (None, "dataset", "image"):
+        raise ConfigError(f"--key-scope '{text}' is not valid: use dataset or image.")
+    return cast(Literal["dataset", "image"] | None, text)
+
+
+def save_images(text: str) -> int | None:
+    """How many images to save: None for all.
+
+    Raises:
+        ConfigError: where the text is neither ``all``, ``none`` nor a number.
+    """
+    if text == "all":
+        return None
+    if text == "none":
+        return 0
+    if not text.isdecimal():
+        raise ConfigError(f"--save-images '{text}' is not valid: use all, none or a number.")
+    return int(text)

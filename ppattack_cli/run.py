@@ -1,0 +1,101 @@
+"""``ppattack run``: one attack on one target."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ppattack_cli import options
+
+
+def run(
+    attack: Annotated[str, typer.Option("--attack", help="Name, or path/to/file.py:Class.")],
+    target: Annotated[str, typer.Option("--target", help="Name, or path/to/file.py:Class.")],
+    data: Annotated[
+        str | None,
+        typer.Option(
+            "--data",
+            help="Image source: photos, cifar10, folder:DIR, npz:FILE, … With --ciphertexts: the "
+            "adversary's public images. [default: photos; with --ciphertexts: none]",
+        ),
+    ] = None,
+    size: options.Size = None,
+    victims: options.Victims = 256,
+    adversary: Annotated[
+        int, typer.Option("--adversary", help="Public images for the adversary.")
+    ] = 2000,
+    key_scope: options.KeyScopeOption = None,
+    preset: Annotated[
+        str, typer.Option("--preset", help="smoke (seconds), standard (minutes), paper (GPU).")
+    ] = "standard",
+    set_: options.Settings = None,
+    seed: Annotated[int, typer.Option("--seed", help="One number for everything random.")] = 0,
+    device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1, …")] = "auto",
+    out: options.Out = Path("runs"),
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the report as JSON to stdout.")
+    ] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Run again even if a finished run is there.")
+    ] = False,
+    save_images: Annotated[
+        str, typer.Option("--save-images", help="Reconstructions to write: all, none or a number.")
+    ] = "64",
+    ciphertexts: Annotated[
+        Path | None,
+        typer.Option("--ciphertexts", help="Attack these ciphertext files; nobody knows the key."),
+    ] = None,
+    truth: Annotated[
+        Path | None,
+        typer.Option("--truth", help="Plain images of --ciphertexts, under the same names."),
+    ] = None,
+    lpips_net: Annotated[
+        str, typer.Option("--lpips-net", help="Network of LPIPS: alex, vgg or squeeze.")
+    ] = "alex",
+    lpips_weights: Annotated[
+        Path | None, typer.Option("--lpips-weights", help="Its convolution weights.")
+    ] = None,
+    download: options.Download = False,
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
+) -> None:
+    """Run one attack on one target and report how much of the images came back."""
+    del verbose
+    from ppattack.experiment import RunRequest
+    from ppattack.experiment import run as run_experiment
+    from ppattack_cli.console import make_progress
+    from ppattack_cli.tables import print_report
+
+    parts = options.settings(set_, ("target", "attack"))
+    request = RunRequest(
+        attack=attack,
+        target=target,
+        data=data or (None if ciphertexts else "photos"),
+        size=size,
+        victims=victims,
+        adversary=adversary,
+        key_scope=options.key_scope(key_scope),
+        preset=preset,
+        attack_settings=parts["attack"],
+        target_settings=parts["target"],
+        seed=seed,
+        device=device,
+        out=out,
+        force=force,
+        save_images=options.save_images(save_images) if ciphertexts is None else None,
+        ciphertexts=ciphertexts,
+        truth=truth,
+        lpips_net=lpips_net,
+        lpips_weights=lpips_weights,
+        download=download,
+    )
+    progress = make_progress(quiet=quiet)
+    finished = run_experiment(request, progress)
+    if finished.reused:
+        progress.log("this experiment was run before; its report is shown (--force runs it again)")
+    if as_json:
+        typer.echo(finished.report.to_json(), nl=False)
+    else:
+        print_report(finished.report, finished.folder)

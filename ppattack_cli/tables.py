@@ -1,0 +1,83 @@
+"""Tables on stdout."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from ppattack.report import MetricScores, Report, Summary
+
+PLAIN_WIDTH = 160
+"""Columns where stdout is no terminal: wide enough that nothing is cut."""
+_COLOURS = {"BROKEN": "bold red", "RESISTED": "bold green", "INCONCLUSIVE": "bold yellow"}
+_METRICS = ("ssim", "ssim_wang2004", "psnr", "mse", "lpips", "key", "matching", "puzzle")
+
+
+def console() -> Console:
+    """The console of stdout."""
+    width = None if sys.stdout.isatty() else PLAIN_WIDTH
+    return Console(width=width, highlight=False)
+
+
+def table(*columns: str) -> Table:
+    """An empty table in the house style."""
+    made = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for name in columns:
+        made.add_column(name)
+    return made
+
+
+def print_report(report: Report, folder: Path) -> None:
+    """Metric × ciphertext, baseline, reconstruction, gain; then the verdict in words."""
+    screen = console()
+    screen.print(f"{report.attack.name} on {report.target.name}: {report.threat.words}")
+    screen.print(
+        f"{report.data.victims} images of {report.data.name}, shape {report.data.shape}; "
+        f"the adversary held {report.data.adversary}"
+    )
+    rows = table("metric (mean)", "ciphertext", "blind baseline", "reconstruction", "gain [95 %]")
+    for name in _METRICS:
+        scores: MetricScores | None = getattr(report.scores, name)
+        if scores is not None:
+            arrow = "↑" if scores.better == "higher" else "↓"
+            rows.add_row(
+                f"{name} {arrow}",
+                _mean(scores.ciphertext),
+                _baseline(scores),
+                _mean(scores.reconstruction),
+                _gain(scores.gain),
+            )
+    if rows.row_count:
+        screen.print(rows)
+    if "lpips" in report.absent:
+        screen.print(f"lpips: {report.absent['lpips']}", markup=False)
+    for control in (report.controls.positive, report.controls.negative):
+        if control is not None:
+            result = "as it must" if control.passed else "NOT as it must"
+            screen.print(f"control on {control.target}: {control.words}, {result}", markup=False)
+    screen.print(f"[{_COLOURS[report.verdict]}]{report.verdict}[/]", end=" ")
+    screen.print(report.reason, markup=False)
+    screen.print(f"report: {folder / 'report.json'}", markup=False, soft_wrap=True)
+
+
+def _mean(summary: Summary | None) -> str:
+    return "" if summary is None else f"{summary.mean:.3f}"
+
+
+def _baseline(scores: MetricScores) -> str:
+    if scores.baseline is None:
+        return ""
+    return f"{scores.baseline.mean:.3f} ({scores.baseline_name})"
+
+
+def _gain(summary: Summary | None) -> str:
+    if summary is None:
+        return ""
+    low, high = summary.ci95
+    return f"{summary.mean:+.3f} \\[{low:+.3f}, {high:+.3f}]"
