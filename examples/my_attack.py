@@ -1,0 +1,76 @@
+"""A complete attack of one's own: a secret order of pixels, read from known pairs.
+
+Run it with ``ppattack run --attack examples/my_attack.py:PixelOrder --target
+examples/my_target.py:TileShuffle``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar
+
+import numpy as np
+from annotated_types import Interval
+
+from ppattack.attack import Attack, AttackCard, Context, ControlTarget, Preset, Recovery
+from ppattack.card import Reference
+from ppattack.config import Doc
+from ppattack.permxor import PermXor
+from ppattack.target import PublicScheme
+from ppattack.threat import Observation, ThreatModel
+
+
+class PixelOrder(Attack):
+    """Undo any scheme that only moves whole pixels, the same way in every image.
+
+    A pixel's colours in the known images are its signature: sorting the signatures on both
+    sides lays every pixel beside its image. Pixels of equal signature stay ambiguous, so more
+    pairs help.
+
+    Threat model: known pairs under the key of the whole data set.
+
+    Reference: the ppattack authors: Worked example. ppattack, 2025.
+    """
+
+    card = AttackCard(
+        name="pixel-order",
+        title="Pixel order from known pairs (worked example)",
+        reference=Reference("the ppattack authors", "Worked example", "ppattack", 2025),
+        recovers=("images", "key"),
+        requires=ThreatModel(pairs=4),
+    )
+
+    @dataclass(frozen=True)
+    class Config:
+        """Settings of the attack."""
+
+        pairs: Annotated[int, Interval(ge=1, le=64), Doc("known pairs asked for")] = 4
+
+    presets: ClassVar[Mapping[Preset, Mapping[str, Any]]] = {
+        "smoke": {},
+        "standard": {},
+        "paper": {"pairs": 16},
+    }
+
+    def requires(self) -> ThreatModel:
+        """As many known pairs as the settings ask for."""
+        return ThreatModel(pairs=self.config.pairs)
+
+    def positive_control(self, scheme: PublicScheme) -> ControlTarget:
+        """No encryption at all: the order of pixels that is easiest to find."""
+        del scheme
+        return ControlTarget("plain")
+
+    def run(self, observation: Observation, context: Context) -> Recovery:
+        """Sort the pixels of both sides by their signatures, and pair them up."""
+        plain, encrypted = observation.known_pairs
+        padding = [(0, b - a) for a, b in zip(plain.shape, encrypted.shape, strict=True)]
+        padded = np.pad(plain.cpu().numpy(), padding, mode="edge")
+        after = encrypted.cpu().numpy().reshape(-1, encrypted.shape[2] * encrypted.shape[3])
+        source = np.empty(after.shape[1], dtype=np.intp)  # signatures are (pairs · C, pixels)
+        source[np.lexsort(after)] = np.lexsort(padded.reshape(after.shape))
+        channels = np.arange(observation.ciphertexts.shape[1])[:, None]
+        index = (channels * len(source) + source).reshape(-1)
+        key = PermXor(index, np.zeros(len(index), np.uint8))
+        return Recovery(images=key.inverse()(observation.ciphertexts.to(context.device)), key=key)
