@@ -30,13 +30,13 @@ class PixelOrder(Attack):
 
     Threat model: known pairs under the key of the whole data set.
 
-    Reference: the ppattack authors: Worked example. ppattack, 2025.
+    Reference: the ppattack authors: Worked example. ppattack, 2026.
     """
 
     card = AttackCard(
         name="pixel-order",
         title="Pixel order from known pairs (worked example)",
-        reference=Reference("the ppattack authors", "Worked example", "ppattack", 2025),
+        reference=Reference("the ppattack authors", "Worked example", "ppattack", 2026),
         recovers=("images", "key"),
         requires=ThreatModel(pairs=4),
     )

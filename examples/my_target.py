@@ -22,13 +22,13 @@ from ppattack.target import Draw, ImageShape, Parts, PermXorTarget, TargetCard
 class TileShuffle(PermXorTarget):
     """Square tiles change places; what is inside a tile stays as it is.
 
-    Reference: the ppattack authors: Worked example. ppattack, 2025.
+    Reference: the ppattack authors: Worked example. ppattack, 2026.
     """
 
     card = TargetCard(
         name="tile-shuffle",
         title="Tile shuffle (worked example)",
-        reference=Reference("the ppattack authors", "Worked example", "ppattack", 2025),
+        reference=Reference("the ppattack authors", "Worked example", "ppattack", 2026),
     )
 
     @dataclass(frozen=True)
