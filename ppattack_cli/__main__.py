@@ -1,0 +1,5 @@
+"""``python -m ppattack_cli``."""
+
+from ppattack_cli.main import main
+
+main()

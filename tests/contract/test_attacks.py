@@ -1,0 +1,107 @@
+"""What every registered attack must keep; a new one is tested the day it is registered."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from ppattack import registry
+from ppattack.attack import PRESETS, Attack, Context, Recovery
+from ppattack.config import as_dict, describe
+from ppattack.errors import ConfigError
+from ppattack.evaluation import BROKEN_GAIN, evaluate, main_gain
+from ppattack.metrics.images import ImageScorer
+from ppattack.scenario import Scenario, simulate
+from ppattack.target import Target
+from tests.conftest import smooth_sets
+
+NAMES = registry.names("attack")
+CONTEXT = Context(torch.device("cpu"), seed=7)
+
+
+def _positive(attack: Attack) -> tuple[Target, Scenario]:
+    """The attack's own positive control, small."""
+    control = attack.positive_control(registry.target("pe")().public())
+    assert control is not None, "an attack without a positive control proves nothing"
+    target = registry.target(control.target)(**control.settings)
+    sets = smooth_sets(victims=16, adversary=64, size=32)
+    return target, simulate(attack, target, sets, control.key_scope, seed=0)
+
+
+def _smoke(name: str) -> Attack:
+    return registry.attack(name)(preset="smoke")
+
+
+def _same(first: Recovery, second: Recovery) -> bool:
+    if first.images is not None and second.images is not None:
+        return torch.equal(first.images, second.images)
+    if first.matching is not None and second.matching is not None:
+        return torch.equal(first.matching, second.matching)
+    assert first.key is not None
+    assert second.key is not None
+    return bool((first.key.index == second.key.index).all())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_card_and_docstring(name: str) -> None:
+    plugin = registry.attack(name)
+    card = plugin.card
+    assert card.name == name
+    assert len(card.title) > 10
+    assert card.reference.authors
+    assert 1900 < card.reference.year < 2100
+    assert card.recovers
+    assert plugin.__doc__
+    assert all(row["doc"] for row in describe(plugin.Config))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_configuration_and_presets(name: str) -> None:
+    plugin = registry.attack(name)
+    assert tuple(plugin.presets) == PRESETS
+    for preset in PRESETS:
+        made = plugin(preset=preset)
+        assert plugin(**as_dict(made.config)).config == made.config
+    with pytest.raises(ConfigError, match="no preset 'papper'"):
+        plugin(preset="papper")
+    with pytest.raises(ConfigError, match="no setting 'nonsense'"):
+        plugin(nonsense=1)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_deterministic_for_a_seed_and_input_untouched(name: str) -> None:
+    attack = _smoke(name)
+    _, scenario = _positive(attack)
+    seen = scenario.observation
+    held = [seen.ciphertexts, seen._public_images]
+    before = [None if tensor is None else tensor.clone() for tensor in held]
+    state, numpy_state = torch.get_rng_state(), np.array(np.random.get_state()[1])
+    first = attack(seen, CONTEXT)
+    again = _smoke(name)(seen, CONTEXT)
+    assert _same(first, again)
+    for tensor, copy in zip(held, before, strict=True):
+        assert tensor is None or (copy is not None and torch.equal(tensor, copy))
+    assert torch.equal(torch.get_rng_state(), state)
+    assert (np.array(np.random.get_state()[1]) == numpy_state).all()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_nothing_is_gained_on_a_one_time_pad(name: str) -> None:
+    attack = _smoke(name)
+    target = registry.target("one-time-pad")()
+    sets = smooth_sets(victims=48, adversary=64, size=32)
+    scenario = simulate(attack, target, sets, "image", seed=0)
+    recovery = attack(scenario.observation, CONTEXT)
+    scorer = ImageScorer(CONTEXT.device, "not needed here")
+    found = main_gain(evaluate(recovery, scenario, target, scorer, seed=0).scores)
+    assert found is not None
+    assert found[1].ci95[0] <= BROKEN_GAIN
+    assert found[1].mean < BROKEN_GAIN
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_it_refuses_ciphertexts_it_cannot_read(name: str) -> None:
+    attack = _smoke(name)
+    scheme = registry.target("pe")().public()
+    assert attack.obstacle(scheme, (3, 32, 32)) is None

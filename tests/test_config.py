@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+import pytest
+from annotated_types import Interval
+
+from ppattack.config import Doc, as_dict, describe, resolve
+from ppattack.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class Sample:
+    block_size: Annotated[int, Interval(ge=2, le=64), Doc("edge, pixels")] = 16
+    variant: Annotated[Literal["paper", "ito"], Doc("which text")] = "paper"
+    legacy_seed: int | None = None
+    shuffle: bool = True
+
+
+def test_text_becomes_the_type_of_the_field() -> None:
+    made = resolve(Sample, {"block_size": "4", "shuffle": "false", "legacy_seed": "7"}, "here")
+    assert made == Sample(4, "paper", 7, False)
+    assert as_dict(made)["block_size"] == 4
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"block_sise": 4}, "no setting 'block_sise'.*block_size"),
+        ({"block_size": 1}, r"here\.block_size=1 is not valid.*greater than or equal to 2"),
+        ({"block_size": "four"}, r"here\.block_size='four'"),
+        ({"block_size": 4.5}, r"here\.block_size=4\.5"),
+        ({"variant": "itoo"}, r"here\.variant='itoo'.*'paper' or 'ito'"),
+        ({"shuffle": "perhaps"}, r"here\.shuffle"),
+    ],
+)
+def test_what_is_wrong_is_named(values: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        resolve(Sample, values, "here")
+
+
+def test_description_shows_range_and_meaning() -> None:
+    rows = {row["name"]: row for row in describe(Sample)}
+    assert rows["block_size"]["range"] == "≥ 2, ≤ 64"
+    assert rows["block_size"]["doc"] == "edge, pixels"
+    assert rows["variant"]["type"] == "paper | ito"
+    assert rows["legacy_seed"]["default"] is None

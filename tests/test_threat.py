@@ -1,0 +1,212 @@
+"""An attack sees what its threat model grants, by every route its objects offer."""
+
+from __future__ import annotations
+
+import gc
+import types
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
+
+import numpy as np
+import pytest
+import torch
+
+from ppattack import registry
+from ppattack.attack import Attack, AttackCard, Context, Recovery
+from ppattack.card import Reference
+from ppattack.data.source import ImageSets
+from ppattack.errors import ConfigError, DataError, ThreatModelError
+from ppattack.permxor import PermXor
+from ppattack.scenario import Scenario, simulate
+from ppattack.target import Key
+from ppattack.threat import KeyScope, Observation, ThreatModel
+from targets.le import LE
+
+NOWHERE = Reference("nobody", "made for a test", "nowhere", 2026)
+
+
+class Probe(Attack):
+    """Gives back what a function finds in the observation."""
+
+    @dataclass(frozen=True)
+    class Config:
+        pass
+
+    presets: ClassVar[Any] = {"smoke": {}, "standard": {}, "paper": {}}
+    card = AttackCard("probe", "for tests", NOWHERE, ("images",), ThreatModel())
+
+    def __init__(self, needs: ThreatModel, reach: Any = None) -> None:
+        super().__init__()
+        self._needs = needs
+        self._reach = reach
+
+    def requires(self) -> ThreatModel:
+        return self._needs
+
+    def choose_plaintexts(self, scheme: Any, image_shape: tuple[int, int, int]) -> Any:
+        return torch.zeros((self._needs.chosen, *image_shape), dtype=torch.uint8)
+
+    def run(self, observation: Observation, context: Context) -> Recovery:
+        found = self._reach(observation) if self._reach else None
+        return Recovery(observation.ciphertexts, notes={"found": found})
+
+
+FULL = ThreatModel(public="unpaired", pairs=3, chosen=2, own_keys=True)
+CONTEXT = Context(torch.device("cpu"), seed=1)
+
+
+def _scenario(sets: ImageSets, needs: ThreatModel, scope: KeyScope = "dataset") -> Scenario:
+    return simulate(Probe(needs), LE(), sets, scope, seed=0)
+
+
+def _walk(start: object) -> list[object]:
+    """Every object reachable from the start; code (modules, classes, globals) is no route."""
+    globals_of_code = {id(vars(module)) for module in _modules()}
+    seen: dict[int, object] = {}
+    queue = [start]
+    while queue:
+        item = queue.pop()
+        skip = isinstance(item, types.ModuleType | type) or id(item) in globals_of_code
+        if id(item) in seen or skip:
+            continue
+        seen[id(item)] = item
+        queue.extend(gc.get_referents(item))
+        if isinstance(item, torch.Tensor):
+            queue += [item._base, item.grad_fn]
+    return list(seen.values())
+
+
+def _modules() -> list[types.ModuleType]:
+    import sys
+
+    return [module for module in sys.modules.values() if isinstance(module, types.ModuleType)]
+
+
+def _memory(item: torch.Tensor | np.ndarray[Any, Any]) -> bytes:
+    """All memory behind an array, also what lies outside of its view."""
+    if isinstance(item, torch.Tensor):
+        return bytes(item.untyped_storage().tolist())
+    while isinstance(item.base, np.ndarray):
+        item = item.base
+    return item.tobytes()
+
+
+@pytest.mark.parametrize("scope", ["dataset", "image"])
+def test_neither_key_nor_scored_image_can_be_reached(sets: ImageSets, scope: KeyScope) -> None:
+    needs = FULL if scope == "dataset" else replace(FULL, pairs=0, chosen=0)
+    scenario = _scenario(sets, needs, scope)
+    assert scenario.truth.images is not None
+    assert scenario.truth.key is not None
+    plain = [image.numpy().tobytes() for image in scenario.truth.images]
+    secrets = [part.tobytes() for part in scenario.truth.key.parts.values()]
+    reachable = _walk([scenario.observation, CONTEXT])
+    assert any(item is scenario.observation.ciphertexts for item in reachable)
+    assert not [item for item in reachable if isinstance(item, Key | PermXor)]
+    for item in reachable:
+        if isinstance(item, torch.Tensor | np.ndarray):
+            memory = _memory(item)
+            assert not any(image in memory for image in plain)
+            assert not any(secret in memory for secret in secrets)
+
+
+def test_the_walk_would_find_a_leak(sets: ImageSets) -> None:
+    scenario = _scenario(sets, FULL)
+    leaky = types.SimpleNamespace(inner={"closure": lambda: scenario.truth.key})
+    assert [item for item in _walk(leaky) if isinstance(item, Key)]
+    assert scenario.truth.images is not None
+    view = torch.cat([scenario.truth.images, scenario.truth.images])[:0]
+    assert scenario.truth.images[0].numpy().tobytes() in _memory(view)
+
+
+@pytest.mark.parametrize(
+    "reach",
+    [
+        lambda seen: seen.public_images,
+        lambda seen: seen.known_pairs,
+        lambda seen: seen.chosen_pairs,
+        lambda seen: seen.scheme.target,
+        lambda seen: seen.scheme.encrypt_with_fresh_keys(
+            seen.ciphertexts, np.random.default_rng(0)
+        ),
+    ],
+)
+def test_what_is_not_granted_cannot_be_read(sets: ImageSets, reach: Any) -> None:
+    observation = _scenario(sets, ThreatModel()).observation
+    with pytest.raises(ThreatModelError, match="threat model"):
+        Probe(ThreatModel(), reach)(observation, CONTEXT)
+    granted = _scenario(sets, FULL).observation
+    assert Probe(FULL, lambda seen: reach(seen) is not None)(granted, CONTEXT).notes["found"]
+
+
+@pytest.mark.parametrize(
+    "name", ["truth", "key", "plain", "images", "_truth", "_key", "victims", "__dict__"]
+)
+def test_there_is_no_field_for_secrets(sets: ImageSets, name: str) -> None:
+    observation = _scenario(sets, FULL).observation
+    with pytest.raises(AttributeError):
+        getattr(observation, name)
+
+
+def test_an_attack_that_needs_more_than_it_is_given_does_not_start(sets: ImageSets) -> None:
+    observation = _scenario(sets, ThreatModel()).observation
+    with pytest.raises(ThreatModelError, match=r"needs .*2 chosen plaintexts"):
+        Probe(FULL)(observation, CONTEXT)
+
+
+def test_the_public_scheme_forgets_what_the_target_object_remembers(sets: ImageSets) -> None:
+    class Forgetful(LE):
+        last: Any = None
+
+        def encrypt(self, images: Any, key: Key, *, generator: Any = None) -> Any:
+            self.last = key
+            return super().encrypt(images, key, generator=generator)
+
+    scenario = simulate(Probe(FULL), Forgetful(), sets, "dataset", seed=0)
+    assert not [item for item in _walk(scenario.observation) if isinstance(item, Key)]
+
+
+def test_pairs_are_right_and_disjoint_from_what_is_scored(sets: ImageSets) -> None:
+    scenario = _scenario(sets, FULL)
+    plain, ciphertexts = scenario.observation.known_pairs
+    chosen, answers = scenario.observation.chosen_pairs
+    key = scenario.truth.key
+    assert key is not None
+    assert scenario.truth.images is not None
+    assert (len(plain), len(chosen)) == (3, 2)
+    assert torch.equal(LE().encrypt(plain, key), ciphertexts)
+    assert torch.equal(LE().encrypt(chosen, key), answers)
+    assert len(scenario.truth.images) == len(sets.victims) - 3
+    scored = {image.numpy().tobytes() for image in scenario.truth.images}
+    assert not scored & {image.numpy().tobytes() for image in plain}
+
+
+def test_a_scored_image_among_the_pairs_is_refused(sets: ImageSets) -> None:
+    twins = replace(sets, victims=torch.cat([sets.victims, sets.victims[:1]]))
+    with pytest.raises(DataError, match="also scored"):
+        _scenario(twins, replace(FULL, pairs=1))
+
+
+def test_pairs_make_no_sense_with_a_key_an_image(sets: ImageSets) -> None:
+    with pytest.raises(ThreatModelError, match="one key an image"):
+        _scenario(sets, FULL, "image")
+
+
+def test_candidates_are_the_victims_in_another_order(sets: ImageSets) -> None:
+    scenario = _scenario(sets, ThreatModel(public="candidates"))
+    candidates, matching = scenario.observation.public_images, scenario.truth.matching
+    assert matching is not None
+    assert scenario.truth.images is not None
+    assert torch.equal(candidates[matching], scenario.truth.images)
+    assert not torch.equal(candidates, scenario.truth.images)
+
+
+def test_a_one_time_pad_is_never_reused(sets: ImageSets) -> None:
+    pad = registry.target("one-time-pad")()
+    with pytest.raises(ConfigError, match="key scope"):
+        from ppattack.scenario import key_scope_of
+
+        key_scope_of(pad, "dataset")
+    scenario = simulate(Probe(ThreatModel()), pad, sets, "image", seed=0)
+    assert scenario.truth.images is not None
+    pads = scenario.truth.images ^ scenario.observation.ciphertexts
+    assert len({pad.numpy().tobytes() for pad in pads}) == len(pads)
