@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from ppattack.card import Reference
+from ppattack.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -35,11 +36,14 @@ class ImageRequest:
     """What a run asks of a source.
 
     Args:
-        victims: images to encrypt and score; at least 1.
+        victims: images to encrypt and score; 0 where only the adversary's are wanted.
         adversary: images of the same distribution for the adversary; 0 for none.
         size: edge of the square images in pixels, or None for the source's own size.
         seed: the run's seed; a source that samples does so by it.
         download: whether the source may fetch its files from the network.
+
+    Raises:
+        ConfigError: for a number out of range, or a request for nothing.
     """
 
     victims: int
@@ -47,6 +51,15 @@ class ImageRequest:
     size: int | None = 32
     seed: int = 0
     download: bool = False
+
+    def __post_init__(self) -> None:
+        if min(self.victims, self.adversary) < 0 or self.victims + self.adversary < 1:
+            raise ConfigError(
+                f"{self.victims} victims' and {self.adversary} adversary's images were asked for: "
+                "neither may be negative, and one must be at least 1."
+            )
+        if self.size is not None and self.size < 1:
+            raise ConfigError(f"size {self.size} is not valid: it must be at least 1 pixel.")
 
 
 @dataclass(frozen=True)
@@ -80,11 +93,21 @@ class ImageSource(ABC):
 
     Args:
         argument: what followed the name and a colon, ``""`` where nothing did.
+
+    Raises:
+        DataError: for an argument that the source does not take, or one that is missing.
     """
 
     card: ClassVar[SourceCard]
 
     def __init__(self, argument: str = "") -> None:
+        name, wanted = self.card.name, self.card.argument
+        if wanted and not argument:
+            raise DataError(f"'{name}' needs to know where the images are: use {name}:{wanted}.")
+        if argument and not wanted:
+            raise DataError(
+                f"'{name}' takes nothing after the colon: use {name}, not {name}:{argument}."
+            )
         self.argument = argument
 
     @abstractmethod

@@ -1,0 +1,181 @@
+"""Image files in a folder of the user's.
+
+With ``train/`` and ``test/`` (or ``val/``) inside, at any depth of class folders, the adversary
+has the training images and the victims the test images; which ones is drawn by the seed from
+their paths. Any other folder is split by content: the SHA-256 of a file decides its side (a half
+each, on average), so names do not matter, adding a file moves no other, and equal files are on
+one side. Where no victims are asked for, the adversary has them all.
+
+Files are read by the rules for photographs (see ``decoding``); one that cannot be read is passed
+over and named in the notes. With a size, images are cut to the square in their middle and
+resized; without one they must all have the same size.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from ppattack.card import Reference
+from ppattack.data.decoding import UnreadableImage, check_file, open_image, pixels_of
+from ppattack.data.image_files import check_folder, has_image_name, in_short
+from ppattack.data.selection import Pixels, select
+from ppattack.data.source import ImageRequest, ImageSets, ImageSource, SourceCard
+from ppattack.errors import DataError
+from ppattack.seeding import derive
+
+TRAIN = "train"
+TESTS = ("test", "val")
+
+
+class Folder(ImageSource):
+    """Images of a folder: ``folder:DIR``."""
+
+    card = SourceCard(
+        name="folder",
+        title="image files: train/ and test/ folders, or one folder split by content",
+        reference=Reference(
+            authors="TorchVision maintainers and contributors",
+            title="TorchVision: PyTorch's computer vision library (the ImageFolder layout)",
+            venue="github.com/pytorch/vision",
+            year=2016,
+        ),
+        argument="DIR",
+    )
+
+    def load(self, request: ImageRequest) -> ImageSets:
+        """See :meth:`ImageSource.load` and the module for the split.
+
+        Raises:
+            DataError: for a missing folder, too few images that can be read, or mixed sizes
+                where none was asked for.
+        """
+        root = Path(self.argument).expanduser()
+        check_folder(root)
+        reader = _Reader(root)
+        victims, adversary = _sides(reader, request)
+        try:
+            sets = select(
+                f"{self.card.name}:{self.argument}",
+                request,
+                reader.images(victims),
+                reader.images(adversary),
+            )
+        except DataError as error:
+            skipped = reader.notes()
+            raise DataError(" ".join([str(error), *skipped])) from None
+        return replace(sets, notes=(*reader.notes(), *sets.notes))
+
+
+class _Reader:
+    """Reads files of one folder and remembers what it had to skip or convert."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.skipped: list[str] = []
+        self.converted: list[str] = []
+        self.twins = 0
+
+    def images(self, paths: list[Path]) -> Iterator[tuple[str, Pixels]]:
+        """Label and pixels of every file that can be read."""
+        for path in paths:
+            label = self.label(path)
+            try:
+                image, remark = open_image(path, photograph=True)
+            except UnreadableImage as error:
+                self.skip(error)
+                continue
+            if remark:
+                self.converted.append(f"{label} ({remark})")
+            yield label, pixels_of(image)
+
+    def label(self, path: Path) -> str:
+        """The path inside the folder."""
+        return path.relative_to(self.root).as_posix()
+
+    def skip(self, error: UnreadableImage) -> None:
+        """Remember a file that cannot be read."""
+        self.skipped.append(f"{self.label(error.path)} {error.reason}")
+
+    def notes(self) -> list[str]:
+        """Facts for the report."""
+        notes = []
+        if self.skipped:
+            notes.append(f"{len(self.skipped)} files were skipped: {in_short(self.skipped)}.")
+        if self.converted:
+            notes.append(f"{len(self.converted)} files were converted: {in_short(self.converted)}.")
+        if self.twins:
+            notes.append(f"{self.twins} files are copies of others and were left out.")
+        return notes
+
+
+def _sides(reader: _Reader, request: ImageRequest) -> tuple[list[Path], list[Path]]:
+    """The victims' and the adversary's files, in the order in which to take them."""
+    train = reader.root / TRAIN
+    test = next((reader.root / name for name in TESTS if (reader.root / name).is_dir()), None)
+    if train.is_dir() and test is not None:
+
+        def order(path: Path) -> int:
+            return derive(request.seed, "data", "folder", reader.label(path))
+
+        return sorted(_files(test), key=order), sorted(_files(train), key=order)
+    by_content = _by_content(reader)
+    drawn = sorted(
+        by_content, key=lambda digest: derive(request.seed, "data", "folder", digest.hex())
+    )
+    if not request.victims:
+        return [], [by_content[digest] for digest in drawn]
+    sides = [
+        [by_content[digest] for digest in drawn if digest[0] % 2 == parity] for parity in (0, 1)
+    ]
+    return sides[0], sides[1]
+
+
+def _by_content(reader: _Reader) -> dict[bytes, Path]:
+    """One file for each content, by its SHA-256."""
+    found: dict[bytes, Path] = {}
+    for path in _files(reader.root):
+        try:
+            digest = _digest(path)
+        except UnreadableImage as error:
+            reader.skip(error)
+            continue
+        reader.twins += digest in found
+        found.setdefault(digest, path)
+    return found
+
+
+def _digest(path: Path) -> bytes:
+    check_file(path)
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").digest()
+    except OSError as error:
+        raise UnreadableImage(path, f"cannot be opened ({error.strerror})") from None
+
+
+def _files(root: Path) -> list[Path]:
+    """Every file with the extension of an image below a folder, links followed, hidden left out.
+
+    Raises:
+        DataError: where a folder may not be read.
+    """
+
+    def refuse(error: OSError) -> None:
+        raise DataError(f"the folder {error.filename} cannot be read: {error.strerror}.")
+
+    found: list[Path] = []
+    visited: set[str] = set()
+    for place, folders, files in os.walk(root, onerror=refuse, followlinks=True):
+        real = os.path.realpath(place)
+        # A folder that links to one above it would be walked for ever.
+        if real in visited:
+            folders.clear()
+            continue
+        visited.add(real)
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        found += [Path(place, name) for name in sorted(files) if has_image_name(name)]
+    return found

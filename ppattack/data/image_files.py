@@ -1,0 +1,162 @@
+"""Image files and folders of them: read, list, write. What is refused: see ``decoding``."""
+
+from __future__ import annotations
+
+import io
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ppattack.data.decoding import UnreadableImage, open_image, pixels_of
+from ppattack.errors import DataError
+from ppattack.files import write_bytes
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+SUFFIXES = frozenset({
+    ".png", ".apng", ".bmp", ".dib", ".tif", ".tiff", ".webp", ".jpg", ".jpeg", ".jpe", ".jfif",
+    ".gif", ".ppm", ".pgm", ".pbm", ".pnm", ".jp2", ".avif", ".heic", ".heif", ".tga",
+})  # fmt: skip
+"""Extensions of image files. A file of a format not read is refused by name, not passed over."""
+NAMED_AT_MOST = 3
+
+
+@dataclass(frozen=True)
+class NamedImages:
+    """The images of a folder.
+
+    Args:
+        names: file names, sorted.
+        images: ``(N, C, H, W)`` uint8 in the order of the names.
+    """
+
+    names: tuple[str, ...]
+    images: Tensor
+
+
+def read_image(path: Path, *, mode: Literal["RGB", "L"] | None = None) -> Tensor:
+    """Read one image file.
+
+    Args:
+        path: the file.
+        mode: None for a ciphertext, as stored; ``RGB`` or ``L`` for a photograph, converted.
+
+    Returns:
+        ``(C, H, W)`` uint8; C is 1 for grey and 3 for colour.
+
+    Raises:
+        UnreadableImage: an ImageError with the path and the reason.
+    """
+    import torch
+
+    image, _ = open_image(path, photograph=mode is not None)
+    pixels = pixels_of(image if mode is None else image.convert(mode))
+    return torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1)))
+
+
+def read_folder(path: Path) -> NamedImages:
+    """Read every image file of a folder as a ciphertext; subfolders and other files are left out.
+
+    Raises:
+        DataError: where there is no such folder, no image in it, an image that cannot be read
+            (all of them are tried, the first are named), or images of different sizes.
+    """
+    import torch
+
+    paths = list_images(path)
+    if not paths:
+        raise DataError(f"{path} holds no image files{_where_else(path)}.")
+    stack: NDArray[np.uint8] | None = None
+    bad: list[str] = []
+    for i, file in enumerate(paths):
+        try:
+            pixels = pixels_of(open_image(file)[0]).transpose(2, 0, 1)
+        except UnreadableImage as error:
+            bad.append(f"{file.name} {error.reason}")
+            continue
+        if stack is None:
+            stack = np.empty((len(paths), *pixels.shape), np.uint8)
+            first = f"{file.name} ({_shape_text(pixels)})"
+        if pixels.shape == stack.shape[1:]:
+            stack[i] = pixels
+        else:
+            bad.append(f"{file.name} ({_shape_text(pixels)}) is not of the same kind as {first}")
+    if bad or stack is None:
+        raise DataError(
+            f"{len(bad)} of {len(paths)} image files in {path} cannot be used: {in_short(bad)}. "
+            "Mend or remove them; all must have one size and one number of channels."
+        )
+    return NamedImages(tuple(file.name for file in paths), torch.from_numpy(stack))
+
+
+def write_png(path: Path, image: Tensor) -> None:
+    """Write ``(C, H, W)`` uint8, C of 1 or 3, as an 8-bit PNG; whole or not at all.
+
+    Raises:
+        ImageError: where the image does not follow the convention.
+        DataError: where the place cannot be written.
+    """
+    from PIL import Image
+
+    from ppattack.images import check
+
+    check(image[None], "the image to write")
+    pixels = image.cpu().numpy()
+    rows = pixels[0] if len(pixels) == 1 else np.ascontiguousarray(pixels.transpose(1, 2, 0))
+    data = io.BytesIO()
+    Image.fromarray(rows).save(data, format="PNG")
+    write_bytes(path, data.getvalue())
+
+
+def list_images(path: Path) -> list[Path]:
+    """Everything in a folder that has the extension of an image and is not hidden, by name.
+
+    Raises:
+        DataError: where the folder is missing, is a file or may not be read.
+    """
+    check_folder(path)
+    return sorted(found for found in path.iterdir() if has_image_name(found.name))
+
+
+def check_folder(path: Path) -> None:
+    """Refuse what is not a folder that can be read.
+
+    Raises:
+        DataError: where the folder is missing, is a file or may not be read.
+    """
+    try:
+        with os.scandir(path):
+            pass
+    except FileNotFoundError:
+        raise DataError(f"there is no folder {path}.") from None
+    except NotADirectoryError:
+        raise DataError(f"{path} is a file: name the folder that holds it.") from None
+    except OSError as error:
+        raise DataError(f"the folder {path} cannot be read: {error.strerror}.") from None
+
+
+def has_image_name(name: str) -> bool:
+    """Whether a file name has the extension of an image and is not hidden."""
+    return not name.startswith(".") and Path(name).suffix.lower() in SUFFIXES
+
+
+def in_short(reasons: list[str]) -> str:
+    """The first few of many, and how many more there are."""
+    more = len(reasons) - NAMED_AT_MOST
+    text = "; ".join(reasons[:NAMED_AT_MOST])
+    return f"{text}; and {more} more" if more > 0 else text
+
+
+def _shape_text(pixels: NDArray[np.uint8]) -> str:
+    channels, height, width = pixels.shape
+    return f"{width}x{height}, {'grey' if channels == 1 else 'RGB'}"
+
+
+def _where_else(path: Path) -> str:
+    folders = sorted(entry.name for entry in path.iterdir() if entry.is_dir())
+    return f", only folders ('{folders[0]}', …): name one of them" if folders else ""

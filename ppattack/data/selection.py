@@ -1,0 +1,152 @@
+"""From candidates to two disjoint sets: sizes, repeats, counts. Every source ends here."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ppattack.data.decoding import pixels_of
+from ppattack.data.source import ImageRequest, ImageSets
+from ppattack.errors import DataError
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+    from torch import Tensor
+
+Pixels = NDArray[np.uint8]
+Candidates = Iterable[tuple[str, Pixels]]
+"""Labels and images ``(H, W, C)`` uint8, in the order in which they should be taken."""
+
+
+def select(
+    name: str, request: ImageRequest, victims: Candidates, adversary: Candidates
+) -> ImageSets:
+    """Take images for both sides, each content once: no image is on both, or twice on one.
+
+    Candidates are drawn one at a time and no further than needed. Where the request names a size,
+    an image of another is cut to the square in its middle and resized (antialiased); one of that
+    size is taken as it is. One channel if every image is grey; else grey images become RGB.
+
+    Args:
+        name: the source, for messages and the report.
+        request: how many, and their size.
+        victims: candidates for the victims.
+        adversary: candidates for the adversary; those that a victim holds are passed over.
+
+    Raises:
+        DataError: where the victims are too few, nothing is found, or sizes differ and none was
+            asked for.
+    """
+    picker = _Picker(name, request.size)
+    ours = picker.take(victims, request.victims)
+    if len(ours) < request.victims:
+        mend = f"use -n {len(ours)}" if ours else "name a source that holds more images"
+        raise DataError(
+            f"{name} holds {len(ours)} images for the victims, not {request.victims}: {mend}."
+        )
+    theirs = picker.take(adversary, request.adversary)
+    if not ours and not theirs:
+        raise DataError(f"{name} holds no images for the adversary: name another source.")
+    notes = picker.notes()
+    if len(theirs) < request.adversary:
+        notes.append(
+            f"the adversary has {len(theirs)} images, not {request.adversary}: there are no more"
+        )
+    shape = _shape([*ours, *theirs])
+    return ImageSets(name, _stack(ours, shape), _stack(theirs, shape), tuple(notes))
+
+
+def centre_square(image: Image, size: int) -> Image:
+    """The square in the middle, resized with antialiasing; the same image if it has that size."""
+    from PIL.Image import Resampling
+
+    if image.size == (size, size):
+        return image
+    edge = min(image.size)
+    left, top = (image.width - edge) // 2, (image.height - edge) // 2
+    box = (left, top, left + edge, top + edge)
+    return image.resize((size, size), Resampling.LANCZOS, box=box)
+
+
+class _Picker:
+    """What has been taken so far."""
+
+    def __init__(self, name: str, size: int | None) -> None:
+        self.name = name
+        self.size = size
+        self.seen: set[bytes] = set()
+        self.repeats = 0
+        self.enlarged = 0
+        self.first: tuple[str, Pixels] | None = None
+
+    def take(self, candidates: Candidates, count: int) -> list[Pixels]:
+        """Up to ``count`` images whose content has not been taken yet."""
+        taken: list[Pixels] = []
+        if count == 0:
+            return taken
+        for label, stored in candidates:
+            pixels = self._sized(label, stored)
+            content = _content(pixels)
+            if content in self.seen:
+                self.repeats += 1
+                continue
+            self.seen.add(content)
+            self.enlarged += pixels.shape[0] > min(stored.shape[:2])
+            taken.append(pixels)
+            if len(taken) == count:
+                break
+        return taken
+
+    def notes(self) -> list[str]:
+        """Facts for the report."""
+        notes = []
+        if self.repeats:
+            notes.append(f"{self.repeats} images with the content of another were passed over")
+        if self.enlarged:
+            notes.append(f"{self.enlarged} images were smaller than {self.size} px and enlarged")
+        return notes
+
+    def _sized(self, label: str, pixels: Pixels) -> Pixels:
+        from PIL import Image
+
+        if self.size is not None and pixels.shape[:2] != (self.size, self.size):
+            grey = pixels.shape[2] == 1
+            image = Image.fromarray(np.ascontiguousarray(pixels[:, :, 0] if grey else pixels))
+            return pixels_of(centre_square(image, self.size))
+        self.first = self.first or (label, pixels)
+        other, found = self.first
+        if pixels.shape[:2] != found.shape[:2]:
+            raise DataError(
+                f"{self.name} holds images of different sizes: {other} is {_size_text(found)}, "
+                f"{label} is {_size_text(pixels)}: choose one with --size."
+            )
+        return pixels
+
+
+def _content(pixels: Pixels) -> bytes:
+    """A hash that is the same for a grey image and its RGB copy."""
+    shape = (*pixels.shape[:2], 3)
+    return hashlib.sha256(str(shape).encode() + np.broadcast_to(pixels, shape).tobytes()).digest()
+
+
+def _shape(images: list[Pixels]) -> tuple[int, int, int]:
+    height, width = images[0].shape[:2]
+    return max(image.shape[2] for image in images), height, width
+
+
+def _stack(images: list[Pixels], shape: tuple[int, int, int]) -> Tensor:
+    """``(N, C, H, W)``; empties the list as it goes, so that few images exist twice."""
+    import torch
+
+    stack = np.empty((len(images), *shape), np.uint8)
+    for i in reversed(range(len(images))):
+        stack[i] = images.pop().transpose(2, 0, 1)
+    return torch.from_numpy(stack)
+
+
+def _size_text(pixels: Pixels) -> str:
+    return f"{pixels.shape[1]}x{pixels.shape[0]}"

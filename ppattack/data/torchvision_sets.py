@@ -1,0 +1,193 @@
+"""Public data sets through torchvision: the victims have test images, the adversary training.
+
+Files are looked for in ``$PPATTACK_DATA_ROOT``, or ``~/.cache/ppattack/data``, and fetched only
+when the request says so. Which images are taken is drawn by the seed, without replacement. At
+their own size images are untouched; for another they are cut to a square and resized.
+
+The CIFAR archives are pickles; torchvision compares the MD5 of each file with the published one
+before it unpickles any.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from abc import abstractmethod
+from collections.abc import Iterator
+from contextlib import redirect_stdout
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, ClassVar
+
+from ppattack.card import Reference
+from ppattack.data.decoding import open_image, pixels_of
+from ppattack.data.selection import Pixels, select
+from ppattack.data.source import ImageRequest, ImageSets, ImageSource, SourceCard
+from ppattack.errors import DataError
+from ppattack.seeding import numpy_stream
+
+ROOT_VARIABLE = "PPATTACK_DATA_ROOT"
+
+
+def data_root() -> Path:
+    """The folder that holds downloaded data sets."""
+    chosen = os.environ.get(ROOT_VARIABLE)
+    return Path(chosen).expanduser() if chosen else Path.home() / ".cache" / "ppattack" / "data"
+
+
+class TorchvisionSource(ImageSource):
+    """A data set of torchvision."""
+
+    download_size: ClassVar[str]
+
+    @abstractmethod
+    def open_split(self, request: ImageRequest, root: Path, *, train: bool) -> Any:
+        """The torchvision data set, whose items start with an image."""
+
+    def load(self, request: ImageRequest) -> ImageSets:
+        """See :meth:`ImageSource.load`.
+
+        Raises:
+            DataError: where the files are missing and may not be fetched, or cannot be.
+        """
+        return select(
+            self.card.name,
+            self.with_own_size(request),
+            self._images(request, train=False),
+            self._images(request, train=True),
+        )
+
+    def with_own_size(self, request: ImageRequest) -> ImageRequest:
+        """The request with the size that None stands for, where images differ in size."""
+        return request
+
+    def _images(self, request: ImageRequest, *, train: bool) -> Iterator[tuple[str, Pixels]]:
+        side = "train" if train else "test"
+        images = self._opened(request, train=train)
+        order = numpy_stream(request.seed, "data", self.card.name, side).permutation(len(images))
+        for row in order.tolist():
+            yield f"{side}[{row}]", pixels_of(images[row][0])
+
+    def _opened(self, request: ImageRequest, *, train: bool) -> Any:
+        # Here, so that a broken installation is not taken for a missing data set.
+        import torchvision.datasets  # noqa: F401
+
+        name, root = self.card.name, data_root()
+        try:
+            # Some of torchvision's downloaders print, and standard output is for results.
+            with redirect_stdout(sys.stderr):
+                return self.open_split(request, root, train=train)
+        except Exception as error:  # torchvision raises nearly anything on damaged files
+            if request.download:
+                raise DataError(
+                    f"'{name}' could not be fetched into {root} ({error}): check the network and "
+                    f"the folder, or fetch it elsewhere and set {ROOT_VARIABLE}."
+                ) from error
+            raise DataError(
+                f"'{name}' is not in {root}, or is damaged there: add --download to fetch it "
+                f"({self.download_size}), or set {ROOT_VARIABLE} to a folder that holds it."
+            ) from error
+
+
+class Cifar10(TorchvisionSource):
+    """CIFAR-10: 50,000 + 10,000 colour images of 32 px in 10 classes."""
+
+    card = SourceCard(
+        name="cifar10",
+        title="CIFAR-10, 32 px colour",
+        reference=Reference(
+            authors="A. Krizhevsky",
+            title="Learning multiple layers of features from tiny images",
+            venue="Technical report, University of Toronto",
+            year=2009,
+        ),
+    )
+    download_size = "170 MB"
+
+    def open_split(self, request: ImageRequest, root: Path, *, train: bool) -> Any:
+        """See :class:`TorchvisionSource`."""
+        from torchvision.datasets import CIFAR10
+
+        return CIFAR10(root, train=train, download=request.download)
+
+
+class Cifar100(TorchvisionSource):
+    """CIFAR-100: 50,000 + 10,000 colour images of 32 px in 100 classes."""
+
+    card = SourceCard(
+        name="cifar100",
+        title="CIFAR-100, 32 px colour",
+        reference=Cifar10.card.reference,
+    )
+    download_size = "169 MB"
+
+    def open_split(self, request: ImageRequest, root: Path, *, train: bool) -> Any:
+        """See :class:`TorchvisionSource`."""
+        from torchvision.datasets import CIFAR100
+
+        return CIFAR100(root, train=train, download=request.download)
+
+
+class Mnist(TorchvisionSource):
+    """MNIST: 60,000 + 10,000 grey digits of 28 px."""
+
+    card = SourceCard(
+        name="mnist",
+        title="MNIST digits, 28 px grey",
+        reference=Reference(
+            authors="Y. LeCun, L. Bottou, Y. Bengio, P. Haffner",
+            title="Gradient-based learning applied to document recognition",
+            venue="Proceedings of the IEEE 86(11), 2278–2324",
+            year=1998,
+            doi="10.1109/5.726791",
+        ),
+    )
+    download_size = "12 MB"
+
+    def open_split(self, request: ImageRequest, root: Path, *, train: bool) -> Any:
+        """See :class:`TorchvisionSource`."""
+        from torchvision.datasets import MNIST
+
+        return MNIST(root, train=train, download=request.download)
+
+
+class Imagenette(TorchvisionSource):
+    """Imagenette: 9,469 + 3,925 photographs of 10 ImageNet classes, cut to squares.
+
+    The smallest of the published sizes that need not be enlarged is used (shorter side of 160 px,
+    320 px or as in ImageNet); 160 px where no size is asked for.
+    """
+
+    card = SourceCard(
+        name="imagenette",
+        title="Imagenette photographs, 160 px squares or any other size",
+        reference=Reference(
+            authors="J. Howard",
+            title="Imagenette",
+            venue="github.com/fastai/imagenette",
+            year=2019,
+        ),
+    )
+    download_size = "99 MB up to 160 px, 341 MB up to 320 px, 1.5 GB beyond"
+    own_size: ClassVar[int] = 160
+
+    def with_own_size(self, request: ImageRequest) -> ImageRequest:
+        """See :class:`TorchvisionSource`."""
+        return replace(request, size=request.size or self.own_size)
+
+    def open_split(self, request: ImageRequest, root: Path, *, train: bool) -> Any:
+        """See :class:`TorchvisionSource`."""
+        from torchvision.datasets import Imagenette as Photographs
+
+        size = request.size or self.own_size
+        return Photographs(
+            root,
+            split="train" if train else "val",
+            size="160px" if size <= 160 else "320px" if size <= 320 else "full",
+            download=request.download,
+            loader=_colour_photograph,
+        )
+
+
+def _colour_photograph(path: str) -> Any:
+    return open_image(Path(path), photograph=True)[0].convert("RGB")
