@@ -42,6 +42,10 @@ class PluginError(PpattackError):
     """A plug-in that cannot be imported or breaks its contract."""
 
 
+class MetricUnavailable(PpattackError):
+    """A metric that cannot be computed here; its score is null and this message is the reason."""
+
+
 class ReportError(PpattackError, ValueError):
     """A report file that is missing, damaged or of another schema version."""
 

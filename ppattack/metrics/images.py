@@ -1,0 +1,112 @@
+"""Every image metric of a batch at once, the plain images' part of the work done once."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterator, Mapping
+
+import torch
+from torch import Tensor
+
+from ppattack.metrics import IMAGE_METRICS
+from ppattack.metrics.lpips import VERSION, Lpips
+from ppattack.metrics.pairs import check_pair, chunks
+from ppattack.metrics.psnr import CAP_DB, mse, psnr_of_mse
+from ppattack.metrics.ssim import WINDOW, Variant, ssim, too_small
+from ppattack.target import ImageShape
+
+CPU_PIXELS = 1 << 18
+GPU_PIXELS = 1 << 22
+"""Pixels scored at a time: what is kept of the plain images must not grow with their number."""
+_SSIM: dict[str, Variant] = {"ssim": "skimage", "ssim_wang2004": "wang2004"}
+
+
+class ImageScorer:
+    """Scores images against the plain ones.
+
+    Args:
+        device: where scores are computed; images are moved there part by part.
+        lpips: the metric, or why there is none.
+    """
+
+    def __init__(self, device: torch.device | str, lpips: Lpips | str) -> None:
+        self.device = torch.device(device)
+        self.lpips = lpips
+
+    def absent(self, image_shape: ImageShape) -> dict[str, str]:
+        """Metric to reason, for every metric that images of this ``(C, H, W)`` do not have."""
+        _, height, width = image_shape
+        reasons = {
+            metric: too_small(variant, height, width)
+            for metric, variant in _SSIM.items()
+            if min(height, width) < WINDOW[variant]
+        }
+        lpips = self.lpips
+        reason = lpips if isinstance(lpips, str) else lpips.obstacle(height, width)
+        return reasons | ({"lpips": reason} if reason else {})
+
+    def variants(self) -> dict[str, str]:
+        """Metric to the exact variant computed, for reports."""
+        lpips = self.lpips
+        return {
+            "ssim": "scikit-image defaults: uniform 7x7, sample covariance, range 255, RGB mean",
+            "ssim_wang2004": "Gaussian 11x11, sigma 1.5, population covariance, range 255",
+            "psnr": f"peak 255, at most {CAP_DB:g} dB",
+            "mse": "grey levels 0..255",
+        } | (
+            {}
+            if isinstance(lpips, str)
+            else {"lpips": f"v{VERSION}, {lpips.net}, weights from {lpips.weights.source}"}
+        )
+
+    def score(self, plain: Tensor, others: Mapping[str, Tensor]) -> dict[str, dict[str, Tensor]]:
+        """Score batches of images against the plain ones.
+
+        Args:
+            plain: ``(N, C, H, W)`` uint8.
+            others: label to images of the same shape (``{"reconstruction": x, ...}``).
+
+        Returns:
+            metric to label to ``(N,)`` float64 on the CPU, without the metrics that
+            :meth:`absent` names.
+
+        Raises:
+            ImageError: for images that break the convention or differ from the plain in shape.
+        """
+        for images in others.values():
+            check_pair(images, plain)
+        absent = self.absent((plain.shape[1], plain.shape[2], plain.shape[3]))
+        scores = {
+            metric: {label: torch.empty(len(plain), dtype=torch.float64) for label in others}
+            for metric in IMAGE_METRICS
+            if metric not in absent
+        }
+        lpips = self.lpips if isinstance(self.lpips, Lpips) and "lpips" in scores else None
+        budget = CPU_PIXELS if self.device.type == "cpu" else GPU_PIXELS
+        for part in chunks(len(plain), budget // (plain.shape[2] * plain.shape[3])):
+            truth = _moved(plain[part], self.device)
+            seen = lpips.features(truth) if lpips else None
+            for label, images in others.items():
+                found = _moved(images[part], self.device)
+                for metric, values in _measured(found, truth, scores):
+                    scores[metric][label][part] = values
+                if lpips and seen is not None:
+                    scores["lpips"][label][part] = lpips.distance(lpips.features(found), seen)
+        return scores
+
+
+def _measured(
+    images: Tensor, plain: Tensor, wanted: Container[str]
+) -> Iterator[tuple[str, Tensor]]:
+    for metric, variant in _SSIM.items():
+        if metric in wanted:
+            yield metric, ssim(images, plain, variant=variant)
+    errors = mse(images, plain)
+    yield "psnr", psnr_of_mse(errors)
+    yield "mse", errors
+
+
+def _moved(images: Tensor, device: torch.device) -> Tensor:
+    """Images on a device; one image that stands for all stays one."""
+    if len(images) > 1 and images.stride(0) == 0:
+        return images[:1].to(device).expand_as(images)
+    return images.to(device)

@@ -1,0 +1,52 @@
+"""How much of a key was recovered."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ppattack.errors import ImageError
+from ppattack.permxor import PermXor
+
+
+@dataclass(frozen=True)
+class KeyAgreement:
+    """Agreement of a recovered transformation with the true one.
+
+    Args:
+        index: fraction of symbols whose source is right; guessing gives about 1 in the number
+            of symbols.
+        mask: fraction of symbols whose mask is right; guessing gives 1/256 for bytes, 1/16 for
+            nibbles.
+        exact: whether both tables are right everywhere.
+    """
+
+    index: float
+    mask: float
+    exact: bool
+
+
+def key_agreement(recovered: PermXor, true: PermXor) -> KeyAgreement:
+    """Compare a recovered transformation with the true one, symbol by symbol.
+
+    Args:
+        recovered: over bytes or nibbles, one table for every image or one an image.
+        true: likewise; where units differ both are written over nibbles, and where only one
+            side has a table an image, the other's table is compared with each of them.
+
+    Raises:
+        ImageError: where the tables are for images of different size or number.
+    """
+    if recovered.unit != true.unit:
+        recovered, true = recovered.as_nibbles(), true.as_nibbles()
+    counts = {table.count for table in (recovered, true)} - {None}
+    if recovered.symbols != true.symbols or len(counts) > 1:
+        raise ImageError(
+            f"the recovered key has tables of shape {recovered.index.shape}, the true one "
+            f"{true.index.shape} ({true.unit}s): both must be for the same images."
+        )
+    index = np.equal(recovered.index, true.index)
+    mask = np.equal(recovered.mask, true.mask)
+    right = [float(part.mean()) if part.size else 1.0 for part in (index, mask)]
+    return KeyAgreement(right[0], right[1], bool(index.all() and mask.all()))

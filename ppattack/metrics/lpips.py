@@ -1,0 +1,198 @@
+"""LPIPS v0.1, the learned perceptual distance, in batches and with cached features."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import warnings
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ppattack import images as image_ops
+from ppattack.errors import ImageError, MetricUnavailable
+from ppattack.metrics.lpips_weights import (
+    WeightsFound,
+    find_weights,
+    network,
+    nothing_found,
+    read_weights,
+    unreadable,
+)
+from ppattack.metrics.pairs import check_pair, chunks
+
+__all__ = ["Lpips", "WeightsFound", "find_weights"]
+
+VERSION = "0.1"
+CPU_PIXELS = 1 << 18
+"""Pixels run through the network at a time: larger batches are no faster on a CPU."""
+GPU_PIXELS = 1 << 22
+EPSILON = 1e-10
+"""What the ``lpips`` package adds to norms."""
+
+
+class Lpips:
+    """The distance between images as AlexNet, VGG16 or SqueezeNet features see it.
+
+    Args:
+        net: ``alex``, ``vgg`` or ``squeeze``.
+        weights: a file with the network's convolutions under torchvision's names (``.pth`` or
+            ``.safetensors``); None to look for them (see
+            :func:`~ppattack.metrics.lpips_weights.find_weights`).
+        device: where the network runs.
+        download: whether torchvision may fetch the weights when they are not found.
+
+    Raises:
+        ConfigError: for an unknown network.
+        MetricUnavailable: where weights are not found, or are unusable.
+
+    Reference: R. Zhang, P. Isola, A. A. Efros, E. Shechtman, O. Wang: The unreasonable
+        effectiveness of deep features as a perceptual metric. CVPR (2018). arXiv:1801.03924
+    """
+
+    def __init__(
+        self,
+        net: str = "alex",
+        *,
+        weights: Path | None = None,
+        device: torch.device | str = "cpu",
+        download: bool = False,
+    ) -> None:
+        found = find_weights(net, weights, download=download)
+        if found is None:
+            raise MetricUnavailable(nothing_found(net))
+        self.net = net
+        self.weights = found
+        self.device = torch.device(device)
+        model = _model(net, found).to(self.device)
+        self._scaling = model.scaling_layer
+        self._trunk = model.net.to(memory_format=torch.channels_last)  # twice as fast on a CPU
+        self._gains = [layer.model[-1].weight.sqrt() for layer in model.lins]
+
+    def obstacle(self, height: int, width: int) -> str | None:
+        """Why images of this size have no LPIPS, in one line; None when they have."""
+        least = network(self.net).least_edge
+        if min(height, width) >= least:
+            return None
+        return (
+            f"LPIPS ({self.net}) needs images of at least {least}x{least} pixels, "
+            f"not {height}x{width}: use larger images, or pad them."
+        )
+
+    @torch.inference_mode()
+    def features(self, images: Tensor) -> Tensor:
+        """What the network sees of each image: LPIPS is a squared distance of these vectors.
+
+        Args:
+            images: ``(N, C, H, W)`` uint8 on any device; one channel counts as three equal ones.
+                A batch that is one image expanded is computed once.
+
+        Returns:
+            ``(N, D)`` float32 on the metric's device; D is 5,760 for ``alex`` at 32 px and
+            485,000 at 224 px, so give large sets in parts.
+
+        Raises:
+            ImageError: for images that break the convention.
+            MetricUnavailable: for images too small for the network.
+        """
+        image_ops.check(images)
+        reason = self.obstacle(*images.shape[2:])
+        if reason:
+            raise MetricUnavailable(reason)
+        if len(images) == 0:
+            return self.features(images.new_zeros((1, *images.shape[1:])))[:0]
+        if len(images) > 1 and images.stride(0) == 0:
+            return self.features(images[:1]).expand(len(images), -1)
+        step = self.images_at_once(*images.shape[2:])
+        with _full_precision(self.device):
+            parts = [self._features(images[part]) for part in chunks(len(images), step)]
+        return torch.cat(parts) if len(parts) > 1 else parts[0]
+
+    @torch.inference_mode()
+    def distance(self, x: Tensor, y: Tensor) -> Tensor:
+        """LPIPS from two batches of features.
+
+        Args:
+            x: ``(N, D)`` from :meth:`features`.
+            y: likewise, of images of the same size.
+
+        Returns:
+            ``(N,)`` float64 on the metric's device, 0 (equal) or more; unrelated images are
+            near 0.7.
+        """
+        if x.shape != y.shape:
+            raise ImageError(
+                f"features of shapes {tuple(x.shape)} and {tuple(y.shape)} cannot be compared: "
+                "both must come from the same number of images of one size."
+            )
+        return (x - y).square_().sum(dim=1).double()
+
+    def __call__(self, x: Tensor, y: Tensor) -> Tensor:
+        """LPIPS of each pair of images, ``(N,)`` float64; see :meth:`features` for the images.
+
+        Raises:
+            ImageError: for images that break the convention or differ in shape.
+            MetricUnavailable: for images too small for the network.
+        """
+        check_pair(x, y)
+        step = self.images_at_once(*x.shape[2:])
+        parts = [
+            self.distance(self.features(x[part]), self.features(y[part]))
+            for part in chunks(len(x), step)
+        ]
+        return torch.cat(parts) if parts else self.distance(self.features(x), self.features(y))
+
+    def images_at_once(self, height: int, width: int) -> int:
+        """How many images of a size are worth giving at a time."""
+        budget = CPU_PIXELS if self.device.type == "cpu" else GPU_PIXELS
+        return max(1, budget // (height * width))
+
+    def _features(self, images: Tensor) -> Tensor:
+        pixels = images.to(self.device).expand(-1, 3, -1, -1)
+        scaled = pixels.to(torch.float32, memory_format=torch.channels_last).div_(127.5).sub_(1.0)
+        maps = self._trunk(self._scaling(scaled))
+        vectors = []
+        for seen, gain in zip(maps, self._gains, strict=True):
+            norm = seen.square().sum(dim=1, keepdim=True).sqrt_().add_(EPSILON)
+            unit = seen * (gain / math.sqrt(seen[0, 0].numel())) / norm
+            # channels last is how it lies in memory; every vector has the same order
+            vectors.append(unit.permute(0, 2, 3, 1).flatten(1))
+        return torch.cat(vectors, dim=1)
+
+
+def _model(net: str, found: WeightsFound) -> Any:
+    """The metric of the ``lpips`` package with the weights found."""
+    import lpips
+
+    state = read_weights(net, found)
+    with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
+        # Building draws random weights from the global generator, and uses an argument that
+        # torchvision warns about.
+        warnings.simplefilter("ignore")
+        model = lpips.LPIPS(net=net, version=VERSION, pnet_rand=True, verbose=False)
+    slices = {
+        number: part
+        for part, layers in model.net.named_children()
+        for number, _ in layers.named_children()
+    }
+    try:
+        renamed = {}
+        for name, value in state.items():
+            _, number, rest = name.split(".", 2)
+            renamed[f"{slices.get(number, 'layer')}.{number}.{rest}"] = value
+        model.net.load_state_dict(renamed, strict=True)
+    except (ValueError, RuntimeError) as error:
+        raise unreadable(net, found, f"they do not fit the network ({error})") from None
+    return model.eval().requires_grad_(False)
+
+
+def _full_precision(device: torch.device) -> contextlib.AbstractContextManager[None]:
+    """Convolutions without TensorFloat-32, which would cost three digits."""
+    if device.type != "cuda":
+        return contextlib.nullcontext()
+    flags: contextlib.AbstractContextManager[None] = torch.backends.cudnn.flags(
+        enabled=True, allow_tf32=False
+    )
+    return flags

@@ -1,0 +1,48 @@
+"""The table of metrics: names, directions and ranges. Imports nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class MetricCard:
+    """What a metric is.
+
+    Args:
+        name: as in reports.
+        title: one line for people.
+        better: whether higher or lower values mean that the attack recovered more.
+        perfect: the value of an exact recovery.
+        blind: what blind guesses score on natural photographs, lowest and highest mean, for
+            orientation (a run measures its own); None where there is no rule of thumb.
+    """
+
+    name: str
+    title: str
+    better: Literal["higher", "lower"]
+    perfect: float
+    blind: tuple[float, float] | None = None
+
+
+def _table(*cards: MetricCard) -> dict[str, MetricCard]:
+    return {card.name: card for card in cards}
+
+
+IMAGE_METRICS = _table(
+    MetricCard(
+        "ssim", "structural similarity, scikit-image's defaults (uniform 7x7)", "higher", 1.0
+    ),
+    MetricCard(
+        "ssim_wang2004", "structural similarity, Wang et al. 2004 (Gaussian 1.5)", "higher", 1.0
+    ),
+    MetricCard("psnr", "peak signal-to-noise ratio, dB", "higher", 100.0),
+    MetricCard("mse", "mean squared error, squared grey levels", "lower", 0.0),
+    MetricCard("lpips", "learned perceptual distance, LPIPS v0.1", "lower", 0.0),
+)
+OTHER_METRICS = _table(
+    MetricCard("key", "fraction of the key's index and mask symbols that are right", "higher", 1.0),
+    MetricCard("matching", "fraction of ciphertexts matched to their plain image", "higher", 1.0),
+    MetricCard("puzzle", "fraction of neighbouring blocks put side by side", "higher", 1.0),
+)
