@@ -6,16 +6,24 @@ Blocks are numbered row by row, ``b = row · (W / B) + column``. A permutation `
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import numpy as np
 from numpy.typing import NDArray
+
+T = TypeVar("T", bound=np.generic)
 
 COLOUR_ORDERS: NDArray[np.intp] = np.array(
     [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]], dtype=np.intp
 )
 """Colour code s to channel order: output channel c is input channel ``COLOUR_ORDERS[s, c]``."""
+COLOUR_INVERSES: NDArray[np.intp] = np.array([0, 1, 2, 4, 3, 5], dtype=np.intp)
+"""The colour code that undoes each colour code."""
+DIHEDRAL_INVERSES: NDArray[np.intp] = np.array([0, 3, 2, 1, 4, 5, 6, 7], dtype=np.intp)
+"""The dihedral element that undoes each of :func:`dihedral_table`'s."""
 
 
-def split(array: NDArray[np.generic], block: int) -> NDArray[np.generic]:
+def split(array: NDArray[T], block: int) -> NDArray[T]:
     """``(..., C, H, W)`` to ``(..., n, C, B, B)``, blocks in row-major order."""
     *lead, channels, height, width = array.shape
     rows, columns = height // block, width // block
@@ -25,7 +33,7 @@ def split(array: NDArray[np.generic], block: int) -> NDArray[np.generic]:
     return grid.transpose(order).reshape(*lead, rows * columns, channels, block, block)
 
 
-def merge(blocks: NDArray[np.generic], height: int, width: int) -> NDArray[np.generic]:
+def merge(blocks: NDArray[T], height: int, width: int) -> NDArray[T]:
     """``(..., n, C, B, B)`` to ``(..., C, H, W)``: the inverse of :func:`split`."""
     *lead, _, channels, block, _ = blocks.shape
     rows, columns = height // block, width // block
@@ -44,3 +52,41 @@ def dihedral_table(block: int) -> NDArray[np.intp]:
     base = np.arange(block * block, dtype=np.intp).reshape(block, block)
     elements = [np.rot90(flip, k) for flip in (base, base[:, ::-1]) for k in range(4)]
     return np.stack([element.reshape(-1) for element in elements])
+
+
+def byte_numbers(shape: tuple[int, int, int], block: int) -> NDArray[np.int32]:
+    """``(n, B², C)``: the number of each byte of each block in the memory order of an image.
+
+    Args:
+        shape: ``(C, H, W)``, H and W multiples of ``block``.
+        block: edge of a block, pixels.
+    """
+    channels, height, width = shape
+    numbers = np.arange(channels * height * width, dtype=np.int32).reshape(shape)
+    blocks = split(numbers, block).reshape(-1, channels, block * block)
+    return blocks.transpose(0, 2, 1)
+
+
+def nibble_numbers(shape: tuple[int, int, int], block: int) -> NDArray[np.int32]:
+    """``(n, 2·B²·C)``: the number of each nibble of each block, all low ones first.
+
+    Within a block the bytes are in the order row, column, channel.
+    """
+    bytes_ = byte_numbers(shape, block)
+    low = bytes_.reshape(len(bytes_), -1)
+    return np.concatenate([low, low + low.size], axis=1)
+
+
+def place(values: NDArray[T], numbers: NDArray[np.int32]) -> NDArray[T]:
+    """Bring a table from block order to the memory order of an image.
+
+    Args:
+        values: ``(K, *numbers.shape)``, for each of K keys one value a symbol.
+        numbers: from :func:`byte_numbers` or :func:`nibble_numbers`.
+
+    Returns:
+        ``(K, S)`` of the values' type.
+    """
+    placed = np.empty((len(values), numbers.size), values.dtype)
+    placed[:, numbers.reshape(-1)] = values.reshape(len(values), -1)
+    return placed

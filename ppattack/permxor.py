@@ -7,7 +7,9 @@ literature is one; key-recovery attacks recover one. Symbols are numbered in the
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -20,8 +22,10 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 Unit = Literal["byte", "nibble"]
-CHUNK_BYTES = 1 << 19
-"""Image bytes worked on at a time on a CPU: small enough to stay in the second-level cache."""
+CPU_CHUNK_BYTES = 1 << 20
+"""Image bytes moved at a time on a CPU: measured best, near the second-level cache."""
+DEVICE_CHUNK_BYTES = 1 << 26
+"""The same on other devices, where it only bounds the memory."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,12 +36,15 @@ class PermXor:
         index: ``(S,)`` or ``(N, S)`` integers, the source symbol of each output symbol.
         mask: same shape, uint8, 0..255 for bytes and 0..15 for nibbles.
         unit: ``"byte"`` (S = C·H·W) or ``"nibble"`` (S = 2·C·H·W).
+
+    Raises:
+        ImageError: where the two tables differ in shape.
     """
 
     index: NDArray[np.integer]
     mask: NDArray[np.uint8]
     unit: Unit = "byte"
-    _tables: dict[torch.device, tuple[Tensor, Tensor]] = field(
+    _tables: dict[torch.device, tuple[Tensor | None, Tensor]] = field(
         default_factory=dict, init=False, repr=False
     )
 
@@ -61,8 +68,7 @@ class PermXor:
     @property
     def is_bijective(self) -> bool:
         """Whether every source symbol is used exactly once, so that an inverse exists."""
-        ordered = np.sort(self.index, axis=-1)
-        return bool((ordered == np.arange(self.symbols)).all())
+        return bool((self._sources >= 0).all())
 
     def inverse(self) -> PermXor:
         """The transformation that undoes this one.
@@ -75,13 +81,33 @@ class PermXor:
                 "the index table uses some source symbols twice and loses others, "
                 "so there is no exact decryption; use the scheme's 'paper' variant."
             )
-        back = np.argsort(self.index, axis=-1)
-        return PermXor(back, np.take_along_axis(self.mask, back, axis=-1), self.unit)
+        return self._inverse
+
+    @cached_property
+    def _sources(self) -> NDArray[np.integer]:
+        """Where each source symbol goes, or -1 where it is lost."""
+        found = np.full(self.index.shape, -1, np.int32)
+        places = np.broadcast_to(np.arange(self.symbols, dtype=np.int32), self.index.shape)
+        np.put_along_axis(found, self.index, places, axis=-1)
+        return found
+
+    @cached_property
+    def _inverse(self) -> PermXor:
+        mask = np.take_along_axis(self.mask, self._sources, axis=-1)
+        return PermXor(self._sources, mask, self.unit)
 
     def after(self, first: PermXor) -> PermXor:
-        """The composition ``x -> self(first(x))``; both of one unit and size."""
-        if (self.unit, self.symbols) != (first.unit, first.symbols):
-            raise ImageError("only PermXor tables of one unit and size can be composed.")
+        """The composition ``x -> self(first(x))``; both of one unit and size.
+
+        Raises:
+            ImageError: where unit, size or number of images differ.
+        """
+        counts = {self.count, first.count} - {None}
+        if (self.unit, self.symbols) != (first.unit, first.symbols) or len(counts) > 1:
+            raise ImageError(
+                "only PermXor tables of one unit, size and number of images can be composed; "
+                "write byte tables over nibbles with as_nibbles()."
+            )
         ours, theirs = np.broadcast_arrays(self.index, first.index)
         mask = np.take_along_axis(np.broadcast_to(first.mask, ours.shape), ours, -1) ^ self.mask
         return PermXor(np.take_along_axis(theirs, ours, axis=-1), mask, self.unit)
@@ -94,53 +120,99 @@ class PermXor:
         return PermXor(index, np.concatenate([self.mask & 15, self.mask >> 4], axis=-1), "nibble")
 
     def __call__(self, images: Tensor) -> Tensor:
-        """Transform ``(N, ...)`` uint8 images of matching size; the input is left as it is."""
+        """Transform ``(N, ...)`` uint8 images of matching size; the input is left as it is.
+
+        Beyond the output, the memory does not grow with the number of images.
+        """
         import torch
 
-        flat = images.reshape(len(images), -1)
+        count = len(images)
         size = self.symbols // (2 if self.unit == "nibble" else 1)
-        if flat.shape[1] != size or (self.count is not None and self.count != len(flat)):
+        found = images[0].numel() if count else size
+        if found != size or (self.count is not None and self.count != count):
             raise ImageError(
                 f"the key is for {self.count or 'any number of'} images of {size} bytes; "
-                f"got {len(flat)} of {flat.shape[1]}."
+                f"got {count} of {found}."
             )
-        index, mask = self._on(flat.device)
-        out = torch.empty_like(flat, memory_format=torch.contiguous_format)
-        step = len(flat) if flat.is_cuda else max(1, CHUNK_BYTES // max(1, size))
-        transform = _nibbles if self.unit == "nibble" else _bytes
-        for start in range(0, len(flat), max(1, step)):
+        index, mask = self._on(images.device)
+        out = torch.empty_like(images, memory_format=torch.contiguous_format)
+        if index is None:
+            return torch.bitwise_xor(images, mask.view(-1, *images.shape[1:]), out=out)
+        rows = out.view(count, size)
+        move = _move_nibbles if self.unit == "nibble" else _move_bytes
+        chunk = DEVICE_CHUNK_BYTES if images.is_cuda else CPU_CHUNK_BYTES
+        step = max(2, chunk // size)
+        for start in range(0, count, step):
             part = slice(start, start + step)
-            rows = part if self.count is not None else slice(None)
-            transform(flat[part], index[rows], mask[rows], out[part])
-        return out.view(images.shape)
+            flat = images[part].reshape(-1, size)
+            move(flat, _of(index, part), _of(mask, part), rows[part])
+        return out
 
-    def _on(self, device: torch.device) -> tuple[Tensor, Tensor]:
+    def _on(self, device: torch.device) -> tuple[Tensor | None, Tensor]:
+        """Index (None for the identity) and byte-wide mask on a device."""
         import torch
 
         if device not in self._tables:
-            index = np.atleast_2d(self.index).astype(np.int64, copy=False)
+            index, mask = _one_row_if_equal(self.index), np.atleast_2d(self.mask)
+            still = bool((index == np.arange(self.symbols)).all())
+            if self.unit == "nibble":
+                low, high = np.split(mask, 2, axis=1)
+                # Moved nibbles travel in pairs, one image in each half of a byte.
+                mask = low | high << np.uint8(4) if still else mask * np.uint8(17)
             self._tables[device] = (
-                torch.from_numpy(index).to(device),
-                torch.from_numpy(np.atleast_2d(self.mask)).to(device),
+                None if still else torch.from_numpy(index.astype(np.int64)).to(device),
+                torch.from_numpy(np.ascontiguousarray(mask)).to(device),
             )
         return self._tables[device]
 
 
-def _bytes(x: Tensor, index: Tensor, mask: Tensor, out: Tensor) -> None:
+def _one_row_if_equal(index: NDArray[np.integer]) -> NDArray[np.integer]:
+    """``(1, S)`` where one row serves every image (a broadcast view), else ``(N, S)``."""
+    index = np.atleast_2d(index)
+    return index[:1] if index.strides[0] == 0 else index
+
+
+def _of(table: Tensor, part: slice) -> Tensor:
+    return table if len(table) == 1 else table[part]
+
+
+def _move_bytes(x: Tensor, index: Tensor, mask: Tensor, out: Tensor) -> None:
     import torch
 
-    torch.bitwise_xor(torch.gather(x, 1, index.expand(len(x), -1)), mask, out=out)
+    torch.gather(x, 1, index.expand(len(x), -1), out=out)
+    out.bitwise_xor_(mask)
 
 
-def _nibbles(x: Tensor, index: Tensor, mask: Tensor, out: Tensor) -> None:
+def _move_nibbles(x: Tensor, index: Tensor, mask: Tensor, out: Tensor) -> None:
+    """Gather the nibbles of two images at once: one rides in the low halves, one in the high.
+
+    Under one table the chunk's first half is paired with its last (an odd one overlaps); under
+    one table an image each image is paired with itself.
+    """
     import torch
 
-    half = x.shape[1]
-    symbols = torch.cat([x & 15, x >> 4], dim=1)
-    moved = torch.gather(symbols, 1, index.expand(len(x), -1)).bitwise_xor_(mask)
-    torch.bitwise_or(moved[:, :half], moved[:, half:] << 4, out=out)
+    count, size = x.shape
+    half = (count + 1) // 2 if len(index) == 1 else count
+    first, last = slice(0, half), slice(count - half, count)
+    pairs = x.new_empty((half, 2 * size))
+    _exchange_halves(x[first], x[last], pairs[:, :size], pairs[:, size:])
+    moved = torch.gather(pairs, 1, index.expand(half, -1)).bitwise_xor_(mask)
+    _exchange_halves(moved[:, :size], moved[:, size:], out[first], out[last])
+
+
+def _exchange_halves(a: Tensor, b: Tensor, low: Tensor, high: Tensor) -> None:
+    """Write both low nibbles to ``low`` and both high ones to ``high``; its own inverse."""
+    import torch
+
+    torch.bitwise_or(a & 15, b << 4, out=low)
+    torch.bitwise_or(a >> 4, b & 240, out=high)
 
 
 def identity(symbols: int, unit: Unit = "byte") -> PermXor:
     """The transformation that changes nothing."""
     return PermXor(np.arange(symbols), np.zeros(symbols, np.uint8), unit)
+
+
+def permutation_bits(symbols: int) -> float:
+    """log2 of the number of permutations of so many symbols."""
+    return math.lgamma(symbols + 1) / math.log(2)

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from ppattack import images as image_ops
 from ppattack.card import Reference
 from ppattack.config import as_dict, resolve
-from ppattack.errors import ImageError, KeyFileError, ThreatModelError
+from ppattack.errors import ConfigError, ImageError, KeyFileError, ThreatModelError
 from ppattack.permxor import PermXor
 from ppattack.seeding import numpy_stream
 from ppattack.threat import KeyScope
@@ -120,26 +120,44 @@ class Key:
         """
         try:
             document = json.loads(text)
-            parts = {
-                str(name): np.array(part["data"], dtype=np.dtype(part["dtype"])).reshape(
-                    part["shape"]
-                )
-                for name, part in document["parts"].items()
-            }
+            parts = {str(name): _array(part) for name, part in document["parts"].items()}
             channels, height, width = (int(edge) for edge in document["image_shape"])
             if document["key_file_version"] != KEY_FILE_VERSION:
                 raise ValueError(f"key file version {document['key_file_version']}")
             count = document["count"]
+            if min(channels, height, width) < 1 or (count is not None and count < 0):
+                raise ValueError("an image shape or count below one")
             return cls(
                 str(document["scheme"]),
                 (channels, height, width),
                 parts,
                 None if count is None else int(count),
             )
-        except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
+        except _MALFORMED as error:
             raise KeyFileError(
                 f"not a ppattack key file ({error}): write one with 'ppattack encrypt --key-file'."
             ) from None
+
+
+_MALFORMED = (
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    ArithmeticError,
+    RecursionError,
+)
+
+
+def _array(part: Mapping[str, Any]) -> NDArray[Any]:
+    """One key component of a key file; nothing is rounded to fit its type."""
+    dtype, found = np.dtype(part["dtype"]), np.array(part["data"])
+    if dtype.kind not in "biuf" or found.dtype.kind not in "biuf":
+        raise ValueError(f"{part['dtype']} parts hold no numbers")
+    array = found.astype(dtype)
+    if not np.array_equal(array, found):
+        raise ValueError(f"a value does not fit into {dtype}")
+    return array.reshape([int(edge) for edge in part["shape"]])
 
 
 class Target(ABC):
@@ -155,6 +173,8 @@ class Target(ABC):
 
     card: ClassVar[TargetCard]
     Config: ClassVar[type[Any]]
+    secret_settings: ClassVar[tuple[str, ...]] = ()
+    """Settings that fix the key, None by default: never part of the public scheme."""
 
     def __init__(self, config: Any = None, **settings: Any) -> None:
         values = {**(as_dict(config) if config is not None else {}), **settings}
@@ -191,7 +211,17 @@ class Target(ABC):
         return Key(self.card.name, image_shape, self.key_parts(draw, image_shape))
 
     def generate_keys(self, rngs: Iterable[np.random.Generator], image_shape: ImageShape) -> Key:
-        """Draw one key an image, from one generator an image."""
+        """Draw one key an image, from one generator an image.
+
+        Raises:
+            ConfigError: where a setting fixes one key for all images.
+        """
+        for name in self.secret_settings:
+            if getattr(self.config, name) is not None:
+                raise ConfigError(
+                    f"target.{self.card.name}.{name} fixes one key for all images: leave it out, "
+                    "or use the key scope 'dataset'."
+                )
         keys = [self.generate_key(rng, image_shape) for rng in rngs]
         names = keys[0].parts if keys else {}
         parts = {name: np.stack([key.parts[name] for key in keys]) for name in names}
@@ -227,7 +257,8 @@ class Target(ABC):
 
     def public(self, *, own_keys: bool = True) -> PublicScheme:
         """The public part: algorithm and geometry, built anew from the configuration."""
-        return PublicScheme(type(self)(self.config), own_keys=own_keys)
+        withheld = dict.fromkeys(self.secret_settings)
+        return PublicScheme(type(self)(self.config, **withheld), own_keys=own_keys)
 
     def _check_shape(self, image_shape: ImageShape) -> None:
         if image_shape[0] not in self.card.channels:
@@ -257,7 +288,9 @@ class PermXorTarget(Target):
     """A scheme that is one :class:`~ppattack.permxor.PermXor` of the padded image."""
 
     KEYS_AT_ONCE: ClassVar[int] = 256
-    """Keys whose tables are built at a time under one key an image: bounds the memory."""
+    """Keys drawn or made into tables at a time under one key an image."""
+    TABLE_BYTES: ClassVar[int] = 1 << 20
+    """Image bytes that the tables made at a time may serve: bounds the memory for large images."""
 
     @abstractmethod
     def tables(self, parts: Parts, shape: ImageShape) -> PermXor:
@@ -272,18 +305,42 @@ class PermXorTarget(Target):
         """
 
     def permxor(self, key: Key) -> PermXor:
-        """The transformation that a key stands for (built once a key)."""
+        """The transformation that a key stands for (built once a key).
+
+        Raises:
+            KeyFileError: where the key's parts are not those of this scheme and image size.
+        """
         for target, found in key._permxor:
             if target is self:
                 return found
+        self._check_parts(key)
         shape = self.padded_shape(key.image_shape)
-        if key.count is None:
-            one = self.tables({name: part[None] for name, part in key.parts.items()}, shape)
-            made = PermXor(one.index[0], one.mask[0], one.unit)
-        else:
-            made = self.tables(key.parts, shape)
+        shared = _is_shared(key)
+        parts = {name: part[None] for name, part in key.parts.items()} if shared else key.parts
+        try:
+            made = self.tables(parts, shape)
+        except IndexError as error:
+            raise KeyFileError(
+                f"the key for '{key.scheme}' holds a number out of range ({error}): "
+                "make a new one with generate_key."
+            ) from None
+        if shared:
+            made = PermXor(made.index[0], made.mask[0], made.unit)
         key._permxor.append((self, made))
         return made
+
+    def _check_parts(self, key: Key) -> None:
+        """Refuse parts whose names, types or shapes differ from those that a key draws."""
+        model = self.generate_key(np.random.default_rng(0), key.image_shape).parts
+        lead = () if key.count is None else (key.count,)
+        wanted = {name: (part.dtype, (*lead, *part.shape)) for name, part in model.items()}
+        found = {name: (part.dtype, part.shape) for name, part in key.parts.items()}
+        for name in sorted(wanted.keys() | found.keys()):
+            if wanted.get(name) != found.get(name):
+                raise KeyFileError(
+                    f"part '{name}' of the key for '{key.scheme}' is {_described(found, name)}, "
+                    f"not {_described(wanted, name)}: make a new key with generate_key."
+                )
 
     def encrypt(
         self, images: Tensor, key: Key, *, generator: np.random.Generator | None = None
@@ -304,13 +361,26 @@ class PermXorTarget(Target):
     def _transform(self, images: Tensor, key: Key, table: Callable[[PermXor], PermXor]) -> Tensor:
         import torch
 
-        if key.count is None:
+        if _is_shared(key):
             return table(self.permxor(key))(images)
+        step = max(1, min(self.KEYS_AT_ONCE, self.TABLE_BYTES // images[0].numel()))
         out = torch.empty_like(images, memory_format=torch.contiguous_format)
-        for start in range(0, len(images), self.KEYS_AT_ONCE):
-            part = slice(start, start + self.KEYS_AT_ONCE)
+        for start in range(0, len(images), step):
+            part = slice(start, start + step)
             out[part] = table(self.permxor(key.rows(part)))(images[part])
         return out
+
+
+def _is_shared(key: Key) -> bool:
+    """Whether one table serves every image: a data-set key, or a scheme without a key."""
+    return key.count is None or not key.parts
+
+
+def _described(parts: Mapping[str, tuple[np.dtype[Any], tuple[int, ...]]], name: str) -> str:
+    if name not in parts:
+        return "absent"
+    dtype, shape = parts[name]
+    return f"{dtype} of shape {shape}"
 
 
 class PublicScheme:
