@@ -40,9 +40,8 @@ def _device() -> str:
 
 
 def _weights(net: str) -> str:
-    from ppattack.metrics.lpips import find_weights
-
     from ppattack.errors import MetricUnavailable
+    from ppattack.metrics.lpips import find_weights
 
     try:
         found = find_weights(net)

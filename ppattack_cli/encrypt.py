@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -46,6 +45,8 @@ def encrypt(
 ) -> None:
     """Encrypt images into files."""
     del verbose
+    import secrets
+
     from ppattack import registry
     from ppattack.file_encryption import encrypt_files
     from ppattack_cli.console import make_progress
@@ -73,9 +74,8 @@ def _images(
     seed: int,
     download: bool,
 ) -> tuple[tuple[str, ...], Tensor]:
-    from ppattack.data.image_files import read_folder
-
     from ppattack import registry
+    from ppattack.data.image_files import read_folder
     from ppattack.data.source import ImageRequest
     from ppattack.errors import ConfigError
 

@@ -29,12 +29,11 @@ def list_plugins(
     if as_json:
         typer.echo(json.dumps(rows, indent=2))
         return
-    from ppattack_cli.tables import console, table
-
-    made = table(kind[:-1], "title")
+    # Plain text, not a rich table: importing rich would double the time of the answer.
+    width = max((len(row["name"]) for row in rows), default=0)
     for row in rows:
-        made.add_row(row["name"], f"broken: {row['broken']}" if row["broken"] else row["title"])
-    console().print(made, markup=False)
+        title = f"broken: {row['broken']}" if row["broken"] else row["title"]
+        typer.echo(f"{row['name']:<{width}}  {title}")
 
 
 def _plugins(kind: Any) -> list[dict[str, str]]:

@@ -1,0 +1,74 @@
+"""Every command with the machine busy against the same command with it idle.
+
+One process per core spins while the command runs with torch's default thread count. A fair
+scheduler then gives the command half of the machine: about twice the time is to be expected,
+and three times is the bound. With spinning barriers it would be 20 to 150 times.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from side_by_side import compare, finish
+
+COMMANDS = {
+    "run fr": "run --attack fr --target pe -n 512 --force -q",
+    "run itn": "run --attack itn --target etc --preset smoke -n 64 --adversary 256 --force -q",
+    "encrypt": "encrypt --target ele -n 512 --seed 0 --key-file key.json --out c -q",
+    "decrypt": "decrypt --target ele --ciphertexts c --key-file key.json --out d -q",
+    "list": "list targets",
+}
+
+
+@contextmanager
+def _busy() -> Iterator[None]:
+    spin = [sys.executable, "-c", "while True: pass"]
+    neighbours = [subprocess.Popen(spin) for _ in range(os.cpu_count() or 1)]
+    try:
+        yield
+    finally:
+        for neighbour in neighbours:
+            neighbour.kill()
+            neighbour.wait()
+
+
+def main() -> int:
+    """Print the ratios; the exit code says whether every bound was kept."""
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("OMP_")}
+    ratios = []
+    with tempfile.TemporaryDirectory() as folder:
+
+        def command(text: str) -> None:
+            subprocess.run(
+                [sys.executable, "-m", "ppattack_cli", *text.split()],
+                check=True,
+                cwd=folder,
+                env=environment,
+                stdout=subprocess.DEVNULL,
+            )
+
+        def beside_neighbours(text: str) -> None:
+            with _busy():
+                command(text)
+
+        for name, text in COMMANDS.items():
+            ratios.append(
+                compare(
+                    f"{name}, a busy neighbour on every core",
+                    lambda text=text: beside_neighbours(text),  # type: ignore[misc]
+                    lambda text=text: command(text),  # type: ignore[misc]
+                    sense="slower",
+                    bound=3.0,
+                    repeats=3,
+                )
+            )
+    return finish(ratios)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
