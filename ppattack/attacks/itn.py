@@ -1,0 +1,230 @@
+"""ITN, the inverse transformation network: a network learns to undo the encryption.
+
+The adversary encrypts images of its own under keys of its own, one key an image, and trains a
+network to give the plain images back. Only what does not depend on the key can be learnt: an
+inverse that needs the victims' key is out of reach, by construction.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+
+from annotated_types import Ge, Interval
+
+from ppattack import images as image_ops
+from ppattack.attack import Attack, AttackCard, Context, ControlTarget, Preset, Recovery
+from ppattack.card import Reference
+from ppattack.config import Doc, as_dict
+from ppattack.errors import DataError
+from ppattack.threat import Observation, ThreatModel
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from ppattack.recipe import Recipe
+    from ppattack.target import PublicScheme
+    from ppattack.training import FitResult
+
+COLLAPSED_BELOW = 2.0
+"""Standard deviation over images, in grey levels, below which reconstructions are all alike."""
+SPREAD_SAMPLE = 1024
+CONTROL_SHARE = 0.2
+CONTROL_EPOCHS_AT_LEAST = 3
+
+
+QUICK_EPOCHS = 12
+QUICK_RATE = 4e-3
+
+
+class InverseTransformationNetwork(Attack):
+    """Inverse transformation network, trained under the adversary's own keys.
+
+    Variants:
+        ``paper``: the U-Net of the paper, mean squared error of its sigmoid.
+        ``published-evaluation``: the evaluation behind the published robustness figure, with its
+        defects. Its network ends in a tanh, the loss puts a sigmoid on top and compares that
+        with pixels in [-1, 1], and the tanh itself is shown: a level below 0.634 comes out
+        black, one above 0.866 white, whatever the scheme. The network sees one 4 × 4 block at a
+        time, or one pixel for ``pe``. Reconstructions are made in training mode, in batches of
+        128, and truncated to 8 bits. The published recipe never lowers its learning rate.
+        ``published-evaluation-fixed``: the same network without those defects: the loss compares
+        what is shown, evaluation mode, rounding, and the paper's recipe. It still sees one block
+        or one pixel at a time.
+
+    Threat model: ciphertexts; images of the victims' distribution, unpaired; the public
+    algorithm under keys of the adversary's own. No image and no key of a victim.
+
+    Deviations: from the paper, the ``quick`` recipe trains by AdamW with a one-cycle schedule,
+    because a few minutes of CPU do not carry its 200 epochs of SGD; ``published`` is the paper's.
+    Batches of an epoch are of equal size. From the authors' code of the evaluation, training and
+    victims' images are disjoint, and no image is trained under the victims' key (its image 0 was).
+    Mirroring a ciphertext and its plain image together would be wrong under one fixed key; here
+    every image has a key of its own, and a mirrored key is as likely as any.
+
+    Reference: H. Ito, Y. Kinoshita, H. Kiya: Image Transformation Network for Privacy-Preserving
+    Deep Neural Networks and Its Security Evaluation. arXiv:2008.03143, 2020. The evaluation:
+    A. MaungMaung, H. Kiya: Privacy-Preserving Image Classification Using Isotropic Network. IEEE
+    MultiMedia 29(2), 2022, arXiv:2204.07707.
+    """
+
+    card = AttackCard(
+        name="itn",
+        title="Inverse transformation network: learn to undo the encryption under own keys",
+        reference=Reference(
+            authors="H. Ito, Y. Kinoshita, H. Kiya",
+            title="Image Transformation Network for Privacy-Preserving Deep Neural Networks and "
+            "Its Security Evaluation",
+            venue="arXiv",
+            year=2020,
+            arxiv="2008.03143",
+        ),
+        recovers=("images",),
+        requires=ThreatModel(public="unpaired", own_keys=True),
+    )
+
+    @dataclass(frozen=True)
+    class Config:
+        """Settings of the attack."""
+
+        variant: Annotated[
+            Literal["paper", "published-evaluation", "published-evaluation-fixed"],
+            Doc("network, loss and how its output is shown; see the class"),
+        ] = "paper"
+        recipe: Annotated[
+            Literal["quick", "published"],
+            Doc("quick: AdamW, one-cycle; published: SGD as the variant was trained"),
+        ] = "quick"
+        epochs: Annotated[
+            int | None, Interval(ge=1, le=10_000), Doc("passes over the images; none: the recipe's")
+        ] = None
+        learning_rate: Annotated[
+            float | None, Interval(gt=0, le=10), Doc("first or peak rate; none: the recipe's")
+        ] = None
+        batch_size: Annotated[int, Interval(ge=2, le=4096), Doc("images a step, at most")] = 32
+        images: Annotated[int, Ge(4), Doc("public images to train on, at most")] = 2000
+        width: Annotated[
+            int, Interval(ge=1, le=256), Doc("features of the U-Net's first level; 64 in the paper")
+        ] = 8
+        levels: Annotated[int, Interval(ge=1, le=7), Doc("scales of the U-Net; 5 in the paper")] = 5
+
+    presets: ClassVar[Mapping[Preset, Mapping[str, Any]]] = {
+        "smoke": {"epochs": 4, "images": 512, "width": 8, "levels": 3},
+        "standard": {},
+        "paper": {
+            "recipe": "published",
+            "batch_size": 128,
+            "images": 50_000,
+            "width": 64,
+        },
+    }
+
+    def positive_control(self, scheme: PublicScheme) -> ControlTarget | None:
+        """A fixed transformation without any key: what a network can undo if it learns at all."""
+        del scheme
+        return ControlTarget("keyless")
+
+    def at_control_budget(self) -> InverseTransformationNetwork:
+        """The same training, at a fifth of its epochs."""
+        epochs = self._recipe().epochs
+        fewer = max(math.ceil(epochs * CONTROL_SHARE), min(epochs, CONTROL_EPOCHS_AT_LEAST))
+        return type(self)(**(as_dict(self.config) | {"epochs": fewer}))
+
+    def run(self, observation: Observation, context: Context) -> Recovery:
+        """Train on own pairs, then apply the network to the victims' ciphertexts."""
+        from ppattack.solvers.inverse_transformation import VARIANTS, mirrored, reconstructions
+        from ppattack.training import TrainingData, fit, seeded
+
+        variant = VARIANTS[self.config.variant]
+        plain, ciphertexts = self._pairs(observation, context)
+        channels = ciphertexts.shape[1]
+        network = seeded(lambda: self._network(observation.scheme, channels), context, "itn")
+        result = fit(
+            network,
+            TrainingData(ciphertexts, plain),
+            variant.loss,
+            self._recipe(),
+            context,
+            f"itn-{self.config.variant}",
+            mirrored if variant.flips else None,
+        )
+        images = reconstructions(network, variant, observation.ciphertexts, context.device)
+        return Recovery(images=images, notes=_notes(network, result, len(plain), images))
+
+    def _pairs(self, observation: Observation, context: Context) -> tuple[Tensor, Tensor]:
+        """Public images, and their ciphertexts under fresh keys of the adversary's."""
+        import torch
+
+        public = observation.public_images
+        if tuple(public.shape[1:]) != observation.image_shape:
+            raise DataError(
+                f"the public images are {tuple(public.shape[1:])}, the victims' "
+                f"{observation.image_shape}: give the adversary images of the victims' size."
+            )
+        if len(public) > self.config.images:
+            order = torch.randperm(len(public), generator=context.torch_stream("images"))
+            public = public[order[: self.config.images]]
+        scheme = observation.scheme
+        ciphertexts = scheme.encrypt_with_fresh_keys(public, context.numpy_stream("own keys"))
+        plain = image_ops.pad_to_multiple(public, scheme.target.size_multiple)
+        if plain.shape != ciphertexts.shape:
+            raise DataError(
+                f"'itn' learns between images of one size, but '{scheme.name}' turns "
+                f"{tuple(plain.shape[1:])} into {tuple(ciphertexts.shape[1:])}."
+            )
+        return plain, ciphertexts
+
+    def _network(self, scheme: PublicScheme, channels: int) -> nn.Module:
+        from ppattack.networks.block_local import BlockLocalNet, PixelNet
+        from ppattack.networks.unet import UNet
+        from ppattack.solvers.inverse_transformation import VARIANTS
+
+        if VARIANTS[self.config.variant].unet:
+            return UNet(channels, self.config.width, self.config.levels)
+        return PixelNet(channels) if scheme.name == "pe" else BlockLocalNet(channels)
+
+    def _recipe(self) -> Recipe:
+        from ppattack.recipe import Recipe
+        from ppattack.solvers.inverse_transformation import VARIANTS
+
+        config, variant = self.config, VARIANTS[self.config.variant]
+        if config.recipe == "quick":
+            return Recipe(
+                epochs=config.epochs or QUICK_EPOCHS,
+                batch_size=config.batch_size,
+                optimizer="adamw",
+                learning_rate=config.learning_rate or QUICK_RATE,
+                weight_decay=1e-2,
+                schedule="one-cycle",
+            )
+        return Recipe(
+            epochs=config.epochs or variant.epochs,
+            batch_size=config.batch_size,
+            optimizer="sgd",
+            learning_rate=config.learning_rate or variant.learning_rate,
+            momentum=0.9,
+            weight_decay=5e-4,
+            schedule="multistep",
+            milestones=(60, 120, 160),
+            decay=0.2,
+        )
+
+
+def _notes(network: nn.Module, result: FitResult, pairs: int, images: Tensor) -> dict[str, Any]:
+    """Facts for the report."""
+    spread = images[:SPREAD_SAMPLE].float().std(dim=0, correction=0).mean().item()
+    best = result.best_epoch - 1
+    return {
+        "network": type(network).__name__,
+        "parameters": sum(parameter.numel() for parameter in network.parameters()),
+        "training_images": pairs,
+        "epochs": len(result.train_losses),
+        "ended": result.ended,
+        "best_epoch": result.best_epoch,
+        "train_loss": result.train_losses[best],
+        "validation_loss": result.validation_losses[best],
+        "spread_grey_levels": round(spread, 2),
+        "collapsed": len(images) > 1 and spread < COLLAPSED_BELOW,
+    }

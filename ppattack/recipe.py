@@ -1,0 +1,67 @@
+"""How a network is trained: optimiser, learning rates, and how long."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import nn
+
+WARM_UP_SHARE = 0.25
+"""The part of a one-cycle schedule in which the rate rises."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a network is trained.
+
+    Args:
+        epochs: passes over the data.
+        batch_size: examples a step at most; the batches of an epoch are of equal size.
+        optimizer: ``"sgd"`` or ``"adamw"``.
+        learning_rate: at the start, or at the peak of a one-cycle schedule.
+        momentum: of SGD.
+        weight_decay: of either optimiser.
+        schedule: ``"multistep"`` multiplies the rate by ``decay`` at each of the ``milestones``;
+            ``"one-cycle"`` raises it from zero, then lowers it to zero, along cosines.
+        milestones: epochs.
+        decay: a factor.
+        validation_share: share of the examples that validate; 0 for none.
+        patience: epochs without a better validation loss after which training stops, or None.
+        clip_norm: bound on the norm of the gradient, or None.
+    """
+
+    epochs: int
+    batch_size: int
+    optimizer: Literal["sgd", "adamw"]
+    learning_rate: float
+    momentum: float = 0.9
+    weight_decay: float = 0.0
+    schedule: Literal["constant", "multistep", "one-cycle"] = "constant"
+    milestones: tuple[int, ...] = ()
+    decay: float = 0.1
+    validation_share: float = 0.1
+    patience: int | None = None
+    clip_norm: float | None = None
+
+    def rate(self, done: float) -> float:
+        """The learning rate when ``done`` epochs are, counting the parts of one."""
+        if self.schedule == "multistep":
+            passed = sum(done >= milestone for milestone in self.milestones)
+            return self.learning_rate * self.decay**passed
+        if self.schedule == "one-cycle":
+            share = done / self.epochs
+            away = (WARM_UP_SHARE - share) / WARM_UP_SHARE
+            if share > WARM_UP_SHARE:
+                away = (share - WARM_UP_SHARE) / (1 - WARM_UP_SHARE)
+            return self.learning_rate * (1 + math.cos(math.pi * away)) / 2
+        return self.learning_rate
+
+    def optimiser(self, network: nn.Module) -> torch.optim.Optimizer:
+        """The optimiser of a network's parameters."""
+        parameters, rate, decay = network.parameters(), self.learning_rate, self.weight_decay
+        if self.optimizer == "sgd":
+            return torch.optim.SGD(parameters, rate, momentum=self.momentum, weight_decay=decay)
+        return torch.optim.AdamW(parameters, rate, weight_decay=decay)
