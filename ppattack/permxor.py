@@ -86,10 +86,10 @@ class PermXor:
     @cached_property
     def _sources(self) -> NDArray[np.integer]:
         """Where each source symbol goes, or -1 where it is lost."""
-        found = np.full(self.index.shape, -1, np.int32)
-        places = np.broadcast_to(np.arange(self.symbols, dtype=np.int32), self.index.shape)
-        np.put_along_axis(found, self.index, places, axis=-1)
-        return found
+        index = _one_row_if_equal(self.index)
+        found = np.full(index.shape, -1, np.int32)
+        np.put_along_axis(found, index, np.arange(self.symbols, dtype=np.int32)[None], axis=1)
+        return np.broadcast_to(found if self.index.ndim == 2 else found[0], self.index.shape)
 
     @cached_property
     def _inverse(self) -> PermXor:
@@ -128,7 +128,7 @@ class PermXor:
 
         count = len(images)
         size = self.symbols // (2 if self.unit == "nibble" else 1)
-        found = images[0].numel() if count else size
+        found = images.shape[1:].numel()
         if found != size or (self.count is not None and self.count != count):
             raise ImageError(
                 f"the key is for {self.count or 'any number of'} images of {size} bytes; "

@@ -363,7 +363,7 @@ class PermXorTarget(Target):
 
         if _is_shared(key):
             return table(self.permxor(key))(images)
-        step = max(1, min(self.KEYS_AT_ONCE, self.TABLE_BYTES // images[0].numel()))
+        step = max(1, min(self.KEYS_AT_ONCE, self.TABLE_BYTES // images.shape[1:].numel()))
         out = torch.empty_like(images, memory_format=torch.contiguous_format)
         for start in range(0, len(images), step):
             part = slice(start, start + step)
