@@ -32,6 +32,8 @@ BROKEN_GAIN = 0.05
 FEWEST_IMAGES = 10
 """Below this many scored images an interval means nothing, and no verdict is given."""
 BOOTSTRAP_RESAMPLES = 2000
+RESAMPLED_AT_ONCE = 1 << 18
+"""Values drawn at a time: bounds the memory for many images."""
 IMAGES_AT_ONCE = 256
 
 
@@ -160,11 +162,7 @@ def summarise(columns: Mapping[str, Values], seed: int) -> dict[str, Summary]:
     """Summaries with bootstrap intervals; every column is resampled at the same images."""
     table = np.stack(list(columns.values()))
     count = table.shape[1]
-    rng = numpy_stream(seed, "bootstrap")
-    means = np.stack(
-        [table[:, rng.integers(0, count, count)].mean(axis=1) for _ in range(BOOTSTRAP_RESAMPLES)]
-    )
-    low, high = np.quantile(means, [0.025, 0.975], axis=0)
+    low, high = np.quantile(_resampled_means(table, seed), [0.025, 0.975], axis=1)
     result = {}
     for row, (name, values) in enumerate(columns.items()):
         q1, median, q3 = (float(value) for value in np.quantile(values, [0.25, 0.5, 0.75]))
@@ -179,6 +177,20 @@ def summarise(columns: Mapping[str, Values], seed: int) -> dict[str, Summary]:
             ci95=(float(low[row]), float(high[row])),
         )
     return result
+
+
+def _resampled_means(table: Values, seed: int) -> Values:
+    """``(rows, BOOTSTRAP_RESAMPLES)``: each row's mean over images drawn with replacement."""
+    rows, count = table.shape
+    rng = numpy_stream(seed, "bootstrap")
+    means = np.empty((rows, BOOTSTRAP_RESAMPLES))
+    step = max(1, RESAMPLED_AT_ONCE // count)
+    for start in range(0, BOOTSTRAP_RESAMPLES, step):
+        part = means[:, start : start + step]
+        drawn = rng.integers(0, count, (part.shape[1], count))
+        for row in range(rows):
+            part[row] = table[row][drawn].mean(axis=1)
+    return means
 
 
 def _key_scores(recovery: Recovery, scenario: Scenario, target: Target) -> MetricScores | str:

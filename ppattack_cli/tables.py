@@ -39,7 +39,7 @@ def print_report(report: Report, folder: Path) -> None:
     screen.print(f"{report.attack.name} on {report.target.name}: {report.threat.words}")
     screen.print(
         f"{report.data.victims} images of {report.data.name}, shape {report.data.shape}; "
-        f"the adversary held {report.data.adversary}"
+        f"{report.data.adversary} public images, {_use(report)}"
     )
     rows = table("metric (mean)", "ciphertext", "blind baseline", "reconstruction", "gain [95 %]")
     for name in _METRICS:
@@ -64,6 +64,10 @@ def print_report(report: Report, folder: Path) -> None:
     screen.print(f"[{_COLOURS[report.verdict]}]{report.verdict}[/]", end=" ")
     screen.print(report.reason, markup=False)
     screen.print(f"report: {folder / 'report.json'}", markup=False, soft_wrap=True)
+
+
+def _use(report: Report) -> str:
+    return "for baselines only" if report.threat.public == "none" else "held by the adversary too"
 
 
 def _mean(summary: Summary | None) -> str:

@@ -48,17 +48,21 @@ def draw_samples(
     if ciphertexts.ndim == 4:
         rows.append(("ciphertext", ciphertexts, "ciphertext"))
     rows.append(("reconstruction", reconstructions, "reconstruction"))
-    size = (1.5 * len(chosen) + 0.6, 1.85 * len(rows) + 0.5)
-    figure = Figure(figsize=size, dpi=110, layout="constrained")
+    width, height = 1.5 * len(chosen) + 0.5, 1.9 * len(rows) + 0.4
+    figure = Figure(figsize=(width, height), dpi=110)
     FigureCanvasAgg(figure)
     axes: NDArray[Any] = figure.subplots(len(rows), len(chosen), squeeze=False)
+    figure.subplots_adjust(
+        left=0.4 / width, right=1 - 0.05 / width, bottom=0.4 / height, top=1 - 0.4 / height,
+        wspace=0.06, hspace=0.3,
+    )  # fmt: skip
     for (title, images, role), line in zip(rows, axes, strict=True):
         line[0].set_ylabel(title)
         for index, axis in zip(chosen, line, strict=True):
             _show(axis, images[index], _caption(columns, role, index))
     if len(chosen) > 1 and "ssim.reconstruction" in columns:
         title = "from the least recovered image (left) to the best recovered (right), even ranks"
-        figure.suptitle("\n".join(textwrap.wrap(title, int(11 * size[0]))), fontsize=9)
+        figure.suptitle("\n".join(textwrap.wrap(title, int(11 * width))), fontsize=9)
     data = io.BytesIO()
     figure.savefig(data, format="png")
     write_bytes(path, data.getvalue())

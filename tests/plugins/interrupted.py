@@ -14,7 +14,8 @@ class Interrupted(Idle):
 
     def run(self, observation: Observation, context: Context) -> Recovery:
         """Stop half-way while INTERRUPT is set."""
-        assert context.checkpoints is not None
+        if context.checkpoints is None:  # a control
+            return Recovery(observation.ciphertexts)
         mark = context.checkpoints / "half-way"
         if os.environ.get("INTERRUPT"):
             mark.parent.mkdir(parents=True, exist_ok=True)
