@@ -26,8 +26,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 MAX_PIXELS = 64_000_000
-FORMATS = ("PNG", "BMP", "TIFF", "WEBP", "JPEG", "MPO", "GIF")
-"""MPO is what phones write: a JPEG with further pictures behind it, which are left alone."""
+FORMATS = ("PNG", "BMP", "TIFF", "WEBP", "JPEG", "GIF")
 _ORIENTATION_TAG = 274
 _BITS_TAG = 258
 _PNG_BIT_DEPTH_AT = 24
@@ -127,6 +126,7 @@ def _decoded(file: BinaryIO, photograph: bool) -> Image:
     image = Image.open(file, formats=FORMATS)
     if image.width * image.height > MAX_PIXELS:
         raise _Refused(_TOO_LARGE)
+    # MPO is what phones write: a JPEG with further pictures behind it, which are left alone.
     frames = 1 if image.format == "MPO" else getattr(image, "n_frames", 1)
     if frames > 1:
         raise _Refused(f"holds {frames} frames or pages, not one image")

@@ -56,7 +56,7 @@ def read_image(path: Path, *, mode: Literal["RGB", "L"] | None = None) -> Tensor
 
     image, _ = open_image(path, photograph=mode is not None)
     pixels = pixels_of(image if mode is None else image.convert(mode))
-    return torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1)))
+    return torch.from_numpy(pixels.transpose(2, 0, 1).copy())
 
 
 def read_folder(path: Path) -> NamedImages:

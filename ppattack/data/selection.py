@@ -68,8 +68,8 @@ def centre_square(image: Image, size: int) -> Image:
         return image
     edge = min(image.size)
     left, top = (image.width - edge) // 2, (image.height - edge) // 2
-    box = (left, top, left + edge, top + edge)
-    return image.resize((size, size), Resampling.LANCZOS, box=box)
+    square = image.crop((left, top, left + edge, top + edge))
+    return square.resize((size, size), Resampling.LANCZOS)
 
 
 class _Picker:

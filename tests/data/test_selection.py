@@ -1,0 +1,123 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from ppattack.data.selection import Candidates, Pixels, centre_square, select
+from ppattack.data.source import ImageRequest, content_hashes
+from ppattack.errors import ConfigError, DataError
+from tests.data.files import noise
+
+
+def images(*seeds: int, shape: tuple[int, ...] = (8, 8, 3)) -> Candidates:
+    return [(f"image {seed}", noise(*shape, seed=seed)) for seed in seeds]
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    ours=st.lists(st.integers(0, 30), max_size=20),
+    theirs=st.lists(st.integers(0, 30), max_size=20),
+    victims=st.integers(0, 8),
+    adversary=st.integers(0, 8),
+)
+def test_no_content_is_taken_twice(
+    ours: list[int], theirs: list[int], victims: int, adversary: int
+) -> None:
+    if victims + adversary == 0:
+        return
+    request = ImageRequest(victims, adversary, None)
+    wanted = list(dict.fromkeys(ours))[:victims]
+    rest = [seed for seed in dict.fromkeys(theirs) if seed not in wanted][:adversary]
+    if len(wanted) < victims or not wanted + rest:
+        with pytest.raises(DataError, match="holds"):
+            select("made", request, images(*ours), images(*theirs))
+        return
+    sets = select("made", request, images(*ours), images(*theirs))
+    for found, seeds in ((sets.victims, wanted), (sets.adversary, rest)):
+        expected = np.array([noise(8, 8, 3, seed=s) for s in seeds], np.uint8).reshape(-1, 8, 8, 3)
+        assert torch.equal(found, torch.from_numpy(expected).permute(0, 3, 1, 2))
+    assert not set(content_hashes(sets.victims)) & set(content_hashes(sets.adversary))
+    assert any("there are no more" in note for note in sets.notes) == (len(rest) < adversary)
+
+
+def test_too_few_victims_say_how_many_there_are() -> None:
+    with pytest.raises(DataError, match="made holds 3 images for the victims, not 5: use -n 3"):
+        select("made", ImageRequest(5, 0, None), images(1, 2, 2, 3), [])
+
+
+def test_repeats_are_counted() -> None:
+    sets = select("made", ImageRequest(2, 2, None), images(1, 1, 2), images(2, 3, 1, 4))
+    assert "3 images with the content of another were passed over" in sets.notes
+
+
+def test_a_grey_image_and_its_colour_copy_are_one() -> None:
+    grey = noise(8, 8, 1)
+    colour: Pixels = np.repeat(grey, 3, axis=2)
+    sets = select(
+        "made",
+        ImageRequest(1, 2, None),
+        [("grey", grey)],
+        [("colour", colour), *images(1, 2)],
+    )
+    assert torch.equal(sets.adversary[0].permute(1, 2, 0), torch.from_numpy(noise(8, 8, 3, seed=1)))
+    assert torch.equal(sets.victims[0], torch.from_numpy(colour).permute(2, 0, 1))
+
+
+def test_only_grey_images_stay_grey() -> None:
+    sets = select(
+        "made", ImageRequest(1, 1, None), images(1, shape=(8, 8, 1)), images(2, shape=(8, 8, 1))
+    )
+    assert sets.victims.shape == sets.adversary.shape == (1, 1, 8, 8)
+
+
+def test_no_candidate_is_drawn_needlessly() -> None:
+    drawn = []
+
+    def watched() -> Iterator[tuple[str, Pixels]]:
+        for label, pixels in images(*range(10)):
+            drawn.append(label)
+            yield label, pixels
+
+    select("made", ImageRequest(3, 0, None), watched(), watched())
+    assert len(drawn) == 3
+
+
+def test_mixed_sizes_without_a_size_name_two_images() -> None:
+    mixed = [*images(1, 2), *images(3, shape=(9, 8, 3))]
+    with pytest.raises(DataError, match=r"image 1 is 8x8, image 3 is 8x9: choose one with --size"):
+        select("made", ImageRequest(3, 0, None), mixed, [])
+    assert select("made", ImageRequest(3, 0, 8), mixed, []).victims.shape == (3, 3, 8, 8)
+
+
+def test_enlarged_images_are_counted() -> None:
+    sets = select("made", ImageRequest(2, 0, 9), [*images(1), *images(2, shape=(9, 20, 3))], [])
+    assert sets.notes == ("1 images were smaller than 9 px and enlarged",)
+
+
+def test_the_middle_square_is_cut() -> None:
+    pixels = np.zeros((40, 100, 3), np.uint8)
+    pixels[:, 30:70] = 200
+    square = np.asarray(centre_square(Image.fromarray(pixels), 20))
+    assert square.shape == (20, 20, 3)
+    assert (square == 200).all()
+
+
+def test_resizing_is_antialiased() -> None:
+    stripes = np.zeros((64, 64), np.uint8)
+    stripes[:, ::2] = 255
+    small = np.asarray(centre_square(Image.fromarray(stripes), 16))[:, 2:-2]
+    assert (abs(small.astype(int) - 127) < 12).all()
+
+
+@pytest.mark.parametrize(
+    ("victims", "adversary", "size"), [(0, 0, 8), (-1, 3, 8), (3, -1, 8), (1, 1, 0)]
+)
+def test_requests_for_nothing_are_refused(victims: int, adversary: int, size: int) -> None:
+    with pytest.raises(ConfigError):
+        ImageRequest(victims, adversary, size)
