@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
 import numpy as np
@@ -58,9 +59,9 @@ class PixelOrder(Attack):
         return ThreatModel(pairs=self.config.pairs)
 
     def positive_control(self, scheme: PublicScheme) -> ControlTarget:
-        """No encryption at all: the order of pixels that is easiest to find."""
+        """The scheme that it is made for."""
         del scheme
-        return ControlTarget("plain")
+        return ControlTarget(f"{Path(__file__).with_name('my_target.py')}:TileShuffle")
 
     def run(self, observation: Observation, context: Context) -> Recovery:
         """Sort the pixels of both sides by their signatures, and pair them up."""

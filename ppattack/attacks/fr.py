@@ -61,7 +61,7 @@ class FeatureReconstruction(Attack):
 
         mode: Annotated[
             Literal["basic", "advanced", "same-key"],
-            Doc("what is tried; see the class, each needs more knowledge than the one before"),
+            Doc("what is tried, and so what must be known: see the description"),
         ] = "basic"
         bright: Annotated[
             bool, Doc("basic: take the brighter of each byte and its complement, not the darker")

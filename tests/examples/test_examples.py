@@ -77,6 +77,12 @@ def test_the_attack_recovers_the_target_s_key(tile: int) -> None:
         assert np.array_equal(recovery.key.index, truth.index)
 
 
+def test_the_attack_s_positive_control_is_the_example_target() -> None:
+    control = registry.attack(ATTACK)().positive_control(tile_shuffle(1).public())
+    assert control is not None
+    assert registry.target(control.target)(**control.settings).card.name == "tile-shuffle"
+
+
 def test_the_attack_gains_nothing_on_fresh_keys_for_known_pairs() -> None:
     target = tile_shuffle(1)
     attack = registry.attack(ATTACK)()
