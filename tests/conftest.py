@@ -34,3 +34,8 @@ def smooth_sets(victims: int = 24, adversary: int = 48, size: int = 16, seed: in
 def sets() -> ImageSets:
     """24 victims, 48 images for the adversary, 16×16 pixels, three channels."""
     return smooth_sets()
+
+
+def numpy_global_state() -> bytes:
+    """The state of NumPy's global generator, which nothing may touch."""
+    return bytes(np.random.get_state(legacy=False)["state"]["key"])

@@ -1,11 +1,11 @@
 from __future__ import annotations
 
-import numpy as np
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ppattack import seeding
+from tests.conftest import numpy_global_state
 
 
 def test_a_stream_repeats_and_its_neighbours_differ() -> None:
@@ -24,8 +24,8 @@ def test_names_are_not_concatenated(names: list[int | str]) -> None:
 
 
 def test_streams_leave_the_global_generators_alone() -> None:
-    torch_state, numpy_state = torch.get_rng_state(), np.random.get_state()[1]
+    torch_state, numpy_state = torch.get_rng_state(), numpy_global_state()
     seeding.torch_stream(3, "x").manual_seed(5)
     seeding.numpy_stream(3, "x").random(10)
     assert torch.equal(torch_state, torch.get_rng_state())
-    assert (np.asarray(numpy_state) == np.asarray(np.random.get_state()[1])).all()
+    assert numpy_global_state() == numpy_state

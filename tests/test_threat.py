@@ -85,7 +85,8 @@ def _modules() -> list[types.ModuleType]:
 def _memory(item: torch.Tensor | np.ndarray[Any, Any]) -> bytes:
     """All memory behind an array, also what lies outside of its view."""
     if isinstance(item, torch.Tensor):
-        return bytes(item.untyped_storage().tolist())
+        storage = item.untyped_storage()
+        return bytes(torch.empty(0, dtype=torch.uint8).set_(storage).numpy())
     while isinstance(item.base, np.ndarray):
         item = item.base
     return item.tobytes()

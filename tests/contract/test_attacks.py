@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 import torch
 
@@ -14,7 +13,7 @@ from ppattack.evaluation import BROKEN_GAIN, evaluate, main_gain
 from ppattack.metrics.images import ImageScorer
 from ppattack.scenario import Scenario, simulate
 from ppattack.target import Target
-from tests.conftest import smooth_sets
+from tests.conftest import numpy_global_state, smooth_sets
 
 NAMES = registry.names("attack")
 CONTEXT = Context(torch.device("cpu"), seed=7)
@@ -76,14 +75,14 @@ def test_deterministic_for_a_seed_and_input_untouched(name: str) -> None:
     seen = scenario.observation
     held = [seen.ciphertexts, seen._public_images]
     before = [None if tensor is None else tensor.clone() for tensor in held]
-    state, numpy_state = torch.get_rng_state(), np.array(np.random.get_state()[1])
+    state, numpy_state = torch.get_rng_state(), numpy_global_state()
     first = attack(seen, CONTEXT)
     again = _smoke(name)(seen, CONTEXT)
     assert _same(first, again)
     for tensor, copy in zip(held, before, strict=True):
         assert tensor is None or (copy is not None and torch.equal(tensor, copy))
     assert torch.equal(torch.get_rng_state(), state)
-    assert (np.array(np.random.get_state()[1]) == numpy_state).all()
+    assert numpy_global_state() == numpy_state
 
 
 @pytest.mark.parametrize("name", NAMES)
