@@ -1,0 +1,128 @@
+"""What the tests of the encryption targets share."""
+
+from __future__ import annotations
+
+import hashlib
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ppattack.permxor import PermXor, Unit
+from ppattack.seeding import numpy_stream
+from ppattack.target import ImageShape, Key, PermXorTarget
+from targets.ele import ELE
+from targets.etc import EtC
+from targets.keyless import Keyless
+from targets.le import LE
+from targets.one_time_pad import OneTimePad
+from targets.pe import PE
+from targets.plain import Plain
+
+PAPER: list[PermXorTarget] = [
+    LE(),
+    LE(block_size=3),
+    ELE(),
+    ELE(block_size=8),
+    PE(),
+    PE(color_shuffle=True),
+    EtC(),
+    EtC(block_size=4),
+    Plain(),
+    Keyless(),
+]
+"""Invertible targets that accept a data-set key."""
+
+PUBLISHED_EXACT: list[PermXorTarget] = [
+    LE(variant="ito"),
+    ELE(variant="ito"),
+    ELE(variant="madono"),
+    PE(variant="ito", truncation=False),
+    EtC(variant="ito", block_size=4, channel_bug=False),
+    EtC(variant="madono", block_size=4, channel_bug=False),
+]
+"""The published codes' variants that decrypt."""
+
+PUBLISHED: list[PermXorTarget] = [
+    *PUBLISHED_EXACT,
+    EtC(variant="ito", block_size=4),
+    EtC(variant="madono", block_size=4),
+]
+"""The published codes' variants, lossy ones too."""
+
+PAD = OneTimePad()
+
+
+def pattern() -> Tensor:
+    """32×32: ``v[h, w, c] = (7h + 13w + 31c) mod 256``, as ``(1, 3, 32, 32)``."""
+    row, column, channel = np.ogrid[:32, :32, :3]
+    image = ((7 * row + 13 * column + 31 * channel) % 256).astype(np.uint8)
+    return torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1)))[None]
+
+
+def digest(image: Tensor) -> str:
+    """First 16 hexadecimal digits of SHA-256 over one image's bytes in the order H, W, C."""
+    data = image[0].permute(1, 2, 0).contiguous().numpy().tobytes()
+    return hashlib.sha256(data).hexdigest()[:16]
+
+
+def pixel(image: Tensor, row: int, column: int) -> tuple[int, ...]:
+    """The colours of one pixel of one image."""
+    return tuple(int(value) for value in image[0, :, row, column])
+
+
+def key_of(target: PermXorTarget, image_shape: ImageShape, **parts: NDArray[np.generic]) -> Key:
+    """A data-set key with chosen parts, in the types that the target draws."""
+    drawn = draw_key(target, image_shape).parts
+    assert drawn.keys() == parts.keys()
+    return Key(
+        target.card.name,
+        image_shape,
+        {name: part.astype(drawn[name].dtype) for name, part in parts.items()},
+    )
+
+
+def draw_key(target: PermXorTarget, image_shape: ImageShape, seed: int = 0) -> Key:
+    """A data-set key."""
+    return target.generate_key(numpy_stream(seed, "key"), image_shape)
+
+
+def draw_keys(target: PermXorTarget, image_shape: ImageShape, count: int, seed: int = 0) -> Key:
+    """One key an image."""
+    rngs = (numpy_stream(seed, "key", i) for i in range(count))
+    return target.generate_keys(rngs, image_shape)
+
+
+def noise(count: int, shape: ImageShape, seed: int = 0) -> Tensor:
+    """Uniform random images."""
+    rng = np.random.default_rng(seed)
+    return torch.from_numpy(rng.integers(0, 256, (count, *shape), dtype=np.uint8))
+
+
+def recover_by_chosen_plaintexts(target: PermXorTarget, key: Key, unit: Unit) -> PermXor:
+    """A target's tables from its ciphertexts of a zero image and of the digits of the addresses.
+
+    Works for any scheme that moves symbols of base q and combines them with a mask, whatever
+    its structure: the adversary that the tables must be no more than.
+    """
+    shape = key.image_shape
+    symbols = int(np.prod(shape)) * (2 if unit == "nibble" else 1)
+    base = 16 if unit == "nibble" else 256
+
+    def ask(plain: NDArray[np.integer]) -> NDArray[np.uint8]:
+        if unit == "nibble":
+            low, high = np.split(plain, 2)
+            plain = low | high << 4
+        image = torch.from_numpy(plain.astype(np.uint8).reshape(1, *shape))
+        found: NDArray[np.uint8] = target.encrypt(image, key).numpy().reshape(-1)
+        return np.concatenate([found & 15, found >> 4]) if unit == "nibble" else found
+
+    addresses = np.arange(symbols)
+    mask = ask(np.zeros(symbols, np.int64))
+    index = np.zeros(symbols, np.int64)
+    weight = 1
+    while weight < symbols:
+        index += (ask(addresses // weight % base) ^ mask).astype(np.int64) * weight
+        weight *= base
+    return PermXor(index, mask, unit)
