@@ -79,26 +79,21 @@ class _Reader:
         self.converted: list[str] = []
         self.twins = 0
 
-    def images(self, paths: list[Path]) -> Iterator[tuple[str, Pixels]]:
-        """Label and pixels of every file that can be read."""
-        for path in paths:
-            label = self.label(path)
+    def images(self, labels: list[str]) -> Iterator[tuple[str, Pixels]]:
+        """Label (the path inside the folder) and pixels of every file that can be read."""
+        for label in labels:
             try:
-                image, remark = open_image(path, photograph=True)
+                image, remark = open_image(self.root / label, photograph=True)
             except UnreadableImage as error:
-                self.skip(error)
+                self.skip(label, error)
                 continue
             if remark:
                 self.converted.append(f"{label} ({remark})")
             yield label, pixels_of(image)
 
-    def label(self, path: Path) -> str:
-        """The path inside the folder."""
-        return path.relative_to(self.root).as_posix()
-
-    def skip(self, error: UnreadableImage) -> None:
+    def skip(self, label: str, error: UnreadableImage) -> None:
         """Remember a file that cannot be read."""
-        self.skipped.append(f"{self.label(error.path)} {error.reason}")
+        self.skipped.append(f"{label} {error.reason}")
 
     def notes(self) -> list[str]:
         """Facts for the report."""
@@ -112,16 +107,18 @@ class _Reader:
         return notes
 
 
-def _sides(reader: _Reader, request: ImageRequest) -> tuple[list[Path], list[Path]]:
+def _sides(reader: _Reader, request: ImageRequest) -> tuple[list[str], list[str]]:
     """The victims' and the adversary's files, in the order in which to take them."""
-    train = reader.root / TRAIN
-    test = next((reader.root / name for name in TESTS if (reader.root / name).is_dir()), None)
-    if train.is_dir() and test is not None:
+    test = next((name for name in TESTS if (reader.root / name).is_dir()), None)
+    if (reader.root / TRAIN).is_dir() and test is not None:
 
-        def order(path: Path) -> int:
-            return derive(request.seed, "data", "folder", reader.label(path))
+        def order(label: str) -> int:
+            return derive(request.seed, "data", "folder", label)
 
-        return sorted(_files(test), key=order), sorted(_files(train), key=order)
+        return (
+            sorted(_labels(reader.root, test), key=order),
+            sorted(_labels(reader.root, TRAIN), key=order),
+        )
     by_content = _by_content(reader)
     drawn = sorted(
         by_content, key=lambda digest: derive(request.seed, "data", "folder", digest.hex())
@@ -134,17 +131,17 @@ def _sides(reader: _Reader, request: ImageRequest) -> tuple[list[Path], list[Pat
     return sides[0], sides[1]
 
 
-def _by_content(reader: _Reader) -> dict[bytes, Path]:
+def _by_content(reader: _Reader) -> dict[bytes, str]:
     """One file for each content, by its SHA-256."""
-    found: dict[bytes, Path] = {}
-    for path in _files(reader.root):
+    found: dict[bytes, str] = {}
+    for label in _labels(reader.root):
         try:
-            digest = _digest(path)
+            digest = _digest(reader.root / label)
         except UnreadableImage as error:
-            reader.skip(error)
+            reader.skip(label, error)
             continue
         reader.twins += digest in found
-        found.setdefault(digest, path)
+        found.setdefault(digest, label)
     return found
 
 
@@ -157,8 +154,10 @@ def _digest(path: Path) -> bytes:
         raise UnreadableImage(path, f"cannot be opened ({error.strerror})") from None
 
 
-def _files(root: Path) -> list[Path]:
-    """Every file with the extension of an image below a folder, links followed, hidden left out.
+def _labels(root: Path, part: str = "") -> list[str]:
+    """The path inside ``root`` of every image file below ``root / part``, sorted.
+
+    Links are followed; what is hidden is left out.
 
     Raises:
         DataError: where a folder may not be read.
@@ -167,9 +166,9 @@ def _files(root: Path) -> list[Path]:
     def refuse(error: OSError) -> None:
         raise DataError(f"the folder {error.filename} cannot be read: {error.strerror}.")
 
-    found: list[Path] = []
+    found: list[str] = []
     visited: set[str] = set()
-    for place, folders, files in os.walk(root, onerror=refuse, followlinks=True):
+    for place, folders, files in os.walk(root / part, onerror=refuse, followlinks=True):
         real = os.path.realpath(place)
         # A folder that links to one above it would be walked for ever.
         if real in visited:
@@ -177,5 +176,7 @@ def _files(root: Path) -> list[Path]:
             continue
         visited.add(real)
         folders[:] = sorted(name for name in folders if not name.startswith("."))
-        found += [Path(place, name) for name in sorted(files) if has_image_name(name)]
-    return found
+        inside = Path(place).relative_to(root)
+        prefix = "" if inside == Path() else f"{inside.as_posix()}/"
+        found += [prefix + name for name in files if has_image_name(name)]
+    return sorted(found)

@@ -142,7 +142,8 @@ def check_folder(path: Path) -> None:
 
 def has_image_name(name: str) -> bool:
     """Whether a file name has the extension of an image and is not hidden."""
-    return not name.startswith(".") and Path(name).suffix.lower() in SUFFIXES
+    stem, dot, suffix = name.rpartition(".")
+    return bool(stem) and stem[0] != "." and (dot + suffix).lower() in SUFFIXES
 
 
 def in_short(reasons: list[str]) -> str:
