@@ -161,7 +161,7 @@ class PermXor:
                 mask = low | high << np.uint8(4) if still else mask * np.uint8(17)
             self._tables[device] = (
                 None if still else torch.from_numpy(index.astype(np.int64)).to(device),
-                torch.from_numpy(np.ascontiguousarray(mask)).to(device),
+                torch.from_numpy(np.array(mask, order="C")).to(device),
             )
         return self._tables[device]
 

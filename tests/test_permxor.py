@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pytest
 import torch
@@ -132,6 +134,16 @@ def test_a_mask_without_a_permutation(unit: Unit) -> None:
             images = noise(4, SHAPE)
             assert torch.equal(table(images), _slow(table, images))
             assert torch.equal(table.inverse()(table(images)), images)
+
+
+def test_tables_may_be_read_only() -> None:
+    table, images = _drawn("byte", 0), noise(2, SHAPE)
+    frozen = PermXor(table.index.copy(), table.mask.copy())
+    frozen.index.flags.writeable = frozen.mask.flags.writeable = False
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert torch.equal(frozen.inverse()(frozen(images)), images)
+        assert torch.equal(frozen(images), table(images))
 
 
 @pytest.mark.parametrize("count", [None, 3])

@@ -1,0 +1,121 @@
+"""Secret keys: arrays by component name, a fingerprint, and key files."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ppattack.errors import KeyFileError
+
+if TYPE_CHECKING:
+    from ppattack.permxor import PermXor
+    from ppattack.target import Target
+
+ImageShape = tuple[int, int, int]
+Parts = Mapping[str, NDArray[Any]]
+KEY_FILE_VERSION = 1
+_MALFORMED = (
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    ArithmeticError,
+    RecursionError,
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Key:
+    """A secret key (or one an image). ``repr`` shows a fingerprint, never the secret.
+
+    Args:
+        scheme: name of the scheme it belongs to.
+        image_shape: ``(C, H, W)`` of the plain images it encrypts.
+        parts: component name to array; with a leading axis of ``count`` when it holds one key
+            an image.
+        count: number of images, or None for one key for all.
+    """
+
+    scheme: str
+    image_shape: ImageShape
+    parts: Parts = field(repr=False)
+    count: int | None = None
+    _permxor: list[tuple[Target, PermXor]] = field(default_factory=list, init=False, repr=False)
+
+    @property
+    def fingerprint(self) -> str:
+        """12 hexadecimal digits that identify the key without revealing it."""
+        digest = hashlib.sha256(f"{self.scheme}{self.image_shape}{self.count}".encode())
+        for name in sorted(self.parts):
+            part = np.ascontiguousarray(self.parts[name])
+            digest.update(f"{name}{part.dtype.str}{part.shape}".encode() + part.tobytes())
+        return digest.hexdigest()[:12]
+
+    def __repr__(self) -> str:
+        return f"Key({self.scheme!r}, {self.image_shape}, fingerprint={self.fingerprint!r})"
+
+    def rows(self, part: slice) -> Key:
+        """The keys of some images; a data-set key is its own row."""
+        if self.count is None:
+            return self
+        parts = {name: array[part] for name, array in self.parts.items()}
+        return Key(self.scheme, self.image_shape, parts, len(range(self.count)[part]))
+
+    def to_json(self) -> str:
+        """The secret itself as JSON text, for a key file."""
+        parts = {
+            name: {"dtype": str(array.dtype), "shape": array.shape, "data": array.ravel().tolist()}
+            for name, array in self.parts.items()
+        }
+        document = {
+            "key_file_version": KEY_FILE_VERSION,
+            "scheme": self.scheme,
+            "image_shape": self.image_shape,
+            "count": self.count,
+            "parts": parts,
+        }
+        return json.dumps(document)
+
+    @classmethod
+    def from_json(cls, text: str) -> Key:
+        """Read :meth:`to_json` back.
+
+        Raises:
+            KeyFileError: where the text is not a key file.
+        """
+        try:
+            document = json.loads(text)
+            parts = {str(name): _array(part) for name, part in document["parts"].items()}
+            channels, height, width = (int(edge) for edge in document["image_shape"])
+            if document["key_file_version"] != KEY_FILE_VERSION:
+                raise ValueError(f"key file version {document['key_file_version']}")
+            count = document["count"]
+            if min(channels, height, width) < 1 or (count is not None and count < 0):
+                raise ValueError("an image shape or count below one")
+            return cls(
+                str(document["scheme"]),
+                (channels, height, width),
+                parts,
+                None if count is None else int(count),
+            )
+        except _MALFORMED as error:
+            raise KeyFileError(
+                f"not a ppattack key file ({error}): write one with 'ppattack encrypt --key-file'."
+            ) from None
+
+
+def _array(part: Mapping[str, Any]) -> NDArray[Any]:
+    """One key component of a key file; nothing is rounded to fit its type."""
+    dtype, found = np.dtype(part["dtype"]), np.array(part["data"])
+    if dtype.kind not in "biuf" or found.dtype.kind not in "biuf":
+        raise ValueError(f"{part['dtype']} parts hold no numbers")
+    array = found.astype(dtype)
+    if not np.array_equal(array, found):
+        raise ValueError(f"a value does not fit into {dtype}")
+    return array.reshape([int(edge) for edge in part["shape"]])
