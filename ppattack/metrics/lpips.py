@@ -22,6 +22,7 @@ from ppattack.metrics.lpips_weights import (
     unreadable,
 )
 from ppattack.metrics.pairs import check_pair, chunks
+from ppattack.metrics.small_maps import quicken
 
 __all__ = ["Lpips", "WeightsFound", "find_weights"]
 
@@ -67,9 +68,12 @@ class Lpips:
         self.weights = found
         self.device = torch.device(device)
         model = _model(net, found).to(self.device)
-        self._scaling = model.scaling_layer
-        self._trunk = model.net.to(memory_format=torch.channels_last)  # twice as fast on a CPU
-        self._gains = [layer.model[-1].weight.sqrt() for layer in model.lins]
+        quicken(model.net)
+        self.trunk = model.net.to(memory_format=torch.channels_last)  # twice as fast on a CPU
+        shift, scale = model.scaling_layer.shift, model.scaling_layer.scale
+        self._middle = 127.5 * (shift + 1.0)  # from grey levels straight to what the network takes
+        self._scale = 1.0 / (127.5 * scale)
+        self._gains = [layer.model[-1].weight.flatten().sqrt() for layer in model.lins]
 
     def obstacle(self, height: int, width: int) -> str | None:
         """Why images of this size have no LPIPS, in one line; None when they have."""
@@ -151,15 +155,19 @@ class Lpips:
 
     def _features(self, images: Tensor) -> Tensor:
         pixels = images.to(self.device).expand(-1, 3, -1, -1)
-        scaled = pixels.to(torch.float32, memory_format=torch.channels_last).div_(127.5).sub_(1.0)
-        maps = self._trunk(self._scaling(scaled))
-        vectors = []
-        for seen, gain in zip(maps, self._gains, strict=True):
-            norm = seen.square().sum(dim=1, keepdim=True).sqrt_().add_(EPSILON)
-            unit = seen * (gain / math.sqrt(seen[0, 0].numel())) / norm
-            # channels last is how it lies in memory; every vector has the same order
-            vectors.append(unit.permute(0, 2, 3, 1).flatten(1))
-        return torch.cat(vectors, dim=1)
+        scaled = pixels.to(torch.float32, memory_format=torch.channels_last)
+        maps = self.trunk(scaled.sub_(self._middle).mul_(self._scale))
+        sizes = [seen[0].numel() for seen in maps]
+        vectors = torch.empty((len(images), sum(sizes)), device=self.device)
+        for seen, gain, part in zip(
+            maps, self._gains, torch.split(vectors, sizes, dim=1), strict=True
+        ):
+            # Channels last is how maps lie in memory; every vector has the same order.
+            last = seen.permute(0, 2, 3, 1)
+            pixels_of_map = last.shape[1] * last.shape[2]
+            norm = torch.linalg.vector_norm(last, dim=3, keepdim=True).add_(EPSILON)
+            torch.mul(last, gain / math.sqrt(pixels_of_map), out=part.view(last.shape)).div_(norm)
+        return vectors
 
 
 def _model(net: str, found: WeightsFound) -> Any:

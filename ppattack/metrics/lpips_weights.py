@@ -155,6 +155,8 @@ def read_weights(net: str, found: WeightsFound) -> dict[str, Tensor]:
             for name, value in state.items()
             if name.startswith("features.") and isinstance(value, Tensor)
         }
+    except KeyError as error:
+        raise unreadable(net, found, f"it holds no {error}") from None
     except Exception as error:  # whatever a foreign file makes its reader raise
         raise unreadable(net, found, str(error)) from None
     return weights

@@ -1,14 +1,13 @@
 """SSIM, the structural similarity, in the two variants that the literature mixes up.
 
-Both share one form. With the sums ``p = x + y`` and differences ``q = x - y``, windowed means
-``E`` and variances ``V``, the similarity of a window is::
+Both compare the means, variances and covariance of windows of the two images::
 
-    ((E[p]² - E[q]²) / 2 + c1) (k (V[p] - V[q]) / 2 + c2)
-    -----------------------------------------------------
-    ((E[p]² + E[q]²) / 2 + c1) (k (V[p] + V[q]) / 2 + c2)
+    (2 E[x] E[y] + c1) (2 cov(x, y) + c2)
+    ---------------------------------------------------
+    (E[x]² + E[y]² + c1) (var(x) + var(y) + c2)
 
-so four window sums do instead of five. Under uniform weights everything up to the last line is
-integer arithmetic, hence exact.
+so windowed means of four planes do: x, y, x y and x² + y². Under uniform weights everything up
+to this ratio is integer arithmetic, hence exact.
 """
 
 from __future__ import annotations
@@ -86,34 +85,42 @@ def too_small(variant: Variant, height: int, width: int) -> str:
 
 
 def _uniform(x: Tensor, y: Tensor, last: torch.dtype) -> Tensor:
-    edge = WINDOW["skimage"]
+    """Exact until the last step: sums of 49 levels fit 16 bits, all that follows fits 32."""
+    edge, width = WINDOW["skimage"], x.shape[2]
     pixels = edge * edge
-    moments = _moments(x, y, torch.int32)
-    sums = _sum_of_7(_sum_of_7(moments, x.shape[2]), 1)
-    squares = sums[:2] * sums[:2]  # sums grow to 49 · 510 and 49 · 510²: all fits 32 bits
-    spreads = sums[2:].mul_(pixels).sub_(squares)
-    c1 = C1 * pixels**2
-    c2 = C2 * pixels * (pixels - 1)  # variances carry 49² and want the factor 49 / 48
-    return _ratio(squares, spreads, c1, c2, x, edge, last)
+    levels = _flat(x, y, torch.int16)
+    sums = _sum_of_7(_sum_of_7(levels, width), 1).to(torch.int32)
+    products = _products(levels.to(torch.int32))
+    spreads = _sum_of_7(_sum_of_7(products, width), 1).mul_(pixels)
+    means = _products(sums)  # everything carries the factor 49², the sample variance 49 · 48
+    spreads -= means
+    c1, c2 = C1 * pixels**2, C2 * pixels * (pixels - 1)
+    return _mean_ratio(means.to(last), spreads.to(last), c1, c2, x.shape, edge)
 
 
 def _gaussian(x: Tensor, y: Tensor) -> Tensor:
-    moments = _moments(x, y, torch.float64)
-    sums = _gauss_of_11(_gauss_of_11(moments, x.shape[2]), 1)
-    squares = sums[:2] * sums[:2]
-    return _ratio(squares, sums[2:].sub_(squares), C1, C2, x, WINDOW["wang2004"], torch.float64)
+    width = x.shape[2]
+    levels = _flat(x, y, torch.float64)
+    means = _products(_gauss_of_11(_gauss_of_11(levels, width), 1))
+    spreads = _gauss_of_11(_gauss_of_11(_products(levels), width), 1).sub_(means)
+    return _mean_ratio(means, spreads, C1, C2, x.shape, WINDOW["wang2004"])
 
 
-def _moments(x: Tensor, y: Tensor, dtype: torch.dtype) -> Tensor:
-    """``(4, P·H·W)``: p, q, p², q². One flat axis, so that a shift is one contiguous slice."""
-    moments = torch.empty((4, x.numel()), dtype=dtype, device=x.device)
-    total, difference, a, b = moments
-    a.view(x.shape).copy_(x)
-    b.view(y.shape).copy_(y)
-    torch.add(a, b, out=total)
-    torch.sub(a, b, out=difference)
-    torch.mul(moments[:2], moments[:2], out=moments[2:])
-    return moments
+def _flat(x: Tensor, y: Tensor, dtype: torch.dtype) -> Tensor:
+    """``(2, P·H·W)``: both images on one flat axis, where every shift is a contiguous slice."""
+    levels = torch.empty((2, x.numel()), dtype=dtype, device=x.device)
+    levels[0].view(x.shape).copy_(x)
+    levels[1].view(y.shape).copy_(y)
+    return levels
+
+
+def _products(pair: Tensor) -> Tensor:
+    """``(a, b)`` to ``(a b, a² + b²)``."""
+    made = torch.empty_like(pair)
+    torch.mul(pair[0], pair[1], out=made[0])
+    torch.mul(pair[0], pair[0], out=made[1])
+    made[1].addcmul_(pair[1], pair[1])
+    return made
 
 
 def _sum_of_7(values: Tensor, step: int) -> Tensor:
@@ -139,22 +146,27 @@ def _gauss_of_11(values: Tensor, step: int) -> Tensor:
     return means
 
 
-def _ratio(
-    squares: Tensor,
-    spreads: Tensor,
-    c1: float,
-    c2: float,
-    images: Tensor,
-    edge: int,
-    last: torch.dtype,
+def _mean_ratio(
+    means: Tensor, spreads: Tensor, c1: float, c2: float, shape: torch.Size, edge: int
 ) -> Tensor:
-    """Mean similarity of each plane from E[·]² and V[·] of p and q, both up to a factor."""
-    above = (squares[0] - squares[1]).to(last).add_(2 * c1)
-    above *= (spreads[0] - spreads[1]).to(last).add_(2 * c2)
-    below = (squares[0] + squares[1]).to(last).add_(2 * c1)
-    below *= (spreads[0] + spreads[1]).to(last).add_(2 * c2)
-    planes, height, width = images.shape
-    inside = above.div_(below).as_strided(
-        (planes, height - edge + 1, width - edge + 1), (height * width, width, 1)
-    )
-    return inside.mean(dim=(1, 2), dtype=torch.float64)
+    """Mean similarity of each plane.
+
+    Args:
+        means: ``(2, M)``, ``E[x] E[y]`` and ``E[x]² + E[y]²`` of each window; overwritten.
+        spreads: ``(2, M)``, covariance and sum of variances; overwritten.
+        c1: the paper's constant, in the units of means.
+        c2: likewise of spreads.
+        shape: ``(P, H, W)`` of the planes.
+        edge: of the window.
+    """
+    planes, height, width = shape
+    means[0].add_(c1 / 2)  # the two factors 2 above the line are taken out as one 4
+    means[1].add_(c1)
+    spreads[0].add_(c2 / 2)
+    spreads[1].add_(c2)
+    ratio = means.mul_(spreads)
+    ratio[0].div_(ratio[1])
+    rows, columns = height - edge + 1, width - edge + 1
+    inside = ratio[0].as_strided((planes, rows, columns), (height * width, width, 1))
+    total = inside.sum(dim=2).sum(dim=1, dtype=torch.float64)
+    return total.mul_(4 / (rows * columns))
