@@ -66,9 +66,9 @@ class ControlBench:
         return self._run(NEGATIVE, must_break=False)
 
     def _run(self, control: ControlTarget, *, must_break: bool) -> ControlResult | None:
-        victims = self.sets.victims[:CONTROL_VICTIMS]
-        sets = replace(self.sets, victims=victims)
         attack = self.attack.at_control_budget()
+        victims = self.sets.victims[: CONTROL_VICTIMS + attack.requires().pairs]
+        sets = replace(self.sets, victims=victims)
         place = self._cached(attack, control, sets)
         if place is not None and place.is_file():
             try:
@@ -79,7 +79,9 @@ class ControlBench:
         self.context.progress.log(f"{kind} control: {attack.card.name} on {control.target}")
         try:
             target = registry.target(control.target)(**control.settings)
-            scenario = simulate(attack, target, sets, control.key_scope, self.seed)
+            scenario = simulate(
+                attack, target, sets, control.key_scope, self.seed, vain_pairs=not must_break
+            )
         except PpattackError as error:
             self.context.progress.log(f"{kind} control not possible: {error}")
             return None
@@ -91,7 +93,7 @@ class ControlBench:
         result = ControlResult(
             target=control.target,
             config=as_dict(target.config),
-            victims=len(victims),
+            victims=len(scenario.observation.ciphertexts),
             gain=gain,
             passed=passes(gain, must_break=must_break),
             words=_words(gain, must_break=must_break),

@@ -53,14 +53,15 @@ def key_scope_of(target: Target, asked: KeyScope | None) -> KeyScope:
     return asked or scopes[0]
 
 
-def granted(attack: Attack, scope: KeyScope) -> ThreatModel:
+def granted(attack: Attack, scope: KeyScope, *, vain_pairs: bool = False) -> ThreatModel:
     """The least threat model that the attack works under, with the keys' scope.
 
     Raises:
-        ThreatModelError: where it needs pairs under a key that no other image shares.
+        ThreatModelError: where it needs pairs under a key that no other image shares, unless
+            ``vain_pairs`` allows pairs that say nothing.
     """
     needed = attack.requires()
-    if scope == "image" and (needed.pairs or needed.chosen):
+    if scope == "image" and (needed.pairs or needed.chosen) and not vain_pairs:
         raise ThreatModelError(
             f"attack '{attack.card.name}' needs plaintext-ciphertext pairs under the victims' "
             "key, but with one key an image no pair says anything of another image: "
@@ -70,7 +71,13 @@ def granted(attack: Attack, scope: KeyScope) -> ThreatModel:
 
 
 def simulate(
-    attack: Attack, target: Target, sets: ImageSets, scope: KeyScope, seed: int
+    attack: Attack,
+    target: Target,
+    sets: ImageSets,
+    scope: KeyScope,
+    seed: int,
+    *,
+    vain_pairs: bool = False,
 ) -> Scenario:
     """Encrypt the victims' images under a key that nobody keeps but the scorer.
 
@@ -81,10 +88,12 @@ def simulate(
             images become the pairs and are not scored.
         scope: one key for all images, or one each.
         seed: the run's seed.
+        vain_pairs: with one key an image, give known and chosen pairs under keys of their own
+            (for negative controls) instead of refusing.
     """
     import torch
 
-    threat = granted(attack, scope)
+    threat = granted(attack, scope, vain_pairs=vain_pairs)
     count = len(sets.victims) - threat.pairs
     if count < 1:
         raise DataError(f"{threat.pairs} known pairs leave no image to attack: use a larger -n.")
@@ -92,13 +101,21 @@ def simulate(
     scheme = target.public(own_keys=threat.own_keys)
     _check_applicable(attack, scheme, shape)
     plain = sets.victims[:count].clone()
-    key = _draw_key(target, shape, scope, seed, count)
+    sets = _without(sets, sets.victims)
+    key = _draw_key(target, shape, scope, seed, "key", count)
     ciphertexts = target.encrypt(plain, key, generator=numpy_stream(seed, "encryption"))
-    pairs = None
+
+    def answered(images: Tensor, name: str) -> tuple[Tensor, Tensor]:
+        shared = scope == "dataset"
+        used = key if shared else _draw_key(target, shape, scope, seed, name, len(images))
+        return images, target.encrypt(images, used, generator=numpy_stream(seed, name)).clone()
+
+    known = chosen = None
     if threat.pairs:
-        known = sets.victims[count:].clone()
-        _check_disjoint(known, plain, "known pairs")
-        pairs = known, target.encrypt(known, key, generator=numpy_stream(seed, "pairs"))
+        known = answered(sets.victims[count:].clone(), "known pairs")
+        _check_disjoint(known[0], plain, "known pairs")
+    if threat.chosen:
+        chosen = answered(_chosen(attack, scheme, shape, threat), "chosen pairs")
     public, matching = _public(sets, threat), None
     if threat.public == "candidates":
         order = numpy_stream(seed, "candidates").permutation(count)
@@ -109,8 +126,8 @@ def simulate(
         ciphertexts=ciphertexts.clone(),
         image_shape=shape,
         public_images=public,
-        known_pairs=pairs,
-        chosen_pairs=_chosen_pairs(attack, target, scheme, shape, key, threat, seed),
+        known_pairs=known,
+        chosen_pairs=chosen,
     )
     truth = Truth(plain, key, matching)
     return Scenario(observation, truth, replace(sets, victims=plain), _numbered(count))
@@ -140,8 +157,8 @@ def from_ciphertexts(
     threat = granted(attack, scope)
     if threat.pairs or threat.chosen or threat.public == "candidates":
         raise ThreatModelError(
-            f"attack '{attack.card.name}' needs more ({threat.in_words()}) than files of ciphertexts "
-            "alone give: choose an attack that works from ciphertexts."
+            f"attack '{attack.card.name}' needs more ({threat.in_words()}) than files of "
+            "ciphertexts alone give: choose an attack that works from ciphertexts."
         )
     if threat.public != "none" and (public is None or len(public.adversary) == 0):
         raise ThreatModelError(
@@ -170,10 +187,12 @@ def from_ciphertexts(
     return Scenario(observation, Truth(truth, None), sets, names)
 
 
-def _draw_key(target: Target, shape: ImageShape, scope: KeyScope, seed: int, count: int) -> Key:
+def _draw_key(
+    target: Target, shape: ImageShape, scope: KeyScope, seed: int, name: str, count: int
+) -> Key:
     if scope == "dataset":
-        return target.generate_key(numpy_stream(seed, "key"), shape)
-    return target.generate_keys((numpy_stream(seed, "key", i) for i in range(count)), shape)
+        return target.generate_key(numpy_stream(seed, name), shape)
+    return target.generate_keys((numpy_stream(seed, name, i) for i in range(count)), shape)
 
 
 def _public(sets: ImageSets, threat: ThreatModel) -> Tensor | None:
@@ -184,26 +203,15 @@ def _public(sets: ImageSets, threat: ThreatModel) -> Tensor | None:
     return sets.adversary.clone()
 
 
-def _chosen_pairs(
-    attack: Attack,
-    target: Target,
-    scheme: PublicScheme,
-    shape: ImageShape,
-    key: Key,
-    threat: ThreatModel,
-    seed: int,
-) -> tuple[Tensor, Tensor] | None:
-    if not threat.chosen:
-        return None
+def _chosen(attack: Attack, scheme: PublicScheme, shape: ImageShape, threat: ThreatModel) -> Tensor:
     chosen = attack.choose_plaintexts(scheme, shape)
-    if chosen is None or len(chosen) > threat.chosen:
+    if chosen is None or not 0 < len(chosen) <= threat.chosen:
         asked = 0 if chosen is None else len(chosen)
         raise ThreatModelError(
             f"attack '{attack.card.name}' chose {asked} plaintexts; its threat model grants "
             f"1 to {threat.chosen}."
         )
-    answers = target.encrypt(chosen, key, generator=numpy_stream(seed, "chosen"))
-    return chosen.clone(), answers.clone()
+    return chosen.clone()
 
 
 def _check_applicable(attack: Attack, scheme: PublicScheme, shape: ImageShape) -> None:
@@ -219,14 +227,14 @@ def _check_disjoint(first: Tensor, second: Tensor, what: str) -> None:
         raise DataError(f"the {what} hold images that are also scored: use a source without twins.")
 
 
-def _without(sets: ImageSets, truth: Tensor) -> ImageSets:
-    """The sets less the adversary's images that are among the truth."""
-    secret = set(content_hashes(truth))
+def _without(sets: ImageSets, secret_images: Tensor) -> ImageSets:
+    """The sets less the adversary's images that are among the secret ones."""
+    secret = set(content_hashes(secret_images))
     keep = [i for i, found in enumerate(content_hashes(sets.adversary)) if found not in secret]
     dropped = len(sets.adversary) - len(keep)
     if not dropped:
         return sets
-    note = f"{dropped} public images that are among the truth were taken from the adversary"
+    note = f"{dropped} public images that are also the victims' were taken from the adversary"
     return replace(sets, adversary=sets.adversary[keep], notes=(*sets.notes, note))
 
 

@@ -211,3 +211,24 @@ def test_a_one_time_pad_is_never_reused(sets: ImageSets) -> None:
     assert scenario.truth.images is not None
     pads = scenario.truth.images ^ scenario.observation.ciphertexts
     assert len({pad.numpy().tobytes() for pad in pads}) == len(pads)
+
+
+def test_public_images_that_are_also_a_victims_are_taken_out(sets: ImageSets) -> None:
+    both = replace(sets, adversary=torch.cat([sets.adversary, sets.victims[3:5]]))
+    scenario = _scenario(both, ThreatModel(public="unpaired"))
+    assert torch.equal(scenario.observation.public_images, sets.adversary)
+    assert scenario.sets.notes == (
+        "2 public images that are also the victims' were taken from the adversary",
+    )
+
+
+def test_pairs_of_a_negative_control_are_under_keys_of_their_own(sets: ImageSets) -> None:
+    pad = registry.target("one-time-pad")()
+    needs = ThreatModel(pairs=3, chosen=2)
+    scenario = simulate(Probe(needs), pad, sets, "image", seed=0, vain_pairs=True)
+    assert scenario.truth.images is not None
+    seen = scenario.observation
+    held = [(scenario.truth.images, seen.ciphertexts), seen.known_pairs, seen.chosen_pairs]
+    pads = torch.cat([plain ^ ciphertexts for plain, ciphertexts in held])
+    assert len(pads) == 24 - 3 + 3 + 2
+    assert len({pad.numpy().tobytes() for pad in pads}) == len(pads)
