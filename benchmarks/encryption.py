@@ -47,7 +47,7 @@ BOUNDS: list[tuple[str, PermXorTarget, float]] = [
 def main() -> int:
     """Measure everything; 1 where a bound is missed."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--repeats", type=int, default=9, help="timed turns of each side")
+    parser.add_argument("--repeats", type=int, default=15, help="timed turns of each side")
     repeats = parser.parse_args().repeats
     torch.set_num_threads(1)
     flat = []
@@ -78,7 +78,13 @@ def _speed(
     }
     return [
         compare(
-            title, side, lambda: copy.copy_(images), sense="slower", bound=bound, repeats=repeats
+            title,
+            side,
+            lambda: copy.copy_(images),
+            sense="slower",
+            bound=bound,
+            repeats=repeats,
+            reference_runs=max(1, round(bound / 2)),
         )
         for title, side in sides.items()
     ]
