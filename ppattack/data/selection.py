@@ -61,11 +61,9 @@ def select(
 
 
 def centre_square(image: Image, size: int) -> Image:
-    """The square in the middle, resized with antialiasing; the same image if it has that size."""
+    """The square in the middle, resized with antialiasing."""
     from PIL.Image import Resampling
 
-    if image.size == (size, size):
-        return image
     edge = min(image.size)
     left, top = (image.width - edge) // 2, (image.height - edge) // 2
     square = image.crop((left, top, left + edge, top + edge))
