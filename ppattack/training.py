@@ -179,7 +179,7 @@ class _Training:
         with self._precision():
             loss = self.loss(self.network, inputs, targets)
         self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         if self.recipe.clip_norm is not None:
             nn.utils.clip_grad_norm_(self.network.parameters(), self.recipe.clip_norm)
         for group in self.optimizer.param_groups:

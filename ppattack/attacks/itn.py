@@ -35,7 +35,7 @@ CONTROL_SHARE = 0.2
 CONTROL_EPOCHS_AT_LEAST = 3
 
 
-QUICK_EPOCHS = 12
+QUICK_EPOCHS = 14
 QUICK_RATE = 4e-3
 
 
@@ -111,13 +111,14 @@ class InverseTransformationNetwork(Attack):
         levels: Annotated[int, Interval(ge=1, le=7), Doc("scales of the U-Net; 5 in the paper")] = 5
 
     presets: ClassVar[Mapping[Preset, Mapping[str, Any]]] = {
-        "smoke": {"epochs": 4, "images": 512, "width": 8, "levels": 3},
+        "smoke": {"epochs": 4, "batch_size": 16, "images": 512, "levels": 3},
         "standard": {},
         "paper": {
             "recipe": "published",
             "batch_size": 128,
             "images": 50_000,
             "width": 64,
+            "levels": 5,
         },
     }
 
