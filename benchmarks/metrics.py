@@ -8,10 +8,13 @@ from __future__ import annotations
 import sys
 import warnings
 from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 import numpy as np
 import skimage.data
 import torch
+from numpy.typing import NDArray
 from side_by_side import Ratio, compare, finish
 from skimage.metrics import structural_similarity
 from torch import Tensor
@@ -20,6 +23,9 @@ from ppattack.errors import MetricUnavailable
 from ppattack.metrics.lpips import Lpips
 from ppattack.metrics.ssim import ssim
 
+Array = NDArray[np.float64]
+PHOTOS: Any = skimage.data
+reference_ssim: Any = structural_similarity
 SSIM_PAIRS = {32: 384, 224: 8}
 LPIPS_PAIRS = {32: 256, 64: 64, 224: 8}
 FAST, EXACT = 1e-6, 1e-12
@@ -28,7 +34,7 @@ FAST, EXACT = 1e-6, 1e-12
 def photo_pairs(size: int, count: int) -> tuple[Tensor, Tensor]:
     """``(N, 3, size, size)`` uint8 crops of photographs, and the same with noise."""
     rng = np.random.default_rng(0)
-    photos = [skimage.data.astronaut(), skimage.data.coffee(), skimage.data.chelsea()]
+    photos = [PHOTOS.astronaut(), PHOTOS.coffee(), PHOTOS.chelsea()]
     crops = np.empty((count, 3, size, size), np.uint8)
     for i in range(count):
         photo = photos[i % len(photos)]
@@ -38,11 +44,11 @@ def photo_pairs(size: int, count: int) -> tuple[Tensor, Tensor]:
     return torch.from_numpy(crops), torch.from_numpy(noisy)
 
 
-def scikit_image(x: Tensor, y: Tensor, **options: object) -> Callable[[], np.ndarray]:
+def scikit_image(x: Tensor, y: Tensor, **options: Any) -> Callable[[], Array]:
     """The loop over pairs that people write."""
     a, b = (images.permute(0, 2, 3, 1).contiguous().numpy() for images in (x, y))
     return lambda: np.array(
-        [structural_similarity(p, q, channel_axis=2, **options) for p, q in zip(a, b, strict=True)]
+        [reference_ssim(p, q, channel_axis=2, **options) for p, q in zip(a, b, strict=True)]
     )
 
 
@@ -65,7 +71,7 @@ def ssim_ratios() -> list[Ratio]:
             ratios.append(
                 compare(
                     f"SSIM {size} px, within {EXACT if exact else FAST:g}, to scikit-image",
-                    lambda x=x, y=y, exact=exact: ssim(x, y, exact=exact),
+                    partial(ssim, x, y, exact=exact),
                     loop,
                     sense="faster",
                     bound=bound,
@@ -76,7 +82,7 @@ def ssim_ratios() -> list[Ratio]:
         ratios.append(
             compare(
                 f"SSIM {size} px, wang2004, to scikit-image",
-                lambda x=x, y=y: ssim(x, y, variant="wang2004"),
+                partial(ssim, x, y, variant="wang2004"),
                 gaussian,
                 sense="faster",
                 bound=bounds[1],
@@ -93,7 +99,7 @@ def lpips_ratios() -> list[Ratio]:
     except MetricUnavailable as error:
         print(error)
         return []
-    one_at_a_time = reference(metric)
+    one_at_a_time = reference_lpips(metric)
     ratios = []
     for size, bound in {32: 10.0, 64: 4.0, 224: 0.95}.items():
         x, y = photo_pairs(size, LPIPS_PAIRS[size])
@@ -101,8 +107,8 @@ def lpips_ratios() -> list[Ratio]:
         same(metric(x, y)[:few], one_at_a_time(x[:few], y[:few]), 1e-5)
         ratio = compare(
             f"LPIPS {size} px, {len(x)} pairs a batch, to one at a time",
-            lambda x=x, y=y: metric(x, y),
-            lambda x=x, y=y: one_at_a_time(x, y),
+            partial(metric, x, y),
+            partial(one_at_a_time, x, y),
             sense="faster",
             bound=bound,
             repeats=3,
@@ -114,7 +120,7 @@ def lpips_ratios() -> list[Ratio]:
         compare(
             "LPIPS 32 px, plain features kept, to both computed",
             lambda: metric.distance(metric.features(y), seen),
-            lambda: metric(x, y),
+            partial(metric, x, y),
             sense="faster",
             bound=1.6,
             repeats=15,
@@ -123,7 +129,7 @@ def lpips_ratios() -> list[Ratio]:
     return ratios
 
 
-def reference(metric: Lpips) -> Callable[[Tensor, Tensor], list[float]]:
+def reference_lpips(metric: Lpips) -> Callable[[Tensor, Tensor], list[float]]:
     """The ``lpips`` package, called pair by pair, on the same weights."""
     import lpips
 

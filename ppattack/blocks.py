@@ -6,10 +6,12 @@ Blocks are numbered row by row, ``b = row · (W / B) + column``. A permutation `
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 T = TypeVar("T", bound=np.generic)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 
 
@@ -56,6 +55,8 @@ class RunFailed(Exception):
 
 def nearest(name: str, known: Iterable[str], count: int = 3) -> str:
     """The nearest known names as text: ``"etc, ele, le"`` (every known name when none is near)."""
+    import difflib
+
     known = sorted(known)
     close = difflib.get_close_matches(name, known, n=count, cutoff=0.0)
     return ", ".join(close or known[:count]) or "none are installed"

@@ -210,16 +210,15 @@ def _scorer(request: RunRequest, device: torch.device) -> ImageScorer:
     return ImageScorer(device, lpips)
 
 
-def _load(request: RunRequest, attack: Attack, size: int | None, victims: int) -> ImageSets:
-    assert request.data is not None  # noqa: S101
+def _load(request: RunRequest, size: int | None, victims: int) -> ImageSets:
     wanted = ImageRequest(
-        victims=victims + attack.requires().pairs,
+        victims=victims,
         adversary=request.adversary,
         size=size,
         seed=request.seed,
         download=request.download,
     )
-    return registry.dataset(request.data).load(wanted)
+    return registry.dataset(request.data or "photos").load(wanted)
 
 
 def _scenario(request: RunRequest, attack: Attack, target: Target) -> Scenario:
@@ -227,7 +226,7 @@ def _scenario(request: RunRequest, attack: Attack, target: Target) -> Scenario:
     if request.ciphertexts is None:
         if request.data is None:
             raise ConfigError("no images: name a source with --data or a folder of ciphertexts.")
-        sets = _load(request, attack, request.size, request.victims)
+        sets = _load(request, request.size, request.victims + attack.requires().pairs)
         return simulate(attack, target, sets, scope, request.seed)
     from ppattack.data.image_files import read_folder
 
@@ -243,7 +242,7 @@ def _scenario(request: RunRequest, attack: Attack, target: Target) -> Scenario:
                 f"the ciphertexts are {width}x{height} pixels: public images can be cut to squares "
                 "only, so --data cannot be used with them."
             )
-        public = _load(request, attack, int(height), 1)
+        public = _load(request, int(height), 0)
     return from_ciphertexts(
         attack, target, found.images, found.names, truth=truth, public=public, scope=scope
     )

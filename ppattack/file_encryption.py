@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ppattack.errors import ConfigError, KeyFileError
 from ppattack.files import write_text
-from ppattack.scenario import key_scope_of, output_name
+from ppattack.scenario import check_output_names, key_scope_of, output_name
 from ppattack.seeding import numpy_stream
 from ppattack.target import Key
 
@@ -44,7 +44,7 @@ def encrypt_files(
     Returns:
         what was written, in one line.
     """
-    _check_names(names)
+    check_output_names(names)
     if target.card.cipher != "image":
         raise ConfigError(f"target '{target.card.name}' makes no image files.")
     shape: ImageShape = (int(plain.shape[1]), int(plain.shape[2]), int(plain.shape[3]))
@@ -102,15 +102,6 @@ def _key(
     if scope == "dataset":
         return target.generate_key(numpy_stream(seed, "key"), shape)
     return target.generate_keys((numpy_stream(seed, "key", i) for i in range(count)), shape)
-
-
-def _check_names(names: tuple[str, ...]) -> None:
-    seen: dict[str, str] = {}
-    for name in names:
-        target = output_name(name)
-        if target in seen:
-            raise ConfigError(f"'{seen[target]}' and '{name}' would both be written as '{target}'.")
-        seen[target] = name
 
 
 def _write(folder: Path, names: tuple[str, ...], images: Tensor) -> None:

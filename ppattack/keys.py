@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -51,6 +49,8 @@ class Key:
     @property
     def fingerprint(self) -> str:
         """12 hexadecimal digits that identify the key without revealing it."""
+        import hashlib
+
         digest = hashlib.sha256(f"{self.scheme}{self.image_shape}{self.count}".encode())
         for name in sorted(self.parts):
             part = np.ascontiguousarray(self.parts[name])
@@ -80,6 +80,8 @@ class Key:
             "count": self.count,
             "parts": parts,
         }
+        import json
+
         return json.dumps(document)
 
     @classmethod
@@ -89,6 +91,8 @@ class Key:
         Raises:
             KeyFileError: where the text is not a key file.
         """
+        import json
+
         try:
             document = json.loads(text)
             parts = {str(name): _array(part) for name, part in document["parts"].items()}

@@ -165,6 +165,7 @@ def from_ciphertexts(
             f"attack '{attack.card.name}' needs public images of the same kind: "
             "name them with --data, for example --data folder:PUBLIC."
         )
+    check_output_names(names)
     shape = _shape(ciphertexts if truth is None else truth)
     scheme = target.public(own_keys=threat.own_keys)
     _check_applicable(attack, scheme, shape)
@@ -250,3 +251,19 @@ def _numbered(count: int) -> tuple[str, ...]:
 def output_name(name: str) -> str:
     """The file name under which a reconstruction is written: the ciphertext's, as PNG."""
     return Path(name).stem + ".png"
+
+
+def check_output_names(names: tuple[str, ...]) -> None:
+    """Refuse files whose results would be written under one name.
+
+    Raises:
+        DataError: naming the first two.
+    """
+    seen: dict[str, str] = {}
+    for name in names:
+        written = output_name(name)
+        if written in seen:
+            raise DataError(
+                f"'{seen[written]}' and '{name}' would both be written as '{written}': rename one."
+            )
+        seen[written] = name

@@ -6,7 +6,6 @@ independent, and knowing one (an adversary's, say) does not give another (the vi
 
 from __future__ import annotations
 
-import hashlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -16,6 +15,8 @@ if TYPE_CHECKING:
 
 def derive(seed: int | bytes, *names: str | int) -> int:
     """A 128-bit integer that depends on the seed and on every name, in order."""
+    import hashlib
+
     digest = hashlib.sha256(b"ppattack")
     for item in (seed, *names):
         data = item if isinstance(item, bytes) else f"{type(item).__name__}:{item}".encode()

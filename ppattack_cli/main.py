@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import sys
-import traceback
 
 import typer
 
@@ -80,6 +79,8 @@ def _run() -> int:
         if isinstance(error, MemoryError) or "out of memory" in str(error):
             return _say("out of memory: use a smaller -n, --size or preset.", FAILED)
         if {"-v", "--verbose"} & set(sys.argv):
+            import traceback
+
             traceback.print_exc()
         return _say(
             f"failed: {type(error).__name__}: {error} (-v shows where). This is a defect of "

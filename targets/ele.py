@@ -7,13 +7,11 @@ statistics over many ciphertexts, give it away.
 
 from __future__ import annotations
 
-import random
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import numpy as np
 from annotated_types import Interval
-from numpy.typing import NDArray
 
 from ppattack import blocks
 from ppattack.card import Reference
@@ -22,6 +20,9 @@ from ppattack.permxor import PermXor, permutation_bits
 from ppattack.published import PublishedSeed, check_seed, published_seed
 from ppattack.target import Draw, ImageShape, Parts, PermXorTarget, TargetCard
 from targets.le import derived_complements
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 ITO_BLOCK_SEEDS = 100_000
 """The published code draws each block's key from so many seeds: at most 16.6 bits a block."""
@@ -109,6 +110,8 @@ class ELE(PermXorTarget):
             return draw("blocks").permutation(count)
         order = list(range(count))
         seed = published_seed(self.config.legacy_seed, draw)
+        import random
+
         random.Random(seed).shuffle(order)  # noqa: S311 (the published generator)
         return np.array(order)
 

@@ -8,13 +8,11 @@ jigsaw solvers can reassemble it.
 from __future__ import annotations
 
 import math
-import random
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import numpy as np
 from annotated_types import Interval
-from numpy.typing import NDArray
 
 from ppattack import blocks
 from ppattack.card import Reference
@@ -22,6 +20,9 @@ from ppattack.config import Doc
 from ppattack.permxor import PermXor, permutation_bits
 from ppattack.published import PublishedSeed, check_seed, published_seed
 from ppattack.target import Draw, ImageShape, Parts, PermXorTarget, TargetCard
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 INTENDED_ORDERS = np.array(
     [[0, 1, 2], [1, 0, 2], [2, 1, 0], [0, 2, 1], [2, 0, 1], [1, 2, 0]], dtype=np.intp
@@ -166,6 +167,8 @@ def _published_parts(variant: str, seed: int, count: int) -> dict[str, NDArray[n
         rng.shuffle(order)
         rng.shuffle(kept)
     else:
+        import random
+
         python = random.Random(seed)  # noqa: S311 (the published generator)
         draws = [[python.randint(0, last) for last in (3, 2, 5)] for _ in range(count)]
         python.shuffle(order)

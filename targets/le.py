@@ -8,11 +8,10 @@ outlines survive and each block is a sample of the same unknown permutation.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import numpy as np
 from annotated_types import Interval
-from numpy.typing import NDArray
 
 from ppattack import blocks
 from ppattack.card import Reference
@@ -20,6 +19,9 @@ from ppattack.config import Doc
 from ppattack.permxor import PermXor, permutation_bits
 from ppattack.published import PublishedSeed, check_seed, published_seed
 from ppattack.target import Draw, ImageShape, Parts, PermXorTarget, TargetCard
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 GREY_OR_RGB = (1, 3)
 

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ppattack import blocks
 from ppattack.card import Reference
@@ -22,6 +21,7 @@ from ppattack.published import PublishedSeed, check_seed, published_seed
 from ppattack.target import Draw, ImageShape, Key, Parts, PermXorTarget, TargetCard
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
     from torch import Tensor
 
 

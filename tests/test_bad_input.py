@@ -89,6 +89,7 @@ ROWS: list[tuple[str, str]] = [
     (f"{RUN} --ciphertexts text", "note.png"),
     (f"{RUN} --ciphertexts truncated", "a.png"),
     (f"{RUN} --ciphertexts deep", "a.png"),
+    (f"{RUN} --ciphertexts twins", "'a.bmp' and 'a.png' would both be written as 'a.png'"),
     (f"{RUN} --ciphertexts good --truth empty", "empty"),
     (f"{RUN} --ciphertexts good --truth text", "note.png"),
     (f"{RUN} --ciphertexts good --truth oblong", "0.png"),

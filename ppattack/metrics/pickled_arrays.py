@@ -44,7 +44,7 @@ def _unwrapped(tree: dict[Any, Any]) -> Arrays:
 class _ArrayName:
     """``numpy.ndarray``, where it is only named."""
 
-    def __init__(self) -> None:
+    def __init__(self, *arguments: object) -> None:
         raise pickle.UnpicklingError("an array is built in an unknown way")
 
 

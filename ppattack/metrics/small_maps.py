@@ -38,7 +38,7 @@ class SmallMapConv2d(nn.Conv2d):
             return super().forward(maps)
         if (height, width) not in self._matrices:
             self._matrices[height, width] = self._matrix(height, width)
-        flat = maps.permute(0, 2, 3, 1).reshape(len(maps), -1)
+        flat = maps.permute(0, 2, 3, 1).flatten(1)
         dense = functional.linear(flat, self._matrices[height, width])
         made = dense.view(len(maps), height, width, self.out_channels)
         return (made if self.bias is None else made.add_(self.bias)).permute(0, 3, 1, 2)
