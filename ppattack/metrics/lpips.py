@@ -123,8 +123,8 @@ class Lpips:
             y: likewise, of images of the same size.
 
         Returns:
-            ``(N,)`` float64 on the metric's device, 0 (equal) or more; unrelated
-            photographs are near 0.7.
+            ``(N,)`` float64 on the metric's device, 0 (equal) or more; two
+            unrelated photographs have 0.2 at 32 px and 0.7 at 224 px.
         """
         if x.shape != y.shape:
             raise ImageError(
