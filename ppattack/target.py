@@ -22,6 +22,7 @@ from ppattack.keys import Key as Key
 from ppattack.keys import Parts as Parts
 from ppattack.permxor import PermXor
 from ppattack.seeding import numpy_stream
+from ppattack.structure import Structure
 from ppattack.threat import KeyScope
 
 if TYPE_CHECKING:
@@ -150,6 +151,10 @@ class Target(ABC):
     @abstractmethod
     def key_space_bits(self, image_shape: ImageShape) -> float:
         """log2 of the number of keys for one image, as the paper counts it."""
+
+    def structure(self) -> Structure:
+        """What is public about where symbols can have gone; nothing, unless a scheme says more."""
+        return Structure()
 
     def public(self, *, own_keys: bool = True) -> PublicScheme:
         """The public part: algorithm and geometry, built anew from the configuration."""
@@ -287,11 +292,12 @@ class PublicScheme:
         own_keys: whether the threat model lets the adversary encrypt under its own keys.
     """
 
-    __slots__ = ("_target", "card", "config")
+    __slots__ = ("_target", "card", "config", "structure")
 
     def __init__(self, target: Target, *, own_keys: bool) -> None:
         self.card = target.card
         self.config = target.config
+        self.structure = target.structure()
         self._target = target if own_keys else None
 
     @property

@@ -18,6 +18,7 @@ from ppattack.card import Reference
 from ppattack.config import Doc
 from ppattack.permxor import PermXor, permutation_bits
 from ppattack.published import PublishedSeed, check_seed, published_seed
+from ppattack.structure import Structure
 from ppattack.target import Draw, ImageShape, Parts, PermXorTarget, TargetCard
 from targets.le import derived_complements
 
@@ -123,6 +124,10 @@ class ELE(PermXorTarget):
         index = numbers[source[..., None], parts["permutations"][key, source]]  # (K, n, S)
         mask = parts["negatives"][key, source] * np.uint8(15)
         return PermXor(blocks.place(index, numbers), blocks.place(mask, numbers), "nibble")
+
+    def structure(self) -> Structure:
+        """See :class:`~ppattack.structure.Structure`."""
+        return Structure("blocks", "nibble", self.config.block_size, moves_blocks=True)
 
     def key_space_bits(self, image_shape: ImageShape) -> float:
         """log2 of (S!·2^S)^n·n!; without 2^S where permutations decide the complements.

@@ -19,6 +19,7 @@ from ppattack.card import Reference
 from ppattack.config import Doc
 from ppattack.permxor import PermXor, permutation_bits
 from ppattack.published import PublishedSeed, check_seed, published_seed
+from ppattack.structure import Structure
 from ppattack.target import Draw, ImageShape, Parts, PermXorTarget, TargetCard
 
 if TYPE_CHECKING:
@@ -134,6 +135,16 @@ class EtC(PermXorTarget):
         mask = parts["negative"][..., None, None] * np.uint8(255)
         mask = np.broadcast_to(mask, index.shape)
         return PermXor(blocks.place(index, numbers), blocks.place(mask, numbers))
+
+    def structure(self) -> Structure:
+        """See :class:`~ppattack.structure.Structure`."""
+        return Structure(
+            "blocks-dihedral",
+            block_size=self.config.block_size,
+            colours=True,
+            moves_blocks=True,
+            lossy=self.config.variant != "paper" and self.config.channel_bug,
+        )
 
     def key_space_bits(self, image_shape: ImageShape) -> float:
         """log2 of n!·8^n·2^n·6^n; for published codes, of the draws that they make."""

@@ -14,6 +14,7 @@ import numpy as np
 
 from ppattack.card import Reference
 from ppattack.permxor import PermXor
+from ppattack.structure import Structure
 from ppattack.target import Draw, ImageShape, Parts, PermXorTarget, TargetCard
 
 
@@ -44,6 +45,10 @@ class Keyless(PermXorTarget):
         numbers = np.arange(math.prod(shape)).reshape(shape)
         index = np.roll(numbers, 1, axis=0).reshape(1, -1)
         return PermXor(index, np.full(index.shape, 255, np.uint8))
+
+    def structure(self) -> Structure:
+        """See :class:`~ppattack.structure.Structure`."""
+        return Structure("pixels", colours=True)
 
     def key_space_bits(self, image_shape: ImageShape) -> float:
         """Zero."""

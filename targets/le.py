@@ -18,6 +18,7 @@ from ppattack.card import Reference
 from ppattack.config import Doc
 from ppattack.permxor import PermXor, permutation_bits
 from ppattack.published import PublishedSeed, check_seed, published_seed
+from ppattack.structure import Structure
 from ppattack.target import Draw, ImageShape, Parts, PermXorTarget, TargetCard
 
 if TYPE_CHECKING:
@@ -103,6 +104,10 @@ class LE(PermXorTarget):
         index = np.moveaxis(numbers[:, parts["permutation"]], 0, 1)  # (K, n, S)
         mask = np.broadcast_to(parts["negative"][:, None] * np.uint8(15), index.shape)
         return PermXor(blocks.place(index, numbers), blocks.place(mask, numbers), "nibble")
+
+    def structure(self) -> Structure:
+        """See :class:`~ppattack.structure.Structure`."""
+        return Structure("shared-block", "nibble", self.config.block_size)
 
     def key_space_bits(self, image_shape: ImageShape) -> float:
         """log2 of S!·2^S, or of S! where the permutation decides the complements."""

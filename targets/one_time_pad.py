@@ -15,6 +15,7 @@ import numpy as np
 from ppattack.card import Reference
 from ppattack.errors import KeyFileError
 from ppattack.permxor import PermXor
+from ppattack.structure import Structure
 from ppattack.target import Draw, ImageShape, Key, Parts, PermXorTarget, TargetCard
 
 if TYPE_CHECKING:
@@ -71,6 +72,10 @@ class OneTimePad(PermXorTarget):
         """The identity table and the pads."""
         mask = parts["pad"].reshape(-1, math.prod(shape))
         return PermXor(np.broadcast_to(np.arange(mask.shape[1]), mask.shape), mask)
+
+    def structure(self) -> Structure:
+        """See :class:`~ppattack.structure.Structure`."""
+        return Structure("pixels")
 
     def key_space_bits(self, image_shape: ImageShape) -> float:
         """Eight bits a byte."""

@@ -18,6 +18,7 @@ from ppattack.config import Doc
 from ppattack.errors import ConfigError, NotInvertible
 from ppattack.permxor import PermXor
 from ppattack.published import PublishedSeed, check_seed, published_seed
+from ppattack.structure import Structure
 from ppattack.target import Draw, ImageShape, Key, Parts, PermXorTarget, TargetCard
 
 if TYPE_CHECKING:
@@ -124,6 +125,10 @@ class PE(PermXorTarget):
                 "use truncation=false or the 'paper' variant."
             )
         return super().decrypt(ciphertexts, key)
+
+    def structure(self) -> Structure:
+        """See :class:`~ppattack.structure.Structure`."""
+        return Structure("pixels", colours=self.config.color_shuffle)
 
     def key_space_bits(self, image_shape: ImageShape) -> float:
         """One bit a value, and log2(6) a pixel where colours are shuffled."""

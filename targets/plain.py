@@ -9,6 +9,7 @@ import numpy as np
 
 from ppattack.card import Reference
 from ppattack.permxor import PermXor
+from ppattack.structure import Structure
 from ppattack.target import Draw, ImageShape, Parts, PermXorTarget, TargetCard
 
 
@@ -36,6 +37,10 @@ class Plain(PermXorTarget):
         """One identity table, for every image."""
         symbols = math.prod(shape)
         return PermXor(np.arange(symbols)[None], np.zeros((1, symbols), np.uint8))
+
+    def structure(self) -> Structure:
+        """See :class:`~ppattack.structure.Structure`."""
+        return Structure("none")
 
     def key_space_bits(self, image_shape: ImageShape) -> float:
         """Zero."""
