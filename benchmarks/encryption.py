@@ -32,6 +32,8 @@ WARM_UP = 8
 """Untimed turns, until the allocator reuses the output's pages: fresh ones cost several copies."""
 MEMORY_SLACK = 0.1
 """Memory beyond the output, as a part of it, that an encryption may take."""
+QUICK_REPEATS = 75
+"""Turns for a bound of 1; a higher bound means longer turns, and fewer do."""
 BOUNDS: list[tuple[str, PermXorTarget, float]] = [
     ("pe", PE(), 1.5),
     ("pe with colour shuffle", PE(color_shuffle=True), 12),
@@ -83,7 +85,7 @@ def _speed(
             lambda: copy.copy_(images),
             sense="slower",
             bound=bound,
-            repeats=repeats,
+            repeats=max(repeats, round(QUICK_REPEATS / bound)),
             reference_runs=max(1, round(bound / 2)),
         )
         for title, side in sides.items()

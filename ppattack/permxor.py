@@ -135,7 +135,7 @@ class PermXor:
                 f"got {count} of {found}."
             )
         index, mask = self._on(images.device)
-        out = torch.empty_like(images, memory_format=torch.contiguous_format)
+        out = empty_like(images)
         if index is None:
             return torch.bitwise_xor(images, mask.view(-1, *images.shape[1:]), out=out)
         rows = out.view(count, size)
@@ -206,6 +206,19 @@ def _exchange_halves(a: Tensor, b: Tensor, low: Tensor, high: Tensor) -> None:
 
     torch.bitwise_or(a & 15, b << 4, out=low)
     torch.bitwise_or(a >> 4, b & 240, out=high)
+
+
+def empty_like(images: Tensor) -> Tensor:
+    """An uninitialised contiguous tensor of the images' shape, type uint8 and device.
+
+    On a CPU it is NumPy's memory: huge pages that are reused from call to call, where torch's
+    own allocation can cost several copies in page faults each time.
+    """
+    import torch
+
+    if images.device.type == "cpu":
+        return torch.from_numpy(np.empty(images.shape, np.uint8))
+    return torch.empty_like(images, memory_format=torch.contiguous_format)
 
 
 def identity(symbols: int, unit: Unit = "byte") -> PermXor:

@@ -20,7 +20,7 @@ from ppattack.errors import ConfigError, ImageError, KeyFileError, ThreatModelEr
 from ppattack.keys import ImageShape as ImageShape
 from ppattack.keys import Key as Key
 from ppattack.keys import Parts as Parts
-from ppattack.permxor import PermXor
+from ppattack.permxor import PermXor, empty_like
 from ppattack.seeding import numpy_stream
 from ppattack.structure import Structure
 from ppattack.threat import KeyScope
@@ -260,12 +260,10 @@ class PermXorTarget(Target):
         return image_ops.crop(plain, *key.image_shape[1:])
 
     def _transform(self, images: Tensor, key: Key, table: Callable[[PermXor], PermXor]) -> Tensor:
-        import torch
-
         if _is_shared(key):
             return table(self.permxor(key))(images)
         step = max(1, min(self.KEYS_AT_ONCE, self.TABLE_BYTES // images.shape[1:].numel()))
-        out = torch.empty_like(images, memory_format=torch.contiguous_format)
+        out = empty_like(images)
         for start in range(0, len(images), step):
             part = slice(start, start + step)
             out[part] = table(self.permxor(key.rows(part)))(images[part])
