@@ -1,6 +1,6 @@
 """ELE: extended learnable encryption.
 
-Like LE, but each block has nibble key of its own, and the blocks change places. One key serves
+Like LE, but each block has a nibble key of its own, and the blocks change places. One key serves
 the whole data set, so every nibble of the image has one fixed source: few known images, or
 statistics over many ciphertexts, give it away.
 """

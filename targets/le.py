@@ -24,8 +24,6 @@ from ppattack.target import Draw, ImageShape, Parts, PermXorTarget, TargetCard
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-GREY_OR_RGB = (1, 3)
-
 
 class LE(PermXorTarget):
     """Learnable encryption: nibbles shuffled and complemented alike in every block.
@@ -61,7 +59,6 @@ class LE(PermXorTarget):
             2018,
             arxiv="1804.00490",
         ),
-        channels=GREY_OR_RGB,
     )
     secret_settings = ("legacy_seed",)
 
