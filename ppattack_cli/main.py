@@ -61,6 +61,8 @@ def main() -> None:
 def _run() -> int:
     try:
         code = app(standalone_mode=False)
+        if code == INTERRUPTED:  # how the option parser hands over Ctrl-C
+            raise KeyboardInterrupt
     except PpattackError as error:
         return _say(str(error), BAD_INPUT)
     except RunFailed as error:

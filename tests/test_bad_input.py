@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
-import os
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from ppattack_cli import main as program
+from tests.program import in_process
 
 RUN = "run --attack fr --target pe -n 4 --adversary 4 -q"
 SAVED = "encrypt --target pe -n 2 -q"
@@ -143,25 +139,10 @@ def _files(folder: Path) -> set[str]:
     return {str(p) for p in folder.rglob("*") if "__pycache__" not in p.parts}
 
 
-def run(arguments: str, folder: Path) -> tuple[int, str, str]:
-    """The program in this process: code, stdout, stderr."""
-    out, errors = io.StringIO(), io.StringIO()
-    argv, here = sys.argv, Path.cwd()
-    sys.argv = ["ppattack", *arguments.split()]
-    os.chdir(folder)
-    try:
-        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(errors):
-            code = program._run()
-    finally:
-        sys.argv = argv
-        os.chdir(here)
-    return code, out.getvalue(), errors.getvalue()
-
-
 @pytest.mark.parametrize(("arguments", "message"), ROWS, ids=[row[0] for row in ROWS])
 def test_one_clear_line_and_nothing_left(folder: Path, arguments: str, message: str) -> None:
     before = _files(folder)
-    code, out, errors = run(arguments, folder)
+    code, out, errors = in_process(arguments, folder)
     assert code == 2, errors
     assert out == ""
     assert len(errors.splitlines()) == 1
@@ -179,6 +160,6 @@ def test_a_defect_is_told_from_bad_input(folder: Path, monkeypatch: pytest.Monke
         raise ZeroDivisionError("by accident")
 
     monkeypatch.setattr("ppattack.experiment.run", explode)
-    code, _, errors = run(RUN, folder)
+    code, _, errors = in_process(RUN, folder)
     assert code == 3
     assert errors.startswith("ppattack: failed: ZeroDivisionError: by accident")

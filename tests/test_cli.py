@@ -12,26 +12,20 @@ import pytest
 
 from ppattack.data.image_files import read_folder
 from ppattack.report import Report
+from tests.program import as_a_person, in_process
 
-ROOT = Path(__file__).parent.parent
-RUN = ["run", "--attack", "fr", "--target", "pe", "-n", "12", "--adversary", "24"]
+RUN = "run --attack fr --target pe -n 12 --adversary 24"
 
 
-def cli(*arguments: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run the program as a person would."""
-    return subprocess.run(
-        [sys.executable, "-m", "ppattack_cli", *arguments],
-        cwd=cwd,
-        env={**os.environ, "OMP_NUM_THREADS": "1", **environment},
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
+def succeeds(arguments: str, folder: Path) -> tuple[str, str]:
+    """Run it in this process: stdout and stderr of a success."""
+    code, out, errors = in_process(arguments, folder)
+    assert code == 0, errors
+    return out, errors
 
 
 def test_run_prints_a_table_a_verdict_and_the_path(tmp_path: Path) -> None:
-    done = cli(*RUN, cwd=tmp_path)
+    done = as_a_person(*RUN.split(), folder=tmp_path)
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
     assert any("ssim ↑" in line and "[+" in line for line in lines)
@@ -39,78 +33,74 @@ def test_run_prints_a_table_a_verdict_and_the_path(tmp_path: Path) -> None:
     path = Path(lines[-1].removeprefix("report: "))
     assert (tmp_path / path).is_file()
     assert "\x1b[" not in done.stdout + done.stderr
-    again = cli(*RUN, cwd=tmp_path)
-    assert "was run before" in again.stderr
-    assert again.stdout == done.stdout
+    again, errors = succeeds(RUN, tmp_path)
+    assert "was run before" in errors
+    assert again == done.stdout
 
 
 def test_json_on_stdout_is_the_report_and_nothing_else(tmp_path: Path) -> None:
-    done = cli(*RUN, "--json", cwd=tmp_path)
-    report = Report.model_validate_json(done.stdout)
+    out, _ = succeeds(f"{RUN} --json", tmp_path)
+    report = Report.model_validate_json(out)
     (saved,) = tmp_path.glob("runs/fr-pe-*/report.json")
-    assert saved.read_text() == done.stdout
-    assert report.provenance["command"][1:] == [*RUN, "--json"]
+    assert saved.read_text() == out
+    assert report.provenance["command"][1:] == [*RUN.split(), "--json"]
 
 
 def test_quiet_leaves_stderr_empty(tmp_path: Path) -> None:
-    done = cli(*RUN, "-q", cwd=tmp_path)
-    assert (done.returncode, done.stderr) == (0, "")
+    assert succeeds(f"{RUN} -q", tmp_path)[1] == ""
 
 
 def test_settings_reach_target_and_attack(tmp_path: Path) -> None:
-    changes = ["--set", "target.color_shuffle=true", "--set", "attack.bright=true"]
-    document = json.loads(cli(*RUN, *changes, "--json", cwd=tmp_path).stdout)
+    changes = "--set target.color_shuffle=true --set attack.bright=true"
+    document = json.loads(succeeds(f"{RUN} {changes} --json", tmp_path)[0])
     assert document["target"]["config"]["color_shuffle"] is True
     assert document["attack"]["config"]["bright"] is True
 
 
+@pytest.mark.parametrize(("flag", "count"), [("all", 12), ("2", 2), ("none", 0)])
+def test_as_many_images_as_asked_are_saved(tmp_path: Path, flag: str, count: int) -> None:
+    succeeds(f"{RUN} --save-images {flag}", tmp_path)
+    assert len(list(tmp_path.glob("runs/*/reconstructions/*.png"))) == count
+
+
 def test_encrypt_then_decrypt_gives_the_images_back(tmp_path: Path) -> None:
-    flags = ["--target", "etc", "--set", "target.block_size=8", "-q"]
-    files = ["--key-file", "key.json"]
-    done = cli("encrypt", *flags, *files, "-n", "3", "--size", "36", "--out", "c", "--plain-out",
-               "p", cwd=tmp_path)  # fmt: skip
-    assert done.returncode == 0, done.stderr
+    flags = "--target etc --set target.block_size=8 --key-file key.json"
+    succeeds(f"encrypt {flags} -n 3 --size 36 --out c --plain-out p", tmp_path)
     assert (tmp_path / "key.json").stat().st_mode & 0o077 == 0
-    done = cli("decrypt", *flags, *files, "--ciphertexts", "c", "--out", "d", cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
+    succeeds(f"decrypt {flags} --ciphertexts c --out d", tmp_path)
     plain, cipher, back = (read_folder(tmp_path / name) for name in "pcd")
     assert plain.names == cipher.names == back.names
     assert (plain.images == back.images).all()
     assert cipher.images.shape[2:] == (40, 40)
-    again = cli("encrypt", *flags, *files, "--images", "p", "--out", "e", cwd=tmp_path)
-    assert again.returncode == 0, again.stderr
+    succeeds(f"encrypt {flags} --images p --out e", tmp_path)
     assert (read_folder(tmp_path / "e").images == cipher.images).all()
 
 
 def test_two_encryptions_without_a_seed_use_two_keys(tmp_path: Path) -> None:
     for out in ("a", "b"):
-        flags = ["--target", "pe", "-n", "2", "--out", out, "-q", "--key-file", f"{out}.json"]
-        assert cli("encrypt", *flags, cwd=tmp_path).returncode == 0
+        succeeds(f"encrypt --target pe -n 2 --out {out} --key-file {out}.json", tmp_path)
     assert (tmp_path / "a.json").read_text() != (tmp_path / "b.json").read_text()
 
 
 @pytest.mark.parametrize("kind", ["attacks", "targets", "datasets", "metrics"])
 def test_list(tmp_path: Path, kind: str) -> None:
-    rows = json.loads(cli("list", kind, "--json", cwd=tmp_path).stdout)
+    rows = json.loads(succeeds(f"list {kind} --json", tmp_path)[0])
     names = [row["name"] for row in rows]
-    assert {"attacks": "itn", "targets": "etc", "datasets": "photos", "metrics": "lpips"}[
-        kind
-    ] in names
+    expected = {"attacks": "itn", "targets": "etc", "datasets": "photos", "metrics": "lpips"}
+    assert expected[kind] in names
     assert not [row for row in rows if row["broken"]]
-    text = cli("list", kind, cwd=tmp_path).stdout
+    text = succeeds(f"list {kind}", tmp_path)[0]
     assert all(name in text for name in names)
 
 
 @pytest.mark.parametrize("name", ["attack:itn", "attack:fr", "target:etc", "dataset:photos"])
 def test_info(tmp_path: Path, name: str) -> None:
-    done = cli("info", name, cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
-    assert f"name: {name.split(':')[1]}" in done.stdout
-    assert json.loads(cli("info", name, "--json", cwd=tmp_path).stdout)["reference"]
+    assert f"name: {name.split(':')[1]}" in succeeds(f"info {name}", tmp_path)[0]
+    assert json.loads(succeeds(f"info {name} --json", tmp_path)[0])["reference"]
 
 
 def test_doctor(tmp_path: Path) -> None:
-    done = cli("doctor", cwd=tmp_path)
+    done = as_a_person("doctor", folder=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "LPIPS weights (alex)" in done.stdout
     assert "passive" in done.stdout
