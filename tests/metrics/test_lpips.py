@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import warnings
 from functools import cache
@@ -13,6 +14,7 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from PIL import Image
 from torch import Tensor
 
 from ppattack.errors import ImageError, MetricUnavailable
@@ -57,6 +59,18 @@ def test_published_pairs(
     alex: Lpips, x: NDArray[np.uint8], y: NDArray[np.uint8], expected: float
 ) -> None:
     assert alex(as_batch(x), as_batch(y)).item() == pytest.approx(expected, abs=2e-6)
+
+
+@pytest.mark.parametrize(("other", "expected"), [("ex_p0", 0.72188), ("ex_p1", 0.13757)])
+def test_the_authors_example(alex: Lpips, other: str, expected: float) -> None:
+    folder = Path(os.environ.get("PPATTACK_DATA", "")) / "lpips-example"
+    if "PPATTACK_DATA" not in os.environ or not folder.is_dir():
+        pytest.skip("set PPATTACK_DATA to a folder with lpips-example/ in it")
+    x, y = (
+        as_batch(np.asarray(Image.open(folder / f"{name}.png").convert("RGB")))
+        for name in ("ex_ref", other)
+    )
+    assert alex(x, y).item() == pytest.approx(expected, abs=1e-5)
 
 
 @pytest.mark.parametrize("size", [31, 32, 33, 48, 64, 100])
