@@ -36,7 +36,7 @@ CONTROL_EPOCHS_AT_LEAST = 3
 
 
 QUICK_EPOCHS = 14
-QUICK_RATE = 4e-3
+QUICK_RATE = 1e-2
 
 
 class InverseTransformationNetwork(Attack):

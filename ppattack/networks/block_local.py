@@ -11,6 +11,7 @@ github.com/ito-hiroki/learnable_encryption_robustness.
 from __future__ import annotations
 
 from torch import Tensor, nn
+from torch.nn import functional
 
 from ppattack import images
 
@@ -27,7 +28,8 @@ class BlockLocalNet(nn.Module):
         channels: channels of the input and of the output.
 
     Deviations: sizes that do not divide by 4 are padded by repeating the last row and column,
-        and cropped again.
+        and cropped again. The hidden features before the shuffle are numbered pixel by pixel,
+        where a pixel shuffle numbers them feature by feature: the same network, renamed.
     """
 
     def __init__(self, channels: int = 3) -> None:
@@ -36,8 +38,7 @@ class BlockLocalNet(nn.Module):
             *_normalised(nn.Conv2d(channels, BLOCK_FEATURES, BLOCK, stride=BLOCK)),
             *_normalised(nn.Conv2d(BLOCK_FEATURES, BLOCK_FEATURES, 1)),
             *_normalised(nn.Conv2d(BLOCK_FEATURES, SHUFFLED_FEATURES * BLOCK**2, 1)),
-            nn.PixelShuffle(BLOCK),
-            nn.Conv2d(SHUFFLED_FEATURES, channels, 1),
+            _PixelsOfBlocks(SHUFFLED_FEATURES, channels, 1),
             nn.Tanh(),
         )
 
@@ -46,6 +47,21 @@ class BlockLocalNet(nn.Module):
         height, width = x.shape[-2:]
         values: Tensor = self.layers(images.pad_to_multiple(x, BLOCK))
         return values[..., :height, :width]
+
+
+class _PixelsOfBlocks(nn.Conv2d):
+    """A pixel shuffle and the 1 × 1 convolution after it.
+
+    The features of a pixel lie side by side, so only the few output channels have to move.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``(N, features · 16, rows, columns)`` to ``(N, channels, 4 · rows, 4 · columns)``."""
+        count, _, rows, columns = x.shape
+        pixels = x.permute(0, 2, 3, 1).reshape(count, rows, columns, BLOCK, BLOCK, -1)
+        values = functional.linear(pixels, self.weight[:, :, 0, 0], self.bias)
+        image = values.transpose(2, 3).reshape(count, rows * BLOCK, columns * BLOCK, -1)
+        return image.permute(0, 3, 1, 2)
 
 
 class PixelNet(nn.Module):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 
 import pytest
@@ -49,3 +50,16 @@ def test_any_size_comes_back_within_the_range_of_tanh(
     values = network.eval()(torch.rand(2, channels, *size))
     assert values.shape == (2, channels, *size)
     assert values.abs().max() < 1
+
+
+def test_the_block_network_is_the_published_one_with_its_features_renamed() -> None:
+    network = seeded(BlockLocalNet, Context(torch.device("cpu"), seed=0)).eval()
+    layers = list(network.layers)
+    published = nn.Sequential(*copy.deepcopy(layers[:9]), nn.PixelShuffle(4), nn.Conv2d(32, 3, 1))
+    published[10].load_state_dict(layers[9].state_dict())
+    for layer in (published[6], published[7]):
+        for value in [*layer.parameters(), *layer.buffers()]:
+            if value.ndim:
+                value.data = value.data.view(16, 32, -1).transpose(0, 1).reshape(value.shape)
+    images = torch.rand(2, 3, 16, 12)
+    torch.testing.assert_close(network(images), published.eval()(images).tanh())

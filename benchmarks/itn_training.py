@@ -1,0 +1,127 @@
+"""Training of the inverse transformation networks against the plain loop of their publication.
+
+Both sides train the same network from the same weights on the same batches in the same order,
+and must reach the same losses. The plain loop is what a first implementation does: a
+``DataLoader`` with two workers, a transfer and a float batch a step, contiguous images.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import torch
+from side_by_side import Ratio, compare, finish
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, TensorDataset
+
+from ppattack.attack import Context
+from ppattack.networks.block_local import BlockLocalNet, PixelNet
+from ppattack.recipe import Recipe
+from ppattack.solvers.inverse_transformation import VARIANTS
+from ppattack.training import TrainingData, fit, seeded
+
+BATCH = 128
+LOSS_TOLERANCE = 1e-3
+CONTEXT = Context(torch.device("cpu"), seed=0)
+NAME = "benchmark"
+VARIANT = VARIANTS["published-evaluation"]
+
+
+def main() -> int:
+    """Measure both networks; the exit code says whether the bounds hold."""
+    torch.set_num_threads(1)
+    ratios = [
+        measure("ITN block-local network, epoch", BlockLocalNet, plain_block_net, 2560, 2.0),
+        measure("ITN pixel network, epoch", PixelNet, PixelNet, 256, 1.5),
+    ]
+    return finish(ratios)
+
+
+def plain_block_net() -> nn.Module:
+    """The block-local network as it is published, with the weights of the project's."""
+    ours = BlockLocalNet()
+    plain = nn.Sequential(
+        *list(ours.layers)[:-2], nn.PixelShuffle(4), nn.Conv2d(32, 3, 1), nn.Tanh()
+    )
+    plain[-2].load_state_dict(ours.layers[-2].state_dict())
+    for layer in (plain[6], plain[7]):  # before the shuffle: pixel by pixel to feature by feature
+        for value in layer.parameters():
+            value.data = value.data.view(16, 32, -1).transpose(0, 1).reshape(value.shape)
+    return plain
+
+
+def measure(
+    title: str,
+    build: Callable[[], nn.Module],
+    build_plain: Callable[[], nn.Module],
+    images: int,
+    bound: float,
+) -> Ratio:
+    """One network: the losses of three epochs must agree, then one epoch is timed."""
+    data = pairs(images)
+    ours = trained(build, data, epochs=3)
+    reference = plainly_trained(build_plain, data, epochs=3)
+    worst = max(abs(a / b - 1) for a, b in zip(ours, reference, strict=True))
+    print(f"{title}: losses {[f'{loss:.5f}' for loss in ours]}, worst difference {worst:.1e}")
+    if worst > LOSS_TOLERANCE:
+        raise SystemExit(f"the losses differ: {ours} against {reference}")
+    return compare(
+        title,
+        lambda: trained(build, data, epochs=1),
+        lambda: plainly_trained(build_plain, data, epochs=1),
+        sense="faster",
+        bound=bound,
+    )
+
+
+def pairs(count: int) -> TrainingData:
+    """Random images and their complements, 32 × 32."""
+    rng = np.random.default_rng(0)
+    plain = torch.from_numpy(rng.integers(0, 256, (count, 3, 32, 32), dtype=np.uint8))
+    return TrainingData(255 - plain, plain)
+
+
+def trained(build: Callable[[], nn.Module], data: TrainingData, epochs: int) -> list[float]:
+    """The losses of the project's own training loop."""
+    recipe = Recipe(
+        epochs, BATCH, "sgd", 0.01, momentum=0.9, weight_decay=5e-4, validation_share=0.0
+    )
+    network = seeded(build, CONTEXT)
+    return list(fit(network, data, VARIANT.loss, recipe, CONTEXT, NAME).train_losses)
+
+
+def plainly_trained(build: Callable[[], nn.Module], data: TrainingData, epochs: int) -> list[float]:
+    """The losses of the plain loop on the same batches."""
+    network = seeded(build, CONTEXT)
+    network.train()
+    optimizer = torch.optim.SGD(network.parameters(), 0.01, momentum=0.9, weight_decay=5e-4)
+    criterion = nn.MSELoss()
+    dataset = TensorDataset(VARIANT.pixels(data.inputs), VARIANT.pixels(data.targets))
+    device = CONTEXT.device
+    losses = []
+    for order in orders(len(dataset), epochs):
+        loader = DataLoader(dataset, BATCH, sampler=order.tolist(), num_workers=2)
+        total = 0.0
+        for ciphertexts, plain in loader:
+            ciphertexts, plain = ciphertexts.to(device), plain.to(device)
+            loss = criterion(torch.sigmoid(network(ciphertexts)), plain)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            total += loss.item()
+        losses.append(total / len(loader))
+    return losses
+
+
+def orders(count: int, epochs: int) -> Iterator[Tensor]:
+    """The order of the examples in each epoch of the project's loop."""
+    split = torch.randperm(count, generator=CONTEXT.torch_stream(NAME, "split"))
+    for epoch in range(epochs):
+        stream = CONTEXT.torch_stream(NAME, "batches", epoch)
+        yield split[torch.randperm(count, generator=stream)]
+
+
+if __name__ == "__main__":
+    sys.exit(main())
