@@ -80,6 +80,9 @@ class Recovery:
         notes: JSON-ready facts for the report (training loss, steps, decisions taken).
         failures: index of a ciphertext to why the attack failed on it. Errors count: any failure
             makes the run INCONCLUSIVE.
+        up_to_state: whether the ciphertexts determine the images only up to a global state
+            (orientation, negative, colour order); the best state is then reported beside the raw
+            scores.
     """
 
     images: Tensor | None = None
@@ -87,6 +90,7 @@ class Recovery:
     key: PermXor | None = None
     notes: Mapping[str, Any] = field(default_factory=dict)
     failures: Mapping[int, str] = field(default_factory=dict)
+    up_to_state: bool = False
 
 
 class ProgressTask(Protocol):

@@ -9,13 +9,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ppattack.metrics import IMAGE_METRICS
-from ppattack.report import ControlResult, MetricScores, Scores, Summary, VerdictName, WorstSample
+from ppattack.report import (
+    ControlResult,
+    KeyScores,
+    MetricScores,
+    Scores,
+    Summary,
+    VerdictName,
+    WorstSample,
+)
 from ppattack.seeding import numpy_stream
 
 if TYPE_CHECKING:
@@ -48,6 +56,7 @@ class Evaluation:
         baselines: mean SSIM of each blind baseline.
         worst: the image that came back best.
         failures: image name to what failed there.
+        best_state_ssim: SSIM under the best global state, for attacks that leave it open.
     """
 
     scores: Scores
@@ -56,6 +65,7 @@ class Evaluation:
     baselines: Mapping[str, float] = field(default_factory=dict)
     worst: WorstSample | None = None
     failures: Mapping[str, str] = field(default_factory=dict)
+    best_state_ssim: Summary | None = None
 
 
 def evaluate(
@@ -70,11 +80,14 @@ def evaluate(
         scorer: computes the image metrics on its device.
         seed: the run's seed, for baselines and bootstrap.
     """
-    found: dict[str, MetricScores] = {}
+    found: dict[str, Any] = {}
+    best_state = None
     absent: dict[str, str] = dict(scorer.absent(scenario.observation.image_shape))
     columns: dict[str, Values] = {}
     baselines: dict[str, float] = {}
     failures = {scenario.names[i]: why for i, why in recovery.failures.items()}
+    from ppattack.metrics.states import best_state_ssim
+
     truth = scenario.truth
     if truth.images is None:
         absent |= dict.fromkeys(IMAGE_METRICS, "the plain images are not known (no --truth)")
@@ -87,6 +100,10 @@ def evaluate(
             better = IMAGE_METRICS[metric].better
             found[metric], columns_of = _metric_scores(metric, by_label, better, seed)
             columns |= columns_of
+        if recovery.up_to_state and "ssim" in values:
+            shared = scenario.observation.threat.key_scope == "dataset"
+            best = best_state_ssim(recovery.images.cpu(), truth.images, shared=shared)
+            best_state = summarise({"best": best.numpy()}, seed)["best"]
     key = _key_scores(recovery, scenario, target)
     matching = _matching_scores(recovery, scenario, seed)
     for name, result in (("key", key), ("matching", matching)):
@@ -102,6 +119,7 @@ def evaluate(
         baselines,
         _worst(columns, scenario.names),
         failures,
+        best_state,
     )
 
 
@@ -193,8 +211,8 @@ def _resampled_means(table: Values, seed: int) -> Values:
     return means
 
 
-def _key_scores(recovery: Recovery, scenario: Scenario, target: Target) -> MetricScores | str:
-    from ppattack.metrics.keys import key_agreement
+def _key_scores(recovery: Recovery, scenario: Scenario, target: Target) -> KeyScores | str:
+    from ppattack.metrics.keys import high_nibbles, key_agreement
     from ppattack.target import PermXorTarget
 
     if recovery.key is None:
@@ -203,10 +221,16 @@ def _key_scores(recovery: Recovery, scenario: Scenario, target: Target) -> Metri
         return "the victims' key is not known"
     if not isinstance(target, PermXorTarget) or scenario.truth.key.count is not None:
         return "the victims' key is not one permutation and mask for all images"
-    agreement = key_agreement(recovery.key, target.permxor(scenario.truth.key))
-    value = np.array([(agreement.index + agreement.mask) / 2])
+    true = target.permxor(scenario.truth.key)
+    whole = key_agreement(recovery.key, true)
+    high = key_agreement(high_nibbles(recovery.key), high_nibbles(true))
+    value = np.array([(whole.index + whole.mask) / 2])
     only = summarise({"reconstruction": value}, 0)["reconstruction"]
-    return MetricScores(
+    return KeyScores(
+        index=whole.index,
+        mask=whole.mask,
+        high_index=high.index,
+        high_mask=high.mask,
         better="higher",
         reconstruction=only,
         ciphertext=None,

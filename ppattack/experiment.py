@@ -343,6 +343,7 @@ def _report(
         verdict=verdict,
         reason=reason,
         worst=evaluation.worst,
+        best_state_ssim=evaluation.best_state_ssim,
         failures=dict(evaluation.failures),
         controls=controls,
         timing=watch.seconds,

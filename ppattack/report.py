@@ -51,6 +51,18 @@ class MetricScores(_Part):
     gain: Summary | None
 
 
+class KeyScores(MetricScores):
+    """Fractions of the key recovered; ``reconstruction`` is the mean of ``index`` and ``mask``.
+
+    ``high_index`` and ``high_mask`` count high nibbles only, which make the visible image.
+    """
+
+    index: float
+    mask: float
+    high_index: float
+    high_mask: float
+
+
 class Scores(_Part):
     """Every metric by name; null where it does not apply (the reason is in ``absent``)."""
 
@@ -59,7 +71,7 @@ class Scores(_Part):
     psnr: MetricScores | None = None
     mse: MetricScores | None = None
     lpips: MetricScores | None = None
-    key: MetricScores | None = None
+    key: KeyScores | None = None
     matching: MetricScores | None = None
     puzzle: MetricScores | None = None
 
@@ -130,7 +142,12 @@ class WorstSample(_Part):
 
 
 class Report(_Part):
-    """One run. See the class of each part."""
+    """One run. See the class of each part.
+
+    ``best_state_ssim`` is the SSIM under the best global state (orientation, negative, colour
+    order), which takes the truth to find: it stands beside the raw scores of attacks that can
+    only determine images up to such a state, and no verdict rests on it.
+    """
 
     schema_version: str = SCHEMA_VERSION
     id: str
@@ -143,6 +160,7 @@ class Report(_Part):
     verdict: VerdictName
     reason: str
     worst: WorstSample | None
+    best_state_ssim: Summary | None = None
     failures: dict[str, str]
     controls: Controls
     timing: dict[str, float]

@@ -55,6 +55,15 @@ def print_report(report: Report, folder: Path) -> None:
             )
     if rows.row_count:
         screen.print(rows)
+    if report.best_state_ssim is not None:
+        best = _number(report.best_state_ssim.mean)
+        screen.print(f"ssim under the best global state, found with the truth: {best}")
+    if report.scores.key is not None:
+        key = report.scores.key
+        screen.print(
+            f"key: {key.index:.1%} of positions and {key.mask:.1%} of masks right; "
+            f"high nibbles {key.high_index:.1%} and {key.high_mask:.1%}"
+        )
     if "lpips" in report.absent:
         screen.print(f"lpips: {report.absent['lpips']}", markup=False)
     for control in (report.controls.positive, report.controls.negative):
@@ -71,17 +80,21 @@ def _use(report: Report) -> str:
 
 
 def _mean(summary: Summary | None) -> str:
-    return "" if summary is None else f"{summary.mean:.3f}"
+    return "" if summary is None else _number(summary.mean)
 
 
 def _baseline(scores: MetricScores) -> str:
     if scores.baseline is None:
         return ""
-    return f"{scores.baseline.mean:.3f} ({scores.baseline_name})"
+    return f"{_number(scores.baseline.mean)} ({scores.baseline_name})"
 
 
 def _gain(summary: Summary | None) -> str:
     if summary is None:
         return ""
     low, high = summary.ci95
-    return f"{summary.mean:+.3f} \\[{low:+.3f}, {high:+.3f}]"
+    return f"{_number(summary.mean, '+')} \\[{_number(low, '+')}, {_number(high, '+')}]"
+
+
+def _number(value: float, sign: str = "") -> str:
+    return f"{value:{sign}.3f}" if abs(value) < 10 else f"{value:{sign}.1f}"

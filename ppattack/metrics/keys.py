@@ -50,3 +50,14 @@ def key_agreement(recovered: PermXor, true: PermXor) -> KeyAgreement:
     mask = np.equal(recovered.mask, true.mask)
     right = [float(part.mean()) if part.size else 1.0 for part in (index, mask)]
     return KeyAgreement(right[0], right[1], bool(index.all() and mask.all()))
+
+
+def high_nibbles(table: PermXor) -> PermXor:
+    """The rows of a table that make the high nibbles of the ciphertext, or of bytes as they are.
+
+    Sources keep their numbers among all nibbles, so a high nibble taken from the wrong half is
+    wrong here too.
+    """
+    nibbles = table.as_nibbles()
+    half = nibbles.symbols // 2
+    return PermXor(nibbles.index[..., half:], nibbles.mask[..., half:], "nibble")

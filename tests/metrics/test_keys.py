@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ppattack.errors import ImageError
-from ppattack.metrics.keys import KeyAgreement, key_agreement
+from ppattack.metrics.keys import KeyAgreement, high_nibbles, key_agreement
 from ppattack.permxor import PermXor, Unit, identity
 
 
@@ -65,3 +65,13 @@ def test_keys_for_other_images_are_refused(wrong: PermXor) -> None:
     true = drawn(0, 8, count=2) if wrong.count else identity(9 if wrong.unit == "nibble" else 8)
     with pytest.raises(ImageError, match="both must be for the same images"):
         key_agreement(wrong, true)
+
+
+def test_high_nibbles_are_counted_on_their_own() -> None:
+    true = identity(8, "nibble")
+    low_wrong = PermXor(np.array([1, 0, 3, 2, 4, 5, 6, 7]), true.mask, "nibble")
+    assert key_agreement(low_wrong, true).index == 0.5
+    assert key_agreement(high_nibbles(low_wrong), high_nibbles(true)).exact
+    high_wrong = PermXor(np.array([0, 1, 2, 3, 5, 4, 6, 7]), true.mask, "nibble")
+    assert key_agreement(high_nibbles(high_wrong), high_nibbles(true)).index == 0.5
+    assert high_nibbles(identity(4)).symbols == 4
