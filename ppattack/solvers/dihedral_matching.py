@@ -76,7 +76,8 @@ def match_blocks(plain: Bytes, cipher: Bytes, *, colours: bool, lossy: bool) -> 
 def _assign(origin: Numbers, value: Numbers, ours: Numbers, count: int) -> Numbers:
     """For each ciphertext block a plain block of its own that gives its value, if any is left."""
     by_value = coo_matrix((np.ones(len(origin)), (value, origin)), (ours.max() + 1, count)).tocsr()
-    found = maximum_bipartite_matching(by_value[ours], perm_type="column").astype(np.int64)
+    found: Numbers = maximum_bipartite_matching(by_value[ours], perm_type="column")
+    found = found.astype(np.int64)
     found[found < 0] = np.setdiff1d(np.arange(count), found)
     return found
 

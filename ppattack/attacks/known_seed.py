@@ -1,0 +1,146 @@
+"""Known seeds: published data, whose keys published code drew from small integers.
+
+It breaks published data, not schemes: a key drawn at random is not among those it tries.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+
+from annotated_types import Interval
+
+from ppattack.attack import Attack, AttackCard, Context, ControlTarget, Preset, Recovery
+from ppattack.card import Reference
+from ppattack.config import Doc
+from ppattack.errors import ConfigError
+from ppattack.threat import Observation, ThreatModel
+
+if TYPE_CHECKING:
+    import numpy as np
+    from torch import Tensor
+
+    from ppattack.permxor import PermXor
+    from ppattack.target import ImageShape, PermXorTarget, PublicScheme
+
+SEEDS = Interval(ge=0, lt=2**32)
+
+
+class KnownSeed(Attack):
+    """Try the seeds that published code is run with; the smoothest decryption wins.
+
+    It breaks data that was published with such a key, not the scheme: against a key that was
+    drawn at random it finds nothing. For every seed it derives the key as the published code
+    does, decrypts some ciphertexts, and sums the squared differences of neighbouring pixels.
+
+    Threat model: ciphertexts only; the adversary runs the published code under seeds of its own.
+    One key for the whole data set.
+
+    Deviations: where published code loses symbols (colours, or levels by truncation), what is
+    scored and returned is decrypted as far as that can be.
+
+    Reference: the ppattack authors: Keys of published code from small seeds. ppattack, 2026.
+    """
+
+    card = AttackCard(
+        name="known-seed",
+        title="Known seeds: keys of published data, not of schemes, from small integers",
+        reference=Reference(
+            "the ppattack authors", "Keys of published code from small seeds", "ppattack", 2026
+        ),
+        recovers=("key", "images"),
+        requires=ThreatModel(own_keys=True, key_scope="dataset"),
+    )
+
+    @dataclass(frozen=True)
+    class Config:
+        """Settings of the attack."""
+
+        first: Annotated[int, SEEDS, Doc("first seed tried")] = 0
+        last: Annotated[int, SEEDS, Doc("last seed tried")] = 1000
+        images: Annotated[
+            int, Interval(ge=1, le=1000), Doc("ciphertexts decrypted under each seed")
+        ] = 16
+
+        def __post_init__(self) -> None:
+            if self.last < self.first:
+                raise ConfigError(f"last {self.last} is below first {self.first}")
+
+    presets: ClassVar[Mapping[Preset, Mapping[str, Any]]] = {
+        "smoke": {"last": 20},
+        "standard": {},
+        "paper": {},
+    }
+
+    def positive_control(self, scheme: PublicScheme) -> ControlTarget:
+        """See :meth:`Attack.positive_control`."""
+        del scheme
+        seed = (self.config.first + self.config.last) // 2
+        return ControlTarget("le", {"variant": "ito", "legacy_seed": seed})
+
+    def obstacle(self, scheme: PublicScheme, image_shape: ImageShape) -> str | None:
+        """See :meth:`Attack.obstacle`."""
+        reason = super().obstacle(scheme, image_shape)
+        if reason is not None:
+            return reason
+        if not hasattr(scheme.config, "legacy_seed"):
+            return "no published code draws its keys from a seed"
+        if scheme.config.variant == "paper":
+            return "its keys come from no seed; choose a published code's variant"
+        if not self._decides(scheme.target, image_shape):
+            return "the seed alone does not give the key of this variant"
+        return None
+
+    def _decides(self, target: Any, image_shape: ImageShape) -> bool:
+        """Whether a seed gives the same key whatever else is drawn."""
+        import numpy as np
+
+        first, second = (
+            self._key(target, 0, image_shape, np.random.default_rng(i)) for i in range(2)
+        )
+        same = np.array_equal(first.index, second.index) and np.array_equal(first.mask, second.mask)
+        return bool(same)
+
+    def _key(
+        self, target: PermXorTarget, seed: int, shape: ImageShape, rng: np.random.Generator
+    ) -> PermXor:
+        seeded = type(target)(target.config, legacy_seed=seed)
+        return seeded.permxor(seeded.generate_key(rng, shape))
+
+    def run(self, observation: Observation, context: Context) -> Recovery:
+        """See :meth:`Attack.run`."""
+        from ppattack.solvers.smoothness import roughness
+        from ppattack.solvers.symbols import partial_inverse
+
+        target: Any = observation.scheme.target
+        shape = observation.image_shape
+        ciphertexts = observation.ciphertexts.to(context.device)
+        channels, height, width = ciphertexts.shape[1:]
+        rng = context.numpy_stream("unused by seeded keys")
+
+        def decrypted(key: PermXor, images: Tensor) -> Tensor:
+            plain = partial_inverse(key, (channels, height, width))(images)
+            return plain[:, :, : shape[1], : shape[2]]
+
+        seeds = range(self.config.first, self.config.last + 1)
+        sample = ciphertexts[: self.config.images]
+        scores = []
+        with context.progress.task("seeds", len(seeds)) as bar:
+            for done, seed in enumerate(seeds):
+                key = self._key(target, seed, shape, rng)
+                scores.append(roughness(decrypted(key, sample)))
+                bar.update(done + 1)
+        ranked = sorted(range(len(seeds)), key=scores.__getitem__)
+        key = self._key(target, seeds[ranked[0]], shape, rng)
+        return Recovery(
+            images=decrypted(key, ciphertexts).contiguous(),
+            key=key,
+            notes={
+                "breaks": "published data, not the scheme",
+                "seed": seeds[ranked[0]],
+                "seeds tried": len(seeds),
+                "roughness": scores[ranked[0]],
+                "roughness of the second": scores[ranked[1]] if len(seeds) > 1 else None,
+            },
+        )

@@ -1,0 +1,115 @@
+"""Known seeds: published keys are found, keys drawn at random are not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+
+from ppattack.attack import Context, Recovery
+from ppattack.attacks.known_seed import KnownSeed
+from ppattack.errors import ConfigError
+from ppattack.evaluation import evaluate
+from ppattack.metrics.images import ImageScorer
+from ppattack.metrics.keys import key_agreement
+from ppattack.scenario import Scenario, simulate
+from ppattack.solvers.smoothness import roughness
+from ppattack.target import PermXorTarget, Target
+from targets.ele import ELE
+from targets.etc import EtC
+from targets.keyless import Keyless
+from targets.le import LE
+from targets.pe import PE
+from tests.conftest import smooth_sets
+
+CONTEXT = Context(torch.device("cpu"), seed=3)
+SEED = 17
+
+
+def attacked(target: Target, size: int = 32, **settings: Any) -> tuple[Recovery, Scenario]:
+    attack = KnownSeed(**({"last": 25} | settings))
+    scenario = simulate(attack, target, smooth_sets(12, 8, size), "dataset", seed=5)
+    return attack(scenario.observation, CONTEXT), scenario
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        LE(variant="ito", legacy_seed=SEED),
+        ELE(variant="ito", legacy_seed=SEED),
+        PE(variant="ito", legacy_seed=SEED),
+        PE(variant="ito", truncation=False, legacy_seed=SEED),
+        EtC(variant="ito", block_size=4, legacy_seed=SEED),
+        EtC(variant="madono", block_size=4, legacy_seed=SEED),
+        EtC(variant="madono", block_size=4, channel_bug=False, legacy_seed=SEED),
+    ],
+    ids=repr,
+)
+@pytest.mark.parametrize("size", [32, 30])
+def test_a_published_key_is_found(target: PermXorTarget, size: int) -> None:
+    recovery, scenario = attacked(target, size)
+    assert recovery.key is not None
+    assert scenario.truth.key is not None
+    assert key_agreement(recovery.key, target.permxor(scenario.truth.key)).exact
+    assert recovery.notes["seed"] == SEED
+    assert recovery.notes["seeds tried"] == 26
+    assert recovery.notes["breaks"] == "published data, not the scheme"
+    assert recovery.images is not None
+    assert scenario.truth.images is not None
+    error = (recovery.images.float() - scenario.truth.images.float()).abs().mean()
+    assert error < (25.0 if getattr(target.config, "channel_bug", False) else 1.0)
+
+
+@pytest.mark.parametrize("target", [LE(variant="ito"), ELE(variant="ito")], ids=repr)
+@pytest.mark.parametrize("scope", ["dataset", "image"])
+def test_a_key_drawn_at_random_is_not_found(target: PermXorTarget, scope: Any) -> None:
+    attack = KnownSeed(last=25)
+    scenario = simulate(attack, target, smooth_sets(12, 8, 32), scope, seed=5)
+    recovery = attack(scenario.observation, CONTEXT)
+    scorer = ImageScorer(torch.device("cpu"), "not needed here")
+    scores = evaluate(recovery, scenario, target, scorer, seed=0).scores
+    assert scores.ssim is not None
+    assert scores.ssim.gain is not None
+    assert scores.ssim.gain.mean < 0.0
+
+
+def test_seeds_outside_the_range_are_not_tried() -> None:
+    target = LE(variant="ito", legacy_seed=SEED)
+    assert attacked(target, first=SEED, last=SEED)[0].notes["seed"] == SEED
+    assert attacked(target, first=SEED + 1, last=25)[0].notes["seed"] > SEED
+    assert attacked(target, first=0, last=SEED - 1)[0].notes["seed"] < SEED
+
+
+def test_the_adversary_is_not_told_the_seed() -> None:
+    target = LE(variant="ito", legacy_seed=SEED)
+    _, scenario = attacked(target)
+    assert scenario.observation.scheme.config.legacy_seed is None
+    assert scenario.observation.scheme.target.config.legacy_seed is None
+
+
+@pytest.mark.parametrize(
+    ("target", "words"),
+    [
+        (LE(), "its keys come from no seed"),
+        (Keyless(), "no published code draws its keys from a seed"),
+        (ELE(variant="madono"), "the seed alone does not give the key"),
+    ],
+    ids=repr,
+)
+def test_what_it_cannot_be_tried_on(target: Target, words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
+        attacked(target)
+
+
+def test_a_range_the_wrong_way_round_is_refused() -> None:
+    with pytest.raises(ConfigError, match="last 3 is below first 4"):
+        KnownSeed(first=4, last=3)
+
+
+def test_roughness_by_hand() -> None:
+    image = torch.tensor([[0, 10, 10], [4, 10, 255]], dtype=torch.uint8)[None, None]
+    down, across = [16, 0, 245**2], [100, 0, 36, 245**2]
+    assert roughness(image) == pytest.approx((sum(down) + sum(across)) / 7)
+    assert roughness(torch.full((2, 3, 4, 4), 9, dtype=torch.uint8)) == 0.0
+    assert roughness(torch.full((1, 1, 1, 1), 9, dtype=torch.uint8)) == 0.0
