@@ -18,7 +18,7 @@ from ppattack.attack import Attack, AttackCard, Context, ControlTarget, Preset, 
 from ppattack.card import Reference
 from ppattack.config import Doc
 from ppattack.permxor import PermXor
-from ppattack.target import PublicScheme
+from ppattack.public_scheme import PublicScheme
 from ppattack.threat import Observation, ThreatModel
 
 

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from ppattack.permxor import PermXor
-    from ppattack.target import ImageShape, PublicScheme
+    from ppattack.public_scheme import PublicScheme
+    from ppattack.target import ImageShape
 
 Recovers = Literal["images", "matching", "key"]
 Preset = Literal["smoke", "standard", "paper"]

@@ -19,15 +19,16 @@ from ppattack import registry
 from ppattack.attack import Attack, Context, ControlTarget
 from ppattack.config import as_dict
 from ppattack.errors import PpattackError
-from ppattack.evaluation import evaluate, main_gain, passes
+from ppattack.evaluation import evaluate
 from ppattack.files import write_text
 from ppattack.report import ControlResult
 from ppattack.scenario import simulate
+from ppattack.verdict import main_gain, passes
 
 if TYPE_CHECKING:
     from ppattack.data.source import ImageSets
     from ppattack.metrics.images import ImageScorer
-    from ppattack.target import PublicScheme
+    from ppattack.public_scheme import PublicScheme
 
 CONTROL_VICTIMS = 64
 """Images scored in a control: enough for an interval of a few hundredths of SSIM."""

@@ -1,4 +1,4 @@
-"""Score a recovery against the truth: metrics, blind baselines, gains, verdict.
+"""Score a recovery against the truth: metrics, blind baselines, gains.
 
 The gain is the paired difference, image by image, to the best *blind* baseline: one that any
 bystander could submit without attacking (the mean public image, a random public image, the
@@ -16,12 +16,10 @@ from numpy.typing import NDArray
 
 from ppattack.metrics import IMAGE_METRICS
 from ppattack.report import (
-    ControlResult,
     KeyScores,
     MetricScores,
     Scores,
     Summary,
-    VerdictName,
     WorstSample,
 )
 from ppattack.seeding import numpy_stream
@@ -35,10 +33,6 @@ if TYPE_CHECKING:
     from ppattack.target import Target
 
 Values = NDArray[np.float64]
-BROKEN_GAIN = 0.05
-"""Mean SSIM gain over the best blind baseline from which images count as recovered."""
-FEWEST_IMAGES = 10
-"""Below this many scored images an interval means nothing, and no verdict is given."""
 BOOTSTRAP_RESAMPLES = 2000
 RESAMPLED_AT_ONCE = 1 << 18
 """Values drawn at a time: bounds the memory for many images."""
@@ -264,60 +258,3 @@ def _worst(columns: Mapping[str, Values], names: tuple[str, ...]) -> WorstSample
         if name.endswith(".reconstruction")
     }
     return WorstSample(index=index, name=names[index], scores=scores)
-
-
-def main_gain(scores: Scores) -> tuple[str, Summary] | None:
-    """The metric that the verdict rests on, and its gain: SSIM, else the matching."""
-    for name in ("ssim", "matching"):
-        found: MetricScores | None = getattr(scores, name)
-        if found is not None and found.gain is not None:
-            return name, found.gain
-    return None
-
-
-def decide(
-    evaluation: Evaluation, positive: ControlResult | None, negative: ControlResult | None
-) -> tuple[VerdictName, str]:
-    """The verdict and its reason in words.
-
-    Args:
-        evaluation: of the attack on the target.
-        positive: the attack on a target that it must break; needed for RESISTED.
-        negative: the attack on a one-time pad; needed for BROKEN.
-    """
-    if evaluation.failures:
-        count = len(evaluation.failures)
-        return "INCONCLUSIVE", f"the attack failed on {count} images, and errors count."
-    key = evaluation.scores.key
-    if key is not None and key.reconstruction.mean == 1.0:
-        return _broken("the attack recovered the exact key", negative)
-    found = main_gain(evaluation.scores)
-    if found is None:
-        return "INCONCLUSIVE", "nothing could be scored: no truth was given, or no metric applies."
-    metric, gain = found
-    low, high = gain.ci95
-    words = f"mean {metric} gain {gain.mean:+.3f} [{low:+.3f}, {high:+.3f}] over the best baseline"
-    if gain.n < FEWEST_IMAGES:
-        return "INCONCLUSIVE", f"{words}: {gain.n} images are too few, score {FEWEST_IMAGES}."
-    if low > BROKEN_GAIN:
-        return _broken(words, negative)
-    if high >= BROKEN_GAIN:
-        return "INCONCLUSIVE", f"{words}: the interval holds {BROKEN_GAIN}, use more images (-n)."
-    if positive is None:
-        return "INCONCLUSIVE", f"{words}, but no positive control shows that the attack works."
-    if not positive.passed:
-        return "INCONCLUSIVE", f"{words}, but the attack failed its positive control too."
-    return "RESISTED", f"{words}; the same attack breaks its positive control."
-
-
-def _broken(words: str, negative: ControlResult | None) -> tuple[VerdictName, str]:
-    if negative is not None and not negative.passed:
-        return "INCONCLUSIVE", f"{words}, but it also gains on a one-time pad: something leaks."
-    return "BROKEN", f"{words}."
-
-
-def passes(gain: Summary | None, *, must_break: bool) -> bool:
-    """Whether a control's gain is what it must be."""
-    if gain is None:
-        return False
-    return gain.ci95[0] > BROKEN_GAIN if must_break else gain.ci95[0] <= BROKEN_GAIN

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from ppattack.attack import Attack
-    from ppattack.target import ImageShape, Key, PublicScheme, Target
+    from ppattack.public_scheme import PublicScheme
+    from ppattack.target import ImageShape, Key, Target
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ import numpy as np
 from ppattack import images as image_ops
 from ppattack.card import Reference
 from ppattack.config import as_dict, resolve
-from ppattack.errors import ConfigError, ImageError, KeyFileError, ThreatModelError
+from ppattack.errors import ConfigError, ImageError, KeyFileError
 from ppattack.keys import ImageShape as ImageShape
 from ppattack.keys import Key as Key
 from ppattack.keys import Parts as Parts
@@ -27,6 +27,8 @@ from ppattack.threat import KeyScope
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+    from ppattack.public_scheme import PublicScheme
 
 Draw = Callable[[str], np.random.Generator]
 """Gives the independent random stream of a named key component."""
@@ -158,6 +160,8 @@ class Target(ABC):
 
     def public(self, *, own_keys: bool = True) -> PublicScheme:
         """The public part: algorithm and geometry, built anew from the configuration."""
+        from ppattack.public_scheme import PublicScheme
+
         withheld = dict.fromkeys(self.secret_settings)
         return PublicScheme(type(self)(self.config, **withheld), own_keys=own_keys)
 
@@ -280,63 +284,3 @@ def _described(parts: Mapping[str, tuple[np.dtype[Any], tuple[int, ...]]], name:
         return "absent"
     dtype, shape = parts[name]
     return f"{dtype} of shape {shape}"
-
-
-class PublicScheme:
-    """What everybody knows of a scheme. Holds no secret of the victims.
-
-    Args:
-        target: a fresh instance of the scheme.
-        own_keys: whether the threat model lets the adversary encrypt under its own keys.
-    """
-
-    __slots__ = ("_target", "card", "config", "structure")
-
-    def __init__(self, target: Target, *, own_keys: bool) -> None:
-        self.card = target.card
-        self.config = target.config
-        self.structure = target.structure()
-        self._target = target if own_keys else None
-
-    @property
-    def name(self) -> str:
-        """The scheme's registered name."""
-        return self.card.name
-
-    @property
-    def target(self) -> Target:
-        """The algorithm itself, for keys that the adversary draws.
-
-        Raises:
-            ThreatModelError: where the threat model does not grant own keys.
-        """
-        if self._target is None:
-            raise ThreatModelError(
-                "this threat model does not let the adversary run the scheme under its own keys: "
-                "an attack that needs it must say own_keys=True in its requirement."
-            )
-        return self._target
-
-    def encrypt_with_fresh_keys(self, images: Tensor, rng: np.random.Generator) -> Tensor:
-        """Encrypt the adversary's images, each under a key drawn from ``rng``.
-
-        Args:
-            images: ``(N, C, H, W)`` uint8.
-            rng: the adversary's generator.
-
-        Returns:
-            ``(N, C, H', W')`` uint8 ciphertexts, or tokens.
-        """
-        import torch
-
-        target = self.target
-        channels, height, width = images.shape[1:]
-        master = rng.bytes(16)
-        done = []
-        step = PermXorTarget.KEYS_AT_ONCE
-        for start in range(0, len(images), step):
-            part = images[start : start + step]
-            own = (numpy_stream(master, start + i) for i in range(len(part)))
-            keys = target.generate_keys(own, (channels, height, width))
-            done.append(target.encrypt(part, keys, generator=rng))
-        return torch.cat(done)

@@ -10,7 +10,8 @@ from ppattack.errors import ThreatModelError
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from ppattack.target import Key, PublicScheme
+    from ppattack.public_scheme import PublicScheme
+    from ppattack.target import Key
 
 PublicImages = Literal["none", "unpaired", "candidates"]
 KeyScope = Literal["dataset", "image"]

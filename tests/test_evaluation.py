@@ -12,11 +12,12 @@ from hypothesis import strategies as st
 
 from ppattack.attack import Recovery
 from ppattack.data.source import ImageSets
-from ppattack.evaluation import BROKEN_GAIN, Evaluation, decide, evaluate, summarise
+from ppattack.evaluation import Evaluation, evaluate, summarise
 from ppattack.metrics.images import ImageScorer
 from ppattack.report import ControlResult, MetricScores, Scores, Summary
 from ppattack.scenario import Scenario, simulate
 from ppattack.threat import ThreatModel
+from ppattack.verdict import BROKEN_GAIN, decide
 from targets.pe import PE
 from tests.test_threat import Probe
 

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from ppattack.permxor import Unit
-    from ppattack.target import ImageShape, PublicScheme
+    from ppattack.public_scheme import PublicScheme
+    from ppattack.target import ImageShape
 
 
 class ChosenPlaintext(Attack):

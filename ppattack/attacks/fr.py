@@ -19,7 +19,8 @@ from ppattack.threat import Observation, ThreatModel
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from ppattack.target import ImageShape, PublicScheme
+    from ppattack.public_scheme import PublicScheme
+    from ppattack.target import ImageShape
 
 
 class FeatureReconstruction(Attack):

@@ -24,8 +24,8 @@ from ppattack.threat import Observation, ThreatModel
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
+    from ppattack.public_scheme import PublicScheme
     from ppattack.recipe import Recipe
-    from ppattack.target import PublicScheme
     from ppattack.training import FitResult
 
 COLLAPSED_BELOW = 2.0

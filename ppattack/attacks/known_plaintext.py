@@ -18,8 +18,8 @@ from ppattack.config import Doc
 from ppattack.threat import Observation, ThreatModel
 
 if TYPE_CHECKING:
+    from ppattack.public_scheme import PublicScheme
     from ppattack.structure import Structure
-    from ppattack.target import PublicScheme
 
 
 class KnownPlaintext(Attack):

@@ -26,10 +26,10 @@ from ppattack.data.source import ImageSets
 from ppattack.errors import DataError
 from ppattack.metrics.baselines import mean_image
 from ppattack.metrics.ssim import ssim
+from ppattack.public_scheme import PublicScheme
 from ppattack.registry import target as target_class
 from ppattack.scenario import Scenario, simulate
 from ppattack.solvers.inverse_transformation import VARIANTS
-from ppattack.target import PublicScheme
 from ppattack.threat import Observation
 from tests.conftest import smooth_images, smooth_sets
 
@@ -263,7 +263,7 @@ def test_the_published_evaluation_shows_black_images(
 ) -> None:
     scenario = _scenario(scheme, images)
     attack = InverseTransformationNetwork(
-        preset="smoke", variant="published-evaluation", epochs=epochs, learning_rate=0.03
+        preset="smoke", variant="published-evaluation", epochs=epochs
     )
     shown = _images(_run(scenario, attack))
     truth = scenario.truth.images

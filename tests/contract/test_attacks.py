@@ -11,10 +11,11 @@ from ppattack import registry
 from ppattack.attack import PRESETS, Attack, Context, Recovery
 from ppattack.config import as_dict, describe
 from ppattack.errors import ConfigError
-from ppattack.evaluation import BROKEN_GAIN, evaluate, main_gain
+from ppattack.evaluation import evaluate
 from ppattack.metrics.images import ImageScorer
 from ppattack.scenario import Scenario, simulate
 from ppattack.target import Target
+from ppattack.verdict import BROKEN_GAIN, main_gain
 from tests.conftest import numpy_global_state, smooth_sets
 
 NAMES = registry.names("attack")

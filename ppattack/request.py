@@ -1,0 +1,178 @@
+"""What to run: the request, the scenario it describes, and the name of that experiment."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ppattack import provenance, registry
+from ppattack.attack import Attack
+from ppattack.config import as_dict
+from ppattack.data.source import ImageRequest, ImageSets
+from ppattack.errors import ConfigError, DataError
+from ppattack.scenario import Scenario, from_ciphertexts, key_scope_of, simulate
+from ppattack.threat import KeyScope
+
+if TYPE_CHECKING:
+    import torch
+
+    from ppattack.target import Target
+
+
+@dataclass(frozen=True)
+class RunRequest:
+    """What to run.
+
+    Args:
+        attack: registered name or ``path/to/file.py:Class``.
+        target: likewise.
+        data: image source, ``name`` or ``name:argument``; with ``ciphertexts`` it names the
+            adversary's public images and may be None.
+        size: edge of the images in pixels; None for the source's own.
+        victims: images to encrypt, attack and score.
+        adversary: public images for the adversary.
+        key_scope: ``dataset``, ``image`` or None for the target's default.
+        preset: the attack's preset.
+        attack_settings: over the preset.
+        target_settings: over the target's defaults.
+        seed: one number for everything random.
+        device: ``auto``, ``cpu``, ``cuda``, ``cuda:1``, …
+        out: folder of run folders.
+        force: run again even if a finished run is there.
+        save_images: reconstructions to write as PNG; None for all.
+        ciphertexts: a folder of somebody else's ciphertext files.
+        truth: a folder with their plain images under the same names.
+        lpips_net: ``alex``, ``vgg`` or ``squeeze``.
+        lpips_weights: a file with the network's convolution weights, or None to look for them.
+        download: whether data or weights may be fetched.
+    """
+
+    attack: str
+    target: str
+    data: str | None = "photos"
+    size: int | None = None
+    victims: int = 256
+    adversary: int = 2000
+    key_scope: KeyScope | None = None
+    preset: str = "standard"
+    attack_settings: Mapping[str, Any] = field(default_factory=dict)
+    target_settings: Mapping[str, Any] = field(default_factory=dict)
+    seed: int = 0
+    device: str = "auto"
+    out: Path = Path("runs")
+    force: bool = False
+    save_images: int | None = 64
+    ciphertexts: Path | None = None
+    truth: Path | None = None
+    lpips_net: str = "alex"
+    lpips_weights: Path | None = None
+    download: bool = False
+
+
+def check(request: RunRequest) -> None:
+    """Refuse what no plug-in needs to be asked about.
+
+    Raises:
+        ConfigError: for a number out of range or options that do not go together.
+        DataError: where the output folder is a file.
+    """
+    for name, value, least in (("-n", request.victims, 1), ("--adversary", request.adversary, 0)):
+        if value < least:
+            raise ConfigError(f"{name} {value} is not valid: it must be at least {least}.")
+    if request.size is not None and not 1 <= request.size <= 4096:
+        raise ConfigError(f"--size {request.size} is not valid: it must be 1 to 4096 pixels.")
+    if request.truth is not None and request.ciphertexts is None:
+        raise ConfigError("--truth belongs to --ciphertexts: name the folder of ciphertexts too.")
+    if request.out.exists() and not request.out.is_dir():
+        raise DataError(f"--out {request.out} is a file: name a folder.")
+
+
+def _load(request: RunRequest, size: int | None, victims: int) -> ImageSets:
+    wanted = ImageRequest(
+        victims=victims,
+        adversary=request.adversary,
+        size=size,
+        seed=request.seed,
+        download=request.download,
+    )
+    return registry.dataset(request.data or "photos").load(wanted)
+
+
+def build_scenario(request: RunRequest, attack: Attack, target: Target) -> Scenario:
+    """Load the images or ciphertexts that a request names, and set the scene.
+
+    Raises:
+        PpattackError: for whatever they have wrong.
+    """
+    scope = key_scope_of(target, request.key_scope)
+    if request.ciphertexts is None:
+        if request.data is None:
+            raise ConfigError("no images: name a source with --data or a folder of ciphertexts.")
+        sets = _load(request, request.size, request.victims + attack.requires().pairs)
+        return simulate(attack, target, sets, scope, request.seed)
+    from ppattack.data.image_files import read_folder
+
+    found = read_folder(request.ciphertexts)
+    truth = None
+    if request.truth is not None:
+        truth = _matching_truth(found.names, request.truth)
+    public = None
+    if request.data is not None:
+        height, width = (found.images if truth is None else truth).shape[2:]
+        if height != width:
+            raise DataError(
+                f"the ciphertexts are {width}x{height} pixels: public images can be cut to squares "
+                "only, so --data cannot be used with them."
+            )
+        public = _load(request, int(height), 0)
+    return from_ciphertexts(
+        attack, target, found.images, found.names, truth=truth, public=public, scope=scope
+    )
+
+
+def _matching_truth(names: tuple[str, ...], folder: Path) -> torch.Tensor:
+    """The plain images in the order of the ciphertexts' names (extensions may differ)."""
+    from ppattack.data.image_files import read_folder
+
+    plain = read_folder(folder)
+    place = {Path(name).stem: i for i, name in enumerate(plain.names)}
+    missing = [name for name in names if Path(name).stem not in place]
+    if missing:
+        raise DataError(
+            f"--truth {folder} has no image for {len(missing)} ciphertexts, first '{missing[0]}': "
+            "plain images must carry the names of their ciphertexts."
+        )
+    return plain.images[[place[Path(name).stem] for name in names]]
+
+
+def identity(request: RunRequest, attack: Attack, target: Target, scenario: Scenario) -> str:
+    """12 hexadecimal digits: the same for the same configuration, data and versions."""
+    facts = {
+        "attack": [attack.card.name, as_dict(attack.config), source_hash(attack)],
+        "target": [target.card.name, as_dict(target.config), source_hash(target)],
+        "data": [scenario.sets.name, scenario.sets.hash],
+        "ciphertexts": _hash(scenario.observation.ciphertexts) if request.ciphertexts else "",
+        "threat": scenario.observation.threat.in_words(),
+        "seed": request.seed,
+        "lpips": request.lpips_net,
+        "versions": provenance.versions(),
+    }
+    text = json.dumps(facts, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def _hash(images: torch.Tensor) -> str:
+    return hashlib.sha256(images.contiguous().numpy().tobytes()).hexdigest()
+
+
+def source_hash(plugin: object) -> str:
+    """The hash of the plug-in's file, so that an edited plug-in is another experiment."""
+    try:
+        return hashlib.sha256(Path(inspect.getfile(type(plugin))).read_bytes()).hexdigest()
+    except (OSError, TypeError):
+        return ""
