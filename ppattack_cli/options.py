@@ -56,6 +56,19 @@ def settings(pairs: Sequence[str] | None, parts: tuple[str, ...]) -> dict[str, d
     return found
 
 
+def curve(text: str) -> tuple[str, list[str]]:
+    """``"attack.pairs=1,2,4"`` as ``("attack.pairs", ["1", "2", "4"])``.
+
+    Raises:
+        ConfigError: where the text has another form.
+    """
+    setting, equals, values = text.partition("=")
+    found = [value.strip() for value in values.split(",") if value.strip()]
+    if not (equals and found):
+        raise ConfigError(f"--curve {text} is not of the form PART.NAME=VALUE,VALUE,...")
+    return setting.strip(), found
+
+
 def key_scope(text: str | None) -> Literal["dataset", "image"] | None:
     """The key scope of a text.
 

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ppattack_cli import options
+
+if TYPE_CHECKING:
+    from ppattack.attack import Progress
+    from ppattack.experiment import RunRequest
 
 
 def run(
@@ -31,6 +35,15 @@ def run(
         str, typer.Option("--preset", help="smoke (seconds), standard (minutes), paper (GPU).")
     ] = "standard",
     set_: options.Settings = None,
+    curve: Annotated[
+        str | None,
+        typer.Option(
+            "--curve",
+            metavar="PART.NAME=VALUES",
+            help="Run at several values of one setting and draw SSIM and key fraction against "
+            "it: attack.pairs=1,2,4,8.",
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option("--seed", help="One number for everything random.")] = 0,
     device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1, …")] = "auto",
     out: options.Out = Path("runs"),
@@ -92,6 +105,9 @@ def run(
         download=download,
     )
     progress = make_progress(quiet=quiet)
+    if curve is not None:
+        _run_curve(request, curve, progress, as_json=as_json)
+        return
     finished = run_experiment(request, progress)
     if finished.reused:
         progress.log("this experiment was run before; its report is shown (--force runs it again)")
@@ -99,3 +115,14 @@ def run(
         typer.echo(finished.report.to_json(), nl=False)
     else:
         print_report(finished.report, finished.folder)
+
+
+def _run_curve(request: RunRequest, text: str, progress: Progress, *, as_json: bool) -> None:
+    from ppattack.curve import run_curve
+    from ppattack_cli.tables import print_curve
+
+    found, folder = run_curve(request, *options.curve(text), progress)
+    if as_json:
+        typer.echo(found.to_json(), nl=False)
+    else:
+        print_curve(found, folder)

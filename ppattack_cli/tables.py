@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 
 from rich import box
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 if TYPE_CHECKING:
+    from ppattack.curve import Curve
     from ppattack.report import MetricScores, Report, Summary
 
 PLAIN_WIDTH = 160
@@ -73,6 +75,27 @@ def print_report(report: Report, folder: Path) -> None:
     screen.print(f"[{_COLOURS[report.verdict]}]{report.verdict}[/]", end=" ")
     screen.print(report.reason, markup=False)
     screen.print(f"report: {folder / 'report.json'}", markup=False, soft_wrap=True)
+
+
+def print_curve(curve: Curve, folder: Path) -> None:
+    """One row a value of the setting."""
+    screen = console()
+    screen.print(f"{curve.attack} on {curve.target}, {curve.data}", markup=False)
+    rows = table(curve.setting, "SSIM [95 %]", "blind baseline", "key recovered", "verdict", "s")
+    for point in curve.points:
+        ssim = ""
+        if point.ssim is not None:
+            ssim = f"{point.ssim:.3f} \\[{point.ssim_low:.3f}, {point.ssim_high:.3f}]"
+        rows.add_row(
+            escape(point.value),
+            ssim,
+            "" if point.baseline is None else f"{point.baseline:.3f}",
+            "" if point.key is None else f"{point.key:.4f}",
+            point.verdict,
+            f"{point.seconds:.2f}",
+        )
+    screen.print(rows)
+    screen.print(f"curve: {folder / 'curve.json'}", markup=False, soft_wrap=True)
 
 
 def _use(report: Report) -> str:

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from ppattack.permxor import PermXor
-    from ppattack.target import ImageShape, PermXorTarget, PublicScheme
+    from ppattack.public_scheme import PublicScheme
+    from ppattack.target import ImageShape, PermXorTarget
 
 SEEDS = Interval(ge=0, lt=2**32)
 
