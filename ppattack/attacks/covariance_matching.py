@@ -1,0 +1,180 @@
+"""Covariance matching: the key of a fixed-key pixel scheme from the ciphertexts alone.
+
+Under one key every place of a ciphertext holds the same symbol of every plain image. So the
+correlations of the ciphertexts are those of plain images with rows, columns and signs permuted,
+and public images say what those are. No pair, no chosen plaintext, no key of one's own.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+
+from annotated_types import Ge, Interval
+
+from ppattack.attack import Attack, AttackCard, Context, ControlTarget, Preset, Recovery
+from ppattack.card import Reference
+from ppattack.config import Doc
+from ppattack.errors import ConfigError
+from ppattack.structure import Structure
+from ppattack.threat import Observation, ThreatModel
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from ppattack.public_scheme import PublicScheme
+    from ppattack.solvers.key_estimate import KeyEstimate
+    from ppattack.target import ImageShape
+
+MOST_SYMBOLS = {"byte": 3072, "nibble": 6144}
+"""Largest unstructured key: matching takes time in the square to the cube of the symbols."""
+MOST_SHARED = 1536
+"""Largest block, symbols, of a key that all blocks share."""
+
+
+SOLVED = ("none", "pixels", "shared-block")
+
+
+class CovarianceMatching(Attack):
+    """Key recovery from second-order statistics, with a solver for each public structure.
+
+    ``pixels``: complements are the signs of the correlations of neighbours, colour orders make
+    neighbours most probable. ``shared-block``: graph matching on the statistics of all blocks
+    together. ``blocks``, ``blocks-dihedral``: as those, and blocks find their places. ``any``:
+    nothing is known but the unit.
+
+    Threat model: ciphertexts under one key, and public images of the same distribution. With one
+    key an image there is nothing to find and nothing is gained.
+
+    Deviations: the reference finds the grid of pixels from distances and ignores signs; here
+    public images give the correlations to look for, so that positions are absolute.
+
+    Reference: N. Le Roux, Y. Bengio, P. Lamblin, M. Joliveau, B. Kégl: Learning the 2-D Topology
+    of Images. Advances in Neural Information Processing Systems 20, 2007, pp. 841-848.
+    """
+
+    card = AttackCard(
+        name="covariance-matching",
+        title="Covariance matching: a fixed key from the correlations of its ciphertexts",
+        reference=Reference(
+            authors="N. Le Roux, Y. Bengio, P. Lamblin, M. Joliveau, B. Kégl",
+            title="Learning the 2-D Topology of Images",
+            venue="Advances in Neural Information Processing Systems 20, pp. 841-848",
+            year=2007,
+        ),
+        recovers=("images", "key"),
+        requires=ThreatModel(public="unpaired"),
+    )
+
+    @dataclass(frozen=True)
+    class Config:
+        """Settings of the attack."""
+
+        structure: Annotated[
+            Literal["auto", "any-byte", "any-nibble"],
+            Doc("auto: what the scheme says in public; any-…: nothing but the unit is known"),
+        ] = "auto"
+        ciphertexts: Annotated[
+            int, Ge(0), Doc("learn the key from the first so many ciphertexts only; 0: from all")
+        ] = 0
+        restarts: Annotated[
+            int, Interval(ge=1, le=1000), Doc("shared-block: starts of graph matching")
+        ] = 8
+
+    presets: ClassVar[Mapping[Preset, Mapping[str, Any]]] = {
+        "smoke": {},
+        "standard": {},
+        "paper": {"restarts": 40},
+    }
+
+    def positive_control(self, scheme: PublicScheme) -> ControlTarget:
+        """See :meth:`Attack.positive_control`."""
+        return ControlTarget("le" if scheme.structure.kind == "shared-block" else "pe")
+
+    def at_control_budget(self) -> Attack:
+        """See :meth:`Attack.at_control_budget`: few ciphertexts need the structure."""
+        return type(self)(replace(self.config, structure="auto"))
+
+    def obstacle(self, scheme: PublicScheme, image_shape: ImageShape) -> str | None:
+        """See :meth:`Attack.obstacle`."""
+        reason = super().obstacle(scheme, image_shape)
+        if reason:
+            return reason
+        structure = self._structure(scheme)
+        if structure.kind not in SOLVED:
+            return f"it has no solver yet for the structure '{structure.kind}'"
+        found, most = _size(structure, image_shape)
+        if found > most:
+            return (
+                f"a key of {found} {structure.unit}s is too large to be matched (at most {most}): "
+                "use smaller images or blocks"
+            )
+        return None
+
+    def run(self, observation: Observation, context: Context) -> Recovery:
+        """See :meth:`Attack.run`."""
+        from ppattack.solvers.symbols import padded
+
+        structure = self._structure(observation.scheme)
+        ciphertexts = observation.ciphertexts
+        learned = ciphertexts[: self.config.ciphertexts or None].cpu()
+        public = padded(observation.public_images.cpu(), learned)
+        began = time.monotonic()
+        estimate = self._solve(structure, learned, public, context)
+        context.progress.log(f"key estimated from {len(learned)} ciphertexts")
+        notes = {
+            **estimate.notes,
+            "structure": f"{structure.kind}, {structure.unit}s",
+            "ciphertexts_used": len(learned),
+            "public_images_used": len(public),
+            "solver_seconds": round(time.monotonic() - began, 2),
+        }
+        return Recovery(images=estimate.decrypt(ciphertexts), key=estimate.key, notes=notes)
+
+    def _structure(self, scheme: PublicScheme) -> Structure:
+        if self.config.structure == "any-byte":
+            return Structure("any", "byte")
+        if self.config.structure == "any-nibble":
+            return Structure("any", "nibble")
+        return scheme.structure
+
+    def _solve(
+        self, structure: Structure, ciphertexts: Tensor, public: Tensor, context: Context
+    ) -> KeyEstimate:
+        from ppattack.permxor import identity
+        from ppattack.solvers import pixel_keys, shared_block_keys
+        from ppattack.solvers.key_estimate import KeyEstimate
+
+        if structure.kind == "none":
+            return KeyEstimate(identity(ciphertexts[0].numel()))
+        if structure.kind == "pixels":
+            return pixel_keys.recover(ciphertexts, public, colours=structure.colours)
+        if _shares_one_block(structure):
+            return shared_block_keys.recover(
+                ciphertexts,
+                public,
+                structure.block_size,
+                structure.unit,
+                context.numpy_stream("graph matching"),
+                restarts=self.config.restarts,
+            )
+        raise ConfigError(f"no solver for the structure '{structure.kind}'.")
+
+
+def _shares_one_block(structure: Structure) -> bool:
+    return structure.kind == "shared-block" and not structure.moves_blocks
+
+
+def _size(structure: Structure, image_shape: ImageShape) -> tuple[int, int]:
+    """Symbols whose places must be matched all at once, and how many can be."""
+    channels, height, width = image_shape
+    edge = structure.block_size
+    halves = 2 if structure.unit == "nibble" else 1
+    if _shares_one_block(structure):
+        return halves * channels * edge**2, MOST_SHARED
+    if structure.kind in ("any", "blocks", "shared-block"):
+        area = (height + -height % edge) * (width + -width % edge)
+        return halves * channels * area, MOST_SYMBOLS[structure.unit]
+    return 0, 0

@@ -1,0 +1,52 @@
+"""Blocks as rows of symbols, and what the symbols of a block and of its neighbours share."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ppattack import blocks
+from ppattack.permxor import Unit
+from ppattack.solvers.moments import Moments
+
+CHUNK = 512
+
+
+def numbers(shape: tuple[int, int, int], block: int, unit: Unit) -> NDArray[np.int32]:
+    """``(n, S)``: the number in an image of each symbol of each block, row by row."""
+    if unit == "nibble":
+        return blocks.nibble_numbers(shape, block)
+    table = blocks.byte_numbers(shape, block)
+    return table.reshape(len(table), -1)
+
+
+def symbols(images: Tensor, block: int, unit: Unit) -> Tensor:
+    """``(N, rows, columns, S)`` uint8: the symbols of each block of ``(N, C, H, W)`` images."""
+    count, channels, height, width = images.shape
+    table = torch.from_numpy(numbers((channels, height, width), block, unit)).long()
+    flat = images.reshape(count, -1)
+    if unit == "nibble":
+        flat = torch.cat([flat & 15, flat >> 4], 1)
+    return flat[:, table.to(images.device)].view(count, height // block, width // block, -1)
+
+
+def pooled_correlations(images: Tensor, block: int, unit: Unit) -> tuple[NDArray[np.float64], ...]:
+    """Correlations of the symbols of a block with each other and with those of its neighbours.
+
+    Returns:
+        three ``(S, S)`` matrices: within a block; of a block (rows) with its right neighbour
+        (columns); of a block with the one below.
+    """
+    levels = 16 if unit == "nibble" else 256
+    size = images.shape[1] * block * block * (2 if unit == "nibble" else 1)
+    same, right, down = Moments(size, levels), Moments(2 * size, levels), Moments(2 * size, levels)
+    for chunk in images.split(CHUNK):
+        rows = symbols(chunk, block, unit)
+        same.add(rows.reshape(-1, size))
+        right.add(torch.cat([rows[:, :, :-1], rows[:, :, 1:]], 3).reshape(-1, 2 * size))
+        down.add(torch.cat([rows[:, :-1], rows[:, 1:]], 3).reshape(-1, 2 * size))
+    within = same.correlation().cpu().numpy()
+    beside, below = (m.correlation()[:size, size:].cpu().numpy() for m in (right, down))
+    return within, beside, below

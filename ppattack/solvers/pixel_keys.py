@@ -1,0 +1,44 @@
+"""The key of a scheme that leaves every byte at its pixel, from ciphertexts under one key."""
+
+from __future__ import annotations
+
+import numpy as np
+from torch import Tensor
+
+from ppattack.permxor import PermXor
+from ppattack.solvers import colour_orders, orientation, signed_graph
+from ppattack.solvers.key_estimate import KeyEstimate
+from ppattack.solvers.moments import GridMoments
+
+
+def recover(ciphertexts: Tensor, public: Tensor, *, colours: bool) -> KeyEstimate:
+    """Complements from the signs of correlations, then the channel order of every pixel.
+
+    Args:
+        ciphertexts: ``(N, C, H, W)`` uint8, all under one key.
+        public: ``(M, C, H, W)`` uint8 plain images of the same distribution.
+        colours: whether the key reorders the channels of each pixel (RGB only).
+    """
+    channels, height, width = shape = _shape(ciphertexts)
+    seen = GridMoments(shape).add(ciphertexts)
+    graph = signed_graph.neighbour_graph(seen)
+    signs = signed_graph.signs(graph)
+    notes = {"sign_agreement": round(signed_graph.agreement(graph, signs), 4)}
+    index = np.arange(signs.size)
+    mask = np.where(signs < 0, 255, 0).astype(np.uint8)
+    states = orientation.states(shape, colours=False)
+    estimate = KeyEstimate(PermXor(index, mask), notes=notes)
+    estimate = estimate.settled(ciphertexts, public, states)
+    if not colours or channels != 3:
+        return estimate
+    known = np.where(estimate.key.mask > 0, -1, 1).astype(np.int8).reshape(shape)
+    order = colour_orders.orders(seen, known, GridMoments(shape).add(public))
+    pixels = np.arange(height * width).reshape(height, width)
+    moved = (order * (height * width) + pixels).reshape(-1)
+    # The complements were found where the bytes are now, so they follow the move.
+    return KeyEstimate(PermXor(moved, estimate.key.mask), notes=estimate.notes)
+
+
+def _shape(images: Tensor) -> tuple[int, int, int]:
+    channels, height, width = images.shape[1:]
+    return int(channels), int(height), int(width)

@@ -1,0 +1,151 @@
+"""Covariance matching: which keys it recovers from ciphertexts alone, and where it must fail."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from ppattack import registry
+from ppattack.attack import Context, Recovery
+from ppattack.attacks.covariance_matching import CovarianceMatching
+from ppattack.data.source import ImageSets
+from ppattack.errors import ConfigError, ThreatModelError
+from ppattack.evaluation import evaluate
+from ppattack.metrics.images import ImageScorer
+from ppattack.permxor import PermXor
+from ppattack.scenario import Scenario, simulate
+from ppattack.target import PermXorTarget
+from ppattack.threat import KeyScope, Observation, ThreatModel
+from ppattack.verdict import main_gain
+from tests.natural import natural_sets
+
+CONTEXT = Context(torch.device("cpu"), seed=3)
+SCORER = ImageScorer(CONTEXT.device, "not needed here")
+EXACT: list[tuple[str, dict[str, Any], int]] = [
+    ("pe", {}, 3),
+    ("pe", {"color_shuffle": True}, 3),
+    ("pe", {}, 1),
+    ("plain", {}, 3),
+]
+
+
+def make(name: str, **settings: Any) -> PermXorTarget:
+    target = registry.target(name)(**settings)
+    assert isinstance(target, PermXorTarget)
+    return target
+
+
+def attacked(
+    target: PermXorTarget, sets: ImageSets, scope: KeyScope = "dataset", **settings: Any
+) -> tuple[Recovery, Scenario]:
+    attack = CovarianceMatching(**settings)
+    scenario = simulate(attack, target, sets, scope, seed=5)
+    return attack(scenario.observation, CONTEXT), scenario
+
+
+def gain(recovery: Recovery, scenario: Scenario, target: PermXorTarget) -> float:
+    found = main_gain(evaluate(recovery, scenario, target, SCORER, seed=0).scores)
+    assert found is not None
+    return float(found[1].mean)
+
+
+def true_key(target: PermXorTarget, scenario: Scenario) -> PermXor:
+    assert scenario.truth.key is not None
+    return target.permxor(scenario.truth.key)
+
+
+@pytest.mark.parametrize(("name", "settings", "channels"), EXACT, ids=str)
+def test_pixel_wise_keys_are_exact(name: str, settings: dict[str, Any], channels: int) -> None:
+    sets = natural_sets(60, 300, channels=channels)
+    target = make(name, **settings)
+    recovery, scenario = attacked(target, sets)
+    assert recovery.key is not None
+    assert recovery.images is not None
+    assert scenario.truth.images is not None
+    key = true_key(target, scenario)
+    assert np.array_equal(recovery.key.index, key.index)
+    assert np.array_equal(recovery.key.mask, key.mask)
+    assert torch.equal(recovery.images, scenario.truth.images)
+
+
+@pytest.mark.parametrize("settings", [{}, {"variant": "ito", "legacy_seed": 0}], ids=str)
+def test_high_nibbles_of_a_shared_block_are_exact(settings: dict[str, Any]) -> None:
+    sets = natural_sets(60, 300)
+    target = make("le", **settings)
+    recovery, scenario = attacked(target, sets)
+    assert recovery.key is not None
+    assert recovery.images is not None
+    assert scenario.truth.images is not None
+    key = true_key(target, scenario)
+    high = key.index >= key.symbols // 2
+    assert np.array_equal(recovery.key.index[high], key.index[high])
+    assert np.array_equal(recovery.key.mask[high], key.mask[high])
+    assert recovery.key.is_bijective
+    assert torch.equal(recovery.images >> 4, scenario.truth.images >> 4)
+
+
+def test_a_key_learned_from_a_few_ciphertexts_decrypts_all() -> None:
+    sets = natural_sets(80, 300)
+    recovery, scenario = attacked(make("pe"), sets, ciphertexts=30)
+    assert recovery.notes["ciphertexts_used"] == 30
+    assert recovery.images is not None
+    assert scenario.truth.images is not None
+    assert torch.equal(recovery.images, scenario.truth.images)
+
+
+@pytest.mark.parametrize("name", ["pe", "le"])
+def test_a_fresh_key_an_image_leaves_nothing_to_find(name: str) -> None:
+    target = make(name)
+    sets = natural_sets(48, 100)
+    one_key = gain(*attacked(target, sets), target)
+    assert one_key > 0.5
+    assert gain(*attacked(target, sets, "image"), target) < 0.02
+
+
+def test_a_one_time_pad_gives_nothing_away() -> None:
+    target = make("one-time-pad")
+    assert gain(*attacked(target, natural_sets(48, 100), "image"), target) < 0.01
+
+
+def test_images_that_are_no_multiple_of_the_block_are_padded() -> None:
+    recovery, scenario = attacked(make("le"), natural_sets(60, 300, size=18))
+    assert recovery.images is not None
+    assert scenario.truth.images is not None
+    assert recovery.images.shape == scenario.truth.images.shape
+    assert torch.equal(recovery.images >> 4, scenario.truth.images >> 4)
+
+
+def test_it_asks_for_public_images_and_nothing_else() -> None:
+    attack = CovarianceMatching()
+    assert attack.requires() == ThreatModel(public="unpaired")
+    bare = Observation(
+        threat=ThreatModel(),
+        scheme=make("pe").public(own_keys=False),
+        ciphertexts=natural_sets(8, 8).victims,
+        image_shape=(3, 16, 16),
+    )
+    with pytest.raises(ThreatModelError, match="public images"):
+        attack(bare, CONTEXT)
+
+
+def test_keys_too_large_to_match_are_refused_in_one_sentence() -> None:
+    scheme = make("le", block_size=32).public()
+    reason = CovarianceMatching().obstacle(scheme, (3, 64, 64))
+    assert reason is not None
+    assert "6144 nibbles" in reason
+    with pytest.raises(ConfigError, match="too large"):
+        simulate(
+            CovarianceMatching(), make("le", block_size=32), natural_sets(4, 4, 32), "dataset", 0
+        )
+
+
+def test_controls_use_the_public_structure() -> None:
+    forced = CovarianceMatching(structure="any-byte", ciphertexts=20)
+    control = forced.at_control_budget()
+    assert control.config.structure == "auto"
+    assert control.config.ciphertexts == 20
+    assert forced.positive_control(make("le").public()).target == "le"
+    assert forced.positive_control(make("etc").public()).target == "pe"

@@ -1,0 +1,89 @@
+"""Signs, permutations and orientations on planted instances with known answers."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import sparse
+
+from ppattack.errors import ImageError
+from ppattack.permxor import PermXor
+from ppattack.solvers import orientation, quadratic_assignment, signed_graph
+from ppattack.solvers.moments import GridMoments
+from tests.conftest import smooth_images
+from tests.natural import natural_images
+
+
+@settings(deadline=None, max_examples=25)
+@given(seed=st.integers(0, 2**32 - 1))
+def test_signs_of_a_balanced_graph_are_exact(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    true = rng.choice([-1, 1], 30)
+    edges = np.triu((rng.random((30, 30)) < 0.2) | np.eye(30, k=1, dtype=bool), 1)
+    weights = edges * rng.uniform(0.1, 1, (30, 30)) * np.outer(true, true)
+    graph = sparse.csr_matrix(weights + weights.T)
+    found = signed_graph.signs(graph)
+    assert np.array_equal(found, true) or np.array_equal(found, -true)
+    assert signed_graph.agreement(graph, found) == pytest.approx(1)
+
+
+def test_one_wrong_edge_is_outvoted() -> None:
+    weights = np.ones((6, 6)) - np.eye(6)
+    weights[0, 1] = weights[1, 0] = -1.5
+    found = signed_graph.signs(sparse.csr_matrix(weights))
+    assert len(set(found.tolist())) == 1
+
+
+def test_complements_of_few_images_are_found_up_to_one_sign() -> None:
+    images = smooth_images(12, size=10)
+    negative = np.random.default_rng(2).integers(0, 2, (3, 10, 10))
+    mask = torch.from_numpy((negative * 255).astype(np.uint8))
+    graph = signed_graph.neighbour_graph(GridMoments((3, 10, 10)).add(images ^ mask))
+    found = signed_graph.signs(graph).reshape(3, 10, 10)
+    wrong = float((found != 1 - 2 * negative).mean())
+    assert min(wrong, 1 - wrong) < 0.02
+
+
+@settings(deadline=None, max_examples=10)
+@given(seed=st.integers(0, 2**32 - 1))
+def test_graph_matching_finds_a_planted_permutation(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    theirs = rng.normal(size=(2, 20, 20))
+    true = rng.permutation(20)
+    noise = rng.normal(size=theirs.shape) * 0.1
+    ours = 3 * (theirs + noise)[:, true[:, None], true] + 5
+    found = quadratic_assignment.match(list(ours), list(theirs), rng, restarts=20)
+    assert np.array_equal(found.permutation, true)
+    assert found.likeness > 0.9
+    assert found.runner_up < found.likeness
+
+
+def test_graph_matching_needs_matching_sizes() -> None:
+    rng = np.random.default_rng(0)
+    with pytest.raises(ImageError, match="one size"):
+        quadratic_assignment.match([np.eye(3)], [np.eye(4)], rng, restarts=1)
+
+
+@pytest.mark.parametrize("which", range(12))
+def test_the_state_of_images_is_settled_by_public_ones(which: int) -> None:
+    states = orientation.states((3, 8, 8), colours=True)
+    assert len(states) == 12
+    turned = states[which](natural_images(60, 8, seed=1))
+    found, margin = orientation.settle(turned, natural_images(300, 8, seed=2), states)
+    assert torch.equal(states[found](turned), natural_images(60, 8, seed=1))
+    assert margin > 0.1
+
+
+def test_states_are_a_group_that_starts_with_the_identity() -> None:
+    states = orientation.states((3, 2, 2), colours=True)
+    tables = {(s.index.tobytes(), s.mask.tobytes()) for s in states}
+    assert len(tables) == len(states)
+    products = [first.after(second) for first in states for second in states]
+    assert {(p.index.tobytes(), p.mask.tobytes()) for p in products} == tables
+    assert isinstance(states[0], PermXor)
+    assert np.array_equal(states[0].index, np.arange(12))
+    assert not states[0].mask.any()
+    assert len(orientation.states((1, 4, 4), colours=True)) == 2
