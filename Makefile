@@ -28,7 +28,7 @@ demo: $(VENV)/.installed ## Install, then attack EtC with the inverse transforma
 	$(BIN)/ppattack run --attack itn --target etc
 
 test: $(VENV)/.installed-dev ## Install, then run the tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --maxprocesses 4
 
 test-slow: $(VENV)/.installed-dev ## The tests that take minutes
 	$(BIN)/python -m pytest -m slow
