@@ -29,7 +29,9 @@ class KnownPlaintext(Attack):
     keeps to what the scheme says in public: pixels stay in place (channel order and complements
     are found pixel by pixel), blocks share one permutation (every block is one more pair),
     blocks move whole (they are matched first), or are turned and mirrored whole (each is matched
-    in all its states). Symbols that no known pair tells apart are matched in order.
+    in all its states). Symbols that no known pair tells apart are told apart by the victims'
+    ciphertexts, in which neighbouring pixels must come out alike; what is still open is matched
+    in order.
 
     Threat model: ``pairs`` known plaintext-ciphertext pairs under the one key of the data set.
 
@@ -66,6 +68,11 @@ class KnownPlaintext(Attack):
             Literal["auto", "byte", "nibble"],
             Doc("what is moved, without structure; auto: what the scheme says"),
         ] = "auto"
+        ciphertexts: Annotated[
+            int,
+            Interval(ge=0),
+            Doc("victims' ciphertexts that break ties between symbols, at most; 0: ties stay"),
+        ] = 1000
 
     presets: ClassVar[Mapping[Preset, Mapping[str, Any]]] = {
         "smoke": {},
@@ -86,20 +93,28 @@ class KnownPlaintext(Attack):
         """See :meth:`Attack.run`."""
         from ppattack.solvers.known_plaintext import match_key
         from ppattack.solvers.symbols import explained, partial_inverse
+        from ppattack.solvers.tie_breaking import break_ties
 
         plain, ciphertexts = observation.known_pairs
         structure = self._structure(observation.scheme)
         match = match_key(plain, ciphertexts, structure)
         channels, height, width = ciphertexts.shape[1:]
-        undo = partial_inverse(match.key, (channels, height, width))
+        key = break_ties(
+            match.key,
+            match.ties,
+            (plain[:1], ciphertexts[:1]),
+            observation.ciphertexts[: self.config.ciphertexts],
+        )
+        undo = partial_inverse(key, (channels, height, width))
         return Recovery(
             images=undo(observation.ciphertexts.to(context.device)),
-            key=match.key,
+            key=key,
             notes={
                 "structure": structure.kind,
                 "unit": structure.unit,
                 "certain symbols": match.certain,
-                "pairs explained": explained(match.key, plain, ciphertexts),
+                "tied symbols": sum(map(len, match.ties)),
+                "pairs explained": explained(key, plain, ciphertexts),
             },
         )
 

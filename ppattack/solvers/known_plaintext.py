@@ -36,10 +36,13 @@ class Match:
     Args:
         key: over the symbols of the ciphertexts.
         certain: fraction of symbols for which the pairs and the structure allow no other source.
+        ties: sets of ciphertext symbols that can exchange their sources, as far as they were
+            matched one by one.
     """
 
     key: PermXor
     certain: float
+    ties: tuple[Numbers, ...] = ()
 
 
 def match_key(plain: Tensor, ciphertexts: Tensor, structure: Structure) -> Match:
@@ -116,8 +119,10 @@ def _numbered(ranks: Numbers) -> NDArray[np.int64]:
 
 def _match_symbols(x: Bytes, y: Bytes, structure: Structure) -> Match:
     top = LEVELS[structure.unit] - 1
-    source, certain = pair_up(_signatures(y, top), _signatures(x, top))
-    return Match(PermXor(source, _mask(x, y, source, top), structure.unit), _share(certain))
+    ours = _signatures(y, top)
+    source, certain = pair_up(ours, _signatures(x, top))
+    key = PermXor(source, _mask(x, y, source, top), structure.unit)
+    return Match(key, _share(certain), tuple(_tied(ours)))
 
 
 def _match_shared(x: Bytes, y: Bytes, numbers: NDArray[np.int32], structure: Structure) -> Match:
@@ -139,11 +144,14 @@ def _match_within_blocks(
     source, block_certain = pair_up(names[0], names[1])
     index = np.empty(numbers.size, np.int64)
     certain = np.zeros(numbers.shape, np.bool_)
+    ties: list[Numbers] = []
     for block, origin in enumerate(source):
         inner, sure = pair_up(ours[block], theirs[origin])
         index[numbers[block]] = numbers[origin][inner]
         certain[block] = sure & block_certain[block]
-    return Match(PermXor(index, _mask(x, y, index, top), structure.unit), _share(certain))
+        ties += [numbers[block][tied] for tied in _tied(ours[block])]
+    key = PermXor(index, _mask(x, y, index, top), structure.unit)
+    return Match(key, _share(certain), tuple(ties))
 
 
 def _match_pixels(x: Bytes, y: Bytes, shape: ImageShape, *, colours: bool) -> Match:
@@ -181,6 +189,13 @@ def _match_dihedral(x: Bytes, y: Bytes, shape: ImageShape, structure: Structure)
     mask = np.broadcast_to(found.negative[:, None, None] * np.uint8(255), index.shape)
     key = PermXor(blocks.place(index[None], numbers)[0], blocks.place(mask[None], numbers)[0])
     return Match(key, _share(found.certain))
+
+
+def _tied(values: Hashes) -> list[Numbers]:
+    """The places of each value that occurs more than once."""
+    order = np.argsort(values, kind="stable")
+    starts = np.flatnonzero(np.diff(values[order])) + 1
+    return [group for group in np.split(order, starts) if len(group) > 1]
 
 
 def _signatures(values: Bytes, top: int) -> Hashes:
