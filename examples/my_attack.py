@@ -12,11 +12,10 @@ from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
 import numpy as np
-from annotated_types import Interval
 
 from ppattack.attack import Attack, AttackCard, Context, ControlTarget, Preset, Recovery
 from ppattack.card import Reference
-from ppattack.config import Doc
+from ppattack.config import Doc, Interval
 from ppattack.permxor import PermXor
 from ppattack.public_scheme import PublicScheme
 from ppattack.threat import Observation, ThreatModel

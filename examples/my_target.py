@@ -10,11 +10,10 @@ from dataclasses import dataclass
 from typing import Annotated
 
 import numpy as np
-from annotated_types import Interval
 
 from ppattack import blocks
 from ppattack.card import Reference
-from ppattack.config import Doc
+from ppattack.config import Doc, Interval
 from ppattack.permxor import PermXor
 from ppattack.target import Draw, ImageShape, Parts, PermXorTarget, TargetCard
 

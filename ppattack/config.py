@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import dataclasses
 import typing
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -25,11 +25,49 @@ if TYPE_CHECKING:
 C = TypeVar("C")
 
 
-@dataclasses.dataclass(frozen=True)
 class Doc:
-    """What a configuration field means, with its unit."""
+    """What a configuration field means, with its unit.
 
-    text: str
+    Args:
+        text: a phrase for people.
+    """
+
+    __slots__ = ("text",)
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+
+class Interval:
+    """The range of a configuration field; bounds that are left out do not bind.
+
+    It is what ``annotated_types.Interval`` is to pydantic, without loading that package (and
+    dataclasses for each of its kinds) to answer ``ppattack list``.
+
+    Args:
+        gt: the value is greater.
+        ge: the value is at least this.
+        lt: the value is less.
+        le: the value is at most this.
+    """
+
+    __slots__ = ("ge", "gt", "le", "lt")
+    __is_annotated_types_grouped_metadata__ = True
+
+    def __init__(
+        self,
+        *,
+        gt: float | None = None,
+        ge: float | None = None,
+        lt: float | None = None,
+        le: float | None = None,
+    ) -> None:
+        self.gt, self.ge, self.lt, self.le = gt, ge, lt, le
+
+    def __iter__(self) -> Iterator[Any]:
+        import annotated_types
+
+        yield annotated_types.Interval(gt=self.gt, ge=self.ge, lt=self.lt, le=self.le)
 
 
 @cache

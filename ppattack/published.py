@@ -9,9 +9,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from annotated_types import Interval
-
-from ppattack.config import Doc
+from ppattack.config import Doc, Interval
 from ppattack.errors import ConfigError
 from ppattack.target import Draw
 

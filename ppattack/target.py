@@ -9,7 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
 import numpy as np
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from ppattack.public_scheme import PublicScheme
 
-Draw = Callable[[str], np.random.Generator]
+Draw: TypeAlias = "Callable[[str], np.random.Generator]"
 """Gives the independent random stream of a named key component."""
 
 

@@ -11,11 +11,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import numpy as np
-from annotated_types import Interval
 
 from ppattack import blocks
 from ppattack.card import Reference
-from ppattack.config import Doc
+from ppattack.config import Doc, Interval
 from ppattack.permxor import PermXor, permutation_bits
 from ppattack.published import PublishedSeed, check_seed, published_seed
 from ppattack.structure import Structure

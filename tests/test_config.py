@@ -4,9 +4,8 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 import pytest
-from annotated_types import Interval
 
-from ppattack.config import Doc, as_dict, describe, resolve
+from ppattack.config import Doc, Interval, as_dict, describe, resolve
 from ppattack.errors import ConfigError
 
 

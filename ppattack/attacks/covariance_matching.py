@@ -12,11 +12,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
-from annotated_types import Ge, Interval
-
 from ppattack.attack import Attack, AttackCard, Context, ControlTarget, Preset, Recovery
 from ppattack.card import Reference
-from ppattack.config import Doc
+from ppattack.config import Doc, Interval
 from ppattack.errors import ConfigError
 from ppattack.structure import Structure
 from ppattack.threat import Observation, ThreatModel
@@ -77,7 +75,9 @@ class CovarianceMatching(Attack):
             Doc("auto: what the scheme says in public; any-…: nothing but the unit is known"),
         ] = "auto"
         ciphertexts: Annotated[
-            int, Ge(0), Doc("learn the key from the first so many ciphertexts only; 0: from all")
+            int,
+            Interval(ge=0),
+            Doc("learn the key from the first so many ciphertexts only; 0: from all"),
         ] = 0
         restarts: Annotated[
             int, Interval(ge=1, le=1000), Doc("shared-block: starts of graph matching")

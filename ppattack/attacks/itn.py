@@ -12,12 +12,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
-from annotated_types import Ge, Interval
-
 from ppattack import images as image_ops
 from ppattack.attack import Attack, AttackCard, Context, ControlTarget, Preset, Recovery
 from ppattack.card import Reference
-from ppattack.config import Doc, as_dict
+from ppattack.config import Doc, Interval, as_dict
 from ppattack.errors import DataError
 from ppattack.threat import Observation, ThreatModel
 
@@ -104,7 +102,7 @@ class InverseTransformationNetwork(Attack):
             float | None, Interval(gt=0, le=10), Doc("first or peak rate; none: the recipe's")
         ] = None
         batch_size: Annotated[int, Interval(ge=2, le=4096), Doc("images a step, at most")] = 32
-        images: Annotated[int, Ge(4), Doc("public images to train on, at most")] = 2000
+        images: Annotated[int, Interval(ge=4), Doc("public images to train on, at most")] = 2000
         width: Annotated[
             int, Interval(ge=1, le=256), Doc("features of the U-Net's first level; 64 in the paper")
         ] = 8

@@ -9,11 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
-from annotated_types import Interval
-
 from ppattack.attack import Attack, AttackCard, Context, ControlTarget, Preset, Recovery
 from ppattack.card import Reference
-from ppattack.config import Doc
+from ppattack.config import Doc, Interval
 from ppattack.errors import ConfigError
 from ppattack.threat import Observation, ThreatModel
 
