@@ -10,10 +10,11 @@ from tests.conftest import smooth_images
 
 def natural_images(count: int, size: int = 16, seed: int = 0, channels: int = 3) -> torch.Tensor:
     """``(count, channels, size, size)`` uint8."""
-    shared, tint, fine = (
-        smooth_images(count, size, 3, 3 * seed + k).float()[:, :channels] / 255 for k in range(3)
-    )
-    light = 140 * shared[:, :1] ** 2 + torch.linspace(40, 0, size)[:, None]
+    # A part of a larger field: a whole one has no borders, so no place differs from another.
+    fields = [smooth_images(count, 2 * size, 3, 3 * seed + k).float() / 255 for k in range(3)]
+    shared, tint, fine = (field[:, :channels, :size, :size] for field in fields)
+    slope = torch.linspace(40, 0, size)[:, None] + torch.linspace(15, 0, size)
+    light = 140 * shared[:, :1] ** 2 + slope
     warm = torch.tensor([60.0, 20.0, -40.0])[:channels, None, None] * tint[:, :1]
     cast = torch.tensor([-20.0, 10.0, 50.0])[:channels, None, None]
     return (light + warm + cast + 20 * fine + 20).clamp(0, 255).to(torch.uint8)

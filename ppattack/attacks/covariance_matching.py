@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 from ppattack.attack import Attack, AttackCard, Context, ControlTarget, Preset, Recovery
 from ppattack.card import Reference
 from ppattack.config import Doc, Interval
-from ppattack.errors import ConfigError
 from ppattack.structure import Structure
 from ppattack.threat import Observation, ThreatModel
 
@@ -30,9 +29,6 @@ MOST_SYMBOLS = {"byte": 3072, "nibble": 6144}
 """Largest unstructured key: matching takes time in the square to the cube of the symbols."""
 MOST_SHARED = 1536
 """Largest block, symbols, of a key that all blocks share."""
-
-
-SOLVED = ("none", "pixels", "shared-block")
 
 
 class CovarianceMatching(Attack):
@@ -103,8 +99,6 @@ class CovarianceMatching(Attack):
         if reason:
             return reason
         structure = self._structure(scheme)
-        if structure.kind not in SOLVED:
-            return f"it has no solver yet for the structure '{structure.kind}'"
         found, most = _size(structure, image_shape)
         if found > most:
             return (
@@ -144,7 +138,7 @@ class CovarianceMatching(Attack):
         self, structure: Structure, ciphertexts: Tensor, public: Tensor, context: Context
     ) -> KeyEstimate:
         from ppattack.permxor import identity
-        from ppattack.solvers import pixel_keys, shared_block_keys
+        from ppattack.solvers import free_keys, pixel_keys, shared_block_keys
         from ppattack.solvers.key_estimate import KeyEstimate
 
         if structure.kind == "none":
@@ -160,7 +154,15 @@ class CovarianceMatching(Attack):
                 context.numpy_stream("graph matching"),
                 restarts=self.config.restarts,
             )
-        raise ConfigError(f"no solver for the structure '{structure.kind}'.")
+        if structure.kind == "blocks-dihedral":
+            from ppattack.solvers import block_scrambling
+
+            key, notes = block_scrambling.recover(
+                ciphertexts, public, structure.block_size, colours=structure.colours
+            )
+            return KeyEstimate(key, notes=notes)
+        block = None if structure.kind == "any" else structure.block_size
+        return free_keys.recover(ciphertexts, public, structure.unit, block)
 
 
 def _shares_one_block(structure: Structure) -> bool:

@@ -87,6 +87,37 @@ def test_high_nibbles_of_a_shared_block_are_exact(settings: dict[str, Any]) -> N
     assert torch.equal(recovery.images >> 4, scenario.truth.images >> 4)
 
 
+def test_a_signed_permutation_of_blocks_is_recovered() -> None:
+    sets = natural_sets(1500, 1500)
+    target = make("ele")
+    recovery, scenario = attacked(target, sets)
+    assert recovery.key is not None
+    key = true_key(target, scenario)
+    high = key.index >= key.symbols // 2
+    assert (recovery.key.index == key.index)[high].mean() > 0.9
+    assert gain(recovery, scenario, target) > 0.5
+
+
+@pytest.mark.parametrize("structure", ["any-byte", "any-nibble"])
+def test_without_the_structure_many_ciphertexts_are_enough(structure: str) -> None:
+    sets = natural_sets(1500, 1500)
+    target = make("pe" if structure == "any-byte" else "le")
+    recovery, scenario = attacked(target, sets, structure=structure)
+    assert recovery.key is not None
+    assert recovery.key.is_bijective
+    assert gain(recovery, scenario, target) > 0.5
+    one_time, scenario = attacked(target, sets, "image", structure=structure)
+    assert gain(one_time, scenario, target) < 0.02
+
+
+def test_scrambled_blocks_go_to_their_own_solver() -> None:
+    target = make("etc", block_size=4)
+    recovery, _ = attacked(target, natural_sets(100, 300))
+    assert recovery.key is not None
+    assert recovery.key.is_bijective
+    assert recovery.notes["structure"] == "blocks-dihedral, bytes"
+
+
 def test_a_key_learned_from_a_few_ciphertexts_decrypts_all() -> None:
     sets = natural_sets(80, 300)
     recovery, scenario = attacked(make("pe"), sets, ciphertexts=30)

@@ -11,7 +11,7 @@ from scipy import sparse
 
 from ppattack.errors import ImageError
 from ppattack.permxor import PermXor
-from ppattack.solvers import orientation, quadratic_assignment, signed_graph
+from ppattack.solvers import orientation, quadratic_assignment, signed_graph, signed_matching
 from ppattack.solvers.moments import GridMoments
 from tests.conftest import smooth_images
 from tests.natural import natural_images
@@ -87,3 +87,28 @@ def test_states_are_a_group_that_starts_with_the_identity() -> None:
     assert np.array_equal(states[0].index, np.arange(12))
     assert not states[0].mask.any()
     assert len(orientation.states((1, 4, 4), colours=True)) == 2
+
+
+@settings(deadline=None, max_examples=5)
+@given(seed=st.integers(0, 2**32 - 1))
+def test_a_planted_signed_permutation_is_found_exactly(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    places = rng.random((60, 2)) * (1.0, 1.5)
+    apart = ((places[:, None] - places) ** 2).sum(2)
+    plain = 0.3 + 0.7 * np.exp(-apart / 0.1)
+    true, signs = rng.permutation(60), rng.choice([-1.0, 1.0], 60)
+    cipher = plain[np.ix_(true, true)] * signs[:, None] * signs
+    found = signed_matching.match(cipher, plain)
+    assert np.array_equal(found.permutation, true)
+    assert abs(int(found.signs @ signs)) == 60
+    assert found.likeness == pytest.approx(1, abs=1e-4)
+
+
+@settings(deadline=None, max_examples=20)
+@given(size=st.integers(1, 700), seed=st.integers(0, 2**32 - 1))
+def test_assignment_in_bounded_time_is_a_permutation(size: int, seed: int) -> None:
+    scores = np.random.default_rng(seed).normal(size=(size, size)).astype(np.float32)
+    assert np.array_equal(np.sort(signed_matching.assign(scores)), np.arange(size))
+    best = np.random.default_rng(seed).permutation(size)
+    scores[np.arange(size), best] += 100
+    assert np.array_equal(signed_matching.assign(scores), best)
