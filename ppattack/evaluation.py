@@ -206,7 +206,7 @@ def _resampled_means(table: Values, seed: int) -> Values:
 
 
 def _key_scores(recovery: Recovery, scenario: Scenario, target: Target) -> KeyScores | str:
-    from ppattack.metrics.keys import high_nibbles, key_agreement
+    from ppattack.metrics.keys import high_nibble_agreement, key_agreement
     from ppattack.target import PermXorTarget
 
     if recovery.key is None:
@@ -217,7 +217,7 @@ def _key_scores(recovery: Recovery, scenario: Scenario, target: Target) -> KeySc
         return "the victims' key is not one permutation and mask for all images"
     true = target.permxor(scenario.truth.key)
     whole = key_agreement(recovery.key, true)
-    high = key_agreement(high_nibbles(recovery.key), high_nibbles(true))
+    high = high_nibble_agreement(recovery.key, true)
     value = np.array([(whole.index + whole.mask) / 2])
     only = summarise({"reconstruction": value}, 0)["reconstruction"]
     return KeyScores(

@@ -52,12 +52,15 @@ def key_agreement(recovered: PermXor, true: PermXor) -> KeyAgreement:
     return KeyAgreement(right[0], right[1], bool(index.all() and mask.all()))
 
 
-def high_nibbles(table: PermXor) -> PermXor:
-    """The rows of a table that make the high nibbles of the ciphertext, or of bytes as they are.
+def high_nibble_agreement(recovered: PermXor, true: PermXor) -> KeyAgreement:
+    """As :func:`key_agreement`, over the symbols that carry a plain image's high nibbles.
 
-    Sources keep their numbers among all nibbles, so a high nibble taken from the wrong half is
-    wrong here too.
+    They make the visible image; a scheme over nibbles may put them anywhere, so the true table
+    says which they are.
     """
-    nibbles = table.as_nibbles()
-    half = nibbles.symbols // 2
-    return PermXor(nibbles.index[..., half:], nibbles.mask[..., half:], "nibble")
+    recovered, true = recovered.as_nibbles(), true.as_nibbles()
+    index = np.equal(recovered.index, true.index)
+    mask = np.equal(recovered.mask, true.mask)
+    high = np.broadcast_to(true.index >= true.symbols // 2, index.shape)
+    right = [float(part[high].mean()) if high.any() else 1.0 for part in (index, mask)]
+    return KeyAgreement(right[0], right[1], bool(index[high].all() and mask[high].all()))

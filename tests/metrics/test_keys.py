@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ppattack.errors import ImageError
-from ppattack.metrics.keys import KeyAgreement, high_nibbles, key_agreement
+from ppattack.metrics.keys import KeyAgreement, high_nibble_agreement, key_agreement
 from ppattack.permxor import PermXor, Unit, identity
 
 
@@ -67,11 +67,12 @@ def test_keys_for_other_images_are_refused(wrong: PermXor) -> None:
         key_agreement(wrong, true)
 
 
-def test_high_nibbles_are_counted_on_their_own() -> None:
-    true = identity(8, "nibble")
-    low_wrong = PermXor(np.array([1, 0, 3, 2, 4, 5, 6, 7]), true.mask, "nibble")
+def test_high_nibbles_are_counted_wherever_the_scheme_puts_them() -> None:
+    places = np.array([4, 1, 6, 3, 0, 5, 2, 7])  # sources 4 to 7 are high nibbles
+    true = PermXor(places, np.zeros(8, np.uint8), "nibble")
+    low_wrong = PermXor(np.array([4, 3, 6, 1, 2, 5, 0, 7]), true.mask, "nibble")
     assert key_agreement(low_wrong, true).index == 0.5
-    assert key_agreement(high_nibbles(low_wrong), high_nibbles(true)).exact
-    high_wrong = PermXor(np.array([0, 1, 2, 3, 5, 4, 6, 7]), true.mask, "nibble")
-    assert key_agreement(high_nibbles(high_wrong), high_nibbles(true)).index == 0.5
-    assert high_nibbles(identity(4)).symbols == 4
+    assert high_nibble_agreement(low_wrong, true).exact
+    high_wrong = PermXor(np.array([6, 1, 4, 3, 0, 5, 2, 7]), true.mask, "nibble")
+    assert high_nibble_agreement(high_wrong, true).index == 0.5
+    assert high_nibble_agreement(identity(4), identity(4)).exact

@@ -1,0 +1,133 @@
+"""One key for the whole data set: every scheme against ciphertext-only key recovery.
+
+Prints, for each scheme and number of ciphertexts, the mean SSIM over the victims' images (raw),
+how much of the key came back, and the seconds. Needs CIFAR-10 (and, for the last rows,
+photographs of 256 × 256 pixels or more) as folders with ``train/`` and ``test/``::
+
+    python benchmarks/one_key.py --cifar DIR [--photographs DIR]
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+sys.path.insert(0, str(Path(__file__).parent))
+
+from side_by_side import machine
+
+import ppattack
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table.
+
+    Args:
+        title: the scheme.
+        target: its name.
+        ciphertexts: how many the adversary sees; all are scored.
+        settings: of the target.
+        attack: name of the attack.
+        attack_settings: over its standard preset.
+        keys: how many keys are tried, one run each.
+        photographs: 256 × 256 photographs instead of CIFAR-10.
+        public: images of the adversary's.
+    """
+
+    title: str
+    target: str
+    ciphertexts: int
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    attack: str = "covariance-matching"
+    attack_settings: Mapping[str, Any] = field(default_factory=dict)
+    keys: int = 1
+    photographs: bool = False
+    public: int = 20_000
+
+
+SHUFFLED = {"color_shuffle": True}
+BLOCKS_4 = {"block_size": 4}
+ANY = {"structure": "any-byte"}
+ROWS = (
+    Row("PE", "pe", 20),
+    Row("PE", "pe", 100),
+    Row("PE, colour shuffle", "pe", 500, SHUFFLED),
+    Row("LE", "le", 5),
+    Row("LE", "le", 100),
+    Row("EtC, blocks of 4", "etc", 50, BLOCKS_4),
+    Row("EtC, blocks of 4", "etc", 200, BLOCKS_4),
+    Row("EtC, blocks of 16", "etc", 10, keys=50),
+    Row("ELE", "ele", 1000),
+    Row("ELE", "ele", 5000),
+    Row("EtC 4 as any byte permutation", "etc", 1000, BLOCKS_4, attack_settings=ANY),
+    Row("EtC 4 as any byte permutation", "etc", 5000, BLOCKS_4, attack_settings=ANY),
+    Row("EtC, blocks of 16, 256 px", "etc", 50, photographs=True, public=500),
+)
+
+
+def main() -> int:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--cifar", type=Path, required=True)
+    parser.add_argument("--photographs", type=Path)
+    parser.add_argument("--only", help="rows whose title holds this text")
+    parser.add_argument("--keys", type=int, help="at most so many keys a row")
+    given = parser.parse_args()
+    print("| scheme | ciphertexts | SSIM | places | high nibbles | masks | exact | seconds a key |")
+    print("|---|---|---|---|---|---|---|---|")
+    with tempfile.TemporaryDirectory() as out:
+        for row in ROWS:
+            data = given.photographs if row.photographs else given.cifar
+            if data is not None and (given.only or "") in row.title:
+                keys = min(row.keys, given.keys or row.keys)
+                print(_measured(row, data, keys, Path(out)), flush=True)
+    print(machine())
+    return 0
+
+
+def _measured(row: Row, data: Path, keys: int, out: Path) -> str:
+    reports = [_run(row, data, seed, out) for seed in range(keys)]
+    ssim = [report.scores.ssim.reconstruction.mean for report in reports if report.scores.ssim]
+    found = [report.scores.key for report in reports if report.scores.key]
+    exact = sum(key.index == key.mask == 1.0 for key in found)
+    seconds = sorted(report.timing["attack"] for report in reports)[keys // 2]
+    return (
+        f"| {row.title} | {row.ciphertexts} | {_mean(ssim):.4f} "
+        f"| {_mean([key.index for key in found]):.1%} "
+        f"| {_mean([key.high_index for key in found]):.1%} "
+        f"| {_mean([key.mask for key in found]):.1%} "
+        f"| {exact} of {keys} | {seconds:.1f} |"
+    )
+
+
+def _run(row: Row, data: Path, seed: int, out: Path) -> ppattack.Report:
+    request = ppattack.RunRequest(
+        attack=row.attack,
+        target=row.target,
+        target_settings=row.settings,
+        attack_settings=row.attack_settings,
+        data=f"folder:{data}",
+        size=256 if row.photographs else None,
+        victims=row.ciphertexts,
+        adversary=row.public,
+        seed=seed,
+        out=out,
+        save_images=0,
+    )
+    return ppattack.run(request).report
+
+
+def _mean(values: list[float]) -> float:
+    return sum(values) / len(values) if values else float("nan")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
