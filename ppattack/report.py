@@ -146,7 +146,8 @@ class Report(_Part):
 
     ``best_state_ssim`` is the SSIM under the best global state (orientation, negative, colour
     order), which takes the truth to find: it stands beside the raw scores of attacks that can
-    only determine images up to such a state, and no verdict rests on it.
+    only determine images up to such a state; it can keep a verdict from RESISTED, and makes none
+    BROKEN.
     """
 
     schema_version: str = SCHEMA_VERSION

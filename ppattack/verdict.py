@@ -50,6 +50,12 @@ def decide(
         return "INCONCLUSIVE", f"{words}: {gain.n} images are too few, score {FEWEST_IMAGES}."
     if low > BROKEN_GAIN:
         return _broken(words, negative)
+    if _came_back_up_to_state(evaluation):
+        best = evaluation.best_state_ssim
+        return "INCONCLUSIVE", (
+            f"{words}, but the images came back turned, mirrored, complemented or with colours in "
+            f"another order: SSIM {best.mean if best else 0:.3f} in the best such state."
+        )
     if high >= BROKEN_GAIN:
         return "INCONCLUSIVE", f"{words}: the interval holds {BROKEN_GAIN}, use more images (-n)."
     if positive is None:
@@ -57,6 +63,14 @@ def decide(
     if not positive.passed:
         return "INCONCLUSIVE", f"{words}, but the attack failed its positive control too."
     return "RESISTED", f"{words}; the same attack breaks its positive control."
+
+
+def _came_back_up_to_state(evaluation: Evaluation) -> bool:
+    """Whether only the global state keeps a person from seeing the images as they are."""
+    best, raw = evaluation.best_state_ssim, evaluation.scores.ssim
+    if best is None or raw is None or raw.baseline is None:
+        return False
+    return best.ci95[0] - raw.baseline.mean > BROKEN_GAIN
 
 
 def _broken(words: str, negative: ControlResult | None) -> tuple[VerdictName, str]:

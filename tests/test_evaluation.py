@@ -182,3 +182,18 @@ def test_the_interval_covers_the_true_mean_about_as_often_as_it_says() -> None:
         low, high = summarise({"x": rng.normal(0.3, 1.0, 60)}, seed=trial)["x"].ci95
         covered += low <= 0.3 <= high
     assert 180 <= covered <= 198
+
+
+def test_images_that_came_back_mirrored_are_neither_broken_nor_resisted(sets: ImageSets) -> None:
+    scenario = _scenario(sets)
+    assert scenario.truth.images is not None
+    mirrored = 255 - scenario.truth.images.flip(3)
+    found = _evaluate(Recovery(images=mirrored, up_to_state=True), scenario)
+    assert found.best_state_ssim is not None
+    assert found.best_state_ssim.min == pytest.approx(1.0)
+    verdict, reason = decide(found, _control(True), _control(True))
+    assert verdict == "INCONCLUSIVE"
+    assert "mirrored" in reason
+    noise = torch.randint(0, 256, mirrored.shape, dtype=torch.uint8)
+    useless = _evaluate(Recovery(images=noise, up_to_state=True), scenario)
+    assert decide(useless, _control(True), _control(True))[0] == "RESISTED"

@@ -125,7 +125,8 @@ class CovarianceMatching(Attack):
             "public_images_used": len(public),
             "solver_seconds": round(time.monotonic() - began, 2),
         }
-        return Recovery(images=estimate.decrypt(ciphertexts), key=estimate.key, notes=notes)
+        images = estimate.decrypt(ciphertexts)
+        return Recovery(images=images, key=estimate.key, notes=notes, up_to_state=True)
 
     def _structure(self, scheme: PublicScheme) -> Structure:
         if self.config.structure == "any-byte":
