@@ -75,9 +75,11 @@ class Recovery:
     """What an attack recovered; at least one of the first three.
 
     Args:
-        images: ``(N, C, H, W)`` uint8 reconstructions, in the order of the ciphertexts.
+        images: ``(N, C, H, W)`` uint8 reconstructions, in the order of the ciphertexts. Where
+            they have the shape of the ciphertexts and not that of the plain images, they are
+            what the scheme transforms, and are brought back to plain images.
         matching: ``(N,)`` int64, for each ciphertext the index of its candidate plain image.
-        key: the recovered transformation.
+        key: the recovered transformation; one table for all images, or one each.
         notes: JSON-ready facts for the report (training loss, steps, decisions taken).
         failures: index of a ciphertext to why the attack failed on it. Errors count: any failure
             makes the run INCONCLUSIVE.
@@ -252,7 +254,7 @@ class Attack(ABC):
 
 
 def _checked(recovery: object, observation: Observation, name: str) -> Recovery:
-    """The recovery, if it keeps the contract; images are cropped to the plain size."""
+    """The recovery, if it keeps the contract; its images as plain ones."""
     from ppattack import images as image_ops
 
     if not isinstance(recovery, Recovery):
@@ -266,17 +268,22 @@ def _checked(recovery: object, observation: Observation, name: str) -> Recovery:
             image_ops.check(images, "reconstructions")
         except ImageError as error:
             raise PluginError(f"attack '{name}': {error}") from None
-        _, height, width = observation.image_shape
-        if images.shape[2:] == observation.ciphertexts.shape[2:]:
-            images = image_ops.crop(images, height, width)
-        if tuple(images.shape) != (count, *observation.image_shape):
+        shape, given = observation.image_shape, tuple(images.shape[1:])
+        if given != shape and given == tuple(observation.ciphertexts.shape[1:]):
+            images = observation.scheme.representation.restore(images, shape)
+        if tuple(images.shape) != (count, *shape):
             raise PluginError(
                 f"attack '{name}' returned images of shape {tuple(images.shape)}, "
-                f"not {(count, *observation.image_shape)}."
+                f"not {(count, *shape)}."
             )
+        images = images.contiguous()
     if recovery.matching is not None and tuple(recovery.matching.shape) != (count,):
         raise PluginError(
             f"attack '{name}' returned a matching of shape {tuple(recovery.matching.shape)}, "
             f"not {(count,)}."
+        )
+    if recovery.key is not None and recovery.key.count not in (None, count):
+        raise PluginError(
+            f"attack '{name}' returned keys for {recovery.key.count} images, not {count}."
         )
     return replace(recovery, images=images)

@@ -21,12 +21,13 @@ class PublicScheme:
         own_keys: whether the threat model lets the adversary encrypt under its own keys.
     """
 
-    __slots__ = ("_target", "card", "config", "structure")
+    __slots__ = ("_target", "card", "config", "representation", "structure")
 
     def __init__(self, target: Target, *, own_keys: bool) -> None:
         self.card = target.card
         self.config = target.config
         self.structure = target.structure()
+        self.representation = target.representation()
         self._target = target if own_keys else None
 
     @property

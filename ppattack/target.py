@@ -21,6 +21,7 @@ from ppattack.keys import ImageShape as ImageShape
 from ppattack.keys import Key as Key
 from ppattack.keys import Parts as Parts
 from ppattack.permxor import PermXor, empty_like
+from ppattack.representation import Representation
 from ppattack.seeding import numpy_stream
 from ppattack.structure import Structure
 from ppattack.threat import KeyScope
@@ -88,11 +89,13 @@ class Target(ABC):
         """Images are padded to multiples of this many pixels."""
         return 1
 
+    def representation(self) -> Representation:
+        """Plain images as the scheme transforms them: padded, unless a scheme says more."""
+        return Representation(self.size_multiple)
+
     def padded_shape(self, image_shape: ImageShape) -> ImageShape:
-        """``(C, H, W)`` after padding."""
-        channels, height, width = image_shape
-        multiple = self.size_multiple
-        return channels, height + -height % multiple, width + -width % multiple
+        """``(C, H, W)`` of what is transformed, and so of the ciphertext."""
+        return self.representation().shape(image_shape)
 
     def generate_key(self, rng: np.random.Generator, image_shape: ImageShape) -> Key:
         """Draw one key.
@@ -190,7 +193,7 @@ class Target(ABC):
 
 
 class PermXorTarget(Target):
-    """A scheme that is one :class:`~ppattack.permxor.PermXor` of the padded image."""
+    """A scheme that is one :class:`~ppattack.permxor.PermXor` of the prepared image."""
 
     KEYS_AT_ONCE: ClassVar[int] = 256
     """Keys drawn or made into tables at a time under one key an image."""
@@ -203,7 +206,7 @@ class PermXorTarget(Target):
 
         Args:
             parts: key components, each with a leading axis of K keys.
-            shape: padded ``(C, H, W)``.
+            shape: ``(C, H, W)`` of what is transformed.
 
         Returns:
             tables of shape ``(K, symbols)``.
@@ -253,15 +256,14 @@ class PermXorTarget(Target):
         """See :meth:`Target.encrypt`."""
         image_ops.check(images, "plain images")
         self.check_key(images, key, key.image_shape)
-        padded = image_ops.pad_to_multiple(images, self.size_multiple)
-        return self._transform(padded, key, lambda table: table)
+        return self._transform(self.representation().prepare(images), key, lambda table: table)
 
     def decrypt(self, ciphertexts: Tensor, key: Key) -> Tensor:
         """See :meth:`Target.decrypt`."""
         image_ops.check(ciphertexts, "ciphertexts")
         self.check_key(ciphertexts, key, self.padded_shape(key.image_shape))
         plain = self._transform(ciphertexts, key, PermXor.inverse)
-        return image_ops.crop(plain, *key.image_shape[1:])
+        return self.representation().restore(plain, key.image_shape)
 
     def _transform(self, images: Tensor, key: Key, table: Callable[[PermXor], PermXor]) -> Tensor:
         if _is_shared(key):

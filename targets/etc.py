@@ -105,35 +105,19 @@ class EtC(PermXorTarget):
         """By output block, (n,) each: ``permutation``, ``dihedral``, ``negative``, ``colour``."""
         count = self._count(image_shape)
         if self.config.variant == "paper":
-            parts: dict[str, NDArray[np.generic]] = {
-                "permutation": draw("permutation").permutation(count),
-                "dihedral": draw("dihedral").integers(0, 8, count, dtype=np.uint8),
-                "negative": draw("negative").integers(0, 2, count, dtype=np.bool_),
-                "colour": draw("colour").integers(0, 6, count, dtype=np.uint8),
-            }
+            colour = draw("colour").integers(0, 6, count, dtype=np.uint8)
+            parts = {**block_moves(draw, count), "colour": colour}
         else:
             parts = _published_parts(
                 self.config.variant, published_seed(self.config.legacy_seed, draw), count
             )
-        parts["permutation"] = parts["permutation"].astype(np.min_scalar_type(count - 1))
         if image_shape[0] == 1:
             del parts["colour"]
         return parts
 
     def tables(self, parts: Parts, shape: ImageShape) -> PermXor:
-        """Number the bytes of each block and read off where each comes from."""
-        block = self.config.block_size
-        numbers = blocks.byte_numbers(shape, block)  # (n, B², C)
-        source = parts["permutation"][..., None, None]
-        pixel = blocks.dihedral_table(block)[parts["dihedral"]][..., None]
-        if "colour" in parts:
-            channel = self._orders[parts["colour"]][:, :, None]
-        else:
-            channel = np.arange(shape[0])
-        index = numbers[source, pixel, channel]  # (K, n, B², C)
-        mask = parts["negative"][..., None, None] * np.uint8(255)
-        mask = np.broadcast_to(mask, index.shape)
-        return PermXor(blocks.place(index, numbers), blocks.place(mask, numbers))
+        """See :meth:`PermXorTarget.tables`."""
+        return scrambled_blocks(parts, shape, self.config.block_size, self._orders)
 
     def structure(self) -> Structure:
         """See :class:`~ppattack.structure.Structure`."""
@@ -167,6 +151,41 @@ class EtC(PermXorTarget):
         return int(height * width // self.config.block_size**2)
 
 
+def block_moves(draw: Draw, count: int) -> dict[str, NDArray[np.generic]]:
+    """``permutation``, ``dihedral`` and ``negative`` of so many blocks, all values as likely."""
+    return {
+        "permutation": _smallest(draw("permutation").permutation(count)),
+        "dihedral": draw("dihedral").integers(0, 8, count, dtype=np.uint8),
+        "negative": draw("negative").integers(0, 2, count, dtype=np.bool_),
+    }
+
+
+def scrambled_blocks(
+    parts: Parts, shape: ImageShape, block: int, orders: NDArray[np.intp]
+) -> PermXor:
+    """Number the bytes of each block and read off where each comes from.
+
+    Args:
+        parts: by output block, ``(K, n)`` each, ``colour`` only where colours change places.
+        shape: ``(C, H, W)``, H and W multiples of ``block``.
+        block: edge of a block, pixels.
+        orders: the channels in the order of each colour code.
+    """
+    numbers = blocks.byte_numbers(shape, block)  # (n, B², C)
+    source = parts["permutation"][..., None, None]
+    pixel = blocks.dihedral_table(block)[parts["dihedral"]][..., None]
+    channel = orders[parts["colour"]][:, :, None] if "colour" in parts else np.arange(shape[0])
+    index = numbers[source, pixel, channel]  # (K, n, B², C)
+    mask = parts["negative"][..., None, None] * np.uint8(255)
+    mask = np.broadcast_to(mask, index.shape)
+    return PermXor(blocks.place(index, numbers), blocks.place(mask, numbers))
+
+
+def _smallest(permutation: NDArray[np.integer]) -> NDArray[np.generic]:
+    """A permutation in the smallest type that holds it."""
+    return permutation.astype(np.min_scalar_type(len(permutation) - 1))
+
+
 def _published_parts(variant: str, seed: int, count: int) -> dict[str, NDArray[np.generic]]:
     """A published code's key: its draws by source block, brought to output blocks."""
     order = list(range(count))
@@ -185,7 +204,7 @@ def _published_parts(variant: str, seed: int, count: int) -> dict[str, NDArray[n
         python.shuffle(kept)
     rotation, flip, colour = np.array(draws, dtype=np.uint8).T[:, order]
     return {
-        "permutation": np.array(order),
+        "permutation": _smallest(np.array(order)),
         "dihedral": _as_dihedral(rotation, flip),
         "negative": np.array(kept)[order] == 0,
         "colour": colour,

@@ -14,6 +14,7 @@ from ppattack.seeding import numpy_stream
 from ppattack.target import ImageShape, Key, PermXorTarget
 from targets.ele import ELE
 from targets.etc import EtC
+from targets.etc_gray import EtcGray
 from targets.keyless import Keyless
 from targets.le import LE
 from targets.one_time_pad import OneTimePad
@@ -33,6 +34,13 @@ PAPER: list[PermXorTarget] = [
     Keyless(),
 ]
 """Invertible targets that accept a data-set key."""
+
+EXACT_ON_GREY: list[PermXorTarget] = [
+    EtcGray(),
+    EtcGray(block_size=4, subsampling="420"),
+    EtcGray(color_space="rgb"),
+]
+"""Targets that decrypt a grey image exactly, and colours as far as their conversion allows."""
 
 PUBLISHED_EXACT: list[PermXorTarget] = [
     LE(variant="ito"),
@@ -106,23 +114,26 @@ def recover_by_chosen_plaintexts(target: PermXorTarget, key: Key, unit: Unit) ->
     Works for any scheme that moves symbols of base q and combines them with a mask, whatever
     its structure: the adversary that the tables must be no more than.
     """
-    shape = key.image_shape
+    form = target.representation()
+    shape, lowest = form.shape(key.image_shape), form.levels.start
     symbols = int(np.prod(shape)) * (2 if unit == "nibble" else 1)
-    base = 16 if unit == "nibble" else 256
+    base = 16 if unit == "nibble" else len(form.levels)
 
     def ask(plain: NDArray[np.integer]) -> NDArray[np.uint8]:
         if unit == "nibble":
             low, high = np.split(plain, 2)
             plain = low | high << 4
-        image = torch.from_numpy(plain.astype(np.uint8).reshape(1, *shape))
+        prepared = torch.from_numpy((plain + lowest).astype(np.uint8).reshape(1, *shape))
+        image = form.restore(prepared, key.image_shape)
         found: NDArray[np.uint8] = target.encrypt(image, key).numpy().reshape(-1)
         return np.concatenate([found & 15, found >> 4]) if unit == "nibble" else found
 
     addresses = np.arange(symbols)
-    mask = ask(np.zeros(symbols, np.int64))
+    mask = ask(np.zeros(symbols, np.int64)) ^ np.uint8(lowest)
     index = np.zeros(symbols, np.int64)
     weight = 1
     while weight < symbols:
-        index += (ask(addresses // weight % base) ^ mask).astype(np.int64) * weight
+        seen = (ask(addresses // weight % base) ^ mask).astype(np.int64)
+        index += (seen - lowest) * weight
         weight *= base
     return PermXor(index, mask, unit)

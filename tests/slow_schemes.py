@@ -6,6 +6,7 @@ Everything here is plain loops over one image ``(H, W, C)`` and shares no code w
 from __future__ import annotations
 
 from collections.abc import Sequence
+from decimal import ROUND_HALF_UP, Decimal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -87,6 +88,46 @@ def etc(
             pixel = [255 - int(value) if negative[i] else int(value) for value in pixel]
             out[row, column] = [pixel[channel] for channel in orders[i]]
     return out
+
+
+def side_by_side(image: Image, color_space: str, subsampling: str) -> Image:
+    """The components of a colour image as one grey image ``(H, W', 1)``."""
+    height, width, _ = image.shape
+    planes = [[[0] * width for _ in range(height)] for _ in range(3)]
+    for row in range(height):
+        for column in range(width):
+            colour = [int(value) for value in image[row, column]]
+            if color_space == "ycbcr":
+                colour = _ycbcr(*colour)
+            for plane, value in zip(planes, colour, strict=True):
+                plane[row][column] = value
+    if subsampling == "420":
+        chroma = _mean_of_four(planes[1]) + _mean_of_four(planes[2])
+        rows = [planes[0][row] + chroma[row] for row in range(height)]
+    else:
+        rows = [planes[0][row] + planes[1][row] + planes[2][row] for row in range(height)]
+    return np.array(rows, dtype=np.uint8)[:, :, None]
+
+
+def _ycbcr(red: int, green: int, blue: int) -> list[int]:
+    """Full-range JFIF components in exact decimals, rounded half up."""
+    r, g, b = Decimal(red), Decimal(green), Decimal(blue)
+    exact = [
+        Decimal("0.299") * r + Decimal("0.587") * g + Decimal("0.114") * b,
+        Decimal("-0.168736") * r - Decimal("0.331264") * g + Decimal("0.5") * b + 128,
+        Decimal("0.5") * r - Decimal("0.418688") * g - Decimal("0.081312") * b + 128,
+    ]
+    return [min(255, int(value.quantize(Decimal(1), ROUND_HALF_UP))) for value in exact]
+
+
+def _mean_of_four(plane: list[list[int]]) -> list[list[int]]:
+    return [
+        [
+            (upper[i] + upper[i + 1] + lower[i] + lower[i + 1] + 2) // 4
+            for i in range(0, len(upper), 2)
+        ]
+        for upper, lower in zip(plane[::2], plane[1::2], strict=True)
+    ]
 
 
 def _before_turning(a: int, b: int, turns: int, block: int) -> tuple[int, int]:

@@ -12,11 +12,13 @@ from ppattack import registry
 from ppattack.target import Key, PermXorTarget
 from targets.ele import ELE
 from targets.etc import EtC
+from targets.etc_gray import EtcGray
 from targets.le import LE
 from targets.one_time_pad import OneTimePad
 from targets.pe import PE
 from tests import slow_schemes as slow
 from tests.schemes import (
+    EXACT_ON_GREY,
     PAPER,
     PUBLISHED,
     draw_key,
@@ -52,6 +54,19 @@ def _slow(target: PermXorTarget, image: NDArray[np.uint8], key: Key) -> NDArray[
     return slow.etc(image, *moves, orders, config.block_size)
 
 
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("target", EXACT_ON_GREY, ids=repr)
+def test_grey_scrambling_equals_the_slow_version(target: EtcGray, seed: int) -> None:
+    config, multiple = target.config, target.size_multiple
+    shape = 3, 2 * multiple, 3 * multiple
+    image = noise(1, shape, seed)
+    key = draw_key(target, shape, seed)
+    grey = slow.side_by_side(_hwc(image[0]), config.color_space, config.subsampling)
+    moves = key.parts["permutation"], key.parts["dihedral"], key.parts["negative"]
+    expected = slow.etc(grey, *moves, [[0]] * len(moves[0]), config.block_size)
+    assert np.array_equal(_hwc(target.encrypt(image, key)[0]), expected)
+
+
 KEYED = [target for target in PAPER + PUBLISHED if isinstance(target, LE | ELE | PE | EtC)]
 
 
@@ -84,7 +99,7 @@ REGISTERED = [
     for entry in registry.entries("target")
     if entry.plugin and issubclass(entry.plugin, PermXorTarget)
 ]
-ALL = {repr(target): target for target in REGISTERED + PAPER + PUBLISHED}
+ALL = {repr(target): target for target in REGISTERED + PAPER + PUBLISHED + EXACT_ON_GREY}
 CASES = [(target, c) for target in ALL.values() for c in target.card.channels]
 
 

@@ -11,15 +11,17 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ppattack.blocks import split
-from ppattack.errors import ConfigError, KeyFileError
+from ppattack.errors import ConfigError, ImageError, KeyFileError
 from ppattack.target import ImageShape, PermXorTarget
 from targets.ele import ELE
 from targets.etc import EtC
+from targets.etc_gray import EtcGray
 from targets.keyless import Keyless
 from targets.le import LE
 from targets.pe import PE
 from targets.plain import Plain
 from tests.schemes import (
+    EXACT_ON_GREY,
     PAD,
     PAPER,
     PUBLISHED,
@@ -167,6 +169,74 @@ def test_etc_keeps_each_blocks_values_or_all_their_complements(
     cipher = _blocks(target.encrypt(image, key)[0], block)
     plain[key.parts["negative"]] ^= 255
     assert np.array_equal(np.sort(plain, axis=1), np.sort(cipher, axis=1))
+
+
+@pytest.mark.parametrize("target", EXACT_ON_GREY, ids=repr)
+@quick
+@given(seed=SEEDS, height=st.integers(1, 40), width=st.integers(1, 40), count=st.integers(0, 3))
+def test_grey_scrambling_decrypts_the_grey_image_exactly(
+    target: EtcGray, seed: int, height: int, width: int, count: int
+) -> None:
+    shape, form = (3, height, width), target.representation()
+    images = noise(count, shape, seed % 1000)
+    key, keys = draw_key(target, shape, seed), draw_keys(target, shape, count, seed)
+    for used in (key, keys) if count else (key,):
+        out = target.encrypt(images, used)
+        assert tuple(out.shape) == (count, *target.padded_shape(shape))
+        assert torch.equal(target.permxor(used).inverse()(out), form.prepare(images))
+        decrypted = target.decrypt(out, used)
+        assert torch.equal(decrypted, form.restore(form.prepare(images), shape))
+
+
+@quick
+@given(seed=SEEDS, block=st.sampled_from([4, 8]))
+def test_etc_gray_keeps_each_blocks_values_or_all_their_complements(seed: int, block: int) -> None:
+    target, shape = EtcGray(block_size=block), (3, 16, 24)
+    image, key = noise(1, shape, seed % 1000), draw_key(EtcGray(block_size=block), shape, seed)
+    grey = target.representation().prepare(image)[0]
+    plain = _blocks(grey, block)[key.parts["permutation"]]
+    cipher = _blocks(target.encrypt(image, key)[0], block)
+    plain[key.parts["negative"]] ^= 255
+    assert np.array_equal(np.sort(plain, axis=1), np.sort(cipher, axis=1))
+
+
+def test_colours_come_back_from_ycbcr_within_one_level() -> None:
+    images = noise(4, (3, 64, 64))
+    for target, most in ((EtcGray(), 1), (EtcGray(color_space="rgb"), 0)):
+        key = draw_key(target, (3, 64, 64))
+        off = (target.decrypt(target.encrypt(images, key), key).int() - images.int()).abs()
+        assert int(off.max()) == most
+        if most:
+            assert 0.66 < (off == 0).float().mean() < 0.69
+
+
+def test_halved_chroma_keeps_luma_and_flat_colours() -> None:
+    target, flat = EtcGray(subsampling="420"), noise(4, (3, 8, 8)).repeat_interleave(4, 2)
+    flat = flat.repeat_interleave(4, 3)
+    key = draw_key(target, (3, 32, 32))
+    out = target.encrypt(flat, key)
+    assert tuple(out.shape) == (4, 1, 32, 48)
+    assert (target.decrypt(out, key).int() - flat.int()).abs().max() == 1
+
+
+def test_primary_colours_have_the_published_components() -> None:
+    red_white = torch.tensor([[255, 255], [0, 255], [0, 255]], dtype=torch.uint8)
+    grey = EtcGray(block_size=1).representation().prepare(red_white.view(1, 3, 1, 2))
+    assert grey.flatten().tolist() == [76, 255, 85, 128, 255, 128]
+
+
+def test_what_grey_scrambling_refuses() -> None:
+    with pytest.raises(ConfigError, match="no chroma to halve"):
+        EtcGray(color_space="rgb", subsampling="420")
+    with pytest.raises(ImageError, match="3 channels"):
+        draw_key(EtcGray(), (1, 16, 16))
+    form = EtcGray().representation()
+    assert form.image_shape((1, 16, 48)) == (3, 16, 16)
+    for shape in ((1, 16, 40), (3, 16, 48), (1, 12, 48)):
+        with pytest.raises(ImageError, match="no colour image"):
+            form.image_shape(shape)
+    with pytest.raises(ImageError, match="no colour image"):
+        EtcGray(subsampling="420").representation().image_shape((1, 16, 32))
 
 
 def test_etc_draws_every_element_code_and_bit() -> None:

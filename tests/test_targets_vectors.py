@@ -10,6 +10,7 @@ from ppattack.errors import NotInvertible
 from ppattack.target import Key, PermXorTarget
 from targets.ele import ELE
 from targets.etc import EtC
+from targets.etc_gray import EtcGray
 from targets.keyless import Keyless
 from targets.le import LE
 from targets.pe import PE
@@ -129,6 +130,17 @@ def test_etc_blocks_of_4() -> None:
     assert pixel(out, 0, 0) == (74, 43, 105)
 
 
+def test_etc_gray_of_rgb_components() -> None:
+    target, i = EtcGray(color_space="rgb"), np.arange(48)
+    moves = {"permutation": (5 * i + 7) % 48, "dihedral": (3 * i + 1) % 8, "negative": i % 2}
+    key = key_of(target, SHAPE, **moves)
+    out = target.encrypt(pattern(), key)
+    assert tuple(out.shape) == (1, 1, 32, 96)
+    assert digest(out) == "1e6c4a79e3cb9111"
+    assert (pixel(out, 0, 0), pixel(out, 31, 95)) == ((178,), (212,))
+    assert torch.equal(target.decrypt(out, key), pattern())
+
+
 @pytest.mark.parametrize(
     ("variant", "seed", "channel_bug", "expected"),
     [
@@ -184,6 +196,9 @@ def test_keyless_complements_and_rotates_the_colours() -> None:
         (EtC(), 64, 149.6),
         (EtC(), 224, 2505.5),
         (EtC(block_size=4), 32, 717.4),
+        (EtcGray(), 32, 394.9),
+        (EtcGray(subsampling="420"), 32, 175.0),
+        (EtcGray(), 224, 32363.3),
     ],
     ids=repr,
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -119,6 +120,25 @@ def test_decryption_undoes_encryption(name: str, size: int) -> None:
     assert torch.equal(target.decrypt(target.encrypt(images, key), key), images)
 
 
+@pytest.mark.parametrize("size", [32, 33, 47])
+@pytest.mark.parametrize("name", NAMES)
+def test_the_public_form_of_images_has_the_shape_of_the_ciphertexts(name: str, size: int) -> None:
+    target, images, key = _example(name, size=size)
+    if target.card.cipher != "image":
+        pytest.skip("ciphertexts are no images")
+    form = target.public(own_keys=False).representation
+    prepared = form.prepare(images)
+    assert prepared.shape == target.encrypt(images, key).shape
+    assert tuple(prepared.shape[1:]) == form.shape(key.image_shape)
+    restored = form.restore(prepared, key.image_shape)
+    assert restored.shape == images.shape
+    assert (restored.int() - images.int()).abs().max() <= 1
+    whole = form.image_shape(form.shape(key.image_shape))
+    free = torch.from_numpy(np.random.default_rng(0).choice(form.levels, prepared.shape))
+    free = free.to(torch.uint8)
+    assert torch.equal(form.prepare(form.restore(free, whole)), free)
+
+
 @pytest.mark.parametrize("name", INVERTIBLE)
 def test_one_key_an_image(name: str) -> None:
     target, images, _ = _example(name)
@@ -178,7 +198,8 @@ def test_a_pixel_scheme_is_the_table_it_says(name: str) -> None:
     target, images, key = _example(name, count=3)
     if not isinstance(target, PermXorTarget):
         pytest.skip("no pixel scheme")
-    assert torch.equal(target.permxor(key)(images), target.encrypt(images, key))
+    prepared = target.representation().prepare(images)
+    assert torch.equal(target.permxor(key)(prepared), target.encrypt(images, key))
 
 
 @pytest.mark.gpu
