@@ -33,10 +33,11 @@ class ChosenPlaintext(Attack):
     their number; how many were used stands in the notes.
 
     Deviations: bytes hold digits of base 128, doubled, so that published code that truncates
-    does no harm. Where images are padded, symbols that repeat the border cannot be told apart
-    by any plaintext: they carry the number of the one they repeat, which decrypts exactly.
-    Where published code loses symbols, the key is exact all the same, and each lost symbol is
-    decrypted as a copy of the nearest channel of its pixel.
+    does no harm. Where a scheme converts colours first, digits keep to levels that every triple
+    of components can have. Where images are padded, symbols that repeat the border cannot be
+    told apart by any plaintext: they carry the number of the one they repeat, which decrypts
+    exactly. Where published code loses symbols, the key is exact all the same, and each lost
+    symbol is decrypted as a copy of the nearest channel of its pixel.
 
     Reference: the ppattack authors: Chosen-plaintext key recovery by digits. ppattack, 2026.
     """
@@ -88,19 +89,26 @@ class ChosenPlaintext(Attack):
         from ppattack.solvers import chosen_plaintext as solver
 
         reason = super().obstacle(scheme, image_shape)
-        needed = solver.images_needed(image_shape, self._unit(scheme))
-        if reason is None and needed > self.config.images:
+        if reason is not None:
+            return reason
+        unit, levels = self._unit(scheme), scheme.representation.levels
+        if unit == "nibble" and levels != solver.ALL_LEVELS:
+            return "it converts colours first, so that nibbles cannot be chosen: use unit=byte"
+        needed = solver.images_needed(scheme.representation.shape(image_shape), unit, levels)
+        if needed > self.config.images:
             return (
                 f"images of this size need {needed} chosen plaintexts "
                 f"(--set attack.images={needed})"
             )
-        return reason
+        return None
 
     def choose_plaintexts(self, scheme: PublicScheme, image_shape: ImageShape) -> Tensor:
         """See :meth:`Attack.choose_plaintexts`."""
         from ppattack.solvers import chosen_plaintext as solver
 
-        return solver.digit_images(image_shape, self._unit(scheme))
+        form = scheme.representation
+        digits = solver.digit_images(form.shape(image_shape), self._unit(scheme), form.levels)
+        return form.restore(digits, image_shape)
 
     def run(self, observation: Observation, context: Context) -> Recovery:
         """See :meth:`Attack.run`."""
@@ -108,8 +116,8 @@ class ChosenPlaintext(Attack):
         from ppattack.solvers.symbols import explained, partial_inverse
 
         plain, answers = observation.chosen_pairs
-        unit = self._unit(observation.scheme)
-        read = solver.read_key(answers, observation.image_shape, unit)
+        unit, form = self._unit(observation.scheme), observation.scheme.representation
+        read = solver.read_key(answers, unit, form.levels)
         channels, height, width = answers.shape[1:]
         undo = partial_inverse(read.key, (channels, height, width))
         return Recovery(
@@ -119,7 +127,7 @@ class ChosenPlaintext(Attack):
                 "chosen plaintexts used": len(plain),
                 "unit": unit,
                 "impossible symbols": read.impossible,
-                "answers explained": explained(read.key, plain, answers),
+                "answers explained": explained(read.key, form.prepare(plain), answers),
             },
         )
 

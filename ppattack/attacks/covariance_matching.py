@@ -99,7 +99,7 @@ class CovarianceMatching(Attack):
         if reason:
             return reason
         structure = self._structure(scheme)
-        found, most = _size(structure, image_shape)
+        found, most = _size(structure, scheme.representation.shape(image_shape))
         if found > most:
             return (
                 f"a key of {found} {structure.unit}s is too large to be matched (at most {most}): "
@@ -109,12 +109,10 @@ class CovarianceMatching(Attack):
 
     def run(self, observation: Observation, context: Context) -> Recovery:
         """See :meth:`Attack.run`."""
-        from ppattack.solvers.symbols import padded
-
         structure = self._structure(observation.scheme)
         ciphertexts = observation.ciphertexts
         learned = ciphertexts[: self.config.ciphertexts or None].cpu()
-        public = padded(observation.public_images.cpu(), learned)
+        public = observation.scheme.representation.prepare(observation.public_images.cpu())
         began = time.monotonic()
         estimate = self._solve(structure, learned, public, context)
         context.progress.log(f"key estimated from {len(learned)} ciphertexts")
@@ -170,14 +168,13 @@ def _shares_one_block(structure: Structure) -> bool:
     return structure.kind == "shared-block" and not structure.moves_blocks
 
 
-def _size(structure: Structure, image_shape: ImageShape) -> tuple[int, int]:
+def _size(structure: Structure, shape: ImageShape) -> tuple[int, int]:
     """Symbols whose places must be matched all at once, and how many can be."""
-    channels, height, width = image_shape
+    channels, height, width = shape
     edge = structure.block_size
     halves = 2 if structure.unit == "nibble" else 1
     if _shares_one_block(structure):
         return halves * channels * edge**2, MOST_SHARED
     if structure.kind in ("any", "blocks", "shared-block"):
-        area = (height + -height % edge) * (width + -width % edge)
-        return halves * channels * area, MOST_SYMBOLS[structure.unit]
+        return halves * channels * height * width, MOST_SYMBOLS[structure.unit]
     return 0, 0

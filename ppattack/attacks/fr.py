@@ -153,5 +153,6 @@ class FeatureReconstruction(Attack):
             return observation.ciphertexts[:, :, 0, 0]
         import torch
 
-        mean = observation.public_images.double().mean((0, 2, 3)).round().to(torch.uint8)
+        public = observation.scheme.representation.prepare(observation.public_images)
+        mean = public.double().mean((0, 2, 3)).round().to(torch.uint8)
         return mean.expand(len(observation.ciphertexts), -1)

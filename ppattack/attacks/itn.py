@@ -12,7 +12,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
-from ppattack import images as image_ops
 from ppattack.attack import Attack, AttackCard, Context, ControlTarget, Preset, Recovery
 from ppattack.card import Reference
 from ppattack.config import Doc, Interval, as_dict
@@ -60,7 +59,9 @@ class InverseTransformationNetwork(Attack):
     Batches of an epoch are of equal size. From the authors' code of the evaluation, training and
     victims' images are disjoint, and no image is trained under the victims' key (its image 0 was).
     Mirroring a ciphertext and its plain image together would be wrong under one fixed key; here
-    every image has a key of its own, and a mirrored key is as likely as any.
+    every image has a key of its own, and a mirrored key is as likely as any. Where a scheme
+    rearranges images before it encrypts them, the network learns the rearranged ones, and none
+    is mirrored.
 
     Reference: H. Ito, Y. Kinoshita, H. Kiya: Image Transformation Network for Privacy-Preserving
     Deep Neural Networks and Its Security Evaluation. arXiv:2008.03143, 2020. The evaluation:
@@ -147,7 +148,7 @@ class InverseTransformationNetwork(Attack):
             self._recipe(),
             context,
             f"itn-{self.config.variant}",
-            mirrored if variant.flips else None,
+            mirrored if variant.flips and _pixels_stay(observation.scheme) else None,
         )
         images = reconstructions(network, variant, observation.ciphertexts, context.device)
         return Recovery(images=images, notes=_notes(network, result, len(plain), images))
@@ -167,7 +168,7 @@ class InverseTransformationNetwork(Attack):
             public = public[order[: self.config.images]]
         scheme = observation.scheme
         ciphertexts = scheme.encrypt_with_fresh_keys(public, context.numpy_stream("own keys"))
-        plain = image_ops.pad_to_multiple(public, scheme.target.size_multiple)
+        plain = scheme.representation.prepare(public)
         if plain.shape != ciphertexts.shape:
             raise DataError(
                 f"'itn' learns between images of one size, but '{scheme.name}' turns "
@@ -209,6 +210,13 @@ class InverseTransformationNetwork(Attack):
             milestones=(60, 120, 160),
             decay=0.2,
         )
+
+
+def _pixels_stay(scheme: PublicScheme) -> bool:
+    """Whether what the scheme transforms is the padded image itself."""
+    from ppattack.representation import Representation
+
+    return type(scheme.representation) is Representation
 
 
 def _notes(network: nn.Module, result: FitResult, pairs: int, images: Tensor) -> dict[str, Any]:

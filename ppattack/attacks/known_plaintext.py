@@ -94,6 +94,7 @@ class KnownPlaintext(Attack):
         from ppattack.solvers.tie_breaking import break_ties
 
         plain, ciphertexts = observation.known_pairs
+        plain = observation.scheme.representation.prepare(plain)
         structure = self._structure(observation.scheme)
         match = match_key(plain, ciphertexts, structure)
         channels, height, width = ciphertexts.shape[1:]

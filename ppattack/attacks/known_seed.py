@@ -120,7 +120,7 @@ class KnownSeed(Attack):
 
         def decrypted(key: PermXor, images: Tensor) -> Tensor:
             plain = partial_inverse(key, (channels, height, width))(images)
-            return plain[:, :, : shape[1], : shape[2]]
+            return observation.scheme.representation.restore(plain, shape)
 
         seeds = range(self.config.first, self.config.last + 1)
         sample = ciphertexts[: self.config.images]
@@ -133,7 +133,7 @@ class KnownSeed(Attack):
         ranked = sorted(range(len(seeds)), key=scores.__getitem__)
         key = self._key(target, seeds[ranked[0]], shape, rng)
         return Recovery(
-            images=decrypted(key, ciphertexts).contiguous(),
+            images=decrypted(key, ciphertexts),
             key=key,
             notes={
                 "breaks": "published data, not the scheme",

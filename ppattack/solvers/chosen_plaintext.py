@@ -19,10 +19,10 @@ from ppattack.keys import ImageShape
 from ppattack.permxor import PermXor, Unit
 from ppattack.solvers.symbols import as_symbols
 
-BASES: dict[Unit, int] = {"byte": 128, "nibble": 16}
-"""Digits a symbol can hold. A byte holds a digit twice over, and not one of 256, because
-published code that truncates shifts bytes by one."""
 SPREAD: dict[Unit, int] = {"byte": 2, "nibble": 1}
+"""Levels from one digit to the next. A byte holds a digit twice over because published code that
+truncates shifts bytes by one."""
+ALL_LEVELS = range(256)
 
 
 @dataclass(frozen=True)
@@ -40,77 +40,69 @@ class ReadKey:
     impossible: float
 
 
-def images_needed(image_shape: ImageShape, unit: Unit) -> int:
+def images_needed(shape: ImageShape, unit: Unit, levels: range = ALL_LEVELS) -> int:
     """How many plaintexts :func:`digit_images` asks for: one, and one a digit."""
-    return 1 + _digit_count(_symbol_count(image_shape, unit), unit)
+    symbols, base = _symbol_count(shape, unit), _base(unit, levels)
+    count = 1
+    while base**count < symbols:
+        count += 1
+    return 1 + count
 
 
-def digit_images(image_shape: ImageShape, unit: Unit) -> Tensor:
-    """The plaintexts: a black image, then the symbols' numbers, least digit first.
+def digit_images(shape: ImageShape, unit: Unit, levels: range = ALL_LEVELS) -> Tensor:
+    """The plaintexts: an image of the lowest level, then the symbols' numbers, least digit first.
 
     Args:
-        image_shape: ``(C, H, W)`` of the plain images.
+        shape: ``(C, H, W)`` of what the scheme transforms.
         unit: what the scheme moves. Every scheme over bytes is one over nibbles too.
+        levels: those that bytes may have; nibbles need all.
 
     Returns:
         ``(K, C, H, W)`` uint8.
     """
-    numbers = np.arange(_symbol_count(image_shape, unit))
-    rows = np.zeros((images_needed(image_shape, unit), len(numbers)), np.uint8)
+    numbers, base = np.arange(_symbol_count(shape, unit)), _base(unit, levels)
+    rows = np.full((images_needed(shape, unit, levels), len(numbers)), levels.start, np.uint8)
     for place in range(len(rows) - 1):
-        rows[1 + place] = numbers // BASES[unit] ** place % BASES[unit] * SPREAD[unit]
+        rows[1 + place] += (numbers // base**place % base * SPREAD[unit]).astype(np.uint8)
     if unit == "nibble":
         low, high = np.split(rows, 2, axis=1)
         rows = low | high << np.uint8(4)
-    return torch.from_numpy(rows.reshape(-1, *image_shape))
+    return torch.from_numpy(rows.reshape(-1, *shape))
 
 
-def read_key(answers: Tensor, image_shape: ImageShape, unit: Unit) -> ReadKey:
+def read_key(answers: Tensor, unit: Unit, levels: range = ALL_LEVELS) -> ReadKey:
     """The key, from the ciphertexts of :func:`digit_images`; exact for every mask.
 
     Args:
-        answers: ``(K, C, H', W')`` uint8 ciphertexts, H' and W' at least H and W.
-        image_shape: ``(C, H, W)`` of the plain images.
+        answers: ``(K, C, H, W)`` uint8 ciphertexts.
         unit: as for the plaintexts.
+        levels: as for the plaintexts.
 
     Raises:
-        ImageError: where the answers are not as many as the plaintexts, or smaller.
+        ImageError: where the answers are not as many as the plaintexts.
     """
     image_ops.check(answers, "answers to the chosen plaintexts")
-    channels, height, width = image_shape
-    count = images_needed(image_shape, unit)
-    shape = tuple(answers.shape)
-    if shape[:2] != (count, channels) or shape[2] < height or shape[3] < width:
+    count, channels, height, width = answers.shape
+    shape = (channels, height, width)
+    needed = images_needed(shape, unit, levels)
+    if count != needed:
         raise ImageError(
-            f"the answers to the chosen plaintexts have shape {shape}, not ({count}, {channels}, "
-            f"{height} or more, {width} or more)."
+            f"there are {count} answers to the chosen plaintexts, not {needed}, as images of "
+            f"shape {shape} need."
         )
     rows = as_symbols(answers, unit)
-    mask = rows[0].copy()
-    digits = ((rows[1:] ^ mask) // SPREAD[unit]).astype(np.int64)
-    found = (digits * BASES[unit] ** np.arange(count - 1)[:, None]).sum(0)
-    symbols = _symbol_count(image_shape, unit)
-    index = _in_padded_image(found % symbols, image_shape, (shape[2], shape[3]))
-    return ReadKey(PermXor(index, mask, unit), float((found >= symbols).mean()))
+    mask = rows[0] ^ np.uint8(levels.start)
+    base, symbols = _base(unit, levels), _symbol_count(shape, unit)
+    raised = (rows[1:] ^ mask).astype(np.int64) - levels.start
+    digits = (raised // SPREAD[unit]).clip(0, base - 1)
+    found = (digits * base ** np.arange(count - 1)[:, None]).sum(0)
+    return ReadKey(PermXor(found % symbols, mask, unit), float((found >= symbols).mean()))
 
 
-def _in_padded_image(
-    numbers: NDArray[np.int64], image_shape: ImageShape, size: tuple[int, int]
-) -> NDArray[np.int64]:
-    """Numbers of symbols of the plain image, as numbers of symbols of the padded one."""
-    _, height, width = image_shape
-    plane, place = np.divmod(numbers, height * width)
-    row, column = np.divmod(place, width)
-    moved: NDArray[np.int64] = (plane * size[0] + row) * size[1] + column
-    return moved
+def _base(unit: Unit, levels: range) -> int:
+    """Digits that a symbol can hold."""
+    return len(levels) // SPREAD[unit] if unit == "byte" else 16
 
 
-def _symbol_count(image_shape: ImageShape, unit: Unit) -> int:
-    return int(np.prod(image_shape)) * (2 if unit == "nibble" else 1)
-
-
-def _digit_count(symbols: int, unit: Unit) -> int:
-    count = 1
-    while BASES[unit] ** count < symbols:
-        count += 1
-    return count
+def _symbol_count(shape: ImageShape, unit: Unit) -> int:
+    return int(np.prod(shape)) * (2 if unit == "nibble" else 1)

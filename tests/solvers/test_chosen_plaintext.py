@@ -31,7 +31,7 @@ def test_any_table_is_read_exactly(
     symbols = int(np.prod(shape)) * (1 + (unit == "nibble"))
     table = random_table(symbols, unit, seed, lossy=lossy)
     images = digit_images(shape, unit)
-    read = read_key(table(images), shape, unit)
+    read = read_key(table(images), unit)
     assert np.array_equal(read.key.index, table.index)
     assert np.array_equal(read.key.mask, table.mask)
     assert read.impossible == 0.0
@@ -42,7 +42,7 @@ def test_any_table_is_read_exactly(
 @settings(deadline=None, max_examples=20)
 def test_nibbles_serve_a_scheme_over_bytes(shape: tuple[int, int, int], seed: int) -> None:
     table = random_table(int(np.prod(shape)), "byte", seed)
-    read = read_key(table(digit_images(shape, "nibble")), shape, "nibble")
+    read = read_key(table(digit_images(shape, "nibble")), "nibble")
     assert np.array_equal(read.key.index, table.as_nibbles().index)
     assert np.array_equal(read.key.mask, table.as_nibbles().mask)
 
@@ -56,7 +56,8 @@ def test_padding_is_decrypted_exactly(
     size = (channels, height + -height % multiple, width + -width % multiple)
     table = random_table(int(np.prod(size)) * (1 + (unit == "nibble")), unit, seed)
     frame = torch.zeros((1, *size), dtype=torch.uint8)
-    read = read_key(table(padded(digit_images(shape, unit), frame)), shape, unit)
+    digits = digit_images(size, unit)[:, :, :height, :width]
+    read = read_key(table(padded(digits, frame)), unit)
     plain = noise(3, shape, seed)
     found = partial_inverse(read.key, size)(table(padded(plain, frame)))
     assert torch.equal(found[:, :, :height, :width], plain)
@@ -87,15 +88,30 @@ def test_images_needed(shape: tuple[int, int, int], unit: Unit, count: int) -> N
 
 
 def test_answers_of_something_else_are_impossible() -> None:
-    read = read_key(noise(3, (3, 32, 32)), (3, 32, 32), "byte")
+    read = read_key(noise(3, (3, 32, 32)), "byte")
     assert read.impossible > 0.5
     assert read.key.index.max() < 3072
 
 
-def test_answers_of_another_shape_are_refused() -> None:
-    for answers in (noise(2, (3, 32, 32)), noise(3, (1, 32, 32)), noise(3, (3, 32, 31))):
-        with pytest.raises(ImageError, match="answers to the chosen plaintexts"):
-            read_key(answers, (3, 32, 32), "byte")
+def test_answers_of_another_number_are_refused() -> None:
+    for count in (2, 4):
+        with pytest.raises(ImageError, match="answers to the chosen plaintexts, not 3"):
+            read_key(noise(count, (3, 32, 32)), "byte")
+
+
+@given(SHAPES, st.integers(0, 100), st.integers(4, 155), st.integers(0, 2**32 - 1))
+@settings(deadline=None, max_examples=30)
+def test_digits_keep_to_the_levels_given(
+    shape: tuple[int, int, int], first: int, count: int, seed: int
+) -> None:
+    levels = range(first, first + count)
+    table = random_table(int(np.prod(shape)), "byte", seed)
+    images = digit_images(shape, "byte", levels)
+    assert images.min() >= first
+    assert images.max() < first + count
+    read = read_key(table(images), "byte", levels)
+    assert np.array_equal(read.key.index, table.index)
+    assert np.array_equal(read.key.mask, table.mask)
 
 
 @given(SHAPES, UNITS, st.integers(0, 2**32 - 1))
