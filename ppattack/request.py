@@ -15,7 +15,7 @@ from ppattack.attack import Attack
 from ppattack.config import as_dict
 from ppattack.data.source import ImageRequest, ImageSets
 from ppattack.errors import ConfigError, DataError
-from ppattack.scenario import Scenario, from_ciphertexts, key_scope_of, simulate
+from ppattack.scenario import Scenario, from_ciphertexts, key_scope_of, plain_shape, simulate
 from ppattack.threat import KeyScope
 
 if TYPE_CHECKING:
@@ -123,11 +123,12 @@ def build_scenario(request: RunRequest, attack: Attack, target: Target) -> Scena
         truth = _matching_truth(found.names, request.truth)
     public = None
     if request.data is not None:
-        height, width = (found.images if truth is None else truth).shape[2:]
+        plain = plain_shape(target, found.images) if truth is None else truth.shape[1:]
+        _, height, width = plain
         if height != width:
             raise DataError(
-                f"the ciphertexts are {width}x{height} pixels: public images can be cut to squares "
-                "only, so --data cannot be used with them."
+                f"the plain images are {width}x{height} pixels: public images can be cut to "
+                "squares only, so --data cannot be used with them."
             )
         public = _load(request, int(height), 0)
     return from_ciphertexts(

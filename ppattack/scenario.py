@@ -167,8 +167,14 @@ def from_ciphertexts(
             "name them with --data, for example --data folder:PUBLIC."
         )
     check_output_names(names)
-    shape = _shape(ciphertexts if truth is None else truth)
     scheme = target.public(own_keys=threat.own_keys)
+    shape = plain_shape(target, ciphertexts) if truth is None else _shape(truth)
+    if scheme.card.cipher == "image" and target.padded_shape(shape) != _shape(ciphertexts):
+        raise DataError(
+            f"'{scheme.name}' turns images of shape {shape} into ciphertexts of shape "
+            f"{target.padded_shape(shape)}, but these are {_shape(ciphertexts)}: name the plain "
+            "images of these ciphertexts, or the settings that they were made with."
+        )
     _check_applicable(attack, scheme, shape)
     empty = ciphertexts[:0]
     sets = ImageSets(
@@ -187,6 +193,17 @@ def from_ciphertexts(
         public_images=_public(sets, threat),
     )
     return Scenario(observation, Truth(truth, None), sets, names)
+
+
+def plain_shape(target: Target, ciphertexts: Tensor) -> ImageShape:
+    """``(C, H, W)`` of the largest plain images that have such ciphertexts.
+
+    Raises:
+        ImageError: where the scheme makes none of this shape.
+    """
+    if target.card.cipher != "image":
+        return _shape(ciphertexts)
+    return target.representation().image_shape(_shape(ciphertexts))
 
 
 def _draw_key(

@@ -9,7 +9,7 @@ import torch
 import ppattack
 from ppattack import experiment
 from ppattack.data.image_files import read_folder
-from ppattack.errors import ConfigError, DataError, PluginError
+from ppattack.errors import ConfigError, DataError, ImageError, PluginError
 from ppattack.experiment import Finished, RunRequest
 from ppattack.report import Report
 
@@ -146,14 +146,14 @@ def test_plain_images_that_do_not_divide_are_padded_and_cropped(tmp_path: Path) 
     assert done.report.scores.ssim.ciphertext is not None
 
 
-def _ciphertexts(tmp_path: Path, **settings: object) -> tuple[Path, Path]:
+def _ciphertexts(tmp_path: Path, name: str = "pe", **settings: object) -> tuple[Path, Path]:
     from ppattack import registry
     from ppattack.data.source import ImageRequest
     from ppattack.file_encryption import encrypt_files
 
     plain = registry.dataset("photos").load(ImageRequest(12, 0, 32)).victims
     encrypt_files(
-        registry.target("pe")(**settings),
+        registry.target(name)(**settings),
         plain,
         tuple(f"scan-{i}" for i in range(12)),
         out=tmp_path / "cipher",
@@ -179,6 +179,27 @@ def test_somebody_elses_ciphertexts(tmp_path: Path) -> None:
     folded = torch.minimum(order.images, 255 - order.images)
     assert torch.equal(read_folder(scored.folder / "reconstructions").images, folded)
     assert scored.report.scores.ssim.reconstruction.mean > 0.2
+
+
+@pytest.mark.parametrize("subsampling", ["444", "420"])
+def test_ciphertexts_of_another_shape_than_the_images(tmp_path: Path, subsampling: str) -> None:
+    cipher, plain = _ciphertexts(tmp_path, "etc-gray", subsampling=subsampling)
+    asked = request(
+        tmp_path / "runs",
+        target="etc-gray",
+        target_settings={"subsampling": subsampling},
+        ciphertexts=cipher,
+        data=None,
+    )
+    alone = ppattack.run(asked)
+    assert alone.report.data.shape == (3, 32, 32)
+    assert read_folder(alone.folder / "reconstructions").images.shape == (3, 3, 32, 32)
+    scored = ppattack.run(replace(asked, truth=plain))
+    assert scored.report.scores.ssim is not None
+    with pytest.raises(ImageError, match="no colour image has a ciphertext of shape"):
+        ppattack.run(replace(asked, ciphertexts=plain))
+    with pytest.raises(DataError, match="but these are"):
+        ppattack.run(replace(asked, target="etc", target_settings={}, truth=plain))
 
 
 def test_truth_that_does_not_cover_the_ciphertexts_is_refused(tmp_path: Path) -> None:
