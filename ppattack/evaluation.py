@@ -12,17 +12,18 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ppattack.metrics import IMAGE_METRICS
+from ppattack.recovered_keys import key_scores, puzzle_scores
 from ppattack.report import (
-    KeyScores,
     MetricScores,
     Scores,
     Summary,
     WorstSample,
 )
 from ppattack.seeding import numpy_stream
+from ppattack.summaries import Values
+from ppattack.summaries import summarise as summarise
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -32,10 +33,6 @@ if TYPE_CHECKING:
     from ppattack.scenario import Scenario
     from ppattack.target import Target
 
-Values = NDArray[np.float64]
-BOOTSTRAP_RESAMPLES = 2000
-RESAMPLED_AT_ONCE = 1 << 18
-"""Values drawn at a time: bounds the memory for many images."""
 IMAGES_AT_ONCE = 256
 
 
@@ -98,14 +95,16 @@ def evaluate(
             shared = scenario.observation.threat.key_scope == "dataset"
             best = best_state_ssim(recovery.images.cpu(), truth.images, shared=shared)
             best_state = summarise({"best": best.numpy()}, seed)["best"]
-    key = _key_scores(recovery, scenario, target)
-    matching = _matching_scores(recovery, scenario, seed)
-    for name, result in (("key", key), ("matching", matching)):
+    results: dict[str, MetricScores | str] = {
+        "key": key_scores(recovery, scenario, target),
+        "puzzle": puzzle_scores(recovery, scenario, target, seed),
+        "matching": _matching_scores(recovery, scenario, seed),
+    }
+    for name, result in results.items():
         if isinstance(result, str):
             absent[name] = result
         else:
             found[name] = result
-    absent["puzzle"] = "the attack solves no puzzle"
     return Evaluation(
         Scores(**found),
         {name: reason for name, reason in absent.items() if name not in found},
@@ -168,70 +167,6 @@ def _metric_scores(
         gain=summaries["gain"],
     )
     return scores, {f"{metric}.{role}": value for role, value in roles.items()}
-
-
-def summarise(columns: Mapping[str, Values], seed: int) -> dict[str, Summary]:
-    """Summaries with bootstrap intervals; every column is resampled at the same images."""
-    table = np.stack(list(columns.values()))
-    count = table.shape[1]
-    low, high = np.quantile(_resampled_means(table, seed), [0.025, 0.975], axis=1)
-    result = {}
-    for row, (name, values) in enumerate(columns.items()):
-        q1, median, q3 = (float(value) for value in np.quantile(values, [0.25, 0.5, 0.75]))
-        result[name] = Summary(
-            n=count,
-            mean=float(values.mean()),
-            median=median,
-            q1=q1,
-            q3=q3,
-            min=float(values.min()),
-            max=float(values.max()),
-            ci95=(float(low[row]), float(high[row])),
-        )
-    return result
-
-
-def _resampled_means(table: Values, seed: int) -> Values:
-    """``(rows, BOOTSTRAP_RESAMPLES)``: each row's mean over images drawn with replacement."""
-    rows, count = table.shape
-    rng = numpy_stream(seed, "bootstrap")
-    means = np.empty((rows, BOOTSTRAP_RESAMPLES))
-    step = max(1, RESAMPLED_AT_ONCE // count)
-    for start in range(0, BOOTSTRAP_RESAMPLES, step):
-        part = means[:, start : start + step]
-        drawn = rng.integers(0, count, (part.shape[1], count))
-        for row in range(rows):
-            part[row] = table[row][drawn].mean(axis=1)
-    return means
-
-
-def _key_scores(recovery: Recovery, scenario: Scenario, target: Target) -> KeyScores | str:
-    from ppattack.metrics.keys import high_nibble_agreement, key_agreement
-    from ppattack.target import PermXorTarget
-
-    if recovery.key is None:
-        return "the attack recovers no key"
-    if scenario.truth.key is None:
-        return "the victims' key is not known"
-    if not isinstance(target, PermXorTarget) or scenario.truth.key.count is not None:
-        return "the victims' key is not one permutation and mask for all images"
-    true = target.permxor(scenario.truth.key)
-    whole = key_agreement(recovery.key, true)
-    high = high_nibble_agreement(recovery.key, true)
-    value = np.array([(whole.index + whole.mask) / 2])
-    only = summarise({"reconstruction": value}, 0)["reconstruction"]
-    return KeyScores(
-        index=whole.index,
-        mask=whole.mask,
-        high_index=high.index,
-        high_mask=high.mask,
-        better="higher",
-        reconstruction=only,
-        ciphertext=None,
-        baseline=None,
-        baseline_name=None,
-        gain=None,
-    )
 
 
 def _matching_scores(recovery: Recovery, scenario: Scenario, seed: int) -> MetricScores | str:

@@ -63,6 +63,23 @@ class KeyScores(MetricScores):
     high_mask: float
 
 
+class PuzzleScores(MetricScores):
+    """Blocks put together by a recovered key; ``reconstruction`` is ``neighbour`` (N_c).
+
+    ``direct`` (D_c), ``neighbour`` (N_c) and ``largest`` (L_c) need the right states too, the
+    ``position_`` ones the right places only. ``direct`` is taken in the global state of the
+    largest part, ``raw_direct`` in none. Means over images, or of the one key of all.
+    """
+
+    direct: float
+    neighbour: float
+    largest: float
+    raw_direct: float
+    position_direct: float
+    position_neighbour: float
+    position_largest: float
+
+
 class Scores(_Part):
     """Every metric by name; null where it does not apply (the reason is in ``absent``)."""
 
@@ -73,7 +90,7 @@ class Scores(_Part):
     lpips: MetricScores | None = None
     key: KeyScores | None = None
     matching: MetricScores | None = None
-    puzzle: MetricScores | None = None
+    puzzle: PuzzleScores | None = None
 
 
 class AttackPart(_Part):

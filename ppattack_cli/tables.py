@@ -66,6 +66,14 @@ def print_report(report: Report, folder: Path) -> None:
             f"key: {key.index:.1%} of positions and {key.mask:.1%} of masks right; "
             f"high nibbles {key.high_index:.1%} and {key.high_mask:.1%}"
         )
+    if report.scores.puzzle is not None:
+        puzzle = report.scores.puzzle
+        screen.print(
+            f"puzzle: {puzzle.direct:.1%} of blocks in place up to the image's state (as it is "
+            f"{puzzle.raw_direct:.1%}), {puzzle.neighbour:.1%} of seams right, largest part "
+            f"{puzzle.largest:.1%}; by place alone {puzzle.position_direct:.1%}, "
+            f"{puzzle.position_neighbour:.1%}, {puzzle.position_largest:.1%}"
+        )
     if "lpips" in report.absent:
         screen.print(f"lpips: {report.absent['lpips']}", markup=False)
     for control in (report.controls.positive, report.controls.negative):

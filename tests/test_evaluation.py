@@ -14,10 +14,12 @@ from ppattack.attack import Recovery
 from ppattack.data.source import ImageSets
 from ppattack.evaluation import Evaluation, evaluate, summarise
 from ppattack.metrics.images import ImageScorer
+from ppattack.permxor import PermXor, identity
 from ppattack.report import ControlResult, MetricScores, Scores, Summary
 from ppattack.scenario import Scenario, simulate
-from ppattack.threat import ThreatModel
+from ppattack.threat import KeyScope, ThreatModel
 from ppattack.verdict import BROKEN_GAIN, decide
+from targets.etc import EtC
 from targets.pe import PE
 from tests.test_threat import Probe
 
@@ -95,6 +97,50 @@ def test_exact_key_recovery_is_scored_and_breaks_the_target(sets: ImageSets) -> 
     assert found.scores.key is not None
     assert found.scores.key.reconstruction.mean == 0.5
     assert decide(found, None, None)[0] != "BROKEN"
+
+
+@pytest.mark.parametrize("scope", ["dataset", "image"])
+def test_keys_of_whole_blocks_are_scored_as_puzzles_too(sets: ImageSets, scope: KeyScope) -> None:
+    target = EtC(block_size=4)
+    scenario = simulate(Probe(ThreatModel()), target, sets, scope, seed=0)
+    assert scenario.truth.key is not None
+    true = target.permxor(scenario.truth.key)
+
+    def scored(key: PermXor) -> Scores:
+        return evaluate(Recovery(key=key), scenario, target, SCORER, seed=0).scores
+
+    right = scored(true)
+    assert right.key is not None
+    assert right.puzzle is not None
+    count = len(scenario.names) if scope == "image" else 1
+    for found in (right.key, right.puzzle):
+        assert found.reconstruction.mean == 1.0
+        assert found.reconstruction.n == count
+    assert right.puzzle.direct == right.puzzle.largest == right.puzzle.raw_direct == 1.0
+    negative = scored(PermXor(true.index, true.mask ^ np.uint8(255)))
+    assert negative.key is not None
+    assert negative.puzzle is not None
+    assert negative.key.reconstruction.mean == 0.5
+    assert negative.puzzle.neighbour == negative.puzzle.direct == 1.0
+    assert negative.puzzle.raw_direct == 0.0
+    assert negative.puzzle.position_direct == 1.0
+    still = scored(identity(true.symbols))
+    if scope == "image":
+        assert still.key is None
+        assert still.puzzle is None
+    else:
+        assert still.puzzle is not None
+        assert still.puzzle.neighbour < 0.5
+
+
+def test_why_a_key_is_no_puzzle(sets: ImageSets) -> None:
+    scenario = _scenario(sets)
+    assert scenario.truth.key is not None
+    key = TARGET.permxor(scenario.truth.key)
+    reasons = [_evaluate(Recovery(key=key), scenario).absent["puzzle"]]
+    blank = torch.zeros_like(scenario.observation.ciphertexts)
+    reasons.append(_evaluate(Recovery(images=blank), scenario).absent["puzzle"])
+    assert reasons == ["the scheme does not move whole blocks", "the attack recovers no key"]
 
 
 def test_a_matching_is_scored_against_chance(sets: ImageSets) -> None:

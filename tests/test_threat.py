@@ -15,7 +15,7 @@ from ppattack import registry
 from ppattack.attack import Attack, AttackCard, Context, Recovery
 from ppattack.card import Reference
 from ppattack.data.source import ImageSets
-from ppattack.errors import ConfigError, DataError, ThreatModelError
+from ppattack.errors import ConfigError, DataError, PluginError, ThreatModelError
 from ppattack.permxor import PermXor
 from ppattack.scenario import Scenario, simulate
 from ppattack.target import Key
@@ -232,3 +232,15 @@ def test_pairs_of_a_negative_control_are_under_keys_of_their_own(sets: ImageSets
     pads = torch.cat([plain ^ ciphertexts for plain, ciphertexts in held])
     assert len(pads) == 24 - 3 + 3 + 2
     assert len({pad.numpy().tobytes() for pad in pads}) == len(pads)
+
+
+def test_keys_for_another_number_of_images_are_refused(sets: ImageSets) -> None:
+    class TwoKeys(Probe):
+        def run(self, observation: Observation, context: Context) -> Recovery:
+            tables = np.tile(np.arange(4), (2, 1))
+            return Recovery(key=PermXor(tables, np.zeros((2, 4), np.uint8)))
+
+    attack = TwoKeys(ThreatModel())
+    scenario = simulate(attack, LE(), sets, "image", seed=0)
+    with pytest.raises(PluginError, match="keys for 2 images, not 24"):
+        attack(scenario.observation, CONTEXT)
