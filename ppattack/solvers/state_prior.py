@@ -28,7 +28,7 @@ REGIONS = 4
 """Edge of the grid over which contrast is measured."""
 PAIRS = ((0, 1), (0, 2), (1, 2))
 MOST_IMAGES = 2500
-"""Public images used: more gain little."""
+"""Public images used: more gain little where scores of many images add up."""
 MOST_BYTES = 100_000_000
 """Bytes of public images read, so that large images take no longer."""
 CHUNK_BYTES = 1 << 22
@@ -60,7 +60,7 @@ class StatePrior:
         Args:
             images: ``(N, C, H, W)`` uint8, of the public images' size.
         """
-        found = [_flat(_features(part)) @ self.weights for part in _chunks(images)]
+        found = [flat(features_of(part)) @ self.weights for part in chunks(images)]
         return torch.log_softmax(torch.cat(found), dim=1)
 
     def chance(self, count: int) -> float:
@@ -74,7 +74,9 @@ class StatePrior:
         return float((added.argmax(1) == 0).double().mean())
 
 
-def fit(public: Tensor, group: States, rows: int, columns: int) -> StatePrior:
+def fit(
+    public: Tensor, group: States, rows: int, columns: int, most: int = MOST_IMAGES
+) -> StatePrior:
     """Fit the model.
 
     Args:
@@ -82,13 +84,13 @@ def fit(public: Tensor, group: States, rows: int, columns: int) -> StatePrior:
         group: the states.
         rows: blocks from top to bottom.
         columns: blocks from left to right: where they differ, quarter turns are left out.
+        most: public images used at most.
     """
-    most = max(2, min(MOST_IMAGES, MOST_BYTES // public[0].numel()))
-    used = public[:: max(1, -(-len(public) // most))]
-    features = [_features(part) for part in _chunks(used)]
-    data = torch.cat([_flat(part) for part in features])
+    used = thinned(public, most)
+    features = [features_of(part) for part in chunks(used)]
+    data = torch.cat([flat(part) for part in features])
     wanted = group.upright(rows, columns)
-    source, sign = _action({name: part[:1] for name, part in features[0].items()}, group, wanted)
+    source, sign = action({name: part[:1] for name, part in features[0].items()}, group, wanted)
     tested = max(1, round(len(data) * TESTED))
     weights = _fitted(data[tested:], source, sign)
     model = StatePrior(weights, wanted, data[:0])
@@ -96,12 +98,19 @@ def fit(public: Tensor, group: States, rows: int, columns: int) -> StatePrior:
     return StatePrior(model.weights, wanted, scores)
 
 
-def _chunks(images: Tensor) -> list[Tensor]:
+def thinned(public: Tensor, most: int) -> Tensor:
+    """At most so many of the images, spread evenly."""
+    most = max(2, min(most, MOST_BYTES // public[0].numel()))
+    return public[:: max(1, -(-len(public) // most))]
+
+
+def chunks(images: Tensor) -> list[Tensor]:
+    """The images a few at a time."""
     size = max(1, CHUNK_BYTES // (4 * images[0].numel()))
     return [images[start : start + size] for start in range(0, len(images), size)]
 
 
-def _features(images: Tensor) -> Features:
+def features_of(images: Tensor) -> Features:
     """What is measured, each with the axes on which the states act."""
     pixels = images.float() - 127.5
     count, channels, height, width = pixels.shape
@@ -148,11 +157,12 @@ def _moved(features: Features, element: int, negative: int, order: list[int]) ->
     }
 
 
-def _flat(features: Features) -> Tensor:
+def flat(features: Features) -> Tensor:
+    """``(N, D)`` float64."""
     return torch.cat([part.flatten(1) for part in features.values()], 1).double()
 
 
-def _action(one: Features, group: States, wanted: Indices) -> tuple[Tensor, Tensor]:
+def action(one: Features, group: States, wanted: Indices) -> tuple[Tensor, Tensor]:
     """``(S', D)`` each: a state's feature j is feature ``source[j]`` times ``sign[j]``."""
     numbered, start = {}, 1
     for name, part in one.items():

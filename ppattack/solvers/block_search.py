@@ -1,0 +1,168 @@
+"""Block scrambling of few blocks undone by exhaustive search, with a key an image or one for all.
+
+The cheapest arrangement of the blocks is found exactly; public images choose its global state.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ppattack.attack import Context
+from ppattack.errors import ImageError
+from ppattack.permxor import PermXor, empty_like
+from ppattack.solvers import seam_likelihood, state_network
+from ppattack.solvers.block_scrambling import FEWEST_PUBLIC, JUDGED, choose_state
+from ppattack.solvers.block_states import Arrangement, States, states
+from ppattack.solvers.exhaustive_blocks import (
+    arrangements,
+    best_arrangements,
+    extrapolation_costs,
+)
+from ppattack.solvers.seam_likelihood import SeamLikelihood
+from ppattack.solvers.state_prior import StatePrior
+
+ENOUGH_TOGETHER = 10
+"""Ciphertexts under one key from which a linear model is enough to choose their state."""
+AT_ONCE = 64
+"""Images searched at a time."""
+
+
+@dataclass(frozen=True)
+class BlockModel:
+    """What the search goes by.
+
+    Args:
+        block_size: edge of a block, pixels.
+        rows: blocks from top to bottom.
+        columns: blocks from left to right.
+        group: the states of a block.
+        seams: what seams look like; None for linear extrapolation.
+        prior: chooses the global state; None to leave it as found.
+    """
+
+    block_size: int
+    rows: int
+    columns: int
+    group: States
+    seams: SeamLikelihood | None
+    prior: StatePrior | None
+
+    def costs(self, ciphertexts: Tensor) -> Tensor:
+        """``(N, 4, n, n, S)``, the costs of the seams of each image."""
+        count = self.rows * self.columns
+        if count == 1:
+            return torch.zeros(len(ciphertexts), 4, 1, 1, self.group.count)
+        if self.seams is None:
+            colours = self.group.count == 96
+            return extrapolation_costs(ciphertexts, self.block_size, colours=colours)
+        return self.seams.costs(ciphertexts, self.block_size, self.group)
+
+
+def learn(
+    shape: Sequence[int],
+    block_size: int,
+    public: Tensor | None,
+    context: Context,
+    *,
+    colours: bool,
+    epochs: int,
+) -> BlockModel:
+    """Learn what seams and whole images look like.
+
+    Args:
+        shape: ``(N, C, H, W)`` of the ciphertexts.
+        block_size: edge of a block, pixels.
+        public: ``(M, C, H, W)`` uint8 of the ciphertexts' size; None, or fewer than 10, for none.
+        context: device, seed, checkpoints and progress.
+        colours: whether the channels of a block can have changed places (where C = 3).
+        epochs: see :func:`ppattack.solvers.state_network.fit`.
+
+    Raises:
+        ImageError: where the public images have another size.
+    """
+    _, channels, height, width = shape
+    rows, columns = height // block_size, width // block_size
+    group = states(colours=colours and channels == 3)
+    if public is None or len(public) < FEWEST_PUBLIC:
+        return BlockModel(block_size, rows, columns, group, None, None)
+    if public.shape[1:] != tuple(shape[1:]):
+        raise ImageError(
+            f"public images of shape {tuple(public.shape[1:])} do not match ciphertexts of "
+            f"shape {tuple(shape[1:])}: use images of the victims' size."
+        )
+    several = rows * columns > 1
+    seams = seam_likelihood.fit(public, block_size, group) if several else None
+    prior = state_network.fit(public, group, rows, columns, epochs, context)
+    return BlockModel(block_size, rows, columns, group, seams, prior)
+
+
+def shared_key(ciphertexts: Tensor, model: BlockModel) -> tuple[PermXor, dict[str, Any]]:
+    """The key of images under one key: the costs of their seams add up.
+
+    Args:
+        ciphertexts: ``(N, C, H, W)`` uint8.
+        model: from :func:`learn`.
+
+    Returns:
+        the encryption key, and notes for a report.
+    """
+    total = torch.stack([model.costs(part).sum(0) for part in ciphertexts.split(AT_ONCE)]).sum(0)
+    found = best_arrangements(total[None], model.rows, model.columns, model.group)[0]
+    judged = ciphertexts[:JUDGED]
+    state, decision = choose_state(found, judged, model.prior, model.block_size, model.group)
+    turned = found.turned(state, model.group)
+    key = turned.key(model.block_size, ciphertexts.shape[1], model.group)
+    return key, {**_notes(model), **decision}
+
+
+def each_alone(ciphertexts: Tensor, model: BlockModel) -> tuple[Tensor, dict[str, Any]]:
+    """Plain images of ciphertexts with a key each.
+
+    Args:
+        ciphertexts: ``(N, C, H, W)`` uint8.
+        model: from :func:`learn`.
+
+    Returns:
+        ``(N, C, H, W)`` uint8, and notes for a report.
+    """
+    images = empty_like(ciphertexts)
+    for start in range(0, len(ciphertexts), AT_ONCE):
+        part = ciphertexts[start : start + AT_ONCE]
+        best = best_arrangements(model.costs(part), model.rows, model.columns, model.group)
+        found = [best[i] for i in range(len(part))]
+        plain = _decrypted(part, found, model)
+        if model.prior is not None:
+            chosen = model.prior.wanted[model.prior.scores(plain).argmax(1).cpu().numpy()]
+            turned = zip(found, chosen.tolist(), strict=True)
+            plain = _decrypted(part, [one.turned(by, model.group) for one, by in turned], model)
+        images[start : start + AT_ONCE] = plain
+    notes = _notes(model)
+    if model.prior is not None:
+        notes |= {
+            "global_state": "chosen by public images, for each image alone",
+            "global_state_chance": model.prior.chance(1),
+        }
+    return images, notes
+
+
+def _decrypted(ciphertexts: Tensor, found: Sequence[Arrangement], model: BlockModel) -> Tensor:
+    channels = ciphertexts.shape[1]
+    keys = [one.key(model.block_size, channels, model.group) for one in found]
+    index, mask = (np.stack([getattr(key, name) for key in keys]) for name in ("index", "mask"))
+    return PermXor(index, mask).inverse()(ciphertexts)
+
+
+def _notes(model: BlockModel) -> dict[str, Any]:
+    blocks = model.rows * model.columns
+    return {
+        "blocks": blocks,
+        "arrangements_compared": arrangements(blocks, model.group.count),
+        "seams": "extrapolated" if model.seams is None else "learned from public images",
+        "global_state": "left as found",
+    }

@@ -1,0 +1,94 @@
+"""Which global state of a single image is the natural one: the linear prior and a small network.
+
+Many images under one key decide their state together, and a linear model is enough. An image
+alone needs more: a hidden layer on the same features, with the same weights for every state.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from ppattack.attack import Context
+from ppattack.networks.state_scorer import StateScorer
+from ppattack.recipe import Recipe
+from ppattack.solvers import state_prior
+from ppattack.solvers.block_states import States
+from ppattack.solvers.state_prior import StatePrior
+from ppattack.training import TrainingData, seeded
+from ppattack.training import fit as train
+
+MOST_IMAGES = 20_000
+"""Public images used."""
+TESTED = 0.1
+"""Part of them on which the choice is tried."""
+AT_ONCE = 64
+"""Images of a batch, each in all of its states."""
+
+
+@dataclass(frozen=True)
+class StateNetwork(StatePrior):
+    """A fitted linear model and the network that was trained from it.
+
+    Args:
+        network: maps features of images to scores of their states.
+    """
+
+    network: nn.Module
+
+    @torch.no_grad()
+    def scores(self, images: Tensor) -> Tensor:
+        """See :meth:`StatePrior.scores`."""
+        found = []
+        for start in range(0, len(images), AT_ONCE):
+            part = state_prior.features_of(images[start : start + AT_ONCE])
+            found.append(_log_probabilities(self.network, state_prior.flat(part)))
+        return torch.cat(found)
+
+
+def fit(
+    public: Tensor, group: States, rows: int, columns: int, epochs: int, context: Context
+) -> StatePrior:
+    """Fit the linear model, and train the network where it gets any epochs.
+
+    Args:
+        public: ``(M, C, H, W)`` uint8, at least 10.
+        group: the states.
+        rows: blocks from top to bottom.
+        columns: blocks from left to right: where they differ, quarter turns are left out.
+        epochs: passes over the public images; 0 for the linear model alone.
+        context: device, seed, checkpoints and progress.
+    """
+    used = state_prior.thinned(public, MOST_IMAGES)
+    tested = max(1, round(len(used) * TESTED))
+    linear = state_prior.fit(used[tested:], group, rows, columns, MOST_IMAGES)
+    if epochs == 0:
+        return linear
+    features = [state_prior.features_of(part) for part in state_prior.chunks(used)]
+    one = {name: part[:1] for name, part in features[0].items()}
+    source, sign = state_prior.action(one, group, linear.wanted)
+    data = torch.cat([state_prior.flat(part) for part in features])
+    learned = data[tested:]
+    centre = (learned.mean(0)[source] * sign).mean(0)
+    variance = learned.square().mean(0)[source].mean(0) - centre**2
+    scale = variance.clamp(min=0).sqrt() + 1e-6
+    weights = linear.weights[:, 0]
+    network = seeded(lambda: StateScorer(source, sign, centre, scale, weights), context, "states")
+    recipe = Recipe(epochs, AT_ONCE, "adamw", 2e-3, 0.9, 0.05, "one-cycle", validation_share=0)
+    answers = torch.zeros(len(learned), dtype=torch.long)
+    train(network, TrainingData(learned.float(), answers), _loss, recipe, context, "states")
+    with torch.no_grad():
+        unseen = [_log_probabilities(network, part) for part in torch.split(data[:tested], AT_ONCE)]
+    return StateNetwork(linear.weights, linear.wanted, torch.cat(unseen), network)
+
+
+def _loss(network: nn.Module, features: Tensor, answers: Tensor) -> Tensor:
+    """Public images are in state 0, as they are."""
+    return functional.cross_entropy(network(features), answers)
+
+
+def _log_probabilities(network: nn.Module, features: Tensor) -> Tensor:
+    return torch.log_softmax(network(features).double(), dim=1)
