@@ -160,9 +160,10 @@ def _decrypted(ciphertexts: Tensor, found: Sequence[Arrangement], model: BlockMo
 
 def _notes(model: BlockModel) -> dict[str, Any]:
     blocks = model.rows * model.columns
+    compared = "learned from public images" if model.seams else "extrapolated"
     return {
         "blocks": blocks,
         "arrangements_compared": arrangements(blocks, model.group.count),
-        "seams": "extrapolated" if model.seams is None else "learned from public images",
+        "seams": compared if blocks > 1 else "none",
         "global_state": "left as found",
     }

@@ -132,6 +132,8 @@ def _seams(images: Tensor, block: int, segment: int, depth: int) -> Tensor:
     count, channels, height, width = images.shape
     pixels = images.float() - 127.5
     at = range(block, width, block)
+    if not at:
+        return pixels.new_empty(0, 2, channels, segment, depth)
     before = torch.stack([pixels[..., x - depth : x].flip(3) for x in at])
     after = torch.stack([pixels[..., x : x + depth] for x in at])
     both = torch.stack([before, after], 2)  # (x, N, 2, C, H, depth)
@@ -158,7 +160,7 @@ def _borders(ciphertexts: Tensor, block: int, segment: int, depth: int) -> Tenso
     flat = grid.permute(0, 2, 4, 1, 3, 5).reshape(count, -1, channels, block * block)
     table = torch.from_numpy(dihedral_table(block)).view(8, block, block)[:, :, :depth]
     lines = flat[..., table.to(flat.device)].float() - 127.5  # (N, n, C, 8, B, depth)
-    parts = lines.unflatten(4, (block // segment, segment))
+    parts: Tensor = lines.unflatten(4, (block // segment, segment))
     return parts.permute(0, 1, 4, 3, 2, 5, 6)
 
 
