@@ -146,7 +146,8 @@ class _Run:
             found = evaluate(recovery, scenario, self.target, self.scorer, request.seed)
         with self.watch.stage("controls"):
             verdict, reason, controls = self._judged(found)
-        threat = scenario.observation.threat
+        threat, jpeg = scenario.observation.threat, scenario.observation.jpeg
+        words = threat.in_words() + (f"; ciphertexts through JPEG {jpeg}" if jpeg else "")
         report = Report(
             id=name,
             attack=AttackPart(
@@ -160,7 +161,7 @@ class _Run:
                 key_space_bits=self.target.key_space_bits(scenario.observation.image_shape),
             ),
             data=self._data(),
-            threat=ThreatPart(words=threat.in_words(), **as_dict(threat)),
+            threat=ThreatPart(words=words, jpeg=str(jpeg) if jpeg else None, **as_dict(threat)),
             scores=found.scores,
             absent=dict(found.absent),
             verdict=verdict,

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ppattack.errors import ConfigError, KeyFileError
-from ppattack.files import write_text
+from ppattack.files import write_bytes, write_text
 from ppattack.scenario import check_output_names, key_scope_of, output_name
 from ppattack.seeding import numpy_stream
 from ppattack.target import Key
@@ -14,6 +14,7 @@ from ppattack.target import Key
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from ppattack.jpeg import Jpeg
     from ppattack.target import ImageShape, Target
     from ppattack.threat import KeyScope
 
@@ -28,8 +29,9 @@ def encrypt_files(
     key_file: Path | None,
     scope: KeyScope | None,
     seed: int,
+    jpeg: Jpeg | None = None,
 ) -> str:
-    """Write one PNG an image.
+    """Write one PNG an image, or one JPEG.
 
     Args:
         target: a scheme whose ciphertexts are images.
@@ -40,6 +42,7 @@ def encrypt_files(
         key_file: read where it exists, written (readable by the owner only) where it does not.
         scope: one key, or one an image; None for the target's default.
         seed: of the key.
+        jpeg: writes the ciphertexts as JPEG files; None for PNG files, which are exact.
 
     Returns:
         what was written, in one line.
@@ -50,7 +53,11 @@ def encrypt_files(
     shape: ImageShape = (int(plain.shape[1]), int(plain.shape[2]), int(plain.shape[3]))
     key = _key(target, shape, key_file, key_scope_of(target, scope), seed, len(plain))
     ciphertexts = target.encrypt(plain, key, generator=numpy_stream(seed, "encryption"))
-    _write(out, names, ciphertexts)
+    if jpeg is None:
+        _write(out, names, ciphertexts)
+    else:
+        for name, image in zip(names, ciphertexts, strict=True):
+            write_bytes((out / output_name(name)).with_suffix(".jpg"), jpeg.encode(image))
     if plain_out is not None:
         _write(plain_out, names, plain)
     where = "thrown away"

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ppattack.errors import ReportError
 
-SCHEMA_VERSION = "1.0"
+SCHEMA_VERSION = "1.1"
 VerdictName = Literal["BROKEN", "RESISTED", "INCONCLUSIVE"]
 
 
@@ -121,7 +121,7 @@ class DataPart(_Part):
 
 
 class ThreatPart(_Part):
-    """What the adversary was given."""
+    """What the adversary was given; ``jpeg`` is how the ciphertexts were compressed on the way."""
 
     public: Literal["none", "unpaired", "candidates"]
     pairs: int
@@ -129,6 +129,7 @@ class ThreatPart(_Part):
     own_keys: bool
     key_scope: Literal["dataset", "image"]
     words: str
+    jpeg: str | None = None
 
 
 class ControlResult(_Part):

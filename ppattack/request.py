@@ -15,6 +15,7 @@ from ppattack.attack import Attack
 from ppattack.config import as_dict
 from ppattack.data.source import ImageRequest, ImageSets
 from ppattack.errors import ConfigError, DataError
+from ppattack.jpeg import Jpeg
 from ppattack.scenario import Scenario, from_ciphertexts, key_scope_of, plain_shape, simulate
 from ppattack.threat import KeyScope
 
@@ -47,6 +48,8 @@ class RunRequest:
         save_images: reconstructions to write as PNG; None for all.
         ciphertexts: a folder of somebody else's ciphertext files.
         truth: a folder with their plain images under the same names.
+        jpeg: ``QUALITY``, ``QUALITY:444`` or ``QUALITY:420``: every ciphertext goes through JPEG;
+            None for none.
         lpips_net: ``alex``, ``vgg`` or ``squeeze``.
         lpips_weights: a file with the network's convolution weights, or None to look for them.
         download: whether data or weights may be fetched.
@@ -69,6 +72,7 @@ class RunRequest:
     save_images: int | None = 64
     ciphertexts: Path | None = None
     truth: Path | None = None
+    jpeg: str | None = None
     lpips_net: str = "alex"
     lpips_weights: Path | None = None
     download: bool = False
@@ -88,6 +92,13 @@ def check(request: RunRequest) -> None:
         raise ConfigError(f"--size {request.size} is not valid: it must be 1 to 4096 pixels.")
     if request.truth is not None and request.ciphertexts is None:
         raise ConfigError("--truth belongs to --ciphertexts: name the folder of ciphertexts too.")
+    if request.jpeg is not None:
+        Jpeg.read(request.jpeg)
+        if request.ciphertexts is not None:
+            raise ConfigError(
+                "--jpeg compresses images that are encrypted here: leave it out, the files of "
+                "--ciphertexts are attacked as they are."
+            )
     if request.out.exists() and not request.out.is_dir():
         raise DataError(f"--out {request.out} is a file: name a folder.")
 
@@ -114,7 +125,8 @@ def build_scenario(request: RunRequest, attack: Attack, target: Target) -> Scena
         if request.data is None:
             raise ConfigError("no images: name a source with --data or a folder of ciphertexts.")
         sets = _load(request, request.size, request.victims + attack.requires().pairs)
-        return simulate(attack, target, sets, scope, request.seed)
+        jpeg = None if request.jpeg is None else Jpeg.read(request.jpeg)
+        return simulate(attack, target, sets, scope, request.seed, jpeg=jpeg)
     from ppattack.data.image_files import read_folder
 
     found = read_folder(request.ciphertexts)
@@ -163,6 +175,8 @@ def identity(request: RunRequest, attack: Attack, target: Target, scenario: Scen
         "lpips": request.lpips_net,
         "versions": provenance.versions(),
     }
+    if scenario.observation.jpeg is not None:
+        facts["jpeg"] = str(scenario.observation.jpeg)
     text = json.dumps(facts, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 

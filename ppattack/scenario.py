@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from ppattack.attack import Attack
+    from ppattack.jpeg import Jpeg
     from ppattack.public_scheme import PublicScheme
     from ppattack.target import ImageShape, Key, Target
 
@@ -79,6 +80,7 @@ def simulate(
     seed: int,
     *,
     vain_pairs: bool = False,
+    jpeg: Jpeg | None = None,
 ) -> Scenario:
     """Encrypt the victims' images under a key that nobody keeps but the scorer.
 
@@ -91,6 +93,7 @@ def simulate(
         seed: the run's seed.
         vain_pairs: with one key an image, give known and chosen pairs under keys of their own
             (for negative controls) instead of refusing.
+        jpeg: compresses every ciphertext, those of pairs too, before anybody receives it.
     """
     import torch
 
@@ -104,12 +107,19 @@ def simulate(
     plain = sets.victims[:count].clone()
     sets = _without(sets, sets.victims)
     key = _draw_key(target, shape, scope, seed, "key", count)
-    ciphertexts = target.encrypt(plain, key, generator=numpy_stream(seed, "encryption"))
+    if jpeg is not None and target.card.cipher != "image":
+        raise ConfigError(f"--jpeg needs ciphertexts that are images: '{scheme.name}' has none.")
+
+    def received(images: Tensor, used: Key, name: str) -> Tensor:
+        made = target.encrypt(images, used, generator=numpy_stream(seed, name))
+        return made.clone() if jpeg is None else jpeg.transport(made)
 
     def answered(images: Tensor, name: str) -> tuple[Tensor, Tensor]:
         shared = scope == "dataset"
         used = key if shared else _draw_key(target, shape, scope, seed, name, len(images))
-        return images, target.encrypt(images, used, generator=numpy_stream(seed, name)).clone()
+        return images, received(images, used, name)
+
+    ciphertexts = received(plain, key, "encryption")
 
     known = chosen = None
     if threat.pairs:
@@ -124,9 +134,10 @@ def simulate(
     observation = Observation(
         threat=threat,
         scheme=scheme,
-        ciphertexts=ciphertexts.clone(),
+        ciphertexts=ciphertexts,
         image_shape=shape,
         public_images=public,
+        jpeg=jpeg,
         known_pairs=known,
         chosen_pairs=chosen,
     )

@@ -10,6 +10,7 @@ from ppattack.errors import ThreatModelError
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from ppattack.jpeg import Jpeg
     from ppattack.public_scheme import PublicScheme
     from ppattack.target import Key
 
@@ -73,6 +74,7 @@ class Observation:
         public_images: ``(M, C, H, W)`` uint8 of the victims' distribution, or None.
         known_pairs: plain images and their ciphertexts under the victims' key, or None.
         chosen_pairs: likewise for the plaintexts that the attack chose, or None.
+        jpeg: how all these ciphertexts were compressed on their way, or None.
     """
 
     __slots__ = (
@@ -81,6 +83,7 @@ class Observation:
         "_public_images",
         "ciphertexts",
         "image_shape",
+        "jpeg",
         "scheme",
         "threat",
     )
@@ -95,11 +98,13 @@ class Observation:
         public_images: Tensor | None = None,
         known_pairs: tuple[Tensor, Tensor] | None = None,
         chosen_pairs: tuple[Tensor, Tensor] | None = None,
+        jpeg: Jpeg | None = None,
     ) -> None:
         self.threat = threat
         self.scheme = scheme
         self.ciphertexts = ciphertexts
         self.image_shape = image_shape
+        self.jpeg = jpeg
         self._public_images = public_images
         self._known_pairs = known_pairs
         self._chosen_pairs = chosen_pairs

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def encrypt(
     target: Annotated[str, typer.Option("--target", help="Name, or path/to/file.py:Class.")],
-    out: Annotated[Path, typer.Option("--out", help="Folder for the ciphertexts (PNG).")],
+    out: Annotated[Path, typer.Option("--out", help="Folder for the ciphertexts.")],
     data: Annotated[
         str | None,
         typer.Option("--data", help="Image source; its victims' side. [default: photos]"),
@@ -35,6 +35,7 @@ def encrypt(
         typer.Option("--key-file", help="Read the key from here, or write it here when new."),
     ] = None,
     set_: options.Settings = None,
+    jpeg: options.Jpeg = None,
     seed: Annotated[
         int | None,
         typer.Option("--seed", help="Repeatable images and key. [default: a random key]"),
@@ -49,6 +50,7 @@ def encrypt(
 
     from ppattack import registry
     from ppattack.file_encryption import encrypt_files
+    from ppattack.jpeg import Jpeg
     from ppattack_cli.console import make_progress
 
     scheme = registry.target(target)(**options.settings(set_, ("target",))["target"])
@@ -62,6 +64,7 @@ def encrypt(
         key_file=key_file,
         scope=options.key_scope(key_scope),
         seed=secrets.randbits(128) if seed is None else seed,
+        jpeg=None if jpeg is None else Jpeg.read(jpeg),
     )
     make_progress(quiet=quiet).log(written)
 

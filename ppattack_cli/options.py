@@ -30,6 +30,14 @@ KeyScopeOption = Annotated[
     str | None,
     typer.Option("--key-scope", help="dataset (one key for all) or image (a fresh one each)."),
 ]
+Jpeg = Annotated[
+    str | None,
+    typer.Option(
+        "--jpeg",
+        metavar="QUALITY[:444|420]",
+        help="Send every ciphertext through JPEG: 1 to 100, colours whole (444) or halved (420).",
+    ),
+]
 Download = Annotated[bool, typer.Option("--download", help="Allow fetching data and weights.")]
 Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="No progress, no logs.")]
 Verbose = Annotated[bool, typer.Option("-v", "--verbose", help="Show where a failure happened.")]

@@ -64,6 +64,7 @@ def run(
         Path | None,
         typer.Option("--truth", help="Plain images of --ciphertexts, under the same names."),
     ] = None,
+    jpeg: options.Jpeg = None,
     lpips_net: Annotated[
         str, typer.Option("--lpips-net", help="Network of LPIPS: alex, vgg or squeeze.")
     ] = "alex",
@@ -100,6 +101,7 @@ def run(
         save_images=options.save_images(save_images) if ciphertexts is None else None,
         ciphertexts=ciphertexts,
         truth=truth,
+        jpeg=jpeg,
         lpips_net=lpips_net,
         lpips_weights=lpips_weights,
         download=download,

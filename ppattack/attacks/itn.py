@@ -168,6 +168,8 @@ class InverseTransformationNetwork(Attack):
             public = public[order[: self.config.images]]
         scheme = observation.scheme
         ciphertexts = scheme.encrypt_with_fresh_keys(public, context.numpy_stream("own keys"))
+        if observation.jpeg is not None:
+            ciphertexts = observation.jpeg.transport(ciphertexts)
         plain = scheme.representation.prepare(public)
         if plain.shape != ciphertexts.shape:
             raise DataError(

@@ -1,0 +1,83 @@
+"""JPEG between encryption and whoever receives the ciphertexts."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, cast
+
+from ppattack import images as image_ops
+from ppattack.errors import ConfigError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Subsampling = Literal["444", "420"]
+
+
+@dataclass(frozen=True)
+class Jpeg:
+    """How ciphertexts are compressed.
+
+    Args:
+        quality: 1 to 100, as the Independent JPEG Group counts it.
+        subsampling: of the colours; grey ciphertexts have none.
+
+    Raises:
+        ConfigError: where a value is out of range.
+    """
+
+    quality: int
+    subsampling: Subsampling = "444"
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.quality <= 100 or self.subsampling not in ("444", "420"):
+            raise ConfigError(_wrong(f"{self.quality}:{self.subsampling}"))
+
+    @classmethod
+    def read(cls, text: str) -> Jpeg:
+        """``"85"``, ``"85:444"`` or ``"85:420"``.
+
+        Raises:
+            ConfigError: where the text is none of these.
+        """
+        quality, colon, subsampling = text.partition(":")
+        if not (quality.isascii() and quality.isdecimal() and len(quality) < 4):
+            raise ConfigError(_wrong(text))
+        return cls(int(quality), cast(Subsampling, subsampling if colon else "444"))
+
+    def __str__(self) -> str:
+        return f"{self.quality}:{self.subsampling}"
+
+    def encode(self, image: Tensor) -> bytes:
+        """The JPEG file of one image ``(C, H, W)`` uint8, C of 1 or 3."""
+        import numpy as np
+        from PIL import Image
+
+        pixels = image.cpu().numpy()
+        rows = pixels[0] if len(pixels) == 1 else np.ascontiguousarray(pixels.transpose(1, 2, 0))
+        data = io.BytesIO()
+        colour = {} if len(pixels) == 1 else {"subsampling": 0 if self.subsampling == "444" else 2}
+        Image.fromarray(rows).save(data, format="JPEG", quality=self.quality, **colour)
+        return data.getvalue()
+
+    def transport(self, images: Tensor) -> Tensor:
+        """What is left of images ``(N, C, H, W)`` uint8 after compression, on their device."""
+        import numpy as np
+        import torch
+        from PIL import Image
+
+        image_ops.check(images, "ciphertexts to compress")
+        received = np.empty(images.shape, np.uint8)
+        for out, image in zip(received, images, strict=True):
+            with Image.open(io.BytesIO(self.encode(image))) as opened:
+                pixels = np.asarray(opened)
+            out[:] = pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
+        return torch.from_numpy(received).to(images.device)
+
+
+def _wrong(text: str) -> str:
+    return (
+        f"JPEG '{text}' is not valid: use a quality of 1 to 100, and :444 or :420 after it for "
+        "the colours, for example 85:420."
+    )
