@@ -36,8 +36,8 @@ class Exhaustive(Attack):
     96 states of the whole image (16 without colours) by what else is common in public images.
 
     Threat model: ciphertexts, one key an image or one for all, and public images of the same
-    distribution. With ``prior=none`` ciphertexts alone: seams are then compared by linear
-    extrapolation and the state is left as found.
+    distribution. With ``prior=none`` ciphertexts alone: what seams look like is then learned
+    from the insides of their own blocks, and the state of the whole image is left as found.
 
     Deviations: none published; evaluations of block scrambling compare key lengths only.
 
@@ -108,6 +108,8 @@ class Exhaustive(Attack):
             )
         channels, height, width = scheme.representation.shape(image_shape)
         blocks = height * width // structure.block_size**2
+        if self.config.prior == "none" and structure.block_size == 1:
+            return "blocks of one pixel say nothing of their neighbours: use prior=public"
         if blocks > MOST_BLOCKS:
             states = 96 if structure.colours and channels == 3 else 16
             bits = permutation_bits(blocks) + blocks * math.log2(states)
@@ -151,7 +153,7 @@ class Exhaustive(Attack):
             public = scheme.representation.prepare(observation.public_images).to(context.device)
         alone = not shared or len(ciphertexts) < block_search.ENOUGH_TOGETHER
         return block_search.learn(
-            ciphertexts.shape,
+            ciphertexts,
             scheme.structure.block_size,
             public,
             context,

@@ -18,7 +18,6 @@ from torch import Tensor
 
 from ppattack.errors import ImageError
 from ppattack.solvers.block_states import ABOVE, BELOW, LEFT, RIGHT, Arrangement, Indices, States
-from ppattack.solvers.seams import seam_costs, seam_sums
 
 MOST_BLOCKS = 4
 CHUNK_BYTES = 1 << 26
@@ -46,21 +45,6 @@ class BestArrangements:
 def arrangements(blocks: int, states: int) -> int:
     """How many there are that differ in more than the global state."""
     return math.factorial(blocks) * int(states ** (blocks - 1))
-
-
-def extrapolation_costs(ciphertexts: Tensor, block_size: int, *, colours: bool) -> Tensor:
-    """Seam costs of each image by :func:`ppattack.solvers.seams.seam_costs`: nothing is learned.
-
-    Args:
-        ciphertexts: ``(N, C, H, W)`` uint8, a key each.
-        block_size: edge of a block, pixels.
-        colours: whether the channels of a block can have changed places.
-
-    Returns:
-        ``(N, 4, n, n, S)`` float32.
-    """
-    each = (seam_sums(image[None], block_size) for image in ciphertexts)
-    return torch.stack([seam_costs(sums, colours=colours) for sums in each])
 
 
 def best_arrangements(costs: Tensor, rows: int, columns: int, group: States) -> BestArrangements:

@@ -1,10 +1,10 @@
 """How much likelier two block borders are beside each other than apart, learned from images.
 
-The pixels on both sides of a seam are taken as one vector. Public images say how such vectors
-vary; the cost of a seam is the log-likelihood of its two sides apart, less that together. The
-densities are multivariate t with few degrees of freedom, so that contrast, which differs from
-image to image, counts for little. They are the same for turned, mirrored, complemented and
-recoloured images: no global state is preferred here.
+The pixels on both sides of a seam are taken as one vector. Public images, or the insides of the
+ciphertexts' own blocks, say how such vectors vary; the cost of a seam is the log-likelihood of
+its two sides apart, less that together. The densities are multivariate t with few degrees of
+freedom, so that contrast, which differs from image to image, counts for little. They are the
+same for turned, mirrored, complemented and recoloured images: no global state is preferred here.
 """
 
 from __future__ import annotations
@@ -125,6 +125,22 @@ def fit(public: Tensor, block_size: int, group: States) -> SeamLikelihood:
     half = size // 2
     joint, alone = torch.linalg.inv(moment), torch.linalg.inv(moment[:half, :half])
     return SeamLikelihood(joint.float(), alone.float(), segment, depth)
+
+
+def fit_inside(ciphertexts: Tensor, block_size: int, group: States) -> SeamLikelihood:
+    """Learn from lines inside the blocks of ciphertexts, which encryption left beside each other.
+
+    Args:
+        ciphertexts: ``(N, C, H, W)`` uint8, H and W multiples of ``block_size``.
+        block_size: edge of a block, at least 2 pixels.
+        group: the states.
+    """
+    count, channels, height, width = ciphertexts.shape
+    rows, columns = height // block_size, width // block_size
+    grid = ciphertexts.reshape(count, channels, rows, block_size, columns, block_size)
+    blocks = grid.permute(0, 2, 4, 1, 3, 5).reshape(-1, channels, block_size, block_size)
+    inner = max(part for part in range(1, block_size) if block_size % part == 0)
+    return fit(blocks, inner, group)
 
 
 def _seams(images: Tensor, block: int, segment: int, depth: int) -> Tensor:

@@ -64,7 +64,7 @@ def fit(
     """
     used = state_prior.thinned(public, MOST_IMAGES)
     tested = max(1, round(len(used) * TESTED))
-    linear = state_prior.fit(used[tested:], group, rows, columns, MOST_IMAGES)
+    linear = state_prior.fit(used[tested:], group, rows, columns, most=MOST_IMAGES)
     if epochs == 0:
         return linear
     features = [state_prior.features_of(part) for part in state_prior.chunks(used)]

@@ -154,13 +154,24 @@ def test_images_with_a_key_each_come_back(height: int, width: int, channels: int
     images = natural_images(330, 24, channels=channels)[:, :, :height, :width].contiguous()
     plain, public = images[:30], images[30:]
     ciphertexts = encrypted(plain, 8)
-    fitted = block_search.learn(ciphertexts.shape, 8, public, CONTEXT, colours=True, epochs=0)
+    fitted = block_search.learn(ciphertexts, 8, public, CONTEXT, colours=True, epochs=0)
     found, notes = block_search.each_alone(ciphertexts, fitted)
     right = [(state == plain).flatten(1).all(1) for state in global_states(found)]
     assert torch.stack(right).any(0).double().mean() > 0.8
     assert notes["blocks"] == height * width // 64
     assert right[0].double().mean() > 0.15  # by chance one in 96, or in 16
     assert notes["global_state_chance"] > 0.2
+
+
+@pytest.mark.parametrize(("block", "columns"), [(8, 2), (9, 2), (7, 3)])
+def test_ciphertexts_alone_are_enough_up_to_the_state(block: int, columns: int) -> None:
+    plain = natural_images(20, 24)[:, :, : 4 // columns * block, : columns * block].contiguous()
+    ciphertexts = encrypted(plain, block)
+    fitted = block_search.learn(ciphertexts, block, None, CONTEXT, colours=True, epochs=0)
+    found, notes = block_search.each_alone(ciphertexts, fitted)
+    right = torch.stack([(state == plain).flatten(1).all(1) for state in global_states(found)])
+    assert right.any(0).double().mean() > 0.8
+    assert notes["global_state"] == "left as found"
 
 
 def test_images_of_a_state_have_its_scores() -> None:
