@@ -19,11 +19,7 @@ from ppattack.permxor import PermXor, empty_like
 from ppattack.solvers import seam_likelihood, state_network
 from ppattack.solvers.block_scrambling import FEWEST_PUBLIC, JUDGED, choose_state
 from ppattack.solvers.block_states import Arrangement, States, states
-from ppattack.solvers.exhaustive_blocks import (
-    arrangements,
-    best_arrangements,
-    extrapolation_costs,
-)
+from ppattack.solvers.exhaustive_blocks import arrangements, best_arrangements
 from ppattack.solvers.seam_likelihood import SeamLikelihood
 from ppattack.solvers.state_prior import StatePrior
 
@@ -42,7 +38,7 @@ class BlockModel:
         rows: blocks from top to bottom.
         columns: blocks from left to right.
         group: the states of a block.
-        seams: what seams look like; None for linear extrapolation.
+        seams: what seams look like; None where there are none.
         prior: chooses the global state; None to leave it as found.
     """
 
@@ -55,17 +51,13 @@ class BlockModel:
 
     def costs(self, ciphertexts: Tensor) -> Tensor:
         """``(N, 4, n, n, S)``, the costs of the seams of each image."""
-        count = self.rows * self.columns
-        if count == 1:
-            return torch.zeros(len(ciphertexts), 4, 1, 1, self.group.count)
         if self.seams is None:
-            colours = self.group.count == 96
-            return extrapolation_costs(ciphertexts, self.block_size, colours=colours)
+            return torch.zeros(len(ciphertexts), 4, 1, 1, self.group.count)
         return self.seams.costs(ciphertexts, self.block_size, self.group)
 
 
 def learn(
-    shape: Sequence[int],
+    ciphertexts: Tensor,
     block_size: int,
     public: Tensor | None,
     context: Context,
@@ -76,9 +68,11 @@ def learn(
     """Learn what seams and whole images look like.
 
     Args:
-        shape: ``(N, C, H, W)`` of the ciphertexts.
+        ciphertexts: ``(N, C, H, W)`` uint8, H and W multiples of ``block_size``.
         block_size: edge of a block, pixels.
-        public: ``(M, C, H, W)`` uint8 of the ciphertexts' size; None, or fewer than 10, for none.
+        public: ``(M, C, H, W)`` uint8 of the ciphertexts' size. Without them, or with fewer than
+            10, seams are learned from the insides of the ciphertexts' blocks, and nothing is
+            known of global states.
         context: device, seed, checkpoints and progress.
         colours: whether the channels of a block can have changed places (where C = 3).
         epochs: see :func:`ppattack.solvers.state_network.fit`.
@@ -86,17 +80,18 @@ def learn(
     Raises:
         ImageError: where the public images have another size.
     """
-    _, channels, height, width = shape
+    _, channels, height, width = ciphertexts.shape
     rows, columns = height // block_size, width // block_size
     group = states(colours=colours and channels == 3)
+    several = rows * columns > 1
     if public is None or len(public) < FEWEST_PUBLIC:
-        return BlockModel(block_size, rows, columns, group, None, None)
-    if public.shape[1:] != tuple(shape[1:]):
+        seams = seam_likelihood.fit_inside(ciphertexts, block_size, group) if several else None
+        return BlockModel(block_size, rows, columns, group, seams, None)
+    if public.shape[1:] != ciphertexts.shape[1:]:
         raise ImageError(
             f"public images of shape {tuple(public.shape[1:])} do not match ciphertexts of "
-            f"shape {tuple(shape[1:])}: use images of the victims' size."
+            f"shape {tuple(ciphertexts.shape[1:])}: use images of the victims' size."
         )
-    several = rows * columns > 1
     seams = seam_likelihood.fit(public, block_size, group) if several else None
     prior = state_network.fit(public, group, rows, columns, epochs, context)
     return BlockModel(block_size, rows, columns, group, seams, prior)
@@ -160,10 +155,10 @@ def _decrypted(ciphertexts: Tensor, found: Sequence[Arrangement], model: BlockMo
 
 def _notes(model: BlockModel) -> dict[str, Any]:
     blocks = model.rows * model.columns
-    compared = "learned from public images" if model.seams else "extrapolated"
+    public = model.prior is not None
     return {
         "blocks": blocks,
         "arrangements_compared": arrangements(blocks, model.group.count),
-        "seams": compared if blocks > 1 else "none",
+        "learned_from": "public images" if public else "the insides of the ciphertexts' blocks",
         "global_state": "left as found",
     }
