@@ -2,7 +2,8 @@
 
 A state acts on a block ``(C, B, B)``: first the dihedral element, then the complement, then the
 channel order, which commute. States are numbered ``(dihedral · 2 + complement) · K + colour``
-with K = 6 colour orders, or K = 1 where colours stay.
+with K = 6 colour orders, or K = 1 where colours stay. A subgroup numbers the elements that it
+has in the same order.
 """
 
 from __future__ import annotations
@@ -47,8 +48,13 @@ class States:
 
     @property
     def count(self) -> int:
-        """How many states there are: 96 or 16."""
+        """How many states there are: 96, 16 without colours, fewer in a subgroup."""
         return len(self.dihedral)
+
+    @property
+    def turns(self) -> bool:
+        """Whether a state can exchange rows and columns."""
+        return bool((self.dihedral % 2 == 1).any())
 
     def upright(self, rows: int, columns: int) -> Indices:
         """The states that leave the shape of a whole image as it is."""
@@ -57,31 +63,42 @@ class States:
 
 
 @cache
-def states(*, colours: bool) -> States:
-    """The group, of 96 states with colours and 16 without."""
+def states(
+    *, colours: bool, turns: bool = True, flips: bool = True, negatives: bool = True
+) -> States:
+    """The group, of 96 states with colours and 16 without.
+
+    Args:
+        colours: whether channels change places.
+        turns: whether there are quarter turns; without them, flips make half turns.
+        flips: whether there are reflections.
+        negatives: whether there are complements.
+    """
     orders = COLOUR_ORDERS if colours else COLOUR_ORDERS[:1]
-    dihedral, negative, colour = (
-        part.reshape(-1) for part in np.indices((8, 2, len(orders)), dtype=np.intp)
+    step = 1 if turns else 2 if flips else 4
+    elements = np.arange(0, 8 if flips else 4, step)
+    tables = dihedral_table(3)[elements]
+    signs = np.arange(2 if negatives else 1)
+    turn, sign, order = (
+        part.reshape(-1) for part in np.indices((len(elements), len(signs), len(orders)))
     )
-    turns = dihedral_table(3)
-    turn_product = _products(turns)
-    order_product = _products(orders)
-    compose = (
-        turn_product[dihedral[:, None], dihedral] * 2 + (negative[:, None] ^ negative)
-    ) * len(orders) + order_product[colour[:, None], colour]
+    turn_product, order_product = _products(tables), _products(orders)
+    compose = (turn_product[turn[:, None], turn] * len(signs) + (sign[:, None] ^ sign)) * len(
+        orders
+    ) + order_product[order[:, None], order]
     centre = np.array([1, 1])
-    went = np.argsort(turns, axis=1)  # where each pixel of a 3×3 block goes
+    went = np.argsort(tables, axis=1)  # where each pixel of a 3×3 block goes
     side_pixels = (STEPS + centre) @ np.array([3, 1])
     side = np.argsort(side_pixels)[np.searchsorted(np.sort(side_pixels), went[:, side_pixels])]
     matrix = np.stack([STEPS[side[:, BELOW]], STEPS[side[:, RIGHT]]], axis=2)
     return States(
-        dihedral,
-        negative,
-        colour,
+        elements[turn],
+        sign,
+        order,
         compose,
         np.argmin(compose, axis=1),  # the identity is state 0
-        side[dihedral],
-        matrix[dihedral],
+        side[turn],
+        matrix[turn],
     )
 
 

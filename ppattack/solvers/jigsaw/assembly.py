@@ -1,0 +1,110 @@
+"""The stronger assembly, and the default: joins backed by squares, growth, rebuilding.
+
+1. Joins are ordered by how little they surprise and by the best squares of pieces around them,
+   and make clusters (a constrained tree), none of which outgrows the image.
+2. The largest cluster grows piece by piece, the most certain place first.
+3. Sets of pieces are re-assigned exactly; then weak parts are taken out and grown again, as
+   often as that helps.
+
+Reference for the ideas: A. Gallagher, CVPR 2012 (constrained tree); K. Son, J. Hays,
+D. Cooper, "Solving Square Jigsaw Puzzles with Loop Constraints", ECCV 2014 (squares);
+G. Paikin, A. Tal, "Solving Multiple Square Jigsaw Puzzles with Missing Pieces", CVPR 2015
+(growth by confidence); D. Pomeranz, M. Shemesh, O. Ben-Shahar, CVPR 2011 (the largest part is
+kept, shifted and completed anew). The likelihoods and the exact re-assignments are this
+project's own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from ppattack.solvers.block_states import Arrangement, States
+from ppattack.solvers.jigsaw.candidates import Joins, Table, best_joins, square_gains
+from ppattack.solvers.jigsaw.clusters import Clusters, Placement, turned_to_fit
+from ppattack.solvers.jigsaw.growth import grow
+from ppattack.solvers.jigsaw.refinement import reassign, rebuild, total
+
+CANDIDATES = 10
+"""Joins tried at each side of each piece."""
+IDLE = 4
+"""Sets of pieces re-assigned in vain before the rebuilding."""
+
+
+def assemble(
+    table: Table,
+    rows: int,
+    columns: int,
+    group: States,
+    indifferent: float,
+    rng: np.random.Generator,
+    *,
+    rounds: int,
+    patience: int,
+) -> tuple[Arrangement, Mapping[str, Any]]:
+    """Arrange the pieces.
+
+    Args:
+        table: surprises of the seams.
+        rows: pieces from top to bottom, rows · columns = n.
+        columns: pieces from left to right.
+        group: the states.
+        indifferent: the surprise of any seam.
+        rng: draws what is re-assigned and rebuilt.
+        rounds: parts taken out and grown again, at most.
+        patience: the same in a row without an improvement.
+
+    Returns:
+        the arrangement, and notes: pieces in the first cluster, rounds that improved.
+    """
+    clusters = _clusters(table, rows, columns, group, indifferent)
+    found = min(
+        (
+            _completed(part, table, rows, columns, group, indifferent)
+            for part in _orientations(clusters.largest, rows, columns, group)
+        ),
+        key=lambda each: total(each, table, group),
+    )
+    found = reassign(found, table, group, rng, IDLE)
+    found, improved = rebuild(found, table, group, indifferent, rng, rounds, patience)
+    return found, {
+        "first_cluster": int(clusters.largest.filled.sum()),
+        "rebuilt_for_the_better": improved,
+    }
+
+
+def _clusters(table: Table, rows: int, columns: int, group: States, indifferent: float) -> Clusters:
+    joins = best_joins(table, CANDIDATES)
+    squares = [square_gains(table, joins, group, indifferent, turn) for turn in (1, 3)]
+    value = joins.value.astype(np.float64) - sum(squares)
+    value[joins.value >= indifferent] = np.inf
+    return joined(Joins.ordered(joins, value), Clusters(rows * columns, group, (rows, columns)))
+
+
+def joined(order: list[tuple[int, int, int, int]], clusters: Clusters) -> Clusters:
+    """Make joins in turn, each where it fits to all before it."""
+    left = len(clusters.home) - 1
+    for first, side, second, state in order:
+        if left and clusters.join(first, side, second, state):
+            left -= 1
+    return clusters
+
+
+def _orientations(part: Placement, rows: int, columns: int, group: States) -> list[Placement]:
+    """The part as it is and, where the image's shape tells, turned by a quarter: what fits."""
+    as_it_is = turned_to_fit(part, rows, columns, group)
+    turned = turned_to_fit(as_it_is, 0, 0, group)
+    height, width = turned.grid.shape
+    if rows == columns or not group.turns or height > rows or width > columns:
+        return [as_it_is]
+    return [as_it_is, turned]
+
+
+def _completed(
+    part: Placement, table: Table, rows: int, columns: int, group: States, indifferent: float
+) -> Arrangement:
+    free = np.setdiff1d(np.arange(rows * columns), part.grid)
+    grown = grow(part, free, table, group, indifferent, (rows, columns))
+    return Arrangement(grown.grid, grown.state)

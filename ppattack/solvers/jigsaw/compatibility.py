@@ -1,0 +1,142 @@
+"""How badly one piece's border continues another's: measures of a seam, one direction each.
+
+A measure first fits something to every line that can stand before a seam, then compares it with
+lines after it. The cost of a seam adds both directions. Complements and colour orders change
+signs and channels of a line, never the fit, so that all states of a pair share one fit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ppattack.solvers.jigsaw.lines import BorderLines
+
+REGULARISATION = 10.0
+"""Added to the variances of a gradient, squared grey levels."""
+SPREAD_WEIGHT = 0.2
+"""What the log-determinant of a gradient's covariance counts beside its distances: without it,
+a piece with strong texture continues everything."""
+
+
+@dataclass(frozen=True)
+class Measure:
+    """One way to score a seam.
+
+    Args:
+        fit: border lines to features ``(8, n, F, K)`` of the lines before a seam.
+        compare: features ``(a, F, K)`` and lines after a seam ``(b, B, C)`` to costs ``(a, b)``.
+        sharpness: a cost D is about as likely as ``D ** -sharpness`` for neighbours.
+        floor: added to a cost for each pixel of a line: the least that means anything.
+    """
+
+    fit: Callable[[BorderLines], Tensor]
+    compare: Callable[[Tensor, Tensor], Tensor]
+    sharpness: float
+    floor: float
+
+
+def mgc_fit(lines: BorderLines) -> Tensor:
+    """Mean and covariance of the gradient across the border, with dummy gradients.
+
+    The dummies are zero and a step of one level up and down, in all channels and in each: nine
+    for colour, five for grey. They keep the covariance invertible.
+    """
+    gradient = lines.edge - lines.inner
+    channels = gradient.shape[3]
+    unit = torch.eye(channels, device=gradient.device)
+    grey = torch.ones(1, channels, device=gradient.device)
+    dummies = torch.cat([0 * grey, grey, -grey, unit, -unit])
+    sample = torch.cat([gradient, dummies.expand(*gradient.shape[:2], *dummies.shape)], 2)
+    return _distances(lines.edge + gradient.mean(2, keepdim=True), _covariance(sample), 0.0)
+
+
+def regularised_fit(lines: BorderLines) -> Tensor:
+    """Mean and covariance of the gradient, the variances raised by a constant."""
+    gradient = lines.edge - lines.inner
+    unit = torch.eye(gradient.shape[3], device=gradient.device)
+    covariance = _covariance(gradient) + REGULARISATION * unit
+    expected = lines.edge + gradient.mean(2, keepdim=True)
+    return _distances(expected, covariance, SPREAD_WEIGHT)
+
+
+def _covariance(sample: Tensor) -> Tensor:
+    centred = sample - sample.mean(2, keepdim=True)
+    return centred.transpose(2, 3) @ centred / max(1, sample.shape[2] - 1)
+
+
+def _distances(expected: Tensor, covariance: Tensor, spread_weight: float) -> Tensor:
+    """Features whose products with those of a line are squared Mahalanobis distances.
+
+    ``(x - c) P (x - c)ᵀ`` is linear in the entries of ``xᵀx`` and x. The last feature is what
+    the spread adds to every pixel.
+    """
+    precision = torch.linalg.inv(covariance.double())
+    centre = torch.einsum("gnij,gnrj->gnri", precision, expected.double())
+    level = (centre * expected).sum(3, keepdim=True)
+    first, second = _pairs(expected.shape[3], expected.device)
+    twice = torch.where(first == second, 1.0, 2.0)
+    shape = (*expected.shape[:3], len(first))
+    squares = (precision[:, :, first, second] * twice)[:, :, None].expand(shape)
+    spread = (spread_weight / 2 * torch.linalg.slogdet(covariance)[1].double())[..., None, None]
+    spread = spread.expand(*expected.shape[:3], 1)
+    return torch.cat([squares, -2 * centre, level, spread], 3).float()
+
+
+def mahalanobis_sum(features: Tensor, after: Tensor) -> Tensor:
+    """The sum over the pixels of a line of Mahalanobis distances, not squared.
+
+    The roots keep the sum over pixels from being one product of matrices; it is one for each
+    pixel, with as many terms as a quadratic form in the channels has.
+    """
+    first, second = _pairs(after.shape[2], after.device)
+    one = torch.ones_like(after[..., :1])
+    terms = torch.cat([after[..., first] * after[..., second], after, one], 2)
+    total = features[:, :, -1].sum(1, keepdim=True).repeat(1, len(after))
+    product = torch.empty_like(total)
+    for pixel in range(after.shape[1]):
+        torch.mm(features[:, pixel, :-1], terms[:, pixel].T, out=product)
+        total += product.clamp_(min=0).sqrt_()
+    return total
+
+
+def _pairs(channels: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    first, second = torch.triu_indices(channels, channels, device=device)
+    return first, second
+
+
+def extrapolation_fit(lines: BorderLines) -> Tensor:
+    """Each border continued by one pixel in a straight line."""
+    return (2 * lines.edge - lines.inner).flatten(2)[:, :, None]
+
+
+def squared_difference(features: Tensor, after: Tensor) -> Tensor:
+    """The sum of squares of what the prediction missed."""
+    expected, seen = features[:, 0], after.flatten(1)
+    level = expected.square().sum(1)[:, None] + seen.square().sum(1)
+    return torch.addmm(level, expected, seen.T, alpha=-2).clamp_(min=0)
+
+
+def absolute_difference(features: Tensor, after: Tensor) -> Tensor:
+    """The sum of absolute values of what the prediction missed: pair by pair, no products."""
+    return torch.cdist(features[:, 0], after.flatten(1), p=1.0)
+
+
+MEASURES = {
+    "mgc": Measure(mgc_fit, mahalanobis_sum, sharpness=24.0, floor=0.1),
+    "regularised-mgc": Measure(regularised_fit, mahalanobis_sum, sharpness=24.0, floor=0.0),
+    "prediction-l2": Measure(extrapolation_fit, squared_difference, sharpness=10.0, floor=1.0),
+    "prediction-l1": Measure(extrapolation_fit, absolute_difference, sharpness=20.0, floor=1.0),
+}
+"""``mgc``: Mahalanobis gradient compatibility as published, distances not squared as in its
+authors' code; ``regularised-mgc``: variances raised by a constant instead of dummy gradients,
+which also suits short lines and single channels; ``prediction-l2`` and ``prediction-l1``:
+straight continuation.
+
+Reference: A. Gallagher, "Jigsaw Puzzles with Pieces of Unknown Orientation", CVPR 2012;
+D. Pomeranz, M. Shemesh, O. Ben-Shahar, "A Fully Automated Greedy Square Jigsaw Puzzle Solver",
+CVPR 2011, for straight continuation.
+"""

@@ -1,0 +1,200 @@
+"""Improve a complete arrangement: exact re-assignments, and parts taken out and grown again."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import linear_sum_assignment
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+from ppattack.solvers.block_states import STEPS, Arrangement, Indices, States
+from ppattack.solvers.jigsaw.candidates import Table
+from ppattack.solvers.jigsaw.clusters import EMPTY, Placement
+from ppattack.solvers.jigsaw.growth import grow
+
+SEAMS = ((0, np.s_[:, :-1], np.s_[:, 1:]), (1, np.s_[:-1], np.s_[1:]))
+"""Side, and what stands on either hand of the seams to the right and below."""
+IDLE = 2
+"""Re-assignments in vain after which a rebuilt arrangement counts as refined."""
+MOST_REASSIGNMENTS = 12
+WORTH_REFINING = 1.03
+"""Rebuilt arrangements that cost more than this times the best one are not refined."""
+WEAKEST, STRONGEST = 0.05, 0.7
+"""Seams that may hold a part together: surprise relative to any seam's."""
+
+
+def seam_values(found: Arrangement | Placement, table: Table, group: States) -> list[Table]:
+    """The entries of a table at the seams to the right, and at those below."""
+    values = []
+    for side, before, after in SEAMS:
+        undo = group.inverse[found.state[before]]
+        seen, relative = group.side[undo, side], group.compose[undo, found.state[after]]
+        values.append(table[seen, found.grid[before], relative, found.grid[after]])
+    return values
+
+
+def total(found: Arrangement, table: Table, group: States) -> float:
+    """The sum of a table over all seams."""
+    return sum(float(part.sum(dtype=np.float64)) for part in seam_values(found, table, group))
+
+
+def placing_costs(
+    found: Arrangement, places: Indices, pieces: Indices, table: Table, group: States
+) -> NDArray[np.float32]:
+    """``(places, S, pieces)``: the sum over the seams around each piece in each state there.
+
+    Args:
+        found: the arrangement around the places.
+        places: numbers of places, row by row, no two of which touch each other.
+        pieces: numbers of pieces that stand at none of their neighbours.
+        table: of the seams.
+        group: the states.
+    """
+    rows, columns = found.grid.shape
+    sums = np.zeros((len(places), group.count, len(pieces)), np.float32)
+    for i, place in enumerate(places.tolist()):
+        for side, (down, right) in enumerate(STEPS.tolist()):
+            row, column = place // columns + down, place % columns + right
+            if not (0 <= row < rows and 0 <= column < columns):
+                continue
+            undo = group.inverse[found.state[row, column]]
+            seen = table[group.side[undo, (side + 2) % 4], found.grid[row, column]]
+            sums[i] += seen[group.compose[undo][:, None], pieces]
+    return sums
+
+
+def reassign(
+    start: Arrangement, table: Table, group: States, rng: np.random.Generator, idle: int
+) -> Arrangement:
+    """Re-assign sets of pieces that do not touch, each set exactly, until nothing improves.
+
+    Args:
+        start: an arrangement.
+        table: of the seams; its total over the result is no higher.
+        group: the states.
+        rng: draws the sets, after the two colours of a chessboard.
+        idle: the most sets tried in a row without an improvement.
+    """
+    rows, columns = start.grid.shape
+    found = Arrangement(start.grid.copy(), start.state.copy())
+    grid, state = found.grid.reshape(-1), found.state.reshape(-1)
+    chessboard = np.add.outer(np.arange(rows), np.arange(columns)).reshape(-1) % 2
+    tries = in_vain = 0
+    while in_vain < idle and tries < MOST_REASSIGNMENTS * idle:
+        chosen = np.flatnonzero(chessboard == tries) if tries < 2 else _apart(rows, columns, rng)
+        tries += 1
+        pieces = grid[chosen]
+        costs = placing_costs(found, chosen, pieces, table, group)
+        best = costs.argmin(1)
+        value = np.take_along_axis(costs, best[:, None], 1)[:, 0]
+        own = np.arange(len(chosen))
+        before = float(costs[own, state[chosen], own].sum())
+        _, to = linear_sum_assignment(value)
+        if value[own, to].sum() < before - 1e-4 * abs(before):
+            grid[chosen], state[chosen] = pieces[to], best[own, to]
+            in_vain = 0
+        else:
+            in_vain += 1
+    return found
+
+
+def _apart(rows: int, columns: int, rng: np.random.Generator) -> Indices:
+    """A random maximal set of places no two of which touch."""
+    blocked = np.zeros((rows + 2, columns + 2), np.bool_)
+    chosen = []
+    for place in rng.permutation(rows * columns).tolist():
+        row, column = divmod(place, columns)
+        if not blocked[row + 1, column + 1]:
+            chosen.append(place)
+            blocked[row : row + 3, column + 1] = True
+            blocked[row + 1, column : column + 3] = True
+    return np.array(chosen, np.intp)
+
+
+def rebuild(
+    start: Arrangement,
+    table: Table,
+    group: States,
+    indifferent: float,
+    rng: np.random.Generator,
+    rounds: int,
+    patience: int,
+) -> tuple[Arrangement, int]:
+    """Take parts out and grow them again, keeping what lowers the total.
+
+    What stays is the largest part without a seam that is too surprising, or another such part,
+    or all but the weak pieces and a window. The rest is grown around it anew; the whole may
+    slide, which mends an image that was put together in two halves around a wrong middle.
+
+    Args:
+        start: an arrangement.
+        table: surprises of the seams.
+        group: the states.
+        indifferent: the surprise of any seam.
+        rng: draws what is taken out.
+        rounds: how often, at most.
+        patience: how often in a row without lowering the total.
+
+    Returns:
+        the arrangement, and how many rounds improved it.
+    """
+    best, least, improved, in_vain = start, total(start, table, group), 0, 0
+    for _ in range(rounds):
+        if in_vain == patience:
+            break
+        in_vain += 1
+        kept = _kept(best, table, group, indifferent, rng)
+        if kept.all() or not kept.any():
+            continue
+        part = _cropped(best, kept)
+        grown = grow(part, best.grid[~kept], table, group, indifferent, best.grid.shape)
+        found = Arrangement(grown.grid, grown.state)
+        cost = total(found, table, group)
+        if cost < least * WORTH_REFINING:
+            found = reassign(found, table, group, rng, IDLE)
+            cost = total(found, table, group)
+        if cost < least * (1 - 1e-6):
+            improved, in_vain = improved + 1, 0
+        if cost <= least:
+            best, least = found, cost
+    return best, improved
+
+
+def _kept(
+    found: Arrangement, table: Table, group: States, indifferent: float, rng: np.random.Generator
+) -> NDArray[np.bool_]:
+    labels = parts(found, table, group, indifferent * rng.uniform(WEAKEST, STRONGEST))
+    sizes = np.bincount(labels.reshape(-1))
+    kind = rng.integers(3)
+    if kind == 0:
+        return np.asarray(labels == sizes.argmax())
+    if kind == 1:
+        return np.asarray(labels == rng.choice(len(sizes), p=sizes / sizes.sum()))
+    kept = np.asarray(sizes[labels] >= rng.integers(2, 8))
+    rows, columns = kept.shape
+    row, column = rng.integers(rows), rng.integers(columns)
+    reach = int(rng.integers(1, max(2, max(rows, columns) // 4)))
+    kept[max(0, row - reach) : row + reach + 1, max(0, column - reach) : column + reach + 1] = False
+    return kept
+
+
+def parts(found: Arrangement, table: Table, group: States, most: float) -> Indices:
+    """``(rows, columns)``: numbers of the parts that seams of at most so much hold together."""
+    number = np.arange(found.grid.size).reshape(found.grid.shape)
+    values = seam_values(found, table, group)
+    ends = [
+        (number[before][value < most], number[after][value < most])
+        for (_, before, after), value in zip(SEAMS, values, strict=True)
+    ]
+    first, second = (np.concatenate([end[i] for end in ends]) for i in (0, 1))
+    graph = coo_array((np.ones(len(first)), (first, second)), shape=(number.size, number.size))
+    labels = connected_components(graph, directed=False)[1]
+    return np.asarray(labels, np.intp).reshape(number.shape)
+
+
+def _cropped(found: Arrangement, kept: NDArray[np.bool_]) -> Placement:
+    rows, columns = np.flatnonzero(kept.any(1)), np.flatnonzero(kept.any(0))
+    box = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    grid = np.where(kept, found.grid, EMPTY)[box]
+    return Placement(grid, found.state[box].copy())

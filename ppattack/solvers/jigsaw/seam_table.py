@@ -1,0 +1,175 @@
+"""The table of all seams: every piece beside every other, in every relative state.
+
+Entry ``[k, a, s, b]`` is piece b in state s at side k of piece a as it is. Seen from b it is the
+seam with a in the inverse state, so a table of a symmetric cost has every number twice. Costs of
+several images under one key are multiplied, which means that their logarithms add up: an image
+with strong contrast counts no more than another.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ppattack.blocks import COLOUR_ORDERS
+from ppattack.solvers.block_states import States
+from ppattack.solvers.jigsaw.compatibility import Measure
+from ppattack.solvers.jigsaw.lines import BEFORE, BorderLines, border_lines
+
+CHUNK_NUMBERS = 1 << 18
+"""Costs worked on at a time: they stay in the cache."""
+DOUBT = 0.02
+"""Part of the seams that no measure understands."""
+DOUBTFUL_SHARPNESS = 0.125
+"""How much flatter the likelihood of those is."""
+
+
+@dataclass(frozen=True)
+class _Meeting:
+    """A side of a piece and the element of the piece at it, then the same seen from there.
+
+    ``turned`` is the dihedral state of the line after the seam.
+    """
+
+    side: int
+    element: int
+    turned: int
+    met: int
+    inverse: int
+    met_turned: int
+
+
+def _meetings(group: States) -> list[_Meeting]:
+    """Every seam's geometry once, seen from one of its two sides."""
+    step = group.count // len(np.unique(group.dihedral))
+    elements = group.dihedral[::step]
+    found = []
+    for side in range(4):
+        for e in range(len(elements)):
+            inverse = int(group.inverse[e * step])
+            met = int(group.side[inverse, (side + 2) % 4])
+            if (met, inverse // step) < (side, e):
+                continue
+            turned, back = (
+                _after(side, int(elements[e])),
+                _after(met, int(elements[inverse // step])),
+            )
+            found.append(_Meeting(side, e, turned, met, inverse // step, back))
+    return found
+
+
+def _after(side: int, element: int) -> int:
+    """The element of a piece turned by ``element``, then by as many quarters as ``side``."""
+    return element // 4 * 4 + (element + side) % 4
+
+
+def log_costs(pieces: Tensor, group: States, measure: Measure) -> Tensor:
+    """Logarithms of the costs of all seams, summed over images.
+
+    Args:
+        pieces: ``(N, n, C, B, B)`` uint8, of N images under one key.
+        group: the states.
+        measure: scores a seam from one side.
+
+    Returns:
+        ``(4, n, S, n)`` float32; a piece beside itself costs infinity.
+    """
+    count = pieces.shape[1]
+    table = torch.zeros(4, count, group.count, count, device=pieces.device)
+    meetings = _meetings(group)
+    elements = len(np.unique(group.dihedral))
+    per_element = group.count // elements
+    by_element = table.view(4, count, elements, per_element, count)
+    inverse = torch.from_numpy(group.inverse[:per_element])
+    for image in pieces:
+        lines = border_lines(image)
+        features = measure.fit(lines)
+        for at in meetings:
+            ours = _one_way(features[BEFORE[at.side]], lines, at.turned, group, measure)
+            theirs = _one_way(features[BEFORE[at.met]], lines, at.met_turned, group, measure)
+            for state in range(per_element):
+                back = int(inverse[state])
+                alone = (at.met, at.inverse) == (at.side, at.element)
+                if alone and back < state:
+                    continue
+                both = ours[:, state] + theirs[:, back].T
+                both.add_(2 * measure.floor * image.shape[2]).log_()
+                by_element[at.side, :, at.element, state] += both
+                if not (alone and back == state):
+                    by_element[at.met, :, at.inverse, back] += both.T
+    own = torch.arange(count, device=table.device)
+    table[:, own, :, own] = float("inf")
+    return table
+
+
+def _one_way(
+    features: Tensor, lines: BorderLines, turned: int, group: States, measure: Measure
+) -> Tensor:
+    """``(n, states of one element, n)``: lines before a seam against all lines after it."""
+    edge = lines.edge[turned]
+    count, channels = len(edge), edge.shape[2]
+    per_element = int((group.dihedral == group.dihedral[0]).sum())
+    after = edge.repeat(per_element, 1, 1).view(per_element, *edge.shape)
+    for state in range(per_element):
+        if channels == len(COLOUR_ORDERS[0]):
+            after[state] = edge[..., torch.from_numpy(COLOUR_ORDERS[group.colour[state]])]
+        if group.negative[state]:
+            after[state].neg_()
+    after = after.flatten(0, 1)
+    costs = torch.empty(count, len(after), device=edge.device)
+    step = max(1, CHUNK_NUMBERS // len(after))
+    for start in range(0, count, step):
+        costs[start : start + step] = measure.compare(features[start : start + step], after)
+    return costs.view(count, per_element, count)
+
+
+def surprise(table: Tensor, group: States, sharpness: float) -> Tensor:
+    """Turn logarithms of costs into how surprising each seam is, in place.
+
+    For a side of a piece, a seam of cost D is about as likely as ``D ** -sharpness``, so that
+    what counts is how much better it is than all others at that side: in flat regions, where
+    many seams cost little, none of them is certain. A small part of the seams is taken to follow
+    a much flatter law, so that one bad seam cannot outweigh many good ones. The negative
+    logarithms of the likelihoods at both sides of a seam are averaged.
+
+    Args:
+        table: ``(4, n, S, n)`` from :func:`log_costs`; it is overwritten.
+        group: the states.
+        sharpness: of the measure.
+
+    Returns:
+        the same tensor, 0 for a certain seam; :func:`indifference` for a seam like any other.
+    """
+    count = table.shape[1]
+    flat = sharpness * DOUBTFUL_SHARPNESS
+    clear, doubtful = torch.empty(2, 4, count, device=table.device)
+    step = max(1, 16 * CHUNK_NUMBERS // table[0, 0].numel())
+    for side in range(4):
+        for start in range(0, count, step):
+            part = table[side, start : start + step].flatten(1)
+            clear[side, start : start + step] = torch.logsumexp(part * -sharpness, 1)
+            doubtful[side, start : start + step] = torch.logsumexp(part * -flat, 1)
+    doubtful -= float(np.log(DOUBT))
+    met = torch.from_numpy(
+        np.stack([group.side[group.inverse, (side + 2) % 4] for side in range(4)])
+    )
+    for side in range(4):
+        there, doubtful_there = clear[met[side]], doubtful[met[side]]  # (S, n)
+        for start in range(0, count, step):
+            rows = slice(start, start + step)
+            part = table[side, rows]
+            sharp, slack = part * sharpness, part * flat
+            here = torch.minimum(
+                sharp + clear[side, rows, None, None], slack + doubtful[side, rows, None, None]
+            )
+            across = torch.minimum(sharp.add_(there), slack.add_(doubtful_there))
+            torch.add(here, across, out=part).mul_(0.5)
+    return table
+
+
+def indifference(table: Tensor) -> float:
+    """The surprise of a seam that is as likely as every other."""
+    return float(np.log(table.shape[1] * table.shape[2]))

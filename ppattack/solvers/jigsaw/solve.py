@@ -1,0 +1,152 @@
+"""Solve a jigsaw puzzle, or many with pieces of the same places under one key."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ppattack.blocks import COLOUR_ORDERS
+from ppattack.errors import ImageError
+from ppattack.seeding import numpy_stream
+from ppattack.solvers.block_states import Arrangement, States, states
+from ppattack.solvers.jigsaw import assembly as rebuilding
+from ppattack.solvers.jigsaw import gallagher
+from ppattack.solvers.jigsaw.candidates import Table
+from ppattack.solvers.jigsaw.compatibility import MEASURES
+from ppattack.solvers.jigsaw.refinement import seam_values, total
+from ppattack.solvers.jigsaw.seam_table import indifference, log_costs, surprise
+
+Assembly = Literal["rebuilding", "gallagher"]
+ASSEMBLIES: tuple[Assembly, ...] = get_args(Assembly)
+ROUNDS = 60
+PATIENCE = 20
+
+
+@dataclass(frozen=True)
+class Solution:
+    """A solved puzzle.
+
+    Args:
+        arrangement: where each piece belongs and the state that undoes its own, up to one state
+            of the whole image.
+        group: the states that were searched.
+        confidence: ``(rows, columns)`` in 0..1: how likely the seams around a piece are right,
+            by the measure's own account.
+        notes: numbers for a report.
+    """
+
+    arrangement: Arrangement
+    group: States
+    confidence: np.ndarray
+    notes: Mapping[str, Any]
+
+
+def solve(
+    pieces: Tensor,
+    rows: int,
+    columns: int,
+    *,
+    turns: bool = True,
+    flips: bool = True,
+    negatives: bool = True,
+    colours: bool = True,
+    compatibility: str = "regularised-mgc",
+    assembly: Assembly = "rebuilding",
+    seed: int = 0,
+    rounds: int = ROUNDS,
+) -> Solution:
+    """Find each piece's place and state.
+
+    Args:
+        pieces: ``(n, C, B, B)`` uint8 of one image, or ``(N, n, C, B, B)`` of N images whose
+            pieces went the same way.
+        rows: pieces from top to bottom of the image, rows · columns = n.
+        columns: pieces from left to right.
+        turns: whether pieces can be turned by quarters; without them, flips make half turns.
+        flips: whether they can be mirrored.
+        negatives: whether they can be complemented.
+        colours: whether their channels can have changed places; no effect unless C = 3.
+        compatibility: name of a measure in :data:`.compatibility.MEASURES`.
+        assembly: ``rebuilding``, or ``gallagher`` as published.
+        seed: of the draws of the assembly.
+        rounds: how often a part is taken out and grown again, at most.
+
+    Raises:
+        ImageError: where shape or type do not fit, or a name is unknown.
+    """
+    pieces = _checked(pieces, rows, columns, compatibility, assembly)
+    colours = colours and pieces.shape[2] == len(COLOUR_ORDERS[0])
+    group = states(colours=colours, turns=turns, flips=flips, negatives=negatives)
+    measure = MEASURES[compatibility]
+    started = time.perf_counter()
+    costs = log_costs(pieces, group, measure)
+    compared = time.perf_counter()
+    found = None
+    notes: Mapping[str, Any] = {}
+    if assembly == "gallagher":
+        found = gallagher.assemble(costs.cpu().numpy(), rows, columns, group)
+    indifferent = indifference(costs)
+    table = surprise(costs, group, measure.sharpness).cpu().numpy()
+    if found is None:
+        rng = numpy_stream(seed, "jigsaw")
+        found, notes = rebuilding.assemble(
+            table, rows, columns, group, indifferent, rng, rounds=rounds, patience=PATIENCE
+        )
+    done = time.perf_counter()
+    return Solution(
+        found,
+        group,
+        _confidence(found, table, group),
+        {
+            "pieces": rows * columns,
+            "states": group.count,
+            "surprise": total(found, table, group),
+            "surprise_of_any_arrangement": indifferent * (2 * rows * columns - rows - columns),
+            **notes,
+            "seconds": {
+                "compatibility": round(compared - started, 3),
+                "assembly": round(done - compared, 3),
+            },
+        },
+    )
+
+
+def _checked(pieces: Tensor, rows: int, columns: int, compatibility: str, assembly: str) -> Tensor:
+    if pieces.ndim == 4:
+        pieces = pieces[None]
+    shape = tuple(pieces.shape)
+    if pieces.dtype != torch.uint8 or pieces.ndim != 5 or shape[3] != shape[4] or 0 in shape:
+        raise ImageError(
+            f"pieces must be uint8 of shape (n, C, B, B) or (N, n, C, B, B); got {pieces.dtype} "
+            f"of shape {shape}."
+        )
+    if min(rows, columns) < 1 or rows * columns != shape[1]:
+        raise ImageError(f"{rows} rows of {columns} pieces need as many pieces; got {shape[1]}.")
+    for name, given, known in (
+        ("compatibility", compatibility, tuple(MEASURES)),
+        ("assembly", assembly, ASSEMBLIES),
+    ):
+        if given not in known:
+            raise ImageError(f"{name} '{given}' is unknown; choose one of {', '.join(known)}.")
+    return pieces
+
+
+def _confidence(found: Arrangement, table: Table, group: States) -> np.ndarray:
+    """The mean over the seams around each piece of how likely they are."""
+    right, below = (np.exp(-value.astype(np.float64)) for value in seam_values(found, table, group))
+    sums = np.zeros(found.grid.shape)
+    seams = np.zeros(found.grid.shape)
+    for part, before, after in (
+        (right, np.s_[:, :-1], np.s_[:, 1:]),
+        (below, np.s_[:-1], np.s_[1:]),
+    ):
+        for end in (before, after):
+            sums[end] += part
+            seams[end] += 1
+    return np.divide(sums, seams, out=np.ones_like(sums), where=seams > 0)
