@@ -13,6 +13,24 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
+class Panel:
+    """A rectangle, pixels."""
+
+    top: int
+    left: int
+    height: int
+    width: int
+
+    @property
+    def slices(self) -> tuple[slice, slice]:
+        """Its rows and columns."""
+        return (
+            slice(self.top, self.top + self.height),
+            slice(self.left, self.left + self.width),
+        )
+
+
+@dataclass(frozen=True)
 class Representation:
     """The public, keyless part of a scheme: plain images as its transformation takes them.
 
@@ -42,6 +60,10 @@ class Representation:
             ImageError: where no plain image has.
         """
         return shape
+
+    def panels(self, shape: ImageShape) -> tuple[Panel, ...]:
+        """The pictures that what is transformed, of this shape, is made of: here one."""
+        return (Panel(0, 0, shape[1], shape[2]),)
 
     def prepare(self, images: Tensor) -> Tensor:
         """Plain images ``(N, C, H, W)`` uint8 as the transformation takes them."""

@@ -16,7 +16,7 @@ from ppattack.config import Doc, Interval
 from ppattack.errors import ConfigError, ImageError
 from ppattack.images import pad_to_multiple
 from ppattack.permxor import PermXor, permutation_bits
-from ppattack.representation import Representation
+from ppattack.representation import Panel, Representation
 from ppattack.structure import Structure
 from ppattack.target import Draw, ImageShape, Parts, PermXorTarget, TargetCard
 from targets.etc import block_moves, scrambled_blocks
@@ -74,6 +74,15 @@ class SideBySide(Representation):
                 f"edges are multiples of {self.multiple} pixels."
             )
         return whole
+
+    def panels(self, shape: ImageShape) -> tuple[Panel, ...]:
+        """See :meth:`Representation.panels`."""
+        _, height, width = shape
+        if self.subsampling == "444":
+            return tuple(Panel(0, width // 3 * i, height, width // 3) for i in range(3))
+        half, right = height // 2, width * 2 // 3
+        chroma = (Panel(top, right, half, width - right) for top in (0, half))
+        return (Panel(0, 0, height, right), *chroma)
 
     def prepare(self, images: Tensor) -> Tensor:
         """See :meth:`Representation.prepare`."""

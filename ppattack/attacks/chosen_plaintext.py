@@ -36,8 +36,9 @@ class ChosenPlaintext(Attack):
     does no harm. Where a scheme converts colours first, digits keep to levels that every triple
     of components can have. Where images are padded, symbols that repeat the border cannot be
     told apart by any plaintext: they carry the number of the one they repeat, which decrypts
-    exactly. Where published code loses symbols, the key is exact all the same, and each lost
-    symbol is decrypted as a copy of the nearest channel of its pixel.
+    exactly (but for chroma halved at a padded border, where the last pixels can be off). Where
+    published code loses symbols, the key is exact all the same, and each lost symbol is
+    decrypted as a copy of the nearest channel of its pixel.
 
     Reference: the ppattack authors: Chosen-plaintext key recovery by digits. ppattack, 2026.
     """

@@ -8,7 +8,7 @@ and public images say what those are. No pair, no chosen plaintext, no key of on
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from ppattack.public_scheme import PublicScheme
+    from ppattack.representation import Panel
     from ppattack.solvers.key_estimate import KeyEstimate
     from ppattack.target import ImageShape
 
@@ -36,8 +37,9 @@ class CovarianceMatching(Attack):
 
     ``pixels``: complements are the signs of the correlations of neighbours, colour orders make
     neighbours most probable. ``shared-block``: graph matching on the statistics of all blocks
-    together. ``blocks``, ``blocks-dihedral``: as those, and blocks find their places. ``any``:
-    nothing is known but the unit.
+    together. ``blocks``, ``blocks-dihedral``: as those, and blocks find their places; where a
+    scheme lays colour components side by side, which is which is decided last. ``any``: nothing
+    is known but the unit.
 
     Threat model: ciphertexts under one key, and public images of the same distribution. With one
     key an image there is nothing to find and nothing is gained.
@@ -112,9 +114,11 @@ class CovarianceMatching(Attack):
         structure = self._structure(observation.scheme)
         ciphertexts = observation.ciphertexts
         learned = ciphertexts[: self.config.ciphertexts or None].cpu()
-        public = observation.scheme.representation.prepare(observation.public_images.cpu())
+        form = observation.scheme.representation
+        public = form.prepare(observation.public_images.cpu())
+        panels = form.panels(form.shape(observation.image_shape))
         began = time.monotonic()
-        estimate = self._solve(structure, learned, public, context)
+        estimate = self._solve(structure, learned, public, panels, context)
         context.progress.log(f"key estimated from {len(learned)} ciphertexts")
         notes = {
             **estimate.notes,
@@ -134,7 +138,12 @@ class CovarianceMatching(Attack):
         return scheme.structure
 
     def _solve(
-        self, structure: Structure, ciphertexts: Tensor, public: Tensor, context: Context
+        self,
+        structure: Structure,
+        ciphertexts: Tensor,
+        public: Tensor,
+        panels: Sequence[Panel],
+        context: Context,
     ) -> KeyEstimate:
         from ppattack.permxor import identity
         from ppattack.solvers import free_keys, pixel_keys, shared_block_keys
@@ -155,11 +164,13 @@ class CovarianceMatching(Attack):
             )
         if structure.kind == "blocks-dihedral":
             from ppattack.solvers import block_scrambling
+            from ppattack.solvers.panels import settle
 
             key, notes = block_scrambling.recover(
                 ciphertexts, public, structure.block_size, colours=structure.colours
             )
-            return KeyEstimate(key, notes=notes)
+            key, decision = settle(key, ciphertexts, public, panels)
+            return KeyEstimate(key, notes={**notes, **decision})
         block = None if structure.kind == "any" else structure.block_size
         return free_keys.recover(ciphertexts, public, structure.unit, block)
 
