@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
@@ -13,12 +15,15 @@ from ppattack.solvers.jigsaw.candidates import Table
 from ppattack.solvers.jigsaw.clusters import EMPTY, Placement
 from ppattack.solvers.jigsaw.growth import grow
 
-SEAMS = ((0, np.s_[:, :-1], np.s_[:, 1:]), (1, np.s_[:-1], np.s_[1:]))
+SEAMS: tuple[tuple[int, Any, Any], ...] = (
+    (0, np.s_[:, :-1], np.s_[:, 1:]),
+    (1, np.s_[:-1], np.s_[1:]),
+)
 """Side, and what stands on either hand of the seams to the right and below."""
 IDLE = 2
 """Re-assignments in vain after which a rebuilt arrangement counts as refined."""
 MOST_REASSIGNMENTS = 12
-WORTH_REFINING = 1.03
+WORTH_REFINING = 1.005
 """Rebuilt arrangements that cost more than this times the best one are not refined."""
 WEAKEST, STRONGEST = 0.05, 0.7
 """Seams that may hold a part together: surprise relative to any seam's."""
@@ -52,15 +57,18 @@ def placing_costs(
         group: the states.
     """
     rows, columns = found.grid.shape
-    sums = np.zeros((len(places), group.count, len(pieces)), np.float32)
+    sums = np.empty((len(places), group.count, len(pieces)), np.float32)
+    around = np.empty((group.count, table.shape[3]), np.float32)
     for i, place in enumerate(places.tolist()):
+        around[:] = 0
         for side, (down, right) in enumerate(STEPS.tolist()):
             row, column = place // columns + down, place % columns + right
             if not (0 <= row < rows and 0 <= column < columns):
                 continue
             undo = group.inverse[found.state[row, column]]
             seen = table[group.side[undo, (side + 2) % 4], found.grid[row, column]]
-            sums[i] += seen[group.compose[undo][:, None], pieces]
+            around += seen[group.compose[undo]]
+        np.take(around, pieces, axis=1, out=sums[i], mode="clip")
     return sums
 
 
@@ -173,7 +181,7 @@ def _kept(
         return np.asarray(labels == rng.choice(len(sizes), p=sizes / sizes.sum()))
     kept = np.asarray(sizes[labels] >= rng.integers(2, 8))
     rows, columns = kept.shape
-    row, column = rng.integers(rows), rng.integers(columns)
+    row, column = int(rng.integers(rows)), int(rng.integers(columns))
     reach = int(rng.integers(1, max(2, max(rows, columns) // 4)))
     kept[max(0, row - reach) : row + reach + 1, max(0, column - reach) : column + reach + 1] = False
     return kept

@@ -83,16 +83,17 @@ def log_costs(pieces: Tensor, group: States, measure: Measure) -> Tensor:
     elements = len(np.unique(group.dihedral))
     per_element = group.count // elements
     by_element = table.view(4, count, elements, per_element, count)
-    inverse = torch.from_numpy(group.inverse[:per_element])
+    inverse = group.inverse[:per_element].tolist()
     for image in pieces:
         lines = border_lines(image)
         features = measure.fit(lines)
         for at in meetings:
+            alone = (at.met, at.inverse) == (at.side, at.element)
             ours = _one_way(features[BEFORE[at.side]], lines, at.turned, group, measure)
-            theirs = _one_way(features[BEFORE[at.met]], lines, at.met_turned, group, measure)
-            for state in range(per_element):
-                back = int(inverse[state])
-                alone = (at.met, at.inverse) == (at.side, at.element)
+            theirs = ours
+            if not alone:
+                theirs = _one_way(features[BEFORE[at.met]], lines, at.met_turned, group, measure)
+            for state, back in enumerate(inverse):
                 if alone and back < state:
                     continue
                 both = ours[:, state] + theirs[:, back].T

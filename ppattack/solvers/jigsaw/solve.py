@@ -18,14 +18,15 @@ from ppattack.solvers.block_states import Arrangement, States, states
 from ppattack.solvers.jigsaw import assembly as rebuilding
 from ppattack.solvers.jigsaw import gallagher
 from ppattack.solvers.jigsaw.candidates import Table
+from ppattack.solvers.jigsaw.canonical import canonical, in_state, of_the_originals
 from ppattack.solvers.jigsaw.compatibility import MEASURES
 from ppattack.solvers.jigsaw.refinement import seam_values, total
 from ppattack.solvers.jigsaw.seam_table import indifference, log_costs, surprise
 
 Assembly = Literal["rebuilding", "gallagher"]
 ASSEMBLIES: tuple[Assembly, ...] = get_args(Assembly)
-ROUNDS = 60
-PATIENCE = 20
+ROUNDS = 120
+PATIENCE = 30
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,9 @@ def solve(
 ) -> Solution:
     """Find each piece's place and state.
 
+    How the pieces were scrambled makes no difference to the image that results, up to one state
+    of all of it.
+
     Args:
         pieces: ``(n, C, B, B)`` uint8 of one image, or ``(N, n, C, B, B)`` of N images whose
             pieces went the same way.
@@ -83,9 +87,13 @@ def solve(
     pieces = _checked(pieces, rows, columns, compatibility, assembly)
     colours = colours and pieces.shape[2] == len(COLOUR_ORDERS[0])
     group = states(colours=colours, turns=turns, flips=flips, negatives=negatives)
+    if rows * columns == 1:
+        one = np.zeros((1, 1), np.intp)
+        return Solution(Arrangement(one, one), group, np.ones((1, 1)), {"pieces": 1})
     measure = MEASURES[compatibility]
     started = time.perf_counter()
-    costs = log_costs(pieces, group, measure)
+    order, state = canonical(pieces, group)
+    costs = log_costs(in_state(pieces[:, order], state, group), group, measure)
     compared = time.perf_counter()
     found = None
     notes: Mapping[str, Any] = {}
@@ -100,7 +108,7 @@ def solve(
         )
     done = time.perf_counter()
     return Solution(
-        found,
+        of_the_originals(found, order, state, group),
         group,
         _confidence(found, table, group),
         {
