@@ -93,14 +93,11 @@ def log_costs(pieces: Tensor, group: States, measure: Measure) -> Tensor:
             theirs = ours
             if not alone:
                 theirs = _one_way(features[BEFORE[at.met]], lines, at.met_turned, group, measure)
-            for state, back in enumerate(inverse):
-                if alone and back < state:
-                    continue
-                both = ours[:, state] + theirs[:, back].T
-                both.add_(2 * measure.floor * image.shape[2]).log_()
-                by_element[at.side, :, at.element, state] += both
-                if not (alone and back == state):
-                    by_element[at.met, :, at.inverse, back] += both.T
+            both = ours + theirs[:, inverse].permute(2, 1, 0)
+            both.add_(2 * measure.floor * image.shape[2]).log_()
+            by_element[at.side, :, at.element] += both
+            if not alone:
+                by_element[at.met, :, at.inverse] += both.permute(2, 1, 0)[:, inverse]
     own = torch.arange(count, device=table.device)
     table[:, own, :, own] = float("inf")
     return table
