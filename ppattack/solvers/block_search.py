@@ -17,9 +17,10 @@ from ppattack.attack import Context
 from ppattack.errors import ImageError
 from ppattack.permxor import PermXor, empty_like
 from ppattack.solvers import seam_likelihood, state_network
-from ppattack.solvers.block_scrambling import FEWEST_PUBLIC, JUDGED, choose_state
+from ppattack.solvers.block_scrambling import choose_state
 from ppattack.solvers.block_states import Arrangement, States, states
 from ppattack.solvers.exhaustive_blocks import arrangements, best_arrangements
+from ppattack.solvers.global_state import FEWEST_PUBLIC, JUDGED
 from ppattack.solvers.seam_likelihood import SeamLikelihood
 from ppattack.solvers.state_prior import StatePrior
 

@@ -1,21 +1,20 @@
 """The key of a scheme of which at most the blocks are known: symbols can have gone far.
 
-High nibbles are told from low ones by their correlations first. Low nibbles say too little of
-each other to be placed: which goes where is left open.
+High nibbles are told from low ones by their correlations first, and matched by them. Where the
+low ones go follows from what the high ones say of them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
 from ppattack.blocks import dihedral_table
 from ppattack.permxor import PermXor, Unit
-from ppattack.solvers import block_symbols, orientation, signed_matching
+from ppattack.solvers import block_symbols, gaussian_matching, low_nibbles, signed_matching
 from ppattack.solvers.key_estimate import KeyEstimate
 from ppattack.solvers.moments import Moments
 from ppattack.solvers.shared_block_keys import most_correlated
@@ -43,18 +42,30 @@ def recover(ciphertexts: Tensor, public: Tensor, unit: Unit, block: int | None) 
     seen = _high(ciphertexts, numbers) if unit == "nibble" else numbers
     known = numbers[:, numbers.shape[1] // 2 :] if unit == "nibble" else numbers
     ours, theirs = _moments(ciphertexts, seen, unit), _moments(public, known, unit)
+    size = seen.shape[1] if block else None
+    cipher, plain = ours.correlation().float().numpy(), theirs.correlation().float().numpy()
+    symmetries = _symmetries(known, shape)
     found = signed_matching.match(
-        ours.correlation().numpy(),
-        theirs.correlation().numpy(),
-        _block_projection(seen.shape[1]) if block else None,
-        _symmetries(known, shape),
+        cipher,
+        plain,
+        partial(signed_matching.assign_blocks, size=size) if size else None,
+        symmetries,
         (_relative_mean(ours), _relative_mean(theirs)),
     )
-    plain = known.reshape(-1)[found.permutation]
-    key = _key(seen.reshape(-1), plain, found.signs < 0, numbers, unit)
-    notes = {"likeness": round(found.likeness, 4), "mirror_images_that_fit": found.rivals}
-    estimate = KeyEstimate(key, low_known=unit == "byte", notes=notes)
-    return estimate.settled(ciphertexts, public, orientation.states(shape, colours=False))
+    permutation, signs, misfit = gaussian_matching.likeliest(
+        cipher, plain, found.permutation, found.signs, symmetries, size
+    )
+    places = known.reshape(-1)[permutation]
+    key = _key(seen.reshape(-1), places, signs < 0, numbers, unit)
+    notes = {
+        "likeness": round(found.likeness, 4),
+        "misfit": round(misfit, 4),
+        "mirror_images_that_fit": found.rivals,
+    }
+    low_known = unit == "byte"
+    if unit == "nibble":
+        key, low_known = low_nibbles.complete(key, ciphertexts, public, numbers, shared=False)
+    return KeyEstimate(key, low_known, notes).settled(ciphertexts, public)
 
 
 def _one_block(shape: tuple[int, int, int], unit: Unit) -> NDArray[np.int32]:
@@ -130,20 +141,3 @@ def _symmetries(numbers: NDArray[np.int32], shape: tuple[int, int, int]) -> list
     rank[order] = np.arange(order.size)
     channel, pixel = np.divmod(order, height * width)
     return [rank[channel * (height * width) + moved[pixel]] for moved in turned]
-
-
-def _block_projection(size: int) -> Callable[[signed_matching.Single], Places]:
-    """Scores to the best permutation that keeps the symbols of each block together."""
-
-    def project(scores: signed_matching.Single) -> Places:
-        count = len(scores) // size
-        cells = scores.reshape(count, size, count, size)
-        best = cells.max(3).sum(1) + cells.max(1).sum(2)
-        blocks = linear_sum_assignment(best, maximize=True)[1]
-        places = np.empty(len(scores), np.intp)
-        for row, column in enumerate(blocks):
-            inner = linear_sum_assignment(cells[row, :, column], maximize=True)[1]
-            places[row * size : (row + 1) * size] = column * size + inner
-        return places
-
-    return project

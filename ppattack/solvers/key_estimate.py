@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from torch import Tensor
 
 from ppattack.permxor import PermXor
-from ppattack.solvers import orientation
+from ppattack.solvers import global_state
+from ppattack.solvers.block_states import Indices
 
 MIDDLE_OF_LOW = 8
 
@@ -35,19 +36,21 @@ class KeyEstimate:
         return images if self.low_known else (images & 240).bitwise_or_(MIDDLE_OF_LOW)
 
     def settled(
-        self, ciphertexts: Tensor, public: Tensor, states: Sequence[PermXor]
+        self, ciphertexts: Tensor, public: Tensor, wanted: Indices | None = None
     ) -> KeyEstimate:
-        """The same up to the state of all images in which they look most like public ones.
+        """The same in the state of all images in which they look most like public ones.
 
         Args:
             ciphertexts: ``(N, C, H, W)`` uint8.
             public: ``(M, C, H, W)`` uint8.
-            states: a group of transformations over bytes, the identity first.
+            wanted: the states that are possible, as in :mod:`ppattack.solvers.block_states`;
+                None for all that keep the shape of an image.
         """
         known = public if self.low_known else (public & 240) | MIDDLE_OF_LOW
-        images = self.decrypt(ciphertexts[: orientation.MOST_SCORED])
-        best, margin = orientation.settle(images, known, states)
-        undone = states[best].inverse()
+        group = global_state.group_for(public.shape[1])
+        prior = global_state.fitted(known, group, wanted)
+        images = self.decrypt(ciphertexts[: global_state.JUDGED])
+        best, notes = global_state.choose(images, prior, group)
+        undone = global_state.transformation(best, tuple(public.shape[1:]), group).inverse()
         undone = undone.as_nibbles() if self.key.unit == "nibble" else undone
-        notes = {**self.notes, "state_margin": round(margin, 4)}
-        return replace(self, key=self.key.after(undone), notes=notes)
+        return replace(self, key=self.key.after(undone), notes={**self.notes, **notes})

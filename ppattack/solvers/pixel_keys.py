@@ -6,7 +6,7 @@ import numpy as np
 from torch import Tensor
 
 from ppattack.permxor import PermXor
-from ppattack.solvers import colour_orders, orientation, signed_graph
+from ppattack.solvers import colour_orders, global_state, signed_graph
 from ppattack.solvers.key_estimate import KeyEstimate
 from ppattack.solvers.moments import GridMoments
 
@@ -26,9 +26,10 @@ def recover(ciphertexts: Tensor, public: Tensor, *, colours: bool) -> KeyEstimat
     notes = {"sign_agreement": round(signed_graph.agreement(graph, signs), 4)}
     index = np.arange(signs.size)
     mask = np.where(signs < 0, 255, 0).astype(np.uint8)
-    states = orientation.states(shape, colours=False)
     estimate = KeyEstimate(PermXor(index, mask), notes=notes)
-    estimate = estimate.settled(ciphertexts, public, states)
+    group = global_state.group_for(channels)
+    negatives = np.flatnonzero((group.dihedral == 0) & (group.colour == 0))
+    estimate = estimate.settled(ciphertexts, public, negatives)
     if not colours or channels != 3:
         return estimate
     known = np.where(estimate.key.mask > 0, -1, 1).astype(np.int8).reshape(shape)

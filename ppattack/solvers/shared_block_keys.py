@@ -1,8 +1,8 @@
 """The key of a scheme that transforms every block alike and leaves blocks in their places.
 
 Every block of every ciphertext is a sample of the same unknown permutation, so a few ciphertexts
-are enough. High nibbles give their places away by their correlations; those of low nibbles are
-too weak, and which low nibble goes where is left open.
+are enough. High nibbles give their places away by their correlations; low nibbles, whose own are
+too weak, by what the high ones say of them.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ppattack.blocks import COLOUR_ORDERS, dihedral_table, place
 from ppattack.permxor import PermXor, Unit
-from ppattack.solvers import block_symbols, orientation, quadratic_assignment
+from ppattack.solvers import block_symbols, global_state, low_nibbles, quadratic_assignment
 from ppattack.solvers.key_estimate import KeyEstimate
 
 Array = NDArray[np.float64]
@@ -63,8 +63,11 @@ def recover(
         "likeness": round(found.likeness, 4),
         "likeness_elsewhere": round(found.runner_up, 4),
     }
-    estimate = KeyEstimate(key, low_known=unit == "byte", notes=notes)
-    return estimate.settled(ciphertexts, public, orientation.states(shape, colours=True))
+    low_known = unit == "byte"
+    if unit == "nibble":
+        key, low_known = low_nibbles.complete(key, ciphertexts, public, numbers, shared=True)
+    states = global_state.unturned(global_state.group_for(shape[0]))
+    return KeyEstimate(key, low_known, notes).settled(ciphertexts, public, states)
 
 
 def most_correlated(correlation: Array, count: int) -> NDArray[np.intp]:

@@ -17,7 +17,6 @@ from itertools import permutations, product
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
-from scipy.sparse.linalg import eigsh
 
 Single = NDArray[np.float32]
 Vector = NDArray[np.float64]
@@ -31,9 +30,11 @@ TRIED_RANK = 24
 """Eigenvectors up to which every start is refined before the best one goes on."""
 STARTING_ROWS = 1000
 """Cipher symbols that are enough to refine a start."""
+SUBSPACE_ROUNDS = 8
+"""Steps of subspace iteration, with half as many dimensions again: enough for spans to settle."""
 COMPARED_RANK = 64
 """Eigenvectors with which a matching is compared with its mirror images."""
-MATCHED_RANK = 200
+MATCHED_RANK = 100
 AS_WELL = 0.02
 """Mirror images whose likeness is less than this below the best one's are told apart by means."""
 MEAN_RIDGE = 0.1
@@ -60,8 +61,8 @@ class SignedMatch:
 
 
 def match(
-    cipher: NDArray[np.float64],
-    plain: NDArray[np.float64],
+    cipher: NDArray[np.floating],
+    plain: NDArray[np.floating],
     project: Projection | None = None,
     symmetries: Sequence[Places] = (),
     means: tuple[Vector, Vector] | None = None,
@@ -120,9 +121,18 @@ def _mean_weights(theirs: Single, mean: Vector) -> Vector:
 
 
 def leading(matrix: Single, rank: int) -> tuple[Single, Single]:
-    """The largest eigenvalues ``(k,)``, descending and above 0, and their vectors ``(S, k)``."""
+    """The largest eigenvalues ``(k,)``, descending and above 0, and their vectors ``(S, k)``.
+
+    Of a positive semidefinite matrix, such as correlations are.
+    """
     rank = min(rank, len(matrix) - 1)
-    values, vectors = eigsh(matrix, rank, which="LA", v0=np.ones(len(matrix), np.float32))
+    spare = min(rank + max(rank // 2, 16), len(matrix))
+    start = np.random.default_rng(0).standard_normal((len(matrix), spare), np.float32)
+    basis = np.linalg.qr(start)[0]
+    for _ in range(SUBSPACE_ROUNDS):
+        basis = np.linalg.qr(matrix @ basis)[0]
+    values, turned = np.linalg.eigh(basis.T @ (matrix @ basis))
+    values, vectors = values[-rank:], basis @ turned[:, -rank:]
     order = [k for k in np.argsort(-values) if values[k] > 0]
     vectors = vectors[:, order]
     vectors[:, 0] *= 1 if vectors[:, 0].sum() >= 0 else -1
@@ -149,6 +159,22 @@ def assign(scores: Single) -> Places:
         rows, columns = rows[~mutual], columns[open_columns]
     chosen = linear_sum_assignment(left, maximize=True)[1]
     places[rows] = columns[chosen]
+    return places
+
+
+def assign_blocks(scores: Single, size: int) -> Places:
+    """A permutation of large total score that keeps ``size`` symbols after each other together.
+
+    Blocks are assigned by what their symbols could reach at best, then symbols within blocks.
+    """
+    count = len(scores) // size
+    cells = scores.reshape(count, size, count, size)
+    best = cells.max(3).sum(1) + cells.max(1).sum(2)
+    blocks = linear_sum_assignment(best, maximize=True)[1]
+    places = np.empty(len(scores), np.intp)
+    for row, column in enumerate(blocks):
+        inner = linear_sum_assignment(cells[row, :, column], maximize=True)[1]
+        places[row * size : (row + 1) * size] = column * size + inner
     return places
 
 

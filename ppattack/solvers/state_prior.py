@@ -75,7 +75,12 @@ class StatePrior:
 
 
 def fit(
-    public: Tensor, group: States, rows: int, columns: int, most: int = MOST_IMAGES
+    public: Tensor,
+    group: States,
+    rows: int,
+    columns: int,
+    wanted: Indices | None = None,
+    most: int = MOST_IMAGES,
 ) -> StatePrior:
     """Fit the model.
 
@@ -84,12 +89,13 @@ def fit(
         group: the states.
         rows: blocks from top to bottom.
         columns: blocks from left to right: where they differ, quarter turns are left out.
+        wanted: the states to choose from, the identity first; None for all that are possible.
         most: public images used at most.
     """
     used = thinned(public, most)
     features = [features_of(part) for part in chunks(used)]
     data = torch.cat([flat(part) for part in features])
-    wanted = group.upright(rows, columns)
+    wanted = group.upright(rows, columns) if wanted is None else wanted
     source, sign = action({name: part[:1] for name, part in features[0].items()}, group, wanted)
     tested = max(1, round(len(data) * TESTED))
     weights = _fitted(data[tested:], source, sign)

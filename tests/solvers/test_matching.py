@@ -1,4 +1,4 @@
-"""Signs, permutations and orientations on planted instances with known answers."""
+"""Signs and permutations on planted instances with known answers."""
 
 from __future__ import annotations
 
@@ -10,11 +10,9 @@ from hypothesis import strategies as st
 from scipy import sparse
 
 from ppattack.errors import ImageError
-from ppattack.permxor import PermXor
-from ppattack.solvers import orientation, quadratic_assignment, signed_graph, signed_matching
+from ppattack.solvers import quadratic_assignment, signed_graph, signed_matching
 from ppattack.solvers.moments import GridMoments
 from tests.conftest import smooth_images
-from tests.natural import natural_images
 
 
 @settings(deadline=None, max_examples=25)
@@ -67,28 +65,6 @@ def test_graph_matching_needs_matching_sizes() -> None:
         quadratic_assignment.match([np.eye(3)], [np.eye(4)], rng, restarts=1)
 
 
-@pytest.mark.parametrize("which", range(12))
-def test_the_state_of_images_is_settled_by_public_ones(which: int) -> None:
-    states = orientation.states((3, 8, 8), colours=True)
-    assert len(states) == 12
-    turned = states[which](natural_images(60, 8, seed=1))
-    found, margin = orientation.settle(turned, natural_images(300, 8, seed=2), states)
-    assert torch.equal(states[found](turned), natural_images(60, 8, seed=1))
-    assert margin > 0.1
-
-
-def test_states_are_a_group_that_starts_with_the_identity() -> None:
-    states = orientation.states((3, 2, 2), colours=True)
-    tables = {(s.index.tobytes(), s.mask.tobytes()) for s in states}
-    assert len(tables) == len(states)
-    products = [first.after(second) for first in states for second in states]
-    assert {(p.index.tobytes(), p.mask.tobytes()) for p in products} == tables
-    assert isinstance(states[0], PermXor)
-    assert np.array_equal(states[0].index, np.arange(12))
-    assert not states[0].mask.any()
-    assert len(orientation.states((1, 4, 4), colours=True)) == 2
-
-
 @settings(deadline=None, max_examples=5)
 @given(seed=st.integers(0, 2**32 - 1))
 def test_a_planted_signed_permutation_is_found_exactly(seed: int) -> None:
@@ -112,3 +88,14 @@ def test_assignment_in_bounded_time_is_a_permutation(size: int, seed: int) -> No
     best = np.random.default_rng(seed).permutation(size)
     scores[np.arange(size), best] += 100
     assert np.array_equal(signed_matching.assign(scores), best)
+
+
+@settings(deadline=None, max_examples=20)
+@given(blocks=st.integers(1, 6), size=st.integers(1, 5), seed=st.integers(0, 2**32 - 1))
+def test_blocks_are_assigned_whole(blocks: int, size: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    scores = rng.normal(size=(blocks * size, blocks * size)).astype(np.float32)
+    inner = np.stack([rng.permutation(size) for _ in range(blocks)])
+    best = (rng.permutation(blocks)[:, None] * size + inner).reshape(-1)
+    scores[np.arange(len(best)), best] += 100
+    assert np.array_equal(signed_matching.assign_blocks(scores, size), best)

@@ -1,0 +1,286 @@
+"""A signed matching of two correlation matrices, improved until nothing makes it likelier.
+
+Under a Gaussian model twice the negative log-likelihood of ciphertexts is, up to constants, the
+sum of the products of their correlations with the precisions (the inverse correlations) of plain
+images at the matched places. Precisions weigh fine detail in full, so this tells neighbours apart
+that look the same to any comparison of the correlations themselves, and it tells which symbols
+are where they cannot be.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import linear_sum_assignment
+
+from ppattack.solvers.signed_matching import Places, Single, assign_blocks
+
+RIDGE = 0.01
+"""Weight of the identity in the plain correlations before they are inverted."""
+MOST_ROUNDS = 200
+MOST_MOVES = 64
+"""Exchanges made between two evaluations of all of them."""
+WORTH = 0.01
+"""Changes that gain less are left."""
+STRANGE = 2.0
+"""Misfit of a symbol that is not where it belongs; 1 on average where all are."""
+COMPANIONS = 16
+"""Places emptied with that of each strange symbol, where that alone does not help."""
+MOST_EMPTIED = 0.3
+"""Part of the places that are emptied at most: the others must be believed."""
+FORBIDDEN = -1e3
+
+
+@dataclass(frozen=True)
+class Improvement:
+    """What to change of a matching.
+
+    Args:
+        order: ``(S,)``: place i gets the symbol that was at place ``order[i]``.
+        signs: ``(S,)`` of -1 and 1, by which the symbol now at place i is to be multiplied.
+        misfit: see :func:`misfit`, after it.
+    """
+
+    order: Places
+    signs: NDArray[np.int8]
+    misfit: float
+
+
+def likeliest(
+    seen: Single,
+    plain: Single,
+    permutation: Places,
+    signs: NDArray[np.int8],
+    symmetries: Sequence[Places] = (),
+    block: int | None = None,
+) -> tuple[Places, NDArray[np.int8], float]:
+    """A matching improved until nothing makes it likelier.
+
+    Args:
+        seen: ``(S, S)`` correlations of the cipher symbols.
+        plain: ``(S, S)`` correlations of the plain symbols.
+        permutation: ``(S,)``: the plain symbol of each cipher symbol, mostly right.
+        signs: ``(S,)`` of -1 and 1.
+        symmetries: permutations of the plain symbols that hardly change their correlations: the
+            likeliest is tried as well.
+        block: so many symbols after each other stay together, on both sides.
+
+    Returns:
+        the permutation, the signs, and :func:`misfit` a symbol: about 1 where all is right.
+    """
+    weights = precision(plain)
+    symbols = np.argsort(permutation)
+    signs = signs[symbols]
+    placed = _placed(seen, symbols, signs)
+    found = improve(placed, weights, block)
+    symbols, signs = symbols[found.order], signs[found.order] * found.signs
+    if symmetries:
+        placed = _placed(seen, symbols, signs)
+        turn = min(symmetries, key=lambda moved: misfit(placed[np.ix_(moved, moved)], weights))
+        other = improve(placed[np.ix_(turn, turn)], weights, block)
+        if other.misfit < found.misfit:
+            order = turn[other.order]
+            symbols, signs, found = symbols[order], signs[order] * other.signs, other
+    return np.argsort(symbols), signs[np.argsort(symbols)], found.misfit / len(symbols)
+
+
+def _placed(seen: Single, symbols: Places, signs: NDArray[np.int8]) -> Single:
+    """Correlations of the symbols at each place, signed."""
+    placed = seen[np.ix_(symbols, symbols)]
+    placed *= signs[:, None]
+    placed *= signs
+    return placed
+
+
+def precision(plain: Single) -> Single:
+    """The inverse of ``(S, S)`` correlations, kept from being singular."""
+    regular = (1 - RIDGE) * plain
+    regular[np.diag_indices_from(regular)] = 1
+    found: Single = np.linalg.inv(regular)
+    return found
+
+
+def misfit(seen: Single, weights: Single) -> float:
+    """Twice the negative log-likelihood a sample, up to a constant: smaller is likelier.
+
+    Args:
+        seen: ``(S, S)`` correlations of the symbols believed to be at each place.
+        weights: from :func:`precision`.
+    """
+    return float(np.vdot(seen, weights))
+
+
+def improve(seen: Single, weights: Single, block: int | None = None) -> Improvement:
+    """Change places and signs while that is likelier.
+
+    Symbols of two places are exchanged and single signs changed, each step the best there is.
+    Where that ends, symbols that fit badly are taken out together and put where the symbols
+    left in place expect them; where that does not help, more symbols are taken out.
+
+    Args:
+        seen: ``(S, S)`` correlations of the symbols believed to be at each place, signed as
+            believed, with a diagonal of ones.
+        weights: from :func:`precision`.
+        block: so many places after each other are a block, whose symbols stay together; None
+            where there are no blocks.
+    """
+    state = _State(seen.copy(), weights, seen @ weights, block)
+    state.settle()
+    more = False
+    while True:
+        emptied = state.strange(more=more)
+        if not len(emptied):
+            return Improvement(state.order, state.signs.astype(np.int8), state.misfit)
+        other = state.refilled(emptied, whole_blocks=more)
+        other.settle()
+        better = other.misfit < state.misfit - WORTH
+        if not better and more:
+            return Improvement(state.order, state.signs.astype(np.int8), state.misfit)
+        state, more = (other, False) if better else (state, True)
+
+
+class _State:
+    """A matching on the way.
+
+    Args:
+        seen: correlations of the symbols now at each place, signed.
+        weights: of the model.
+        product: ``seen @ weights``.
+        block: places in a block, or None.
+        order: since the beginning, as in :class:`Improvement`.
+        signs: likewise.
+    """
+
+    def __init__(
+        self,
+        seen: Single,
+        weights: Single,
+        product: Single,
+        block: int | None,
+        order: Places | None = None,
+        signs: Single | None = None,
+    ) -> None:
+        size = len(seen)
+        self.seen, self.weights, self.product, self.block = seen, weights, product, block
+        self.groups = None if block is None else np.arange(size) // block
+        self.order = np.arange(size) if order is None else order
+        self.signs = np.ones(size, np.float32) if signs is None else signs
+
+    @property
+    def misfit(self) -> float:
+        return float(np.trace(self.product, dtype=np.float64))
+
+    def rearrange(self, order: Places, signs: Single) -> None:
+        """Give place i the symbol of place ``order[i]``, times ``signs[i]``."""
+        changed = np.flatnonzero((order != np.arange(len(order))) | (signs < 0))
+        difference: Single = self.seen[:, order[changed]] * signs[changed]
+        difference -= self.seen[:, changed]
+        self.product = (self.product + difference @ self.weights[changed])[order]
+        self.product *= signs[:, None]
+        self.seen = self.seen[np.ix_(order, order)]
+        self.seen *= signs[:, None]
+        self.seen *= signs
+        self.order, self.signs = self.order[order], self.signs[order] * signs
+
+    def settle(self) -> None:
+        """Exchange and change signs until nothing gains."""
+        for _ in range(MOST_ROUNDS):
+            order, signs = np.arange(len(self.seen)), np.ones(len(self.seen), np.float32)
+            pairs = _exchanges(self.seen, self.weights, self.product, self.groups)
+            for first, second in pairs:
+                order[first], order[second] = second, first
+            if not pairs:
+                signs[_flips(self.seen, self.weights, self.product)] = -1
+                if (signs > 0).all():
+                    return
+            self.rearrange(order, signs)
+
+    def strange(self, *, more: bool) -> Places:
+        """Places whose symbols fit badly; with ``more``, with their blocks or what is near."""
+        found = np.flatnonzero(self.product.diagonal() > STRANGE)
+        if more and self.groups is not None:
+            found = np.flatnonzero(np.isin(self.groups, self.groups[found]))
+        elif more:
+            near = np.argsort(-np.abs(self.weights[found]), axis=1)[:, : COMPANIONS + 1]
+            found = np.unique(near)
+        return found if len(found) <= MOST_EMPTIED * len(self.seen) else found[:0]
+
+    def refilled(self, emptied: Places, *, whole_blocks: bool) -> _State:
+        """The matching after the symbols of some places were put where all others expect them."""
+        kept = np.setdiff1d(np.arange(len(self.seen)), emptied)
+        inner, outer = self.weights[np.ix_(emptied, emptied)], self.weights[np.ix_(emptied, kept)]
+        expected = -np.linalg.solve(inner, outer).T
+        spread = np.sqrt((expected * (self.seen[np.ix_(kept, kept)] @ expected)).sum(0))
+        likeness = (self.seen[np.ix_(emptied, kept)] @ expected) / np.maximum(spread, 1e-6)
+        scores = -np.log(np.maximum(1 - likeness**2, 1e-6))
+        if self.block is not None and whole_blocks:
+            places = assign_blocks(scores, self.block)
+        else:
+            if self.groups is not None:
+                groups = self.groups[emptied]
+                scores[groups[:, None] != groups] = FORBIDDEN
+            places = linear_sum_assignment(scores, maximize=True)[1]
+        order, signs = np.arange(len(self.seen)), np.ones(len(self.seen), np.float32)
+        order[emptied[places]] = emptied
+        fits = likeness[np.arange(len(places)), places]
+        signs[emptied[places]] = np.where(fits < 0, -1, 1)
+        state = _State(self.seen, self.weights, self.product, self.block, self.order, self.signs)
+        state.rearrange(order, signs)
+        return state
+
+
+def _exchanges(
+    seen: Single, weights: Single, product: Single, groups: Places | None
+) -> list[tuple[int, int]]:
+    """Disjoint exchanges that each gain, whichever of the others are made."""
+    own, total = weights.diagonal(), product.diagonal()
+    change = product + product.T
+    change -= total[:, None]
+    change -= total
+    bend = 2 * weights
+    bend -= own[:, None]
+    bend -= own
+    bend *= 1 - seen
+    change -= bend
+    change *= 2
+    if groups is not None:
+        change[groups[:, None] != groups] = 0
+    partner = change.argmin(1)
+    gain = change[np.arange(len(change)), partner]
+    chosen: list[tuple[int, int]] = []
+    taken: set[int] = set()
+    for first in np.argsort(gain)[: 4 * MOST_MOVES].tolist():
+        second = int(partner[first])
+        if gain[first] > -WORTH or len(chosen) == MOST_MOVES:
+            break
+        if first in taken or second in taken:
+            continue
+        more = sum(_together(seen, weights, (first, second), pair) for pair in chosen)
+        if gain[first] + more < -WORTH:
+            chosen.append((first, second))
+            taken |= {first, second}
+    return chosen
+
+
+def _together(
+    seen: Single, weights: Single, first: tuple[int, int], second: tuple[int, int]
+) -> float:
+    """What two exchanges change beyond the sum of what each changes alone."""
+    (a, b), (c, d) = first, second
+    ours, theirs = (m[a, c] - m[a, d] - m[b, c] + m[b, d] for m in (seen, weights))
+    return float(2 * ours * theirs)
+
+
+def _flips(seen: Single, weights: Single, product: Single) -> list[int]:
+    """Places whose change of sign gains, also together."""
+    change = -4 * (product.diagonal() - seen.diagonal() * weights.diagonal())
+    chosen: list[int] = []
+    for place in np.argsort(change)[: 4 * MOST_MOVES].tolist():
+        if change[place] > -WORTH:
+            break
+        if change[place] + 8 * float(seen[place, chosen] @ weights[place, chosen]) < -WORTH:
+            chosen.append(place)
+    return chosen
