@@ -18,9 +18,9 @@ from ppattack.errors import ImageError
 from ppattack.metrics.states import global_states
 from ppattack.seeding import numpy_stream
 from ppattack.solvers import block_search, seam_likelihood, state_network
-from ppattack.solvers.block_assembly import total_cost
 from ppattack.solvers.block_states import Arrangement, States, states
 from ppattack.solvers.exhaustive_blocks import arrangements, best_arrangements
+from ppattack.solvers.jigsaw.refinement import total
 from ppattack.solvers.seam_likelihood import FREEDOM, SeamLikelihood
 from targets.etc import EtC
 from tests.conftest import smooth_images
@@ -78,7 +78,7 @@ def test_no_arrangement_is_cheaper(shape: tuple[int, int], seed: int) -> None:
     found = best_arrangements(costs, rows, columns, GREY)
     for image in range(len(costs)):
         least = least_of_all(costs[image], rows, columns, GREY)
-        claimed = total_cost(found[image], costs[image].numpy(), GREY)
+        claimed = total(found[image], costs[image].numpy().swapaxes(2, 3), GREY)
         assert claimed == pytest.approx(least, rel=1e-5)
         assert float(found.cost[image]) == pytest.approx(least, rel=1e-5)
         assert sorted(found.grid[image].reshape(-1)) == list(range(rows * columns))

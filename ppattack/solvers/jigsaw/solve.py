@@ -23,6 +23,8 @@ from ppattack.solvers.jigsaw.compatibility import MEASURES
 from ppattack.solvers.jigsaw.refinement import seam_values, total
 from ppattack.solvers.jigsaw.seam_table import indifference, log_costs, surprise
 
+MOST_SEAMS = 1 << 31
+"""Entries of the table of seams, 4 bytes each: 2,300 pieces in 96 states."""
 Assembly = Literal["rebuilding", "gallagher"]
 ASSEMBLIES: tuple[Assembly, ...] = get_args(Assembly)
 ROUNDS = 120
@@ -87,6 +89,13 @@ def solve(
     pieces = _checked(pieces, rows, columns, compatibility, assembly)
     colours = colours and pieces.shape[2] == len(COLOUR_ORDERS[0])
     group = states(colours=colours, turns=turns, flips=flips, negatives=negatives)
+    seams = 4 * group.count * (rows * columns) ** 2
+    if seams > MOST_SEAMS:
+        raise ImageError(
+            f"{rows * columns} pieces in {group.count} states have {seams:.1e} possible seams; at "
+            f"most {MOST_SEAMS:.1e} fit into memory: use smaller images, or switch off what the "
+            "scheme does not do."
+        )
     if rows * columns == 1:
         one = np.zeros((1, 1), np.intp)
         return Solution(Arrangement(one, one), group, np.ones((1, 1)), {"pieces": 1})
