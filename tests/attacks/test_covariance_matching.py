@@ -57,11 +57,9 @@ def true_key(target: PermXorTarget, scenario: Scenario) -> PermXor:
     return target.permxor(scenario.truth.key)
 
 
-@pytest.mark.parametrize(("name", "settings", "channels"), EXACT, ids=str)
-def test_pixel_wise_keys_are_exact(name: str, settings: dict[str, Any], channels: int) -> None:
-    sets = natural_sets(60, 300, channels=channels)
-    target = make(name, **settings)
-    recovery, scenario = attacked(target, sets)
+def assert_exact(target: PermXorTarget, sets: ImageSets, **settings: Any) -> None:
+    """The key comes back to the last symbol, and so do the images."""
+    recovery, scenario = attacked(target, sets, **settings)
     assert recovery.key is not None
     assert recovery.images is not None
     assert scenario.truth.images is not None
@@ -71,41 +69,25 @@ def test_pixel_wise_keys_are_exact(name: str, settings: dict[str, Any], channels
     assert torch.equal(recovery.images, scenario.truth.images)
 
 
+@pytest.mark.parametrize(("name", "settings", "channels"), EXACT, ids=str)
+def test_pixel_wise_keys_are_exact(name: str, settings: dict[str, Any], channels: int) -> None:
+    assert_exact(make(name, **settings), natural_sets(60, 300, channels=channels))
+
+
 @pytest.mark.parametrize("settings", [{}, {"variant": "ito", "legacy_seed": 0}], ids=str)
-def test_high_nibbles_of_a_shared_block_are_exact(settings: dict[str, Any]) -> None:
-    sets = natural_sets(60, 300)
-    target = make("le", **settings)
-    recovery, scenario = attacked(target, sets)
-    assert recovery.key is not None
-    assert recovery.images is not None
-    assert scenario.truth.images is not None
-    key = true_key(target, scenario)
-    high = key.index >= key.symbols // 2
-    assert np.array_equal(recovery.key.index[high], key.index[high])
-    assert np.array_equal(recovery.key.mask[high], key.mask[high])
-    assert recovery.key.is_bijective
-    assert torch.equal(recovery.images >> 4, scenario.truth.images >> 4)
+def test_the_key_of_a_shared_block_is_exact(settings: dict[str, Any]) -> None:
+    assert_exact(make("le", **settings), natural_sets(60, 300))
 
 
-def test_a_signed_permutation_of_blocks_is_recovered() -> None:
-    sets = natural_sets(1500, 1500)
-    target = make("ele")
-    recovery, scenario = attacked(target, sets)
-    assert recovery.key is not None
-    key = true_key(target, scenario)
-    high = key.index >= key.symbols // 2
-    assert (recovery.key.index == key.index)[high].mean() > 0.9
-    assert gain(recovery, scenario, target) > 0.5
+def test_every_nibble_of_scrambled_blocks_is_found() -> None:
+    assert_exact(make("ele"), natural_sets(800, 1500))
 
 
 @pytest.mark.parametrize("structure", ["any-byte", "any-nibble"])
 def test_without_the_structure_many_ciphertexts_are_enough(structure: str) -> None:
     sets = natural_sets(1500, 1500)
     target = make("pe" if structure == "any-byte" else "le")
-    recovery, scenario = attacked(target, sets, structure=structure)
-    assert recovery.key is not None
-    assert recovery.key.is_bijective
-    assert gain(recovery, scenario, target) > 0.5
+    assert_exact(target, sets, structure=structure)
     one_time, scenario = attacked(target, sets, "image", structure=structure)
     assert gain(one_time, scenario, target) < 0.02
 
@@ -127,7 +109,7 @@ def test_a_key_learned_from_a_few_ciphertexts_decrypts_all() -> None:
     assert torch.equal(recovery.images, scenario.truth.images)
 
 
-@pytest.mark.parametrize("name", ["pe", "le"])
+@pytest.mark.parametrize("name", ["pe", "le", "etc"])
 def test_a_fresh_key_an_image_leaves_nothing_to_find(name: str) -> None:
     target = make(name)
     sets = natural_sets(48, 100)
@@ -146,7 +128,7 @@ def test_images_that_are_no_multiple_of_the_block_are_padded() -> None:
     assert recovery.images is not None
     assert scenario.truth.images is not None
     assert recovery.images.shape == scenario.truth.images.shape
-    assert torch.equal(recovery.images >> 4, scenario.truth.images >> 4)
+    assert torch.equal(recovery.images, scenario.truth.images)
 
 
 def test_it_asks_for_public_images_and_nothing_else() -> None:
