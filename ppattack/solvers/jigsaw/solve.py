@@ -15,6 +15,7 @@ from ppattack.blocks import COLOUR_ORDERS
 from ppattack.errors import ImageError
 from ppattack.seeding import numpy_stream
 from ppattack.solvers.block_states import Arrangement, States, states
+from ppattack.solvers.exhaustive_blocks import MOST_BLOCKS, best_arrangements
 from ppattack.solvers.jigsaw import assembly as rebuilding
 from ppattack.solvers.jigsaw import gallagher
 from ppattack.solvers.jigsaw.candidates import Table
@@ -79,7 +80,8 @@ def solve(
         negatives: whether they can be complemented.
         colours: whether their channels can have changed places; no effect unless C = 3.
         compatibility: name of a measure in :data:`.compatibility.MEASURES`.
-        assembly: ``rebuilding``, or ``gallagher`` as published.
+        assembly: ``rebuilding``, or ``gallagher`` as published. Up to four pieces, the former is
+            an exhaustive search.
         seed: of the draws of the assembly.
         rounds: how often a part is taken out and grown again, at most.
 
@@ -108,8 +110,13 @@ def solve(
     notes: Mapping[str, Any] = {}
     if assembly == "gallagher":
         found = gallagher.assemble(costs.cpu().numpy(), rows, columns, group)
+    elif rows * columns <= MOST_BLOCKS:
+        # Most sides of a few pieces have no neighbour at all, so that the best one means little.
+        found = best_arrangements(costs.transpose(2, 3)[None], rows, columns, group)[0]
     indifferent = indifference(costs)
-    table = surprise(costs, group, measure.sharpness).cpu().numpy()
+    # By chance alone, sums over images differ by the square root of their number.
+    sharpness = measure.sharpness / len(pieces) ** 0.5
+    table = surprise(costs, group, sharpness).cpu().numpy()
     if found is None:
         rng = numpy_stream(seed, "jigsaw")
         found, notes = rebuilding.assemble(
