@@ -70,6 +70,14 @@ def test_many_images_under_one_key_solve_what_one_does_not() -> None:
     assert many.neighbour == many.direct == 1.0
 
 
+def test_borders_of_few_pieces_are_not_mistaken_for_seams() -> None:
+    group = states(colours=True)
+    for seed in range(6):
+        images = noisy(natural_images(20, 16, seed=seed), 2)
+        pieces, true = scrambled(images, 8, group, seed)
+        assert scored(solved(pieces, (2, 2)).arrangement, true, group).direct == 1.0
+
+
 @pytest.mark.parametrize("measure", MEASURES)
 def test_every_measure_solves_grey_pieces(measure: str) -> None:
     group = states(colours=False)
