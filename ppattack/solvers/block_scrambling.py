@@ -27,7 +27,7 @@ from ppattack.solvers.block_states import Arrangement, States
 
 MOST_COMPARED = 50
 """Ciphertexts whose seams are compared: from here on, more of them change nothing."""
-MOST_PIXELS_COMPARED = 800_000_000
+MOST_PIXELS_COMPARED = 600_000_000
 """Pixels of seams compared, in all states and ciphertexts, so that large images take no longer;
 at least the seams of :data:`FEWEST_COMPARED` ciphertexts are."""
 FEWEST_COMPARED = 5
