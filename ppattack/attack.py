@@ -200,6 +200,13 @@ class Attack(ABC):
         """The least threat model that this configuration works under."""
         return self.card.requires
 
+    def welcomes_public_images(self) -> bool:
+        """Whether unpaired public images help this configuration where it does not need them.
+
+        They are then granted where there are any, and the threat model says so.
+        """
+        return False
+
     def positive_control(self, scheme: PublicScheme) -> ControlTarget | None:
         """A target that this attack must break when it works, or None where there is none yet.
 

@@ -14,12 +14,21 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Panel:
-    """A rectangle, pixels."""
+    """A rectangle, pixels.
+
+    Args:
+        top: its first row.
+        left: its first column.
+        height: rows.
+        width: columns.
+        chroma: whether it shows colour differences, which have less texture than brightness.
+    """
 
     top: int
     left: int
     height: int
     width: int
+    chroma: bool = False
 
     @property
     def slices(self) -> tuple[slice, slice]:

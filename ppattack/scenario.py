@@ -55,8 +55,12 @@ def key_scope_of(target: Target, asked: KeyScope | None) -> KeyScope:
     return asked or scopes[0]
 
 
-def granted(attack: Attack, scope: KeyScope, *, vain_pairs: bool = False) -> ThreatModel:
+def granted(
+    attack: Attack, scope: KeyScope, *, vain_pairs: bool = False, public: bool = False
+) -> ThreatModel:
     """The least threat model that the attack works under, with the keys' scope.
+
+    With ``public`` there are public images, and an attack that welcomes them is granted them.
 
     Raises:
         ThreatModelError: where it needs pairs under a key that no other image shares, unless
@@ -69,6 +73,8 @@ def granted(attack: Attack, scope: KeyScope, *, vain_pairs: bool = False) -> Thr
             "key, but with one key an image no pair says anything of another image: "
             "use --key-scope dataset or another attack."
         )
+    if public and needed.public == "none" and attack.welcomes_public_images():
+        needed = replace(needed, public="unpaired")
     return replace(needed, key_scope=scope)
 
 
@@ -97,7 +103,7 @@ def simulate(
     """
     import torch
 
-    threat = granted(attack, scope, vain_pairs=vain_pairs)
+    threat = granted(attack, scope, vain_pairs=vain_pairs, public=len(sets.adversary) > 0)
     count = len(sets.victims) - threat.pairs
     if count < 1:
         raise DataError(f"{threat.pairs} known pairs leave no image to attack: use a larger -n.")
@@ -166,13 +172,14 @@ def from_ciphertexts(
         public: images for the adversary, or None.
         scope: whether one key is believed to have made them all.
     """
-    threat = granted(attack, scope)
+    has_public = public is not None and len(public.adversary) > 0
+    threat = granted(attack, scope, public=has_public)
     if threat.pairs or threat.chosen or threat.public == "candidates":
         raise ThreatModelError(
             f"attack '{attack.card.name}' needs more ({threat.in_words()}) than files of "
             "ciphertexts alone give: choose an attack that works from ciphertexts."
         )
-    if threat.public != "none" and (public is None or len(public.adversary) == 0):
+    if threat.public != "none" and not has_public:
         raise ThreatModelError(
             f"attack '{attack.card.name}' needs public images of the same kind: "
             "name them with --data, for example --data folder:PUBLIC."

@@ -27,6 +27,9 @@ class Structure:
         colours: whether the channels of a pixel (``pixels``) or of a block (``blocks-dihedral``)
             change places.
         moves_blocks: whether blocks change places.
+        turns: ``blocks-dihedral``: whether blocks are turned by quarters.
+        flips: likewise, whether they are mirrored.
+        negatives: likewise, whether they are complemented.
         lossy: whether some symbols are lost, so that no exact inverse exists.
     """
 
@@ -35,4 +38,7 @@ class Structure:
     block_size: int = 1
     colours: bool = False
     moves_blocks: bool = False
+    turns: bool = True
+    flips: bool = True
+    negatives: bool = True
     lossy: bool = False

@@ -79,9 +79,13 @@ class SideBySide(Representation):
         """See :meth:`Representation.panels`."""
         _, height, width = shape
         if self.subsampling == "444":
-            return tuple(Panel(0, width // 3 * i, height, width // 3) for i in range(3))
+            differences = self.color_space == "ycbcr"
+            return tuple(
+                Panel(0, width // 3 * i, height, width // 3, chroma=differences and i > 0)
+                for i in range(3)
+            )
         half, right = height // 2, width * 2 // 3
-        chroma = (Panel(top, right, half, width - right) for top in (0, half))
+        chroma = (Panel(top, right, half, width - right, chroma=True) for top in (0, half))
         return (Panel(0, 0, height, right), *chroma)
 
     def prepare(self, images: Tensor) -> Tensor:

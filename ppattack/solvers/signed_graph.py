@@ -20,6 +20,9 @@ POLISHING_STEPS = 100
 def neighbour_graph(moments: GridMoments) -> sparse.csr_matrix:
     """Signed cosines between all channels of a pixel and of its four neighbours.
 
+    About the means, which differ between channels and can oppose them about mid-grey. Means of
+    few images are uncertain, so of N images only the part 1 - 1/√N of the mean is taken off.
+
     Args:
         moments: of the ciphertexts, about mid-grey.
 
@@ -28,8 +31,10 @@ def neighbour_graph(moments: GridMoments) -> sparse.csr_matrix:
     """
     channels, height, width = moments.shape
     numbers = np.arange(channels * height * width).reshape(moments.shape)
+    count = max(moments.count, 1)
+    mean = moments.sum / np.sqrt(count) * (1 - count**-0.5) ** 0.5
     same = moments.products[0]
-    norm = np.sqrt(np.stack([same[channel, channel] for channel in range(channels)]))
+    norm = np.sqrt(np.stack([same[c, c] - mean[c] ** 2 for c in range(channels)]).clip(0))
     norm[norm == 0] = 1.0
     rows, columns, values = [], [], []
     for (down, right), products in zip(moments.STEPS, moments.products, strict=True):
@@ -39,7 +44,8 @@ def neighbour_graph(moments: GridMoments) -> sparse.csr_matrix:
             for d in range(c + 1 if (down, right) == (0, 0) else 0, channels):
                 rows.append(numbers[c][here].ravel())
                 columns.append(numbers[d][there].ravel())
-                cosine = products[c, d] / (norm[c][here] * norm[d][there])
+                about_means = products[c, d] - mean[c][here] * mean[d][there]
+                cosine = about_means / (norm[c][here] * norm[d][there])
                 values.append(cosine.ravel())
     size = numbers.size
     edges = (np.concatenate(values), (np.concatenate(rows), np.concatenate(columns)))

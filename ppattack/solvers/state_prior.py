@@ -182,7 +182,7 @@ def action(one: Features, group: States, wanted: Indices) -> tuple[Tensor, Tenso
     rows = []
     for state in wanted:
         order = list(range(channels))
-        if group.count == 96:
+        if channels == len(COLOUR_ORDERS[0]):
             order = COLOUR_ORDERS[group.colour[state]].tolist()
         moved = _moved(numbered, int(group.dihedral[state]), int(group.negative[state]), order)
         rows.append(torch.cat([part.flatten() for part in moved.values()]))
