@@ -9,6 +9,7 @@ cells of public images, and all exchanges and states of the pictures are compare
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import permutations
 from typing import Any
 
@@ -34,6 +35,64 @@ Choice = tuple[int, tuple[int, ...], tuple[int, ...]]
 """A turn of the whole image, the source of each panel, and each one's state."""
 
 
+@dataclass(frozen=True)
+class PanelPrior:
+    """What pictures of public images have in common.
+
+    Args:
+        panels: where the pictures are.
+        shape: ``(C, H, W)`` of the images.
+        cells: along each edge of a picture.
+        mean: of the cells, in -1..1.
+        precision: inverse of their covariance.
+    """
+
+    panels: Sequence[Panel]
+    shape: ImageShape
+    cells: int
+    mean: Values
+    precision: Values
+
+    def settle(self, key: PermXor, ciphertexts: Tensor) -> tuple[PermXor, Mapping[str, Any]]:
+        """See :func:`settle`."""
+        plain = key.inverse()(ciphertexts).cpu()
+        scored: list[tuple[float, Choice]] = []
+        for whole in (0, 2, 4, 6):  # the turns that keep the shape of the image
+            seen = _cells(_turned_whole(plain, whole), self.panels, self.cells)
+            scored += [
+                (score, (whole, sources, states))
+                for score, sources, states in _ranked(seen, self.mean, self.precision, self.panels)
+            ]
+        scored.sort(key=lambda entry: entry[0], reverse=True)
+        change = _change(self.shape, self.panels, scored[0][1])
+        notes = {
+            "pictures_exchanged_or_turned": scored[0][1] != _unchanged(len(self.panels)),
+            "pictures_likelihood": round(scored[0][0], 4),
+        }
+        return key.after(change.inverse()), notes
+
+
+def fit(public: Tensor, panels: Sequence[Panel]) -> PanelPrior | None:
+    """Learn how pictures stand to each other; None for a single one, or too few images.
+
+    Args:
+        public: ``(M, C, H, W)`` uint8 in the form that the scheme transforms.
+        panels: where the pictures are.
+    """
+    if len(public) < FEWEST_PUBLIC or len(panels) < 2:
+        return None
+    shape = (int(public.shape[1]), int(public.shape[2]), int(public.shape[3]))
+    cells = min(CELLS, *(min(panel.height, panel.width) for panel in panels))
+    known = _cells(public, panels, cells)
+    mean = known.mean(axis=0)
+    size = mean.size
+    spread = np.cov(known.reshape(len(known), -1), rowvar=False).reshape(size, size)
+    of_each = spread.diagonal().reshape(len(panels), -1).mean(axis=1)
+    spread += np.diag(np.repeat(RIDGE * of_each + 1e-9, size // len(panels)))
+    precision = np.asarray(np.linalg.inv(spread), np.float64)
+    return PanelPrior(panels, shape, cells, mean, precision)
+
+
 def settle(
     key: PermXor, ciphertexts: Tensor, public: Tensor, panels: Sequence[Panel]
 ) -> tuple[PermXor, Mapping[str, Any]]:
@@ -49,32 +108,8 @@ def settle(
     Returns:
         the key, and notes for a report.
     """
-    if len(public) < FEWEST_PUBLIC or len(panels) < 2:
-        return key, {}
-    shape = (int(public.shape[1]), int(public.shape[2]), int(public.shape[3]))
-    cells = min(CELLS, *(min(panel.height, panel.width) for panel in panels))
-    known = _cells(public, panels, cells)
-    mean = known.mean(axis=0)
-    size = mean.size
-    spread = np.cov(known.reshape(len(known), -1), rowvar=False).reshape(size, size)
-    of_each = spread.diagonal().reshape(len(panels), -1).mean(axis=1)
-    spread += np.diag(np.repeat(RIDGE * of_each + 1e-9, size // len(panels)))
-    precision = np.asarray(np.linalg.inv(spread), np.float64)
-    plain = key.inverse()(ciphertexts).cpu()
-    scored: list[tuple[float, Choice]] = []
-    for whole in (0, 2, 4, 6):  # the turns that keep the shape of the image
-        seen = _cells(_turned_whole(plain, whole), panels, cells)
-        scored += [
-            (score, (whole, sources, states))
-            for score, sources, states in _ranked(seen, mean, precision, panels)
-        ]
-    scored.sort(key=lambda entry: entry[0], reverse=True)
-    change = _change(shape, panels, scored[0][1])
-    notes = {
-        "pictures_exchanged_or_turned": scored[0][1] != _unchanged(len(panels)),
-        "pictures_likelihood": round(scored[0][0], 4),
-    }
-    return key.after(change.inverse()), notes
+    prior = fit(public, panels)
+    return (key, {}) if prior is None else prior.settle(key, ciphertexts)
 
 
 def _unchanged(count: int) -> Choice:

@@ -1,0 +1,221 @@
+"""Block scrambling undone as a jigsaw puzzle, for ciphertexts under one key or a single one.
+
+The jigsaw solver puts the blocks back together from their seams. What seams cannot tell, the
+state of the whole image and how several pictures in one image stand to each other, public images
+decide where there are any.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ppattack.blocks import split
+from ppattack.errors import ImageError
+from ppattack.keys import ImageShape
+from ppattack.permxor import PermXor
+from ppattack.representation import Panel
+from ppattack.solvers import component_separation, global_state, jigsaw, panels
+from ppattack.solvers.block_states import Arrangement, States, states
+from ppattack.solvers.jigsaw.solve import Assembly
+from ppattack.solvers.panels import PanelPrior
+from ppattack.solvers.state_prior import StatePrior
+from ppattack.structure import Structure
+
+
+@dataclass(frozen=True)
+class Puzzle:
+    """What everybody knows of the ciphertexts, and how they are to be solved.
+
+    Args:
+        shape: ``(C, H, W)`` of a ciphertext.
+        structure: what happens to its blocks.
+        pictures: the pictures that a plain image is made of.
+        compatibility: see :func:`ppattack.solvers.jigsaw.solve`.
+        assembly: likewise.
+        apart: whether blocks of brightness and of colour differences are told apart first, and
+            each kind is a puzzle of its own.
+        seed: of the solver.
+    """
+
+    shape: ImageShape
+    structure: Structure
+    pictures: tuple[Panel, ...]
+    compatibility: str
+    assembly: Assembly
+    apart: bool
+    seed: int
+
+    @property
+    def areas(self) -> tuple[Panel, ...]:
+        """What is put together at a time, that with the most texture first."""
+        kinds = [[each for each in self.pictures if each.chroma == kind] for kind in (False, True)]
+        whole = Panel(0, 0, *self.shape[1:])
+        if not self.apart or not all(kinds):
+            return (whole,)
+        found = tuple(_around(kind) for kind in kinds)
+        covered = sum(area.height * area.width for area in found)
+        return found if covered == whole.height * whole.width else (whole,)
+
+    @property
+    def group(self) -> States:
+        """The states of a block."""
+        given = self.structure
+        return states(
+            colours=given.colours and self.shape[0] == 3,
+            turns=given.turns,
+            flips=given.flips,
+            negatives=given.negatives,
+        )
+
+    def assemble(self, ciphertexts: Tensor) -> tuple[Arrangement, dict[str, Any]]:
+        """Put blocks together.
+
+        Args:
+            ciphertexts: ``(N, C, H, W)`` uint8 under one key.
+
+        Returns:
+            an arrangement, right up to one state of each area; and notes for a report.
+        """
+        edge, group = self.structure.block_size, self.group
+        pieces = torch.from_numpy(split(ciphertexts.cpu().numpy(), edge)).to(ciphertexts.device)
+        areas = self.areas
+        counts = [area.height * area.width // edge**2 for area in areas]
+        grid = np.zeros((self.shape[1] // edge, self.shape[2] // edge), np.intp)
+        state = np.zeros_like(grid)
+        confidence = np.zeros(grid.shape)
+        notes = []
+        for area, own in zip(areas, component_separation.separate(pieces, counts), strict=True):
+            solved = jigsaw.solve(
+                pieces[:, torch.from_numpy(own)],
+                area.height // edge,
+                area.width // edge,
+                turns=self.structure.turns,
+                flips=self.structure.flips,
+                negatives=self.structure.negatives,
+                colours=self.structure.colours,
+                compatibility=self.compatibility,
+                assembly=self.assembly,
+                seed=self.seed,
+            )
+            place = _in_blocks(area, edge)
+            grid[place] = own[solved.arrangement.grid]
+            state[place] = solved.arrangement.state
+            confidence[place] = solved.confidence
+            notes.append(dict(solved.notes))
+        return Arrangement(grid, state), {
+            "blocks": grid.size,
+            "states": group.count,
+            "confidence": float(confidence.mean()),
+            "puzzles": notes,
+        }
+
+
+@dataclass(frozen=True)
+class NaturalStates:
+    """Chooses states by what public images have in common.
+
+    Args:
+        puzzle: of the ciphertexts.
+        prior: of the first area, or None where it is left as found.
+        pictures: how pictures stand to each other, or None where there is one only.
+    """
+
+    puzzle: Puzzle
+    prior: StatePrior | None
+    pictures: PanelPrior | None
+
+    def key(self, found: Arrangement, ciphertexts: Tensor) -> tuple[PermXor, dict[str, Any]]:
+        """The key of an arrangement in the states that make its images natural.
+
+        Args:
+            found: from :meth:`Puzzle.assemble`.
+            ciphertexts: ``(N, C, H, W)`` uint8 of one key.
+
+        Returns:
+            the encryption key over bytes, and notes for a report.
+        """
+        puzzle, group = self.puzzle, self.puzzle.group
+        edge, channels = puzzle.structure.block_size, puzzle.shape[0]
+        area = puzzle.areas[0]
+        judged = ciphertexts[: global_state.JUDGED]
+        plain = found.key(edge, channels, group).inverse()(judged)
+        state, notes = 0, {"global_state": "left as found"}
+        if group.count > 1:
+            state, notes = global_state.choose(plain[(..., *area.slices)], self.prior, group)
+        place = _in_blocks(area, edge)
+        turned = Arrangement(found.grid[place], found.state[place]).turned(state, group)
+        grid, states_ = found.grid.copy(), found.state.copy()
+        grid[place], states_[place] = turned.grid, turned.state
+        key = Arrangement(grid, states_).key(edge, channels, group)
+        if self.pictures is not None:
+            key, decision = self.pictures.settle(key, judged)
+            notes = {**notes, **decision}
+        return key, notes
+
+
+def learn(public: Tensor | None, puzzle: Puzzle) -> NaturalStates:
+    """Learn which states are natural.
+
+    Args:
+        public: ``(M, C, H, W)`` uint8 in the form that the scheme transforms, or None; with
+            fewer than 10, states are left as they are found.
+        puzzle: of the ciphertexts.
+
+    Raises:
+        ImageError: where the public images have another size.
+    """
+    if public is None or len(public) < global_state.FEWEST_PUBLIC or puzzle.group.count == 1:
+        return NaturalStates(puzzle, None, None)
+    if tuple(public.shape[1:]) != puzzle.shape:
+        raise ImageError(
+            f"public images of shape {tuple(public.shape[1:])} do not match ciphertexts of "
+            f"shape {puzzle.shape}: use images of the victims' size."
+        )
+    area = puzzle.areas[0]
+    prior = global_state.fitted(public[(..., *area.slices)], puzzle.group)
+    return NaturalStates(puzzle, prior, panels.fit(public, puzzle.pictures))
+
+
+def key_of_all(
+    ciphertexts: Tensor, compared: Tensor, natural: NaturalStates
+) -> tuple[PermXor, dict[str, Any]]:
+    """The key of ciphertexts under one key.
+
+    Args:
+        ciphertexts: ``(N, C, H, W)`` uint8, which choose the state.
+        compared: those whose seams are compared.
+        natural: chooses states.
+
+    Returns:
+        the encryption key, and notes for a report.
+    """
+    found, notes = natural.puzzle.assemble(compared)
+    key, decision = natural.key(found, ciphertexts)
+    return key, {**notes, **decision, "ciphertexts_compared": len(compared)}
+
+
+def together(keys: Sequence[PermXor]) -> PermXor:
+    """One table an image from as many keys."""
+    return PermXor(np.stack([key.index for key in keys]), np.stack([key.mask for key in keys]))
+
+
+def _around(pictures: Sequence[Panel]) -> Panel:
+    """The rectangle that holds pictures."""
+    top, left = min(each.top for each in pictures), min(each.left for each in pictures)
+    bottom = max(each.top + each.height for each in pictures)
+    right = max(each.left + each.width for each in pictures)
+    return Panel(top, left, bottom - top, right - left, pictures[0].chroma)
+
+
+def _in_blocks(area: Panel, edge: int) -> tuple[slice, slice]:
+    top, left = area.top // edge, area.left // edge
+    return (
+        slice(top, top + area.height // edge),
+        slice(left, left + area.width // edge),
+    )
