@@ -6,15 +6,19 @@ low ones go follows from what the high ones say of them.
 
 from __future__ import annotations
 
-from functools import partial
-
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
 from ppattack.blocks import dihedral_table
 from ppattack.permxor import PermXor, Unit
-from ppattack.solvers import block_symbols, gaussian_matching, low_nibbles, signed_matching
+from ppattack.solvers import (
+    block_symbols,
+    blocks_first,
+    gaussian_matching,
+    low_nibbles,
+    signed_matching,
+)
 from ppattack.solvers.key_estimate import KeyEstimate
 from ppattack.solvers.moments import Moments
 from ppattack.solvers.shared_block_keys import most_correlated
@@ -42,26 +46,27 @@ def recover(ciphertexts: Tensor, public: Tensor, unit: Unit, block: int | None) 
     seen = _high(ciphertexts, numbers) if unit == "nibble" else numbers
     known = numbers[:, numbers.shape[1] // 2 :] if unit == "nibble" else numbers
     ours, theirs = _moments(ciphertexts, seen, unit), _moments(public, known, unit)
-    size = seen.shape[1] if block else None
     cipher, plain = ours.correlation().float().numpy(), theirs.correlation().float().numpy()
-    symmetries = _symmetries(known, shape)
-    found = signed_matching.match(
-        cipher,
-        plain,
-        partial(signed_matching.assign_blocks, size=size) if size else None,
-        symmetries,
-        (_relative_mean(ours), _relative_mean(theirs)),
-    )
+    cells, places = seen.reshape(-1), known.reshape(-1)
+    symmetries: list[Places] = []
+    if block:
+        permutation, signs = blocks_first.inside_blocks(cipher, plain, seen.shape[1])
+        inside = _key(cells, places[permutation], signs < 0, numbers, unit)
+        rough = blocks_first.scrambling(inside, ciphertexts, public, block)
+        rank = np.empty(numbers.size, np.intp)
+        rank[places] = np.arange(places.size)
+        permutation = rank[rough.index[cells]]
+        signs = np.where(rough.mask[cells] > 0, -1, 1).astype(np.int8)
+    else:
+        symmetries = _symmetries(known, shape)
+        means = _relative_mean(ours), _relative_mean(theirs)
+        found = signed_matching.match(cipher, plain, symmetries, means)
+        permutation, signs = found.permutation, found.signs
     permutation, signs, misfit = gaussian_matching.likeliest(
-        cipher, plain, found.permutation, found.signs, symmetries, size
+        cipher, plain, permutation, signs, symmetries, seen.shape[1] if block else None
     )
-    places = known.reshape(-1)[permutation]
-    key = _key(seen.reshape(-1), places, signs < 0, numbers, unit)
-    notes = {
-        "likeness": round(found.likeness, 4),
-        "misfit": round(misfit, 4),
-        "mirror_images_that_fit": found.rivals,
-    }
+    key = _key(cells, places[permutation], signs < 0, numbers, unit)
+    notes = {"misfit": round(misfit, 4)}
     low_known = unit == "byte"
     if unit == "nibble":
         key, low_known = low_nibbles.complete(key, ciphertexts, public, numbers, shared=False)

@@ -20,13 +20,17 @@ from ppattack.solvers.signed_matching import Places, Single, assign_blocks
 
 RIDGE = 0.01
 """Weight of the identity in the plain correlations before they are inverted."""
-MOST_ROUNDS = 200
+MOST_ROUNDS = 60
+"""Rounds of exchanges until nothing may gain any more."""
+MOST_REFILLS = 8
+"""Times that symbols which fit badly are taken out."""
 MOST_MOVES = 64
 """Exchanges made between two evaluations of all of them."""
 WORTH = 0.01
 """Changes that gain less are left."""
 STRANGE = 2.0
-"""Misfit of a symbol that is not where it belongs; 1 on average where all are."""
+"""Misfit of a symbol that is not where it belongs, relative to the average of all, or to 1 where
+that is smaller; where all belong the average is 1 at most."""
 COMPANIONS = 16
 """Places emptied with that of each strange symbol, where that alone does not help."""
 MOST_EMPTIED = 0.3
@@ -130,16 +134,17 @@ def improve(seen: Single, weights: Single, block: int | None = None) -> Improvem
     state = _State(seen.copy(), weights, seen @ weights, block)
     state.settle()
     more = False
-    while True:
+    for _ in range(MOST_REFILLS):
         emptied = state.strange(more=more)
         if not len(emptied):
-            return Improvement(state.order, state.signs.astype(np.int8), state.misfit)
+            break
         other = state.refilled(emptied, whole_blocks=more)
         other.settle()
         better = other.misfit < state.misfit - WORTH
         if not better and more:
-            return Improvement(state.order, state.signs.astype(np.int8), state.misfit)
+            break
         state, more = (other, False) if better else (state, True)
+    return Improvement(state.order, state.signs.astype(np.int8), state.misfit)
 
 
 class _State:
@@ -200,7 +205,8 @@ class _State:
 
     def strange(self, *, more: bool) -> Places:
         """Places whose symbols fit badly; with ``more``, with their blocks or what is near."""
-        found = np.flatnonzero(self.product.diagonal() > STRANGE)
+        own = self.product.diagonal()
+        found = np.flatnonzero(own > STRANGE * min(float(own.mean()), 1.0))
         if more and self.groups is not None:
             found = np.flatnonzero(np.isin(self.groups, self.groups[found]))
         elif more:

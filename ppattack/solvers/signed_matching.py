@@ -10,7 +10,7 @@ Correspondence. ACM Transactions on Graphics 38(6), 2019, doi:10.1145/3355089.33
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import permutations, product
 
@@ -21,8 +21,7 @@ from scipy.optimize import linear_sum_assignment
 Single = NDArray[np.float32]
 Vector = NDArray[np.float64]
 Places = NDArray[np.intp]
-Projection = Callable[[Single], Places]
-"""From scores ``(S, S)``, cipher by plain, to the plain symbol of each cipher symbol."""
+
 
 START_RANK = 3
 """Eigenvectors of a start: brightness and two gradients, whose signs and order are tried."""
@@ -63,7 +62,6 @@ class SignedMatch:
 def match(
     cipher: NDArray[np.floating],
     plain: NDArray[np.floating],
-    project: Projection | None = None,
     symmetries: Sequence[Places] = (),
     means: tuple[Vector, Vector] | None = None,
 ) -> SignedMatch:
@@ -72,14 +70,11 @@ def match(
     Args:
         cipher: ``(S, S)`` correlations of the ciphertexts' symbols.
         plain: ``(S, S)`` correlations of plain symbols.
-        project: turns scores into a permutation; what is known of the structure goes here. None
-            for any permutation.
         symmetries: permutations of the plain symbols that hardly change their correlations, such
             as the mirror image: what is found is compared with what they make of it.
         means: of the symbols of both sides relative to mid-grey, in standard deviations. Among
             mirror images that fit as well they decide.
     """
-    project = project or assign
     ours, theirs = cipher.astype(np.float32), plain.astype(np.float32)
     values, vectors = leading(ours, MATCHED_RANK)
     _, basis = leading(theirs, MATCHED_RANK)
@@ -108,7 +103,7 @@ def match(
         weights, seen = _mean_weights(theirs, means[1]), means[0] * signs
         _, _, turned = max(fitting, key=lambda end: abs(float(seen @ weights[end[1]])))
     turned, _ = spectra.zoom(turned, rank)
-    places = project(spectra.scores(turned))
+    places = assign(spectra.scores(turned))
     likeness = _likeness(ours, theirs, places)
     return SignedMatch(places, signs.astype(np.int8), likeness, len(fitting))
 
