@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 sys.path.insert(0, str(Path(__file__).parent))
 
 from side_by_side import machine
@@ -60,19 +61,23 @@ class Row:
 SHUFFLED = {"color_shuffle": True}
 BLOCKS_4 = {"block_size": 4}
 ANY = {"structure": "any-byte"}
+ANY_NIBBLE = {"structure": "any-nibble"}
 ROWS = (
     Row("PE", "pe", 20),
     Row("PE", "pe", 100),
     Row("PE, colour shuffle", "pe", 500, SHUFFLED),
-    Row("LE", "le", 5),
+    Row("LE", "le", 5, keys=5),
     Row("LE", "le", 100),
     Row("EtC, blocks of 4", "etc", 50, BLOCKS_4),
     Row("EtC, blocks of 4", "etc", 200, BLOCKS_4),
     Row("EtC, blocks of 16", "etc", 10, keys=50),
+    Row("ELE", "ele", 100),
+    Row("ELE", "ele", 200),
     Row("ELE", "ele", 1000),
     Row("ELE", "ele", 5000),
     Row("EtC 4 as any byte permutation", "etc", 1000, BLOCKS_4, attack_settings=ANY),
     Row("EtC 4 as any byte permutation", "etc", 5000, BLOCKS_4, attack_settings=ANY),
+    Row("ELE as any nibble permutation", "ele", 1000, attack_settings=ANY_NIBBLE),
     Row("EtC, blocks of 16, 256 px", "etc", 50, photographs=True, public=500),
     Row("EtC 16, a key an image", "etc", 1000, attack="exhaustive", key_scope="image"),
 )

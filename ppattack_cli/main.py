@@ -53,8 +53,10 @@ def _options(
 def main() -> None:
     """Run the program and exit with its code."""
     # With torch's default, waiting threads spin and a busy neighbour slows small tensor work by
-    # one to two orders of magnitude. It is read once, when torch is loaded.
+    # one to two orders of magnitude. It is read once, when torch is loaded. NumPy's threads
+    # always spin: it gets one.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     sys.exit(_run())
 
 

@@ -22,7 +22,6 @@ Single = NDArray[np.float32]
 Vector = NDArray[np.float64]
 Places = NDArray[np.intp]
 
-
 START_RANK = 3
 """Eigenvectors of a start: brightness and two gradients, whose signs and order are tried."""
 TRIED_RANK = 24
@@ -123,15 +122,24 @@ def leading(matrix: Single, rank: int) -> tuple[Single, Single]:
     rank = min(rank, len(matrix) - 1)
     spare = min(rank + max(rank // 2, 16), len(matrix))
     start = np.random.default_rng(0).standard_normal((len(matrix), spare), np.float32)
-    basis = np.linalg.qr(start)[0]
+    basis = _orthonormal(start)
     for _ in range(SUBSPACE_ROUNDS):
-        basis = np.linalg.qr(matrix @ basis)[0]
+        basis = _orthonormal(matrix @ basis)
     values, turned = np.linalg.eigh(basis.T @ (matrix @ basis))
     values, vectors = values[-rank:], basis @ turned[:, -rank:]
     order = [k for k in np.argsort(-values) if values[k] > 0]
     vectors = vectors[:, order]
     vectors[:, 0] *= 1 if vectors[:, 0].sum() >= 0 else -1
     return values[order].astype(np.float32), vectors.astype(np.float32)
+
+
+def _orthonormal(columns: Single) -> Single:
+    """An orthonormal basis of what some columns span: products only, which threads share well."""
+    wide = columns.astype(np.float64)
+    values, turned = np.linalg.eigh(wide.T @ wide)
+    kept = values > values[-1] * 1e-12
+    found: Single = (wide @ (turned[:, kept] / np.sqrt(values[kept]))).astype(np.float32)
+    return found
 
 
 def assign(scores: Single) -> Places:
