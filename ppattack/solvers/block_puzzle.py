@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from ppattack.blocks import split
@@ -142,17 +143,17 @@ class NaturalStates:
         """
         puzzle, group = self.puzzle, self.puzzle.group
         edge, channels = puzzle.structure.block_size, puzzle.shape[0]
-        area = puzzle.areas[0]
         judged = ciphertexts[: global_state.JUDGED]
-        plain = found.key(edge, channels, group).inverse()(judged)
-        state, notes = 0, {"global_state": "left as found"}
-        if group.count > 1:
-            state, notes = global_state.choose(plain[(..., *area.slices)], self.prior, group)
-        place = _in_blocks(area, edge)
-        turned = Arrangement(found.grid[place], found.state[place]).turned(state, group)
-        grid, states_ = found.grid.copy(), found.state.copy()
-        grid[place], states_[place] = turned.grid, turned.state
-        key = Arrangement(grid, states_).key(edge, channels, group)
+        key = found.key(edge, channels, group)
+        if group.count == 1:
+            return key, {"global_state": "there is only one"}
+        plain = key.inverse()(judged)
+        if self.pictures is not None and self.prior is not None and len(puzzle.areas) > 1:
+            alone = _log_probabilities(plain[(..., *puzzle.areas[0].slices)], self.prior, group)
+            key, decision = self.pictures.settle(key, judged, alone)
+            return key, {"global_state": "chosen by public images", **decision}
+        state, notes = global_state.choose(plain, self.prior, group)
+        key = found.turned(state, group).key(edge, channels, group)
         if self.pictures is not None:
             key, decision = self.pictures.settle(key, judged)
             notes = {**notes, **decision}
@@ -203,6 +204,14 @@ def key_of_all(
 def together(keys: Sequence[PermXor]) -> PermXor:
     """One table an image from as many keys."""
     return PermXor(np.stack([key.index for key in keys]), np.stack([key.mask for key in keys]))
+
+
+def _log_probabilities(images: Tensor, prior: StatePrior, group: States) -> NDArray[np.float64]:
+    """``(16,)`` of the states of grey images: orientations, then the same complemented."""
+    found = np.full(16, -np.inf)
+    which = group.dihedral[prior.wanted] + 8 * group.negative[prior.wanted]
+    found[which] = prior.scores(images).mean(0).cpu().numpy()
+    return found
 
 
 def _around(pictures: Sequence[Panel]) -> Panel:

@@ -53,16 +53,25 @@ class PanelPrior:
     mean: Values
     precision: Values
 
-    def settle(self, key: PermXor, ciphertexts: Tensor) -> tuple[PermXor, Mapping[str, Any]]:
-        """See :func:`settle`."""
+    def settle(
+        self, key: PermXor, ciphertexts: Tensor, first: Values | None = None
+    ) -> tuple[PermXor, Mapping[str, Any]]:
+        """See :func:`settle`.
+
+        Args:
+            key: likewise.
+            ciphertexts: likewise.
+            first: ``(16,)`` how likely each state of the first picture is by itself, as
+                log-probability an image: orientations, then the same complemented. The first
+                picture is then in its place, and only the others change theirs.
+        """
         plain = key.inverse()(ciphertexts).cpu()
         scored: list[tuple[float, Choice]] = []
-        for whole in (0, 2, 4, 6):  # the turns that keep the shape of the image
+        # The turns that keep the shape of the image; if its first picture stands, so does it.
+        for whole in (0, 2, 4, 6) if first is None else (0,):
             seen = _cells(_turned_whole(plain, whole), self.panels, self.cells)
-            scored += [
-                (score, (whole, sources, states))
-                for score, sources, states in _ranked(seen, self.mean, self.precision, self.panels)
-            ]
+            ranked = _ranked(seen, self.mean, self.precision, self.panels, first)
+            scored += [(score, (whole, sources, states)) for score, sources, states in ranked]
         scored.sort(key=lambda entry: entry[0], reverse=True)
         change = _change(self.shape, self.panels, scored[0][1])
         notes = {
@@ -144,7 +153,11 @@ def _cells(images: Tensor, panels: Sequence[Panel], cells: int) -> Values:
 
 
 def _ranked(
-    seen: Values, mean: Values, precision: Values, panels: Sequence[Panel]
+    seen: Values,
+    mean: Values,
+    precision: Values,
+    panels: Sequence[Panel],
+    first: Values | None = None,
 ) -> Iterator[tuple[float, tuple[int, ...], tuple[int, ...]]]:
     """The best states for each exchange of panels: mean log-likelihood, sources, states."""
     count = len(panels)
@@ -176,6 +189,10 @@ def _ranked(
         if [sizes[source] for source in sources] != sizes:
             continue
         total = np.zeros([len(own) for own in states])
+        if first is not None:
+            if sources[0]:
+                continue
+            total = total + first[states[0]].reshape(-1, *[1] * (count - 1))
         for a, i in enumerate(sources):
             axes = np.arange(count) == a
             total = total + alone(a, i).reshape(np.where(axes, len(states[a]), 1))

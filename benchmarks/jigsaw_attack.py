@@ -1,0 +1,157 @@
+"""The jigsaw attack through the whole program: ciphertexts, JPEG on the way, grey components.
+
+Every row encrypts images under keys of its own and attacks the ciphertexts alone, with public
+images for the global state. N_c, L_c and D_c are strict; ``raw`` is D_c of the images as they
+were handed in, so that the global state counts. Folders have ``train/`` and ``test/``::
+
+    python benchmarks/jigsaw_attack.py [--cifar DIR] [--photographs DIR]
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+sys.path.insert(0, str(Path(__file__).parent))
+
+import torch
+from side_by_side import machine
+
+from ppattack import registry
+from ppattack.attack import Context
+from ppattack.data.source import ImageRequest, ImageSets
+from ppattack.evaluation import evaluate
+from ppattack.jpeg import Jpeg
+from ppattack.metrics.images import ImageScorer
+from ppattack.scenario import simulate
+from ppattack.threat import KeyScope
+
+DEVICE = torch.device("cpu")
+PAPER = {"compatibility": "mgc", "assembly": "gallagher"}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table.
+
+    Args:
+        title: what is attacked.
+        size: of the images, pixels; 32 for CIFAR-10, more for the middle of photographs.
+        target: name of the scheme.
+        settings: of the scheme.
+        ciphertexts: under one key; with a key an image, how many there are.
+        keys: runs under other keys and with other images.
+        scope: one key, or one an image.
+        jpeg: what the ciphertexts go through.
+        attack: settings of the attack.
+        public: images of the adversary's.
+    """
+
+    title: str
+    size: int
+    target: str
+    settings: Mapping[str, Any]
+    ciphertexts: int
+    keys: int = 1
+    scope: KeyScope = "dataset"
+    jpeg: str | None = None
+    attack: Mapping[str, Any] = field(default_factory=dict)
+    public: int = 2000
+
+
+def rows() -> Iterator[Row]:
+    """All lines."""
+    small = {"block_size": 4}
+    for count in (1, 2, 3, 5, 10, 50):
+        yield Row("etc, 4 px", 32, "etc", small, count, 10)
+    large: dict[str, Any] = {"size": 256, "target": "etc", "settings": {}, "public": 300}
+    for title, attack in (("etc, 16 px", {}), ("etc, 16 px, paper", PAPER)):
+        yield Row(title, ciphertexts=10, scope="image", attack=attack, **large)
+    for count in (2, 5, 10):
+        yield Row("etc, 16 px", ciphertexts=count, keys=3, **large)
+    for subsampling in ("444", "420"):
+        for quality in (95, 85, 75):
+            through = f"{quality}:{subsampling}"
+            title = f"etc, 16 px, JPEG {through}"
+            yield Row(title, ciphertexts=5, scope="image", jpeg=through, **large)
+            yield Row(title, ciphertexts=5, jpeg=through, **large)
+    for subsampling in ("444", "420"):
+        chroma = {"subsampling": subsampling}
+        for components in ("apart", "together"):
+            setting = {"components": components}
+            title = f"etc-gray {subsampling}, {components}"
+            for count in (1, 2, 5, 10, 20):
+                yield Row(title, 32, "etc-gray", chroma, count, 10, attack=setting)
+    for quality in (95, 85, 75):
+        yield Row(f"etc-gray, JPEG {quality}", 32, "etc-gray", {}, 20, 10, jpeg=str(quality))
+
+
+def main() -> int:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--cifar", type=Path, help="images of 32 × 32 pixels")
+    parser.add_argument("--photographs", type=Path, help="of 256 × 256 pixels or more")
+    parser.add_argument("--only", default="", help="rows whose title holds this text")
+    parser.add_argument("--threads", type=int, default=1)
+    given = parser.parse_args()
+    torch.set_num_threads(given.threads)
+    print("| scheme | ciphertexts | keys | N_c | L_c | D_c | raw | SSIM | in the best state | s |")
+    print("|---|---|---|---|---|---|---|---|---|---|")
+    for row in rows():
+        folder = given.cifar if row.size == 32 else given.photographs
+        if folder is not None and given.only in row.title:
+            print(_measured(row, folder), flush=True)
+    print(machine())
+    return 0
+
+
+def _measured(row: Row, folder: Path) -> str:
+    request = ImageRequest(row.ciphertexts * row.keys, row.public, row.size)
+    drawn = registry.dataset(f"folder:{folder}").load(request)
+    found = [_run(row, drawn, seed) for seed in range(row.keys)]
+    neighbour, largest, direct, raw, ssim, best, seconds = (
+        statistics.mean(column) for column in zip(*found, strict=True)
+    )
+    keys = row.keys if row.scope == "dataset" else row.ciphertexts
+    count = row.ciphertexts if row.scope == "dataset" else 1
+    return (
+        f"| {row.title} | {count} | {keys} | {neighbour:.3f} | {largest:.3f} | {direct:.3f} "
+        f"| {raw:.3f} | {ssim:.3f} | {best:.3f} | {seconds * count / row.ciphertexts:.1f} |"
+    )
+
+
+def _run(row: Row, drawn: ImageSets, seed: int) -> tuple[float, ...]:
+    own = slice(seed * row.ciphertexts, (seed + 1) * row.ciphertexts)
+    sets = ImageSets(drawn.name, drawn.victims[own], drawn.adversary)
+    target = registry.target(row.target)(**row.settings)
+    attack = registry.attack("jigsaw")(**row.attack)
+    jpeg = Jpeg.read(row.jpeg) if row.jpeg else None
+    scenario = simulate(attack, target, sets, row.scope, seed, jpeg=jpeg)
+    started = time.perf_counter()
+    recovery = attack(scenario.observation, Context(DEVICE, seed))
+    seconds = time.perf_counter() - started
+    scores = evaluate(recovery, scenario, target, ImageScorer(DEVICE, "not needed here"), seed)
+    puzzle, ssim, best = scores.scores.puzzle, scores.scores.ssim, scores.best_state_ssim
+    if puzzle is None or ssim is None or best is None:
+        raise SystemExit(f"nothing was scored: {scores.absent}")
+    return (
+        puzzle.neighbour,
+        puzzle.largest,
+        puzzle.direct,
+        puzzle.raw_direct,
+        ssim.reconstruction.mean,
+        best.mean,
+        seconds,
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
