@@ -26,7 +26,7 @@ def drawn(target: EtcGray, seed: int) -> Choice:
     return int(rng.choice([0, 2])), tuple(order), tuple(rng.integers(0, 16, 3).tolist())
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", [0, *(pytest.param(k, marks=pytest.mark.slow) for k in (1, 2, 3))])
 @pytest.mark.parametrize("target", TARGETS, ids=repr)
 def test_components_find_their_places(target: EtcGray, seed: int) -> None:
     form = target.representation()
