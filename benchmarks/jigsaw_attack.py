@@ -27,13 +27,17 @@ from side_by_side import machine
 
 from ppattack import registry
 from ppattack.attack import Context
+from ppattack.blocks import split
 from ppattack.data.source import ImageRequest, ImageSets
 from ppattack.evaluation import evaluate
 from ppattack.jpeg import Jpeg
 from ppattack.metrics.images import ImageScorer
 from ppattack.scenario import simulate
+from ppattack.solvers.component_separation import UNTAUGHT, learn
 from ppattack.threat import KeyScope
 
+EDGE = 8
+"""Of the blocks of etc-gray, pixels."""
 DEVICE = torch.device("cpu")
 PAPER = {"compatibility": "mgc", "assembly": "gallagher"}
 
@@ -109,8 +113,35 @@ def main() -> int:
         folder = given.cifar if row.size == 32 else given.photographs
         if folder is not None and given.only in row.title:
             print(_measured(row, folder), flush=True)
+    for folder, size in ((given.cifar, 32), (given.photographs, 256)):
+        if folder is not None and given.only in "etc-gray separation":
+            _print_separation(folder, size)
     print(machine())
     return 0
+
+
+def _print_separation(folder: Path, size: int) -> None:
+    """How many of the blocks that are taken for brightness are."""
+    drawn = registry.dataset(f"folder:{folder}").load(ImageRequest(100, 200, size))
+    for subsampling in ("444", "420"):
+        form = registry.target("etc-gray")(subsampling=subsampling).representation()
+        blocks, public = (
+            torch.from_numpy(split(form.prepare(images).numpy(), EDGE))
+            for images in (drawn.victims, drawn.adversary)
+        )
+        shape = form.shape((3, size, size))
+        luma = torch.arange(blocks.shape[1]) % (shape[2] // EDGE)
+        luma = luma < form.panels(shape)[0].width // EDGE
+        counts = [int(luma.sum()), int((~luma).sum())]
+        taught = learn(public[:, luma].flatten(0, 1), public[:, ~luma].flatten(0, 1))
+        for name, separator in (("untaught", UNTAUGHT), ("taught", taught)):
+            for count in (1, 2, 5, 10):
+                groups = blocks.split(count)[:20]
+                right = [
+                    luma[separator.separate(part, counts)[0]].double().mean() for part in groups
+                ]
+                share = float(sum(right)) / len(right)
+                print(f"separation {subsampling}, {size} px, {name}, {count}: {share:.1%}")
 
 
 def _measured(row: Row, folder: Path) -> str:

@@ -23,6 +23,7 @@ from ppattack.permxor import PermXor
 from ppattack.representation import Panel
 from ppattack.solvers import component_separation, global_state, jigsaw, panels
 from ppattack.solvers.block_states import Arrangement, States, states
+from ppattack.solvers.component_separation import Separator
 from ppattack.solvers.jigsaw.solve import Assembly
 from ppattack.solvers.panels import PanelPrior
 from ppattack.solvers.state_prior import StatePrior
@@ -74,11 +75,14 @@ class Puzzle:
             negatives=given.negatives,
         )
 
-    def assemble(self, ciphertexts: Tensor) -> tuple[Arrangement, dict[str, Any]]:
+    def assemble(
+        self, ciphertexts: Tensor, separator: Separator
+    ) -> tuple[Arrangement, dict[str, Any]]:
         """Put blocks together.
 
         Args:
             ciphertexts: ``(N, C, H, W)`` uint8 under one key.
+            separator: tells the blocks of the areas apart, where there are two.
 
         Returns:
             an arrangement, right up to one state of each area; and notes for a report.
@@ -91,7 +95,7 @@ class Puzzle:
         state = np.zeros_like(grid)
         confidence = np.zeros(grid.shape)
         notes = []
-        for area, own in zip(areas, component_separation.separate(pieces, counts), strict=True):
+        for area, own in zip(areas, separator.separate(pieces, counts), strict=True):
             solved = jigsaw.solve(
                 pieces[:, torch.from_numpy(own)],
                 area.height // edge,
@@ -125,11 +129,13 @@ class NaturalStates:
         puzzle: of the ciphertexts.
         prior: of the first area, or None where it is left as found.
         pictures: how pictures stand to each other, or None where there is one only.
+        separator: tells the blocks of the areas apart.
     """
 
     puzzle: Puzzle
     prior: StatePrior | None
     pictures: PanelPrior | None
+    separator: Separator
 
     def key(self, found: Arrangement, ciphertexts: Tensor) -> tuple[PermXor, dict[str, Any]]:
         """The key of an arrangement in the states that make its images natural.
@@ -172,15 +178,23 @@ def learn(public: Tensor | None, puzzle: Puzzle) -> NaturalStates:
         ImageError: where the public images have another size.
     """
     if public is None or len(public) < global_state.FEWEST_PUBLIC or puzzle.group.count == 1:
-        return NaturalStates(puzzle, None, None)
+        return NaturalStates(puzzle, None, None, component_separation.UNTAUGHT)
     if tuple(public.shape[1:]) != puzzle.shape:
         raise ImageError(
             f"public images of shape {tuple(public.shape[1:])} do not match ciphertexts of "
             f"shape {puzzle.shape}: use images of the victims' size."
         )
-    area = puzzle.areas[0]
-    prior = global_state.fitted(public[(..., *area.slices)], puzzle.group)
-    return NaturalStates(puzzle, prior, panels.fit(public, puzzle.pictures))
+    first, *others = [public[(..., *area.slices)] for area in puzzle.areas]
+    prior = global_state.fitted(first, puzzle.group)
+    separator = component_separation.UNTAUGHT
+    if others:
+        kinds = (
+            split(part.cpu().numpy(), puzzle.structure.block_size) for part in (first, *others)
+        )
+        separator = component_separation.learn(
+            *(torch.from_numpy(kind).flatten(0, 1).to(public.device) for kind in kinds)
+        )
+    return NaturalStates(puzzle, prior, panels.fit(public, puzzle.pictures), separator)
 
 
 def key_of_all(
@@ -196,7 +210,7 @@ def key_of_all(
     Returns:
         the encryption key, and notes for a report.
     """
-    found, notes = natural.puzzle.assemble(compared)
+    found, notes = natural.puzzle.assemble(compared, natural.separator)
     key, decision = natural.key(found, ciphertexts)
     return key, {**notes, **decision, "ciphertexts_compared": len(compared)}
 
