@@ -20,7 +20,7 @@ from ppattack.solvers.signed_matching import Places, Single, assign_blocks
 
 RIDGE = 0.01
 """Weight of the identity in the plain correlations before they are inverted."""
-MOST_ROUNDS = 60
+MOST_ROUNDS = 40
 """Rounds of exchanges until nothing may gain any more."""
 MOST_REFILLS = 8
 """Times that symbols which fit badly are taken out."""
@@ -33,6 +33,8 @@ STRANGE = 2.0
 that is smaller; where all belong the average is 1 at most."""
 COMPANIONS = 16
 """Places emptied with that of each strange symbol, where that alone does not help."""
+HOPELESS = 10.0
+"""Average misfit from which on nothing is right enough to go by."""
 MOST_EMPTIED = 0.3
 """Part of the places that are emptied at most: the others must be believed."""
 FORBIDDEN = -1e3
@@ -136,7 +138,7 @@ def improve(seen: Single, weights: Single, block: int | None = None) -> Improvem
     more = False
     for _ in range(MOST_REFILLS):
         emptied = state.strange(more=more)
-        if not len(emptied):
+        if not len(emptied) or state.misfit > HOPELESS * len(seen):
             break
         other = state.refilled(emptied, whole_blocks=more)
         other.settle()
