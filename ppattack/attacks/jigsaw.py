@@ -6,7 +6,7 @@ Inside a block neighbours stay neighbours, so that borders tell which blocks bel
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from ppattack.attack import Attack, AttackCard, Context, ControlTarget, Preset, Recovery
@@ -129,6 +129,8 @@ class Jigsaw(Attack):
 
         scheme = observation.scheme
         puzzle = self._puzzle(scheme, observation.image_shape, context.seed)
+        if observation.jpeg is not None and observation.jpeg.subsampling == "420":
+            puzzle = replace(puzzle, halved_colours=True)
         public = None
         if observation.threat.public == "unpaired" and self.config.prior == "public":
             public = scheme.representation.prepare(observation.public_images).to(context.device)

@@ -24,10 +24,14 @@ from ppattack.representation import Panel
 from ppattack.solvers import component_separation, global_state, jigsaw, panels
 from ppattack.solvers.block_states import Arrangement, States, states
 from ppattack.solvers.component_separation import Separator
+from ppattack.solvers.halved_colours import without_neighbours
 from ppattack.solvers.jigsaw.solve import Assembly
 from ppattack.solvers.panels import PanelPrior
 from ppattack.solvers.state_prior import StatePrior
 from ppattack.structure import Structure
+
+FEWEST_LINES = 4
+"""Blocks of no more lines have none that is free of their neighbours' halved colours."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +47,7 @@ class Puzzle:
         apart: whether blocks of brightness and of colour differences are told apart first, and
             each kind is a puzzle of its own.
         seed: of the solver.
+        halved_colours: whether ciphertexts came as JPEG with halved colours.
     """
 
     shape: ImageShape
@@ -52,6 +57,7 @@ class Puzzle:
     assembly: Assembly
     apart: bool
     seed: int
+    halved_colours: bool = False
 
     @property
     def areas(self) -> tuple[Panel, ...]:
@@ -89,6 +95,8 @@ class Puzzle:
         """
         edge, group = self.structure.block_size, self.group
         pieces = torch.from_numpy(split(ciphertexts.cpu().numpy(), edge)).to(ciphertexts.device)
+        if self.halved_colours and self.shape[0] == 3 and edge % 2 == 0 and edge > FEWEST_LINES:
+            pieces = without_neighbours(pieces)
         areas = self.areas
         counts = [area.height * area.width // edge**2 for area in areas]
         grid = np.zeros((self.shape[1] // edge, self.shape[2] // edge), np.intp)
