@@ -15,7 +15,7 @@ from ppattack import registry
 from ppattack.attack import Context, Recovery
 from ppattack.attacks.jigsaw import Jigsaw
 from ppattack.data.image_files import read_folder
-from ppattack.data.source import ImageSets
+from ppattack.data.source import ImageRequest, ImageSets
 from ppattack.errors import ConfigError, ImageError
 from ppattack.evaluation import Evaluation, evaluate
 from ppattack.jpeg import Jpeg
@@ -187,8 +187,8 @@ def test_the_same_image_under_two_keys_scores_the_same() -> None:
 
 @pytest.mark.parametrize("jpeg", [Jpeg(95, "444"), Jpeg(75, "420")], ids=str)
 def test_ciphertexts_that_went_through_jpeg(jpeg: Jpeg) -> None:
-    images = torch.cat([landscape(64, 64, seed) for seed in range(6)])
-    outcome = attacked(make("etc", block_size=16), alone(images), jpeg=jpeg)
+    sets = alone(registry.dataset("photos").load(ImageRequest(6, 1, 96)).victims)
+    outcome = attacked(make("etc", block_size=16), sets, jpeg=jpeg)
     assert outcome.puzzle.neighbour > 0.9
     assert outcome.found.best_state_ssim is not None
     assert outcome.found.best_state_ssim.mean < 1.0
