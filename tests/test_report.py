@@ -7,7 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from ppattack.errors import ReportError
-from ppattack.report import Summary, read_report, scores_csv
+from ppattack.report import SCHEMA_VERSION, Summary, read_report, scores_csv
 from tests.test_experiment import finished_report
 
 PLACES = (
@@ -61,7 +61,7 @@ def test_a_damaged_report_is_named(tmp_path: Path, content: str, message: str) -
 def test_a_missing_report_and_another_schema_are_named(tmp_path: Path) -> None:
     with pytest.raises(ReportError, match="cannot read"):
         read_report(tmp_path)
-    text = finished_report(tmp_path).to_json().replace('"1.0"', '"2.0"', 1)
+    text = finished_report(tmp_path).to_json().replace(f'"{SCHEMA_VERSION}"', '"2.0"', 1)
     (tmp_path / "report.json").write_text(text)
     with pytest.raises(ReportError, match=r"schema version 2\.0"):
         read_report(tmp_path)
