@@ -32,9 +32,15 @@ STRANGE = 2.0
 """Misfit of a symbol that is not where it belongs, relative to the average of all, or to 1 where
 that is smaller; where all belong the average is 1 at most."""
 COMPANIONS = 16
-"""Places emptied with that of each strange symbol, where that alone does not help."""
+"""Places emptied with that of each strange symbol, where that alone does not help; twice as many
+where that does not help either."""
+WORST = 8
+"""Symbols that fit worst, taken for strange where nothing else helps: whole rows moved by one
+place fit well everywhere but at their ends."""
 HOPELESS = 10.0
 """Average misfit from which on nothing is right enough to go by."""
+MOST_EFFORT = 2
+"""How hard changes are looked for at most: see :meth:`_State.strange`."""
 MOST_EMPTIED = 0.3
 """Part of the places that are emptied at most: the others must be believed."""
 FORBIDDEN = -1e3
@@ -124,7 +130,8 @@ def improve(seen: Single, weights: Single, block: int | None = None) -> Improvem
 
     Symbols of two places are exchanged and single signs changed, each step the best there is.
     Where that ends, symbols that fit badly are taken out together and put where the symbols
-    left in place expect them; where that does not help, more symbols are taken out.
+    left in place expect them; where that does not help, more symbols are taken out. What is
+    reached need not be the likeliest of all.
 
     Args:
         seen: ``(S, S)`` correlations of the symbols believed to be at each place, signed as
@@ -135,17 +142,18 @@ def improve(seen: Single, weights: Single, block: int | None = None) -> Improvem
     """
     state = _State(seen.copy(), weights, seen @ weights, block)
     state.settle()
-    more = False
+    effort = 0
     for _ in range(MOST_REFILLS):
-        emptied = state.strange(more=more)
-        if not len(emptied) or state.misfit > HOPELESS * len(seen):
+        if effort > MOST_EFFORT or state.misfit > HOPELESS * len(seen):
             break
-        other = state.refilled(emptied, whole_blocks=more)
+        emptied = state.strange(effort)
+        if not len(emptied):
+            effort += 1
+            continue
+        other = state.refilled(emptied, whole_blocks=effort > 0)
         other.settle()
         better = other.misfit < state.misfit - WORTH
-        if not better and more:
-            break
-        state, more = (other, False) if better else (state, True)
+        state, effort = (other, 0) if better else (state, effort + 1)
     return Improvement(state.order, state.signs.astype(np.int8), state.misfit)
 
 
@@ -205,16 +213,23 @@ class _State:
                     return
             self.rearrange(order, signs)
 
-    def strange(self, *, more: bool) -> Places:
-        """Places whose symbols fit badly; with ``more``, with their blocks or what is near."""
-        own = self.product.diagonal()
+    def strange(self, effort: int) -> Places:
+        """Places whose symbols fit badly.
+
+        Args:
+            effort: 0 for them alone; 1 with their blocks, or with what is near; 2 with more of
+                that, and those that fit worst, however well they fit.
+        """
+        own, most = self.product.diagonal(), int(MOST_EMPTIED * len(self.seen))
         found = np.flatnonzero(own > STRANGE * min(float(own.mean()), 1.0))
-        if more and self.groups is not None:
+        if effort == MOST_EFFORT:
+            found = np.union1d(found, np.argsort(-own)[:WORST])
+        if effort and self.groups is not None:
             found = np.flatnonzero(np.isin(self.groups, self.groups[found]))
-        elif more:
-            near = np.argsort(-np.abs(self.weights[found]), axis=1)[:, : COMPANIONS + 1]
-            found = np.unique(near)
-        return found if len(found) <= MOST_EMPTIED * len(self.seen) else found[:0]
+        elif effort and len(found) <= most:
+            near = np.argsort(-np.abs(self.weights[found]), axis=1)[:, : effort * COMPANIONS + 1]
+            found = _first_seen(near.T.reshape(-1))[:most]
+        return np.sort(found) if len(found) <= most else found[:0]
 
     def refilled(self, emptied: Places, *, whole_blocks: bool) -> _State:
         """The matching after the symbols of some places were put where all others expect them."""
@@ -238,6 +253,12 @@ class _State:
         state = _State(self.seen, self.weights, self.product, self.block, self.order, self.signs)
         state.rearrange(order, signs)
         return state
+
+
+def _first_seen(values: Places) -> Places:
+    """The distinct values in the order in which they first occur."""
+    _, first = np.unique(values, return_index=True)
+    return values[np.sort(first)]
 
 
 def _exchanges(
