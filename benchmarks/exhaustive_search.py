@@ -33,7 +33,6 @@ from ppattack.solvers.block_search import BlockModel
 from targets.etc import EtC
 
 TARGET = EtC()
-BLOCK = 16
 COUNTS = (1, 2, 3, 5, 10)
 
 
@@ -53,7 +52,7 @@ def main() -> int:
     ciphertexts = TARGET.encrypt(sets.victims, keys)
 
     def learned(public: Tensor | None, epochs: int) -> BlockModel:
-        return block_search.learn(ciphertexts, BLOCK, public, context, colours=True, epochs=epochs)
+        return block_search.learn(ciphertexts, TARGET.structure(), public, context, epochs=epochs)
 
     print(f"{given.images} images, a key each, {given.public} public images")
     print(
@@ -84,7 +83,7 @@ def _alone(
     words: str, plain: Tensor, ciphertexts: Tensor, model: BlockModel, learning: float
 ) -> str:
     began = time.perf_counter()
-    found, _ = block_search.each_alone(ciphertexts, model)
+    found = block_search.each_alone(ciphertexts, model)[0].inverse()(ciphertexts)
     return _row(words, plain, found, learning, time.perf_counter() - began)
 
 
@@ -93,8 +92,8 @@ def _one_by_one(plain: Tensor, ciphertexts: Tensor, context: Context) -> str:
     began = time.perf_counter()
     found = []
     for one in ciphertexts.split(1):
-        model = block_search.learn(one, BLOCK, None, context, colours=True, epochs=0)
-        found.append(block_search.each_alone(one, model)[0])
+        model = block_search.learn(one, TARGET.structure(), None, context, epochs=0)
+        found.append(block_search.each_alone(one, model)[0].inverse()(one))
     return _row("that ciphertext", plain, torch.cat(found), 0.0, time.perf_counter() - began)
 
 

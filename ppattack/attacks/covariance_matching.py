@@ -163,14 +163,12 @@ class CovarianceMatching(Attack):
                 restarts=self.config.restarts,
             )
         if structure.kind == "blocks-dihedral":
-            from ppattack.solvers import block_scrambling
-            from ppattack.solvers.panels import settle
+            from ppattack.solvers import block_puzzle
 
-            key, notes = block_scrambling.recover(
-                ciphertexts, public, structure.block_size, colours=structure.colours
-            )
-            key, decision = settle(key, ciphertexts, public, panels)
-            return KeyEstimate(key, notes={**notes, **decision})
+            channels, height, width = (int(size) for size in ciphertexts.shape[1:])
+            puzzle = block_puzzle.Puzzle((channels, height, width), structure, tuple(panels))
+            key, notes = block_puzzle.recover(ciphertexts, public, puzzle)
+            return KeyEstimate(key, notes=notes)
         block = None if structure.kind == "any" else structure.block_size
         return free_keys.recover(ciphertexts, public, structure.unit, block)
 

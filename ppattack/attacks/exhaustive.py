@@ -132,10 +132,9 @@ class Exhaustive(Attack):
         learned = time.monotonic()
         if shared:
             key, notes = block_search.shared_key(ciphertexts, model)
-            images = key.inverse()(ciphertexts)
         else:
-            key = None
-            images, notes = block_search.each_alone(ciphertexts, model)
+            key, notes = block_search.each_alone(ciphertexts, model)
+        images = key.inverse()(ciphertexts)
         searched = time.monotonic() - learned
         seconds = {"learning": round(learned - began, 2), "search": round(searched, 2)}
         return Recovery(
@@ -154,9 +153,8 @@ class Exhaustive(Attack):
         alone = not shared or len(ciphertexts) < block_search.ENOUGH_TOGETHER
         return block_search.learn(
             ciphertexts,
-            scheme.structure.block_size,
+            scheme.structure,
             public,
             context,
-            colours=scheme.structure.colours,
             epochs=self.config.epochs if alone else 0,
         )

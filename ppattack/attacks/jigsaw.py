@@ -163,6 +163,7 @@ class Jigsaw(Attack):
     ) -> tuple[PermXor, dict[str, Any]]:
         """One key an image."""
         from ppattack.solvers import block_puzzle
+        from ppattack.solvers.key_estimate import together
 
         keys, notes = [], []
         count = len(observation.ciphertexts)
@@ -173,7 +174,7 @@ class Jigsaw(Attack):
                 keys.append(key)
                 notes.append(found)
                 task.update(i + 1)
-        return block_puzzle.together(keys), {
+        return together(keys), {
             "blocks": notes[0]["blocks"],
             "states": notes[0]["states"],
             "confidence": sum(each["confidence"] for each in notes) / count,

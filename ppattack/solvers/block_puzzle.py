@@ -7,6 +7,7 @@ decide where there are any.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -22,7 +23,7 @@ from ppattack.keys import ImageShape
 from ppattack.permxor import PermXor
 from ppattack.representation import Panel
 from ppattack.solvers import component_separation, global_state, jigsaw, panels
-from ppattack.solvers.block_states import Arrangement, States, states
+from ppattack.solvers.block_states import Arrangement, States, states_of
 from ppattack.solvers.component_separation import Separator
 from ppattack.solvers.halved_colours import without_neighbours
 from ppattack.solvers.jigsaw.solve import Assembly
@@ -32,6 +33,12 @@ from ppattack.structure import Structure
 
 FEWEST_LINES = 4
 """Blocks of no more lines have none that is free of their neighbours' halved colours."""
+MOST_COMPARED = 50
+"""Ciphertexts whose seams are compared: from here on, more of them change nothing."""
+MOST_PIXELS_COMPARED = 600_000_000
+"""Pixels of seams compared, in all states and ciphertexts, so that large images take no longer;
+at least the seams of :data:`FEWEST_COMPARED` ciphertexts are."""
+FEWEST_COMPARED = 5
 
 
 @dataclass(frozen=True)
@@ -41,7 +48,7 @@ class Puzzle:
     Args:
         shape: ``(C, H, W)`` of a ciphertext.
         structure: what happens to its blocks.
-        pictures: the pictures that a plain image is made of.
+        pictures: the pictures that a plain image is made of, where there are several.
         compatibility: see :func:`ppattack.solvers.jigsaw.solve`.
         assembly: likewise.
         apart: whether blocks of brightness and of colour differences are told apart first, and
@@ -52,11 +59,11 @@ class Puzzle:
 
     shape: ImageShape
     structure: Structure
-    pictures: tuple[Panel, ...]
-    compatibility: str
-    assembly: Assembly
-    apart: bool
-    seed: int
+    pictures: tuple[Panel, ...] = ()
+    compatibility: str = "regularised-mgc"
+    assembly: Assembly = "rebuilding"
+    apart: bool = True
+    seed: int = 0
     halved_colours: bool = False
 
     @property
@@ -73,13 +80,7 @@ class Puzzle:
     @property
     def group(self) -> States:
         """The states of a block."""
-        given = self.structure
-        return states(
-            colours=given.colours and self.shape[0] == 3,
-            turns=given.turns,
-            flips=given.flips,
-            negatives=given.negatives,
-        )
+        return states_of(self.structure, self.shape[0])
 
     def assemble(
         self, ciphertexts: Tensor, separator: Separator
@@ -205,6 +206,28 @@ def learn(public: Tensor | None, puzzle: Puzzle) -> NaturalStates:
     return NaturalStates(puzzle, prior, panels.fit(public, puzzle.pictures), separator)
 
 
+def recover(
+    ciphertexts: Tensor, public: Tensor | None, puzzle: Puzzle
+) -> tuple[PermXor, dict[str, Any]]:
+    """The key of ciphertexts under one key, from as many of them as are worth comparing.
+
+    Args:
+        ciphertexts: ``(N, C, H, W)`` uint8.
+        public: see :func:`learn`.
+        puzzle: of the ciphertexts.
+
+    Returns:
+        the encryption key, and notes for a report.
+
+    Raises:
+        ImageError: where the public images have another size.
+    """
+    blocks = puzzle.shape[1] * puzzle.shape[2] // puzzle.structure.block_size**2
+    pixels = blocks**2 * puzzle.group.count * puzzle.structure.block_size
+    worth = min(MOST_COMPARED, max(FEWEST_COMPARED, MOST_PIXELS_COMPARED // pixels))
+    return key_of_all(ciphertexts, ciphertexts[:worth], learn(public, puzzle))
+
+
 def key_of_all(
     ciphertexts: Tensor, compared: Tensor, natural: NaturalStates
 ) -> tuple[PermXor, dict[str, Any]]:
@@ -218,14 +241,15 @@ def key_of_all(
     Returns:
         the encryption key, and notes for a report.
     """
+    started = time.perf_counter()
     found, notes = natural.puzzle.assemble(compared, natural.separator)
+    assembled = time.perf_counter()
     key, decision = natural.key(found, ciphertexts)
-    return key, {**notes, **decision, "ciphertexts_compared": len(compared)}
-
-
-def together(keys: Sequence[PermXor]) -> PermXor:
-    """One table an image from as many keys."""
-    return PermXor(np.stack([key.index for key in keys]), np.stack([key.mask for key in keys]))
+    seconds = {
+        "assembly": round(assembled - started, 3),
+        "global_state": round(time.perf_counter() - assembled, 3),
+    }
+    return key, {**notes, **decision, "ciphertexts_compared": len(compared), "seconds": seconds}
 
 
 def _log_probabilities(images: Tensor, prior: StatePrior, group: States) -> NDArray[np.float64]:

@@ -9,20 +9,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from ppattack.attack import Context
 from ppattack.errors import ImageError
-from ppattack.permxor import PermXor, empty_like
-from ppattack.solvers import seam_likelihood, state_network
-from ppattack.solvers.block_scrambling import choose_state
-from ppattack.solvers.block_states import Arrangement, States, states
+from ppattack.permxor import PermXor
+from ppattack.solvers import global_state, seam_likelihood, state_network
+from ppattack.solvers.block_states import Arrangement, States, states_of
 from ppattack.solvers.exhaustive_blocks import arrangements, best_arrangements
 from ppattack.solvers.global_state import FEWEST_PUBLIC, JUDGED
+from ppattack.solvers.key_estimate import together
 from ppattack.solvers.seam_likelihood import SeamLikelihood
 from ppattack.solvers.state_prior import StatePrior
+from ppattack.structure import Structure
 
 ENOUGH_TOGETHER = 10
 """Ciphertexts under one key from which a linear model is enough to choose their state."""
@@ -59,31 +59,30 @@ class BlockModel:
 
 def learn(
     ciphertexts: Tensor,
-    block_size: int,
+    structure: Structure,
     public: Tensor | None,
     context: Context,
     *,
-    colours: bool,
     epochs: int,
 ) -> BlockModel:
     """Learn what seams and whole images look like.
 
     Args:
-        ciphertexts: ``(N, C, H, W)`` uint8, H and W multiples of ``block_size``.
-        block_size: edge of a block, pixels.
+        ciphertexts: ``(N, C, H, W)`` uint8, H and W multiples of the block size.
+        structure: what happens to blocks.
         public: ``(M, C, H, W)`` uint8 of the ciphertexts' size. Without them, or with fewer than
             10, seams are learned from the insides of the ciphertexts' blocks, and nothing is
             known of global states.
         context: device, seed, checkpoints and progress.
-        colours: whether the channels of a block can have changed places (where C = 3).
         epochs: see :func:`ppattack.solvers.state_network.fit`.
 
     Raises:
         ImageError: where the public images have another size.
     """
     _, channels, height, width = ciphertexts.shape
+    block_size = structure.block_size
     rows, columns = height // block_size, width // block_size
-    group = states(colours=colours and channels == 3)
+    group = states_of(structure, channels)
     several = rows * columns > 1
     if public is None or len(public) < FEWEST_PUBLIC:
         seams = seam_likelihood.fit_inside(ciphertexts, block_size, group) if several else None
@@ -110,48 +109,45 @@ def shared_key(ciphertexts: Tensor, model: BlockModel) -> tuple[PermXor, dict[st
     """
     total = torch.stack([model.costs(part).sum(0) for part in ciphertexts.split(AT_ONCE)]).sum(0)
     found = best_arrangements(total[None], model.rows, model.columns, model.group)[0]
-    judged = ciphertexts[:JUDGED]
-    state, decision = choose_state(found, judged, model.prior, model.block_size, model.group)
-    turned = found.turned(state, model.group)
-    key = turned.key(model.block_size, ciphertexts.shape[1], model.group)
+    plain = _keys(ciphertexts, [found], model)[0].inverse()(ciphertexts[:JUDGED])
+    state, decision = global_state.choose(plain, model.prior, model.group)
+    key = _keys(ciphertexts, [found.turned(state, model.group)], model)[0]
     return key, {**_notes(model), **decision}
 
 
-def each_alone(ciphertexts: Tensor, model: BlockModel) -> tuple[Tensor, dict[str, Any]]:
-    """Plain images of ciphertexts with a key each.
+def each_alone(ciphertexts: Tensor, model: BlockModel) -> tuple[PermXor, dict[str, Any]]:
+    """The keys of ciphertexts with a key each.
 
     Args:
         ciphertexts: ``(N, C, H, W)`` uint8.
         model: from :func:`learn`.
 
     Returns:
-        ``(N, C, H, W)`` uint8, and notes for a report.
+        one encryption key an image, and notes for a report.
     """
-    images = empty_like(ciphertexts)
+    keys: list[PermXor] = []
     for start in range(0, len(ciphertexts), AT_ONCE):
         part = ciphertexts[start : start + AT_ONCE]
         best = best_arrangements(model.costs(part), model.rows, model.columns, model.group)
         found = [best[i] for i in range(len(part))]
-        plain = _decrypted(part, found, model)
         if model.prior is not None:
+            plain = together(_keys(part, found, model)).inverse()(part)
             chosen = model.prior.wanted[model.prior.scores(plain).argmax(1).cpu().numpy()]
-            turned = zip(found, chosen.tolist(), strict=True)
-            plain = _decrypted(part, [one.turned(by, model.group) for one, by in turned], model)
-        images[start : start + AT_ONCE] = plain
+            states = zip(found, chosen.tolist(), strict=True)
+            found = [one.turned(by, model.group) for one, by in states]
+        keys += _keys(part, found, model)
     notes = _notes(model)
     if model.prior is not None:
         notes |= {
             "global_state": "chosen by public images, for each image alone",
             "global_state_chance": model.prior.chance(1),
         }
-    return images, notes
+    return together(keys), notes
 
 
-def _decrypted(ciphertexts: Tensor, found: Sequence[Arrangement], model: BlockModel) -> Tensor:
+def _keys(ciphertexts: Tensor, found: Sequence[Arrangement], model: BlockModel) -> list[PermXor]:
     channels = ciphertexts.shape[1]
-    keys = [one.key(model.block_size, channels, model.group) for one in found]
-    index, mask = (np.stack([getattr(key, name) for key in keys]) for name in ("index", "mask"))
-    return PermXor(index, mask).inverse()(ciphertexts)
+    return [one.key(model.block_size, channels, model.group) for one in found]
 
 
 def _notes(model: BlockModel) -> dict[str, Any]:

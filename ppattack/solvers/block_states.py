@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from ppattack.blocks import COLOUR_ORDERS, byte_numbers, dihedral_table, place
 from ppattack.permxor import PermXor
+from ppattack.structure import Structure
 
 Indices = NDArray[np.intp]
 RIGHT, BELOW, LEFT, ABOVE = range(4)
@@ -60,6 +61,16 @@ class States:
         """The states that leave the shape of a whole image as it is."""
         swaps = self.dihedral % 2 == 1
         return np.flatnonzero(~swaps | (rows == columns))
+
+
+def states_of(structure: Structure, channels: int) -> States:
+    """The states that the blocks of a scheme can have, in images of so many channels."""
+    return states(
+        colours=structure.colours and channels == len(COLOUR_ORDERS[0]),
+        turns=structure.turns,
+        flips=structure.flips,
+        negatives=structure.negatives,
+    )
 
 
 @cache

@@ -13,10 +13,11 @@ from torch import Tensor
 
 from ppattack.permxor import PermXor
 from ppattack.seeding import numpy_stream
-from ppattack.solvers import block_scrambling, gaussian_matching, quadratic_assignment
+from ppattack.solvers import block_puzzle, gaussian_matching, quadratic_assignment
 from ppattack.solvers.key_estimate import MIDDLE_OF_LOW
 from ppattack.solvers.shared_block_keys import leading_signs
 from ppattack.solvers.signed_matching import Places, Single
+from ppattack.structure import Structure
 
 MOST_RESTARTS = 40
 """Starts of graph matching a block, at most: the best result has to be found twice."""
@@ -75,5 +76,8 @@ def scrambling(inside: PermXor, ciphertexts: Tensor, public: Tensor, block: int)
     half, known = inside.inverse()(ciphertexts), public
     if inside.unit == "nibble":
         half, known = ((images & 240) | MIDDLE_OF_LOW for images in (half, public))
-    key, _ = block_scrambling.recover(half, known, block)
+    channels, height, width = (int(size) for size in ciphertexts.shape[1:])
+    structure = Structure("blocks-dihedral", block_size=block, colours=True)
+    puzzle = block_puzzle.Puzzle((channels, height, width), structure)
+    key, _ = block_puzzle.recover(half, known, puzzle)
     return inside.after(key.as_nibbles() if inside.unit == "nibble" else key)

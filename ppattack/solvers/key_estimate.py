@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import numpy as np
 from torch import Tensor
 
 from ppattack.permxor import PermXor
@@ -54,3 +55,8 @@ class KeyEstimate:
         undone = global_state.transformation(best, tuple(public.shape[1:]), group).inverse()
         undone = undone.as_nibbles() if self.key.unit == "nibble" else undone
         return replace(self, key=self.key.after(undone), notes={**self.notes, **notes})
+
+
+def together(keys: Sequence[PermXor]) -> PermXor:
+    """One table an image from as many keys."""
+    return PermXor(np.stack([key.index for key in keys]), np.stack([key.mask for key in keys]))

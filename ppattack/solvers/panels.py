@@ -102,25 +102,6 @@ def fit(public: Tensor, panels: Sequence[Panel]) -> PanelPrior | None:
     return PanelPrior(panels, shape, cells, mean, precision)
 
 
-def settle(
-    key: PermXor, ciphertexts: Tensor, public: Tensor, panels: Sequence[Panel]
-) -> tuple[PermXor, Mapping[str, Any]]:
-    """The key whose pictures stand to each other as those of public images do.
-
-    Args:
-        key: over bytes; right up to exchanges of pictures of one size, and to the state
-            (orientation and complement) of each.
-        ciphertexts: ``(N, C, H, W)`` uint8.
-        public: ``(M, C, H, W)`` uint8 in the form that the scheme transforms.
-        panels: where the pictures are; a single one is left as it is.
-
-    Returns:
-        the key, and notes for a report.
-    """
-    prior = fit(public, panels)
-    return (key, {}) if prior is None else prior.settle(key, ciphertexts)
-
-
 def _unchanged(count: int) -> Choice:
     return 0, tuple(range(count)), (0,) * count
 

@@ -154,8 +154,10 @@ def test_images_with_a_key_each_come_back(height: int, width: int, channels: int
     images = natural_images(330, 24, channels=channels)[:, :, :height, :width].contiguous()
     plain, public = images[:30], images[30:]
     ciphertexts = encrypted(plain, 8)
-    fitted = block_search.learn(ciphertexts, 8, public, CONTEXT, colours=True, epochs=0)
-    found, notes = block_search.each_alone(ciphertexts, fitted)
+    structure = EtC(block_size=8).structure()
+    fitted = block_search.learn(ciphertexts, structure, public, CONTEXT, epochs=0)
+    keys, notes = block_search.each_alone(ciphertexts, fitted)
+    found = keys.inverse()(ciphertexts)
     right = [(state == plain).flatten(1).all(1) for state in global_states(found)]
     assert torch.stack(right).any(0).double().mean() > 0.8
     assert notes["blocks"] == height * width // 64
@@ -167,8 +169,10 @@ def test_images_with_a_key_each_come_back(height: int, width: int, channels: int
 def test_ciphertexts_alone_are_enough_up_to_the_state(block: int, columns: int) -> None:
     plain = natural_images(20, 24)[:, :, : 4 // columns * block, : columns * block].contiguous()
     ciphertexts = encrypted(plain, block)
-    fitted = block_search.learn(ciphertexts, block, None, CONTEXT, colours=True, epochs=0)
-    found, notes = block_search.each_alone(ciphertexts, fitted)
+    structure = EtC(block_size=block).structure()
+    fitted = block_search.learn(ciphertexts, structure, None, CONTEXT, epochs=0)
+    keys, notes = block_search.each_alone(ciphertexts, fitted)
+    found = keys.inverse()(ciphertexts)
     right = torch.stack([(state == plain).flatten(1).all(1) for state in global_states(found)])
     assert right.any(0).double().mean() > 0.8
     assert notes["global_state"] == "left as found"
