@@ -16,6 +16,8 @@ from ppattack.target import ImageShape, Key, PermXorTarget, Target
 from tests.conftest import numpy_global_state, smooth_images
 
 NAMES = registry.names("target")
+QUICK = {"neuracrypt": {"variant": "small"}, "color-neuracrypt": {"variant": "small"}}
+"""Settings of schemes whose defaults take seconds for a key."""
 INVERTIBLE = [name for name in NAMES if registry.target(name).card.invertible]
 
 
@@ -26,7 +28,7 @@ def _key(target: Target, shape: ImageShape, count: int, seed: int = 0) -> Key:
 
 
 def _example(name: str, count: int = 5, size: int = 32) -> tuple[Target, torch.Tensor, Key]:
-    target = registry.target(name)()
+    target = registry.target(name)(**QUICK.get(name, {}))
     channels = max(target.card.channels)
     images = smooth_images(count, size=size, channels=channels)
     return target, images, _key(target, (channels, size, size), count)
@@ -209,4 +211,10 @@ def test_the_device_does_not_matter(name: str) -> None:
     target, images, key = _example(name)
     on_gpu = target.encrypt(images.cuda(), key)
     assert on_gpu.is_cuda
-    assert torch.equal(on_gpu.cpu(), target.encrypt(images, key))
+    on_cpu = target.encrypt(images, key)
+    exact = target.card.cipher == "image"
+    assert (
+        torch.equal(on_gpu.cpu(), on_cpu)
+        if exact
+        else torch.allclose(on_gpu.cpu(), on_cpu, atol=1e-3)
+    )

@@ -1,0 +1,104 @@
+"""NeuraCrypt: patches of an image encoded by a secret random network, then shuffled.
+
+The owner of images publishes their codes and labels, and anybody trains on them. Whoever holds
+the plain images of some codes, unmatched, finds which is which.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
+
+from ppattack.card import Reference
+from ppattack.config import Doc, Interval
+from ppattack.neural_target import NeuralConfig, NeuralTarget
+from ppattack.target import TargetCard
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+SIZES = {"paper": (2048, 16), "small": (256, 8)}
+"""Hidden width and edge of a patch, by variant."""
+
+
+class NeuraCrypt(NeuralTarget):
+    """NeuraCrypt: one code vector a patch, in an order of its own for every image.
+
+    A patch goes through a strided convolution and ReLU, ``depth - 3`` blocks of 1 × 1
+    convolution, batch normalisation and ReLU, an added position vector, ReLU and a linear layer.
+    All parameters are PyTorch's random initial ones and secret; the order of an image's patches
+    is secret and drawn anew for each. Codes are ``(N, patches, hidden)`` float32.
+
+    Variants:
+        ``paper``: hidden width 2048, patches of 16 × 16; the paper has 256 × 256 pixels, grey.
+        ``small``: hidden width 256, patches of 8 × 8, for images of 64 × 64.
+
+    Depths: 7 is the paper's; 3 has no block; 47 is the challenge's deepest; 1 is the linear
+    encoder, a single convolution.
+
+    Threat model: one network for the whole data set. The published challenge hands the adversary
+    the plain images too, unmatched, or images of the same distribution.
+
+    Deviations: batch normalisation is frozen by default, so that a code depends on its image
+    alone; the statistics are drawn with the key, from noise with the spectrum of photographs,
+    because a key is drawn before there are images. The published code always normalises by the
+    batch: ``batch_norm=batch``, with its batches of 256. There a smaller last batch was dropped
+    and is kept here. Images that are no multiple of the patch are padded by repeating the last
+    row and column; colours are an extension.
+
+    Reference: A. Yala, H. Esfahanizadeh, R. G. L. D' Oliveira, K. R. Duffy, M. Ghobadi,
+    T. S. Jaakkola, V. Vaikuntanathan, R. Barzilay, M. Médard: NeuraCrypt: Hiding Private Health
+    Data via Random Neural Networks for Public Training. arXiv:2106.02484 (2021).
+    """
+
+    card = TargetCard(
+        name="neuracrypt",
+        title="NeuraCrypt: patches encoded by a secret random network, then shuffled",
+        reference=Reference(
+            "A. Yala, H. Esfahanizadeh, R. G. L. D' Oliveira, K. R. Duffy, M. Ghobadi, "
+            "T. S. Jaakkola, V. Vaikuntanathan, R. Barzilay, M. Médard",
+            "NeuraCrypt: Hiding Private Health Data via Random Neural Networks for Public Training",
+            "arXiv preprint",
+            2021,
+            arxiv="2106.02484",
+        ),
+        cipher="tokens",
+        invertible=False,
+    )
+
+    @dataclass(frozen=True)
+    class Config(NeuralConfig):
+        """Settings of the scheme."""
+
+        shuffle: Annotated[bool, Doc("shuffle the patches of every image")] = True
+        mean: Annotated[
+            float, Interval(ge=0, le=255), Doc("grey level that becomes zero; of chest X-rays")
+        ] = 43.9
+        std: Annotated[
+            float, Interval(gt=0, le=255), Doc("grey levels that become one; of chest X-rays")
+        ] = 63.2
+
+    @property
+    def hidden(self) -> int:
+        """Width of the hidden layers and of the codes."""
+        return int(self.config.hidden or SIZES[self.config.variant][0])
+
+    @property
+    def patch_size(self) -> int:
+        """Edge of a patch, pixels."""
+        return int(self.config.patch_size or SIZES[self.config.variant][1])
+
+    @property
+    def shuffles(self) -> bool:
+        """Whether the patches of every image come in an order of their own."""
+        return bool(self.config.shuffle)
+
+    def width(self, channels: int) -> int:
+        """As many numbers a patch as the hidden layers have."""
+        del channels
+        return self.hidden
+
+    def normalised(self, images: Tensor) -> Tensor:
+        """Grey levels less the mean, over the deviation."""
+        values = self.representation().prepare(images).float()
+        return values.sub_(self.config.mean).div_(self.config.std)
