@@ -113,9 +113,9 @@ class CovarianceMatching(Attack):
         """See :meth:`Attack.run`."""
         structure = self._structure(observation.scheme)
         ciphertexts = observation.ciphertexts
-        learned = ciphertexts[: self.config.ciphertexts or None].cpu()
+        learned = ciphertexts[: self.config.ciphertexts or None].to(context.device)
         form = observation.scheme.representation
-        public = form.prepare(observation.public_images.cpu())
+        public = form.prepare(observation.public_images.to(context.device))
         panels = form.panels(form.shape(observation.image_shape))
         began = time.monotonic()
         estimate = self._solve(structure, learned, public, panels, context)

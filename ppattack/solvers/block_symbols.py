@@ -41,7 +41,8 @@ def pooled_correlations(images: Tensor, block: int, unit: Unit) -> tuple[NDArray
     """
     levels = 16 if unit == "nibble" else 256
     size = images.shape[1] * block * block * (2 if unit == "nibble" else 1)
-    same, right, down = Moments(size, levels), Moments(2 * size, levels), Moments(2 * size, levels)
+    same = Moments(size, levels, images.device)
+    right, down = (Moments(2 * size, levels, images.device) for _ in range(2))
     for chunk in images.split(CHUNK):
         rows = symbols(chunk, block, unit)
         same.add(rows.reshape(-1, size))

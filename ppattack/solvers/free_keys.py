@@ -21,6 +21,7 @@ from ppattack.solvers import (
 )
 from ppattack.solvers.key_estimate import KeyEstimate
 from ppattack.solvers.moments import Moments
+from ppattack.solvers.products import Products
 from ppattack.solvers.shared_block_keys import most_correlated
 
 Places = NDArray[np.intp]
@@ -46,7 +47,8 @@ def recover(ciphertexts: Tensor, public: Tensor, unit: Unit, block: int | None) 
     seen = _high(ciphertexts, numbers) if unit == "nibble" else numbers
     known = numbers[:, numbers.shape[1] // 2 :] if unit == "nibble" else numbers
     ours, theirs = _moments(ciphertexts, seen, unit), _moments(public, known, unit)
-    cipher, plain = ours.correlation().float().numpy(), theirs.correlation().float().numpy()
+    cipher, plain = (side.correlation().float().cpu().numpy() for side in (ours, theirs))
+    products = Products.on(ciphertexts.device)
     cells, places = seen.reshape(-1), known.reshape(-1)
     symmetries: list[Places] = []
     if block:
@@ -60,10 +62,10 @@ def recover(ciphertexts: Tensor, public: Tensor, unit: Unit, block: int | None) 
     else:
         symmetries = _symmetries(known, shape)
         means = _relative_mean(ours), _relative_mean(theirs)
-        found = signed_matching.match(cipher, plain, symmetries, means)
+        found = signed_matching.match(cipher, plain, symmetries, means, products)
         permutation, signs = found.permutation, found.signs
     permutation, signs, misfit = gaussian_matching.likeliest(
-        cipher, plain, permutation, signs, symmetries, seen.shape[1] if block else None
+        cipher, plain, permutation, signs, symmetries, seen.shape[1] if block else None, products
     )
     key = _key(cells, places[permutation], signs < 0, numbers, unit)
     notes = {"misfit": round(misfit, 4)}
@@ -83,7 +85,7 @@ def _symbols(images: Tensor, numbers: NDArray[np.int32], unit: Unit) -> Tensor:
     import torch
 
     flat = images.reshape(len(images), -1)
-    index = torch.from_numpy(numbers.reshape(-1).astype(np.int64))
+    index = torch.from_numpy(numbers.reshape(-1).astype(np.int64)).to(images.device)
     if unit == "byte":
         return flat[:, index]
     bytes_ = flat[:, index % flat.shape[1]]
@@ -91,7 +93,7 @@ def _symbols(images: Tensor, numbers: NDArray[np.int32], unit: Unit) -> Tensor:
 
 
 def _moments(images: Tensor, numbers: NDArray[np.int32], unit: Unit) -> Moments:
-    moments = Moments(numbers.size, 16 if unit == "nibble" else 256)
+    moments = Moments(numbers.size, 16 if unit == "nibble" else 256, images.device)
     for chunk in images.split(block_symbols.CHUNK):
         moments.add(_symbols(chunk, numbers, unit))
     return moments
@@ -101,7 +103,7 @@ def _relative_mean(moments: Moments) -> NDArray[np.float64]:
     """Means relative to mid-grey in standard deviations; 0 for symbols that never change."""
     spread = moments.covariance().diagonal().clamp_min(0).sqrt()
     relative = (moments.mean() / spread.clamp_min(1e-6)) * (spread > 1e-6)
-    out: NDArray[np.float64] = relative.numpy()
+    out: NDArray[np.float64] = relative.cpu().numpy()
     return out
 
 
@@ -111,7 +113,7 @@ def _high(ciphertexts: Tensor, numbers: NDArray[np.int32]) -> NDArray[np.int32]:
     floor = NOISE_FLOOR / np.sqrt(len(some))
     rows = []
     for row in numbers:
-        strength = np.abs(_moments(some, row, "nibble").correlation().numpy())
+        strength = np.abs(_moments(some, row, "nibble").correlation().cpu().numpy())
         rows.append(row[most_correlated(np.where(strength > floor, strength, 0), len(row) // 2)])
     return np.stack(rows)
 

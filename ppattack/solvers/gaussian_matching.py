@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
+from ppattack.solvers.products import BY_NUMPY, Products
 from ppattack.solvers.signed_matching import Places, Single, assign_blocks
 
 RIDGE = 0.01
@@ -68,6 +69,7 @@ def likeliest(
     signs: NDArray[np.int8],
     symmetries: Sequence[Places] = (),
     block: int | None = None,
+    products: Products = BY_NUMPY,
 ) -> tuple[Places, NDArray[np.int8], float]:
     """A matching improved until nothing makes it likelier.
 
@@ -79,20 +81,21 @@ def likeliest(
         symmetries: permutations of the plain symbols that hardly change their correlations: the
             likeliest is tried as well.
         block: so many symbols after each other stay together, on both sides.
+        products: computes products and inverses.
 
     Returns:
         the permutation, the signs, and :func:`misfit` a symbol: about 1 where all is right.
     """
-    weights = precision(plain)
+    weights = precision(plain, products)
     symbols = np.argsort(permutation)
     signs = signs[symbols]
     placed = _placed(seen, symbols, signs)
-    found = improve(placed, weights, block)
+    found = improve(placed, weights, block, products)
     symbols, signs = symbols[found.order], signs[found.order] * found.signs
     if symmetries:
         placed = _placed(seen, symbols, signs)
         turn = min(symmetries, key=lambda moved: misfit(placed[np.ix_(moved, moved)], weights))
-        other = improve(placed[np.ix_(turn, turn)], weights, block)
+        other = improve(placed[np.ix_(turn, turn)], weights, block, products)
         if other.misfit < found.misfit:
             order = turn[other.order]
             symbols, signs, found = symbols[order], signs[order] * other.signs, other
@@ -107,12 +110,11 @@ def _placed(seen: Single, symbols: Places, signs: NDArray[np.int8]) -> Single:
     return placed
 
 
-def precision(plain: Single) -> Single:
+def precision(plain: Single, products: Products = BY_NUMPY) -> Single:
     """The inverse of ``(S, S)`` correlations, kept from being singular."""
     regular = (1 - RIDGE) * plain
     regular[np.diag_indices_from(regular)] = 1
-    found: Single = np.linalg.inv(regular)
-    return found
+    return products.inverse(regular)
 
 
 def misfit(seen: Single, weights: Single) -> float:
@@ -125,7 +127,9 @@ def misfit(seen: Single, weights: Single) -> float:
     return float(np.vdot(seen, weights))
 
 
-def improve(seen: Single, weights: Single, block: int | None = None) -> Improvement:
+def improve(
+    seen: Single, weights: Single, block: int | None = None, products: Products = BY_NUMPY
+) -> Improvement:
     """Change places and signs while that is likelier.
 
     Symbols of two places are exchanged and single signs changed, each step the best there is.
@@ -139,8 +143,9 @@ def improve(seen: Single, weights: Single, block: int | None = None) -> Improvem
         weights: from :func:`precision`.
         block: so many places after each other are a block, whose symbols stay together; None
             where there are no blocks.
+        products: computes products.
     """
-    state = _State(seen.copy(), weights, seen @ weights, block)
+    state = _State(seen.copy(), weights, products.product(seen, weights), block, products)
     state.settle()
     effort = 0
     for _ in range(MOST_REFILLS):
@@ -165,6 +170,7 @@ class _State:
         weights: of the model.
         product: ``seen @ weights``.
         block: places in a block, or None.
+        products: computes products.
         order: since the beginning, as in :class:`Improvement`.
         signs: likewise.
     """
@@ -175,11 +181,13 @@ class _State:
         weights: Single,
         product: Single,
         block: int | None,
+        products: Products,
         order: Places | None = None,
         signs: Single | None = None,
     ) -> None:
         size = len(seen)
         self.seen, self.weights, self.product, self.block = seen, weights, product, block
+        self.products = products
         self.groups = None if block is None else np.arange(size) // block
         self.order = np.arange(size) if order is None else order
         self.signs = np.ones(size, np.float32) if signs is None else signs
@@ -193,7 +201,9 @@ class _State:
         changed = np.flatnonzero((order != np.arange(len(order))) | (signs < 0))
         difference: Single = self.seen[:, order[changed]] * signs[changed]
         difference -= self.seen[:, changed]
-        self.product = (self.product + difference @ self.weights[changed])[order]
+        self.product = (self.product + self.products.product(difference, self.weights[changed]))[
+            order
+        ]
         self.product *= signs[:, None]
         self.seen = self.seen[np.ix_(order, order)]
         self.seen *= signs[:, None]
@@ -236,8 +246,9 @@ class _State:
         kept = np.setdiff1d(np.arange(len(self.seen)), emptied)
         inner, outer = self.weights[np.ix_(emptied, emptied)], self.weights[np.ix_(emptied, kept)]
         expected = -np.linalg.solve(inner, outer).T
-        spread = np.sqrt((expected * (self.seen[np.ix_(kept, kept)] @ expected)).sum(0))
-        likeness = (self.seen[np.ix_(emptied, kept)] @ expected) / np.maximum(spread, 1e-6)
+        explained = self.products.product(self.seen[:, kept], expected)
+        spread = np.sqrt((expected * explained[kept]).sum(0))
+        likeness = explained[emptied] / np.maximum(spread, 1e-6)
         scores = -np.log(np.maximum(1 - likeness**2, 1e-6))
         if self.block is not None and whole_blocks:
             places = assign_blocks(scores, self.block)
@@ -250,7 +261,15 @@ class _State:
         order[emptied[places]] = emptied
         fits = likeness[np.arange(len(places)), places]
         signs[emptied[places]] = np.where(fits < 0, -1, 1)
-        state = _State(self.seen, self.weights, self.product, self.block, self.order, self.signs)
+        state = _State(
+            self.seen,
+            self.weights,
+            self.product,
+            self.block,
+            self.products,
+            self.order,
+            self.signs,
+        )
         state.rearrange(order, signs)
         return state
 

@@ -9,6 +9,7 @@ about .7, and hardly with any others.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -65,16 +66,16 @@ def learn(public: Tensor) -> LowPrediction:
     """Fit the prediction to ``(M, C, H, W)`` uint8 public images by ridge regression."""
     channels = public.shape[1]
     size = channels * WINDOW**2 + 1
-    moment = torch.zeros(size, size, dtype=torch.float64)
-    target = torch.zeros(size, channels, dtype=torch.float64)
+    moment = torch.zeros(size, size, dtype=torch.float64, device=public.device)
+    target = torch.zeros(size, channels, dtype=torch.float64, device=public.device)
     for chunk in _chunks(public[: max(1, MOST_PUBLIC_BYTES // public[0].numel())]):
         near = functional.unfold(_around(chunk), WINDOW).transpose(1, 2).reshape(-1, size - 1)
-        near = torch.cat([near, torch.ones(len(near), 1)], 1)
+        near = torch.cat([near, near.new_ones(len(near), 1)], 1)
         bytes_ = chunk.permute(0, 2, 3, 1).reshape(-1, channels).float() - MIDDLE
         moment += near.T @ near
         target += near.T @ bytes_
     ridge = RIDGE * moment.diagonal().mean() + TINY
-    found = torch.linalg.solve(moment + ridge * torch.eye(size), target).float()
+    found = torch.linalg.solve(moment + torch.eye(size).to(ridge) * ridge, target).float()
     weights = found[:-1].T.reshape(channels, channels, WINDOW, WINDOW)
     return LowPrediction(weights.contiguous(), found[-1] + MIDDLE)
 
@@ -114,11 +115,13 @@ def complete(
     """
     cipher, plain = _low_symbols(key, numbers)
     prediction = learn(public)
-    moments = _Moments(1 if shared else len(cipher), cipher.shape[1])
+    moments = _Moments(1 if shared else len(cipher), cipher.shape[1], ciphertexts.device)
     undo = key.inverse()
     for chunk in _chunks(ciphertexts):
         seen = _nibbles(chunk, cipher.reshape(-1))
-        expected = prediction(undo(chunk)).reshape(len(chunk), -1)[:, plain.reshape(-1)]
+        expected = prediction(undo(chunk)).reshape(len(chunk), -1)[
+            :, torch.from_numpy(plain.reshape(-1)).to(chunk.device)
+        ]
         moments.add(seen, expected - 7.5)
     index, mask = key.index.copy(), key.mask.copy()
     fits = []
@@ -147,18 +150,19 @@ def _nibbles(images: Tensor, numbers: Table) -> Tensor:
     """``(N, len(numbers))`` float32, relative to the middle."""
     flat = images.reshape(len(images), -1)
     area = flat.shape[1]
-    bytes_ = flat[:, torch.from_numpy(numbers % area)]
-    high = torch.from_numpy(numbers >= area)
+    bytes_ = flat[:, torch.from_numpy(numbers % area).to(images.device)]
+    high = torch.from_numpy(numbers >= area).to(images.device)
     return torch.where(high, bytes_ >> 4, bytes_ & 15).float() - 7.5
 
 
 class _Moments:
     """Sums from which correlations between two sides follow, for each of several groups."""
 
-    def __init__(self, groups: int, size: int) -> None:
+    def __init__(self, groups: int, size: int, device: torch.device) -> None:
         self.groups, self.size, self.count = groups, size, 0
-        self.sums, self.squares = torch.zeros(2, 2, groups, size, dtype=torch.float64)
-        self.cross = torch.zeros(groups, size, size, dtype=torch.float64)
+        zeros = partial(torch.zeros, dtype=torch.float64, device=device)
+        self.sums, self.squares = zeros(2, 2, groups, size)
+        self.cross = zeros(groups, size, size)
 
     def add(self, *sides: Tensor) -> None:
         """Take in two ``(N, n · S)`` float32; with one group all n count as samples of it."""
@@ -175,5 +179,5 @@ class _Moments:
         spread = (self.squares / self.count - mean.square()).clamp_min(TINY).sqrt()
         found = self.cross / self.count - mean[0][:, :, None] * mean[1][:, None]
         found /= spread[0][:, :, None] * spread[1][:, None]
-        out: Single = found.float().numpy()
+        out: Single = found.float().cpu().numpy()
         return out

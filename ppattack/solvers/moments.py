@@ -110,8 +110,8 @@ class GridMoments:
         """Take in ``(N, C, H, W)`` uint8; returns itself."""
         for chunk in _chunks(images):
             # Twice the value relative to mid-grey is a whole number.
-            values = chunk.cpu().to(torch.float32) * 2 - 255
-            self.sum += values.sum(0, dtype=torch.float64).numpy() / 2
+            values = chunk.to(torch.float32) * 2 - 255
+            self.sum += values.sum(0, dtype=torch.float64).cpu().numpy() / 2
             for step, total in zip(self.STEPS, self.products, strict=True):
                 total += _neighbour_products(values, step) / 4
         self.count += len(images)
@@ -140,4 +140,4 @@ def _neighbour_products(values: Tensor, step: tuple[int, int]) -> NDArray[np.flo
     here = values[:, :, : height - down, : width - right]
     there = values[:, :, down:, right:]
     rows = [(here[:, channel, None] * there).sum(0) for channel in range(values.shape[1])]
-    return torch.stack(rows).double().numpy()
+    return torch.stack(rows).double().cpu().numpy()

@@ -56,14 +56,18 @@ class PanelPrior:
     def settle(
         self, key: PermXor, ciphertexts: Tensor, first: Values | None = None
     ) -> tuple[PermXor, Mapping[str, Any]]:
-        """See :func:`settle`.
+        """The key whose pictures stand to each other as those of public images do.
 
         Args:
-            key: likewise.
-            ciphertexts: likewise.
+            key: over bytes; right up to exchanges of pictures of one size, and to the state
+                (orientation and complement) of each.
+            ciphertexts: ``(N, C, H, W)`` uint8.
             first: ``(16,)`` how likely each state of the first picture is by itself, as
                 log-probability an image: orientations, then the same complemented. The first
                 picture is then in its place, and only the others change theirs.
+
+        Returns:
+            the key, and notes for a report.
         """
         plain = key.inverse()(ciphertexts).cpu()
         scored: list[tuple[float, Choice]] = []

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
 from ppattack.errors import ImageError
+from ppattack.solvers.products import BY_NUMPY, Products
 
 Array = NDArray[np.float64]
 START_NOISE = 0.3
@@ -45,6 +46,7 @@ def match(
     *,
     restarts: int,
     iterations: int = 60,
+    products: Products = BY_NUMPY,
 ) -> Matching:
     """Find the permutation p that makes ``first[k]`` most like ``second[k][p][:, p]``, all k.
 
@@ -57,6 +59,7 @@ def match(
         rng: draws the starts.
         restarts: how many starts.
         iterations: steps from each start at most.
+        products: computes products.
     """
     if len(first) != len(second) or {m.shape for m in (*first, *second)} != {first[0].shape}:
         raise ImageError("graph matching needs as many matrices on both sides, all of one size.")
@@ -64,7 +67,7 @@ def match(
     size = ours.shape[1]
     found: dict[bytes, float] = {}
     for _ in range(restarts):
-        permutation = _frank_wolfe(ours, theirs, _start(size, rng), iterations)
+        permutation = _frank_wolfe(ours, theirs, _start(size, rng), iterations, products)
         found[permutation.tobytes()] = _likeness(ours, theirs, permutation)
     ranked = sorted(found, key=lambda key: found[key], reverse=True)
     best = np.frombuffer(ranked[0], dtype=np.intp).copy()
@@ -89,16 +92,18 @@ def _start(size: int, rng: np.random.Generator) -> Array:
     return (1 - START_NOISE) / size + START_NOISE * noise
 
 
-def _frank_wolfe(ours: Array, theirs: Array, start: Array, iterations: int) -> NDArray[np.intp]:
+def _frank_wolfe(
+    ours: Array, theirs: Array, start: Array, iterations: int, products: Products
+) -> NDArray[np.intp]:
     place = start
     for _ in range(iterations):
-        gradient = _gradient(ours, theirs, place)
+        gradient = _gradient(ours, theirs, place, products)
         rows, columns = linear_sum_assignment(gradient, maximize=True)
         step = np.zeros_like(place)
         step[rows, columns] = 1.0
         step -= place
         # The objective along the step is a t² + b t: exact line search on [0, 1].
-        bend = float((_gradient(ours, theirs, step) * step).sum()) / 2
+        bend = float((_gradient(ours, theirs, step, products) * step).sum()) / 2
         slope = float((gradient * step).sum())
         length = 1.0 if bend >= 0 else min(1.0, -slope / (2 * bend))
         if bend >= 0 and bend + slope <= 0:
@@ -110,10 +115,11 @@ def _frank_wolfe(ours: Array, theirs: Array, start: Array, iterations: int) -> N
     return permutation.astype(np.intp)
 
 
-def _gradient(ours: Array, theirs: Array, place: Array) -> Array:
+def _gradient(ours: Array, theirs: Array, place: Array, products: Products) -> Array:
     """Of the sum over k of <ours[k], place · theirs[k] · placeᵀ>."""
-    forward = ours @ place @ theirs.swapaxes(1, 2)
-    backward = ours.swapaxes(1, 2) @ place @ theirs
+    times = products.product
+    forward = times(times(ours, place), theirs.swapaxes(1, 2))
+    backward = times(times(ours.swapaxes(1, 2), place), theirs)
     total: Array = (forward + backward).sum(0)
     return total
 

@@ -15,6 +15,7 @@ from ppattack.blocks import COLOUR_ORDERS, dihedral_table, place
 from ppattack.permxor import PermXor, Unit
 from ppattack.solvers import block_symbols, global_state, low_nibbles, quadratic_assignment
 from ppattack.solvers.key_estimate import KeyEstimate
+from ppattack.solvers.products import Products
 
 Array = NDArray[np.float64]
 SHRINKAGE = 0.2
@@ -50,7 +51,8 @@ def recover(
     theirs = np.stack([matrix[np.ix_(source, source)] for matrix in plain])
     signs = leading_signs(ours[0])
     ours *= signs[:, None] * signs
-    found = quadratic_assignment.match(ours, theirs, rng, restarts=restarts)
+    products = Products.on(ciphertexts.device)
+    found = quadratic_assignment.match(ours, theirs, rng, restarts=restarts, products=products)
     matched = _most_likely_variant(ours, theirs, found.permutation, block, public.shape[1])
     permutation, negative = _whole(high, source[matched], signs, size)
     shape = (int(public.shape[1]), int(ciphertexts.shape[2]), int(ciphertexts.shape[3]))

@@ -18,6 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
+from ppattack.solvers.products import BY_NUMPY, Products
+
 Single = NDArray[np.float32]
 Vector = NDArray[np.float64]
 Places = NDArray[np.intp]
@@ -63,6 +65,7 @@ def match(
     plain: NDArray[np.floating],
     symmetries: Sequence[Places] = (),
     means: tuple[Vector, Vector] | None = None,
+    products: Products = BY_NUMPY,
 ) -> SignedMatch:
     """Find p and s that make ``cipher`` most like ``s_i s_j plain[p_i, p_j]``.
 
@@ -73,10 +76,11 @@ def match(
             as the mirror image: what is found is compared with what they make of it.
         means: of the symbols of both sides relative to mid-grey, in standard deviations. Among
             mirror images that fit as well they decide.
+        products: computes products.
     """
     ours, theirs = cipher.astype(np.float32), plain.astype(np.float32)
-    values, vectors = leading(ours, MATCHED_RANK)
-    _, basis = leading(theirs, MATCHED_RANK)
+    values, vectors = leading(ours, MATCHED_RANK, products)
+    _, basis = leading(theirs, MATCHED_RANK, products)
     np.fill_diagonal(ours, 0)
     np.fill_diagonal(theirs, 0)
     signs: Single = np.where(vectors[:, 0] < 0, -1, 1).astype(np.float32)
@@ -84,13 +88,13 @@ def match(
     scale = np.sqrt(values[:rank])
     vectors, basis = vectors[:, :rank] * signs[:, None], basis[:, :rank]
     low = min(TRIED_RANK, rank)
-    some = _Spectra(vectors[:: max(1, len(vectors) // STARTING_ROWS)], basis, scale)
+    some = _Spectra(vectors[:: max(1, len(vectors) // STARTING_ROWS)], basis, scale, products)
     start, _ = min((some.zoom(one, low) for one in _starts()), key=lambda end: end[1])
-    places = _Spectra(vectors, basis, scale).scores(start).argmax(1)
+    places = _Spectra(vectors, basis, scale, products).scores(start).argmax(1)
     turn = _outvoted(ours, theirs, signs, places)
     signs, vectors = signs * turn, vectors * turn[:, None]
     ours *= signs[:, None] * signs
-    spectra = _Spectra(vectors, basis, scale)
+    spectra = _Spectra(vectors, basis, scale, products)
     ends = []
     for symmetry in (np.arange(len(plain)), *symmetries):
         turned, _ = spectra.zoom(spectra.map(symmetry[places], low), min(COMPARED_RANK, rank))
@@ -114,7 +118,7 @@ def _mean_weights(theirs: Single, mean: Vector) -> Vector:
     return weights
 
 
-def leading(matrix: Single, rank: int) -> tuple[Single, Single]:
+def leading(matrix: Single, rank: int, products: Products = BY_NUMPY) -> tuple[Single, Single]:
     """The largest eigenvalues ``(k,)``, descending and above 0, and their vectors ``(S, k)``.
 
     Of a positive semidefinite matrix, such as correlations are.
@@ -124,8 +128,8 @@ def leading(matrix: Single, rank: int) -> tuple[Single, Single]:
     start = np.random.default_rng(0).standard_normal((len(matrix), spare), np.float32)
     basis = _orthonormal(start)
     for _ in range(SUBSPACE_ROUNDS):
-        basis = _orthonormal(matrix @ basis)
-    values, turned = np.linalg.eigh(basis.T @ (matrix @ basis))
+        basis = _orthonormal(products.product(matrix, basis))
+    values, turned = np.linalg.eigh(basis.T @ products.product(matrix, basis))
     values, vectors = values[-rank:], basis @ turned[:, -rank:]
     order = [k for k in np.argsort(-values) if values[k] > 0]
     vectors = vectors[:, order]
@@ -201,11 +205,13 @@ class _Spectra:
         vectors: ``(R, K)`` rows of the cipher's eigenvectors, some or all.
         basis: ``(S, K)`` the plain eigenvectors.
         scale: ``(K,)`` square roots of the cipher's eigenvalues, which weigh the dimensions.
+        products: computes products.
     """
 
     vectors: Single
     basis: Single
     scale: Single
+    products: Products
 
     def map(self, places: Places, rank: int) -> Single:
         """The orthogonal map ``(rank, rank)`` under a matching ``(R,)``."""
@@ -218,7 +224,7 @@ class _Spectra:
         rank = len(turned)
         known = self.vectors[:, :rank] * self.scale[:rank]
         expected = (self.basis[:, :rank] @ turned) * self.scale[:rank]
-        scores: Single = (2 * known) @ expected.T
+        scores = self.products.product(2 * known, expected.T)
         scores -= (expected**2).sum(1)
         return scores
 

@@ -112,3 +112,17 @@ def test_it_refuses_ciphertexts_it_cannot_read(name: str) -> None:
     assert attack.obstacle(scheme, (3, 32, 32)) is None
     scheme.card = replace(scheme.card, cipher="tokens")
     assert "tokens" in str(attack.obstacle(scheme, (3, 32, 32)))
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
+@pytest.mark.parametrize("name", NAMES)
+def test_it_breaks_its_control_on_a_gpu(name: str) -> None:
+    attack = _smoke(name).at_control_budget()
+    target, scenario = _positive(attack)
+    context = replace(CONTEXT, device=torch.device("cuda"))
+    recovery = attack(scenario.observation, context)
+    scorer = ImageScorer(context.device, "not needed here")
+    found = main_gain(evaluate(recovery, scenario, target, scorer, seed=0).scores)
+    assert found is not None
+    assert found[1].mean > BROKEN_GAIN

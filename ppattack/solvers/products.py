@@ -1,0 +1,59 @@
+"""Products and inverses of large NumPy matrices, computed on the device that is there.
+
+Solvers whose other steps are sorting and assignment keep their matrices in NumPy. A product takes
+time in the cube of their size, moving them to a GPU and back in the square.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+Number = TypeVar("Number", np.float32, np.float64)
+
+
+@dataclass(frozen=True)
+class Products:
+    """Dense linear algebra of NumPy arrays.
+
+    Args:
+        device: where torch computes it; None leaves it to NumPy.
+    """
+
+    device: torch.device | None = None
+
+    @classmethod
+    def on(cls, device: torch.device) -> Products:
+        """On a device; NumPy is as good on the CPU."""
+        return cls(None if device.type == "cpu" else device)
+
+    def product(self, first: NDArray[Number], second: NDArray[Number]) -> NDArray[Number]:
+        """``first @ second``, of two axes, or three of which the first is that of a stack."""
+        if self.device is None:
+            return first @ second
+        out: NDArray[Number] = (self._moved(first) @ self._moved(second)).cpu().numpy()
+        return out
+
+    def inverse(self, matrix: NDArray[Number]) -> NDArray[Number]:
+        """The inverse of ``(S, S)``.
+
+        Raises:
+            numpy.linalg.LinAlgError: where there is none.
+        """
+        if self.device is None:
+            return np.linalg.inv(matrix).astype(matrix.dtype, copy=False)
+        inverse, failed = torch.linalg.inv_ex(self._moved(matrix))
+        if int(failed):
+            raise np.linalg.LinAlgError("the matrix is singular.")
+        out: NDArray[Number] = inverse.cpu().numpy()
+        return out
+
+    def _moved(self, matrix: NDArray[Number]) -> torch.Tensor:
+        return torch.from_numpy(np.ascontiguousarray(matrix)).to(self.device)
+
+
+BY_NUMPY = Products()
