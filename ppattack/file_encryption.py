@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ppattack.errors import ConfigError, KeyFileError
-from ppattack.files import write_bytes, write_text
+from ppattack.files import write_bytes
 from ppattack.scenario import check_output_names, key_scope_of, output_name
 from ppattack.seeding import numpy_stream
 from ppattack.target import Key
@@ -31,10 +31,10 @@ def encrypt_files(
     seed: int,
     jpeg: Jpeg | None = None,
 ) -> str:
-    """Write one PNG an image, or one JPEG.
+    """Write one PNG an image, or one JPEG; or, where ciphertexts are tokens, one NPY file.
 
     Args:
-        target: a scheme whose ciphertexts are images.
+        target: the scheme.
         plain: ``(N, C, H, W)`` uint8.
         names: one name an image.
         out: folder of the ciphertexts.
@@ -48,8 +48,10 @@ def encrypt_files(
         what was written, in one line.
     """
     check_output_names(names)
-    if target.card.cipher != "image":
-        raise ConfigError(f"target '{target.card.name}' makes no image files.")
+    if jpeg is not None and target.card.cipher != "image":
+        raise ConfigError(
+            f"--jpeg needs ciphertexts that are images: '{target.card.name}' has none."
+        )
     shape: ImageShape = (int(plain.shape[1]), int(plain.shape[2]), int(plain.shape[3]))
     key = _key(target, shape, key_file, key_scope_of(target, scope), seed, len(plain))
     ciphertexts = target.encrypt(plain, key, generator=numpy_stream(seed, "encryption"))
@@ -64,7 +66,7 @@ def encrypt_files(
     if key_file is not None:
         where = str(key_file)
         if not key_file.exists():
-            write_text(key_file, key.to_json(), private=True)
+            write_bytes(key_file, key.to_bytes(), private=True)
     return f"{len(plain)} ciphertexts in {out}; key {key.fingerprint}: {where}"
 
 
@@ -74,9 +76,9 @@ def decrypt_files(target: Target, ciphertexts: Path, key_file: Path, out: Path) 
     Returns:
         what was written, in one line.
     """
-    from ppattack.data.image_files import read_folder
+    from ppattack.data.token_files import read_ciphertexts
 
-    found = read_folder(ciphertexts)
+    found = read_ciphertexts(ciphertexts, target.card.cipher)
     plain = target.decrypt(found.images, read_key(key_file))
     _write(out, found.names, plain)
     return f"{len(plain)} images in {out}"
@@ -89,8 +91,8 @@ def read_key(path: Path) -> Key:
         KeyFileError: where it is missing or malformed.
     """
     try:
-        return Key.from_json(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
+        return Key.from_bytes(path.read_bytes())
+    except OSError as error:
         raise KeyFileError(f"cannot read the key file {path}: {error}.") from None
     except KeyFileError as error:
         raise KeyFileError(f"{path}: {error}") from None
@@ -112,7 +114,13 @@ def _key(
 
 
 def _write(folder: Path, names: tuple[str, ...], images: Tensor) -> None:
+    import torch
+
     from ppattack.data.image_files import write_png
+    from ppattack.data.token_files import write_tokens
 
     for name, image in zip(names, images, strict=True):
-        write_png(folder / output_name(name), image)
+        if image.dtype == torch.uint8:
+            write_png(folder / output_name(name), image)
+        else:
+            write_tokens((folder / output_name(name)).with_suffix(".npy"), image)

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 ImageShape = tuple[int, int, int]
 Parts = Mapping[str, NDArray[Any]]
 KEY_FILE_VERSION = 1
+TEXT_BYTES = 1 << 20
+"""Larger keys are written as safetensors, smaller ones as JSON, which a person can read."""
 _MALFORMED = (
     ValueError,
     LookupError,
@@ -67,22 +69,69 @@ class Key:
         parts = {name: array[part] for name, array in self.parts.items()}
         return Key(self.scheme, self.image_shape, parts, len(range(self.count)[part]))
 
+    def to_bytes(self) -> bytes:
+        """The secret itself for a key file: JSON, or safetensors where it is large."""
+        if sum(part.nbytes for part in self.parts.values()) <= TEXT_BYTES:
+            return self.to_json().encode()
+        import json
+
+        from safetensors.numpy import save
+
+        parts = {name: np.ascontiguousarray(part) for name, part in self.parts.items()}
+        return save(parts, {"ppattack key": json.dumps(self._header())})
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Key:
+        """Read :meth:`to_bytes` back.
+
+        Raises:
+            KeyFileError: where the data are no key file.
+        """
+        import json
+
+        from safetensors import SafetensorError
+        from safetensors.numpy import load
+
+        length = int.from_bytes(data[:8], "little")
+        if len(data) < 8 or length > len(data) - 8:  # no safetensors header: text, then
+            return cls.from_json(data.decode("utf-8", errors="replace"))
+        try:
+            header = json.loads(data[8 : 8 + length])
+            document = json.loads(header["__metadata__"]["ppattack key"])
+            return cls._of_document(document, load(data))
+        except (*_MALFORMED, SafetensorError) as error:
+            raise _not_a_key(error) from None
+
+    def _header(self) -> dict[str, Any]:
+        return {
+            "key_file_version": KEY_FILE_VERSION,
+            "scheme": self.scheme,
+            "image_shape": self.image_shape,
+            "count": self.count,
+        }
+
+    @classmethod
+    def _of_document(cls, document: Mapping[str, Any], parts: Parts) -> Key:
+        channels, height, width = (int(edge) for edge in document["image_shape"])
+        if document["key_file_version"] != KEY_FILE_VERSION:
+            raise ValueError(f"key file version {document['key_file_version']}")
+        if any(part.dtype.kind not in "biuf" for part in parts.values()):
+            raise ValueError("parts that hold no numbers")
+        count = document["count"]
+        if min(channels, height, width) < 1 or (count is not None and count < 0):
+            raise ValueError("an image shape or count below one")
+        shape = (channels, height, width)
+        return cls(str(document["scheme"]), shape, parts, None if count is None else int(count))
+
     def to_json(self) -> str:
         """The secret itself as JSON text, for a key file."""
         parts = {
             name: {"dtype": str(array.dtype), "shape": array.shape, "data": array.ravel().tolist()}
             for name, array in self.parts.items()
         }
-        document = {
-            "key_file_version": KEY_FILE_VERSION,
-            "scheme": self.scheme,
-            "image_shape": self.image_shape,
-            "count": self.count,
-            "parts": parts,
-        }
         import json
 
-        return json.dumps(document)
+        return json.dumps({**self._header(), "parts": parts})
 
     @classmethod
     def from_json(cls, text: str) -> Key:
@@ -96,22 +145,15 @@ class Key:
         try:
             document = json.loads(text)
             parts = {str(name): _array(part) for name, part in document["parts"].items()}
-            channels, height, width = (int(edge) for edge in document["image_shape"])
-            if document["key_file_version"] != KEY_FILE_VERSION:
-                raise ValueError(f"key file version {document['key_file_version']}")
-            count = document["count"]
-            if min(channels, height, width) < 1 or (count is not None and count < 0):
-                raise ValueError("an image shape or count below one")
-            return cls(
-                str(document["scheme"]),
-                (channels, height, width),
-                parts,
-                None if count is None else int(count),
-            )
+            return cls._of_document(document, parts)
         except _MALFORMED as error:
-            raise KeyFileError(
-                f"not a ppattack key file ({error}): write one with 'ppattack encrypt --key-file'."
-            ) from None
+            raise _not_a_key(error) from None
+
+
+def _not_a_key(error: Exception) -> KeyFileError:
+    return KeyFileError(
+        f"not a ppattack key file ({error}): write one with 'ppattack encrypt --key-file'."
+    )
 
 
 def _array(part: Mapping[str, Any]) -> NDArray[Any]:

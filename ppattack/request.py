@@ -16,7 +16,7 @@ from ppattack.config import as_dict
 from ppattack.data.source import ImageRequest, ImageSets
 from ppattack.errors import ConfigError, DataError
 from ppattack.jpeg import Jpeg
-from ppattack.scenario import Scenario, from_ciphertexts, key_scope_of, plain_shape, simulate
+from ppattack.scenario import Scenario, from_ciphertexts, key_scope_of, simulate
 from ppattack.threat import KeyScope
 
 if TYPE_CHECKING:
@@ -127,16 +127,16 @@ def build_scenario(request: RunRequest, attack: Attack, target: Target) -> Scena
         sets = _load(request, request.size, request.victims + attack.requires().pairs)
         jpeg = None if request.jpeg is None else Jpeg.read(request.jpeg)
         return simulate(attack, target, sets, scope, request.seed, jpeg=jpeg)
-    from ppattack.data.image_files import read_folder
+    from ppattack.data.token_files import read_ciphertexts
 
-    found = read_folder(request.ciphertexts)
+    found = read_ciphertexts(request.ciphertexts, target.card.cipher)
     truth = None
     if request.truth is not None:
         truth = _matching_truth(found.names, request.truth)
     public = None
     if request.data is not None:
-        plain = plain_shape(target, found.images) if truth is None else truth.shape[1:]
-        _, height, width = plain
+        given = tuple(found.images.shape[1:])
+        _, height, width = target.plain_shape(given) if truth is None else truth.shape[1:]
         if height != width:
             raise DataError(
                 f"the plain images are {width}x{height} pixels: public images can be cut to "
@@ -182,7 +182,7 @@ def identity(request: RunRequest, attack: Attack, target: Target, scenario: Scen
 
 
 def _hash(images: torch.Tensor) -> str:
-    return hashlib.sha256(images.contiguous().numpy().tobytes()).hexdigest()
+    return hashlib.sha256(images.contiguous().numpy().data).hexdigest()
 
 
 def source_hash(plugin: object) -> str:

@@ -118,6 +118,8 @@ def simulate(
 
     def received(images: Tensor, used: Key, name: str) -> Tensor:
         made = target.encrypt(images, used, generator=numpy_stream(seed, name))
+        if target.card.cipher == "tokens":  # new numbers, and perhaps too many to copy
+            return made
         return made.clone() if jpeg is None else jpeg.transport(made)
 
     def answered(images: Tensor, name: str) -> tuple[Tensor, Tensor]:
@@ -166,7 +168,7 @@ def from_ciphertexts(
     Args:
         attack: must need no pairs.
         target: the scheme that is believed to have made them.
-        ciphertexts: ``(N, C, H, W)`` uint8.
+        ciphertexts: ``(N, C, H, W)`` uint8, or float32 tokens.
         names: one name a ciphertext.
         truth: their plain images ``(N, C, H', W')`` uint8, H' ≤ H, where they are known.
         public: images for the adversary, or None.
@@ -186,11 +188,12 @@ def from_ciphertexts(
         )
     check_output_names(names)
     scheme = target.public(own_keys=threat.own_keys)
-    shape = plain_shape(target, ciphertexts) if truth is None else _shape(truth)
-    if scheme.card.cipher == "image" and target.padded_shape(shape) != _shape(ciphertexts):
+    given = tuple(ciphertexts.shape[1:])
+    shape = target.plain_shape(given) if truth is None else _shape(truth)
+    if target.ciphertext_shape(shape) != given:
         raise DataError(
             f"'{scheme.name}' turns images of shape {shape} into ciphertexts of shape "
-            f"{target.padded_shape(shape)}, but these are {_shape(ciphertexts)}: name the plain "
+            f"{target.ciphertext_shape(shape)}, but these are {given}: name the plain "
             "images of these ciphertexts, or the settings that they were made with."
         )
     _check_applicable(attack, scheme, shape)
@@ -211,17 +214,6 @@ def from_ciphertexts(
         public_images=_public(sets, threat),
     )
     return Scenario(observation, Truth(truth, None), sets, names)
-
-
-def plain_shape(target: Target, ciphertexts: Tensor) -> ImageShape:
-    """``(C, H, W)`` of the largest plain images that have such ciphertexts.
-
-    Raises:
-        ImageError: where the scheme makes none of this shape.
-    """
-    if target.card.cipher != "image":
-        return _shape(ciphertexts)
-    return target.representation().image_shape(_shape(ciphertexts))
 
 
 def _draw_key(

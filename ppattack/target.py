@@ -97,6 +97,19 @@ class Target(ABC):
         """``(C, H, W)`` of what is transformed, and so of the ciphertext."""
         return self.representation().shape(image_shape)
 
+    def ciphertext_shape(self, image_shape: ImageShape) -> tuple[int, ...]:
+        """The shape of one ciphertext; schemes of tokens say more."""
+        return self.padded_shape(image_shape)
+
+    def plain_shape(self, ciphertext_shape: tuple[int, ...]) -> ImageShape:
+        """``(C, H, W)`` of the largest plain image that has such a ciphertext.
+
+        Raises:
+            ImageError: where the scheme makes none of this shape.
+        """
+        channels, height, width = ciphertext_shape
+        return self.representation().image_shape((channels, height, width))
+
     def generate_key(self, rng: np.random.Generator, image_shape: ImageShape) -> Key:
         """Draw one key.
 

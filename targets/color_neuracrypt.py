@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ppattack.card import Reference
+from ppattack.errors import ImageError
 from ppattack.neural_target import NeuralConfig, NeuralTarget
 from ppattack.target import ImageShape, TargetCard
 
@@ -96,3 +97,16 @@ class ColorNeuraCrypt(NeuralTarget):
     def ciphertext_shape(self, image_shape: ImageShape) -> tuple[int, ...]:
         """The shape of one ciphertext: that of the padded image."""
         return self.padded_shape(image_shape)
+
+    def plain_shape(self, ciphertext_shape: tuple[int, ...]) -> ImageShape:
+        """The shape of the ciphertext itself.
+
+        Raises:
+            ImageError: where it is not of three channels and whole patches.
+        """
+        if len(ciphertext_shape) == 3 and self.padded_shape(ciphertext_shape) == ciphertext_shape:
+            return super().plain_shape(ciphertext_shape)
+        raise ImageError(
+            f"ciphertexts of shape {ciphertext_shape} are not images in whole patches of "
+            f"{self.patch_size}: name the settings that they were made with."
+        )

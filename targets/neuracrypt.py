@@ -7,12 +7,14 @@ the plain images of some codes, unmatched, finds which is which.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import isqrt
 from typing import TYPE_CHECKING, Annotated
 
 from ppattack.card import Reference
 from ppattack.config import Doc, Interval
+from ppattack.errors import ImageError
 from ppattack.neural_target import NeuralConfig, NeuralTarget
-from ppattack.target import TargetCard
+from ppattack.target import ImageShape, TargetCard
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -97,6 +99,20 @@ class NeuraCrypt(NeuralTarget):
         """As many numbers a patch as the hidden layers have."""
         del channels
         return self.hidden
+
+    def plain_shape(self, ciphertext_shape: tuple[int, ...]) -> ImageShape:
+        """The shape of square grey images that have so many patches.
+
+        Raises:
+            ImageError: where none has such codes.
+        """
+        edge = isqrt(ciphertext_shape[0])
+        if len(ciphertext_shape) != 2 or edge**2 != ciphertext_shape[0]:
+            raise ImageError(
+                f"codes of shape {ciphertext_shape} are not those of square images: name the "
+                "plain images of these ciphertexts."
+            )
+        return 1, edge * self.patch_size, edge * self.patch_size
 
     def normalised(self, images: Tensor) -> Tensor:
         """Grey levels less the mean, over the deviation."""

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from ppattack.errors import KeyFileError
+from ppattack.keys import TEXT_BYTES
 from ppattack.target import Key, PermXorTarget
 from targets.ele import ELE
 from targets.etc import EtC
@@ -127,3 +128,49 @@ def test_a_key_of_another_setting_is_refused() -> None:
     ):
         with pytest.raises(KeyFileError, match="make a new key"):
             used.encrypt(images, draw_key(made, SHAPE))
+
+
+def _large() -> Key:
+    parts: dict[str, Any] = {
+        "weights": np.random.default_rng(0).normal(size=(600, 500)).astype(np.float32).T,
+        "index": np.arange(5, dtype=np.uint16),
+        "flags": np.array([True, False]),
+    }
+    return Key("le", SHAPE, parts)
+
+
+def test_large_keys_are_written_as_numbers_and_small_ones_as_text() -> None:
+    small = draw_key(EtC(), SHAPE)
+    assert small.to_bytes() == small.to_json().encode()
+    assert Key.from_bytes(small.to_bytes()).fingerprint == small.fingerprint
+    large = _large()
+    assert sum(part.nbytes for part in large.parts.values()) > TEXT_BYTES
+    data = large.to_bytes()
+    assert len(data) < 1_300_000
+    back = Key.from_bytes(data)
+    assert back.fingerprint == large.fingerprint
+    assert (back.scheme, back.image_shape, back.count) == ("le", SHAPE, None)
+    many = Key("le", SHAPE, {"permutation": np.zeros((3, 400_000), np.uint8)}, 3)
+    assert Key.from_bytes(many.to_bytes()).count == 3
+
+
+DATA = _large().to_bytes()
+BROKEN_DATA = {
+    "empty": b"",
+    "three bytes": DATA[:3],
+    "truncated": DATA[:-20],
+    "longer": DATA + b"0",
+    "other bytes": DATA[:8] + b"x" * (len(DATA) - 8),
+    "another version": DATA.replace(b'file_version\\": 1', b'file_version\\": 9'),
+    "another shape": DATA.replace(b"[3, 32, 32]", b"[3, 32, -2]"),
+    "no description": DATA.replace(b"ppattack key", b"ppattack kez"),
+    "a type of no numbers": DATA.replace(b"BOOL", b"WORD"),
+    "a pickle": b"\x80\x04\x95\x00\x00\x00\x00\x00\x00\x00\x00.",
+}
+
+
+@pytest.mark.parametrize("data", BROKEN_DATA.values(), ids=BROKEN_DATA.keys())
+def test_malformed_data_are_refused(data: bytes) -> None:
+    assert data != DATA
+    with pytest.raises(KeyFileError, match="not a ppattack key file"):
+        Key.from_bytes(data)

@@ -45,7 +45,7 @@ def draw_samples(
     rows: list[tuple[str, Tensor, str]] = []
     if plain is not None:
         rows.append(("plain", plain, ""))
-    if ciphertexts.ndim == 4:
+    if ciphertexts.ndim == 4 and not ciphertexts.is_floating_point():
         rows.append(("ciphertext", ciphertexts, "ciphertext"))
     rows.append(("reconstruction", reconstructions, "reconstruction"))
     width, height = 1.5 * len(chosen) + 0.5, 1.9 * len(rows) + 0.4

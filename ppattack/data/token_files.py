@@ -1,0 +1,101 @@
+"""Ciphertexts that are no images: folders of NPY files, one a ciphertext."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ppattack.data.image_files import NamedImages, check_folder, in_short, read_folder
+from ppattack.errors import DataError
+from ppattack.files import write_bytes
+from ppattack.token_storage import empty_tokens
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+def read_ciphertexts(path: Path, cipher: Literal["image", "tokens"]) -> NamedImages:
+    """Read every ciphertext file of a folder, of the kind that a scheme makes.
+
+    Raises:
+        DataError: where there is none, or one that cannot be used.
+    """
+    return read_folder(path) if cipher == "image" else read_token_folder(path)
+
+
+def read_token_folder(path: Path) -> NamedImages:
+    """Read every NPY file of a folder, by name; subfolders and other files are left out.
+
+    Returns:
+        names and float32 arrays of one shape, in a temporary file where they are large.
+
+    Raises:
+        DataError: where there is no such folder, no NPY file in it, one that cannot be read (all
+            of them are tried, the first are named), or arrays of different shapes.
+    """
+    check_folder(path)
+    files = [file for file in path.iterdir() if file.suffix == ".npy" and file.name[0] != "."]
+    files.sort()
+    if not files:
+        raise DataError(f"{path} holds no NPY files, which are what this scheme's ciphertexts are.")
+    return NamedImages(tuple(file.name for file in files), read_token_files(files))
+
+
+def read_token_files(files: list[Path]) -> Tensor:
+    """The arrays of some NPY files, ``(N, ...)`` float32, in a temporary file where large.
+
+    Raises:
+        DataError: as :func:`read_token_folder` says.
+    """
+    import torch
+
+    stack: Tensor | None = None
+    bad: list[str] = []
+    for i, file in enumerate(files):
+        try:
+            array = read_array(file)
+        except DataError as error:
+            bad.append(str(error).removesuffix("."))
+            continue
+        if stack is None:
+            stack = empty_tokens((len(files), *array.shape))
+            first = f"{file.name} {array.shape}"
+        if array.shape == tuple(stack.shape[1:]):
+            stack[i] = torch.from_numpy(array)
+        else:
+            bad.append(f"{file.name} {array.shape} is not of the shape of {first}")
+    if bad or stack is None:
+        raise DataError(f"{len(bad)} of {len(files)} NPY files cannot be used: {in_short(bad)}.")
+    return stack
+
+
+def read_array(path: Path) -> NDArray[np.float32]:
+    """One NPY file of finite numbers, as float32; nothing in it is executed.
+
+    Raises:
+        DataError: where it is none.
+    """
+    try:
+        array: NDArray[Any] = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError, MemoryError) as error:
+        raise DataError(f"{path.name} cannot be read: {str(error).splitlines()[0]}.") from None
+    if not isinstance(array, np.ndarray) or array.dtype.kind not in "fiu" or not array.ndim:
+        raise DataError(f"{path.name} does not hold an array of numbers.")
+    if not np.isfinite(array).all():
+        raise DataError(f"{path.name} holds numbers that are not finite.")
+    return np.ascontiguousarray(array, dtype=np.float32)
+
+
+def write_tokens(path: Path, tokens: Tensor) -> None:
+    """Write one ciphertext as an NPY file, float32; whole or not at all.
+
+    Raises:
+        DataError: where the place cannot be written.
+    """
+    data = io.BytesIO()
+    np.save(data, tokens.float().cpu().numpy(), allow_pickle=False)
+    write_bytes(path, data.getvalue())
