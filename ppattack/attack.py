@@ -83,6 +83,8 @@ class Recovery:
         notes: JSON-ready facts for the report (training loss, steps, decisions taken).
         failures: index of a ciphertext to why the attack failed on it. Errors count: any failure
             makes the run INCONCLUSIVE.
+        ranking: ``(N, K)`` int64, for each ciphertext its likeliest candidates, the best first.
+        stages: what a matching was on the way, stage by stage, each ``(N,)`` int64.
         up_to_state: whether the ciphertexts determine the images only up to a global state
             (orientation, negative, colour order); the best state is then reported beside the raw
             scores.
@@ -93,6 +95,8 @@ class Recovery:
     key: PermXor | None = None
     notes: Mapping[str, Any] = field(default_factory=dict)
     failures: Mapping[int, str] = field(default_factory=dict)
+    ranking: Tensor | None = None
+    stages: Mapping[str, Tensor] = field(default_factory=dict)
     up_to_state: bool = False
 
 
@@ -215,6 +219,10 @@ class Attack(ABC):
         del scheme
         return None
 
+    def negative_control(self) -> ControlTarget:
+        """A target that gives nothing away to this attack: a one-time pad, unless it says more."""
+        return ControlTarget("one-time-pad", key_scope="image")
+
     def at_control_budget(self) -> Attack:
         """The same attack at the fraction of its budget at which controls run."""
         return self
@@ -288,6 +296,17 @@ def _checked(recovery: object, observation: Observation, name: str) -> Recovery:
         raise PluginError(
             f"attack '{name}' returned a matching of shape {tuple(recovery.matching.shape)}, "
             f"not {(count,)}."
+        )
+    for stage, matching in recovery.stages.items():
+        if tuple(matching.shape) != (count,):
+            raise PluginError(
+                f"attack '{name}' returned a matching of shape {tuple(matching.shape)} for its "
+                f"stage '{stage}', not {(count,)}."
+            )
+    if recovery.ranking is not None and tuple(recovery.ranking.shape[:1]) != (count,):
+        raise PluginError(
+            f"attack '{name}' ranked candidates in the shape {tuple(recovery.ranking.shape)}, "
+            f"not {(count, 'K')}."
         )
     if recovery.key is not None and recovery.key.count not in (None, count):
         raise PluginError(

@@ -1,8 +1,9 @@
 """Controls: the same attack, at a fraction of its budget, where the outcome is known.
 
 The positive control is a target that the attack must break when it works; without it a failure
-elsewhere proves nothing. The negative control is a one-time pad, which nothing can break; a gain
-there means that the evaluation leaks. Results are cached per attack, data and budget.
+elsewhere proves nothing. The negative control is a one-time pad, which nothing can break, or what
+an attack names in its place; a gain there means that the evaluation leaks. Results are cached per
+attack, data and budget.
 """
 
 from __future__ import annotations
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
 
 CONTROL_VICTIMS = 64
 """Images scored in a control: enough for an interval of a few hundredths of SSIM."""
-NEGATIVE = ControlTarget("one-time-pad", key_scope="image")
 
 
 @dataclass(frozen=True)
@@ -63,8 +63,8 @@ class ControlBench:
         return self._run(control, must_break=True) if control else None
 
     def negative(self) -> ControlResult | None:
-        """The attack on a one-time pad; None where it cannot be tried there."""
-        return self._run(NEGATIVE, must_break=False)
+        """The attack where it must gain nothing; None where it cannot be tried there."""
+        return self._run(self.attack.negative_control(), must_break=False)
 
     def _run(self, control: ControlTarget, *, must_break: bool) -> ControlResult | None:
         attack = self.attack.at_control_budget()

@@ -16,13 +16,14 @@ import numpy as np
 from ppattack.metrics import IMAGE_METRICS
 from ppattack.recovered_keys import key_scores, puzzle_scores
 from ppattack.report import (
+    MatchingScores,
     MetricScores,
     Scores,
     Summary,
     WorstSample,
 )
 from ppattack.seeding import numpy_stream
-from ppattack.summaries import Values
+from ppattack.summaries import Values, wilson95
 from ppattack.summaries import summarise as summarise
 
 if TYPE_CHECKING:
@@ -169,7 +170,11 @@ def _metric_scores(
     return scores, {f"{metric}.{role}": value for role, value in roles.items()}
 
 
-def _matching_scores(recovery: Recovery, scenario: Scenario, seed: int) -> MetricScores | str:
+TOP = (1, 5, 10)
+"""Numbers of likeliest candidates among which the plain image is looked for."""
+
+
+def _matching_scores(recovery: Recovery, scenario: Scenario, seed: int) -> MatchingScores | str:
     truth = scenario.truth.matching
     if recovery.matching is None:
         return "the attack recovers no matching"
@@ -179,7 +184,26 @@ def _matching_scores(recovery: Recovery, scenario: Scenario, seed: int) -> Metri
     chance = np.full_like(right, 1.0 / len(right))
     roles = {"reconstruction": right, "baseline": chance, "gain": right - chance}
     summaries = summarise(roles, seed)
-    return MetricScores(better="higher", ciphertext=None, baseline_name="chance", **summaries)
+    return MatchingScores(
+        better="higher",
+        ciphertext=None,
+        baseline_name="chance",
+        wilson95=wilson95(int(right.sum()), len(right)),
+        top=_among_top(recovery.ranking, truth),
+        stages={
+            stage: float((found.cpu() == truth).double().mean())
+            for stage, found in recovery.stages.items()
+        },
+        **summaries,
+    )
+
+
+def _among_top(ranking: Tensor | None, truth: Tensor) -> dict[str, float]:
+    """The share of ciphertexts whose plain image is among the first k candidates, by k."""
+    if ranking is None:
+        return {}
+    hit = ranking.cpu() == truth[:, None]
+    return {str(k): float(hit[:, :k].any(dim=1).double().mean()) for k in TOP if k <= hit.shape[1]}
 
 
 def _worst(columns: Mapping[str, Values], names: tuple[str, ...]) -> WorstSample | None:

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ppattack.errors import ReportError
 
-SCHEMA_VERSION = "1.1"
+SCHEMA_VERSION = "1.2"
 VerdictName = Literal["BROKEN", "RESISTED", "INCONCLUSIVE"]
 
 
@@ -80,6 +80,18 @@ class PuzzleScores(MetricScores):
     position_largest: float
 
 
+class MatchingScores(MetricScores):
+    """The share of ciphertexts whose plain image was named.
+
+    ``wilson95`` is the interval of the share, ``top`` the share whose plain image is among the k
+    likeliest candidates, by k, and ``stages`` the share that each stage of the attack had right.
+    """
+
+    wilson95: tuple[float, float] | None = None
+    top: dict[str, float] = {}
+    stages: dict[str, float] = {}
+
+
 class Scores(_Part):
     """Every metric by name; null where it does not apply (the reason is in ``absent``)."""
 
@@ -89,7 +101,7 @@ class Scores(_Part):
     mse: MetricScores | None = None
     lpips: MetricScores | None = None
     key: KeyScores | None = None
-    matching: MetricScores | None = None
+    matching: MatchingScores | None = None
     puzzle: PuzzleScores | None = None
 
 

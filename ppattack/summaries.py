@@ -12,6 +12,8 @@ from ppattack.seeding import numpy_stream
 
 Values = NDArray[np.float64]
 BOOTSTRAP_RESAMPLES = 2000
+NORMAL_975 = 1.959963984540054
+"""The 97.5 % quantile of the normal distribution."""
 RESAMPLED_AT_ONCE = 1 << 18
 """Values drawn at a time: bounds the memory for many images."""
 
@@ -35,6 +37,20 @@ def summarise(columns: Mapping[str, Values], seed: int) -> dict[str, Summary]:
             ci95=(float(low[row]), float(high[row])),
         )
     return result
+
+
+def wilson95(successes: int, count: int) -> tuple[float, float]:
+    """Wilson's 95 % interval of a share, which holds at 0 and at 1 too.
+
+    Args:
+        successes: among ``count``.
+        count: at least one.
+    """
+    share, squared = successes / count, NORMAL_975**2 / count
+    middle = share + squared / 2
+    half = NORMAL_975 * ((share * (1 - share) + squared / 4) / count) ** 0.5
+    low, high = ((middle + sign * half) / (1 + squared) for sign in (-1, 1))
+    return max(low, 0.0), min(high, 1.0)
 
 
 def _resampled_means(table: Values, seed: int) -> Values:

@@ -32,7 +32,7 @@ def decide(
     Args:
         evaluation: of the attack on the target.
         positive: the attack on a target that it must break; needed for RESISTED.
-        negative: the attack on a one-time pad; needed for BROKEN.
+        negative: the attack where it must gain nothing; needed for BROKEN.
     """
     if evaluation.failures:
         count = len(evaluation.failures)
@@ -75,7 +75,10 @@ def _came_back_up_to_state(evaluation: Evaluation) -> bool:
 
 def _broken(words: str, negative: ControlResult | None) -> tuple[VerdictName, str]:
     if negative is not None and not negative.passed:
-        return "INCONCLUSIVE", f"{words}, but it also gains on a one-time pad: something leaks."
+        return "INCONCLUSIVE", (
+            f"{words}, but it also gains on its negative control ({negative.target}): something "
+            "leaks."
+        )
     return "BROKEN", f"{words}."
 
 
