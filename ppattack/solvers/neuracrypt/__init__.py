@@ -1,0 +1,1 @@
+"""Stages of the matching attack on NeuraCrypt, each a function of tensors."""

@@ -1,0 +1,83 @@
+"""An encoder that stands in for the victims': trained on a matching, it matches anew.
+
+Reference: Carlini, Garg, Jha, Mahloujifar, Mahmoody, Tramèr, "NeuraCrypt is not private",
+arXiv:2108.07256 (2021).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from ppattack.attack import Context
+
+BATCH = 32
+RATE = 1e-4
+STEPS_BETWEEN_REPORTS = 10
+
+
+def train(
+    encoder: nn.Module,
+    images: Tensor,
+    codes: Tensor,
+    steps: int,
+    context: Context,
+    *names: str | int,
+    rate: float = RATE,
+) -> float:
+    """Bring an encoder's codes towards the victims', by L1 and Adam.
+
+    Args:
+        encoder: ``(N, C, H, W)`` float images to ``(N, P, D)``; trained in place.
+        images: ``(N, C, H, W)`` normalised, the plain image of each ciphertext as matched.
+        codes: ``(N, P, D)`` with patches where the plain images have them.
+        steps: of 32 images each.
+        context: device, seed and progress.
+        names: of the stream that draws the images.
+        rate: learning rate.
+
+    Returns:
+        the mean loss of the last tenth of the steps.
+    """
+    optimizer = torch.optim.Adam(encoder.parameters(), rate)
+    stream = context.torch_stream("surrogate", *names)
+    losses: list[Tensor] = []
+    with context.progress.task("surrogate", steps) as task:
+        for step in range(steps):
+            drawn = torch.randint(len(images), (BATCH,), generator=stream).to(images.device)
+            loss = functional.l1_loss(encoder(images[drawn]), codes[drawn])
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            optimizer.step()
+            losses.append(loss.detach())
+            if step % STEPS_BETWEEN_REPORTS == 0:
+                task.update(step, loss=float(losses[-1]))
+    last = losses[-max(1, steps // 10) :]
+    return float(torch.stack(last).mean()) if last else float("nan")
+
+
+@torch.no_grad()
+def scores(encoder: nn.Module, images: Tensor, codes: Tensor, at_once: int) -> Tensor:
+    """Minus the mean squared distance of every ciphertext to every candidate's code, ``(N, N)``.
+
+    Args:
+        encoder: trained.
+        images: ``(N, C, H, W)`` normalised candidates.
+        codes: ``(N, P, D)`` with patches where the plain images have them.
+        at_once: candidates encoded at a time.
+    """
+    squares = codes.square().flatten(1).sum(dim=1)
+    columns = []
+    for predicted in _encoded(encoder, images, at_once):
+        flat = predicted.flatten(1)
+        total = squares[:, None] + flat.square().sum(dim=1)
+        columns.append(torch.addmm(total, codes.flatten(1), flat.T, alpha=-2))
+    return -torch.cat(columns, dim=1) / codes.shape[1:].numel()
+
+
+def _encoded(encoder: nn.Module, images: Tensor, at_once: int) -> Iterable[Tensor]:
+    for start in range(0, len(images), at_once):
+        yield encoder(images[start : start + at_once])
