@@ -181,7 +181,9 @@ class NeuraCryptMatching(Attack):
             found = alternation.alternate(views, first, case.places, ROUNDS)
         stages.reached("alternation", found.matching)
         with stages.timed("inner products"):
-            found = refine(known.similarities, case.codes, landmarks, found, case.places, ROUNDS)
+            found = refine(
+                views, known.similarities, case.codes, landmarks, found, case.places, ROUNDS
+            )
         stages.reached("inner products", found.matching)
         return found, views
 

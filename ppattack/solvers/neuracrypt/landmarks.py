@@ -8,34 +8,40 @@ right names enough landmarks to correct the rest.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from ppattack.solvers.neuracrypt.alternation import Alternation, Views, alternate
 
+SMALLEST = 1e-20
+
 
 def similarities(vectors: Tensor, landmarks: Tensor) -> Tensor:
-    """Inner products with landmark images, position by position.
+    """Cosines to landmark images, position by position.
 
     Args:
         vectors: ``(N, P, D)`` codes, in one order.
         landmarks: ``(L,)`` int64, images among them.
 
     Returns:
-        ``(N, P, L)``: of the deviations from the mean code of the position, over D, divided by
-        their mean at the landmarks themselves so that a key that scales all codes changes nothing.
+        ``(N, P, L)``: of the deviations from the mean code of the position. Those of a landmark
+        with itself are 0: they would bind every landmark to its present match.
     """
     count, positions, _ = vectors.shape
     out = vectors.new_empty((count, positions, len(landmarks)))
     for place in range(positions):
         codes = vectors[:, place]
-        centred = codes - codes.mean(dim=0)
-        torch.matmul(centred, centred[landmarks].T, out=out[:, place])
-    own = out[landmarks].diagonal(dim1=0, dim2=2)
-    return out / own.mean().clamp_min(torch.finfo(out.dtype).tiny)
+        units = functional.normalize(codes - codes.mean(dim=0), dim=1)
+        torch.matmul(units, units[landmarks].T, out=out[:, place])
+    out[landmarks, :, torch.arange(len(landmarks), device=landmarks.device)] = 0
+    return out
 
 
 def refine(
+    energy: Views,
     plain: Tensor,
     vectors: Tensor,
     landmarks: Tensor,
@@ -43,9 +49,10 @@ def refine(
     known: Tensor | None,
     rounds: int,
 ) -> Alternation:
-    """Match again by inner products with the landmarks of the matching before, until it stays.
+    """Match again by energies and cosines to the landmarks matched before, until it stays.
 
     Args:
+        energy: ``(N, P, 1)`` on both sides.
         plain: ``(N, P, L)`` similarities of the candidates, averaged over own keys.
         vectors: ``(N, P, D)`` victims' codes, in one order.
         landmarks: ``(L,)`` candidates.
@@ -55,11 +62,32 @@ def refine(
     """
     found = start
     for done in range(1, rounds + 1):
-        images = found.matching.argsort()[landmarks]
-        codes = similarities(vectors, images)
-        step = alternate(Views(plain, codes), found.matching, known, 2)
+        codes = similarities(vectors, found.matching.argsort()[landmarks])
+        views = joined([_weighted(view, found) for view in (energy, Views(plain, codes))])
+        step = alternate(views, found.matching, known, 2)
         same = torch.equal(step.matching, found.matching)
         found = Alternation(step.matching, step.places, step.scores, done)
         if same:
             break
     return found
+
+
+def joined(views: Sequence[Views]) -> Views:
+    """All features of several views."""
+    return Views(
+        torch.cat([view.plain for view in views], dim=2),
+        torch.cat([view.codes for view in views], dim=2),
+    )
+
+
+def _weighted(view: Views, found: Alternation) -> Views:
+    """The view in units of its noise: codes as a line of the candidates that they are matched to.
+
+    Squared distances of such views add up to minus twice the logarithm of a likelihood.
+    """
+    matched = view.plain[found.matching][:, found.places]
+    plain_mean, codes_mean = matched.mean(), view.codes.mean()
+    plain, codes = matched - plain_mean, view.codes - codes_mean
+    slope = ((plain * codes).sum() / plain.square().sum().clamp_min(SMALLEST)).clamp_min(0)
+    noise = (codes - slope * plain).square().mean().clamp_min(SMALLEST).sqrt()
+    return Views((view.plain - plain_mean) * (slope / noise), codes / noise)
