@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from ppattack.errors import DataError
@@ -53,3 +56,33 @@ def write_bytes(path: Path, data: bytes, *, private: bool = False) -> None:
 def write_text(path: Path, text: str, *, private: bool = False) -> None:
     """As :func:`write_bytes`, for UTF-8 text."""
     write_bytes(path, text.encode("utf-8"), private=private)
+
+
+@contextmanager
+def new_folder(path: Path, *, private: bool = False) -> Iterator[Path]:
+    """A folder to fill, which appears at ``path`` once all went well, and else not at all.
+
+    Args:
+        path: nothing must be there, or an empty folder.
+        private: readable by the owner only.
+
+    Raises:
+        DataError: where something is there, or the place cannot be written.
+    """
+    try:
+        if path.is_dir() and not any(path.iterdir()):
+            path.rmdir()
+        elif path.exists():
+            raise DataError(f"{path} is there already: name a new folder.")
+        make_folder(path.parent)
+        temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+    except OSError as error:
+        raise DataError(f"cannot write {path}: {error.strerror}.") from None
+    try:
+        yield temporary
+        temporary.chmod(0o700 if private else 0o755)
+        temporary.replace(path)
+    except OSError as error:
+        raise DataError(f"cannot write {path}: {error.strerror or error}.") from None
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)

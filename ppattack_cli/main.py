@@ -12,7 +12,7 @@ import sys
 import typer
 
 from ppattack.errors import PpattackError, RunFailed
-from ppattack_cli import decrypt, doctor, encrypt, info, list_plugins, run
+from ppattack_cli import challenge, decrypt, doctor, encrypt, info, list_plugins, run
 
 BAD_INPUT, FAILED, INTERRUPTED = 2, 3, 130
 
@@ -28,6 +28,7 @@ app = typer.Typer(
 app.command("run")(run.run)
 app.command("encrypt")(encrypt.encrypt)
 app.command("decrypt")(decrypt.decrypt)
+app.add_typer(challenge.app, name="challenge")
 app.command("list")(list_plugins.list_plugins)
 app.command("info")(info.info)
 app.command("doctor")(doctor.doctor)

@@ -64,6 +64,16 @@ def settings(pairs: Sequence[str] | None, parts: tuple[str, ...]) -> dict[str, d
     return found
 
 
+def check_size(size: int) -> None:
+    """Refuse an edge of images that none has.
+
+    Raises:
+        ConfigError: where it is out of range.
+    """
+    if not 1 <= size <= 4096:
+        raise ConfigError(f"--size {size} is not valid: it must be 1 to 4096 pixels.")
+
+
 def curve(text: str) -> tuple[str, list[str]]:
     """``"attack.pairs=1,2,4"`` as ``("attack.pairs", ["1", "2", "4"])``.
 

@@ -1,0 +1,148 @@
+"""Make a challenge of any images."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ppattack.challenge import layout
+from ppattack.config import as_dict
+from ppattack.data.image_files import check_folder, has_image_name
+from ppattack.data.token_files import write_tokens
+from ppattack.errors import ConfigError, DataError
+from ppattack.files import new_folder, write_bytes
+from ppattack.seeding import numpy_stream
+
+if TYPE_CHECKING:
+    from ppattack.attack import Progress
+    from ppattack.neural_target import NeuralTarget
+    from ppattack.target import Key
+
+AT_ONCE = 32
+"""Images encoded at a time where they do not depend on each other."""
+TARGET_SHARE = 10
+"""One image in so many is a target of the second part, where no number is asked for."""
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What challenge to make.
+
+    Args:
+        images: folder of image files, at any depth.
+        out: the challenge's folder, new.
+        gold: a new folder for what its solver must not see: the answers and the key.
+        size: edge of the images, pixels.
+        count: images to encode; None for all that are no targets.
+        targets: images of the second part, none of which is among the former; None for a tenth.
+        seed: of key, choice and orders.
+        target_settings: of the scheme.
+    """
+
+    images: Path
+    out: Path
+    gold: Path
+    size: int
+    count: int | None
+    targets: int | None
+    seed: int
+    target_settings: Mapping[str, Any] = field(default_factory=dict)
+
+
+def generate(wish: Wish, progress: Progress) -> str:
+    """Encode images under a fresh key and write challenge and answers.
+
+    Returns:
+        what was written, in one line.
+
+    Raises:
+        PpattackError: for whatever the wish has wrong; nothing half-written stays behind.
+    """
+    out, gold = wish.out.resolve(), wish.gold.resolve()
+    if gold.is_relative_to(out) or out.is_relative_to(gold):
+        raise ConfigError(
+            f"{wish.gold} holds the answers: keep it out of the challenge's folder, and apart."
+        )
+    target = layout.scheme(layout.TARGET, wish.target_settings)
+    paths, targets = _chosen(wish)
+    key = target.generate_key(numpy_stream(wish.seed, "key"), (1, wish.size, wish.size))
+    with new_folder(wish.gold, private=True) as secret, new_folder(wish.out) as public:
+        _encode(target, key, wish, paths, public / layout.CODES, progress)
+        _encode(target, key, wish, targets, secret / layout.TARGETS, progress)
+        rng = numpy_stream(wish.seed, "lists")
+        for name, listed in ((layout.CODES_LIST, paths), (layout.TARGETS_LIST, targets)):
+            layout.write_json(public / name, [listed[i] for i in rng.permutation(len(listed))])
+        layout.write_json(public / layout.SCHEME, _scheme(target, wish.size))
+        for name, listed in ((layout.GOLD, paths), (layout.GOLD_TARGETS, targets)):
+            layout.write_json(secret / name, {path: f"{i}.npy" for i, path in enumerate(listed)})
+        write_bytes(secret / layout.GOLD_KEY, key.to_bytes(), private=True)
+    return (
+        f"{len(paths)} codes in {wish.out}, {len(targets)} targets; "
+        f"answers and key {key.fingerprint}: {wish.gold}"
+    )
+
+
+def _scheme(target: NeuralTarget, size: int) -> dict[str, object]:
+    return {"target": target.card.name, "settings": as_dict(target.config), "size": size}
+
+
+def _chosen(wish: Wish) -> tuple[list[str], list[str]]:
+    """The paths to encode and those of the second part, in random orders."""
+    found = _different_files(wish.images)
+    targets = len(found) // TARGET_SHARE if wish.targets is None else wish.targets
+    count = len(found) - targets if wish.count is None else wish.count
+    if targets < 0 or count < 2:
+        raise ConfigError(
+            f"a challenge of {count} images and {targets} targets is none: "
+            "it takes two images at least."
+        )
+    if count + targets > len(found):
+        raise DataError(
+            f"{wish.images} holds {len(found)} different images, not {count} and {targets} more: "
+            "use a smaller -n or --targets."
+        )
+    order = numpy_stream(wish.seed, "choice").permutation(len(found))
+    drawn = [found[i] for i in order]
+    return drawn[targets : targets + count], drawn[:targets]
+
+
+def _different_files(root: Path) -> list[str]:
+    """The path of every image file in a folder, one of each content."""
+    check_folder(root)
+    seen: dict[bytes, str] = {}
+    for file in sorted(root.rglob("*")):
+        inside = file.relative_to(root)
+        hidden = any(part.startswith(".") for part in inside.parts)
+        if hidden or not has_image_name(file.name) or not file.is_file():
+            continue
+        try:
+            with file.open("rb") as data:
+                seen.setdefault(hashlib.file_digest(data, "sha256").digest(), inside.as_posix())
+        except OSError as error:
+            raise DataError(f"cannot read {file}: {error.strerror}.") from None
+    if not seen:
+        raise DataError(f"{root} holds no image files.")
+    return list(seen.values())
+
+
+def _encode(
+    target: NeuralTarget, key: Key, wish: Wish, paths: list[str], folder: Path, progress: Progress
+) -> None:
+    """Write one code an image, in batches that follow the scheme's."""
+    rng: np.random.Generator = numpy_stream(wish.seed, "encryption", folder.name)
+    folder.mkdir()
+    step = AT_ONCE
+    if target.config.batch_norm == "batch":
+        step = target.config.batch_size
+    with progress.task(f"encoding {folder.name}", len(paths)) as task:
+        for start in range(0, len(paths), step):
+            images = layout.read_images(wish.images, paths[start : start + step], wish.size)
+            codes = target.encrypt(images, key, generator=rng)
+            for i, code in enumerate(codes, start):
+                write_tokens(folder / f"{i}.npy", code)
+            task.update(start + len(codes))

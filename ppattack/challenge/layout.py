@@ -1,0 +1,157 @@
+"""The files of the challenge and of a submission to it, and the images that it speaks of.
+
+A challenge is a folder with ``private_encoded_dataset/*.npy``, one file an image, and two lists
+of image paths in no order: whose codes these are, and whose codes the second part asks for. A
+submission names a file for every path of the first list, and holds a vector for every path of
+the second.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+from ppattack import registry
+from ppattack.data.image_files import check_folder, read_image
+from ppattack.errors import ConfigError, DataError
+from ppattack.files import write_text
+from ppattack.neural_target import NeuralTarget
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+TARGET = "neuracrypt"
+"""The scheme of the challenge."""
+CODES = "private_encoded_dataset"
+CODES_LIST = "private_encoded_dataset_path_list.json"
+TARGETS = "challenge_2_target_dataset"
+TARGETS_LIST = "challenge_2_target_dataset_path_list.json"
+SCHEME = "scheme.json"
+"""Which scheme and settings made the codes; the published challenge says it in folder names."""
+PREDICTIONS = "parallel_data_predictions.json"
+TARGETS_DICT = "out_of_domain_npy_path_to_orig_path_dict.json"
+GOLD = "path_dict.json"
+GOLD_TARGETS = "challenge_2_path_dict.json"
+"""The file of every target's code, by the target's path."""
+GOLD_KEY = "key"
+
+
+def scheme(name: str, settings: Mapping[str, Any]) -> NeuralTarget:
+    """A scheme whose codes a challenge can hold.
+
+    Raises:
+        PpattackError: where there is none of this name and settings.
+    """
+    target = registry.target(name)(**settings)
+    if not isinstance(target, NeuralTarget):
+        raise ConfigError(f"'{name}' encodes with no network: the challenge is for those that do.")
+    return target
+
+
+def write_json(path: Path, value: Mapping[str, Any] | Sequence[str]) -> None:
+    """Write one JSON file."""
+    write_text(path, json.dumps(value, indent=1))
+
+
+def read_json(path: Path) -> Any:
+    """Read one JSON file.
+
+    Raises:
+        DataError: where it is missing or no JSON.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise DataError(f"cannot read {path}: {error.strerror}.") from None
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{path} is no JSON file ({error}).") from None
+
+
+def read_paths(path: Path) -> list[str]:
+    """A list of different image paths.
+
+    Raises:
+        DataError: where the file holds no such list.
+    """
+    found = read_json(path)
+    if not isinstance(found, list) or not all(isinstance(item, str) for item in found):
+        raise DataError(f"{path} is not a list of image paths.")
+    if len(set(found)) != len(found):
+        raise DataError(f"{path} names an image twice.")
+    return found
+
+
+def read_dictionary(path: Path) -> dict[str, str]:
+    """A dictionary of texts.
+
+    Raises:
+        DataError: where the file holds no such dictionary.
+    """
+    found = read_json(path)
+    if not isinstance(found, dict) or not all(isinstance(item, str) for item in found.values()):
+        raise DataError(f"{path} is not a dictionary of paths.")
+    return found
+
+
+def file_name(path: str) -> str:
+    """The last part of a path: submissions name files with or without their folders."""
+    return PurePosixPath(path.replace("\\", "/")).name
+
+
+def code_files(folder: Path) -> list[Path]:
+    """The NPY files of a folder, by number where all names are numbers, else by name.
+
+    Raises:
+        DataError: where there is no folder, or no NPY file in it.
+    """
+    check_folder(folder)
+    found = [file for file in folder.iterdir() if file.suffix == ".npy" and file.name[0] != "."]
+    if not found:
+        raise DataError(f"{folder} holds no NPY files.")
+    if all(file.stem.isdecimal() for file in found):
+        return sorted(found, key=lambda file: (int(file.stem), file.stem))
+    return sorted(found)
+
+
+def read_images(root: Path, paths: Sequence[str], size: int) -> Tensor:
+    """Grey images as the challenge's authors prepare them, ``(N, 1, size, size)`` uint8.
+
+    Each is resized bilinearly, whatever its proportions, without smoothing.
+
+    Args:
+        root: folder of the images.
+        paths: inside it; leading folders that are not there are passed over, so that lists made
+            elsewhere can be used.
+        size: edge in pixels.
+
+    Raises:
+        DataError: for a path without a file.
+        ImageError: for a file that cannot be read.
+    """
+    import torch
+
+    images = torch.empty((len(paths), 1, size, size), dtype=torch.uint8)
+    for i, path in enumerate(paths):
+        images[i] = _resized(read_image(_located(root, path), mode="L"), size)
+    return images
+
+
+def _located(root: Path, path: str) -> Path:
+    parts = [part for part in PurePosixPath(path).parts if part != "/"]
+    if ".." not in parts:
+        for first in range(len(parts)):
+            found = root.joinpath(*parts[first:])
+            if found.is_file():
+                return found
+    raise DataError(f"there is no image '{path}' in {root}: name the folder of the images.")
+
+
+def _resized(image: Tensor, size: int) -> Tensor:
+    from torch.nn import functional
+
+    if image.shape[1:] == (size, size):
+        return image
+    values = functional.interpolate(image[None].float(), (size, size), mode="bilinear")
+    return values[0].round().to(image.dtype)

@@ -1,0 +1,188 @@
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from ppattack.attack import Context, SilentProgress
+from ppattack.challenge import layout
+from ppattack.challenge.generate import Wish, generate
+from ppattack.challenge.score import score
+from ppattack.challenge.solve import Task, solve
+from ppattack.errors import DataError
+from tests.challenge.pictures import write_pictures
+from tests.program import in_process
+
+CONTEXT = Context(torch.device("cpu"), seed=3)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A shuffled challenge of depth 7: 40 codes of 32 pixels, 8 targets."""
+    folder = tmp_path_factory.mktemp("challenge")
+    write_pictures(folder / "images", 48)
+    wish = Wish(
+        images=folder / "images",
+        out=folder / "challenge",
+        gold=folder / "gold",
+        size=32,
+        count=40,
+        targets=8,
+        seed=1,
+        target_settings={"variant": "small", "hidden": 128},
+    )
+    generate(wish, SilentProgress())
+    return folder
+
+
+def _task(folder: Path, out: Path, **changes: object) -> Task:
+    given: dict[str, object] = {
+        "challenge": folder / "challenge",
+        "images": folder / "images",
+        "out": out,
+        "encoder_steps": 150,
+    }
+    return Task(**{**given, **changes})  # type: ignore[arg-type]
+
+
+def test_a_challenge_is_solved_in_the_submission_format(made: Path, tmp_path: Path) -> None:
+    solve(_task(made, tmp_path / "submission"), CONTEXT)
+    names = {path.name for path in (tmp_path / "submission").iterdir()}
+    assert names == {
+        "parallel_data_predictions.json",
+        "challenge_2_target_dataset",
+        "out_of_domain_npy_path_to_orig_path_dict.json",
+    }
+    found = layout.read_dictionary(tmp_path / "submission" / layout.PREDICTIONS)
+    assert set(found) == set(layout.read_paths(made / "challenge" / layout.CODES_LIST))
+    vector = np.load(tmp_path / "submission" / layout.TARGETS / "0.npy", allow_pickle=False)
+    assert (vector.dtype, vector.shape) == (np.float32, (128,))
+    first, second = score(tmp_path / "submission", made / "gold")
+    assert first.accuracy == 1
+    assert first.privacy == "bad"
+    assert second.accuracy >= 0.75  # guessing: 0.125
+
+
+def test_codes_that_say_nothing_are_matched_at_chance(made: Path, tmp_path: Path) -> None:
+    shutil.copytree(made / "challenge", tmp_path / "challenge")
+    rng = np.random.default_rng(0)
+    for file in (tmp_path / "challenge" / layout.CODES).iterdir():
+        code = np.load(file)
+        np.save(file, rng.normal(size=code.shape).astype(np.float32))
+    shutil.copytree(made / "images", tmp_path / "images")
+    solve(_task(tmp_path, tmp_path / "submission", encoder_steps=0), CONTEXT)
+    (first,) = score(tmp_path / "submission", made / "gold")
+    assert first.right <= 5  # one is expected
+
+
+def test_paths_from_elsewhere_are_found_by_their_ends(made: Path, tmp_path: Path) -> None:
+    shutil.copytree(made / "challenge", tmp_path / "challenge")
+    place = tmp_path / "challenge" / layout.CODES_LIST
+    paths = [f"/data/someone/set-v1/{path}" for path in layout.read_paths(place)]
+    place.write_text(json.dumps(paths))
+    task = _task(tmp_path, tmp_path / "s", images=made / "images", encoder_steps=0)
+    solve(task, CONTEXT)
+    found = layout.read_dictionary(tmp_path / "s" / layout.PREDICTIONS)
+    gold = layout.read_dictionary(made / "gold" / layout.GOLD)
+    assert found == {f"/data/someone/set-v1/{path}": name for path, name in gold.items()}
+
+
+def test_without_a_scheme_the_settings_are_asked_for(made: Path, tmp_path: Path) -> None:
+    shutil.copytree(made / "challenge", tmp_path / "challenge")
+    (tmp_path / "challenge" / layout.SCHEME).unlink()
+    task = _task(tmp_path, tmp_path / "s", images=made / "images", encoder_steps=0)
+    with pytest.raises(DataError, match=r"shape \(16, 128\), but images of 256 pixels have codes"):
+        solve(task, CONTEXT)
+    settings = {"variant": "small", "hidden": 128}
+    told = _task(
+        tmp_path,
+        tmp_path / "s",
+        images=made / "images",
+        encoder_steps=0,
+        size=32,
+        target_settings=settings,
+    )
+    solve(told, CONTEXT)
+    assert score(tmp_path / "s", made / "gold")[0].accuracy == 1
+
+
+def _changed(folder: Path, name: str, text: str | None) -> None:
+    place = folder / "challenge" / name
+    if text is None:
+        place.unlink()
+    else:
+        place.write_text(text)
+
+
+SPOILT = [
+    (layout.CODES_LIST, None, "cannot read"),
+    (layout.CODES_LIST, "{}", "not a list of image paths"),
+    (layout.CODES_LIST, "[1]", "not a list of image paths"),
+    (layout.CODES_LIST, '["a.png", "a.png"]', "names an image twice"),
+    (layout.CODES_LIST, '["view0/0.png"]', "lists 1 images for 40 codes"),
+    (f"{layout.CODES}/3.npy", "x", "3.npy cannot be read"),
+    (f"{layout.CODES}/3.npy", None, "40 images for 39 codes"),
+    (layout.SCHEME, "[]", "does not describe a scheme"),
+    (layout.SCHEME, '{"size": "big"}', "does not describe a scheme"),
+    (layout.SCHEME, '{"size": 1e999}', "does not describe a scheme"),
+    (layout.SCHEME, '{"settings": 3}', "does not describe a scheme"),
+    (layout.SCHEME, '{"target": "nonsense"}', "names the scheme 'nonsense'"),
+    (layout.SCHEME, '{"target": "plain"}', "encodes with no network"),
+    (layout.SCHEME, '{"target": ["x.py"]}', "names the scheme"),
+    (layout.SCHEME, '{"settings": {"deep": 3}}', "no setting 'deep'"),
+    (layout.TARGETS_LIST, '["view0/none.png"]', "there is no image 'view0/none.png'"),
+    (layout.TARGETS_LIST, '["../images/view0/0.png"]', "there is no image"),
+]
+
+
+@pytest.mark.parametrize(("name", "text", "words"), SPOILT)
+def test_spoilt_challenges(
+    made: Path, tmp_path: Path, name: str, text: str | None, words: str
+) -> None:
+    shutil.copytree(made / "challenge", tmp_path / "challenge")
+    shutil.copytree(made / "images", tmp_path / "images")
+    _changed(tmp_path, name, text)
+    command = "challenge neuracrypt solve --challenge challenge --images images --out s"
+    code, _, errors = in_process(f"{command} --encoder-steps 1 -q", tmp_path)
+    assert code == 2
+    assert errors.count("\n") == 1
+    assert words in errors
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["challenge", "images"]
+
+
+COMMAND = "challenge neuracrypt solve --challenge challenge --images images --out s -q"
+ROWS = [
+    (COMMAND.replace("images images", "images nowhere"), "there is no image"),
+    (COMMAND.replace("challenge challenge", "challenge nowhere"), "nowhere"),
+    (COMMAND.replace("out s", "out gold"), "is there already"),
+    (f"{COMMAND} --preset fast", "no preset 'fast'"),
+    (f"{COMMAND} --encoder-steps -1", "0 is the least"),
+    (f"{COMMAND} --size 64", "but images of 64 pixels have codes"),
+    (f"{COMMAND} --set attack.nonsense=1", "no setting 'nonsense'"),
+    (f"{COMMAND} --device quantum", "device 'quantum'"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "words"), ROWS)
+def test_bad_input(made: Path, arguments: str, words: str) -> None:
+    code, _, errors = in_process(arguments, made)
+    assert code == 2
+    assert errors.count("\n") == 1
+    assert words in errors
+    assert not (made / "s").exists()
+
+
+def test_images_are_resized_as_they_are(tmp_path: Path) -> None:
+    from PIL import Image
+
+    rows = np.tile(np.arange(0, 240, 10, dtype=np.uint8), (48, 1))
+    Image.fromarray(rows).save(tmp_path / "a.png")
+    image = layout.read_images(tmp_path, ["a.png"], 12)
+    assert image.shape == (1, 1, 12, 12)
+    # bilinear at the middles of two columns each, no smoothing
+    assert image[0, 0, 5].tolist() == [5 + 20 * i for i in range(12)]
+    assert layout.read_images(tmp_path, [], 12).shape == (0, 1, 12, 12)
