@@ -22,6 +22,20 @@ def numbers(shape: tuple[int, int, int], block: int, unit: Unit) -> NDArray[np.i
     return table.reshape(len(table), -1)
 
 
+def turns(block: int, channels: int) -> list[NDArray[np.intp]]:
+    """What turning, mirroring and reordering colours makes of the symbols of a block.
+
+    Returns:
+        tables ``(S,)`` over the bytes of a block, or over the high nibbles.
+    """
+    orders = blocks.COLOUR_ORDERS if channels == 3 else np.arange(channels)[None]
+    return [
+        (pixels[:, None] * channels + order).reshape(-1)
+        for pixels in blocks.dihedral_table(block)
+        for order in orders
+    ]
+
+
 def symbols(images: Tensor, block: int, unit: Unit) -> Tensor:
     """``(N, rows, columns, S)`` uint8: the symbols of each block of ``(N, C, H, W)`` images."""
     count, channels, height, width = images.shape

@@ -52,7 +52,9 @@ def recover(ciphertexts: Tensor, public: Tensor, unit: Unit, block: int | None) 
     cells, places = seen.reshape(-1), known.reshape(-1)
     symmetries: list[Places] = []
     if block:
-        permutation, signs = blocks_first.inside_blocks(cipher, plain, seen.shape[1])
+        permutation, signs = blocks_first.inside_blocks(
+            cipher, plain, block_symbols.turns(block, channels)
+        )
         inside = _key(cells, places[permutation], signs < 0, numbers, unit)
         rough = blocks_first.scrambling(inside, ciphertexts, public, block)
         rank = np.empty(numbers.size, np.intp)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ppattack.blocks import COLOUR_ORDERS, dihedral_table, place
+from ppattack.blocks import place
 from ppattack.permxor import PermXor, Unit
 from ppattack.solvers import block_symbols, global_state, low_nibbles, quadratic_assignment
 from ppattack.solvers.key_estimate import KeyEstimate
@@ -91,13 +91,8 @@ def _most_likely_variant(
 
     Graph matching takes blocks for their mirror images easily: the statistics hardly differ.
     """
-    orders = COLOUR_ORDERS if channels == 3 else np.arange(channels)[None]
     weights = _pair_precisions(theirs)
-    variants: list[NDArray[np.intp]] = [
-        (pixels[:, None] * channels + order).reshape(-1)[permutation]
-        for pixels in dihedral_table(block)
-        for order in orders
-    ]
+    variants = [turned[permutation] for turned in block_symbols.turns(block, channels)]
     costs = [float((ours * weights[:, p[:, None], p]).sum()) for p in variants]
     return variants[int(np.argmin(costs))]
 

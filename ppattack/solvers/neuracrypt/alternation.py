@@ -85,14 +85,15 @@ def alternate(views: Views, matching: Tensor, known: Tensor | None, rounds: int)
     return found
 
 
-def matching_by_contents(plain: Tensor, codes: Tensor) -> Tensor:
-    """A first matching that needs no places: by each image's features in ascending order.
+def scores_of_contents(plain: Tensor, codes: Tensor) -> Tensor:
+    """Scores that need no places, ``(N, N)``: by each image's features in ascending order.
 
     Args:
         plain: ``(N, P)`` one feature of each patch.
         codes: ``(N, P)`` likewise.
     """
-    return least_cost(_squared_distances(codes.sort(dim=1).values, plain.sort(dim=1).values))
+    distances = _squared_distances(codes.sort(dim=1).values, plain.sort(dim=1).values)
+    return -distances / codes.shape[1]
 
 
 def _by_place(features: Tensor) -> Tensor:

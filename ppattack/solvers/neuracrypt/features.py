@@ -62,17 +62,20 @@ def moment_features(vectors: Tensor) -> Tensor:
     return out
 
 
-def energies(vectors: Tensor) -> Tensor:
+def energies(vectors: Tensor, *, by_position: bool = True) -> Tensor:
     """How far each vector is from the mean vector of its position, ``(N, P)``.
 
     Args:
         vectors: ``(N, P, D)``.
+        by_position: False takes the mean of all, where nothing tells positions apart.
 
     Returns:
         logarithms of mean squares, less their mean: a key that scales all codes changes nothing.
     """
     out = vectors.new_empty(vectors.shape[:2])
     centre = vectors.mean(dim=0)
+    if not by_position:
+        centre = centre.mean(dim=0).expand_as(centre)
     for images, positions in _chunks(vectors):
         part = vectors[images, positions] - centre[positions]
         out[images, positions] = part.square_().mean(dim=-1)
