@@ -11,12 +11,13 @@ import torch
 from ppattack import registry
 from ppattack.attack import Context, Recovery
 from ppattack.attacks.covariance_matching import CovarianceMatching
-from ppattack.data.source import ImageSets
+from ppattack.data.source import ImageRequest, ImageSets
 from ppattack.errors import ConfigError, ThreatModelError
 from ppattack.evaluation import evaluate
 from ppattack.metrics.images import ImageScorer
 from ppattack.permxor import PermXor
 from ppattack.scenario import Scenario, simulate
+from ppattack.solvers import global_state
 from ppattack.target import PermXorTarget
 from ppattack.threat import KeyScope, Observation, ThreatModel
 from ppattack.verdict import main_gain
@@ -162,3 +163,19 @@ def test_controls_use_the_public_structure() -> None:
     assert control.config.ciphertexts == 20
     assert forced.positive_control(make("le").public()).target == "le"
     assert forced.positive_control(make("etc").public()).target == "pe"
+
+
+@pytest.mark.slow
+def test_scrambled_nibbles_of_two_photographs_come_back_up_to_the_state() -> None:
+    sets = registry.dataset("photos").load(ImageRequest(1000, 2000, 32))
+    target = make("ele")
+    recovery, scenario = attacked(target, sets)
+    assert recovery.key is not None
+    group = global_state.group_for(3)
+    found = [
+        recovery.key.after(global_state.transformation(state, (3, 32, 32), group).as_nibbles())
+        for state in range(group.count)
+    ]
+    high = true_key(target, scenario).index >= 3072
+    right = [(key.index == true_key(target, scenario).index)[high].mean() for key in found]
+    assert max(right) > 0.99
