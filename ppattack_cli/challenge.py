@@ -82,7 +82,7 @@ def solve(
     preset: Annotated[str, typer.Option("--preset", help="Of the attack.")] = "standard",
     encoder_steps: Annotated[
         int, typer.Option("--encoder-steps", help="Training for the second part; 0 leaves it out.")
-    ] = 2000,
+    ] = 500,
     set_: options.Settings = None,
     seed: Annotated[int, typer.Option("--seed", help="One number for everything random.")] = 0,
     device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1, …")] = "auto",

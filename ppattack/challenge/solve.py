@@ -51,7 +51,7 @@ class Task:
     target_settings: Mapping[str, Any] = field(default_factory=dict)
     attack_settings: Mapping[str, Any] = field(default_factory=dict)
     preset: str = "standard"
-    encoder_steps: int = 2000
+    encoder_steps: int = 500
 
 
 def solve(task: Task, context: Context) -> str:
