@@ -22,6 +22,7 @@ from ppattack.target import PermXorTarget
 from ppattack.threat import KeyScope, Observation, ThreatModel
 from ppattack.verdict import main_gain
 from tests.natural import natural_sets
+from tests.shuffled_blocks import ShuffledBlocks
 
 CONTEXT = Context(torch.device("cpu"), seed=3)
 SCORER = ImageScorer(CONTEXT.device, "not needed here")
@@ -82,6 +83,14 @@ def test_the_key_of_a_shared_block_is_exact(settings: dict[str, Any]) -> None:
 
 def test_every_nibble_of_scrambled_blocks_is_found() -> None:
     assert_exact(make("ele"), natural_sets(800, 1500))
+
+
+@pytest.mark.parametrize(
+    ("settings", "count"),
+    [({}, 60), ({"whole_pixels": True}, 60), ({"whole_pixels": True, "moves_blocks": True}, 300)],
+)
+def test_bytes_shuffled_alike_in_all_blocks_are_found(settings: dict[str, Any], count: int) -> None:
+    assert_exact(ShuffledBlocks(**settings), natural_sets(count, 1500))
 
 
 @pytest.mark.parametrize("structure", ["any-byte", "any-nibble"])
