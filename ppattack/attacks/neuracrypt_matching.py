@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from ppattack.solvers.neuracrypt.case import Case, Stages
     from ppattack.target import ImageShape
 
+LINEAR_DEPTH = 1
 ROUNDS = 20
 """Of an alternation that ends by itself, at most."""
 PAPER_ROUNDS = 3
@@ -43,7 +44,9 @@ class NeuraCryptMatching(Attack):
         matching corrects it.
 
     Both first undo the shuffle of every image, by assigning its codes to those of the first image
-    and then to the mean code. Where codes come unshuffled, steps about the order are skipped.
+    and then to the mean code. Where codes come unshuffled, steps about the order are skipped. The
+    linear encoder adds no positions to undo a shuffle by: both then compare the codes of an image
+    with each candidate's regardless of order.
 
     Threat model: the victims' plain images, unmatched; the public algorithm under own keys.
 
@@ -142,14 +145,11 @@ class NeuraCryptMatching(Attack):
         own = OwnEncoders(target, observation.image_shape, context)
         case = Case.of(own, observation.ciphertexts, observation.public_images)
         stages = Stages(context)
-        if target.shuffles:
-            with stages.timed("unshuffle"):
-                case = case.unshuffled()
-        paper = self.config.variant == "paper"
-        found, views = (self._published if paper else self._by_geometry)(case, stages)
         notes: dict[str, Any] = {}
-        if self.config.surrogate_steps:
-            found, notes = self._by_surrogate(case, found, views, stages)
+        if target.shuffles and target.config.depth == LINEAR_DEPTH:
+            found = self._by_contents(case, stages)
+        else:
+            found, notes = self._by_places(case, stages)
         best = (found.scores.argmax(dim=1) == found.matching).double().mean().item()
         return Recovery(
             matching=found.matching.cpu(),
@@ -163,7 +163,40 @@ class NeuraCryptMatching(Attack):
             },
         )
 
+    def _by_contents(self, case: Case, stages: Stages) -> Alternation:
+        """The linear encoder adds no positions, so that a shuffle cannot be undone by them."""
+        import torch
+
+        from ppattack.solvers.assignment import greatest_score
+        from ppattack.solvers.neuracrypt.alternation import Alternation, scores_of_contents
+        from ppattack.solvers.neuracrypt.features import energies
+
+        with stages.timed("own keys"):
+            own = [
+                energies(codes, by_position=False)
+                for codes in case.own.codes(self.config.own_encoders, lambda _: case.images)
+            ]
+        with stages.timed("first matching"):
+            known = torch.stack(own).mean(dim=0)
+            scores = scores_of_contents(known, energies(case.codes, by_position=False))
+            matching = greatest_score(scores)
+        stages.reached("first matching", matching)
+        unknown = torch.arange(case.codes.shape[1], device=matching.device)
+        return Alternation(matching, unknown, scores, 1)
+
+    def _by_places(self, case: Case, stages: Stages) -> tuple[Alternation, dict[str, Any]]:
+        """One order for all images, then the chosen variant, then a surrogate if asked for."""
+        if case.places is None:
+            with stages.timed("unshuffle"):
+                case = case.unshuffled()
+        paper = self.config.variant == "paper"
+        found, views = (self._published if paper else self._by_geometry)(case, stages)
+        if not self.config.surrogate_steps:
+            return found, {}
+        return self._by_surrogate(case, found, views, stages)
+
     def _by_geometry(self, case: Case, stages: Stages) -> tuple[Alternation, Views]:
+        from ppattack.solvers.assignment import greatest_score
         from ppattack.solvers.neuracrypt import alternation
         from ppattack.solvers.neuracrypt.features import energies
         from ppattack.solvers.neuracrypt.landmarks import refine
@@ -174,7 +207,7 @@ class NeuraCryptMatching(Attack):
             known = expected(case.own, case.images, self.config.own_encoders, landmarks)
         with stages.timed("first matching"):
             power = energies(case.codes)
-            first = alternation.matching_by_contents(known.energies, power)
+            first = greatest_score(alternation.scores_of_contents(known.energies, power))
         stages.reached("first matching", first)
         with stages.timed("alternation"):
             views = alternation.Views(known.energies[..., None], power[..., None])
