@@ -57,18 +57,15 @@ def placing_costs(
         group: the states.
     """
     rows, columns = found.grid.shape
-    sums = np.empty((len(places), group.count, len(pieces)), np.float32)
-    around = np.empty((group.count, table.shape[3]), np.float32)
-    for i, place in enumerate(places.tolist()):
-        around[:] = 0
+    sums = np.zeros((len(places), group.count, len(pieces)), np.float32)
+    for around, place in zip(sums, places.tolist(), strict=True):
         for side, (down, right) in enumerate(STEPS.tolist()):
             row, column = place // columns + down, place % columns + right
             if not (0 <= row < rows and 0 <= column < columns):
                 continue
             undo = group.inverse[found.state[row, column]]
             seen = table[group.side[undo, (side + 2) % 4], found.grid[row, column]]
-            around += seen[group.compose[undo]]
-        np.take(around, pieces, axis=1, out=sums[i], mode="clip")
+            around += seen.take(pieces, axis=1)[group.compose[undo]]
     return sums
 
 
