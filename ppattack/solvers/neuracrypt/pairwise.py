@@ -10,6 +10,7 @@ arXiv:2108.07256 (2021).
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,10 +20,17 @@ from torch import Tensor
 
 from ppattack.solvers.assignment import greatest_score
 
-PRODUCT_BYTES = 32 << 20
-"""Of similarities held at a time."""
+CACHED_BYTES = 1 << 20
+"""Of similarities held at a time on the CPU, where they should stay in the cache."""
+DEVICE_BYTES = 1 << 28
+"""Likewise on an accelerator."""
 SLACK = 1e-5
 """By which bounds in single precision are raised, so that rounding cannot make them too low."""
+TIGHTENING = ((0.05, 10), (0.02, 30))
+"""Temperature and sweeps of the prices behind the second and third bound. Lower temperatures come
+nearer to the best, and take more sweeps. Similarities are cosines, within 1."""
+EXACT = len(TIGHTENING) + 1
+"""The number of looks at a pair after which its score is exact; 0 is the first bound."""
 
 
 @dataclass(frozen=True)
@@ -65,62 +73,109 @@ def exact_matching(codes: Tensor, plain: Tensor) -> FirstMatching:
 def bounded_matching(codes: Tensor, plain: Tensor) -> FirstMatching:
     """The same matching from few exact scores.
 
-    Scores start as upper bounds. The best matching under them is found, its pairs are scored
-    exactly, and so on until the best matching consists of exact scores alone: no other can then
-    be better, as no pair is worth more than its bound.
+    Scores start as upper bounds. The best matching under them is found, and its pairs are looked
+    at more closely: by tighter bounds first, then exactly. Once the best matching consists of
+    exact scores alone, no other can be better, as no pair is worth more than its bound.
     """
     bounds = upper_bounds(codes, plain).cpu().double().numpy()
-    exact = np.zeros(bounds.shape, dtype=bool)
+    looks = np.zeros(bounds.shape, dtype=np.int8)
     rows = np.arange(len(bounds))
     while True:
         columns = greatest_score(torch.from_numpy(bounds)).numpy()
-        open_ = np.flatnonzero(~exact[rows, columns])
+        open_ = np.flatnonzero(looks[rows, columns] < EXACT)
         if not len(open_):
             break
-        wanted = columns[open_]
-        found = _solved(codes, plain, torch.from_numpy(open_), torch.from_numpy(wanted))
-        bounds[open_, wanted] = found
-        exact[open_, wanted] = True
-    solved = int(exact.sum())
+        looked = looks[open_, columns[open_]]
+        for look in range(EXACT):
+            chosen = open_[looked == look]
+            pairs = (torch.from_numpy(chosen), torch.from_numpy(columns[chosen]))
+            if look < len(TIGHTENING):
+                found = tighter_bounds(codes, plain, *pairs, *TIGHTENING[look])
+            else:
+                found = _solved(codes, plain, *pairs)
+            bounds[chosen, columns[chosen]] = found
+            looks[chosen, columns[chosen]] += 1
+    solved = int((looks == EXACT).sum())
     return FirstMatching(torch.from_numpy(columns).to(codes.device), solved, bounds.size)
 
 
 def upper_bounds(codes: Tensor, plain: Tensor) -> Tensor:
     """What no assignment of the patches can exceed, ``(N, M)``.
 
-    Every patch gets its most similar partner; patches of the other side whose best offer is less
-    than that lower the bound further. Both sides may begin; the lower of the two bounds counts.
+    Every patch gets its most similar partner, on either side; the lower of the two means counts.
     """
-    positions = codes.shape[1]
-    step = max(1, PRODUCT_BYTES // (positions**2 * codes.element_size()))
     out = codes.new_empty((len(codes), len(plain)))
+    step = _pairs_at_once(codes)
     for i, image in enumerate(codes):
         for start in range(0, len(plain), step):
             table = torch.matmul(image, plain[start : start + step].transpose(1, 2))
-            out[i, start : start + step] = _bound(table)
+            by_row, by_column = table.amax(dim=2).mean(dim=1), table.amax(dim=1).mean(dim=1)
+            out[i, start : start + step] = torch.minimum(by_row, by_column)
     return out + SLACK
 
 
-def _bound(table: Tensor) -> Tensor:
-    """Of ``(K, P, P)`` similarities, for each of K: a feasible solution of the dual problem."""
-    by_row, by_column = table.amax(dim=2), table.amax(dim=1)
-    rows_first = by_row + (table - by_row[:, :, None]).amax(dim=1)
-    columns_first = by_column + (table - by_column[:, None, :]).amax(dim=2)
-    return torch.minimum(rows_first.mean(dim=1), columns_first.mean(dim=1))
+def tighter_bounds(
+    codes: Tensor,
+    plain: Tensor,
+    rows: Tensor,
+    columns: Tensor,
+    temperature: float,
+    sweeps: int,
+) -> NDArray[np.float64]:
+    """Bounds for some pairs, with prices that make patches compete less for the same partner."""
+    out = np.empty(len(rows))
+    for part, tables in _tables(codes, plain, rows, columns):
+        prices = _prices(tables, temperature, sweeps)
+        bound = (tables - prices).amax(dim=2).mean(dim=1) + prices.mean(dim=(1, 2))
+        out[part] = bound.cpu().numpy()
+    return out + SLACK
+
+
+def _prices(tables: Tensor, temperature: float, sweeps: int) -> Tensor:
+    """Prices of the columns of ``(K, P, P)`` tables, ``(K, 1, P)``, by balancing rows and columns.
+
+    Any prices bound the best assignment from above; balanced ones at a low temperature come near.
+    """
+    if tables.device.type == "cpu" and len(tables) > 1:
+        # One table at a time stays in the cache, and its products are of the fast kind.
+        return torch.cat([_prices(table, temperature, sweeps) for table in tables.split(1)])
+    by_row = tables.amax(dim=2, keepdim=True)
+    reduced = tables - by_row
+    by_column = reduced.amax(dim=1, keepdim=True)
+    kernel = reduced.sub_(by_column).div_(temperature).exp_()
+    of_columns = torch.ones_like(by_row)
+    for _ in range(sweeps):
+        of_rows = (kernel @ of_columns).reciprocal_()
+        of_columns = (kernel.transpose(1, 2) @ of_rows).reciprocal_()
+    return by_column - temperature * of_columns.log_().transpose(1, 2)
 
 
 def _solved(codes: Tensor, plain: Tensor, rows: Tensor, columns: Tensor) -> NDArray[np.float64]:
     """The exact scores of some pairs."""
     from scipy.optimize import linear_sum_assignment
 
-    positions = codes.shape[1]
-    step = max(1, PRODUCT_BYTES // (positions**2 * codes.element_size()))
     out = np.empty(len(rows))
-    for start in range(0, len(rows), step):
-        part = slice(start, start + step)
-        left, right = codes[rows[part].to(codes.device)], plain[columns[part].to(plain.device)]
-        tables = torch.bmm(left, right.transpose(1, 2)).cpu().numpy()
-        for k, table in enumerate(tables):
-            best = linear_sum_assignment(table, maximize=True)
-            out[start + k] = table[best].mean(dtype=np.float64)
+    for part, tables in _tables(codes, plain, rows, columns):
+        # Prices change no assignment, and leave the solver little to do.
+        lower = _prices(tables, *TIGHTENING[0]) - tables
+        lower -= lower.amin(dim=2, keepdim=True)
+        arrays = zip(tables.cpu().numpy(), lower.cpu().numpy(), strict=True)
+        for k, (table, costs) in enumerate(arrays):
+            out[part.start + k] = table[linear_sum_assignment(costs)].mean(dtype=np.float64)
     return out
+
+
+def _tables(
+    codes: Tensor, plain: Tensor, rows: Tensor, columns: Tensor
+) -> Iterator[tuple[slice, Tensor]]:
+    """Similarities of the patches of some pairs, ``(K, P, P)``, some at a time."""
+    step = _pairs_at_once(codes)
+    for start in range(0, len(rows), step):
+        part = slice(start, min(start + step, len(rows)))
+        left, right = codes[rows[part].to(codes.device)], plain[columns[part].to(plain.device)]
+        yield part, torch.bmm(left, right.transpose(1, 2))
+
+
+def _pairs_at_once(codes: Tensor) -> int:
+    limit = CACHED_BYTES if codes.device.type == "cpu" else DEVICE_BYTES
+    return max(1, limit // (codes.shape[1] ** 2 * codes.element_size()))
