@@ -71,6 +71,8 @@ ROWS = (
     Row("EtC, blocks of 4", "etc", 50, BLOCKS_4),
     Row("EtC, blocks of 4", "etc", 200, BLOCKS_4),
     Row("EtC, blocks of 16", "etc", 10, keys=50),
+    Row("ELE", "ele", 30),
+    Row("ELE", "ele", 50),
     Row("ELE", "ele", 100),
     Row("ELE", "ele", 200),
     Row("ELE", "ele", 1000),
