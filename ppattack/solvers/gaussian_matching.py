@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
+from ppattack.solvers.exchanges import WORTH, exchanges, flips
 from ppattack.solvers.products import BY_NUMPY, Products
 from ppattack.solvers.signed_matching import Places, Single, assign_blocks
 
@@ -25,10 +26,6 @@ MOST_ROUNDS = 40
 """Rounds of exchanges until nothing may gain any more."""
 MOST_REFILLS = 8
 """Times that symbols which fit badly are taken out."""
-MOST_MOVES = 64
-"""Exchanges made between two evaluations of all of them."""
-WORTH = 0.01
-"""Changes that gain less are left."""
 STRANGE = 2.0
 """Misfit of a symbol that is not where it belongs, relative to the average of all, or to 1 where
 that is smaller; where all belong the average is 1 at most."""
@@ -214,11 +211,11 @@ class _State:
         """Exchange and change signs until nothing gains."""
         for _ in range(MOST_ROUNDS):
             order, signs = np.arange(len(self.seen)), np.ones(len(self.seen), np.float32)
-            pairs = _exchanges(self.seen, self.weights, self.product, self.groups)
+            pairs = exchanges(self.seen, self.weights, self.product, self.groups)
             for first, second in pairs:
                 order[first], order[second] = second, first
             if not pairs:
-                signs[_flips(self.seen, self.weights, self.product)] = -1
+                signs[flips(self.seen, self.weights, self.product)] = -1
                 if (signs > 0).all():
                     return
             self.rearrange(order, signs)
@@ -278,57 +275,3 @@ def _first_seen(values: Places) -> Places:
     """The distinct values in the order in which they first occur."""
     _, first = np.unique(values, return_index=True)
     return values[np.sort(first)]
-
-
-def _exchanges(
-    seen: Single, weights: Single, product: Single, groups: Places | None
-) -> list[tuple[int, int]]:
-    """Disjoint exchanges that each gain, whichever of the others are made."""
-    own, total = weights.diagonal(), product.diagonal()
-    change = product + product.T
-    change -= total[:, None]
-    change -= total
-    bend = 2 * weights
-    bend -= own[:, None]
-    bend -= own
-    bend *= 1 - seen
-    change -= bend
-    change *= 2
-    if groups is not None:
-        change[groups[:, None] != groups] = 0
-    partner = change.argmin(1)
-    gain = change[np.arange(len(change)), partner]
-    chosen: list[tuple[int, int]] = []
-    taken: set[int] = set()
-    for first in np.argsort(gain)[: 4 * MOST_MOVES].tolist():
-        second = int(partner[first])
-        if gain[first] > -WORTH or len(chosen) == MOST_MOVES:
-            break
-        if first in taken or second in taken:
-            continue
-        more = sum(_together(seen, weights, (first, second), pair) for pair in chosen)
-        if gain[first] + more < -WORTH:
-            chosen.append((first, second))
-            taken |= {first, second}
-    return chosen
-
-
-def _together(
-    seen: Single, weights: Single, first: tuple[int, int], second: tuple[int, int]
-) -> float:
-    """What two exchanges change beyond the sum of what each changes alone."""
-    (a, b), (c, d) = first, second
-    ours, theirs = (m[a, c] - m[a, d] - m[b, c] + m[b, d] for m in (seen, weights))
-    return float(2 * ours * theirs)
-
-
-def _flips(seen: Single, weights: Single, product: Single) -> list[int]:
-    """Places whose change of sign gains, also together."""
-    change = -4 * (product.diagonal() - seen.diagonal() * weights.diagonal())
-    chosen: list[int] = []
-    for place in np.argsort(change)[: 4 * MOST_MOVES].tolist():
-        if change[place] > -WORTH:
-            break
-        if change[place] + 8 * float(seen[place, chosen] @ weights[place, chosen]) < -WORTH:
-            chosen.append(place)
-    return chosen
