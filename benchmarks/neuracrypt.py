@@ -4,7 +4,8 @@ Images are cut from photographs that are installed with scikit-image, or come fr
 ``train/`` and ``test/``. The adversary holds them too, in another order::
 
     python benchmarks/neuracrypt.py [--photographs DIR] [--size 64] [--images 200]
-        [--only TEXT] [--preset standard|paper] [--set NAME=VALUE ...]
+        [--scheme small|paper] [--hidden WIDTH] [--only TEXT]
+        [--preset standard|paper] [--set NAME=VALUE ...]
 """
 
 from __future__ import annotations
@@ -66,11 +67,13 @@ ROWS = (
     Row("depth 7, batch statistics", {"batch_norm": "batch"}),
     Row("depth 7, colour", {}, channels=3),
     Row("depth 15", {"depth": 15}),
+    Row("depth 27", {"depth": 27}),
     Row("depth 47", {"depth": 47}),
     Row("color-neuracrypt, depth 7", {}, "color-neuracrypt", channels=3),
     Row("control: a key an image, linear", {"depth": 1}, scope="image"),
     Row("control: a key an image, depth 3", {"depth": 3}, scope="image"),
     Row("control: a key an image, depth 7", {}, scope="image"),
+    Row("control: a key an image, batch", {"batch_norm": "batch"}, scope="image"),
 )
 
 
@@ -84,6 +87,7 @@ def main() -> int:
     parser.add_argument("--preset", default="standard")
     parser.add_argument("--scheme", default="small", help="variant of the scheme")
     parser.add_argument("--set", nargs="*", default=[], help="settings of the attack")
+    parser.add_argument("--hidden", type=int, help="width of the scheme's hidden layers")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--device", default="cpu")
@@ -100,9 +104,10 @@ def main() -> int:
 
 
 def _measured(row: Row, given: argparse.Namespace, settings: Mapping[str, Any]) -> str:
-    sets = _images(given.photographs, given.images, given.size, row.channels, given.seed)
+    sets = images_of(given.photographs, given.images, given.size, row.channels, given.seed)
     attack = registry.attack("neuracrypt-matching")(preset=given.preset, **settings)
-    target = registry.target(row.target)(variant=given.scheme, **row.settings)
+    sizes = {"variant": given.scheme, "hidden": given.hidden}
+    target = registry.target(row.target)(**sizes, **row.settings)
     scenario = simulate(attack, target, sets, row.scope, given.seed)
     device = torch.device(given.device)
     start = time.perf_counter()
@@ -123,7 +128,8 @@ def _measured(row: Row, given: argparse.Namespace, settings: Mapping[str, Any]) 
     )
 
 
-def _images(folder: Path | None, count: int, size: int, channels: int, seed: int) -> ImageSets:
+def images_of(folder: Path | None, count: int, size: int, channels: int, seed: int) -> ImageSets:
+    """Images of the victims', from a folder or cut from the installed photographs."""
     source = registry.dataset("photos" if folder is None else f"folder:{folder}")
     sets = source.load(ImageRequest(victims=count, adversary=0, size=size, seed=seed))
     return sets if channels == 3 else replace(sets, victims=_grey(sets.victims))

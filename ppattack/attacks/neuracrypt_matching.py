@@ -198,6 +198,7 @@ class NeuraCryptMatching(Attack):
     def _by_geometry(self, case: Case, stages: Stages) -> tuple[Alternation, Views]:
         from ppattack.solvers.assignment import greatest_score
         from ppattack.solvers.neuracrypt import alternation
+        from ppattack.solvers.neuracrypt.annealing import annealed_matching
         from ppattack.solvers.neuracrypt.features import energies
         from ppattack.solvers.neuracrypt.landmarks import refine
         from ppattack.solvers.neuracrypt.own_keys import expected
@@ -210,6 +211,8 @@ class NeuraCryptMatching(Attack):
             first = greatest_score(alternation.scores_of_contents(known.energies, power))
         stages.reached("first matching", first)
         with stages.timed("alternation"):
+            if case.places is None:
+                first = annealed_matching(known.energies, power)
             views = alternation.Views(known.energies[..., None], power[..., None])
             found = alternation.alternate(views, first, case.places, ROUNDS)
         stages.reached("alternation", found.matching)

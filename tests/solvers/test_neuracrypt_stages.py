@@ -14,7 +14,14 @@ from torch import Tensor
 
 from ppattack.seeding import torch_stream
 from ppattack.solvers.assignment import greatest_score
-from ppattack.solvers.neuracrypt import alternation, features, landmarks, pairwise, unshuffle
+from ppattack.solvers.neuracrypt import (
+    alternation,
+    annealing,
+    features,
+    landmarks,
+    pairwise,
+    unshuffle,
+)
 from ppattack.solvers.neuracrypt.alternation import Alternation, Views
 
 
@@ -180,6 +187,25 @@ def test_matching_by_contents_needs_no_places() -> None:
     torch.testing.assert_close(scores.amax(dim=1), torch.zeros(30), atol=1e-5, rtol=0)
 
 
+def test_annealing_finds_what_a_hard_alternation_cannot() -> None:
+    plain = _normal(150, 40)
+    matching, places = _permutation(150, 1), _permutation(40, 2)
+    codes = 3 * (plain[matching][:, places] + 1.0 * _normal(150, 40, seed=3)) - 1
+    first = greatest_score(alternation.scores_of_contents(plain, codes))
+    views = Views(plain[..., None], codes[..., None])
+    hard = alternation.alternate(views, first, None, 50).matching
+    soft = annealing.annealed_matching(plain, codes)
+    assert (first == matching).double().mean() < 0.1
+    assert (hard == matching).double().mean() < 0.5
+    assert (soft == matching).double().mean() > 0.9
+
+
+def test_annealing_of_noise_is_chance_and_one_to_one() -> None:
+    found = annealing.annealed_matching(_normal(60, 9), _normal(60, 9, seed=1))
+    assert sorted(found.tolist()) == list(range(60))
+    assert (found == torch.arange(60)).double().mean() < 0.1
+
+
 def test_similarities_do_not_depend_on_rotation_or_scale_of_codes() -> None:
     codes, chosen = _normal(20, 3, 16), torch.tensor([4, 0, 9])
     rotation = torch.linalg.qr(_normal(16, 16, seed=5)).Q
@@ -200,8 +226,11 @@ def test_inner_products_correct_a_matching() -> None:
     wrong[:6] = wrong[:6].roll(1)
     start = Alternation(wrong, places, torch.zeros(30, 30), 1)
     silent = Views(torch.zeros(30, 6, 1), torch.zeros(30, 6, 1))
-    found = landmarks.refine(silent, known, codes, chosen, start, None, 10)
+    found = landmarks.refine(silent, known, codes, chosen, start, places, 10)
     assert torch.equal(found.matching, matching)
-    assert torch.equal(found.places, places)
+    telling = Views(plain[..., :1], plain[matching][:, places, :1])
+    again = landmarks.refine(telling, known, codes, chosen, start, None, 10)
+    assert torch.equal(again.matching, matching)
+    assert torch.equal(again.places, places)
     noise = landmarks.refine(silent, known, _normal(30, 6, 64, seed=9), chosen, start, None, 3)
     assert (noise.matching == matching).double().mean() < 0.5

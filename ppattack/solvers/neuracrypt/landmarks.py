@@ -14,7 +14,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from ppattack.solvers.neuracrypt.alternation import Alternation, Views, alternate
+from ppattack.solvers.assignment import greatest_score
+from ppattack.solvers.neuracrypt.alternation import Alternation, Views, places_of, scores_of
 
 SMALLEST = 1e-20
 
@@ -64,10 +65,11 @@ def refine(
     for done in range(1, rounds + 1):
         codes = similarities(vectors, found.matching.argsort()[landmarks])
         views = joined([_weighted(view, found) for view in (energy, Views(plain, codes))])
-        step = alternate(views, found.matching, known, 2)
-        same = torch.equal(step.matching, found.matching)
-        found = Alternation(step.matching, step.places, step.scores, done)
-        if same:
+        # Energies of a matching that is partly right tell the places best.
+        places = places_of(energy, found.matching) if known is None else known
+        scores = scores_of(views, places)
+        before, found = found, Alternation(greatest_score(scores), places, scores, done)
+        if torch.equal(before.matching, found.matching):
             break
     return found
 
