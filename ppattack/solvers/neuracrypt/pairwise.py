@@ -80,6 +80,7 @@ def bounded_matching(codes: Tensor, plain: Tensor) -> FirstMatching:
     bounds = upper_bounds(codes, plain).cpu().double().numpy()
     looks = np.zeros(bounds.shape, dtype=np.int8)
     rows = np.arange(len(bounds))
+    prices: dict[tuple[int, int], Tensor] = {}
     while True:
         columns = greatest_score(torch.from_numpy(bounds)).numpy()
         open_ = np.flatnonzero(looks[rows, columns] < EXACT)
@@ -88,11 +89,16 @@ def bounded_matching(codes: Tensor, plain: Tensor) -> FirstMatching:
         looked = looks[open_, columns[open_]]
         for look in range(EXACT):
             chosen = open_[looked == look]
+            if not len(chosen):
+                continue
             pairs = (torch.from_numpy(chosen), torch.from_numpy(columns[chosen]))
+            names = list(zip(chosen.tolist(), columns[chosen].tolist(), strict=True))
             if look < len(TIGHTENING):
-                found = tighter_bounds(codes, plain, *pairs, *TIGHTENING[look])
+                found, priced = tighter_bounds(codes, plain, *pairs, *TIGHTENING[look])
+                prices |= zip(names, priced, strict=True)
             else:
-                found = _solved(codes, plain, *pairs)
+                last = torch.stack([prices.pop(name) for name in names])
+                found = _solved(codes, plain, *pairs, last)
             bounds[chosen, columns[chosen]] = found
             looks[chosen, columns[chosen]] += 1
     solved = int((looks == EXACT).sum())
@@ -121,14 +127,20 @@ def tighter_bounds(
     columns: Tensor,
     temperature: float,
     sweeps: int,
-) -> NDArray[np.float64]:
-    """Bounds for some pairs, with prices that make patches compete less for the same partner."""
+) -> tuple[NDArray[np.float64], Tensor]:
+    """Bounds for some pairs, with prices that make patches compete less for the same partner.
+
+    Returns:
+        the bounds ``(K,)`` and the prices behind them, ``(K, 1, P)``.
+    """
     out = np.empty(len(rows))
+    every = []
     for part, tables in _tables(codes, plain, rows, columns):
         prices = _prices(tables, temperature, sweeps)
+        every.append(prices)
         bound = (tables - prices).amax(dim=2).mean(dim=1) + prices.mean(dim=(1, 2))
         out[part] = bound.cpu().numpy()
-    return out + SLACK
+    return out + SLACK, torch.cat(every)
 
 
 def _prices(tables: Tensor, temperature: float, sweeps: int) -> Tensor:
@@ -150,14 +162,19 @@ def _prices(tables: Tensor, temperature: float, sweeps: int) -> Tensor:
     return by_column - temperature * of_columns.log_().transpose(1, 2)
 
 
-def _solved(codes: Tensor, plain: Tensor, rows: Tensor, columns: Tensor) -> NDArray[np.float64]:
-    """The exact scores of some pairs."""
+def _solved(
+    codes: Tensor, plain: Tensor, rows: Tensor, columns: Tensor, prices: Tensor | None = None
+) -> NDArray[np.float64]:
+    """The exact scores of some pairs.
+
+    Prices change no assignment, and leave the solver little to do.
+    """
     from scipy.optimize import linear_sum_assignment
 
     out = np.empty(len(rows))
     for part, tables in _tables(codes, plain, rows, columns):
-        # Prices change no assignment, and leave the solver little to do.
-        lower = _prices(tables, *TIGHTENING[0]) - tables
+        known = _prices(tables, *TIGHTENING[0]) if prices is None else prices[part]
+        lower = known - tables
         lower -= lower.amin(dim=2, keepdim=True)
         arrays = zip(tables.cpu().numpy(), lower.cpu().numpy(), strict=True)
         for k, (table, costs) in enumerate(arrays):
