@@ -32,14 +32,14 @@ def publish(
         report: becomes ``report.json``.
         evaluation: its per-image values become ``scores.csv``.
         scenario: for the names and the samples.
-        recovery: its images become ``samples.png`` and ``reconstructions/``.
+        recovery: its images become ``samples.png``, ``samples/`` and ``reconstructions/``.
         save_images: how many reconstructions to write; None for all.
 
     Raises:
         DataError: where the place cannot be written.
     """
     from ppattack.data.image_files import write_png
-    from ppattack.render.samples import draw_samples
+    from ppattack.render.samples import draw_samples, write_samples
 
     temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
     try:
@@ -49,13 +49,9 @@ def publish(
             write_text(temporary / "scores.csv", scores_csv(scenario.names, columns))
         if recovery.images is not None:
             images = recovery.images.cpu()
-            draw_samples(
-                temporary / "samples.png",
-                scenario.truth.images,
-                scenario.observation.ciphertexts,
-                images,
-                evaluation.columns,
-            )
+            shown = scenario.truth.images, scenario.observation.ciphertexts, images
+            draw_samples(temporary / "samples.png", *shown, evaluation.columns)
+            write_samples(temporary / "samples", *shown, evaluation.columns)
             count = len(images) if save_images is None else min(save_images, len(images))
             for image, name in zip(images[:count], scenario.names, strict=False):
                 write_png(temporary / "reconstructions" / output_name(name), image)

@@ -12,7 +12,7 @@ import sys
 import typer
 
 from ppattack.errors import PpattackError, RunFailed
-from ppattack_cli import challenge, decrypt, doctor, encrypt, info, list_plugins, run
+from ppattack_cli import challenge, decrypt, doctor, encrypt, info, list_plugins, report, run
 
 BAD_INPUT, FAILED, INTERRUPTED = 2, 3, 130
 
@@ -26,6 +26,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("run")(run.run)
+app.command("report")(report.report)
 app.command("encrypt")(encrypt.encrypt)
 app.command("decrypt")(decrypt.decrypt)
 app.add_typer(challenge.app, name="challenge")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -16,7 +17,7 @@ def in_process(arguments: str, folder: Path) -> tuple[int, str, str]:
     """Run it in this process, in a folder: exit code, stdout, stderr."""
     out, errors = io.StringIO(), io.StringIO()
     argv, here = sys.argv, Path.cwd()
-    sys.argv = ["ppattack", *arguments.split()]
+    sys.argv = ["ppattack", *shlex.split(arguments)]
     os.chdir(folder)
     try:
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(errors):

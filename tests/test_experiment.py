@@ -35,12 +35,21 @@ def test_a_run_folder_is_complete(tmp_path: Path) -> None:
     done = ppattack.run(request(tmp_path))
     assert done.folder.name == f"fr-pe-{done.report.id}"
     assert len(done.report.id) == 12
-    assert _names(done.folder) == [
+    files = _names(done.folder)
+    samples = [name for name in files if name.startswith("samples/")]
+    assert [name for name in files if name not in samples] == [
         *(f"reconstructions/0000{i}.png" for i in range(3)),
         "report.json",
         "samples.png",
         "scores.csv",
     ]
+    assert len(samples) == 8 * 3
+    rows = (done.folder / "scores.csv").read_text().splitlines()[1:]
+    values = [float(row.split(",")[1]) for row in rows]
+    roles = sorted(name.rpartition("-")[2] for name in samples if name.startswith("samples/7-"))
+    assert roles == ["ciphertext.png", "plain.png", "reconstruction.png"]
+    assert f"samples/0-{values.index(min(values)):05d}-plain.png" in samples
+    assert f"samples/7-{values.index(max(values)):05d}-plain.png" in samples
     assert len((done.folder / "scores.csv").read_text().splitlines()) == 13
     visible = [path.name for path in tmp_path.iterdir() if not path.name.startswith(".")]
     assert visible == [done.folder.name]

@@ -1,4 +1,8 @@
-"""``samples.png``: plain image, ciphertext and reconstruction, with the scores under each."""
+"""``samples.png``: plain image, ciphertext and reconstruction, with the scores under each.
+
+``samples/`` holds the same images as files, ``<rank>-<number>-<role>.png``: the rank counts from
+the least recovered image, the number is the image's row in ``scores.csv``.
+"""
 
 from __future__ import annotations
 
@@ -42,12 +46,7 @@ def draw_samples(
     from matplotlib.figure import Figure
 
     chosen = _chosen(len(reconstructions), columns.get("ssim.reconstruction"))
-    rows: list[tuple[str, Tensor, str]] = []
-    if plain is not None:
-        rows.append(("plain", plain, ""))
-    if ciphertexts.ndim == 4 and not ciphertexts.is_floating_point():
-        rows.append(("ciphertext", ciphertexts, "ciphertext"))
-    rows.append(("reconstruction", reconstructions, "reconstruction"))
+    rows = _rows(plain, ciphertexts, reconstructions)
     width, height = 1.5 * len(chosen) + 0.5, 1.9 * len(rows) + 0.4
     figure = Figure(figsize=(width, height), dpi=110)
     FigureCanvasAgg(figure)
@@ -56,8 +55,8 @@ def draw_samples(
         left=0.4 / width, right=1 - 0.05 / width, bottom=0.4 / height, top=1 - 0.4 / height,
         wspace=0.06, hspace=0.3,
     )  # fmt: skip
-    for (title, images, role), line in zip(rows, axes, strict=True):
-        line[0].set_ylabel(title)
+    for (role, images), line in zip(rows.items(), axes, strict=True):
+        line[0].set_ylabel(role)
         for index, axis in zip(chosen, line, strict=True):
             _show(axis, images[index], _caption(columns, role, index))
     if len(chosen) > 1 and "ssim.reconstruction" in columns:
@@ -66,6 +65,38 @@ def draw_samples(
     data = io.BytesIO()
     figure.savefig(data, format="png")
     write_bytes(path, data.getvalue())
+
+
+def write_samples(
+    folder: Path,
+    plain: Tensor | None,
+    ciphertexts: Tensor,
+    reconstructions: Tensor,
+    columns: Mapping[str, NDArray[np.float64]],
+) -> None:
+    """Write the images that :func:`draw_samples` shows, each as it is.
+
+    Args:
+        folder: where the PNG files go.
+        plain: as there, like the rest.
+        ciphertexts: likewise.
+        reconstructions: likewise.
+        columns: likewise.
+    """
+    from ppattack.data.image_files import write_png
+
+    chosen = _chosen(len(reconstructions), columns.get("ssim.reconstruction"))
+    for role, images in _rows(plain, ciphertexts, reconstructions).items():
+        for rank, index in enumerate(chosen):
+            write_png(folder / f"{rank}-{index:05d}-{role}.png", images[index])
+
+
+def _rows(plain: Tensor | None, ciphertexts: Tensor, reconstructions: Tensor) -> dict[str, Tensor]:
+    """What there is to show, by role."""
+    rows = {} if plain is None else {"plain": plain}
+    if ciphertexts.ndim == 4 and not ciphertexts.is_floating_point():
+        rows["ciphertext"] = ciphertexts
+    return {**rows, "reconstruction": reconstructions}
 
 
 def _chosen(count: int, ssim: NDArray[np.float64] | None) -> list[int]:

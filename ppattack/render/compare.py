@@ -1,0 +1,108 @@
+"""What changed between two sets of runs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from ppattack.render.matrix import Matrix, arrange
+from ppattack.report import Report
+from ppattack.saved_runs import SavedRun
+from ppattack.verdict import main_gain
+
+
+@dataclass(frozen=True)
+class Change:
+    """One experiment in both sets.
+
+    Args:
+        target: label of the target.
+        attack: label of the run.
+        before: verdict in the earlier set, or None where it is new.
+        after: verdict now, or None where it is gone.
+        gain_before: mean gain in the earlier set.
+        gain_after: mean gain now.
+    """
+
+    target: str
+    attack: str
+    before: str | None
+    after: str | None
+    gain_before: float | None
+    gain_after: float | None
+
+    @property
+    def kind(self) -> Literal["new", "gone", "verdict", "gain", "same"]:
+        """What is different, most important first."""
+        if self.before is None:
+            return "new"
+        if self.after is None:
+            return "gone"
+        if self.before != self.after:
+            return "verdict"
+        return "same" if self.gain_before == self.gain_after else "gain"
+
+    @property
+    def difference(self) -> float | None:
+        """How much the mean gain rose."""
+        if self.gain_before is None or self.gain_after is None:
+            return None
+        return self.gain_after - self.gain_before
+
+
+def compare(runs: Sequence[SavedRun], base: Sequence[SavedRun]) -> list[Change]:
+    """Every experiment of either set, those whose verdict changed first.
+
+    The same experiment is the same attack, target and settings of both, images by name, numbers
+    of images, and seed; versions may differ.
+
+    Args:
+        runs: the set of now.
+        base: the earlier set.
+    """
+    now, then = _by_experiment(runs), _by_experiment(base)
+    found = []
+    for key in {**now, **then}:
+        after, before = now.get(key), then.get(key)
+        target, attack = after[:2] if after else before[:2] if before else ("", "")
+        found.append(
+            Change(
+                target,
+                attack,
+                before[2].verdict if before else None,
+                after[2].verdict if after else None,
+                _gain(before[2]) if before else None,
+                _gain(after[2]) if after else None,
+            )
+        )
+    order = ("verdict", "new", "gone", "gain", "same")
+    return sorted(found, key=lambda change: (order.index(change.kind), change.target))
+
+
+def _by_experiment(runs: Sequence[SavedRun]) -> dict[str, tuple[str, str, Report]]:
+    matrix: Matrix = arrange(runs)
+    return {
+        _experiment(run.report): (group.label, matrix.label(run), run.report)
+        for group in matrix.groups
+        for run in group.runs
+    }
+
+
+def _experiment(report: Report) -> str:
+    facts = [
+        report.attack.name,
+        report.attack.config,
+        report.target.name,
+        report.target.config,
+        report.threat.model_dump(exclude={"words"}),
+        report.data.model_dump(exclude={"hash", "notes"}),
+        report.provenance.get("seed"),
+    ]
+    return json.dumps(facts, sort_keys=True)
+
+
+def _gain(report: Report) -> float | None:
+    found = main_gain(report.scores)
+    return found[1].mean if found else None

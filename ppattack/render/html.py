@@ -1,0 +1,182 @@
+"""A set of runs as one HTML file that needs nothing else: no network, no script."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import ppattack
+from ppattack.render import curves, numbers, pictures
+from ppattack.render.compare import Change, compare
+from ppattack.render.matrix import Group, Matrix, arrange
+from ppattack.render.plots import Box, BoxPlot, box, box_plot
+from ppattack.report import MetricScores, Report, VerdictName
+from ppattack.reproduce import command
+from ppattack.saved_runs import ImageScores, SavedRun, read_image_scores
+
+METRICS = ("ssim", "ssim_wang2004", "psnr", "mse", "lpips", "key", "matching", "puzzle")
+PLOTTED = ("ssim", "lpips")
+_VERDICTS: tuple[VerdictName, ...] = ("BROKEN", "RESISTED", "INCONCLUSIVE")
+
+
+@dataclass(frozen=True)
+class RunView:
+    """One run, as the page shows it.
+
+    Args:
+        run: the run.
+        label: what to call it within its target.
+        anchor: id of its place in the page.
+    """
+
+    run: SavedRun
+    label: str
+    anchor: str
+
+    @property
+    def report(self) -> Report:
+        """Its report."""
+        return self.run.report
+
+    @property
+    def headline(self) -> str:
+        """The number that the verdict rests on."""
+        return numbers.headline(self.report)
+
+    @property
+    def command(self) -> str:
+        """What repeats it; empty where the report does not say."""
+        request = self.report.provenance.get("request")
+        return command(request) if isinstance(request, dict) else ""
+
+    @property
+    def metrics(self) -> list[tuple[str, MetricScores]]:
+        """The metrics that apply, by name."""
+        found = ((name, getattr(self.report.scores, name)) for name in METRICS)
+        return [(name, scores) for name, scores in found if scores is not None]
+
+    @cached_property
+    def image_scores(self) -> ImageScores | None:
+        """The scores of every image."""
+        return read_image_scores(self.run.folder)
+
+    @cached_property
+    def samples(self) -> list[pictures.Sample]:
+        """Images from the least to the best recovered."""
+        return pictures.samples(self.run.folder, self.image_scores)
+
+    @property
+    def overview(self) -> pictures.Picture | None:
+        """The samples in one picture, where they are not there one by one."""
+        return None if self.samples else pictures.overview(self.run.folder)
+
+    @property
+    def sheet(self) -> pictures.Picture | None:
+        """The first reconstructions."""
+        return pictures.sheet(self.run.folder)
+
+    def values(self, column: str) -> tuple[float, ...] | None:
+        """A column of the scores of every image."""
+        return self.image_scores.columns.get(column) if self.image_scores else None
+
+
+@dataclass(frozen=True)
+class TargetView:
+    """One target, as the page shows it.
+
+    Args:
+        group: its runs.
+        anchor: id of its place in the page.
+        runs: the runs, the strongest of each attack first.
+    """
+
+    group: Group
+    anchor: str
+    runs: tuple[RunView, ...]
+
+    def of(self, attack: str) -> list[RunView]:
+        """The runs of an attack."""
+        return [view for view in self.runs if view.report.attack.name == attack]
+
+    @property
+    def box_plots(self) -> list[BoxPlot]:
+        """One plot a metric: a box for each run, and what a bystander has."""
+        plots = []
+        for metric in PLOTTED:
+            scored = [
+                (view, scores)
+                for view in self.runs
+                if (scores := getattr(view.report.scores, metric)) is not None
+            ]
+            if scored:
+                plots.append(box_plot(metric.upper(), scored[0][1], _boxes(metric, scored)))
+        return plots
+
+    @property
+    def curves(self) -> list[curves.RunCurve]:
+        """Curves over what changes from run to run."""
+        return curves.curves(self.group.runs)
+
+
+def _boxes(metric: str, scored: Sequence[tuple[RunView, MetricScores]]) -> Iterable[Box]:
+    for view, scores in scored:
+        values = view.values(f"{metric}.reconstruction")
+        yield box(view.label, values, scores.reconstruction)
+    view, scores = scored[0]
+    if scores.baseline is not None:
+        values = view.values(f"{metric}.baseline")
+        yield box(f"blind baseline: {scores.baseline_name}", values, scores.baseline)
+    if scores.ciphertext is not None:
+        yield box("the ciphertext itself", view.values(f"{metric}.ciphertext"), scores.ciphertext)
+
+
+def report_html(runs: Sequence[SavedRun], base: Sequence[SavedRun] | None = None) -> str:
+    """The page.
+
+    Args:
+        runs: at least one.
+        base: an earlier set to compare with, or None.
+
+    Raises:
+        ReportError: where a file of a run folder is damaged.
+    """
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("ppattack.render"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(
+        number=numbers.number,
+        mean=numbers.mean,
+        interval=numbers.interval,
+        percent=numbers.percent,
+        plain_text=numbers.plain_text,
+    )
+    matrix = arrange(runs)
+    changes: list[Change] | None = None if base is None else compare(runs, base)
+    return environment.get_template("report.html").render(
+        matrix=matrix,
+        targets=_targets(matrix),
+        changes=changes,
+        count=len(runs),
+        verdicts=_VERDICTS,
+        symbols=numbers.SYMBOLS,
+        canvas=(curves.WIDTH, curves.HEIGHT),
+        version=ppattack.__version__,
+    )
+
+
+def _targets(matrix: Matrix) -> list[TargetView]:
+    views = []
+    for place, group in enumerate(matrix.groups, 1):
+        runs = tuple(
+            RunView(run, matrix.label(run), f"run-{place}-{number}")
+            for number, run in enumerate(group.runs, 1)
+        )
+        views.append(TargetView(group, f"target-{place}", runs))
+    return views

@@ -1,0 +1,60 @@
+"""Numbers as text, the same in every page and table."""
+
+from __future__ import annotations
+
+import json
+
+from ppattack.report import Report, Summary
+from ppattack.verdict import main_gain
+
+SYMBOLS = {"BROKEN": "✗", "RESISTED": "✓", "INCONCLUSIVE": "?"}
+"""Beside the word, so that no verdict is told by its colour alone."""
+
+
+def number(value: float | None, sign: str = "") -> str:
+    """Three decimals for small numbers, one for large ones; nothing for None.
+
+    Args:
+        value: the number.
+        sign: ``"+"`` shows the sign of positive ones too.
+    """
+    if value is None:
+        return ""
+    return f"{value:{sign}.3f}" if abs(value) < 10 else f"{value:{sign}.1f}"
+
+
+def mean(summary: Summary | None) -> str:
+    """The mean; nothing where there is no summary."""
+    return number(None if summary is None else summary.mean)
+
+
+def interval(summary: Summary | None, sign: str = "") -> str:
+    """The mean with its 95 % interval."""
+    if summary is None:
+        return ""
+    low, high = summary.ci95
+    return f"{number(summary.mean, sign)} [{number(low, sign)}, {number(high, sign)}]"
+
+
+def percent(value: float | None) -> str:
+    """A share as a percentage."""
+    return "" if value is None else f"{100 * value:.1f} %"
+
+
+def plain_text(value: object) -> str:
+    """A setting as it is written in a command: ``true``, ``none``, ``4``."""
+    if value is None:
+        return "none"
+    return value if isinstance(value, str) else json.dumps(value, default=str)
+
+
+def headline(report: Report) -> str:
+    """The number that the verdict rests on, in few words."""
+    key = report.scores.key
+    if key is not None and key.reconstruction.mean == 1.0:
+        return "exact key"
+    found = main_gain(report.scores)
+    if found is not None:
+        metric, gain = found
+        return f"{metric} {number(gain.mean, '+')}"
+    return f"key {percent(key.reconstruction.mean)}" if key is not None else "not scored"

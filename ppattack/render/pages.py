@@ -1,0 +1,50 @@
+"""The pages and tables of a set of runs, written all or none."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from ppattack.errors import DataError
+from ppattack.files import write_text
+from ppattack.saved_runs import read_runs
+
+
+def write_pages(
+    places: Sequence[Path], wanted: Mapping[str, Path], base: Path | None = None
+) -> list[str]:
+    """Read the runs, make every page, and only then write.
+
+    Args:
+        places: run folders, or folders that hold some.
+        wanted: path by kind, ``html``, ``md``, ``csv`` or ``latex``; ``-`` is stdout.
+        base: an earlier set to compare with, or None.
+
+    Returns:
+        what belongs on stdout.
+
+    Raises:
+        ReportError: for places without runs and damaged files.
+        DataError: where a page cannot be written.
+    """
+    runs = read_runs(places)
+    earlier = None if base is None else read_runs([base])
+    texts = {}
+    for kind, path in wanted.items():
+        if path.is_dir():
+            raise DataError(f"--{kind} {path} is a folder: name a file.")
+        if kind == "html":
+            from ppattack.render.html import report_html
+
+            texts[kind] = report_html(runs, earlier)
+            continue
+        from ppattack.render.tables import report_csv, report_latex, report_markdown
+
+        if kind == "latex":
+            texts[kind] = report_latex(runs)
+        else:
+            texts[kind] = (report_csv if kind == "csv" else report_markdown)(runs, earlier)
+    for kind, path in wanted.items():
+        if str(path) != "-":
+            write_text(path, texts[kind])
+    return [texts[kind] for kind, path in wanted.items() if str(path) == "-"]

@@ -1,0 +1,196 @@
+"""A set of runs as Markdown, CSV and LaTeX."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Sequence
+
+from ppattack.render.compare import Change, compare
+from ppattack.render.matrix import Matrix, arrange
+from ppattack.render.numbers import SYMBOLS, headline, interval, mean, number, percent
+from ppattack.report import Report
+from ppattack.reproduce import command
+from ppattack.saved_runs import SavedRun
+from ppattack.verdict import main_gain
+
+CSV_COLUMNS = (
+    "target", "attack", "seed", "data", "images", "public_images", "threat", "verdict", "metric",
+    "gain", "gain_low", "gain_high", "ssim", "baseline_ssim", "psnr", "lpips", "key", "matching",
+    "seconds", "id", "folder", "command",
+)  # fmt: skip
+
+
+def report_markdown(runs: Sequence[SavedRun], base: Sequence[SavedRun] | None = None) -> str:
+    """The matrix, every run, and what changed, as GitHub's Markdown.
+
+    Args:
+        runs: at least one.
+        base: an earlier set to compare with, or None.
+    """
+    matrix = arrange(runs)
+    lines = ["# How much of the images came back", "", *_counts(matrix), "", *_matrix(matrix), ""]
+    if base is not None:
+        lines += ["## What changed", "", *_changes(compare(runs, base)), ""]
+    for group in matrix.groups:
+        lines += [f"## {_cell(group.label)}", ""]
+        heading = ("attack", "verdict", "SSIM", "baseline", "gain [95 %]", "LPIPS", "key", "s")
+        rows = [
+            (matrix.label(run), _verdict(run.report.verdict), *_scores(run.report))
+            for run in group.runs
+        ]
+        lines += [*_table(heading, rows), ""]
+    return "\n".join(lines)
+
+
+def _counts(matrix: Matrix) -> list[str]:
+    return [", ".join(f"{matrix.count(name)} {_verdict(name)}" for name in SYMBOLS) + "."]
+
+
+def _matrix(matrix: Matrix) -> list[str]:
+    rows = []
+    for group in matrix.groups:
+        cells = [group.of(attack) for attack in matrix.attacks]
+        shown = [
+            f"{_verdict(runs[0].report.verdict)} {headline(runs[0].report)}" if runs else ""
+            for runs in cells
+        ]
+        rows.append((group.label, *shown))
+    return _table(("target", *matrix.attacks), rows)
+
+
+def _changes(changes: Sequence[Change]) -> list[str]:
+    rows = [
+        (
+            change.target,
+            change.attack,
+            _verdict(change.before) if change.before else "not run",
+            _verdict(change.after) if change.after else "not run",
+            number(change.gain_before, "+"),
+            number(change.gain_after, "+"),
+        )
+        for change in changes
+        if change.kind != "same"
+    ]
+    if not rows:
+        return [f"Nothing, in {len(changes)} experiments."]
+    return _table(("target", "attack", "before", "now", "gain before", "gain now"), rows)
+
+
+def _scores(report: Report) -> tuple[str, ...]:
+    ssim, lpips, key = report.scores.ssim, report.scores.lpips, report.scores.key
+    return (
+        mean(ssim.reconstruction if ssim else None),
+        mean(ssim.baseline if ssim else None),
+        interval(ssim.gain if ssim else None, "+"),
+        mean(lpips.reconstruction if lpips else None),
+        percent(key.reconstruction.mean if key else None),
+        f"{report.timing['attack']:.1f}" if "attack" in report.timing else "",
+    )
+
+
+def _verdict(name: str) -> str:
+    return f"{SYMBOLS[name]} {name}"
+
+
+def _table(heading: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    lines = [heading, ["---"] * len(heading), *rows]
+    return [f"| {' | '.join(_cell(text) for text in line)} |" for line in lines]
+
+
+def _cell(text: str) -> str:
+    """Text that Markdown takes as text."""
+    return re.sub(r"([\\|`*_<>\[\]#])", r"\\\1", " ".join(text.split()))
+
+
+def report_csv(runs: Sequence[SavedRun], base: Sequence[SavedRun] | None = None) -> str:
+    """One row a run.
+
+    Args:
+        runs: at least one.
+        base: an earlier set: its verdicts and gains stand in two more columns.
+    """
+    matrix = arrange(runs)
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    earlier = () if base is None else ("verdict_before", "gain_before")
+    writer.writerow((*CSV_COLUMNS, *earlier))
+    before = {} if base is None else {(c.target, c.attack): c for c in compare(runs, base)}
+    for group in matrix.groups:
+        for run in group.runs:
+            row = _csv_row(group.label, run)
+            if base is not None:
+                change = before[(group.label, matrix.label(run))]
+                row += (change.before, change.gain_before)
+            writer.writerow(["" if value is None else value for value in row])
+    return text.getvalue()
+
+
+def _csv_row(target: str, run: SavedRun) -> tuple[object, ...]:
+    report, scores = run.report, run.report.scores
+    found = main_gain(scores)
+    metric, gain = found or (None, None)
+    singles = [
+        None if part is None else part.reconstruction.mean
+        for part in (scores.psnr, scores.lpips, scores.key, scores.matching)
+    ]
+    request = report.provenance.get("request")
+    return (
+        target,
+        report.attack.name,
+        report.provenance.get("seed"),
+        report.data.name,
+        report.data.victims,
+        report.data.adversary,
+        report.threat.words,
+        report.verdict,
+        metric,
+        *((gain.mean, *gain.ci95) if gain else (None, None, None)),
+        scores.ssim.reconstruction.mean if scores.ssim else None,
+        scores.ssim.baseline.mean if scores.ssim and scores.ssim.baseline else None,
+        *singles,
+        report.timing.get("attack"),
+        report.id,
+        run.folder,
+        command(request) if isinstance(request, dict) else None,
+    )
+
+
+def report_latex(runs: Sequence[SavedRun]) -> str:
+    """A booktabs table: one row a run, grouped by target.
+
+    Args:
+        runs: at least one.
+    """
+    matrix = arrange(runs)
+    lines = [
+        "% needs \\usepackage{booktabs}",
+        "\\begin{tabular}{llrrrl}",
+        "\\toprule",
+        "Target & Attack & SSIM & Baseline & Gain [95\\,\\%] & Verdict \\\\",
+    ]
+    for group in matrix.groups:
+        lines.append("\\midrule")
+        for place, run in enumerate(group.runs):
+            cells = (
+                group.label if place == 0 else "",
+                matrix.label(run),
+                *_scores(run.report)[:3],
+                run.report.verdict.lower(),
+            )
+            lines.append(" & ".join(_latex(cell) for cell in cells) + " \\\\")
+    return "\n".join([*lines, "\\bottomrule", "\\end{tabular}", ""])
+
+
+_LATEX = {
+    "\\": "\\textbackslash{}", "&": "\\&", "%": "\\%", "$": "\\$", "#": "\\#", "_": "\\_",
+    "{": "\\{", "}": "\\}", "~": "\\textasciitilde{}", "^": "\\textasciicircum{}",
+    "<": "\\textless{}", ">": "\\textgreater{}",
+}  # fmt: skip
+
+
+def _latex(text: str) -> str:
+    """Text that LaTeX takes as text; numbers with a sign as mathematics."""
+    escaped = "".join(_LATEX.get(letter, letter) for letter in " ".join(text.split()))
+    return re.sub(r"(?<![\w.])([+-]\d[\d.]*)", r"$\1$", escaped)

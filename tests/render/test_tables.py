@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+
+from ppattack.render.tables import CSV_COLUMNS, report_csv, report_latex, report_markdown
+from ppattack.saved_runs import SavedRun, read_runs
+from tests.render.saved import report, save
+
+
+def _runs(folder: Path) -> list[SavedRun]:
+    save(folder, report("itn", "etc"))
+    save(folder, report("a_b|c", "50%", "RESISTED", gain=-0.1))
+    return read_runs([folder])
+
+
+def test_markdown_holds_the_matrix_and_takes_text_as_text(tmp_path: Path) -> None:
+    lines = report_markdown(_runs(tmp_path)).splitlines()
+    assert "1 ✗ BROKEN, 1 ✓ RESISTED, 0 ? INCONCLUSIVE." in lines
+    assert r"| target | a\_b\|c | itn |" in lines
+    assert "| etc |  | ✗ BROKEN ssim +0.300 |" in lines
+    assert "| 50% | ✓ RESISTED ssim -0.100 |  |" in lines
+    found = r"| itn | ✗ BROKEN | 0.400 | 0.100 | +0.300 \[+0.275, +0.325\] |  |  | 1.5 |"
+    assert found in lines
+
+
+def test_csv_has_a_row_a_run(tmp_path: Path) -> None:
+    heading, first, second = csv.reader(io.StringIO(report_csv(_runs(tmp_path))))
+    assert tuple(heading) == CSV_COLUMNS
+    row = dict(zip(heading, second, strict=True))
+    assert (row["target"], row["attack"], row["verdict"]) == ("etc", "itn", "BROKEN")
+    assert float(row["gain"]) == 0.3
+    assert float(row["gain_low"]) == 0.3 - 0.025
+    assert row["lpips"] == row["key"] == ""
+    assert row["command"] == "ppattack run --attack itn --target etc -n 20"
+    assert dict(zip(heading, first, strict=True))["target"] == "50%"
+
+
+def test_csv_and_markdown_show_what_changed(tmp_path: Path) -> None:
+    save(tmp_path / "base", report("itn", "etc", "RESISTED", gain=0.0))
+    save(tmp_path / "base", report("fr", "etc"))
+    now, base = _runs(tmp_path / "now"), read_runs([tmp_path / "base"])
+    rows = list(csv.DictReader(io.StringIO(report_csv(now, base))))
+    assert [(row["verdict_before"], row["gain_before"]) for row in rows] == [
+        ("", ""),
+        ("RESISTED", "0.0"),
+    ]
+    text = report_markdown(now, base)
+    assert "| etc | itn | ✓ RESISTED | ✗ BROKEN | +0.000 | +0.300 |" in text
+    assert "| etc | fr | ✗ BROKEN | not run | +0.300 |  |" in text
+    assert "Nothing, in 2 experiments." in report_markdown(now, now)
+
+
+def test_latex_is_a_booktabs_table_without_bare_specials(tmp_path: Path) -> None:
+    text = report_latex(_runs(tmp_path))
+    assert text.index("\\toprule") < text.index("\\midrule") < text.index("\\bottomrule")
+    assert "etc & itn & 0.400 & 0.100 & $+0.300$ [$+0.275$, $+0.325$] & broken \\\\" in text
+    assert "50\\% & a\\_b|c & 0.000" in text

@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ppattack.errors import ReportError
+from ppattack.saved_runs import read_image_scores, read_runs
+from tests.render.saved import report, save
+
+
+def test_runs_are_found_at_any_depth_and_each_once(tmp_path: Path) -> None:
+    one = save(tmp_path / "a", report(identity="a" * 12)).folder
+    two = save(tmp_path / "a" / "b", report(identity="b" * 12)).folder
+    assert {run.folder for run in read_runs([tmp_path])} == {one, two}
+    assert [run.folder for run in read_runs([two, tmp_path])] == [two, one]
+    assert [run.report.id for run in read_runs([one / "report.json", one])] == ["a" * 12]
+
+
+def test_unfinished_and_hidden_folders_are_passed_over(tmp_path: Path) -> None:
+    kept = save(tmp_path, report()).folder
+    save(tmp_path / ".controls", report(identity="b" * 12))
+    save(tmp_path / "x.partial", report(identity="c" * 12))
+    assert [run.folder for run in read_runs([tmp_path])] == [kept]
+
+
+def test_a_place_without_runs_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ReportError, match="holds no finished run"):
+        read_runs([tmp_path])
+    with pytest.raises(ReportError, match="there is no .*nowhere"):
+        read_runs([tmp_path / "nowhere"])
+
+
+def test_image_scores_are_read_back(tmp_path: Path) -> None:
+    folder = save(tmp_path, report(), images=2).folder
+    found = read_image_scores(folder)
+    assert found is not None
+    assert found.names == ("00000.png", "00001.png")
+    assert found.columns == {"ssim.reconstruction": (0.0, 0.1)}
+    (folder / "scores.csv").unlink()
+    assert read_image_scores(folder) is None
+
+
+@pytest.mark.parametrize("content", ["", "image,a\nx\n", "image,a\nx,y\n", "image,a\n\n"])
+def test_damaged_image_scores_are_named(tmp_path: Path, content: str) -> None:
+    (tmp_path / "scores.csv").write_text(content)
+    with pytest.raises(ReportError, match=r"scores\.csv is damaged"):
+        read_image_scores(tmp_path)
