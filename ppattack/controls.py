@@ -107,7 +107,7 @@ class ControlBench:
         if self.cache is None:
             return None
         facts: dict[str, Any] = {
-            "attack": f"{type(attack).__module__}.{type(attack).__qualname__}",
+            "attack": attack.card.name,
             "config": as_dict(attack.config),
             "target": control.target,
             "settings": dict(control.settings),

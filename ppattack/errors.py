@@ -33,6 +33,14 @@ class ThreatModelError(PpattackError, PermissionError):
     """An attack asked for something that its threat model does not grant."""
 
 
+class NotApplicable(ConfigError):
+    """An attack that cannot be tried on a target: the message says why."""
+
+
+class NotGranted(ThreatModelError):
+    """An attack that needs what nobody can grant where it should be tried."""
+
+
 class UnknownNameError(PpattackError, LookupError):
     """A name that no plug-in carries; the message lists the nearest ones."""
 

@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,7 @@ from ppattack.attack import Attack, Context, Progress, Recovery, SilentProgress
 from ppattack.config import as_dict
 from ppattack.errors import MetricUnavailable, PpattackError, RunFailed
 from ppattack.files import make_folder
+from ppattack.isolation import isolated
 from ppattack.report import (
     AttackPart,
     Controls,
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
 
     from ppattack.evaluation import Evaluation
     from ppattack.metrics.images import ImageScorer
+    from ppattack.metrics.lpips import Lpips
     from ppattack.target import Target
 
 
@@ -93,10 +96,19 @@ def run(request: RunRequest, progress: Progress | None = None) -> Finished:
             continues from them.
     """
     check(request)
+    target = registry.target(request.target)(**request.target_settings)
+    if not request.isolated:
+        attack = registry.attack(request.attack)(preset=request.preset, **request.attack_settings)
+        return _run(request, attack, target, progress)
+    with isolated(request, target) as confined:
+        return _run(request, confined, target, progress)
+
+
+def _run(
+    request: RunRequest, attack: Attack, target: Target, progress: Progress | None
+) -> Finished:
     watch = Stopwatch()
     device = provenance.choose_device(request.device)
-    attack = registry.attack(request.attack)(preset=request.preset, **request.attack_settings)
-    target = registry.target(request.target)(**request.target_settings)
     scorer = _scorer(request, device)
     with watch.stage("data and encryption"):
         scenario = build_scenario(request, attack, target)
@@ -112,7 +124,7 @@ def run(request: RunRequest, progress: Progress | None = None) -> Finished:
         checkpoints=partial,
         progress=progress or SilentProgress(),
     )
-    under_way = _Run(request, attack, target, scenario, scorer, context, watch)
+    under_way = _UnderWay(request, attack, target, scenario, scorer, context, watch)
     try:
         with watch.stage("attack"):
             recovery = attack(scenario.observation, context)
@@ -126,7 +138,7 @@ def run(request: RunRequest, progress: Progress | None = None) -> Finished:
 
 
 @dataclass(frozen=True)
-class _Run:
+class _UnderWay:
     """Everything that a run is made of."""
 
     request: RunRequest
@@ -222,17 +234,21 @@ class _Run:
 
 def _scorer(request: RunRequest, device: torch.device) -> ImageScorer:
     from ppattack.metrics.images import ImageScorer
-    from ppattack.metrics.lpips import Lpips
 
     try:
-        lpips: Lpips | str = Lpips(
-            request.lpips_net,
-            weights=request.lpips_weights,
-            device=device,
-            download=request.download,
+        lpips: Lpips | str = _lpips(
+            request.lpips_net, request.lpips_weights, device, request.download
         )
     except MetricUnavailable as error:
         if request.lpips_weights is not None:
             raise
         lpips = str(error)
     return ImageScorer(device, lpips)
+
+
+@lru_cache(maxsize=1)
+def _lpips(net: str, weights: Path | None, device: torch.device, download: bool) -> Lpips:
+    """The metric; building its network takes longer than scoring a few images."""
+    from ppattack.metrics.lpips import Lpips
+
+    return Lpips(net, weights=weights, device=device, download=download)

@@ -36,6 +36,11 @@ class PublicScheme:
         return self.card.name
 
     @property
+    def own_keys(self) -> bool:
+        """Whether the adversary can encrypt under its own keys."""
+        return self._target is not None
+
+    @property
     def target(self) -> Target:
         """The algorithm itself, for keys that the adversary draws.
 

@@ -96,17 +96,12 @@ def _load(kind: Kind, name: str) -> type[Any]:
     if _is_path(name):
         plugin = _from_file(kind, name)
     else:
-        points = _points(kind)
-        if name not in points:
-            raise UnknownNameError(
-                f"there is no {kind} '{name}'; the nearest are: {nearest(name, points)}. "
-                f"'ppattack list {kind}s' shows all; path/to/file.py:Class loads your own."
-            )
+        point = _point(kind, name)
         try:
-            plugin = points[name].load()
+            plugin = point.load()
         except Exception as error:
             raise PluginError(
-                f"{kind} '{name}' ({points[name].value}) cannot be imported: "
+                f"{kind} '{name}' ({point.value}) cannot be imported: "
                 f"{type(error).__name__}: {error}"
             ) from error
     base = _base(kind)
@@ -115,6 +110,43 @@ def _load(kind: Kind, name: str) -> type[Any]:
     if not hasattr(plugin, "card"):
         raise PluginError(f"{kind} '{name}' has no card.")
     return plugin
+
+
+def source_file(kind: Kind, name: str) -> Path | None:
+    """The file that a plug-in is written in, found without running it; None where it is not.
+
+    Raises:
+        UnknownNameError: where no plug-in has the name.
+    """
+    if _is_path(name):
+        return Path(name.rpartition(":")[0]).resolve()
+    try:
+        found = importlib.util.find_spec(_point(kind, name).module)
+    except ImportError:
+        return None
+    return Path(found.origin) if found is not None and found.origin else None
+
+
+def is_third_party(kind: Kind, name: str) -> bool:
+    """Whether a plug-in comes from elsewhere than this package.
+
+    Raises:
+        UnknownNameError: where no plug-in has the name.
+    """
+    if _is_path(name):
+        return True
+    distribution = _point(kind, name).dist
+    return distribution is None or distribution.name != "ppattack"
+
+
+def _point(kind: Kind, name: str) -> EntryPoint:
+    points = _points(kind)
+    if name not in points:
+        raise UnknownNameError(
+            f"there is no {kind} '{name}'; the nearest are: {nearest(name, points)}. "
+            f"'ppattack list {kind}s' shows all; path/to/file.py:Class loads your own."
+        )
+    return points[name]
 
 
 def _base(kind: Kind) -> type[Any]:

@@ -15,6 +15,7 @@ from ppattack.attack import Attack
 from ppattack.config import as_dict
 from ppattack.data.source import ImageRequest, ImageSets
 from ppattack.errors import ConfigError, DataError
+from ppattack.isolation import IsolatedAttack
 from ppattack.jpeg import Jpeg
 from ppattack.scenario import Scenario, from_ciphertexts, key_scope_of, simulate
 from ppattack.threat import KeyScope
@@ -53,6 +54,10 @@ class RunRequest:
         lpips_net: ``alex``, ``vgg`` or ``squeeze``.
         lpips_weights: a file with the network's convolution weights, or None to look for them.
         download: whether data or weights may be fetched.
+        isolate: whether the attack runs in a process of its own that holds nothing secret.
+        time_limit: seconds that such a process may take for the attack or one control; implies
+            ``isolate``.
+        memory_limit: GiB of memory that it may hold; implies ``isolate``.
     """
 
     attack: str
@@ -76,6 +81,14 @@ class RunRequest:
     lpips_net: str = "alex"
     lpips_weights: Path | None = None
     download: bool = False
+    isolate: bool = False
+    time_limit: float | None = None
+    memory_limit: float | None = None
+
+    @property
+    def isolated(self) -> bool:
+        """Whether the attack gets a process of its own."""
+        return self.isolate or self.time_limit is not None or self.memory_limit is not None
 
 
 def check(request: RunRequest) -> None:
@@ -90,6 +103,10 @@ def check(request: RunRequest) -> None:
             raise ConfigError(f"{name} {value} is not valid: it must be at least {least}.")
     if request.size is not None and not 1 <= request.size <= 4096:
         raise ConfigError(f"--size {request.size} is not valid: it must be 1 to 4096 pixels.")
+    limits = {"--time-limit": request.time_limit, "--memory-limit": request.memory_limit}
+    for name, limit in limits.items():
+        if limit is not None and not limit > 0:
+            raise ConfigError(f"{name} {limit} is not valid: it must be above 0.")
     if request.truth is not None and request.ciphertexts is None:
         raise ConfigError("--truth belongs to --ciphertexts: name the folder of ciphertexts too.")
     if request.jpeg is not None:
@@ -187,6 +204,8 @@ def _hash(images: torch.Tensor) -> str:
 
 def source_hash(plugin: object) -> str:
     """The hash of the plug-in's file, so that an edited plug-in is another experiment."""
+    if isinstance(plugin, IsolatedAttack):
+        return plugin.source_hash
     try:
         return hashlib.sha256(Path(inspect.getfile(type(plugin))).read_bytes()).hexdigest()
     except (OSError, TypeError):

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ppattack.data.source import ImageSets, content_hashes
-from ppattack.errors import ConfigError, DataError, ThreatModelError
+from ppattack.errors import ConfigError, DataError, NotApplicable, NotGranted, ThreatModelError
 from ppattack.seeding import numpy_stream
 from ppattack.threat import KeyScope, Observation, ThreatModel, Truth
 
@@ -45,11 +45,11 @@ def key_scope_of(target: Target, asked: KeyScope | None) -> KeyScope:
     """The key scope to use: the one asked for, or the target's default.
 
     Raises:
-        ConfigError: where the target does not support the scope asked for.
+        NotApplicable: where the target does not support the scope asked for.
     """
     scopes = target.card.key_scopes
     if asked is not None and asked not in scopes:
-        raise ConfigError(
+        raise NotApplicable(
             f"target '{target.card.name}' has no key scope '{asked}': use {' or '.join(scopes)}."
         )
     return asked or scopes[0]
@@ -63,12 +63,12 @@ def granted(
     With ``public`` there are public images, and an attack that welcomes them is granted them.
 
     Raises:
-        ThreatModelError: where it needs pairs under a key that no other image shares, unless
+        NotGranted: where it needs pairs under a key that no other image shares, unless
             ``vain_pairs`` allows pairs that say nothing.
     """
     needed = attack.requires()
     if scope == "image" and (needed.pairs or needed.chosen) and not vain_pairs:
-        raise ThreatModelError(
+        raise NotGranted(
             f"attack '{attack.card.name}' needs plaintext-ciphertext pairs under the victims' "
             "key, but with one key an image no pair says anything of another image: "
             "use --key-scope dataset or another attack."
@@ -177,12 +177,12 @@ def from_ciphertexts(
     has_public = public is not None and len(public.adversary) > 0
     threat = granted(attack, scope, public=has_public)
     if threat.pairs or threat.chosen or threat.public == "candidates":
-        raise ThreatModelError(
+        raise NotGranted(
             f"attack '{attack.card.name}' needs more ({threat.in_words()}) than files of "
             "ciphertexts alone give: choose an attack that works from ciphertexts."
         )
     if threat.public != "none" and not has_public:
-        raise ThreatModelError(
+        raise NotGranted(
             f"attack '{attack.card.name}' needs public images of the same kind: "
             "name them with --data, for example --data folder:PUBLIC."
         )
@@ -246,7 +246,7 @@ def _chosen(attack: Attack, scheme: PublicScheme, shape: ImageShape, threat: Thr
 def _check_applicable(attack: Attack, scheme: PublicScheme, shape: ImageShape) -> None:
     reason = attack.obstacle(scheme, shape)
     if reason:
-        raise ConfigError(
+        raise NotApplicable(
             f"attack '{attack.card.name}' cannot be run on '{scheme.name}': {reason}."
         )
 

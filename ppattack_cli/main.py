@@ -1,7 +1,7 @@
 """The ``ppattack`` program: commands, exit codes, and one line for every failure.
 
-Exit codes: 0 it ran (whatever the verdict); 2 usage or bad input; 3 it failed; 130 interrupted.
-1 and 4 are kept for gates.
+Exit codes: 0 it ran (whatever the verdict); 1 a gate is violated; 2 usage or bad input; 3 it
+failed; 4 a gate cannot decide; 130 interrupted.
 """
 
 from __future__ import annotations
@@ -12,7 +12,18 @@ import sys
 import typer
 
 from ppattack.errors import PpattackError, RunFailed
-from ppattack_cli import challenge, decrypt, doctor, encrypt, info, list_plugins, report, run
+from ppattack_cli import (
+    bench,
+    challenge,
+    decrypt,
+    doctor,
+    encrypt,
+    gate,
+    info,
+    list_plugins,
+    report,
+    run,
+)
 
 BAD_INPUT, FAILED, INTERRUPTED = 2, 3, 130
 
@@ -26,7 +37,9 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("run")(run.run)
+app.command("bench")(bench.bench)
 app.command("report")(report.report)
+app.command("gate")(gate.gate)
 app.command("encrypt")(encrypt.encrypt)
 app.command("decrypt")(decrypt.decrypt)
 app.add_typer(challenge.app, name="challenge")

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, cast
+from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 import typer
 
 from ppattack.errors import ConfigError, nearest
+
+if TYPE_CHECKING:
+    from ppattack.executors import Executor
 
 Settings = Annotated[
     list[str] | None,
@@ -42,6 +45,40 @@ Download = Annotated[bool, typer.Option("--download", help="Allow fetching data 
 Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="No progress, no logs.")]
 Verbose = Annotated[bool, typer.Option("-v", "--verbose", help="Show where a failure happened.")]
 Out = Annotated[Path, typer.Option("--out", help="Folder to write to.")]
+FailOn = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--fail-on",
+        metavar="CONDITION",
+        help="Exit with 1 where it holds, with 4 where that cannot be said: 'ssim.gain > 0.1'. "
+        "May be repeated.",
+    ),
+]
+Jobs = Annotated[int, typer.Option("--jobs", help="Processes of this machine, one GPU each.")]
+ExecutorOption = Annotated[
+    str | None,
+    typer.Option(
+        "--executor", metavar="ray[:ADDRESS]", help="Run on a Ray cluster. [default: this machine]"
+    ),
+]
+Isolate = Annotated[
+    bool | None,
+    typer.Option(
+        "--isolate/--no-isolate",
+        help="Run attacks in processes of their own that hold nothing secret. [default: those "
+        "that do not come with ppattack]",
+    ),
+]
+TimeLimit = Annotated[
+    float | None,
+    typer.Option(
+        "--time-limit", metavar="SECONDS", help="Stop an attack after this time; isolates it."
+    ),
+]
+MemoryLimit = Annotated[
+    float | None,
+    typer.Option("--memory-limit", metavar="GIB", help="Stop an attack above this; isolates it."),
+]
 
 
 def settings(pairs: Sequence[str] | None, parts: tuple[str, ...]) -> dict[str, dict[str, Any]]:
@@ -96,6 +133,26 @@ def key_scope(text: str | None) -> Literal["dataset", "image"] | None:
     if text not in (None, "dataset", "image"):
         raise ConfigError(f"--key-scope '{text}' is not valid: use dataset or image.")
     return cast(Literal["dataset", "image"] | None, text)
+
+
+def executor(text: str | None, jobs: int) -> Executor:
+    """Where cells run.
+
+    Raises:
+        ConfigError: where the text names no such place, or the number of jobs is below 1.
+    """
+    from ppattack.executors import InThisProcess, Processes
+
+    if jobs < 1:
+        raise ConfigError(f"--jobs {jobs} is not valid: it must be at least 1.")
+    if text is None:
+        return InThisProcess() if jobs == 1 else Processes(jobs)
+    name, _, address = text.partition(":")
+    if name != "ray":
+        raise ConfigError(f"--executor '{text}' is not valid: use ray or ray:ADDRESS.")
+    from ppattack.ray_executor import Ray
+
+    return Ray(address or None)
 
 
 def save_images(text: str) -> int | None:

@@ -1,0 +1,102 @@
+"""``ppattack bench``: attacks × targets × key scopes × seeds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from ppattack_cli import options
+
+
+def bench(
+    matrix: Annotated[
+        str | None,
+        typer.Argument(
+            help="quick, standard, paper, or a TOML file. [default: quick, or the options alone]"
+        ),
+    ] = None,
+    attack: Annotated[
+        list[str] | None,
+        typer.Option("--attack", help="Name, path/to/file.py:Class or all. May be repeated."),
+    ] = None,
+    target: Annotated[list[str] | None, typer.Option("--target", help="Likewise.")] = None,
+    key_scope: Annotated[
+        list[str] | None, typer.Option("--key-scope", help="dataset or image. May be repeated.")
+    ] = None,
+    seed: Annotated[list[int] | None, typer.Option("--seed", help="May be repeated.")] = None,
+    preset: Annotated[str | None, typer.Option("--preset", help="Of every attack.")] = None,
+    data: Annotated[str | None, typer.Option("--data", help="Image source.")] = None,
+    size: options.Size = None,
+    victims: Annotated[
+        int | None, typer.Option("-n", "--victims", help="Images to encrypt and score.")
+    ] = None,
+    adversary: Annotated[
+        int | None, typer.Option("--adversary", help="Public images for the adversary.")
+    ] = None,
+    jobs: options.Jobs = 1,
+    executor: options.ExecutorOption = None,
+    isolate: options.Isolate = None,
+    time_limit: options.TimeLimit = None,
+    memory_limit: options.MemoryLimit = None,
+    retry_failed: Annotated[
+        bool, typer.Option("--retry-failed", help="Try cells again that failed before.")
+    ] = False,
+    device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda, …")] = "auto",
+    out: options.Out = Path("runs"),
+    save_images: Annotated[
+        str, typer.Option("--save-images", help="Reconstructions to write: all, none or a number.")
+    ] = "64",
+    force: Annotated[bool, typer.Option("--force", help="Run every cell again.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the record as JSON.")] = False,
+    download: options.Download = False,
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
+) -> None:
+    """Run every attack on every target; stopped at any moment, the same command goes on."""
+    del verbose
+    from dataclasses import replace
+
+    from ppattack.isolation import isolated_by_default
+    from ppattack.matrix import read_matrix, requests
+    from ppattack.request import RunRequest
+    from ppattack.sweep import run_sweep
+    from ppattack_cli.watch import print_sweep, watcher
+
+    given: dict[str, Any] = {
+        "attacks": attack,
+        "targets": target,
+        "key_scopes": key_scope,
+        "seeds": seed,
+        "preset": preset,
+        "data": data,
+        "size": size,
+        "victims": victims,
+        "adversary": adversary,
+    }
+    if matrix is None and not (attack and target):
+        matrix = "quick"
+    base = RunRequest(
+        attack="",
+        target="",
+        device=device,
+        out=out,
+        force=force,
+        save_images=options.save_images(save_images),
+        download=download,
+        time_limit=time_limit,
+        memory_limit=memory_limit,
+    )
+    wanted = read_matrix(matrix, {name: value for name, value in given.items() if value})
+    cells = [
+        replace(each, isolate=isolated_by_default(each.attack) if isolate is None else isolate)
+        for each in requests(wanted, base)
+    ]
+    place = options.executor(executor, jobs)
+    with watcher(quiet=quiet) as watch:
+        sweep, record = run_sweep(cells, place, watch, retry_failed=retry_failed)
+    if as_json:
+        typer.echo(sweep.model_dump_json(indent=2))
+    else:
+        print_sweep(sweep, record)
