@@ -45,6 +45,8 @@ class AttackCard:
         recovers: what a recovery may hold.
         requires: the least threat model it works under, in its default configuration.
         ciphers: the kinds of ciphertext it reads.
+        seconds: that its standard preset takes on 64 photographs of 32 pixels and one core, to
+            the order of magnitude: an audit runs cheap attacks first.
     """
 
     name: str
@@ -53,6 +55,7 @@ class AttackCard:
     recovers: tuple[Recovers, ...]
     requires: ThreatModel
     ciphers: tuple[Literal["image", "tokens"], ...] = ("image",)
+    seconds: float = 60.0
 
 
 @dataclass(frozen=True)

@@ -54,6 +54,7 @@ class ChosenPlaintext(Attack):
         ),
         recovers=("key", "images"),
         requires=ThreatModel(chosen=6, key_scope="dataset"),
+        seconds=0.01,
     )
 
     @dataclass(frozen=True)

@@ -62,6 +62,7 @@ class CovarianceMatching(Attack):
         ),
         recovers=("images", "key"),
         requires=ThreatModel(public="unpaired"),
+        seconds=5.0,
     )
 
     @dataclass(frozen=True)

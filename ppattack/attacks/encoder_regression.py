@@ -63,6 +63,7 @@ class EncoderRegression(Attack):
         recovers=("images",),
         requires=ThreatModel(pairs=30, own_keys=True, key_scope="dataset"),
         ciphers=("tokens",),
+        seconds=20.0,
     )
 
     @dataclass(frozen=True)

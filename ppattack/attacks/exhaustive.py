@@ -55,6 +55,7 @@ class Exhaustive(Attack):
         ),
         recovers=("images", "key"),
         requires=ThreatModel(public="unpaired"),
+        seconds=2.0,
     )
 
     @dataclass(frozen=True)

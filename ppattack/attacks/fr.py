@@ -54,6 +54,7 @@ class FeatureReconstruction(Attack):
         ),
         recovers=("images", "key"),
         requires=ThreatModel(),
+        seconds=0.01,
     )
 
     @dataclass(frozen=True)

@@ -82,6 +82,7 @@ class InverseTransformationNetwork(Attack):
         ),
         recovers=("images",),
         requires=ThreatModel(public="unpaired", own_keys=True),
+        seconds=15.0,
     )
 
     @dataclass(frozen=True)

@@ -56,6 +56,7 @@ class Jigsaw(Attack):
         ),
         recovers=("images", "key"),
         requires=ThreatModel(),
+        seconds=5.0,
     )
 
     @dataclass(frozen=True)

@@ -51,6 +51,7 @@ class KnownPlaintext(Attack):
         ),
         recovers=("key", "images"),
         requires=ThreatModel(pairs=8, key_scope="dataset"),
+        seconds=0.1,
     )
 
     @dataclass(frozen=True)
