@@ -50,7 +50,7 @@ def wilson95(successes: int, count: int) -> tuple[float, float]:
     middle = share + squared / 2
     half = NORMAL_975 * ((share * (1 - share) + squared / 4) / count) ** 0.5
     low, high = ((middle + sign * half) / (1 + squared) for sign in (-1, 1))
-    return max(low, 0.0), min(high, 1.0)
+    return low if successes else 0.0, high if successes < count else 1.0
 
 
 def _resampled_means(table: Values, seed: int) -> Values:
