@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast
 
 from ppattack import images as image_ops
@@ -46,6 +48,38 @@ class Jpeg:
             raise ConfigError(_wrong(text))
         return cls(int(quality), cast(Subsampling, subsampling if colon else "444"))
 
+    @classmethod
+    def of_files(cls, paths: Iterable[Path]) -> Jpeg | None:
+        """How files were compressed, by their headers.
+
+        Args:
+            paths: image files.
+
+        Returns:
+            the lowest quality among them (the nearest, where an encoder has tables of its own);
+            None unless all are JPEG files of one subsampling, 4:4:4 or 4:2:0.
+        """
+        from PIL import Image, JpegImagePlugin
+
+        tables = set()
+        subsamplings = set()
+        for path in paths:
+            with Image.open(path) as opened:
+                if not isinstance(opened, JpegImagePlugin.JpegImageFile):
+                    return None
+                tables.add(tuple(opened.quantization[0]))
+                grey = len(opened.getbands()) == 1
+                subsamplings.add(0 if grey else JpegImagePlugin.get_sampling(opened))
+        names: dict[int, Subsampling] = {0: "444", 2: "420"}
+        if len(subsamplings) != 1 or not subsamplings <= names.keys():
+            return None
+        return cls(min(_nearest_quality(table) for table in tables), names[subsamplings.pop()])
+
+    @property
+    def halves_colours(self) -> bool:
+        """Whether colours are kept at half the size, and spread over their neighbours."""
+        return self.subsampling == "420"
+
     def __str__(self) -> str:
         return f"{self.quality}:{self.subsampling}"
 
@@ -74,6 +108,21 @@ class Jpeg:
                 pixels = np.asarray(opened)
             out[:] = pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
         return torch.from_numpy(received).to(images.device)
+
+
+def _nearest_quality(table: tuple[int, ...]) -> int:
+    """The quality whose brightness table is nearest to the one of a file."""
+    import numpy as np
+    from PIL import Image
+
+    def distance(quality: int) -> int:
+        data = io.BytesIO()
+        Image.new("L", (8, 8)).save(data, format="JPEG", quality=quality)
+        with Image.open(data) as made:
+            own = made.quantization[0]  # type: ignore[attr-defined]
+        return int(np.abs(np.subtract(own, table)).sum())
+
+    return min(range(100, 0, -1), key=distance)
 
 
 def _wrong(text: str) -> str:

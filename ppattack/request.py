@@ -160,8 +160,18 @@ def build_scenario(request: RunRequest, attack: Attack, target: Target) -> Scena
                 "squares only, so --data cannot be used with them."
             )
         public = _load(request, int(height), 0)
+    jpeg = None
+    if target.card.cipher == "image":
+        jpeg = Jpeg.of_files(request.ciphertexts / name for name in found.names)
     return from_ciphertexts(
-        attack, target, found.images, found.names, truth=truth, public=public, scope=scope
+        attack,
+        target,
+        found.images,
+        found.names,
+        truth=truth,
+        public=public,
+        scope=scope,
+        jpeg=jpeg,
     )
 
 

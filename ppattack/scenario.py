@@ -162,6 +162,7 @@ def from_ciphertexts(
     truth: Tensor | None,
     public: ImageSets | None,
     scope: KeyScope,
+    jpeg: Jpeg | None = None,
 ) -> Scenario:
     """Somebody else's ciphertexts, under a key that nobody here knows.
 
@@ -173,6 +174,7 @@ def from_ciphertexts(
         truth: their plain images ``(N, C, H', W')`` uint8, H' ≤ H, where they are known.
         public: images for the adversary, or None.
         scope: whether one key is believed to have made them all.
+        jpeg: how the files were compressed.
     """
     has_public = public is not None and len(public.adversary) > 0
     threat = granted(attack, scope, public=has_public)
@@ -212,6 +214,7 @@ def from_ciphertexts(
         ciphertexts=ciphertexts,
         image_shape=shape,
         public_images=_public(sets, threat),
+        jpeg=jpeg,
     )
     return Scenario(observation, Truth(truth, None), sets, names)
 

@@ -158,3 +158,51 @@ def test_files_are_what_a_run_sees(tmp_path: Path) -> None:
     sets = ImageSets("three", _sets().victims[:3], _sets().adversary)
     scenario = simulate(Probe(ThreatModel()), target, sets, "dataset", seed=1, jpeg=jpeg)
     assert torch.equal(found.images, scenario.observation.ciphertexts)
+
+
+@pytest.mark.parametrize("text", ["75:444", "85:420", "100:420", "10:444"])
+def test_files_say_how_they_were_compressed(text: str, tmp_path: Path) -> None:
+    jpeg = Jpeg.read(text)
+    paths = [tmp_path / f"{i}.jpg" for i in range(3)]
+    for path, image in zip(paths, smooth_images(3, 16), strict=True):
+        path.write_bytes(jpeg.encode(image))
+    assert Jpeg.of_files(paths) == jpeg
+    other = tmp_path / "other.jpg"
+    other.write_bytes(Jpeg(60, "444" if jpeg.halves_colours else "420").encode(image))
+    assert Jpeg.of_files([*paths, other]) is None
+    lower = tmp_path / "lower.jpg"
+    lower.write_bytes(Jpeg(5, jpeg.subsampling).encode(image))
+    assert Jpeg.of_files([*paths, lower]) == Jpeg(5, jpeg.subsampling)
+    Image.fromarray(np.zeros((8, 8), np.uint8)).save(tmp_path / "exact.png")
+    assert Jpeg.of_files([*paths, tmp_path / "exact.png"]) is None
+
+
+def test_grey_files_have_no_colours_to_halve(tmp_path: Path) -> None:
+    (tmp_path / "grey.jpg").write_bytes(Jpeg(85, "420").encode(smooth_images(1, 16)[0][:1]))
+    assert Jpeg.of_files([tmp_path / "grey.jpg"]) == Jpeg(85)
+
+
+def test_a_folder_of_jpeg_files_is_attacked_as_such(tmp_path: Path) -> None:
+    made = tmp_path / "made"
+    encrypt_files(
+        EtC(block_size=8),
+        smooth_images(12, 32),
+        tuple(f"{i}.png" for i in range(12)),
+        out=made,
+        plain_out=None,
+        key_file=None,
+        scope=None,
+        seed=0,
+        jpeg=Jpeg(90, "420"),
+    )
+    asked = request(
+        tmp_path / "runs",
+        attack="jigsaw",
+        target="etc",
+        target_settings={"block_size": 8},
+        data=None,
+        size=None,
+        ciphertexts=made,
+        save_images=None,
+    )
+    assert ppattack.run(asked).report.threat.jpeg == "90:420"

@@ -8,7 +8,7 @@ and public images say what those are. No pair, no chosen plaintext, no key of on
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from ppattack.public_scheme import PublicScheme
-    from ppattack.representation import Panel
     from ppattack.solvers.key_estimate import KeyEstimate
     from ppattack.target import ImageShape
 
@@ -117,9 +116,8 @@ class CovarianceMatching(Attack):
         learned = ciphertexts[: self.config.ciphertexts or None].to(context.device)
         form = observation.scheme.representation
         public = form.prepare(observation.public_images.to(context.device))
-        panels = form.panels(form.shape(observation.image_shape))
         began = time.monotonic()
-        estimate = self._solve(structure, learned, public, panels, context)
+        estimate = self._solve(structure, learned, public, observation, context)
         context.progress.log(f"key estimated from {len(learned)} ciphertexts")
         notes = {
             **estimate.notes,
@@ -143,7 +141,7 @@ class CovarianceMatching(Attack):
         structure: Structure,
         ciphertexts: Tensor,
         public: Tensor,
-        panels: Sequence[Panel],
+        observation: Observation,
         context: Context,
     ) -> KeyEstimate:
         from ppattack.permxor import identity
@@ -166,8 +164,14 @@ class CovarianceMatching(Attack):
         if structure.kind == "blocks-dihedral":
             from ppattack.solvers import block_puzzle
 
-            channels, height, width = (int(size) for size in ciphertexts.shape[1:])
-            puzzle = block_puzzle.Puzzle((channels, height, width), structure, tuple(panels))
+            form, jpeg = observation.scheme.representation, observation.jpeg
+            shape = form.shape(observation.image_shape)
+            puzzle = block_puzzle.Puzzle(
+                shape,
+                structure,
+                form.panels(shape),
+                halved_colours=jpeg is not None and jpeg.halves_colours,
+            )
             key, notes = block_puzzle.recover(ciphertexts, public, puzzle)
             return KeyEstimate(key, notes=notes)
         block = None if structure.kind == "any" else structure.block_size

@@ -130,7 +130,7 @@ class Jigsaw(Attack):
 
         scheme = observation.scheme
         puzzle = self._puzzle(scheme, observation.image_shape, context.seed)
-        if observation.jpeg is not None and observation.jpeg.subsampling == "420":
+        if observation.jpeg is not None and observation.jpeg.halves_colours:
             puzzle = replace(puzzle, halved_colours=True)
         public = None
         if observation.threat.public == "unpaired" and self.config.prior == "public":
