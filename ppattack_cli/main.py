@@ -13,6 +13,7 @@ import typer
 
 from ppattack.errors import PpattackError, RunFailed
 from ppattack_cli import (
+    audit,
     bench,
     challenge,
     decrypt,
@@ -37,6 +38,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("run")(run.run)
+app.command("audit")(audit.audit)
 app.command("bench")(bench.bench)
 app.command("report")(report.report)
 app.command("gate")(gate.gate)

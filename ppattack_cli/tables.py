@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 PLAIN_WIDTH = 160
 """Columns where stdout is no terminal: wide enough that nothing is cut."""
-_COLOURS = {"BROKEN": "bold red", "RESISTED": "bold green", "INCONCLUSIVE": "bold yellow"}
+VERDICT_COLOURS = {"BROKEN": "bold red", "RESISTED": "bold green", "INCONCLUSIVE": "bold yellow"}
 _METRICS = ("ssim", "ssim_wang2004", "psnr", "mse", "lpips", "key", "matching", "puzzle")
 
 
@@ -80,7 +80,7 @@ def print_report(report: Report, folder: Path) -> None:
         if control is not None:
             result = "as it must" if control.passed else "NOT as it must"
             screen.print(f"control on {control.target}: {control.words}, {result}", markup=False)
-    screen.print(f"[{_COLOURS[report.verdict]}]{report.verdict}[/]", end=" ")
+    screen.print(f"[{VERDICT_COLOURS[report.verdict]}]{report.verdict}[/]", end=" ")
     screen.print(report.reason, markup=False)
     screen.print(f"report: {folder / 'report.json'}", markup=False, soft_wrap=True)
 
