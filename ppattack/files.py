@@ -58,6 +58,19 @@ def write_text(path: Path, text: str, *, private: bool = False) -> None:
     write_bytes(path, text.encode("utf-8"), private=private)
 
 
+def append_text(path: Path, text: str) -> None:
+    """Add UTF-8 text at the end of a file that others write to as well.
+
+    Raises:
+        DataError: where it cannot be written.
+    """
+    try:
+        with path.open("a", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as error:
+        raise DataError(f"cannot write {path}: {error.strerror}.") from None
+
+
 @contextmanager
 def new_folder(path: Path, *, private: bool = False) -> Iterator[Path]:
     """A folder to fill, which appears at ``path`` once all went well, and else not at all.

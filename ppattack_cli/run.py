@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ppattack.errors import ConfigError
 from ppattack_cli import options
+from ppattack_cli.gate import finish
 
 if TYPE_CHECKING:
     from ppattack.attack import Progress
     from ppattack.experiment import RunRequest
+    from ppattack.gates import Rule
 
 
 def run(
@@ -50,6 +53,7 @@ def run(
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the report as JSON to stdout.")
     ] = False,
+    fail_on: options.FailOn = None,
     force: Annotated[
         bool, typer.Option("--force", help="Run again even if a finished run is there.")
     ] = False,
@@ -82,6 +86,7 @@ def run(
     from ppattack_cli.console import make_progress
     from ppattack_cli.tables import print_report
 
+    rules = _rules(fail_on, curve)
     parts = options.settings(set_, ("target", "attack"))
     request = RunRequest(
         attack=attack,
@@ -117,6 +122,25 @@ def run(
         typer.echo(finished.report.to_json(), nl=False)
     else:
         print_report(finished.report, finished.folder)
+    if rules:
+        from ppattack.gates import judge
+        from ppattack.saved_runs import SavedRun
+
+        finish(judge([SavedRun(finished.folder, finished.report)], rules))
+
+
+def _rules(fail_on: list[str] | None, curve: str | None) -> list[Rule]:
+    """The conditions, refused before anything runs."""
+    if not fail_on:
+        return []
+    from ppattack.gates import rule
+
+    if curve is not None:
+        raise ConfigError(
+            "--fail-on belongs to one run: leave out --curve, or hold its runs against a policy "
+            "with 'ppattack gate'."
+        )
+    return [rule(text) for text in fail_on]
 
 
 def _run_curve(request: RunRequest, text: str, progress: Progress, *, as_json: bool) -> None:

@@ -40,7 +40,7 @@ def report_markdown(runs: Sequence[SavedRun], base: Sequence[SavedRun] | None = 
             (matrix.label(run), _verdict(run.report.verdict), *_scores(run.report))
             for run in group.runs
         ]
-        lines += [*_table(heading, rows), ""]
+        lines += [*markdown_table(heading, rows), ""]
     return "\n".join(lines)
 
 
@@ -57,7 +57,7 @@ def _matrix(matrix: Matrix) -> list[str]:
             for runs in cells
         ]
         rows.append((group.label, *shown))
-    return _table(("target", *matrix.attacks), rows)
+    return markdown_table(("target", *matrix.attacks), rows)
 
 
 def _changes(changes: Sequence[Change]) -> list[str]:
@@ -75,7 +75,7 @@ def _changes(changes: Sequence[Change]) -> list[str]:
     ]
     if not rows:
         return [f"Nothing, in {len(changes)} experiments."]
-    return _table(("target", "attack", "before", "now", "gain before", "gain now"), rows)
+    return markdown_table(("target", "attack", "before", "now", "gain before", "gain now"), rows)
 
 
 def _scores(report: Report) -> tuple[str, ...]:
@@ -94,7 +94,8 @@ def _verdict(name: str) -> str:
     return f"{SYMBOLS[name]} {name}"
 
 
-def _table(heading: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+def markdown_table(heading: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """Lines of a table in which all text is text."""
     lines = [heading, ["---"] * len(heading), *rows]
     return [f"| {' | '.join(_cell(text) for text in line)} |" for line in lines]
 

@@ -1,0 +1,170 @@
+"""JUnit and SARIF, held against what their schemas ask of the parts that are used."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from ppattack.gates import Finding, judge, read_policy
+from ppattack.render.gate_tables import gate_markdown
+from ppattack.render.junit import junit_xml
+from ppattack.render.sarif import sarif_json
+from ppattack.saved_runs import SavedRun
+from tests.render.saved import report
+
+WHEN = datetime(2030, 1, 2, 3, 4, 5, tzinfo=UTC)
+POLICY = """
+[[rule]]
+name = "Nothing comes back: <b> & \\u0007"
+fail_on = "ssim.gain > 0.1"
+[[rule]]
+name = "nothing comes back b"
+fail_on = "lpips.gain > 0.1"
+targets = ["none", "e*"]
+[[rule]]
+fail_on = "lpips.gain > 0.1"
+allow_inconclusive = true
+"""
+
+
+@pytest.fixture
+def findings(tmp_path: Path) -> list[Finding]:
+    """Every kind of finding."""
+    path = tmp_path / "policy.toml"
+    path.write_text(POLICY)
+    reports = [
+        report("itn", "<etc> \x00"),
+        report("fr", "le", "RESISTED", gain=0.0),
+        report("fr", "pe", "INCONCLUSIVE", gain=0.0),
+    ]
+    runs = [SavedRun(Path("runs") / f"a b{i}", each) for i, each in enumerate(reports)]
+    return judge(runs, read_policy(path))
+
+
+SUITE = {"id": r"\d+", "name": ".+", "package": ".+", "hostname": ".+", "tests": r"\d+",
+         "timestamp": r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d", "failures": r"\d+", "errors": r"\d+",
+         "skipped": r"\d+", "time": r"\d+\.\d+"}  # fmt: skip
+CASE = {"classname": ".+", "name": ".+", "time": r"\d+\.\d+"}
+
+
+def _has(element: ET.Element, patterns: dict[str, str]) -> None:
+    assert set(element.attrib) == set(patterns)
+    for name, pattern in patterns.items():
+        assert re.fullmatch(pattern, element.attrib[name]), (name, element.attrib[name])
+
+
+def test_junit_follows_its_schema(findings: list[Finding]) -> None:
+    root = ET.fromstring(junit_xml(findings, WHEN))
+    assert root.tag == "testsuites"
+    assert root.attrib == {}
+    for place, suite in enumerate(root):
+        _has(suite, SUITE)
+        assert suite.attrib["id"] == str(place)
+        tags = [child.tag for child in suite]
+        cases = suite.findall("testcase")
+        assert tags == ["properties", *["testcase"] * len(cases), "system-out", "system-err"]
+        counts = {"failure": 0, "error": 0, "skipped": 0}
+        for case in cases:
+            _has(case, CASE)
+            assert len(case) <= 1
+            for outcome in case:
+                counts[outcome.tag] += 1
+                assert "message" in outcome.attrib
+                assert outcome.tag == "skipped" or outcome.attrib["type"]
+        shown = {name: suite.attrib[key] for name, key in (
+            ("failure", "failures"), ("error", "errors"), ("skipped", "skipped"))}  # fmt: skip
+        assert shown == {name: str(count) for name, count in counts.items()}
+        assert suite.attrib["tests"] == str(len(cases))
+    numbers = [[s.attrib[k] for k in ("tests", "failures", "errors", "skipped")] for s in root]
+    assert numbers == [["3", "1", "1", "0"], ["1", "0", "1", "0"], ["3", "0", "0", "3"]]
+    assert root[0].attrib["timestamp"] == "2030-01-02T03:04:05"
+
+
+TEXT = {"text": str}
+LOCATION = {
+    "physicalLocation": {"artifactLocation": {"uri": str}, "region": {"startLine": int}},
+}
+LEVELS = {"none", "note", "warning", "error"}
+SARIF = {
+    "$schema": str,
+    "version": {"2.1.0"},
+    "runs": [
+        {
+            "tool": {
+                "driver": {
+                    "name": str,
+                    "version": str,
+                    "rules": [
+                        {
+                            "id": str,
+                            "shortDescription": TEXT,
+                            "fullDescription": TEXT,
+                            "defaultConfiguration": {"level": LEVELS},
+                        }
+                    ],
+                }
+            },
+            "columnKind": {"utf16CodeUnits", "unicodeCodePoints"},
+            "results": [
+                {
+                    "ruleId": str,
+                    "ruleIndex": int,
+                    "level": LEVELS,
+                    "message": TEXT,
+                    "partialFingerprints": {"cell/v1": str},
+                    "locations?": [LOCATION],
+                }
+            ],
+        }
+    ],
+}
+
+
+def _follows(value: Any, schema: Any, where: str = "") -> None:
+    """Types, allowed words, required and no other properties."""
+    if isinstance(schema, type):
+        assert type(value) is schema, where
+    elif isinstance(schema, set):
+        assert value in schema, where
+    elif isinstance(schema, list):
+        assert isinstance(value, list), where
+        for place, item in enumerate(value):
+            _follows(item, schema[0], f"{where}[{place}]")
+    else:
+        assert isinstance(value, dict), where
+        allowed = {name.rstrip("?") for name in schema}
+        assert {name for name in schema if not name.endswith("?")} <= set(value) <= allowed, where
+        for name, item in value.items():
+            _follows(item, schema.get(name, schema.get(f"{name}?")), f"{where}.{name}")
+
+
+def test_sarif_follows_its_schema(findings: list[Finding]) -> None:
+    document = json.loads(sarif_json(findings, Path("security policy.toml")))
+    _follows(document, SARIF)
+    (run,) = document["runs"]
+    rules = run["tool"]["driver"]["rules"]
+    identities = [rule["id"] for rule in rules]
+    assert len(set(identities)) == len(identities) == 3
+    for result in run["results"]:
+        assert identities[result["ruleIndex"]] == result["ruleId"]
+        (location,) = result["locations"]
+        assert " " not in location["physicalLocation"]["artifactLocation"]["uri"]
+    assert [result["level"] for result in run["results"]] == [
+        "error", "warning", "warning", "note", "note", "note",
+    ]  # fmt: skip
+    prints = [result["partialFingerprints"]["cell/v1"] for result in run["results"]]
+    assert len(set(prints)) == len(prints)
+    assert run["results"][3]["message"]["text"].endswith("lpips.gain is not known (no weights).")
+
+
+def test_markdown_shows_what_blocks_first_and_takes_text_as_text(findings: list[Finding]) -> None:
+    lines = gate_markdown(findings).splitlines()
+    assert lines[0] == "## ppattack: gate violated: 1 passed, 1 violated, 5 inconclusive"
+    assert lines[4].startswith(r"| ✗ violated | Nothing comes back: \<b\> &")
+    assert "<" not in "".join(lines).replace(r"\<", "")
