@@ -20,10 +20,10 @@ class Recipe:
     Args:
         epochs: passes over the data.
         batch_size: examples a step at most; the batches of an epoch are of equal size.
-        optimizer: ``"sgd"`` or ``"adamw"``.
+        optimizer: ``"sgd"``, ``"adam"`` or ``"adamw"``.
         learning_rate: at the start, or at the peak of a one-cycle schedule.
         momentum: of SGD.
-        weight_decay: of either optimiser.
+        weight_decay: of any optimiser; of ``"adam"`` it is part of the gradient.
         schedule: ``"multistep"`` multiplies the rate by ``decay`` at each of the ``milestones``;
             ``"one-cycle"`` raises it from zero, then lowers it to zero, along cosines.
         milestones: epochs.
@@ -35,7 +35,7 @@ class Recipe:
 
     epochs: int
     batch_size: int
-    optimizer: Literal["sgd", "adamw"]
+    optimizer: Literal["sgd", "adam", "adamw"]
     learning_rate: float
     momentum: float = 0.9
     weight_decay: float = 0.0
@@ -64,4 +64,6 @@ class Recipe:
         parameters, rate, decay = network.parameters(), self.learning_rate, self.weight_decay
         if self.optimizer == "sgd":
             return torch.optim.SGD(parameters, rate, momentum=self.momentum, weight_decay=decay)
+        if self.optimizer == "adam":
+            return torch.optim.Adam(parameters, rate, weight_decay=decay)
         return torch.optim.AdamW(parameters, rate, weight_decay=decay)
