@@ -6,6 +6,7 @@ import os
 import platform
 import subprocess
 import sys
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,6 +34,7 @@ def collect(device: torch.device, seed: int) -> dict[str, Any]:
     }
 
 
+@cache
 def versions() -> dict[str, str]:
     """Installed versions of the packages that a result depends on."""
     found = {}

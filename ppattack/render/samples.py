@@ -6,10 +6,9 @@ the least recovered image, the number is the image's row in ``scores.csv``.
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,11 +16,14 @@ from numpy.typing import NDArray
 from ppattack.files import write_bytes
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+    from PIL.Image import Image
     from torch import Tensor
 
 COLUMNS = 8
 """Images shown: from the least to the best recovered, at even ranks."""
+EDGE, GAP, LINE, TITLE = 160, 10, 17, 500
+"""Of the picture, pixels: edge of an image, space between two, height of a line of text,
+width of the title."""
 
 
 def draw_samples(
@@ -42,28 +44,27 @@ def draw_samples(
     """
     import io
 
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
+    from PIL import Image, ImageDraw, ImageFont
 
     chosen = _chosen(len(reconstructions), columns.get("ssim.reconstruction"))
     rows = _rows(plain, ciphertexts, reconstructions)
-    width, height = 1.5 * len(chosen) + 0.5, 1.9 * len(rows) + 0.4
-    figure = Figure(figsize=(width, height), dpi=110)
-    FigureCanvasAgg(figure)
-    axes: NDArray[Any] = figure.subplots(len(rows), len(chosen), squeeze=False)
-    figure.subplots_adjust(
-        left=0.4 / width, right=1 - 0.05 / width, bottom=0.4 / height, top=1 - 0.4 / height,
-        wspace=0.06, hspace=0.3,
-    )  # fmt: skip
-    for (role, images), line in zip(rows.items(), axes, strict=True):
-        line[0].set_ylabel(role)
-        for index, axis in zip(chosen, line, strict=True):
-            _show(axis, images[index], _caption(columns, role, index))
+    height = EDGE + 4 * LINE
+    size = max(TITLE, GAP + len(chosen) * (EDGE + GAP)), 2 * LINE + len(rows) * height
+    canvas = Image.new("RGB", size, "white")
+    pen, font = ImageDraw.Draw(canvas), ImageFont.load_default(LINE - 4)
     if len(chosen) > 1 and "ssim.reconstruction" in columns:
         title = "from the least recovered image (left) to the best recovered (right), even ranks"
-        figure.suptitle("\n".join(textwrap.wrap(title, int(11 * width))), fontsize=9)
+        pen.text((GAP, LINE // 2), title, "black", font)
+    for row, (role, images) in enumerate(rows.items()):
+        top = 2 * LINE + row * height
+        pen.text((GAP, top), role, "black", font)
+        for place, index in enumerate(chosen):
+            left = GAP + place * (EDGE + GAP)
+            canvas.paste(_picture(images[index]), (left, top + LINE))
+            caption = _caption(columns, role, index)
+            pen.multiline_text((left, top + LINE + EDGE + 2), caption, "black", font, spacing=1)
     data = io.BytesIO()
-    figure.savefig(data, format="png")
+    canvas.save(data, format="png")
     write_bytes(path, data.getvalue())
 
 
@@ -105,15 +106,16 @@ def _chosen(count: int, ssim: NDArray[np.float64] | None) -> list[int]:
     return [int(order[rank]) for rank in ranks]
 
 
-def _show(axis: Axes, image: Tensor, caption: str) -> None:
+def _picture(image: Tensor) -> Image:
+    """The image as large as the square that it is shown in; single pixels stay visible."""
+    import PIL.Image
+
     pixels = image.permute(1, 2, 0).cpu().numpy()
-    if pixels.shape[2] == 1:
-        axis.imshow(pixels[:, :, 0], cmap="gray", vmin=0, vmax=255, interpolation="nearest")
-    else:
-        axis.imshow(pixels, interpolation="nearest")
-    axis.set_xticks([])
-    axis.set_yticks([])
-    axis.set_xlabel(caption, fontsize=8)
+    shown = PIL.Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels)
+    scale = EDGE / max(shown.size)
+    edges = max(1, round(shown.width * scale)), max(1, round(shown.height * scale))
+    way = PIL.Image.Resampling.NEAREST if scale > 1 else PIL.Image.Resampling.BOX
+    return shown.resize(edges, way).convert("RGB")
 
 
 def _caption(columns: Mapping[str, NDArray[np.float64]], role: str, index: int) -> str:
