@@ -76,6 +76,14 @@ def run(
         Path | None, typer.Option("--lpips-weights", help="Its convolution weights.")
     ] = None,
     download: options.Download = False,
+    isolate: Annotated[
+        bool,
+        typer.Option(
+            "--isolate", help="Run the attack in a process of its own that holds nothing secret."
+        ),
+    ] = False,
+    time_limit: options.TimeLimit = None,
+    memory_limit: options.MemoryLimit = None,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
 ) -> None:
@@ -110,6 +118,9 @@ def run(
         lpips_net=lpips_net,
         lpips_weights=lpips_weights,
         download=download,
+        isolate=isolate,
+        time_limit=time_limit,
+        memory_limit=memory_limit,
     )
     progress = make_progress(quiet=quiet)
     if curve is not None:

@@ -11,12 +11,16 @@ import ppattack
 from ppattack import registry, wire
 from ppattack.attack import Recovery
 from ppattack.errors import ConfigError, DataError, RunFailed, UnknownNameError
+from ppattack.executors import InThisProcess
 from ppattack.isolation import isolated, isolated_by_default
 from ppattack.jpeg import Jpeg
 from ppattack.permxor import PermXor
 from ppattack.request import RunRequest
 from ppattack.scenario import simulate
+from ppattack.sweep import run_sweep
 from tests.conftest import smooth_sets
+from tests.program import in_process
+from tests.test_sweep import Watch, states
 
 SWEEPING = Path(__file__).parent / "plugins" / "sweeping.py"
 
@@ -195,3 +199,18 @@ def test_a_recovery_crosses_whole() -> None:
 def test_what_is_no_message_is_refused() -> None:
     with pytest.raises(ValueError, match="not a message|Expecting"):
         wire.unpack(b"\x08\x00\x00\x00\x00\x00\x00\x00nonsense")
+
+
+def test_the_command_says_what_was_stopped(tmp_path: Path) -> None:
+    arguments = f"run --attack {SWEEPING}:Sleeping --target pe -n 12 --adversary 12 --size 16 -q"
+    code, _, errors = in_process(f"{arguments} --time-limit 0.5", tmp_path)
+    assert code == 3
+    assert "was stopped: it took more than 0.5 s (--time-limit)" in errors
+    assert len(errors.splitlines()) == 1
+
+
+def test_in_a_sweep_a_stopped_attack_is_a_result(tmp_path: Path) -> None:
+    asked = [request(tmp_path, "Sleeping", time_limit=0.5), request(tmp_path, "Grey")]
+    sweep, _ = run_sweep(asked, InThisProcess(), Watch())
+    assert states(sweep) == ["failed", "done"]
+    assert [cell.isolated for cell in sweep.cells] == [True, True]
