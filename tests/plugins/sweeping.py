@@ -6,6 +6,7 @@ import gc
 import os
 import signal
 import sys
+import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,7 +43,8 @@ class Grey(Attack):
             task.update(1, loss=0.5)
         context.progress.log("nothing found")
         shape = (len(observation.ciphertexts), *observation.image_shape)
-        return Recovery(torch.full(shape, 128, dtype=torch.uint8), notes={"pid": os.getpid()})
+        notes = {"gpu": os.environ.get("CUDA_VISIBLE_DEVICES")}
+        return Recovery(torch.full(shape, 128, dtype=torch.uint8), notes=notes)
 
 
 class Broken(Grey):
@@ -88,6 +90,22 @@ class Sleeping(Grey):
     def run(self, observation: Observation, context: Context) -> Recovery:
         """Sleep."""
         time.sleep(60)
+        return super().run(observation, context)
+
+
+class Napping(Grey):
+    """Leaves its process id in a file and sleeps until it is killed; the next time it works."""
+
+    card = AttackCard("napping", "naps once", NOWHERE, ("images",), ThreatModel())
+
+    def run(self, observation: Observation, context: Context) -> Recovery:
+        """Sleep once."""
+        if context.checkpoints is not None:
+            place = Path(tempfile.gettempdir()) / f"{context.checkpoints.name}.napped"
+            if not place.exists():
+                place.write_text(str(os.getpid()))
+                time.sleep(120)
+            place.unlink()
         return super().run(observation, context)
 
 

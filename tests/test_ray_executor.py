@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ppattack.errors import ConfigError
+from ppattack.executors import InThisProcess
+from ppattack.ray_executor import Ray
+from tests.program import in_process
+from tests.test_sweep import _timeless, cells, states, swept
+
+
+def test_without_ray_one_line_says_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)
+    code, _, errors = in_process("bench quick --executor ray", tmp_path)
+    assert code == 2
+    assert "pip install 'ppattack[ray]'" in errors
+    assert len(errors.splitlines()) == 1
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Any]:
+    """Two machines of one CPU each, as far as Ray can tell."""
+    ray: Any = pytest.importorskip("ray")
+    cluster_of: Any = pytest.importorskip("ray.cluster_utils").Cluster
+    os.environ["PYTHONPATH"] = str(Path(__file__).parent.parent)
+    made = cluster_of(initialize_head=True, head_node_args={"num_cpus": 1, "num_gpus": 0})
+    made.add_node(num_cpus=1, num_gpus=0)
+    ray.init(address=made.address, log_to_driver=False)
+    yield made
+    ray.shutdown()
+    made.shutdown()
+
+
+@pytest.mark.slow
+def test_a_cluster_gives_the_results_of_one_process(tmp_path: Path, cluster: Any) -> None:
+    swept(cells(tmp_path / "here", "Grey", "Broken", "jigsaw"), InThisProcess())
+    swept(cells(tmp_path / "there", "Grey", "Broken", "jigsaw"), Ray())
+    shutil.rmtree(tmp_path / "here" / ".controls")  # a cache, which every machine has of its own
+    assert _timeless(tmp_path / "there") == _timeless(tmp_path / "here")
+
+
+@pytest.mark.slow
+def test_workers_that_are_killed_lose_nothing(tmp_path: Path, cluster: Any) -> None:
+    """Whoever sleeps over a cell is killed; the cell is tried again elsewhere."""
+    place = Path(tempfile.gettempdir())
+    for stale in place.glob("napping-*.napped"):
+        stale.unlink()
+    killed: set[str] = set()
+    over = threading.Event()
+
+    def kill() -> None:
+        while not over.wait(0.1):
+            for each in place.glob("napping-*.napped"):
+                process = each.read_text()
+                if process and each.name not in killed:
+                    killed.add(each.name)
+                    os.kill(int(process), signal.SIGKILL)
+
+    thread = threading.Thread(target=kill, daemon=True)
+    thread.start()
+    sweep, _ = swept(cells(tmp_path / "runs", "Napping", "Grey"), Ray())
+    over.set()
+    thread.join()
+    assert len(killed) == 2
+    assert states(sweep) == ["done"] * 4
+
+
+@pytest.mark.slow
+def test_a_cell_that_kills_every_worker_fails(tmp_path: Path, cluster: Any) -> None:
+    sweep, _ = swept(cells(tmp_path, "Dying", "Grey", targets=["pe"]), Ray())
+    assert states(sweep) == ["failed", "done"]
+
+
+def test_a_cluster_that_does_not_answer_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    ray = pytest.importorskip("ray")
+
+    def refuse(**_: object) -> None:
+        raise ConnectionError("no route")
+
+    monkeypatch.setattr(ray, "init", refuse)
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    with pytest.raises(ConfigError, match="no cluster answers at 10.0.0.1:6379"):
+        Ray("10.0.0.1:6379")
