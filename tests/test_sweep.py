@@ -14,6 +14,7 @@ import pytest
 from ppattack.errors import ConfigError, DataError, ReportError, UnknownNameError
 from ppattack.executors import Executor, InThisProcess, Processes
 from ppattack.matrix import Matrix, read_matrix, requests
+from ppattack.report import read_report
 from ppattack.request import RunRequest
 from ppattack.sweep import Sweep, read_sweep, run_sweep
 from tests.program import in_process
@@ -124,9 +125,18 @@ def test_a_damaged_record_is_named(tmp_path: Path) -> None:
         swept(wanted)
 
 
-def test_processes_give_the_same_results(tmp_path: Path) -> None:
+def test_processes_give_the_same_results_with_a_gpu_each(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     alone, _ = swept(cells(tmp_path / "a", "Grey", "Broken"))
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3,5")
     together, _ = swept(cells(tmp_path / "b", "Grey", "Broken"), Processes(2))
+    reports = [
+        read_report(tmp_path / "b" / c.outcome.run)
+        for c in together.cells
+        if c.outcome and c.outcome.run
+    ]
+    assert {each.attack.notes["gpu"] for each in reports} <= {"3", "5"}
     assert _timeless(tmp_path / "b") == _timeless(tmp_path / "a")
     assert [c.outcome and c.outcome.run for c in alone.cells] == [
         c.outcome and c.outcome.run for c in together.cells
