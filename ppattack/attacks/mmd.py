@@ -1,7 +1,7 @@
 """The designers' own attack on NeuraCrypt: an encoder whose codes are distributed like the real.
 
-It breaks a linear encoder and hardly anything deeper. A scheme that resists it may well fall to
-``neuracrypt-matching``, with no more than the same knowledge.
+It breaks shallow encoders only. A scheme that resists it may well fall to ``neuracrypt-matching``,
+with no more than the same knowledge.
 """
 
 from __future__ import annotations
@@ -116,7 +116,7 @@ class MaximumMeanDiscrepancy(Attack):
             )
         real = represented(codes, shuffled=target.shuffles)
         encoder = target.surrogate(context.torch_stream("encoder"), observation.image_shape)
-        result = learn(target, encoder, images, real, self._recipe(), context)
+        result = learn(target, encoder, images, real, self.recipe(), context)
         batch = target.config.batch_norm == "batch"
         at_once = target.config.batch_size if batch else AT_ONCE
         made = generated(target, encoder, images, at_once)
@@ -134,7 +134,8 @@ class MaximumMeanDiscrepancy(Attack):
             },
         )
 
-    def _recipe(self) -> Recipe:
+    def recipe(self) -> Recipe:
+        """How the encoder is trained."""
         from ppattack.recipe import Recipe
 
         return Recipe(

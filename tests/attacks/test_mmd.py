@@ -73,7 +73,7 @@ def test_the_paper_preset_is_the_published_training() -> None:
         "learning_rate": 1e-4,
         "weight_decay": 1e-3,
     }
-    recipe = attack._recipe()
+    recipe = attack.recipe()
     optimizer = recipe.optimiser(torch.nn.Linear(2, 2))
     assert type(optimizer) is torch.optim.Adam
     assert optimizer.defaults["weight_decay"] == 1e-3
