@@ -43,7 +43,8 @@ def test_a_run_folder_is_complete(tmp_path: Path) -> None:
         "samples.png",
         "scores.csv",
     ]
-    assert len(samples) == 8 * 3
+    assert len(samples) == 8 * 3 + 1
+    assert samples[-1] == "samples/sheet.png"
     rows = (done.folder / "scores.csv").read_text().splitlines()[1:]
     values = [float(row.split(",")[1]) for row in rows]
     roles = sorted(name.rpartition("-")[2] for name in samples if name.startswith("samples/7-"))

@@ -17,6 +17,8 @@ from ppattack.saved_runs import ImageScores, SavedRun, read_image_scores
 
 METRICS = ("ssim", "ssim_wang2004", "psnr", "mse", "lpips", "key", "matching", "puzzle")
 PLOTTED = ("ssim", "lpips")
+MANY_RUNS = 20
+"""Above this, samples are made smaller, so that the page stays small."""
 _VERDICTS: tuple[VerdictName, ...] = ("BROKEN", "RESISTED", "INCONCLUSIVE")
 
 
@@ -28,11 +30,13 @@ class RunView:
         run: the run.
         label: what to call it within its target.
         anchor: id of its place in the page.
+        edge: pixels of the longer edge of its samples at most, or None.
     """
 
     run: SavedRun
     label: str
     anchor: str
+    edge: int | None
 
     @property
     def report(self) -> Report:
@@ -64,7 +68,7 @@ class RunView:
     @cached_property
     def samples(self) -> list[pictures.Sample]:
         """Images from the least to the best recovered."""
-        return pictures.samples(self.run.folder, self.image_scores)
+        return pictures.samples(self.run.folder, self.image_scores, self.edge)
 
     @property
     def overview(self) -> pictures.Picture | None:
@@ -172,10 +176,12 @@ def report_html(runs: Sequence[SavedRun], base: Sequence[SavedRun] | None = None
 
 
 def _targets(matrix: Matrix) -> list[TargetView]:
+    count = sum(len(group.runs) for group in matrix.groups)
+    edge = pictures.EDGE if count > MANY_RUNS else None
     views = []
     for place, group in enumerate(matrix.groups, 1):
         runs = tuple(
-            RunView(run, matrix.label(run), f"run-{place}-{number}")
+            RunView(run, matrix.label(run), f"run-{place}-{number}", edge)
             for number, run in enumerate(group.runs, 1)
         )
         views.append(TargetView(group, f"target-{place}", runs))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import io
-import math
 import re
 from dataclasses import dataclass
 from functools import cache
@@ -19,10 +18,7 @@ if TYPE_CHECKING:
 
 ROLES = ("plain", "ciphertext", "reconstruction")
 EDGE = 64
-"""Pixels of the longer edge at most; larger images are made smaller."""
-SHEET_EDGE = 40
-"""The same in the sheet of all reconstructions."""
-SHEET_AT_MOST = 64
+"""Pixels of the longer edge at most where there are many runs; larger images are made smaller."""
 QUALITY = 85
 EFFORT = 2
 """Of the encoder, 0 to 6; 4 takes twice as long for 1 % less."""
@@ -61,8 +57,13 @@ class Sample:
     scores: tuple[tuple[str, float], ...]
 
 
-def samples(folder: Path, scores: ImageScores | None) -> list[Sample]:
+def samples(folder: Path, scores: ImageScores | None, edge: int | None = None) -> list[Sample]:
     """The images of ``samples/``, from the least to the best recovered.
+
+    Args:
+        folder: of the run.
+        scores: of its images.
+        edge: pixels of the longer edge at most; None leaves them as they are.
 
     Raises:
         ReportError: where one cannot be read.
@@ -73,10 +74,12 @@ def samples(folder: Path, scores: ImageScores | None) -> list[Sample]:
         if match:
             rank, index, role = int(match[1]), int(match[2]), match[3]
             found.setdefault(rank, (index, {}))[1][role] = path
-    return [_sample(index, paths, scores) for _, (index, paths) in sorted(found.items())]
+    return [_sample(index, paths, scores, edge) for _, (index, paths) in sorted(found.items())]
 
 
-def _sample(index: int, paths: dict[str, Path], scores: ImageScores | None) -> Sample:
+def _sample(
+    index: int, paths: dict[str, Path], scores: ImageScores | None, edge: int | None
+) -> Sample:
     name, values = f"{index:05d}", []
     if scores is not None and index < len(scores.names):
         name = scores.names[index]
@@ -85,7 +88,7 @@ def _sample(index: int, paths: dict[str, Path], scores: ImageScores | None) -> S
             if column is not None:
                 values.append((metric, column[index]))
     pictures = tuple(
-        _picture(_thumbnail(_read(paths[role]), EDGE), f"{role} of image {name}")
+        _picture(_thumbnail(_read(paths[role]), edge), f"{role} of image {name}")
         for role in ROLES
         if role in paths
     )
@@ -93,23 +96,13 @@ def _sample(index: int, paths: dict[str, Path], scores: ImageScores | None) -> S
 
 
 def sheet(folder: Path) -> Picture | None:
-    """The first reconstructions side by side, or None where the run saved none.
+    """The sheet of the first reconstructions, or None where the run saved none.
 
     Raises:
-        ReportError: where one cannot be read.
+        ReportError: where it cannot be read.
     """
-    from PIL import Image
-
-    paths = sorted((folder / "reconstructions").glob("*.png"))[:SHEET_AT_MOST]
-    if not paths:
-        return None
-    images = [_thumbnail(_read(path), SHEET_EDGE) for path in paths]
-    width, height = (max(edges) for edges in zip(*(image.size for image in images), strict=True))
-    across = min(16, math.ceil(math.sqrt(2 * len(images))))
-    made = Image.new("RGB", (across * width, math.ceil(len(images) / across) * height), "white")
-    for place, image in enumerate(images):
-        made.paste(image, (place % across * width, place // across * height))
-    return _picture(made, f"the first {len(images)} reconstructions, {across} a row")
+    path = folder / "samples" / "sheet.png"
+    return _picture(_read(path), "the first reconstructions") if path.is_file() else None
 
 
 def overview(folder: Path) -> Picture | None:
@@ -135,12 +128,11 @@ def _read(path: Path) -> Image:
         raise ReportError(str(error)) from None
 
 
-def _thumbnail(image: Image, edge: int) -> Image:
+def _thumbnail(image: Image, edge: int | None) -> Image:
     """The image, no edge of it longer than ``edge``."""
-    if max(image.size) <= edge:
-        return image
-    scale = edge / max(image.size)
-    return image.resize((max(1, round(image.width * scale)), max(1, round(image.height * scale))))
+    if edge is not None:
+        image.thumbnail((edge, edge))
+    return image
 
 
 @cache

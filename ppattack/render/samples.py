@@ -1,11 +1,14 @@
 """``samples.png``: plain image, ciphertext and reconstruction, with the scores under each.
 
 ``samples/`` holds the same images as files, ``<rank>-<number>-<role>.png``: the rank counts from
-the least recovered image, the number is the image's row in ``scores.csv``.
+the least recovered image, the number is the image's row in ``scores.csv``. Large ones are made
+smaller. ``sheet.png`` shows the first reconstructions.
 """
 
 from __future__ import annotations
 
+import io
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,6 +24,12 @@ if TYPE_CHECKING:
 
 COLUMNS = 8
 """Images shown: from the least to the best recovered, at even ranks."""
+FILE_EDGE = 128
+"""Pixels of the longer edge of a file in ``samples/`` at most."""
+SHEET_EDGE = 40
+"""The same in the sheet."""
+SHEET_AT_MOST = 64
+"""Reconstructions in the sheet."""
 EDGE, GAP, LINE, TITLE = 160, 10, 17, 500
 """Of the picture, pixels: edge of an image, space between two, height of a line of text,
 width of the title."""
@@ -42,8 +51,6 @@ def draw_samples(
         reconstructions: ``(N, C, H, W)`` uint8.
         columns: per-image values by ``<metric>.<role>``.
     """
-    import io
-
     from PIL import Image, ImageDraw, ImageFont
 
     chosen = _chosen(len(reconstructions), columns.get("ssim.reconstruction"))
@@ -63,9 +70,7 @@ def draw_samples(
             canvas.paste(_picture(images[index]), (left, top + LINE))
             caption = _caption(columns, role, index)
             pen.multiline_text((left, top + LINE + EDGE + 2), caption, "black", font, spacing=1)
-    data = io.BytesIO()
-    canvas.save(data, format="png")
-    write_bytes(path, data.getvalue())
+    _write(path, canvas)
 
 
 def write_samples(
@@ -75,7 +80,7 @@ def write_samples(
     reconstructions: Tensor,
     columns: Mapping[str, NDArray[np.float64]],
 ) -> None:
-    """Write the images that :func:`draw_samples` shows, each as it is.
+    """Write the images that :func:`draw_samples` shows, and a sheet of the first ones.
 
     Args:
         folder: where the PNG files go.
@@ -84,12 +89,44 @@ def write_samples(
         reconstructions: likewise.
         columns: likewise.
     """
-    from ppattack.data.image_files import write_png
-
     chosen = _chosen(len(reconstructions), columns.get("ssim.reconstruction"))
     for role, images in _rows(plain, ciphertexts, reconstructions).items():
         for rank, index in enumerate(chosen):
-            write_png(folder / f"{rank}-{index:05d}-{role}.png", images[index])
+            _write(folder / f"{rank}-{index:05d}-{role}.png", _small(images[index], FILE_EDGE))
+    _write(folder / "sheet.png", _sheet(reconstructions[:SHEET_AT_MOST]))
+
+
+def _sheet(images: Tensor) -> Image:
+    """Images side by side, twice as wide as high."""
+    from PIL import Image
+
+    small = [_small(image, SHEET_EDGE) for image in images]
+    width, height = small[0].size
+    across = math.ceil(math.sqrt(2 * len(small)))
+    made = Image.new(small[0].mode, (across * width, math.ceil(len(small) / across) * height))
+    for place, image in enumerate(small):
+        made.paste(image, (place % across * width, place // across * height))
+    return made
+
+
+def _small(image: Tensor, edge: int) -> Image:
+    """The image, no edge of it longer than ``edge``."""
+    made = _as_picture(image)
+    made.thumbnail((edge, edge))
+    return made
+
+
+def _as_picture(image: Tensor) -> Image:
+    from PIL import Image
+
+    pixels = np.ascontiguousarray(image.permute(1, 2, 0).cpu().numpy())
+    return Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels)
+
+
+def _write(path: Path, image: Image) -> None:
+    data = io.BytesIO()
+    image.save(data, format="PNG")
+    write_bytes(path, data.getvalue())
 
 
 def _rows(plain: Tensor | None, ciphertexts: Tensor, reconstructions: Tensor) -> dict[str, Tensor]:
@@ -108,13 +145,12 @@ def _chosen(count: int, ssim: NDArray[np.float64] | None) -> list[int]:
 
 def _picture(image: Tensor) -> Image:
     """The image as large as the square that it is shown in; single pixels stay visible."""
-    import PIL.Image
+    from PIL.Image import Resampling
 
-    pixels = image.permute(1, 2, 0).cpu().numpy()
-    shown = PIL.Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels)
+    shown = _as_picture(image)
     scale = EDGE / max(shown.size)
     edges = max(1, round(shown.width * scale)), max(1, round(shown.height * scale))
-    way = PIL.Image.Resampling.NEAREST if scale > 1 else PIL.Image.Resampling.BOX
+    way = Resampling.NEAREST if scale > 1 else Resampling.BOX
     return shown.resize(edges, way).convert("RGB")
 
 

@@ -116,7 +116,7 @@ def save(folder: Path, content: Report, *, images: int = 0) -> SavedRun:
         noise = torch.Generator().manual_seed(0)
         for i in range(images):
             image = torch.randint(0, 256, (3, 8, 8), generator=noise, dtype=torch.uint8)
-            write_png(run / "reconstructions" / f"{i:05d}.png", image)
+            write_png(run / "samples" / "sheet.png", image)
             for role in ("plain", "ciphertext", "reconstruction"):
                 write_png(run / "samples" / f"{i}-{i:05d}-{role}.png", image)
     return SavedRun(run, content)
