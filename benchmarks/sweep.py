@@ -2,7 +2,8 @@
 
     python benchmarks/sweep.py [CELLS] [JOBS]
 
-Prints seconds a cell in this process and in JOBS processes, with and without isolation.
+Prints seconds a cell in this process and in JOBS processes, with and without isolation, and the
+seconds of processor time, which a busy machine changes less.
 """
 
 from __future__ import annotations
@@ -52,17 +53,22 @@ class Nobody:
 
 def measured(name: str, requests: list[RunRequest], executor: Executor) -> None:
     """Run and print one row."""
-    start = time.perf_counter()
+    start, used = time.perf_counter(), _cpu_seconds()
     sweep, _ = run_sweep(requests, executor, Nobody())
-    spent = time.perf_counter() - start
+    spent, used = time.perf_counter() - start, _cpu_seconds() - used
     if sweep.counts()["done"] != len(requests):
         raise SystemExit(f"{name}: {sweep.counts()}")
     each = [cell.outcome.seconds for cell in sweep.cells if cell.outcome]
     print(
-        f"| {name} | {len(requests)} | {spent / len(requests):.3f} | {statistics.median(each):.3f} "
-        f"| {max(each):.2f} |",
+        f"| {name} | {len(requests)} | {spent / len(requests):.2f} | {statistics.median(each):.2f} "
+        f"| {used / len(requests):.2f} |",
         flush=True,
     )
+
+
+def _cpu_seconds() -> float:
+    """Of this process and of those that it started and that have ended."""
+    return sum(os.times()[:4])
 
 
 def main() -> None:
@@ -74,7 +80,7 @@ def main() -> None:
         attack.write_text(ATTACK)
         base = RunRequest(f"{attack}:Grey", "pe", victims=12, adversary=24, size=32, save_images=0)
         print(f"load {os.getloadavg()[0]:.1f}, {os.cpu_count()} CPUs")
-        print("| where | cells | s a cell | median within | longest |\n|---|---|---|---|---|")
+        print("| where | cells | s a cell | median within | CPU s a cell |\n|---|---|---|---|---|")
         for isolate in (False, True):
             for name, executor in (
                 ("this process", InThisProcess()),

@@ -46,6 +46,7 @@ def versions() -> dict[str, str]:
     return found
 
 
+@cache
 def git_commit() -> str | None:
     """The commit of the checkout that this package runs from, or None outside of one."""
     package = Path(__file__).parent
