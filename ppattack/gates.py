@@ -13,7 +13,7 @@ from ppattack.config import Doc, resolve
 from ppattack.errors import ConfigError
 from ppattack.expressions import Condition, parse, value_of
 from ppattack.render.numbers import number
-from ppattack.saved_runs import SavedRun
+from ppattack.saved_runs import MissingRun, SavedRun
 
 PASSED, VIOLATED, UNDECIDED = 0, 1, 4
 """Exit codes of a gate."""
@@ -50,12 +50,9 @@ class Rule:
         """Its name, or its condition."""
         return self.config.name or self.config.fail_on
 
-    def covers(self, run: SavedRun) -> bool:
-        """Whether the rule is about the run."""
-        report = run.report
-        return _matches(report.target.name, self.config.targets) and _matches(
-            report.attack.name, self.config.attacks
-        )
+    def covers(self, attack: str, target: str) -> bool:
+        """Whether the rule is about this attack on this target."""
+        return _matches(target, self.config.targets) and _matches(attack, self.config.attacks)
 
 
 def _matches(name: str, patterns: Sequence[str]) -> bool:
@@ -71,12 +68,14 @@ class Finding:
         run: the run, or None where the rule found none.
         state: whether the run meets what no run may meet.
         words: why.
+        missing: the cell that has no run, where there is one.
     """
 
     rule: Rule
     run: SavedRun | None
     state: State
     words: str
+    missing: MissingRun | None = None
 
     @property
     def blocks(self) -> bool:
@@ -88,6 +87,8 @@ class Finding:
     @property
     def subject(self) -> str:
         """What it is about."""
+        if self.missing is not None:
+            return f"{self.missing.attack} on {self.missing.target}"
         if self.run is None:
             return "no run"
         return f"{self.run.report.attack.name} on {self.run.report.target.name}"
@@ -133,7 +134,9 @@ def _rule(table: dict[str, Any], where: str) -> Rule:
         raise ConfigError(f"{where}: {error}") from None
 
 
-def judge(runs: Sequence[SavedRun], rules: Sequence[Rule]) -> list[Finding]:
+def judge(
+    runs: Sequence[SavedRun], rules: Sequence[Rule], missing: Sequence[MissingRun] = ()
+) -> list[Finding]:
     """Hold every run against every rule.
 
     A rule that covers no run decides nothing, and neither does a run whose own verdict is
@@ -142,11 +145,18 @@ def judge(runs: Sequence[SavedRun], rules: Sequence[Rule]) -> list[Finding]:
     Args:
         runs: the runs.
         rules: the rules.
+        missing: cells without a run; those to which their attack does not apply are no matter.
     """
     findings = []
     for each in rules:
-        covered = [run for run in runs if each.covers(run)]
+        covered = [
+            run for run in runs if each.covers(run.report.attack.name, run.report.target.name)
+        ]
         findings += [_finding(each, run) for run in covered]
+        for cell in missing:
+            if cell.state != "not applicable" and each.covers(cell.attack, cell.target):
+                words = f"{cell.state}: {cell.reason}"
+                findings.append(Finding(each, None, "inconclusive", words, cell))
         if not covered:
             findings.append(Finding(each, None, "inconclusive", "no run is covered by the rule."))
     return findings

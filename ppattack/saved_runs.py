@@ -57,6 +57,52 @@ def read_runs(places: Sequence[Path]) -> list[SavedRun]:
     return list(found.values())
 
 
+@dataclass(frozen=True)
+class MissingRun:
+    """A cell of a matrix that has no run.
+
+    Args:
+        attack: its registered name.
+        target: likewise.
+        state: ``failed``, ``not applicable`` or ``queued``.
+        reason: why, in words.
+        command: that runs it.
+    """
+
+    attack: str
+    target: str
+    state: str
+    reason: str
+    command: str
+
+
+def read_missing(places: Sequence[Path]) -> list[MissingRun]:
+    """The cells without a run of every matrix whose record lies at or below the places.
+
+    Args:
+        places: as for :func:`read_runs`.
+
+    Raises:
+        ReportError: where a record is damaged.
+    """
+    records = {
+        path.resolve(): path
+        for place in places
+        if place.is_dir()
+        for path in sorted(place.rglob("bench-*.json"))
+    }
+    found: list[MissingRun] = []
+    for path in records.values():
+        from ppattack.sweep import read_sweep
+
+        for cell in read_sweep(path).cells:
+            state = cell.outcome.state if cell.outcome else "queued"
+            if state != "done":
+                reason = cell.outcome.reason if cell.outcome else "it was not run yet."
+                found.append(MissingRun(cell.attack, cell.target, state, reason, cell.command))
+    return found
+
+
 def _reports(place: Path) -> Iterator[Path]:
     if not place.exists():
         raise ReportError(f"there is no {place}: name run folders, or folders that hold them.")

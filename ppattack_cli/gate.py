@@ -35,12 +35,12 @@ def gate(
     from ppattack.gates import judge, read_policy, rule
     from ppattack.render.junit import junit_xml
     from ppattack.render.sarif import sarif_json
-    from ppattack.saved_runs import read_runs
+    from ppattack.saved_runs import read_missing, read_runs
 
     rules = [*(read_policy(policy) if policy else []), *(rule(text) for text in fail_on or [])]
     if not rules:
         raise ConfigError("a gate needs rules: name a --policy or a --fail-on condition.")
-    findings = judge(read_runs(runs), rules)
+    findings = judge(read_runs(runs), rules, read_missing(runs))
     if junit is not None:
         write_text(junit, junit_xml(findings, datetime.now(UTC)))
     if sarif is not None:

@@ -4,9 +4,15 @@ from pathlib import Path
 
 import pytest
 
+from ppattack.cell import Outcome
 from ppattack.errors import ReportError
-from ppattack.saved_runs import read_image_scores, read_runs
+from ppattack.render.html import report_html
+from ppattack.saved_runs import read_image_scores, read_missing, read_runs
+from ppattack.sweep import Cell, Sweep
+from tests.render.page import Page
 from tests.render.saved import report, save
+
+HOSTILE = "<script>alert(1)</script>"
 
 
 def test_runs_are_found_at_any_depth_and_each_once(tmp_path: Path) -> None:
@@ -46,3 +52,31 @@ def test_damaged_image_scores_are_named(tmp_path: Path, content: str) -> None:
     (tmp_path / "scores.csv").write_text(content)
     with pytest.raises(ReportError, match=r"scores\.csv is damaged"):
         read_image_scores(tmp_path)
+
+
+def test_cells_without_a_run_are_found(tmp_path: Path) -> None:
+    cells = tuple(
+        Cell(
+            attack=f"a{place}",
+            target="t",
+            key_scope=None,
+            seed=0,
+            isolated=False,
+            command=HOSTILE,
+            outcome=outcome,
+        )
+        for place, outcome in enumerate(
+            [None, Outcome(state="failed", reason=HOSTILE), Outcome(state="done", run="r")]
+        )
+    )
+    save(tmp_path / "m", report())
+    (tmp_path / "m" / "bench-0.json").write_text(Sweep(id="0", cells=cells).model_dump_json())
+    missing = read_missing([tmp_path, tmp_path / "m"])
+    assert [(cell.attack, cell.state) for cell in missing] == [("a0", "queued"), ("a1", "failed")]
+    page = Page(report_html(read_runs([tmp_path]), None, missing))
+    assert not page.all("script")
+    row = next(row for row in page.all("tr") if "a1" in row.text)
+    assert [cell.text for cell in row.children] == ["t", "a1", "failed", HOSTILE, HOSTILE]
+    (tmp_path / "m" / "bench-0.json").write_text("{}")
+    with pytest.raises(ReportError, match=r"bench-0\.json"):
+        read_missing([tmp_path])

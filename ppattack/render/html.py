@@ -13,7 +13,7 @@ from ppattack.render.matrix import Group, Matrix, arrange
 from ppattack.render.plots import Box, BoxPlot, box, box_plot
 from ppattack.report import MetricScores, Report, VerdictName
 from ppattack.reproduce import command
-from ppattack.saved_runs import ImageScores, SavedRun, read_image_scores
+from ppattack.saved_runs import ImageScores, MissingRun, SavedRun, read_image_scores
 
 METRICS = ("ssim", "ssim_wang2004", "psnr", "mse", "lpips", "key", "matching", "puzzle")
 PLOTTED = ("ssim", "lpips")
@@ -135,12 +135,17 @@ def _boxes(metric: str, scored: Sequence[tuple[RunView, MetricScores]]) -> Itera
         yield box("the ciphertext itself", view.values(f"{metric}.ciphertext"), scores.ciphertext)
 
 
-def report_html(runs: Sequence[SavedRun], base: Sequence[SavedRun] | None = None) -> str:
+def report_html(
+    runs: Sequence[SavedRun],
+    base: Sequence[SavedRun] | None = None,
+    missing: Sequence[MissingRun] = (),
+) -> str:
     """The page.
 
     Args:
         runs: at least one.
         base: an earlier set to compare with, or None.
+        missing: cells without a run.
 
     Raises:
         ReportError: where a file of a run folder is damaged.
@@ -167,6 +172,7 @@ def report_html(runs: Sequence[SavedRun], base: Sequence[SavedRun] | None = None
         matrix=matrix,
         targets=_targets(matrix),
         changes=changes,
+        missing=missing,
         count=len(runs),
         verdicts=_VERDICTS,
         symbols=numbers.SYMBOLS,

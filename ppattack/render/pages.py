@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ppattack.errors import DataError
 from ppattack.files import write_text
-from ppattack.saved_runs import read_runs
+from ppattack.saved_runs import read_missing, read_runs
 
 
 def write_pages(
@@ -36,7 +36,7 @@ def write_pages(
         if kind == "html":
             from ppattack.render.html import report_html
 
-            texts[kind] = report_html(runs, earlier)
+            texts[kind] = report_html(runs, earlier, read_missing(places))
             continue
         from ppattack.render.tables import report_csv, report_latex, report_markdown
 

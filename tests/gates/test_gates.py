@@ -7,7 +7,7 @@ import pytest
 from ppattack.errors import ConfigError
 from ppattack.gates import exit_code, judge, read_policy, rule
 from ppattack.report import Report
-from ppattack.saved_runs import SavedRun
+from ppattack.saved_runs import MissingRun, SavedRun
 from tests.render.saved import report
 
 BROKEN = report("itn", "etc", gain=0.3)
@@ -83,6 +83,20 @@ def test_a_rule_without_runs_decides_nothing(tmp_path: Path) -> None:
     found = judge(_runs(BROKEN), rules)
     assert found[0].run is None
     assert exit_code(found) == 4
+
+
+def test_cells_without_a_run_count() -> None:
+    cells = [
+        MissingRun("itn", "pe", state, "why.", "ppattack run")
+        for state in ("failed", "queued", "not applicable")
+    ]
+    found = judge(_runs(RESISTED), [rule("ssim.gain > 0.1")], cells)
+    assert [(each.subject, each.state, each.words) for each in found[1:]] == [
+        ("itn on pe", "inconclusive", "failed: why."),
+        ("itn on pe", "inconclusive", "queued: why."),
+    ]
+    assert exit_code(found) == 4
+    assert exit_code(judge(_runs(RESISTED), [rule("ssim.gain > 0.1")], cells[2:])) == 0
 
 
 def test_a_rule_may_let_the_undecided_pass(tmp_path: Path) -> None:
