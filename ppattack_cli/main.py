@@ -22,6 +22,7 @@ from ppattack_cli import (
     gate,
     info,
     list_plugins,
+    new,
     report,
     run,
 )
@@ -42,6 +43,7 @@ app.command("audit")(audit.audit)
 app.command("bench")(bench.bench)
 app.command("report")(report.report)
 app.command("gate")(gate.gate)
+app.add_typer(new.app, name="new")
 app.command("encrypt")(encrypt.encrypt)
 app.command("decrypt")(decrypt.decrypt)
 app.add_typer(challenge.app, name="challenge")
