@@ -54,15 +54,6 @@ FailOn = Annotated[
         "May be repeated.",
     ),
 ]
-FailOn = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--fail-on",
-        metavar="CONDITION",
-        help="Exit with 1 where it holds, with 4 where that cannot be said: 'ssim.gain > 0.1'. "
-        "May be repeated.",
-    ),
-]
 Jobs = Annotated[int, typer.Option("--jobs", help="Processes of this machine, one GPU each.")]
 ExecutorOption = Annotated[
     str | None,
