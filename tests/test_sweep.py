@@ -4,6 +4,8 @@ import json
 import os
 import random
 import signal
+import subprocess
+import sys
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +19,7 @@ from ppattack.matrix import Matrix, read_matrix, requests
 from ppattack.report import read_report
 from ppattack.request import RunRequest
 from ppattack.sweep import Sweep, read_sweep, run_sweep
-from tests.program import in_process
+from tests.program import as_a_person, in_process
 
 SWEEPING = Path(__file__).parent / "plugins" / "sweeping.py"
 LITTLE = {"preset": "smoke", "victims": 12, "adversary": 12, "size": 16}
@@ -211,6 +213,35 @@ def test_killed_at_random_moments_it_ends_as_if_nothing_had_been(tmp_path: Path)
 @pytest.mark.slow
 def test_killed_a_hundred_times(tmp_path: Path) -> None:
     _killed_and_resumed(tmp_path, 100)
+
+
+def _ended(out: Path) -> int:
+    """Cells that have a result on record."""
+    records = list(out.glob("bench-*.json"))
+    return sum(cell.outcome is not None for place in records for cell in read_sweep(place).cells)
+
+
+@pytest.mark.slow
+def test_killed_with_all_its_processes_isolated_or_not(tmp_path: Path) -> None:
+    """The program itself is killed; what it started must end too, or it would write on."""
+    rng = random.Random(0)
+    words = ["bench", "--target", "pe", "--preset", "smoke", "-n", "12", "--adversary", "12"]
+    words += ["--size", "16", "--jobs", "2", "-q", "--attack", f"{SWEEPING}:Grey", "--attack", "fr"]
+    words += [word for seed in range(4) for word in ("--seed", str(seed))]
+    done = as_a_person(*words, "--out", "reference", folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    for kills in range(3):
+        program = subprocess.Popen(
+            [sys.executable, "-m", "ppattack_cli", *words, "--out", "killed"], cwd=tmp_path
+        )
+        while program.poll() is None and _ended(tmp_path / "killed") <= 2 * kills:
+            time.sleep(0.05)
+        time.sleep(rng.uniform(0, 0.3))
+        program.kill()
+        program.wait()
+    done = as_a_person(*words, "--out", "killed", folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert _timeless(tmp_path / "killed") == _timeless(tmp_path / "reference")
 
 
 def test_a_matrix_is_every_combination_once() -> None:
