@@ -56,6 +56,12 @@ def decide(
             f"{words}, but the images came back turned, mirrored, complemented or with colours in "
             f"another order: SSIM {best.mean if best else 0:.3f} in the best such state."
         )
+    shown, guessed = _ciphertext_and_best_guess(evaluation)
+    if shown - guessed > BROKEN_GAIN:
+        return "INCONCLUSIVE", (
+            f"{words}, but the ciphertexts themselves are like their images: SSIM {shown:.3f}, "
+            f"where the best guess has {guessed:.3f}. What is not hidden cannot be brought back."
+        )
     if high >= BROKEN_GAIN:
         return "INCONCLUSIVE", f"{words}: the interval holds {BROKEN_GAIN}, use more images (-n)."
     if positive is None:
@@ -71,6 +77,13 @@ def _came_back_up_to_state(evaluation: Evaluation) -> bool:
     if best is None or raw is None or raw.baseline is None:
         return False
     return best.ci95[0] - raw.baseline.mean > BROKEN_GAIN
+
+
+def _ciphertext_and_best_guess(evaluation: Evaluation) -> tuple[float, float]:
+    """Mean SSIM of the ciphertexts as they are, and of the best baseline without them."""
+    guesses = [value for name, value in evaluation.baselines.items() if name != "ciphertext"]
+    guessed = max(guesses, default=0.0)
+    return evaluation.baselines.get("ciphertext", guessed), guessed
 
 
 def _broken(words: str, negative: ControlResult | None) -> tuple[VerdictName, str]:
