@@ -50,7 +50,9 @@ class _Growth:
         shape: tuple[int, int],
     ) -> None:
         self._table, self._group, self._indifferent = table, group, indifferent
-        self._free = free
+        # Picking a few columns pays; of most it would cost more than it saves.
+        self._some = 2 * len(free) < table.shape[1]
+        self._pieces = free if self._some else np.arange(table.shape[1])
         self._shape = np.array(shape)
         size = np.array(part.grid.shape)
         room = self._shape - size + 1  # one place more on each side, never filled
@@ -60,10 +62,11 @@ class _Growth:
         self._grid[inside], self._state[inside] = part.grid, part.state
         used = np.argwhere(self._grid != EMPTY)
         self._low, self._high = used.min(0), used.max(0)
-        self._closed = np.zeros(len(free), np.float32)  # inf for pieces in place
+        self._closed = np.full(len(self._pieces), np.inf, np.float32)
+        self._closed[np.isin(self._pieces, free)] = 0
         # A slot for every place of the frontier: the cost of each state of each piece there.
         slots = min(self._grid.size, 4 * table.shape[1])
-        self._costs = np.empty((slots, table.shape[2], len(free)), np.float32)
+        self._costs = np.empty((slots, table.shape[2], len(self._pieces)), np.float32)
         self._place = np.zeros((slots, 2), np.intp)
         self._best = np.full(slots, np.inf)
         self._choice = np.zeros(slots, np.intp)
@@ -83,7 +86,7 @@ class _Growth:
             if not self._within(*at) or self._grid[at] != EMPTY:
                 continue
             seen = self._table[self._group.side[undo, side], self._grid[row, column]]
-            seen = seen.take(self._free, axis=1)
+            seen = seen.take(self._pieces, axis=1) if self._some else seen
             slot = int(self._slot[at])
             if slot == EMPTY:
                 slot = self._slot[at] = self._spare.pop()
@@ -111,7 +114,7 @@ class _Growth:
         slot = int(self._best.argmin())
         row, column = self._place[slot].tolist()
         state, piece = divmod(int(self._choice[slot]), len(self._closed))
-        self._grid[row, column], self._state[row, column] = self._free[piece], state
+        self._grid[row, column], self._state[row, column] = self._pieces[piece], state
         self._release(slot)
         self._closed[piece] = np.inf
         live = np.isfinite(self._best)
