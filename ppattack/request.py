@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ppattack import provenance, registry
-from ppattack.attack import Attack
+from ppattack.attack import PRESETS, Attack
 from ppattack.config import as_dict
 from ppattack.data.source import ImageRequest, ImageSets
-from ppattack.errors import ConfigError, DataError
+from ppattack.errors import ConfigError, DataError, nearest
 from ppattack.isolation import IsolatedAttack
 from ppattack.jpeg import Jpeg
 from ppattack.scenario import Scenario, from_ciphertexts, key_scope_of, simulate
@@ -23,6 +23,7 @@ from ppattack.threat import KeyScope
 if TYPE_CHECKING:
     import torch
 
+    from ppattack.data.image_files import NamedImages
     from ppattack.target import Target
 
 
@@ -101,6 +102,11 @@ def check(request: RunRequest) -> None:
     for name, value, least in (("-n", request.victims, 1), ("--adversary", request.adversary, 0)):
         if value < least:
             raise ConfigError(f"{name} {value} is not valid: it must be at least {least}.")
+    if request.preset not in PRESETS:
+        raise ConfigError(
+            f"there is no preset '{request.preset}'; the nearest are: "
+            f"{nearest(request.preset, PRESETS)}."
+        )
     if request.size is not None and not 1 <= request.size <= 4096:
         raise ConfigError(f"--size {request.size} is not valid: it must be 1 to 4096 pixels.")
     limits = {"--time-limit": request.time_limit, "--memory-limit": request.memory_limit}
@@ -131,6 +137,19 @@ def _load(request: RunRequest, size: int | None, victims: int) -> ImageSets:
     return registry.dataset(request.data or "photos").load(wanted)
 
 
+def check_images(request: RunRequest) -> None:
+    """Read what a request names, so that many requests with the same inputs fail at once.
+
+    Raises:
+        PpattackError: for whatever the images or ciphertexts have wrong.
+    """
+    if request.ciphertexts is not None:
+        target = registry.target(request.target)(**request.target_settings)
+        _read_ciphertexts(request, request.ciphertexts, target)
+    else:
+        _load(request, request.size, request.victims)
+
+
 def build_scenario(request: RunRequest, attack: Attack, target: Target) -> Scenario:
     """Load the images or ciphertexts that a request names, and set the scene.
 
@@ -144,22 +163,7 @@ def build_scenario(request: RunRequest, attack: Attack, target: Target) -> Scena
         sets = _load(request, request.size, request.victims + attack.requires().pairs)
         jpeg = None if request.jpeg is None else Jpeg.read(request.jpeg)
         return simulate(attack, target, sets, scope, request.seed, jpeg=jpeg)
-    from ppattack.data.token_files import read_ciphertexts
-
-    found = read_ciphertexts(request.ciphertexts, target.card.cipher)
-    truth = None
-    if request.truth is not None:
-        truth = _matching_truth(found.names, request.truth)
-    public = None
-    if request.data is not None:
-        given = tuple(found.images.shape[1:])
-        _, height, width = target.plain_shape(given) if truth is None else truth.shape[1:]
-        if height != width:
-            raise DataError(
-                f"the plain images are {width}x{height} pixels: public images can be cut to "
-                "squares only, so --data cannot be used with them."
-            )
-        public = _load(request, int(height), 0)
+    found, truth, public = _read_ciphertexts(request, request.ciphertexts, target)
     jpeg = None
     if target.card.cipher == "image":
         jpeg = Jpeg.of_files(request.ciphertexts / name for name in found.names)
@@ -173,6 +177,29 @@ def build_scenario(request: RunRequest, attack: Attack, target: Target) -> Scena
         scope=scope,
         jpeg=jpeg,
     )
+
+
+def _read_ciphertexts(
+    request: RunRequest, folder: Path, target: Target
+) -> tuple[NamedImages, torch.Tensor | None, ImageSets | None]:
+    """Ciphertexts, their plain images and the adversary's public ones, where they are named."""
+    from ppattack.data.token_files import read_ciphertexts
+
+    found = read_ciphertexts(folder, target.card.cipher)
+    truth = None
+    if request.truth is not None:
+        truth = _matching_truth(found.names, request.truth)
+    public = None
+    if request.data is not None:
+        given = tuple(found.images.shape[1:])
+        _, height, width = target.plain_shape(given) if truth is None else truth.shape[1:]
+        if height != width:
+            raise DataError(
+                f"the plain images are {width}x{height} pixels: public images can be cut to "
+                "squares only, so --data cannot be used with them."
+            )
+        public = _load(request, int(height), 0)
+    return found, truth, public
 
 
 def _matching_truth(names: tuple[str, ...], folder: Path) -> torch.Tensor:

@@ -27,7 +27,7 @@ from ppattack.errors import ConfigError, ReportError
 from ppattack.executors import Executor
 from ppattack.files import make_folder, write_text
 from ppattack.reproduce import command
-from ppattack.request import RunRequest, check
+from ppattack.request import RunRequest, check, check_images
 
 SCHEMA_VERSION = "1.0"
 
@@ -96,12 +96,15 @@ def run_sweep(
 
     Raises:
         ConfigError: where there are no requests, or another process is at the same matrix.
+        PpattackError: for options or images that no cell could use; nothing is written then.
         ReportError: where the record on disk is damaged.
     """
     if not requests:
         raise ConfigError("the matrix holds no cells.")
     for request in requests:
         check(request)
+    for request in {_inputs(request): request for request in requests}.values():
+        check_images(request)
     out = make_folder(requests[0].out)
     sweep = Sweep(id=_identity(requests), cells=tuple(_cell(request) for request in requests))
     place = out / f"bench-{sweep.id}.json"
@@ -143,6 +146,19 @@ def read_sweep(path: Path) -> Sweep:
             f"{path} has version {sweep.schema_version}; this ppattack reads {SCHEMA_VERSION}."
         )
     return sweep
+
+
+def _inputs(request: RunRequest) -> tuple[object, ...]:
+    """What decides which files are read, and whether they can be."""
+    return (
+        request.data,
+        request.size,
+        request.victims,
+        request.adversary,
+        request.download,
+        request.ciphertexts,
+        request.truth,
+    )
 
 
 def _cell(request: RunRequest) -> Cell:

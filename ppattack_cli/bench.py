@@ -88,7 +88,7 @@ def bench(
         time_limit=time_limit,
         memory_limit=memory_limit,
     )
-    wanted = read_matrix(matrix, {name: value for name, value in given.items() if value})
+    wanted = read_matrix(matrix, {k: v for k, v in given.items() if v not in (None, [])})
     cells = [
         replace(each, isolate=isolated_by_default(each.attack) if isolate is None else isolate)
         for each in requests(wanted, base)

@@ -305,6 +305,36 @@ def test_requests_are_checked_before_anything_runs(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ("bench --attack fr --target pe --data folder:empty", "holds 0 images"),
+        ("bench --attack fr --target pe --data nope", "no dataset 'nope'"),
+        ("bench --attack fr --target pe --preset smok", "no preset 'smok'"),
+        ("bench --attack fr --target pe -n 0", "victims"),
+        ("audit --target pe --data folder:empty", "holds 0 images"),
+        ("audit --target pe --data folder:text", "a.png is not a PNG"),
+        ("audit --target pe --preset smok", "no preset 'smok'"),
+        ("audit --target etc --ciphertexts empty", "empty holds no image files"),
+        ("audit --target etc --ciphertexts text", "a.png is not a PNG"),
+        ("audit --target etc --ciphertexts nowhere", "there is no folder nowhere"),
+    ],
+)
+def test_inputs_that_no_cell_could_use_are_one_line(
+    arguments: str, words: str, tmp_path: Path
+) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "text").mkdir()
+    (tmp_path / "text" / "a.png").write_text("hello")
+    code, out, errors = in_process(arguments, tmp_path)
+    assert code == 2
+    assert out == ""
+    assert words in errors
+    assert errors.startswith("ppattack: ")
+    assert len(errors.splitlines()) == 1
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["empty", "text"]
+
+
 def test_the_command_prints_a_table_and_the_record(tmp_path: Path) -> None:
     arguments = "bench --attack fr --attack jigsaw --target pe --preset smoke --seed 0 --seed 1"
     arguments += " -n 12 --adversary 12 --size 16"
