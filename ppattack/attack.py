@@ -148,6 +148,7 @@ class Context:
         checkpoints: a folder for resuming, kept when the run is interrupted; None keeps nothing.
         progress: where progress is shown.
         deadline: seconds on ``time.monotonic`` by which the attack should return, or None.
+        pictures: a folder for pictures of reconstructions on the way; None draws none.
     """
 
     device: torch.device
@@ -155,6 +156,7 @@ class Context:
     checkpoints: Path | None = None
     progress: Progress = field(default_factory=SilentProgress)
     deadline: float | None = None
+    pictures: Path | None = None
 
     def numpy_stream(self, *names: str | int) -> np.random.Generator:
         """A named NumPy generator of this attack."""

@@ -1,8 +1,8 @@
 """Checkpoints of a training: written whole or not at all, and checked when read.
 
-One safetensors file holds the weights now, the best weights and the optimiser's state; its
-header holds a JSON text of facts and a SHA-256 over tensors and facts, so that a file cut
-short, altered or of another training is found out. Nothing is pickled.
+One safetensors file holds weights and the optimisers' states; its header holds a JSON text of
+facts and a SHA-256 over tensors and facts, so that a file cut short, altered or of another
+training is found out. Nothing is pickled.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
-from torch import Tensor, nn
+from torch import Tensor
 
 Weights = dict[str, Tensor]
 
@@ -29,9 +29,8 @@ class UnusableCheckpoint(Exception):
 def save(
     path: Path,
     fingerprint: str,
-    network: nn.Module,
-    best: Weights,
-    optimizer: torch.optim.Optimizer,
+    weights: Mapping[str, Weights],
+    optimizers: Mapping[str, torch.optim.Optimizer],
     facts: Mapping[str, Any],
 ) -> None:
     """Write a checkpoint; a reader finds the old file or the new one, never a part.
@@ -39,27 +38,32 @@ def save(
     Args:
         path: the file; its folder is made where it is missing.
         fingerprint: of the training.
-        network: with the weights now.
-        best: the best weights so far.
-        optimizer: with its state now.
+        weights: by a name without a slash.
+        optimizers: likewise, with their states now.
         facts: JSON-ready values.
 
     Raises:
         OSError: where the file cannot be written.
     """
-    tensors = {f"network/{name}": value for name, value in network.state_dict().items()}
-    tensors |= {f"best/{name}": value for name, value in best.items()}
-    for index, state in optimizer.state_dict()["state"].items():
-        tensors |= {
-            f"optimizer/{index}/{name}": value for name, value in state.items() if value is not None
-        }
+    tensors = {
+        f"weights/{part}/{name}": value
+        for part, values in weights.items()
+        for name, value in values.items()
+    }
+    for part, optimizer in optimizers.items():
+        for index, state in optimizer.state_dict()["state"].items():
+            tensors |= {
+                f"optimizer/{part}/{index}/{name}": value
+                for name, value in state.items()
+                if value is not None
+            }
     _write(path, tensors, {"fingerprint": fingerprint, **facts})
 
 
 def load(
-    path: Path, fingerprint: str, network: nn.Module, optimizer: torch.optim.Optimizer
-) -> tuple[Weights, dict[str, Any]]:
-    """Put a checkpoint's state into network and optimiser; the best weights and the facts.
+    path: Path, fingerprint: str, optimizers: Mapping[str, torch.optim.Optimizer]
+) -> tuple[dict[str, Weights], dict[str, Any]]:
+    """Put a checkpoint's states into the optimisers; its weights by name, and the facts.
 
     Raises:
         UnusableCheckpoint: where the file is damaged or of another training; nothing is changed.
@@ -67,20 +71,21 @@ def load(
     tensors, facts = _read(path)
     if facts.get("fingerprint") != fingerprint:
         raise UnusableCheckpoint("it belongs to another training")
-    parts: dict[str, Weights] = {"network": {}, "best": {}, "optimizer": {}}
+    weights: dict[str, Weights] = {}
+    states: dict[str, dict[int, Weights]] = {part: {} for part in optimizers}
     for key, value in tensors.items():
-        part, _, name = key.partition("/")
-        parts[part][name] = value
-    network.load_state_dict(parts["network"])
-    parameters = [item for group in optimizer.param_groups for item in group["params"]]
-    states: dict[int, Weights] = {}
-    for key, value in parts["optimizer"].items():
-        index, _, name = key.partition("/")
-        like = parameters[int(index)]
+        kind, part, name = key.split("/", 2)
+        if kind == "weights":
+            weights.setdefault(part, {})[name] = value
+            continue
+        index, _, name = name.partition("/")
+        groups = optimizers[part].param_groups
+        like = [item for group in groups for item in group["params"]][int(index)]
         same_layout = torch.empty_like(like).copy_(value) if value.shape == like.shape else value
-        states.setdefault(int(index), {})[name] = same_layout
-    optimizer.load_state_dict({**optimizer.state_dict(), "state": states})
-    return parts["best"], facts
+        states[part].setdefault(int(index), {})[name] = same_layout
+    for part, optimizer in optimizers.items():
+        optimizer.load_state_dict({**optimizer.state_dict(), "state": states[part]})
+    return weights, facts
 
 
 def digest(tensors: Mapping[str, Tensor], text: str = "") -> str:

@@ -102,6 +102,7 @@ class _Answers:
             device=torch.device(facts["device"]),
             seed=facts["seed"],
             checkpoints=Path(facts["checkpoints"]) if facts["checkpoints"] else None,
+            pictures=Path(facts["pictures"]) if facts["pictures"] else None,
             progress=_Sent(lambda step: self._connection.send_bytes(wire.pack(step))),
         )
 

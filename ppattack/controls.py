@@ -86,7 +86,7 @@ class ControlBench:
         except PpattackError as error:
             self.context.progress.log(f"{kind} control not possible: {error}")
             return None
-        context = replace(self.context, checkpoints=None)
+        context = replace(self.context, checkpoints=None, pictures=None)
         recovery = attack(scenario.observation, context)
         scores = evaluate(recovery, scenario, target, self.scorer, self.seed).scores
         found = main_gain(scores)

@@ -35,7 +35,7 @@ from ppattack.report import (
 )
 from ppattack.request import RunRequest as RunRequest
 from ppattack.request import build_scenario, check, identity, source_hash
-from ppattack.run_folder import publish
+from ppattack.run_folder import PICTURES, publish
 from ppattack.scenario import Scenario
 
 if TYPE_CHECKING:
@@ -122,6 +122,7 @@ def _run(
         device=device,
         seed=seeding.derive(request.seed, "attack"),
         checkpoints=partial,
+        pictures=partial / PICTURES,
         progress=progress or SilentProgress(),
     )
     under_way = _UnderWay(request, attack, target, scenario, scorer, context, watch)
@@ -129,7 +130,15 @@ def _run(
         with watch.stage("attack"):
             recovery = attack(scenario.observation, context)
         report, evaluation = under_way.report(name, recovery)
-        publish(folder, report, evaluation, scenario, recovery, request.save_images)
+        publish(
+            folder,
+            report,
+            evaluation,
+            scenario,
+            recovery,
+            request.save_images,
+            context.pictures,
+        )
     except (PpattackError, RunFailed):
         shutil.rmtree(partial, ignore_errors=True)
         raise

@@ -267,6 +267,7 @@ class IsolatedAttack(Attack):
             "device": str(context.device),
             "seed": context.seed,
             "checkpoints": str(context.checkpoints) if context.checkpoints else None,
+            "pictures": str(context.pictures) if context.pictures else None,
         }
         return wire.recovery_of(*self._child.ask(question, tensors, context.progress))
 

@@ -31,6 +31,9 @@ class Recipe:
         validation_share: share of the examples that validate; 0 for none.
         patience: epochs without a better validation loss after which training stops, or None.
         clip_norm: bound on the norm of the gradient, or None.
+        ema: decay per step of a moving average of the weights, which is what is kept, or
+            None; in its first steps it forgets faster, so that the initial weights do not count.
+        betas: of Adam.
     """
 
     epochs: int
@@ -45,6 +48,8 @@ class Recipe:
     validation_share: float = 0.1
     patience: int | None = None
     clip_norm: float | None = None
+    ema: float | None = None
+    betas: tuple[float, float] = (0.9, 0.999)
 
     def rate(self, done: float) -> float:
         """The learning rate when ``done`` epochs are, counting the parts of one."""
@@ -64,6 +69,5 @@ class Recipe:
         parameters, rate, decay = network.parameters(), self.learning_rate, self.weight_decay
         if self.optimizer == "sgd":
             return torch.optim.SGD(parameters, rate, momentum=self.momentum, weight_decay=decay)
-        if self.optimizer == "adam":
-            return torch.optim.Adam(parameters, rate, weight_decay=decay)
-        return torch.optim.AdamW(parameters, rate, weight_decay=decay)
+        adam = torch.optim.Adam if self.optimizer == "adam" else torch.optim.AdamW
+        return adam(parameters, rate, self.betas, weight_decay=decay, fused=True)

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from ppattack.attack import Recovery
     from ppattack.evaluation import Evaluation
 
+PICTURES = "training"
+"""Folder of pictures of a training, in a run's folder."""
+
 
 def publish(
     folder: Path,
@@ -24,6 +27,7 @@ def publish(
     scenario: Scenario,
     recovery: Recovery,
     save_images: int | None,
+    pictures: Path | None,
 ) -> None:
     """Write everything into a temporary folder, then move it into place.
 
@@ -34,6 +38,7 @@ def publish(
         scenario: for the names and the samples.
         recovery: its images become ``samples.png``, ``samples/`` and ``reconstructions/``.
         save_images: how many reconstructions to write; None for all.
+        pictures: folder of what the attack drew on its way, which goes along; it need not be.
 
     Raises:
         DataError: where the place cannot be written.
@@ -55,6 +60,8 @@ def publish(
             count = len(images) if save_images is None else min(save_images, len(images))
             for image, name in zip(images[:count], scenario.names, strict=False):
                 write_png(temporary / "reconstructions" / output_name(name), image)
+        if pictures is not None and pictures.is_dir():
+            shutil.copytree(pictures, temporary / PICTURES)
         temporary.chmod(0o755)
         if folder.exists():
             shutil.rmtree(folder)

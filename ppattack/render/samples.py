@@ -93,7 +93,17 @@ def write_samples(
     for role, images in _rows(plain, ciphertexts, reconstructions).items():
         for rank, index in enumerate(chosen):
             _write(folder / f"{rank}-{index:05d}-{role}.png", _small(images[index], FILE_EDGE))
-    _write(folder / "sheet.png", _sheet(reconstructions[:SHEET_AT_MOST]))
+    draw_sheet(folder / "sheet.png", reconstructions)
+
+
+def draw_sheet(path: Path, images: Tensor) -> None:
+    """Write the first images side by side.
+
+    Args:
+        path: the PNG file.
+        images: ``(N, C, H, W)`` uint8, N > 0.
+    """
+    _write(path, _sheet(images[:SHEET_AT_MOST]))
 
 
 def _sheet(images: Tensor) -> Image:

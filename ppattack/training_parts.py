@@ -1,0 +1,82 @@
+"""What a training is made of, and how it went."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from ppattack.recipe import Recipe
+
+Loss = Callable[[nn.Module, Tensor, Tensor], Tensor]
+"""Of the network and a batch of inputs and targets: their mean loss, a scalar."""
+Turns = Callable[[Tensor, Tensor], Iterator[tuple[str, Tensor]]]
+"""Of a batch of inputs and targets: turn by turn, a player and the loss that it minimises. The
+player has made its step when the next turn is asked for."""
+Augment = Callable[[Tensor, Tensor, torch.Generator], tuple[Tensor, Tensor]]
+"""A batch changed at random; the generator is on the CPU."""
+Ending = Literal["finished", "patience", "deadline"]
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """What a network learns from.
+
+    Args:
+        inputs: ``(N, ...)``, any dtype; the loss converts.
+        targets: ``(N, ...)``, likewise.
+    """
+
+    inputs: Tensor
+    targets: Tensor
+
+
+@dataclass(frozen=True)
+class Player:
+    """A network that learns against others.
+
+    Args:
+        network: with its initial weights; it is trained in place.
+        recipe: its optimiser and rates. What concerns all (epochs, batches) is the first
+            player's.
+    """
+
+    network: nn.Module
+    recipe: Recipe
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """What a training shows of itself while it goes on.
+
+    Args:
+        draw: of the network as it is now, in evaluation mode: ``(N, C, H, W)`` uint8.
+        every: steps between two pictures.
+    """
+
+    draw: Callable[[nn.Module], Tensor]
+    every: int
+
+
+@dataclass(frozen=True)
+class FitResult:
+    """How a training went; the network holds the weights of the best epoch.
+
+    Args:
+        train_losses: mean loss of each epoch's steps; of several players, the first one's.
+        validation_losses: likewise after each epoch; empty without validation.
+        best_epoch: the one whose weights are kept, from 1; without validation the last.
+        resumed_after: finished epochs that a checkpoint spared.
+        ended: why training stopped.
+        rival_losses: mean loss of each epoch's steps by player, for all but the first.
+    """
+
+    train_losses: tuple[float, ...]
+    validation_losses: tuple[float, ...]
+    best_epoch: int
+    resumed_after: int
+    ended: Ending
+    rival_losses: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
