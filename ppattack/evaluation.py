@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from ppattack.collapse import CONSTANTS, collapse, spread
 from ppattack.metrics import IMAGE_METRICS
 from ppattack.recovered_keys import key_scores, puzzle_scores
 from ppattack.report import (
@@ -49,6 +50,8 @@ class Evaluation:
         worst: the image that came back best.
         failures: image name to what failed there.
         best_state_ssim: SSIM under the best global state, for attacks that leave it open.
+        spread: standard deviation of the reconstructions over images, grey levels.
+        collapse: why the reconstructions do not depend on the ciphertexts, or None.
     """
 
     scores: Scores
@@ -58,6 +61,8 @@ class Evaluation:
     worst: WorstSample | None = None
     failures: Mapping[str, str] = field(default_factory=dict)
     best_state_ssim: Summary | None = None
+    spread: float | None = None
+    collapse: str | None = None
 
 
 def evaluate(
@@ -73,7 +78,7 @@ def evaluate(
         seed: the run's seed, for baselines and bootstrap.
     """
     found: dict[str, Any] = {}
-    best_state = None
+    best_state = found_spread = collapsed = None
     absent: dict[str, str] = dict(scorer.absent(scenario.observation.image_shape))
     columns: dict[str, Values] = {}
     baselines: dict[str, float] = {}
@@ -92,6 +97,12 @@ def evaluate(
             better = IMAGE_METRICS[metric].better
             found[metric], columns_of = _metric_scores(metric, by_label, better, seed)
             columns |= columns_of
+        found_spread = spread(recovery.images)
+        if "ssim" in values:
+            scored = values["ssim"]
+            constants = {name: scored[name] for name in CONSTANTS if name in scored}
+            ours = scored["reconstruction"]
+            collapsed = collapse(recovery.images, truth.images, ours, constants)
         if recovery.up_to_state and "ssim" in values:
             shared = scenario.observation.threat.key_scope == "dataset"
             best = best_state_ssim(recovery.images.cpu(), truth.images, shared=shared)
@@ -114,6 +125,8 @@ def evaluate(
         _worst(columns, scenario.names),
         failures,
         best_state,
+        found_spread,
+        collapsed,
     )
 
 

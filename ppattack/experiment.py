@@ -37,6 +37,7 @@ from ppattack.request import RunRequest as RunRequest
 from ppattack.request import build_scenario, check, identity, source_hash
 from ppattack.run_folder import PICTURES, publish
 from ppattack.scenario import Scenario
+from ppattack.workers import Alone, Workers
 
 if TYPE_CHECKING:
     import torch
@@ -79,12 +80,16 @@ class Stopwatch:
             self.seconds[name] = round(self.seconds.get(name, 0.0) + spent, 4)
 
 
-def run(request: RunRequest, progress: Progress | None = None) -> Finished:
+def run(
+    request: RunRequest, progress: Progress | None = None, workers: Workers | None = None
+) -> Finished:
     """Run an experiment, or find it finished.
 
     Args:
         request: what to run.
         progress: where progress is shown; None shows nothing.
+        workers: compute parts of what the attack adds up; None for this process. An isolated
+            attack adds up in its own.
 
     Returns:
         the report and its folder.
@@ -99,13 +104,17 @@ def run(request: RunRequest, progress: Progress | None = None) -> Finished:
     target = registry.target(request.target)(**request.target_settings)
     if not request.isolated:
         attack = registry.attack(request.attack)(preset=request.preset, **request.attack_settings)
-        return _run(request, attack, target, progress)
+        return _run(request, attack, target, progress, workers or Alone())
     with isolated(request, target) as confined:
-        return _run(request, confined, target, progress)
+        return _run(request, confined, target, progress, Alone())
 
 
 def _run(
-    request: RunRequest, attack: Attack, target: Target, progress: Progress | None
+    request: RunRequest,
+    attack: Attack,
+    target: Target,
+    progress: Progress | None,
+    workers: Workers,
 ) -> Finished:
     watch = Stopwatch()
     device = provenance.choose_device(request.device)
@@ -124,6 +133,7 @@ def _run(
         checkpoints=partial,
         pictures=partial / PICTURES,
         progress=progress or SilentProgress(),
+        workers=workers,
     )
     under_way = _UnderWay(request, attack, target, scenario, scorer, context, watch)
     try:
@@ -189,6 +199,8 @@ class _UnderWay:
             reason=reason,
             worst=found.worst,
             best_state_ssim=found.best_state_ssim,
+            spread=None if found.spread is None else round(found.spread, 2),
+            collapse=found.collapse,
             failures=dict(found.failures),
             controls=controls,
             timing=self.watch.seconds,

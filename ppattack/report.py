@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ppattack.errors import ReportError
 
-SCHEMA_VERSION = "1.2"
+SCHEMA_VERSION = "1.3"
 VerdictName = Literal["BROKEN", "RESISTED", "INCONCLUSIVE"]
 
 
@@ -177,7 +177,8 @@ class Report(_Part):
     ``best_state_ssim`` is the SSIM under the best global state (orientation, negative, colour
     order), which takes the truth to find: it stands beside the raw scores of attacks that can
     only determine images up to such a state; it can keep a verdict from RESISTED, and makes none
-    BROKEN.
+    BROKEN. ``spread`` is the standard deviation of the reconstructions over images, in grey
+    levels, and ``collapse`` says why they do not depend on the ciphertexts, where they do not.
     """
 
     schema_version: str = SCHEMA_VERSION
@@ -192,6 +193,8 @@ class Report(_Part):
     reason: str
     worst: WorstSample | None
     best_state_ssim: Summary | None = None
+    spread: float | None = None
+    collapse: str | None = None
     failures: dict[str, str]
     controls: Controls
     timing: dict[str, float]

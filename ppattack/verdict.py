@@ -45,6 +45,10 @@ def decide(
         return "INCONCLUSIVE", "nothing could be scored: no truth was given, or no metric applies."
     metric, gain = found
     low, high = gain.ci95
+    if evaluation.collapse:
+        return "INCONCLUSIVE", (
+            f"the attack collapsed: {evaluation.collapse}. That says nothing of the scheme."
+        )
     words = f"mean {metric} gain {gain.mean:+.3f} [{low:+.3f}, {high:+.3f}] over the best baseline"
     if gain.n < FEWEST_IMAGES:
         return "INCONCLUSIVE", f"{words}: {gain.n} images are too few, score {FEWEST_IMAGES}."
