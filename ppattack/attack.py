@@ -19,6 +19,7 @@ from ppattack.card import Reference
 from ppattack.config import as_dict, resolve
 from ppattack.errors import ConfigError, ImageError, PluginError, ThreatModelError, nearest
 from ppattack.threat import KeyScope, Observation, ThreatModel
+from ppattack.workers import Alone, Workers
 
 if TYPE_CHECKING:
     import numpy as np
@@ -149,6 +150,7 @@ class Context:
         progress: where progress is shown.
         deadline: seconds on ``time.monotonic`` by which the attack should return, or None.
         pictures: a folder for pictures of reconstructions on the way; None draws none.
+        workers: compute parts of sums.
     """
 
     device: torch.device
@@ -157,6 +159,7 @@ class Context:
     progress: Progress = field(default_factory=SilentProgress)
     deadline: float | None = None
     pictures: Path | None = None
+    workers: Workers = field(default_factory=Alone)
 
     def numpy_stream(self, *names: str | int) -> np.random.Generator:
         """A named NumPy generator of this attack."""

@@ -14,6 +14,7 @@ from ppattack.experiment import Finished, run
 from ppattack.report import Report, VerdictName, read_report
 from ppattack.request import RunRequest
 from ppattack.verdict import main_gain
+from ppattack.workers import Workers
 
 State = Literal["done", "failed", "not applicable"]
 
@@ -44,11 +45,13 @@ class Outcome(BaseModel):
     seconds: float = 0.0
 
 
-def run_cell(request: RunRequest, progress: Progress | None = None) -> Outcome:
+def run_cell(
+    request: RunRequest, progress: Progress | None = None, workers: Workers | None = None
+) -> Outcome:
     """Run one cell; whatever goes wrong is in the outcome, but for an interruption."""
     start = time.perf_counter()
     try:
-        done = run(request, progress)
+        done = run(request, progress, workers)
     except (NotApplicable, NotGranted) as error:
         return Outcome(state="not applicable", reason=str(error))
     except (PpattackError, RunFailed) as error:

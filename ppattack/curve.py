@@ -19,6 +19,7 @@ from ppattack.attack import Progress, SilentProgress
 from ppattack.errors import ConfigError
 from ppattack.experiment import Finished, RunRequest, run
 from ppattack.files import write_text
+from ppattack.workers import Workers
 
 if TYPE_CHECKING:
     from ppattack.report import MetricScores
@@ -86,7 +87,11 @@ class Curve:
 
 
 def run_curve(
-    request: RunRequest, setting: str, values: Sequence[str], progress: Progress | None = None
+    request: RunRequest,
+    setting: str,
+    values: Sequence[str],
+    progress: Progress | None = None,
+    workers: Workers | None = None,
 ) -> tuple[Curve, Path]:
     """Run the request once for each value and write ``curve.json``, ``curve.csv``, ``curve.png``.
 
@@ -95,6 +100,7 @@ def run_curve(
         setting: ``attack.NAME`` or ``target.NAME``.
         values: at least one; none twice.
         progress: where progress is shown; None shows nothing.
+        workers: of every run.
 
     Returns:
         the curve and its folder, ``<out>/<attack>-<target>-curve-<id>``.
@@ -114,7 +120,7 @@ def run_curve(
     done = []
     for value in values:
         progress.log(f"{setting} = {value}")
-        done.append(run(_with(request, part, name, value), progress))
+        done.append(run(_with(request, part, name, value), progress, workers))
     report = done[0].report
     points = tuple(_point(*pair) for pair in zip(values, done, strict=True))
     curve = Curve(report.attack.name, report.target.name, setting, report.data.name, points)

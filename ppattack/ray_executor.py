@@ -13,22 +13,24 @@ import shutil
 import tempfile
 import zipfile
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from ppattack.cell import Outcome, run_cell
-from ppattack.errors import ConfigError, DataError
+from ppattack.errors import ConfigError, DataError, RunFailed
 from ppattack.executors import TRIES, Cells, Started, lost
 from ppattack.files import new_folder
 from ppattack.request import RunRequest
+from ppattack.workers import Part, Result
 
 
 class Ray:
     """A cluster; a cell takes one CPU, and one GPU where the cluster has some.
 
-    A cell whose worker or machine is lost is tried again on another.
+    A cell whose worker or machine is lost is tried again on another. What a cell's attack adds
+    up is computed on the whole cluster, by tasks of one CPU each.
 
     Args:
         address: of the cluster, or None for one of this machine's own.
@@ -50,6 +52,24 @@ class Ray:
                 raise ConfigError(
                     f"--executor ray: no cluster answers at {address or 'this machine'}: {error}"
                 ) from None
+
+    @property
+    def count(self) -> int:
+        """CPUs of the cluster."""
+        return max(1, int(self._ray.cluster_resources().get("CPU", 1)))
+
+    def map(self, function: Callable[[Part], Result], parts: Sequence[Part]) -> list[Result]:
+        """See :meth:`Workers.map`."""
+        task = self._ray.remote(num_cpus=1, max_retries=TRIES - 1)(_remote_part)
+        asked = [task.remote(function, part) for part in parts]
+        try:
+            found: list[Result] = self._ray.get(asked)
+        except self._ray.exceptions.RayError as error:
+            reason = getattr(error, "cause", error)
+            raise RunFailed(
+                f"a part of a sum could not be computed: {type(reason).__name__}: {reason}"
+            ) from None
+        return found
 
     def run(self, cells: Cells, started: Started) -> Iterator[tuple[int, Outcome]]:
         """See :meth:`Executor.run`."""
@@ -90,7 +110,7 @@ class Ray:
 def _remote_cell(request: RunRequest) -> tuple[str, bytes]:
     """Run a cell there: the outcome as JSON, and the run's folder as a ZIP archive."""
     out = Path(tempfile.gettempdir()) / f"ppattack-{os.getuid()}"
-    outcome = run_cell(replace(request, out=out))
+    outcome = run_cell(replace(request, out=out), workers=Ray())
     if outcome.run is None:
         return outcome.model_dump_json(), b""
     folder, packed = out / outcome.run, io.BytesIO()
@@ -99,6 +119,10 @@ def _remote_cell(request: RunRequest) -> tuple[str, bytes]:
             archive.write(path, path.relative_to(folder))
     shutil.rmtree(folder, ignore_errors=True)
     return outcome.model_dump_json(), packed.getvalue()
+
+
+def _remote_part(function: Callable[[Part], Result], part: Part) -> Result:
+    return function(part)
 
 
 def _unpack(run: bytes, folder: Path) -> None:

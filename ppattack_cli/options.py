@@ -12,6 +12,8 @@ from ppattack.errors import ConfigError, nearest
 
 if TYPE_CHECKING:
     from ppattack.executors import Executor
+    from ppattack.request import RunRequest
+    from ppattack.workers import Workers
 
 Settings = Annotated[
     list[str] | None,
@@ -153,6 +155,21 @@ def executor(text: str | None, jobs: int) -> Executor:
     from ppattack.ray_executor import Ray
 
     return Ray(address or None)
+
+
+def workers(text: str | None, jobs: int, request: RunRequest) -> Workers | None:
+    """Who adds up for the attack of one run; None for this process alone.
+
+    Raises:
+        ConfigError: as for :func:`executor`; for an attack that is isolated.
+    """
+    if text is None and jobs == 1:
+        return None
+    if request.isolated:
+        raise ConfigError(
+            "an isolated attack adds up in its own process: leave out --jobs and --executor."
+        )
+    return executor(text, jobs)
 
 
 def save_images(text: str) -> int | None:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from ppattack.attack import Progress
     from ppattack.experiment import RunRequest
     from ppattack.gates import Rule
+    from ppattack.workers import Workers
 
 
 def run(
@@ -84,6 +85,17 @@ def run(
     ] = False,
     time_limit: options.TimeLimit = None,
     memory_limit: options.MemoryLimit = None,
+    jobs: Annotated[
+        int,
+        typer.Option(
+            "--jobs",
+            help="Processes that add up statistics of covariance-matching, one GPU each.",
+        ),
+    ] = 1,
+    executor: Annotated[
+        str | None,
+        typer.Option("--executor", metavar="ray[:ADDRESS]", help="Add them up on a Ray cluster."),
+    ] = None,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
 ) -> None:
@@ -122,11 +134,12 @@ def run(
         time_limit=time_limit,
         memory_limit=memory_limit,
     )
+    workers = options.workers(executor, jobs, request)
     progress = make_progress(quiet=quiet)
     if curve is not None:
-        _run_curve(request, curve, progress, as_json=as_json)
+        _run_curve(request, curve, progress, workers, as_json=as_json)
         return
-    finished = run_experiment(request, progress)
+    finished = run_experiment(request, progress, workers)
     if finished.reused:
         progress.log("this experiment was run before; its report is shown (--force runs it again)")
     if as_json:
@@ -154,11 +167,13 @@ def _rules(fail_on: list[str] | None, curve: str | None) -> list[Rule]:
     return [rule(text) for text in fail_on]
 
 
-def _run_curve(request: RunRequest, text: str, progress: Progress, *, as_json: bool) -> None:
+def _run_curve(
+    request: RunRequest, text: str, progress: Progress, workers: Workers | None, *, as_json: bool
+) -> None:
     from ppattack.curve import run_curve
     from ppattack_cli.tables import print_curve
 
-    found, folder = run_curve(request, *options.curve(text), progress)
+    found, folder = run_curve(request, *options.curve(text), progress, workers)
     if as_json:
         typer.echo(found.to_json(), nl=False)
     else:

@@ -10,13 +10,20 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
-from ppattack.errors import ConfigError
+from ppattack import registry
+from ppattack.errors import ConfigError, RunFailed
 from ppattack.executors import InThisProcess
 from ppattack.ray_executor import Ray
+from ppattack.report import read_report
+from ppattack.solvers import moments
+from ppattack.workers import Alone
+from tests.natural import natural_sets
 from tests.program import in_process
 from tests.test_sweep import _timeless, cells, states, swept
+from tests.test_workers import Counted, _fails, attacked
 
 
 def test_without_ray_one_line_says_what_to_install(
@@ -75,6 +82,37 @@ def test_workers_that_are_killed_lose_nothing(tmp_path: Path, cluster: Any) -> N
     thread.join()
     assert len(killed) == 2
     assert states(sweep) == ["done"] * 4
+
+
+@pytest.mark.slow
+def test_a_cluster_adds_up_what_one_process_does(
+    cluster: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(moments, "LEAST_IN_A_PART", 8)
+    target, sets = registry.target("le")(), natural_sets(100, 300)
+    alone, workers = attacked(target, sets, Alone()), Counted(Ray())
+    assert workers.count == 2
+    together = attacked(target, sets, workers)
+    assert workers.parts >= 4
+    assert alone.key is not None
+    assert together.key is not None
+    assert np.array_equal(alone.key.index, together.key.index)
+    assert np.array_equal(alone.key.mask, together.key.mask)
+    with pytest.raises(RunFailed, match="could not be computed: ZeroDivisionError"):
+        Ray().map(_fails, [1, 0])
+
+
+@pytest.mark.slow
+def test_cells_of_a_cluster_add_up_on_all_of_it(tmp_path: Path, cluster: Any) -> None:
+    """A cell's own tasks run while it waits, however many cells there are."""
+    wanted = cells(tmp_path / "there", "Adding", targets=["pe", "le", "etc"])
+    sweep, _ = swept(wanted, Ray())
+    assert states(sweep) == ["done"] * 3
+    for cell in sweep.cells:
+        assert cell.outcome is not None
+        assert cell.outcome.run is not None
+        notes = read_report(tmp_path / "there" / cell.outcome.run).attack.notes
+        assert notes == {"sum": 12, "workers": 2}
 
 
 @pytest.mark.slow

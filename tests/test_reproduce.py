@@ -41,7 +41,7 @@ def test_the_program_reads_the_command_as_the_same_request(
 ) -> None:
     seen: list[RunRequest] = []
 
-    def stop(request: RunRequest, progress: object = None) -> None:
+    def stop(request: RunRequest, *others: object) -> None:
         seen.append(request)
         raise RunFailed("enough")
 

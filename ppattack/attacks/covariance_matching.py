@@ -151,7 +151,9 @@ class CovarianceMatching(Attack):
         if structure.kind == "none":
             return KeyEstimate(identity(ciphertexts[0].numel()))
         if structure.kind == "pixels":
-            return pixel_keys.recover(ciphertexts, public, colours=structure.colours)
+            return pixel_keys.recover(
+                ciphertexts, public, colours=structure.colours, workers=context.workers
+            )
         if _shares_one_block(structure):
             return shared_block_keys.recover(
                 ciphertexts,
@@ -160,6 +162,7 @@ class CovarianceMatching(Attack):
                 structure.unit,
                 context.numpy_stream("graph matching"),
                 restarts=self.config.restarts,
+                workers=context.workers,
             )
         if structure.kind == "blocks-dihedral":
             from ppattack.solvers import block_puzzle
@@ -175,7 +178,7 @@ class CovarianceMatching(Attack):
             key, notes = block_puzzle.recover(ciphertexts, public, puzzle)
             return KeyEstimate(key, notes=notes)
         block = None if structure.kind == "any" else structure.block_size
-        return free_keys.recover(ciphertexts, public, structure.unit, block)
+        return free_keys.recover(ciphertexts, public, structure.unit, block, context.workers)
 
 
 def _shares_one_block(structure: Structure) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -9,7 +11,8 @@ from torch import Tensor
 
 from ppattack import blocks
 from ppattack.permxor import Unit
-from ppattack.solvers.moments import Moments
+from ppattack.solvers.moments import Moments, gathered
+from ppattack.workers import Workers
 
 CHUNK = 512
 
@@ -46,22 +49,61 @@ def symbols(images: Tensor, block: int, unit: Unit) -> Tensor:
     return flat[:, table.to(images.device)].view(count, height // block, width // block, -1)
 
 
-def pooled_correlations(images: Tensor, block: int, unit: Unit) -> tuple[NDArray[np.float64], ...]:
+class PooledMoments:
+    """Moments of the symbols of a block, alone and with those of its neighbours.
+
+    Args:
+        size: symbols of a block.
+        levels: values that one can take.
+        device: where they are gathered.
+    """
+
+    def __init__(self, size: int, levels: int, device: torch.device) -> None:
+        self.size = size
+        self.same = Moments(size, levels, device)
+        self.right, self.down = (Moments(2 * size, levels, device) for _ in range(2))
+
+    def add(self, rows: Tensor) -> None:
+        """Take in ``(N, rows, columns, S)`` symbols."""
+        size = self.size
+        self.same.add(rows.reshape(-1, size))
+        self.right.add(torch.cat([rows[:, :, :-1], rows[:, :, 1:]], 3).reshape(-1, 2 * size))
+        self.down.add(torch.cat([rows[:, :-1], rows[:, 1:]], 3).reshape(-1, 2 * size))
+
+    def merge(self, other: PooledMoments) -> PooledMoments:
+        """Take in what another has gathered; returns itself."""
+        self.same.merge(other.same)
+        self.right.merge(other.right)
+        self.down.merge(other.down)
+        return self
+
+
+def pooled_correlations(
+    images: Tensor, block: int, unit: Unit, workers: Workers
+) -> tuple[NDArray[np.float64], ...]:
     """Correlations of the symbols of a block with each other and with those of its neighbours.
+
+    Args:
+        images: ``(N, C, H, W)`` uint8.
+        block: its edge, pixels.
+        unit: what a symbol is.
+        workers: gather the statistics.
 
     Returns:
         three ``(S, S)`` matrices: within a block; of a block (rows) with its right neighbour
         (columns); of a block with the one below.
     """
+    found = gathered(partial(_pooled, block, unit), images, workers)
+    within = found.same.correlation().cpu().numpy()
+    size = found.size
+    beside, below = (m.correlation()[:size, size:].cpu().numpy() for m in (found.right, found.down))
+    return within, beside, below
+
+
+def _pooled(block: int, unit: Unit, images: Tensor) -> PooledMoments:
     levels = 16 if unit == "nibble" else 256
     size = images.shape[1] * block * block * (2 if unit == "nibble" else 1)
-    same = Moments(size, levels, images.device)
-    right, down = (Moments(2 * size, levels, images.device) for _ in range(2))
+    found = PooledMoments(size, levels, images.device)
     for chunk in images.split(CHUNK):
-        rows = symbols(chunk, block, unit)
-        same.add(rows.reshape(-1, size))
-        right.add(torch.cat([rows[:, :, :-1], rows[:, :, 1:]], 3).reshape(-1, 2 * size))
-        down.add(torch.cat([rows[:, :-1], rows[:, 1:]], 3).reshape(-1, 2 * size))
-    within = same.correlation().cpu().numpy()
-    beside, below = (m.correlation()[:size, size:].cpu().numpy() for m in (right, down))
-    return within, beside, below
+        found.add(symbols(chunk, block, unit))
+    return found

@@ -6,6 +6,8 @@ low ones go follows from what the high ones say of them.
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
@@ -20,9 +22,10 @@ from ppattack.solvers import (
     signed_matching,
 )
 from ppattack.solvers.key_estimate import KeyEstimate
-from ppattack.solvers.moments import Moments
+from ppattack.solvers.moments import Moments, gathered
 from ppattack.solvers.products import Products
 from ppattack.solvers.shared_block_keys import most_correlated
+from ppattack.workers import Alone, Workers
 
 Places = NDArray[np.intp]
 SORTING_IMAGES = 1000
@@ -31,7 +34,13 @@ NOISE_FLOOR = 3.0
 """Correlations below so many standard errors say nothing about that."""
 
 
-def recover(ciphertexts: Tensor, public: Tensor, unit: Unit, block: int | None) -> KeyEstimate:
+def recover(
+    ciphertexts: Tensor,
+    public: Tensor,
+    unit: Unit,
+    block: int | None,
+    workers: Workers | None = None,
+) -> KeyEstimate:
     """A signed permutation of the symbols, by the correlations of all of them.
 
     Args:
@@ -40,13 +49,16 @@ def recover(ciphertexts: Tensor, public: Tensor, unit: Unit, block: int | None) 
         unit: what is moved.
         block: edge of the blocks that keep their symbols together, pixels; None where any symbol
             can be anywhere.
+        workers: gather statistics; None for this process.
     """
+    workers = workers or Alone()
     channels, height, width = (int(size) for size in ciphertexts.shape[1:])
     shape = (channels, height, width)
     numbers = block_symbols.numbers(shape, block, unit) if block else _one_block(shape, unit)
     seen = _high(ciphertexts, numbers) if unit == "nibble" else numbers
     known = numbers[:, numbers.shape[1] // 2 :] if unit == "nibble" else numbers
-    ours, theirs = _moments(ciphertexts, seen, unit), _moments(public, known, unit)
+    ours = gathered(partial(_moments, seen, unit), ciphertexts, workers)
+    theirs = gathered(partial(_moments, known, unit), public, workers)
     cipher, plain = (side.correlation().float().cpu().numpy() for side in (ours, theirs))
     products = Products.on(ciphertexts.device)
     cells, places = seen.reshape(-1), known.reshape(-1)
@@ -73,7 +85,9 @@ def recover(ciphertexts: Tensor, public: Tensor, unit: Unit, block: int | None) 
     notes = {"misfit": round(misfit, 4)}
     low_known = unit == "byte"
     if unit == "nibble":
-        key, low_known = low_nibbles.complete(key, ciphertexts, public, numbers, shared=False)
+        key, low_known = low_nibbles.complete(
+            key, ciphertexts, public, numbers, shared=False, workers=workers
+        )
     return KeyEstimate(key, low_known, notes).settled(ciphertexts, public)
 
 
@@ -94,7 +108,7 @@ def _symbols(images: Tensor, numbers: NDArray[np.int32], unit: Unit) -> Tensor:
     return torch.where(index >= flat.shape[1], bytes_ >> 4, bytes_ & 15)
 
 
-def _moments(images: Tensor, numbers: NDArray[np.int32], unit: Unit) -> Moments:
+def _moments(numbers: NDArray[np.int32], unit: Unit, images: Tensor) -> Moments:
     moments = Moments(numbers.size, 16 if unit == "nibble" else 256, images.device)
     for chunk in images.split(block_symbols.CHUNK):
         moments.add(_symbols(chunk, numbers, unit))
@@ -115,7 +129,7 @@ def _high(ciphertexts: Tensor, numbers: NDArray[np.int32]) -> NDArray[np.int32]:
     floor = NOISE_FLOOR / np.sqrt(len(some))
     rows = []
     for row in numbers:
-        strength = np.abs(_moments(some, row, "nibble").correlation().cpu().numpy())
+        strength = np.abs(_moments(row, "nibble", some).correlation().cpu().numpy())
         rows.append(row[most_correlated(np.where(strength > floor, strength, 0), len(row) // 2)])
     return np.stack(rows)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,7 +19,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from ppattack.permxor import PermXor
+from ppattack.solvers.moments import as_arrays, as_tensors, gathered
 from ppattack.solvers.signed_matching import Single, assign
+from ppattack.workers import Alone, Workers
 
 Table = NDArray[np.int64]
 WINDOW = 5
@@ -58,8 +61,15 @@ class LowPrediction:
         Returns:
             ``(N, C, H, W)`` float32.
         """
-        found = functional.conv2d(_around(images), self.weights, self.bias)
+        weights, bias = self.weights.to(images.device), self.bias.to(images.device)
+        found = functional.conv2d(_around(images), weights, bias)
         return (found - (images & 240)).clamp_(0, 15)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return as_arrays(vars(self))
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(as_tensors(state))
 
 
 def learn(public: Tensor) -> LowPrediction:
@@ -86,9 +96,13 @@ def _around(images: Tensor) -> Tensor:
 
 
 def _chunks(images: Tensor) -> tuple[Tensor, ...]:
-    size = max(1, CHUNK_BYTES // (images[0].numel() * WINDOW**2))
-    parts: tuple[Tensor, ...] = images.split(size)
+    parts: tuple[Tensor, ...] = images.split(_at_once(images))
     return parts
+
+
+def _at_once(images: Tensor) -> int:
+    """Images at a time."""
+    return max(1, CHUNK_BYTES // (images.shape[1:].numel() * WINDOW**2))
 
 
 def complete(
@@ -98,6 +112,7 @@ def complete(
     numbers: NDArray[np.int32],
     *,
     shared: bool,
+    workers: Workers | None = None,
 ) -> tuple[PermXor, bool]:
     """Find the places and complements of low nibbles.
 
@@ -108,6 +123,7 @@ def complete(
         numbers: ``(n, S)``: the numbers of the nibbles of each block of a ciphertext. The low
             nibbles of a block belong to the same bytes as its high ones do.
         shared: whether the same permutation acts in every block, so that all count together.
+        workers: gather statistics; None for this process.
 
     Returns:
         the completed key, and whether the low nibbles fit what was expected of them. If not,
@@ -115,14 +131,8 @@ def complete(
     """
     cipher, plain = _low_symbols(key, numbers)
     prediction = learn(public)
-    moments = _Moments(1 if shared else len(cipher), cipher.shape[1], ciphertexts.device)
-    undo = key.inverse()
-    for chunk in _chunks(ciphertexts):
-        seen = _nibbles(chunk, cipher.reshape(-1))
-        expected = prediction(undo(chunk)).reshape(len(chunk), -1)[
-            :, torch.from_numpy(plain.reshape(-1)).to(chunk.device)
-        ]
-        moments.add(seen, expected - 7.5)
+    gather = partial(_gathered, key.index, key.mask, cipher, plain, prediction, shared)
+    moments = gathered(gather, ciphertexts, workers or Alone(), _at_once(ciphertexts))
     index, mask = key.index.copy(), key.mask.copy()
     fits = []
     for group, found in enumerate(moments.correlations()):
@@ -134,6 +144,26 @@ def complete(
         fits.append(float(np.abs(matched).mean()))
     least = max(FOUND, FOUND_DEVIATIONS / np.sqrt(moments.count))
     return PermXor(index, mask, key.unit), float(np.mean(fits)) > least
+
+
+def _gathered(
+    index: NDArray[np.integer],
+    mask: NDArray[np.uint8],
+    cipher: Table,
+    plain: Table,
+    prediction: LowPrediction,
+    shared: bool,
+    images: Tensor,
+) -> _Moments:
+    """Moments of the low nibbles of ciphertexts with what their high ones lead to expect."""
+    undo = PermXor(index, mask, "nibble").inverse()
+    moments = _Moments(1 if shared else len(cipher), cipher.shape[1], images.device)
+    places = torch.from_numpy(plain.reshape(-1)).to(images.device)
+    for chunk in _chunks(images):
+        seen = _nibbles(chunk, cipher.reshape(-1))
+        expected = prediction(undo(chunk)).reshape(len(chunk), -1)[:, places]
+        moments.add(seen, expected - 7.5)
+    return moments
 
 
 def _low_symbols(key: PermXor, numbers: NDArray[np.int32]) -> tuple[Table, Table]:
@@ -172,6 +202,20 @@ class _Moments:
         for k, values in enumerate((first, second)):
             self.sums[k] += values.sum(1)
             self.squares[k] += values.square().sum(1)
+
+    def merge(self, other: _Moments) -> _Moments:
+        """Take in what another has gathered; returns itself."""
+        self.count += other.count
+        self.sums += other.sums
+        self.squares += other.squares
+        self.cross += other.cross
+        return self
+
+    def __getstate__(self) -> dict[str, Any]:
+        return as_arrays(vars(self))
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(as_tensors(state))
 
     def correlations(self) -> Single:
         """``(groups, S, S)``, first side by second."""

@@ -7,7 +7,9 @@ or workers gives the same numbers.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial, reduce
+from typing import Any, Protocol, Self, TypeVar
 
 import numpy as np
 import torch
@@ -15,10 +17,66 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ppattack.errors import ImageError
+from ppattack.workers import Workers
 
 EXACT_IN_SINGLE = 1 << 24
 CHUNK_ROWS = 4096
 """Images at a time at most: what one float32 copy of them may take."""
+LEAST_IN_A_PART = 4096
+"""Images from which on another worker is worth being sent some."""
+
+
+class Sums(Protocol):
+    """What is gathered of images."""
+
+    def merge(self, other: Self) -> Self:
+        """Take in what another has gathered; returns itself."""
+
+
+Gathered = TypeVar("Gathered", bound=Sums)
+
+
+def gathered(
+    gather: Callable[[Tensor], Gathered], images: Tensor, workers: Workers, multiple: int = 1
+) -> Gathered:
+    """What is gathered of images, where there are many by every worker of its part of them.
+
+    Args:
+        gather: gathers it of some; at the top of a module, or a ``functools.partial`` of one.
+        images: ``(N, ...)``.
+        workers: who gathers.
+        multiple: parts are of a multiple of so many images.
+    """
+    count = min(workers.count, len(images) // LEAST_IN_A_PART)
+    if count < 2:
+        return gather(images)
+    size = -(-len(images) // (count * multiple)) * multiple
+    parts = [part.cpu().numpy() for part in images.split(size)]
+    found = workers.map(partial(_gathered_there, gather, images.device.type), parts)
+    return reduce(lambda whole, part: whole.merge(part), found)
+
+
+def _gathered_there(
+    gather: Callable[[Tensor], Gathered], device: str, part: NDArray[np.uint8]
+) -> Gathered:
+    """What a worker gathers."""
+    return gather(torch.tensor(part, device=device))
+
+
+def as_arrays(state: dict[str, Any]) -> dict[str, Any]:
+    """Attributes as they are sent: a tensor would be a handle to memory of the sender."""
+    return {
+        name: value.cpu().numpy() if isinstance(value, Tensor) else value
+        for name, value in state.items()
+    }
+
+
+def as_tensors(state: dict[str, Any]) -> dict[str, Any]:
+    """Undo :func:`as_arrays`."""
+    return {
+        name: torch.tensor(value) if isinstance(value, np.ndarray) else value
+        for name, value in state.items()
+    }
 
 
 class Moments:
@@ -63,6 +121,12 @@ class Moments:
         self.sum += other.sum.to(self.sum.device)
         self.outer += other.outer.to(self.sum.device)
         return self
+
+    def __getstate__(self) -> dict[str, Any]:
+        return as_arrays(vars(self))
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(as_tensors(state))
 
     def mean(self) -> Tensor:
         """``(S,)`` float64, relative to the middle ``(levels - 1) / 2``: odd under complement."""
@@ -122,9 +186,11 @@ class GridMoments:
         if other.shape != self.shape:
             raise ImageError("only moments of images of one shape can be merged.")
         self.count += other.count
-        self.sum += other.sum
-        for total, more in zip(self.products, other.products, strict=True):
-            total += more
+        # Not in place: what a worker sent may be memory that cannot be written.
+        self.sum = self.sum + other.sum
+        self.products = [
+            total + more for total, more in zip(self.products, other.products, strict=True)
+        ]
         return self
 
 

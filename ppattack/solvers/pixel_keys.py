@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 from torch import Tensor
 
 from ppattack.permxor import PermXor
 from ppattack.solvers import colour_orders, global_state, signed_graph
 from ppattack.solvers.key_estimate import KeyEstimate
-from ppattack.solvers.moments import GridMoments
+from ppattack.solvers.moments import GridMoments, gathered
+from ppattack.workers import Alone, Workers
 
 
-def recover(ciphertexts: Tensor, public: Tensor, *, colours: bool) -> KeyEstimate:
+def recover(
+    ciphertexts: Tensor, public: Tensor, *, colours: bool, workers: Workers | None = None
+) -> KeyEstimate:
     """Complements from the signs of correlations, then the channel order of every pixel.
 
     Args:
         ciphertexts: ``(N, C, H, W)`` uint8, all under one key.
         public: ``(M, C, H, W)`` uint8 plain images of the same distribution.
         colours: whether the key reorders the channels of each pixel (RGB only).
+        workers: gather statistics; None for this process.
     """
     channels, height, width = shape = _shape(ciphertexts)
-    seen = GridMoments(shape).add(ciphertexts)
+    gather, workers = partial(_moments, shape), workers or Alone()
+    seen = gathered(gather, ciphertexts, workers)
     graph = signed_graph.neighbour_graph(seen)
     signs = signed_graph.signs(graph)
     notes = {"sign_agreement": round(signed_graph.agreement(graph, signs), 4)}
@@ -33,11 +40,15 @@ def recover(ciphertexts: Tensor, public: Tensor, *, colours: bool) -> KeyEstimat
     if not colours or channels != 3:
         return estimate
     known = np.where(estimate.key.mask > 0, -1, 1).astype(np.int8).reshape(shape)
-    order = colour_orders.orders(seen, known, GridMoments(shape).add(public))
+    order = colour_orders.orders(seen, known, gathered(gather, public, workers))
     pixels = np.arange(height * width).reshape(height, width)
     moved = (order * (height * width) + pixels).reshape(-1)
     # The complements were found where the bytes are now, so they follow the move.
     return KeyEstimate(PermXor(moved, estimate.key.mask), notes=estimate.notes)
+
+
+def _moments(shape: tuple[int, int, int], images: Tensor) -> GridMoments:
+    return GridMoments(shape).add(images)
 
 
 def _shape(images: Tensor) -> tuple[int, int, int]:

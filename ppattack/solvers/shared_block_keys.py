@@ -16,6 +16,7 @@ from ppattack.permxor import PermXor, Unit
 from ppattack.solvers import block_symbols, global_state, low_nibbles, quadratic_assignment
 from ppattack.solvers.key_estimate import KeyEstimate
 from ppattack.solvers.products import Products
+from ppattack.workers import Alone, Workers
 
 Array = NDArray[np.float64]
 SHRINKAGE = 0.2
@@ -30,6 +31,7 @@ def recover(
     rng: np.random.Generator,
     *,
     restarts: int,
+    workers: Workers | None = None,
 ) -> KeyEstimate:
     """The permutation and the complements that all blocks share.
 
@@ -40,9 +42,11 @@ def recover(
         unit: what is moved.
         rng: draws the starts of graph matching.
         restarts: how many starts.
+        workers: gather statistics; None for this process.
     """
-    seen = block_symbols.pooled_correlations(ciphertexts, block, unit)
-    plain = block_symbols.pooled_correlations(public, block, unit)
+    workers = workers or Alone()
+    seen = block_symbols.pooled_correlations(ciphertexts, block, unit, workers)
+    plain = block_symbols.pooled_correlations(public, block, unit, workers)
     size = len(seen[0])
     high, source = np.arange(size), np.arange(size)
     if unit == "nibble":
@@ -67,7 +71,9 @@ def recover(
     }
     low_known = unit == "byte"
     if unit == "nibble":
-        key, low_known = low_nibbles.complete(key, ciphertexts, public, numbers, shared=True)
+        key, low_known = low_nibbles.complete(
+            key, ciphertexts, public, numbers, shared=True, workers=workers
+        )
     states = global_state.unturned(global_state.group_for(shape[0]))
     return KeyEstimate(key, low_known, notes).settled(ciphertexts, public, states)
 

@@ -123,6 +123,19 @@ class Greedy(Grey):
         return super().run(observation, context)
 
 
+class Adding(Grey):
+    """Has workers count its ciphertexts."""
+
+    card = AttackCard("adding", "adds up", NOWHERE, ("images",), ThreatModel())
+
+    def run(self, observation: Observation, context: Context) -> Recovery:
+        """Count them in two parts."""
+        parts = [each.numpy() for each in observation.ciphertexts.chunk(2)]
+        counts = list(context.workers.map(len, parts))
+        notes = {"sum": sum(counts), "workers": context.workers.count}
+        return Recovery(super().run(observation, context).images, notes=notes)
+
+
 class Curious(Grey):
     """Looks for keys and plain images wherever Python keeps things, and says what it found."""
 

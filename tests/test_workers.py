@@ -1,0 +1,210 @@
+"""Statistics that are added up by several processes, and what becomes of those that die."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from ppattack import registry
+from ppattack.attack import Attack, Context, Recovery
+from ppattack.attacks.covariance_matching import CovarianceMatching
+from ppattack.data.source import ImageSets
+from ppattack.errors import RunFailed
+from ppattack.executors import InThisProcess, Processes
+from ppattack.scenario import simulate
+from ppattack.solvers import block_symbols, free_keys, low_nibbles, moments
+from ppattack.solvers.moments import GridMoments, Moments, gathered
+from ppattack.target import Target
+from ppattack.workers import Alone, Workers
+from tests.natural import natural_images, natural_sets
+from tests.program import in_process
+
+CONTEXT = Context(torch.device("cpu"), seed=3)
+
+
+@pytest.fixture(scope="module")
+def three() -> Iterator[Processes]:
+    """Three processes."""
+    made = Processes(3)
+    yield made
+    made.close()
+
+
+@pytest.fixture(autouse=True)
+def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(moments, "LEAST_IN_A_PART", 8)
+
+
+class Counted:
+    """Counts the parts that other workers are given."""
+
+    def __init__(self, workers: Workers) -> None:
+        self._workers, self.parts = workers, 0
+
+    @property
+    def count(self) -> int:
+        """As they are."""
+        return self._workers.count
+
+    def map(self, function: Any, parts: Any) -> Any:
+        """Theirs."""
+        self.parts += len(parts)
+        return self._workers.map(function, parts)
+
+
+def test_sums_of_parts_are_exactly_those_of_the_whole(three: Processes) -> None:
+    images = natural_images(50)
+    shape = (3, 16, 16)
+    whole = gathered(partial(_grid, shape), images, Alone())
+    parts = gathered(partial(_grid, shape), images, three)
+    assert parts.count == whole.count == 50
+    assert np.array_equal(parts.sum, whole.sum)
+    assert all(np.array_equal(a, b) for a, b in zip(parts.products, whole.products, strict=True))
+    one = gathered(_symbols, images, Alone())
+    three_ = gathered(_symbols, images, three)
+    assert (three_.count, three_.levels) == (one.count, one.levels)
+    assert torch.equal(three_.sum, one.sum)
+    assert torch.equal(three_.outer, one.outer)
+    pooled = [
+        block_symbols.pooled_correlations(images, 4, "nibble", workers)
+        for workers in (Alone(), three)
+    ]
+    assert all(np.array_equal(a, b) for a, b in zip(*pooled, strict=True))
+
+
+def _grid(shape: tuple[int, int, int], images: torch.Tensor) -> GridMoments:
+    return GridMoments(shape).add(images)
+
+
+def _symbols(images: torch.Tensor) -> Moments:
+    return Moments(48).add(images.flatten(1)[:, :48])
+
+
+def attacked(
+    target: Target, sets: ImageSets, workers: Workers, attack: Attack | None = None
+) -> Recovery:
+    """What comes of covariance matching."""
+    attack = attack or CovarianceMatching()
+    observation = simulate(attack, target, sets, "dataset", seed=5).observation
+    return attack(observation, replace(CONTEXT, workers=workers))
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "structure"),
+    [
+        ("pe", {"color_shuffle": True}, "auto"),
+        ("le", {}, "auto"),
+        ("pe", {}, "any-byte"),
+        ("ele", {"block_size": 4}, "any-nibble"),
+    ],
+)
+def test_the_key_is_the_same_with_one_worker_and_with_three(
+    name: str, settings: dict[str, Any], structure: str, three: Processes
+) -> None:
+    target = registry.target(name)(**settings)
+    sets = natural_sets(100, 300, 16 if structure == "auto" else 8)
+    attack, workers = CovarianceMatching(structure=structure), Counted(three)
+    alone = attacked(target, sets, Alone(), attack)
+    together = attacked(target, sets, workers, attack)
+    assert workers.parts >= 6  # of the ciphertexts and of the public images
+    assert alone.key is not None
+    assert together.key is not None
+    assert np.array_equal(alone.key.index, together.key.index)
+    assert np.array_equal(alone.key.mask, together.key.mask)
+    notes = [{**each.notes, "solver_seconds": 0} for each in (alone, together)]
+    assert notes[0] == notes[1]
+
+
+def test_low_nibbles_are_the_same_to_rounding(three: Processes) -> None:
+    target, sets = registry.target("ele")(), natural_sets(400, 300)
+    scenario = simulate(CovarianceMatching(), target, sets, "dataset", seed=5)
+    key = target.permxor(scenario.truth.key)  # type: ignore[attr-defined]
+    numbers = block_symbols.numbers((3, 16, 16), 4, "nibble")
+    cipher, plain = low_nibbles._low_symbols(key, numbers)
+    prediction = low_nibbles.learn(sets.adversary)
+    gather = partial(low_nibbles._gathered, key.index, key.mask, cipher, plain, prediction, False)
+    ciphertexts = scenario.observation.ciphertexts
+    several_workers = Counted(three)
+    one, several = (
+        gathered(gather, ciphertexts, workers, low_nibbles._at_once(ciphertexts))
+        for workers in (Alone(), several_workers)
+    )
+    assert several_workers.parts == 2
+    assert several.count == one.count
+    # Products of a chunk are in single precision, whose rounding depends on the machine.
+    for ours, theirs in ((several.cross, one.cross), (several.squares, one.squares)):
+        assert torch.allclose(ours, theirs, rtol=1e-6, atol=1e-6 * float(theirs.abs().max()))
+    np.testing.assert_allclose(several.correlations(), one.correlations(), atol=1e-6)
+
+
+def test_few_images_stay_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(moments, "LEAST_IN_A_PART", 100)
+    workers = Counted(InThisProcess())
+    free_keys.recover(natural_images(60), natural_images(60, seed=1), "byte", None, workers)
+    assert workers.parts == 0
+
+
+def test_results_come_in_the_order_of_the_parts_and_processes_stay(three: Processes) -> None:
+    first = three.map(_process, range(12))
+    second = three.map(_process, range(12))
+    assert [number for number, _ in first] == list(range(12))
+    assert {process for _, process in second} <= {process for _, process in first}
+    assert os.getpid() not in {process for _, process in first}
+
+
+def _process(number: int) -> tuple[int, int]:
+    return number, os.getpid()
+
+
+def test_a_worker_that_dies_is_replaced(tmp_path: Path, three: Processes) -> None:
+    marker = tmp_path / "marker"
+    marker.touch()
+    found = three.map(partial(_dies_while, marker), range(4))
+    assert found == [0, 2, 4, 6]
+    assert not marker.exists()
+
+
+def _dies_while(marker: Path, number: int) -> int:
+    if number == 2 and marker.exists():
+        marker.unlink()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return 2 * number
+
+
+def test_what_fails_or_kills_every_worker_is_one_error(three: Processes) -> None:
+    with pytest.raises(RunFailed, match="could not be computed: ZeroDivisionError"):
+        three.map(_fails, [1, 0])
+    with pytest.raises(RunFailed, match="died 3 times"):
+        three.map(_dies, [1])
+    assert three.map(_process, [5])[0][0] == 5
+
+
+def _fails(number: int) -> float:
+    return 1 / number
+
+
+def _dies(number: int) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_a_run_with_several_processes_has_the_same_result(tmp_path: Path) -> None:
+    words = "run --attack covariance-matching --target pe -n 40 --adversary 60 --size 16 -q"
+    found = []
+    for name, more in (("a", ""), ("b", " --jobs 2")):
+        code, _, errors = in_process(f"{words} --out {name}{more}", tmp_path)
+        assert code == 0, errors
+        (folder,) = (tmp_path / name).glob("covariance-matching-*")
+        found.append((folder.name, (folder / "scores.csv").read_bytes()))
+    assert found[0] == found[1]
+    code, _, errors = in_process(f"{words} --out c --isolate --jobs 2", tmp_path)
+    assert code == 2
+    assert "an isolated attack adds up in its own process" in errors
