@@ -26,8 +26,11 @@ _FLAGS = {
     "jpeg": "--jpeg",
     "lpips_net": "--lpips-net",
     "lpips_weights": "--lpips-weights",
+    "time_limit": "--time-limit",
+    "memory_limit": "--memory-limit",
 }
 """Fields of a request and their options. Where it writes to changes no result."""
+_SWITCHES = {"download": "--download", "isolate": "--isolate"}
 
 
 def command(request: Mapping[str, Any]) -> str:
@@ -46,6 +49,8 @@ def command(request: Mapping[str, Any]) -> str:
     for part in ("target", "attack"):
         for name, value in (request.get(f"{part}_settings") or {}).items():
             words += ["--set", f"{part}.{name}={plain_text(value)}"]
-    if request.get("download"):
-        words.append("--download")
+    words += [flag for name, flag in _SWITCHES.items() if request.get(name)]
+    saved = request.get("save_images", defaults["save_images"])
+    if saved != defaults["save_images"] and not request.get("ciphertexts"):
+        words += ["--save-images", "all" if saved is None else str(saved or "none")]
     return shlex.join(words)

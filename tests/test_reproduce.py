@@ -25,8 +25,12 @@ REQUESTS = {
         attack_settings={"bright": True, "pairs": 3},
         target_settings={"block_size": "4", "seed": None},
     ),
-    "files": replace(PLAIN, data=None, ciphertexts=Path("c d"), truth=Path("t")),
-    "public": replace(PLAIN, data="photos", ciphertexts=Path("c")),
+    "files": replace(PLAIN, data=None, ciphertexts=Path("c d"), truth=Path("t"), save_images=None),
+    "public": replace(PLAIN, data="photos", ciphertexts=Path("c"), save_images=None),
+    "no images": replace(PLAIN, save_images=0),
+    "some images": replace(PLAIN, save_images=7),
+    "isolated": replace(PLAIN, isolate=True),
+    "limits": replace(PLAIN, isolate=True, time_limit=0.5, memory_limit=8.0),
     "lpips": replace(PLAIN, lpips_net="vgg", lpips_weights=Path("w"), download=True, device="cpu"),
 }
 
@@ -54,8 +58,8 @@ def test_the_program_reads_the_command_as_the_same_request(
     (request,) = seen
     for field in ("attack_settings", "target_settings"):
         assert _as_text(getattr(request, field)) == _as_text(getattr(asked, field))
-    same = {"attack_settings": {}, "target_settings": {}, "save_images": 64}
-    assert replace(request, **same) == replace(asked, **same)  # type: ignore[arg-type]
+    same: dict[str, Any] = {"attack_settings": {}, "target_settings": {}}
+    assert replace(request, **same) == replace(asked, **same)
 
 
 def test_what_is_the_default_is_left_out() -> None:
