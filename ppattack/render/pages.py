@@ -38,12 +38,14 @@ def write_pages(
 
             texts[kind] = report_html(runs, earlier, read_missing(places))
             continue
-        from ppattack.render.tables import report_csv, report_latex, report_markdown
+        from ppattack.render import tables
 
-        if kind == "latex":
-            texts[kind] = report_latex(runs)
-        else:
-            texts[kind] = (report_csv if kind == "csv" else report_markdown)(runs, earlier)
+        make = {
+            "md": tables.report_markdown,
+            "csv": tables.report_csv,
+            "latex": tables.report_latex,
+        }
+        texts[kind] = make[kind](runs, earlier)
     for kind, path in wanted.items():
         if str(path) != "-":
             write_text(path, texts[kind])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from ppattack.render.compare import Change, compare
 from ppattack.render.matrix import Matrix, arrange
@@ -60,22 +60,32 @@ def _matrix(matrix: Matrix) -> list[str]:
     return markdown_table(("target", *matrix.attacks), rows)
 
 
+CHANGES = ("target", "attack", "before", "now", "gain before", "gain now")
+
+
 def _changes(changes: Sequence[Change]) -> list[str]:
-    rows = [
+    rows = _changed(changes, _verdict)
+    return markdown_table(CHANGES, rows) if rows else [_nothing(changes)]
+
+
+def _changed(changes: Sequence[Change], verdict: Callable[[str], str]) -> list[tuple[str, ...]]:
+    """A row for whatever is not the same."""
+    return [
         (
             change.target,
             change.attack,
-            _verdict(change.before) if change.before else "not run",
-            _verdict(change.after) if change.after else "not run",
+            verdict(change.before) if change.before else "not run",
+            verdict(change.after) if change.after else "not run",
             number(change.gain_before, "+"),
             number(change.gain_after, "+"),
         )
         for change in changes
         if change.kind != "same"
     ]
-    if not rows:
-        return [f"Nothing, in {len(changes)} experiments."]
-    return markdown_table(("target", "attack", "before", "now", "gain before", "gain now"), rows)
+
+
+def _nothing(changes: Sequence[Change]) -> str:
+    return f"Nothing, in {len(changes)} experiments."
 
 
 def _scores(report: Report) -> tuple[str, ...]:
@@ -158,30 +168,47 @@ def _csv_row(target: str, run: SavedRun) -> tuple[object, ...]:
     )
 
 
-def report_latex(runs: Sequence[SavedRun]) -> str:
-    """A booktabs table: one row a run, grouped by target.
+def report_latex(runs: Sequence[SavedRun], base: Sequence[SavedRun] | None = None) -> str:
+    """A booktabs table: one row a run, grouped by target; then one of what changed.
 
     Args:
         runs: at least one.
+        base: an earlier set to compare with, or None.
     """
     matrix = arrange(runs)
-    lines = [
-        "% needs \\usepackage{booktabs}",
-        "\\begin{tabular}{llrrrl}",
-        "\\toprule",
-        "Target & Attack & SSIM & Baseline & Gain [95\\,\\%] & Verdict \\\\",
-    ]
+    body = []
     for group in matrix.groups:
-        lines.append("\\midrule")
+        body.append("\\midrule")
         for place, run in enumerate(group.runs):
-            cells = (
-                group.label if place == 0 else "",
-                matrix.label(run),
-                *_scores(run.report)[:3],
-                run.report.verdict.lower(),
-            )
-            lines.append(" & ".join(_latex(cell) for cell in cells) + " \\\\")
-    return "\n".join([*lines, "\\bottomrule", "\\end{tabular}", ""])
+            label = group.label if place == 0 else ""
+            verdict = run.report.verdict.lower()
+            body.append(_latex_row((label, matrix.label(run), *_scores(run.report)[:3], verdict)))
+    heading = ("Target", "Attack", "SSIM", "Baseline", "Gain [95\\,\\%]", "Verdict")
+    lines = ["% needs \\usepackage{booktabs}", *_latex_table("llrrrl", heading, body)]
+    if base is not None:
+        changes = compare(runs, base)
+        rows = [_latex_row(row) for row in _changed(changes, str.lower)]
+        heading = ("Target", "Attack", "Before", "Now", "Gain before", "Gain now")
+        lines += ["", "% what changed"]
+        lines += (
+            _latex_table("llllrr", heading, ["\\midrule", *rows]) if rows else [_nothing(changes)]
+        )
+    return "\n".join([*lines, ""])
+
+
+def _latex_table(columns: str, heading: Sequence[str], body: Sequence[str]) -> list[str]:
+    return [
+        f"\\begin{{tabular}}{{{columns}}}",
+        "\\toprule",
+        " & ".join(heading) + " \\\\",
+        *body,
+        "\\bottomrule",
+        "\\end{tabular}",
+    ]
+
+
+def _latex_row(cells: Sequence[str]) -> str:
+    return " & ".join(_latex(cell) for cell in cells) + " \\\\"
 
 
 _LATEX = {

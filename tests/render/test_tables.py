@@ -57,3 +57,19 @@ def test_latex_is_a_booktabs_table_without_bare_specials(tmp_path: Path) -> None
     assert text.index("\\toprule") < text.index("\\midrule") < text.index("\\bottomrule")
     assert "etc & itn & 0.400 & 0.100 & $+0.300$ [$+0.275$, $+0.325$] & broken \\\\" in text
     assert "50\\% & a\\_b|c & 0.000" in text
+
+
+def test_latex_shows_what_changed_in_a_second_table(tmp_path: Path) -> None:
+    save(tmp_path / "base", report("itn", "etc", "RESISTED", gain=0.0))
+    save(tmp_path / "base", report("f_r", "etc"))
+    now, base = _runs(tmp_path / "now"), read_runs([tmp_path / "base"])
+    text = report_latex(now, base)
+    assert text.startswith(report_latex(now).rstrip("\n"))
+    assert text.count("\\begin{tabular}") == text.count("\\end{tabular}") == 2
+    changes = text[text.index("% what changed") :]
+    assert "etc & itn & resisted & broken & $+0.000$ & $+0.300$ \\\\" in changes
+    assert "etc & f\\_r & broken & not run & $+0.300$ &  \\\\" in changes
+    assert "50\\% & a\\_b|c & not run & resisted &  & $-0.100$ \\\\" in changes
+    same = report_latex(now, now)
+    assert same.count("\\begin{tabular}") == 1
+    assert "Nothing, in 2 experiments." in same
