@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ppattack.errors import RunFailed
 from ppattack_cli import options
 
 if TYPE_CHECKING:
@@ -93,6 +94,12 @@ def audit(
         typer.echo(done.audit.model_dump_json(indent=2))
     else:
         _print(done)
+    failed = [one.attack for one in done.audit.attacks if one.state == "failed"]
+    if failed:
+        raise RunFailed(
+            f"{len(failed)} of {len(done.audit.attacks)} attacks failed ({', '.join(failed)}); "
+            f"{done.folder / 'audit.json'} says why, and --retry-failed tries them again."
+        )
 
 
 def _print(done: Audited) -> None:

@@ -62,7 +62,7 @@ def bench(
     from ppattack.matrix import read_matrix, requests
     from ppattack.request import RunRequest
     from ppattack.sweep import run_sweep
-    from ppattack_cli.watch import print_sweep, watcher
+    from ppattack_cli.watch import fail_if_any_failed, print_sweep, watcher
 
     given: dict[str, Any] = {
         "attacks": attack,
@@ -100,3 +100,4 @@ def bench(
         typer.echo(sweep.model_dump_json(indent=2))
     else:
         print_sweep(sweep, record)
+    fail_if_any_failed(sweep, record)

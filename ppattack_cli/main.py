@@ -1,7 +1,7 @@
 """The ``ppattack`` program: commands, exit codes, and one line for every failure.
 
 Exit codes: 0 it ran (whatever the verdict); 1 a gate is violated; 2 usage or bad input; 3 it
-failed; 4 a gate cannot decide; 130 interrupted.
+failed, or cells of a sweep did; 4 a gate cannot decide; 130 interrupted.
 """
 
 from __future__ import annotations

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from rich.markup import escape
 
+from ppattack.errors import RunFailed
 from ppattack_cli.tables import console, table
 
 if TYPE_CHECKING:
@@ -120,6 +121,20 @@ def print_sweep(sweep: Sweep, place: object) -> None:
         if cell.outcome is not None and cell.outcome.state == "failed":
             screen.print(f"failed: {_name(cell)}: {cell.outcome.reason}", markup=False)
     screen.print(f"record: {place}", markup=False, soft_wrap=True)
+
+
+def fail_if_any_failed(sweep: Sweep, place: object) -> None:
+    """Say how many cells failed, after everything has been written and shown.
+
+    Raises:
+        RunFailed: where any did.
+    """
+    failed, cells = sweep.counts()["failed"], len(sweep.cells)
+    if failed:
+        raise RunFailed(
+            f"{failed} of {cells} cells failed; {place} says why, and --retry-failed tries them "
+            "again."
+        )
 
 
 def _mark(cell: Cell, is_running: bool) -> str:

@@ -172,6 +172,23 @@ def test_the_command_gives_one_verdict(tmp_path: Path) -> None:
     )
 
 
+def test_a_failed_attack_is_no_success_but_the_verdict_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def some(_: object) -> list[str]:
+        return [mine("Broken"), "fr"]
+
+    monkeypatch.setattr("ppattack.audit.cheapest_first", some)
+    arguments = "audit --target pe --preset smoke -n 12 --adversary 24 --size 16 -q --no-isolate"
+    code, out, errors = in_process(arguments, tmp_path)
+    assert code == 3
+    assert "BROKEN" in out
+    (audit,) = (tmp_path / "runs").glob("audit-*/audit.json")
+    assert json.loads(audit.read_text())["verdict"] == "BROKEN"
+    assert errors.startswith("ppattack: 1 of 2 attacks failed (")
+    assert errors.count("\n") == 1
+
+
 def test_ciphertexts_of_somebody_else(tmp_path: Path) -> None:
     made = "encrypt --target pe -n 12 --size 16 --out coded --plain-out plain -q"
     code, _, errors = in_process(made, tmp_path)

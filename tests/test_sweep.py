@@ -253,6 +253,23 @@ def test_a_matrix_is_every_combination_once() -> None:
     assert all(r.key_scope == "image" for r in requests(matrix, RunRequest("", "")))
 
 
+@pytest.mark.parametrize("more", ["", "--json"])
+def test_failed_cells_are_no_success(tmp_path: Path, more: str) -> None:
+    little = f"--preset smoke -n 12 --adversary 12 --size 16 -q --out runs {more}"
+    some = f"bench --attack {SWEEPING}:Broken --attack {SWEEPING}:Grey --attack jigsaw"
+    code, out, errors = in_process(f"{some} --no-isolate --target pe {little}", tmp_path)
+    assert code == 3
+    (record,) = (tmp_path / "runs").glob("bench-*.json")
+    name = record.relative_to(tmp_path)
+    assert errors == (
+        f"ppattack: 1 of 3 cells failed; {name} says why, and --retry-failed tries them again.\n"
+    )
+    assert read_sweep(record).counts() == {"done": 1, "broken": 0, "failed": 1, "queued": 0}
+    assert "unsupported operand" in out
+    code, _, errors = in_process(f"bench --attack jigsaw --target pe {little}", tmp_path)
+    assert (code, errors) == (0, "")  # not applicable is a result
+
+
 @pytest.mark.parametrize("name", ["quick", "standard", "paper"])
 def test_shipped_matrices_can_be_read_and_name_what_is_there(name: str) -> None:
     matrix = read_matrix(name, {})
