@@ -28,12 +28,14 @@ class Measure:
 
     Args:
         fit: border lines to features ``(8, n, F, K)`` of the lines before a seam.
-        compare: features ``(a, F, K)`` and lines after a seam ``(b, B, C)`` to costs ``(a, b)``.
+        read: lines after a seam ``(b, B, C)`` to what is compared with features.
+        compare: features ``(a, F, K)`` and b lines that were read to costs ``(a, b)``.
         sharpness: a cost D is about as likely as ``D ** -sharpness`` for neighbours.
         floor: added to a cost for each pixel of a line: the least that means anything.
     """
 
     fit: Callable[[BorderLines], Tensor]
+    read: Callable[[Tensor], Tensor]
     compare: Callable[[Tensor, Tensor], Tensor]
     sharpness: float
     floor: float
@@ -86,19 +88,25 @@ def _distances(expected: Tensor, covariance: Tensor, spread_weight: float) -> Te
     return torch.cat([squares, -2 * centre, level, spread], 3).float()
 
 
+def terms(after: Tensor) -> Tensor:
+    """``(B, K - 1, b)``: what a squared distance is linear in, for each pixel of each line."""
+    channels = after.unbind(2)
+    first, second = _pairs(len(channels), torch.device("cpu"))
+    squares = [channels[i] * channels[j] for i, j in zip(first, second, strict=True)]
+    found = torch.stack([*squares, *channels, torch.ones_like(channels[0])])
+    return found.permute(2, 0, 1).contiguous()
+
+
 def mahalanobis_sum(features: Tensor, after: Tensor) -> Tensor:
     """The sum over the pixels of a line of Mahalanobis distances, not squared.
 
     The roots keep the sum over pixels from being one product of matrices; it is one for each
     pixel, with as many terms as a quadratic form in the channels has.
     """
-    first, second = _pairs(after.shape[2], after.device)
-    one = torch.ones_like(after[..., :1])
-    terms = torch.cat([after[..., first] * after[..., second], after, one], 2)
-    total = features[:, :, -1].sum(1, keepdim=True).repeat(1, len(after))
+    total = features[:, :, -1].sum(1, keepdim=True).repeat(1, after.shape[2])
     product = torch.empty_like(total)
-    for pixel in range(after.shape[1]):
-        torch.mm(features[:, pixel, :-1], terms[:, pixel].T, out=product)
+    for pixel, seen in enumerate(after):
+        torch.mm(features[:, pixel, :-1], seen, out=product)
         total += product.clamp_(min=0).sqrt_()
     return total
 
@@ -113,23 +121,32 @@ def extrapolation_fit(lines: BorderLines) -> Tensor:
     return (2 * lines.edge - lines.inner).flatten(2)[:, :, None]
 
 
+def values(after: Tensor) -> Tensor:
+    """``(b, B · C)``: the lines as they are."""
+    return after.flatten(1)
+
+
 def squared_difference(features: Tensor, after: Tensor) -> Tensor:
     """The sum of squares of what the prediction missed."""
-    expected, seen = features[:, 0], after.flatten(1)
-    level = expected.square().sum(1)[:, None] + seen.square().sum(1)
-    return torch.addmm(level, expected, seen.T, alpha=-2).clamp_(min=0)
+    expected = features[:, 0]
+    level = expected.square().sum(1)[:, None] + after.square().sum(1)
+    return torch.addmm(level, expected, after.T, alpha=-2).clamp_(min=0)
 
 
 def absolute_difference(features: Tensor, after: Tensor) -> Tensor:
     """The sum of absolute values of what the prediction missed: pair by pair, no products."""
-    return torch.cdist(features[:, 0], after.flatten(1), p=1.0)
+    return torch.cdist(features[:, 0], after, p=1.0)
 
 
 MEASURES = {
-    "mgc": Measure(mgc_fit, mahalanobis_sum, sharpness=24.0, floor=0.1),
-    "regularised-mgc": Measure(regularised_fit, mahalanobis_sum, sharpness=24.0, floor=0.0),
-    "prediction-l2": Measure(extrapolation_fit, squared_difference, sharpness=10.0, floor=1.0),
-    "prediction-l1": Measure(extrapolation_fit, absolute_difference, sharpness=20.0, floor=1.0),
+    "mgc": Measure(mgc_fit, terms, mahalanobis_sum, sharpness=24.0, floor=0.1),
+    "regularised-mgc": Measure(regularised_fit, terms, mahalanobis_sum, sharpness=24.0, floor=0.0),
+    "prediction-l2": Measure(
+        extrapolation_fit, values, squared_difference, sharpness=10.0, floor=1.0
+    ),
+    "prediction-l1": Measure(
+        extrapolation_fit, values, absolute_difference, sharpness=20.0, floor=1.0
+    ),
 }
 """``mgc``: Mahalanobis gradient compatibility as published, distances not squared as in its
 authors' code; ``regularised-mgc``: variances raised by a constant instead of dummy gradients,

@@ -17,14 +17,16 @@ from torch import Tensor
 from ppattack.blocks import COLOUR_ORDERS
 from ppattack.solvers.block_states import States
 from ppattack.solvers.jigsaw.compatibility import Measure
-from ppattack.solvers.jigsaw.lines import BEFORE, BorderLines, border_lines
+from ppattack.solvers.jigsaw.lines import BEFORE, border_lines
 
 CHUNK_NUMBERS = 1 << 18
 """Costs worked on at a time: they stay in the cache."""
 DOUBT = 0.02
 """Part of the seams that no measure understands."""
-DOUBTFUL_SHARPNESS = 0.125
-"""How much flatter the likelihood of those is."""
+HALVINGS = 3
+"""How often the sharpness is halved for those: their likelihood is flatter."""
+NEGLIGIBLE = 1e-4
+"""Likelihoods relative to the best one, by the flatter law, that count as this much."""
 
 
 @dataclass(frozen=True)
@@ -80,19 +82,20 @@ def log_costs(pieces: Tensor, group: States, measure: Measure) -> Tensor:
     count = pieces.shape[1]
     table = torch.zeros(4, count, group.count, count, device=pieces.device)
     meetings = _meetings(group)
-    elements = len(np.unique(group.dihedral))
-    per_element = group.count // elements
-    by_element = table.view(4, count, elements, per_element, count)
+    per_element = _per_element(group)
+    by_element = table.view(4, count, -1, per_element, count)
     inverse = group.inverse[:per_element].tolist()
+    needed = {turned for at in meetings for turned in (at.turned, at.met_turned)}
     for image in pieces:
         lines = border_lines(image)
         features = measure.fit(lines)
+        after = {turned: measure.read(_in_states(lines.edge[turned], group)) for turned in needed}
         for at in meetings:
             alone = (at.met, at.inverse) == (at.side, at.element)
-            ours = _one_way(features[BEFORE[at.side]], lines, at.turned, group, measure)
+            ours = _one_way(features[BEFORE[at.side]], after[at.turned], group, measure)
             theirs = ours
             if not alone:
-                theirs = _one_way(features[BEFORE[at.met]], lines, at.met_turned, group, measure)
+                theirs = _one_way(features[BEFORE[at.met]], after[at.met_turned], group, measure)
             both = ours + theirs[:, inverse].permute(2, 1, 0)
             both.add_(2 * measure.floor * image.shape[2]).log_()
             by_element[at.side, :, at.element] += both
@@ -103,22 +106,27 @@ def log_costs(pieces: Tensor, group: States, measure: Measure) -> Tensor:
     return table
 
 
-def _one_way(
-    features: Tensor, lines: BorderLines, turned: int, group: States, measure: Measure
-) -> Tensor:
-    """``(n, states of one element, n)``: lines before a seam against all lines after it."""
-    edge = lines.edge[turned]
-    count, channels = len(edge), edge.shape[2]
-    per_element = int((group.dihedral == group.dihedral[0]).sum())
-    after = edge.repeat(per_element, 1, 1).view(per_element, *edge.shape)
-    for state in range(per_element):
-        if channels == len(COLOUR_ORDERS[0]):
-            after[state] = edge[..., torch.from_numpy(COLOUR_ORDERS[group.colour[state]])]
+def _in_states(edge: Tensor, group: States) -> Tensor:
+    """``(states of one element · n, B, C)``: lines ``(n, B, C)`` complemented and recoloured."""
+    found = edge.repeat(_per_element(group), 1, 1).view(-1, *edge.shape)
+    for state, lines in enumerate(found):
+        if edge.shape[2] == len(COLOUR_ORDERS[0]):
+            lines.copy_(edge[..., torch.from_numpy(COLOUR_ORDERS[group.colour[state]])])
         if group.negative[state]:
-            after[state].neg_()
-    after = after.flatten(0, 1)
-    costs = torch.empty(count, len(after), device=edge.device)
-    step = max(1, CHUNK_NUMBERS // len(after))
+            lines.neg_()
+    return found.flatten(0, 1)
+
+
+def _per_element(group: States) -> int:
+    """How many states have the same dihedral element."""
+    return int((group.dihedral == group.dihedral[0]).sum())
+
+
+def _one_way(features: Tensor, after: Tensor, group: States, measure: Measure) -> Tensor:
+    """``(n, states of one element, n)``: lines before a seam against all lines after it."""
+    count, per_element = len(features), _per_element(group)
+    costs = torch.empty(count, count * per_element, device=features.device)
+    step = max(1, CHUNK_NUMBERS // costs.shape[1])
     for start in range(0, count, step):
         costs[start : start + step] = measure.compare(features[start : start + step], after)
     return costs.view(count, per_element, count)
@@ -142,14 +150,19 @@ def surprise(table: Tensor, group: States, sharpness: float) -> Tensor:
         the same tensor, 0 for a certain seam; :func:`indifference` for a seam like any other.
     """
     count = table.shape[1]
-    flat = sharpness * DOUBTFUL_SHARPNESS
+    flat = sharpness / 2**HALVINGS
     clear, doubtful = torch.empty(2, 4, count, device=table.device)
-    step = max(1, 16 * CHUNK_NUMBERS // table[0, 0].numel())
+    step = max(1, CHUNK_NUMBERS // table[0, 0].numel())
     for side in range(4):
         for start in range(0, count, step):
             part = table[side, start : start + step].flatten(1)
-            clear[side, start : start + step] = torch.logsumexp(part * -sharpness, 1)
-            doubtful[side, start : start + step] = torch.logsumexp(part * -flat, 1)
+            least = part.amin(1, keepdim=True)
+            likely = (least - part).mul_(flat).exp_()
+            doubtful[side, start : start + step] = likely.sum(1).log_() - flat * least[:, 0]
+            likely.clamp_(min=NEGLIGIBLE)  # powers of less would be too small to be quick
+            for _ in range(HALVINGS):
+                likely.square_()
+            clear[side, start : start + step] = likely.sum(1).log_() - sharpness * least[:, 0]
     doubtful -= float(np.log(DOUBT))
     met = torch.from_numpy(
         np.stack([group.side[group.inverse, (side + 2) % 4] for side in range(4)])
