@@ -107,10 +107,12 @@ def evaluate(
             shared = scenario.observation.threat.key_scope == "dataset"
             best = best_state_ssim(recovery.images.cpu(), truth.images, shared=shared)
             best_state = summarise({"best": best.numpy()}, seed)["best"]
+    matching, right = _matching_scores(recovery, scenario, seed)
+    columns |= right
     results: dict[str, MetricScores | str] = {
         "key": key_scores(recovery, scenario, target),
         "puzzle": puzzle_scores(recovery, scenario, target, seed),
-        "matching": _matching_scores(recovery, scenario, seed),
+        "matching": matching,
     }
     for name, result in results.items():
         if isinstance(result, str):
@@ -187,17 +189,20 @@ TOP = (1, 5, 10)
 """Numbers of likeliest candidates among which the plain image is looked for."""
 
 
-def _matching_scores(recovery: Recovery, scenario: Scenario, seed: int) -> MatchingScores | str:
+def _matching_scores(
+    recovery: Recovery, scenario: Scenario, seed: int
+) -> tuple[MatchingScores | str, dict[str, Values]]:
+    """The scores, or why there are none; and for each ciphertext 1 where it was named, else 0."""
     truth = scenario.truth.matching
     if recovery.matching is None:
-        return "the attack recovers no matching"
+        return "the attack recovers no matching", {}
     if truth is None:
-        return "the true matching is not known"
+        return "the true matching is not known", {}
     right = (recovery.matching.cpu() == truth).numpy().astype(np.float64)
     chance = np.full_like(right, 1.0 / len(right))
     roles = {"reconstruction": right, "baseline": chance, "gain": right - chance}
     summaries = summarise(roles, seed)
-    return MatchingScores(
+    scores = MatchingScores(
         better="higher",
         ciphertext=None,
         baseline_name="chance",
@@ -209,6 +214,7 @@ def _matching_scores(recovery: Recovery, scenario: Scenario, seed: int) -> Match
         },
         **summaries,
     )
+    return scores, {f"matching.{role}": values for role, values in roles.items()}
 
 
 def _among_top(ranking: Tensor | None, truth: Tensor) -> dict[str, float]:

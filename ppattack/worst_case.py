@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ppattack.metrics import IMAGE_METRICS
-from ppattack.report import MetricScores, Scores, WorstSample
+from ppattack.report import MatchingScores, MetricScores, Scores, WorstSample
 from ppattack.saved_runs import ImageScores, SavedRun, read_image_scores
-from ppattack.summaries import summarise
+from ppattack.summaries import summarise, wilson95
 
 if TYPE_CHECKING:
     from ppattack.summaries import Values
 
 RANKED_BY = "ssim.reconstruction"
+MATCHED = "matching.reconstruction"
 ROLES = ("reconstruction", "ciphertext", "baseline", "gain")
 
 
@@ -25,11 +26,13 @@ class WorstCase:
     """The strongest result of every image.
 
     Args:
-        scores: summaries by metric; key, matching and puzzle are those of the run that has most.
+        scores: summaries by metric. A ciphertext counts as matched where any run named its image;
+            key and puzzle are those of the run that has most.
         absent: metric name to why it is null.
         columns: per-image values by ``<metric>.<role>``, each row from the run that was kept.
         names: of the images; empty where no run scored any.
-        kept: for each image the run with the highest SSIM.
+        kept: for each image the run with the highest SSIM; where no run scored images, one that
+            named the image of that ciphertext, or the one that named most.
         strongest: the run that was kept most often; where there are no images the one that the
             scores are from.
         worst: the image that came back best.
@@ -51,7 +54,8 @@ def worst_case(runs: Sequence[SavedRun], seed: int) -> WorstCase:
         runs: at least one; those that scored other images than most are left out of the images.
         seed: of the bootstrap.
     """
-    scored = _comparable(runs)
+    read = [(run, read_image_scores(run.folder)) for run in runs]
+    scored, matched = _comparable(read, RANKED_BY), _comparable(read, MATCHED)
     whole = {name: _best(runs, name) for name in ("key", "matching", "puzzle")}
     found: dict[str, Any] = {
         name: getattr(run.report.scores, name) for name, run in whole.items() if run
@@ -61,27 +65,38 @@ def worst_case(runs: Sequence[SavedRun], seed: int) -> WorstCase:
     columns: dict[str, Values] = {}
     strongest = whole["matching"] or whole["key"] or runs[0]
     worst = None
+    if matched:
+        # The one that named most first: it is kept where none or several named the image.
+        matched.sort(key=lambda each: -sum(each[1].columns[MATCHED]))
+        names = matched[0][1].names
+        chosen = np.array([scores.columns[MATCHED] for _, scores in matched]).argmax(axis=0)
+        kept, strongest = tuple(matched[place][0] for place in chosen), matched[0][0]
+        columns = _columns([scores for _, scores in matched], chosen, "matching.")
+        found["matching"] = _matching(columns, seed)
     if scored:
-        names = scored[0][1].names
+        named, names = names, scored[0][1].names
         table = np.array([scores.columns[RANKED_BY] for _, scores in scored])
         chosen = table.argmax(axis=0)
         kept = tuple(scored[place][0] for place in chosen)
         strongest = scored[int(np.bincount(chosen, minlength=len(scored)).argmax())][0]
+        matching = columns if named == names else {}
         columns = _columns([scores for _, scores in scored], chosen)
         found |= _summaries(columns, strongest, seed)
         worst = _worst(columns, names)
+        columns |= matching
     absent = {name: reason for name, reason in strongest.report.absent.items() if name not in found}
     return WorstCase(Scores(**found), absent, columns, names, kept, strongest, worst)
 
 
-def _comparable(runs: Sequence[SavedRun]) -> list[tuple[SavedRun, ImageScores]]:
-    """The runs with an SSIM for each image, over the images that most of them share."""
-    scored = [(run, read_image_scores(run.folder)) for run in runs]
+def _comparable(
+    read: Sequence[tuple[SavedRun, ImageScores | None]], column: str
+) -> list[tuple[SavedRun, ImageScores]]:
+    """The runs with this column, over the images that most of them share."""
     groups: dict[Any, list[tuple[SavedRun, ImageScores]]] = {}
-    for run, scores in scored:
-        if scores is not None and RANKED_BY in scores.columns:
+    for run, scores in read:
+        if scores is not None and column in scores.columns:
             # The same images under the same key have the same ciphertexts and so these scores.
-            seen = scores.columns.get("ssim.ciphertext")
+            seen = scores.columns.get("ssim.ciphertext") if column == RANKED_BY else None
             groups.setdefault((scores.names, seen), []).append((run, scores))
     return max(groups.values(), key=len, default=[])
 
@@ -96,10 +111,17 @@ def _best(runs: Sequence[SavedRun], name: str) -> SavedRun | None:
     )
 
 
-def _columns(scored: Sequence[ImageScores], chosen: Any) -> dict[str, Values]:
-    """Every column that all of the kept runs have, each row from the run that was kept."""
+def _columns(scored: Sequence[ImageScores], chosen: Any, start: str = "") -> dict[str, Values]:
+    """Every column that all of the kept runs have, each row from the run that was kept.
+
+    Args:
+        scored: of all runs.
+        chosen: for each image the number of the run that is kept.
+        start: of the columns' names.
+    """
     kept = sorted(set(chosen.tolist()))
     shared = [name for name in scored[0].columns if all(name in scored[k].columns for k in kept)]
+    shared = [name for name in shared if name.startswith(start)]
     return {
         name: np.array([scored[k].columns[name][image] for image, k in enumerate(chosen)])
         for name in shared
@@ -125,6 +147,18 @@ def _summaries(
             gain=summaries.get("gain"),
         )
     return found
+
+
+def _matching(columns: Mapping[str, Values], seed: int) -> MatchingScores:
+    roles = {role: columns[f"matching.{role}"] for role in ("reconstruction", "baseline", "gain")}
+    right = roles["reconstruction"]
+    return MatchingScores(
+        better="higher",
+        ciphertext=None,
+        baseline_name="chance",
+        wilson95=wilson95(int(right.sum()), len(right)),
+        **summarise(roles, seed),
+    )
 
 
 def _worst(columns: Mapping[str, Values], names: tuple[str, ...]) -> WorstSample:

@@ -12,9 +12,10 @@ from ppattack.audit import Audited, cheapest_first, draw_together, run_audit
 from ppattack.cell import Outcome
 from ppattack.errors import ConfigError
 from ppattack.executors import InThisProcess
-from ppattack.report import Report, read_report
+from ppattack.report import MatchingScores, Report, Scores, read_report
 from ppattack.request import RunRequest
 from ppattack.saved_runs import ImageScores, SavedRun, read_image_scores
+from ppattack.summaries import summarise, wilson95
 from ppattack.sweep import Cell, Sweep, read_sweep, run_sweep
 from ppattack.worst_case import worst_case
 from tests.program import in_process
@@ -128,6 +129,68 @@ def test_runs_over_other_images_are_not_mixed(tmp_path: Path) -> None:
     assert {run.folder.name for run in found.kept} == {"b"}
     assert found.scores.ssim is not None
     assert found.scores.ssim.reconstruction.mean == pytest.approx(0.3)
+
+
+def _matching(folder: Path, report: Report, right: str, images: str = "") -> SavedRun:
+    """A saved run that names the images of the ciphertexts marked with 1."""
+    folder.mkdir()
+    share, chance = right.count("1") / len(right), 1 / len(right)
+    values = summarise(
+        {
+            "reconstruction": np.array([float(each) for each in right]),
+            "baseline": np.full(len(right), chance),
+            "gain": np.array([float(each) - chance for each in right]),
+        },
+        0,
+    )
+    scores = MatchingScores(better="higher", baseline_name="chance", ciphertext=None, **values)
+    assert scores.reconstruction.mean == pytest.approx(share)
+    heading = "image,matching.reconstruction,matching.baseline,matching.gain"
+    rows = [f"{k:05d},{each},{chance:.6g},{int(each) - chance:.6g}" for k, each in enumerate(right)]
+    if images:
+        heading += ",ssim.reconstruction"
+        rows = [f"{row},0.{each}" for row, each in zip(rows, images, strict=True)]
+    (folder / "scores.csv").write_text("\n".join([heading, *rows, ""]))
+    return SavedRun(folder, report.model_copy(update={"scores": Scores(matching=scores)}))
+
+
+def test_a_ciphertext_counts_as_matched_where_any_attack_named_its_image(tmp_path: Path) -> None:
+    report = audited(base(tmp_path / "runs"), mine("Grey")).report
+    assert report is not None
+    runs = [
+        _matching(tmp_path / "few", report, "110000000000"),
+        _matching(tmp_path / "more", report, "011100000000"),
+        _matching(tmp_path / "other", report, "11111"),
+    ]
+    found = worst_case(runs, 0)
+    assert found.scores.matching is not None
+    assert found.scores.matching.reconstruction.mean == pytest.approx(4 / 12)
+    assert found.scores.matching.gain is not None
+    assert found.scores.matching.gain.mean == pytest.approx(4 / 12 - 1 / 12)
+    assert found.scores.matching.wilson95 == wilson95(4, 12)
+    assert found.columns["matching.reconstruction"].tolist() == [1.0] * 4 + [0.0] * 8
+    assert len(found.names) == 12
+    # The run that named most is kept where both or neither did.
+    assert [run.folder.name for run in found.kept] == ["few"] + ["more"] * 11
+    assert found.strongest.folder.name == "more"
+    assert found.worst is None
+
+
+def test_matchings_stand_beside_the_images_that_are_kept(tmp_path: Path) -> None:
+    report = audited(base(tmp_path / "runs"), mine("Grey")).report
+    assert report is not None
+    runs = [
+        _matching(tmp_path / "a", report, "1000", images="1911"),
+        _matching(tmp_path / "b", report, "0010", images="2222"),
+    ]
+    found = worst_case(runs, 0)
+    assert [run.folder.name for run in found.kept] == ["b", "a", "b", "b"]
+    assert found.columns["ssim.reconstruction"].tolist() == [0.2, 0.9, 0.2, 0.2]
+    assert found.columns["matching.reconstruction"].tolist() == [1, 0, 1, 0]
+    assert found.scores.matching is not None
+    assert found.scores.matching.reconstruction.mean == 0.5
+    assert found.worst is not None
+    assert found.worst.index == 1
 
 
 def test_cheap_attacks_come_first_and_every_one_is_there() -> None:

@@ -105,3 +105,18 @@ def test_reports_of_before_are_still_read() -> None:
     assert set(MatchingScores.model_fields) - set(plain) == {"wilson95", "top", "stages"}
     assert all(not MatchingScores.model_fields[name].is_required() for name in ("top", "stages"))
     assert Scores().matching is None
+
+
+def test_every_ciphertext_is_right_or_wrong_by_itself(sets: ImageSets) -> None:
+    scenario = _scenario(sets)
+    truth = scenario.truth.matching
+    assert truth is not None
+    given = truth.clone()
+    given[[1, 4]] = given[[4, 1]]
+    columns = evaluate(Recovery(matching=given), scenario, PE(), SCORER, seed=0).columns
+    right = columns["matching.reconstruction"]
+    assert set(right) == {0.0, 1.0}
+    assert [k for k, each in enumerate(right) if not each] == [1, 4]
+    chance = 1 / len(truth)
+    assert columns["matching.baseline"] == pytest.approx([chance] * len(truth))
+    assert columns["matching.gain"] == pytest.approx(right - chance)
