@@ -7,6 +7,7 @@ where the image begins and ends is decided by the pieces, not by the first one.
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ppattack.solvers.block_states import STEPS, Indices, States
 from ppattack.solvers.jigsaw.candidates import Table
@@ -62,80 +63,116 @@ class _Growth:
         self._grid[inside], self._state[inside] = part.grid, part.state
         used = np.argwhere(self._grid != EMPTY)
         self._low, self._high = used.min(0), used.max(0)
-        self._closed = np.full(len(self._pieces), np.inf, np.float32)
-        self._closed[np.isin(self._pieces, free)] = 0
-        # A slot for every place of the frontier: the cost of each state of each piece there.
+        self._open = self._in_reach() & (self._grid == EMPTY)
+        self._taken = np.full(len(self._pieces), np.inf, np.float32)
+        self._taken[np.isin(self._pieces, free)] = 0
+        # A slot for every place of the frontier: what speaks against each piece there.
         slots = min(self._grid.size, 4 * table.shape[1])
         self._costs = np.empty((slots, table.shape[2], len(self._pieces)), np.float32)
+        self._least = np.empty((slots, len(self._pieces)), np.float32)
+        self._seams = np.zeros(slots, np.intp)
+        self._seen = np.empty_like(self._costs[0])
+        self._columns: dict[int, Indices] = {}
         self._place = np.zeros((slots, 2), np.intp)
         self._best = np.full(slots, np.inf)
-        self._choice = np.zeros(slots, np.intp)
+        self._choice = np.full(slots, EMPTY, np.intp)
         self._slot = np.full(self._grid.shape, EMPTY, np.intp)
         self._spare = list(range(slots))[::-1]
         changed: set[int] = set()
-        for row, column in used.tolist():
+        for row, column in used[self._at_the_edge(used)].tolist():
             changed |= self._see(row, column)
-        self._choose(changed)
+        self._weigh(changed)
+
+    def _in_reach(self) -> NDArray[np.bool_]:
+        """Where pieces may come: the extent stays within the image's."""
+        first, last = self._high - self._shape + 1, self._low + self._shape - 1
+        reach = np.zeros(self._grid.shape, np.bool_)
+        reach[max(0, first[0]) : last[0] + 1, max(0, first[1]) : last[1] + 1] = True
+        return reach
+
+    def _at_the_edge(self, places: Indices) -> NDArray[np.bool_]:
+        beside = places[:, None] + STEPS
+        return np.asarray(self._open[beside[..., 0], beside[..., 1]].any(1))
 
     def _see(self, row: int, column: int) -> set[int]:
-        """Add the costs of the seams with a piece to the empty places around it."""
+        """Add the costs of the seams with a piece to the open places around it."""
         undo = int(self._group.inverse[self._state[row, column]])
         changed = set()
         for side, (down, right) in enumerate(STEPS.tolist()):
             at = row + down, column + right
-            if not self._within(*at) or self._grid[at] != EMPTY:
+            if not self._open[at]:
                 continue
             seen = self._table[self._group.side[undo, side], self._grid[row, column]]
-            seen = seen.take(self._pieces, axis=1) if self._some else seen
             slot = int(self._slot[at])
             if slot == EMPTY:
                 slot = self._slot[at] = self._spare.pop()
                 self._place[slot] = at
-                self._costs[slot] = self._closed
-            self._costs[slot] += seen[self._group.compose[undo]] if len(seen) > 1 else seen
-            self._costs[slot] -= self._indifferent
+                self._seams[slot] = 0
+                self._look_up(seen, undo, self._costs[slot])
+            else:
+                self._look_up(seen, undo, self._seen)
+                self._costs[slot] += self._seen
+            self._seams[slot] += 1
             changed.add(slot)
         return changed
 
-    def _within(self, row: int, column: int) -> bool:
-        """Whether a piece may come here: the extent stays within the image's."""
-        rows = max(self._high[0], row) - min(self._low[0], row)
-        columns = max(self._high[1], column) - min(self._low[1], column)
-        return bool(rows < self._shape[0] and columns < self._shape[1])
+    def _look_up(self, seen: Table, undo: int, into: Table) -> None:
+        """``(S, pieces)``: the entries of a side for states relative to the image."""
+        if not self._some:
+            np.take(seen, self._group.compose[undo], axis=0, out=into, mode="clip")
+            return
+        if undo not in self._columns:
+            rows = self._group.compose[undo][:, None]
+            self._columns[undo] = rows * seen.shape[1] + self._pieces
+        np.take(seen.reshape(-1), self._columns[undo], out=into, mode="clip")
 
-    def _choose(self, slots: set[int]) -> None:
+    def _weigh(self, slots: set[int]) -> None:
+        """Find the best piece for places whose surroundings changed."""
         for slot in slots:
-            flat = self._costs[slot].reshape(-1)
-            self._choice[slot] = flat.argmin()
-            self._best[slot] = flat[self._choice[slot]]
+            least = self._costs[slot].min(0) + self._taken
+            self._least[slot] = least
+            self._choose(slot)
+
+    def _choose(self, slot: int) -> None:
+        piece = int(self._least[slot].argmin())
+        self._choice[slot] = piece
+        self._best[slot] = self._least[slot, piece] - self._seams[slot] * self._indifferent
 
     def add_best(self) -> None:
         """Put the piece that fits best anywhere into its place."""
         slot = int(self._best.argmin())
         row, column = self._place[slot].tolist()
-        state, piece = divmod(int(self._choice[slot]), len(self._closed))
-        self._grid[row, column], self._state[row, column] = self._pieces[piece], state
+        piece = int(self._choice[slot])
+        self._grid[row, column] = self._pieces[piece]
+        self._state[row, column] = self._costs[slot, :, piece].argmin()
+        self._open[row, column] = False
         self._release(slot)
-        self._closed[piece] = np.inf
-        live = np.isfinite(self._best)
-        self._costs[np.flatnonzero(live), :, piece] = np.inf
-        stale = live & (self._choice % len(self._closed) == piece)
-        grew = not (self._low <= (row, column)).all() or not ((row, column) <= self._high).all()
-        if grew:
+        self._taken[piece] = np.inf
+        self._least[:, piece] = np.inf
+        if (
+            row < self._low[0]
+            or row > self._high[0]
+            or column < self._low[1]
+            or column > self._high[1]
+        ):
             self._low = np.minimum(self._low, (row, column))
             self._high = np.maximum(self._high, (row, column))
             self._drop_places_out_of_reach()
-            stale &= np.isfinite(self._best)
-        self._choose(set(np.flatnonzero(stale).tolist()) | self._see(row, column))
+        changed = self._see(row, column)
+        for stale in np.flatnonzero(self._choice == piece).tolist():
+            if stale not in changed:
+                self._choose(stale)
+        self._weigh(changed)
 
     def _drop_places_out_of_reach(self) -> None:
-        low, high = np.minimum(self._low, self._place), np.maximum(self._high, self._place)
-        beyond = (high - low >= self._shape).any(1) & np.isfinite(self._best)
-        for slot in np.flatnonzero(beyond).tolist():
+        lost = self._open & ~self._in_reach()
+        self._open &= ~lost
+        for slot in self._slot[lost & (self._slot != EMPTY)].tolist():
             self._release(slot)
 
     def _release(self, slot: int) -> None:
         self._best[slot] = np.inf
+        self._choice[slot] = EMPTY
         self._slot[tuple(self._place[slot])] = EMPTY
         self._spare.append(slot)
 

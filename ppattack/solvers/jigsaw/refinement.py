@@ -10,10 +10,11 @@ from scipy.optimize import linear_sum_assignment
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from ppattack.solvers.block_states import STEPS, Arrangement, Indices, States
+from ppattack.solvers.block_states import Arrangement, Indices, States
 from ppattack.solvers.jigsaw.candidates import Table
 from ppattack.solvers.jigsaw.clusters import EMPTY, Placement
 from ppattack.solvers.jigsaw.growth import grow
+from ppattack.solvers.jigsaw.surroundings import Surroundings
 
 SEAMS: tuple[tuple[int, Any, Any], ...] = (
     (0, np.s_[:, :-1], np.s_[:, 1:]),
@@ -44,33 +45,13 @@ def total(found: Arrangement, table: Table, group: States) -> float:
     return sum(float(part.sum(dtype=np.float64)) for part in seam_values(found, table, group))
 
 
-def placing_costs(
-    found: Arrangement, places: Indices, pieces: Indices, table: Table, group: States
-) -> NDArray[np.float32]:
-    """``(places, S, pieces)``: the sum over the seams around each piece in each state there.
-
-    Args:
-        found: the arrangement around the places.
-        places: numbers of places, row by row, no two of which touch each other.
-        pieces: numbers of pieces that stand at none of their neighbours.
-        table: of the seams.
-        group: the states.
-    """
-    rows, columns = found.grid.shape
-    sums = np.zeros((len(places), group.count, len(pieces)), np.float32)
-    for around, place in zip(sums, places.tolist(), strict=True):
-        for side, (down, right) in enumerate(STEPS.tolist()):
-            row, column = place // columns + down, place % columns + right
-            if not (0 <= row < rows and 0 <= column < columns):
-                continue
-            undo = group.inverse[found.state[row, column]]
-            seen = table[group.side[undo, (side + 2) % 4], found.grid[row, column]]
-            around += seen.take(pieces, axis=1)[group.compose[undo]]
-    return sums
-
-
 def reassign(
-    start: Arrangement, table: Table, group: States, rng: np.random.Generator, idle: int
+    start: Arrangement,
+    table: Table,
+    group: States,
+    rng: np.random.Generator,
+    idle: int,
+    surroundings: Surroundings | None = None,
 ) -> Arrangement:
     """Re-assign sets of pieces that do not touch, each set exactly, until nothing improves.
 
@@ -80,8 +61,10 @@ def reassign(
         group: the states.
         rng: draws the sets, after the two colours of a chessboard.
         idle: the most sets tried in a row without an improvement.
+        surroundings: of an arrangement before, where most may be the same.
     """
     rows, columns = start.grid.shape
+    surroundings = surroundings or Surroundings(table, group)
     found = Arrangement(start.grid.copy(), start.state.copy())
     grid, state = found.grid.reshape(-1), found.state.reshape(-1)
     chessboard = np.add.outer(np.arange(rows), np.arange(columns)).reshape(-1) % 2
@@ -90,18 +73,26 @@ def reassign(
         chosen = np.flatnonzero(chessboard == tries) if tries < 2 else _apart(rows, columns, rng)
         tries += 1
         pieces = grid[chosen]
-        costs = placing_costs(found, chosen, pieces, table, group)
-        best = costs.argmin(1)
-        value = np.take_along_axis(costs, best[:, None], 1)[:, 0]
-        own = np.arange(len(chosen))
-        before = float(costs[own, state[chosen], own].sum())
-        _, to = linear_sum_assignment(value)
-        if value[own, to].sum() < before - 1e-4 * abs(before):
-            grid[chosen], state[chosen] = pieces[to], best[own, to]
+        costs = surroundings.least(found)[chosen[:, None], pieces]
+        before = float(_around(found, table, group)[chosen].sum())
+        own, to = linear_sum_assignment(costs)
+        if costs[own, to].sum() < before - 1e-4 * abs(before):
+            grid[chosen] = pieces[to]
+            at = zip(chosen.tolist(), grid[chosen].tolist(), strict=True)
+            state[chosen] = [surroundings.best_state(place, piece) for place, piece in at]
             in_vain = 0
         else:
             in_vain += 1
     return found
+
+
+def _around(found: Arrangement, table: Table, group: States) -> NDArray[np.float64]:
+    """``(n,)``: the sum over the seams around each place, row by row."""
+    sums = np.zeros(found.grid.shape)
+    for (_, before, after), value in zip(SEAMS, seam_values(found, table, group), strict=True):
+        sums[before] += value
+        sums[after] += value
+    return sums.reshape(-1)
 
 
 def _apart(rows: int, columns: int, rng: np.random.Generator) -> Indices:
@@ -145,6 +136,7 @@ def rebuild(
         the arrangement, and how many rounds improved it.
     """
     best, least, improved, in_vain = start, total(start, table, group), 0, 0
+    surroundings = Surroundings(table, group)
     for _ in range(rounds):
         if in_vain == patience:
             break
@@ -157,7 +149,7 @@ def rebuild(
         found = Arrangement(grown.grid, grown.state)
         cost = total(found, table, group)
         if cost < least * WORTH_REFINING:
-            found = reassign(found, table, group, rng, IDLE)
+            found = reassign(found, table, group, rng, IDLE, surroundings)
             cost = total(found, table, group)
         if cost < least * (1 - 1e-6):
             improved, in_vain = improved + 1, 0

@@ -1,0 +1,67 @@
+"""What every piece would cost at every place of an arrangement, kept up to date."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ppattack.solvers.block_states import STEPS, Arrangement, Indices, States
+from ppattack.solvers.jigsaw.candidates import Table
+
+NOTHING = -1
+
+
+class Surroundings:
+    """Costs of pieces between the neighbours of a place; only what changed is looked up anew.
+
+    Args:
+        table: of the seams.
+        group: the states.
+    """
+
+    def __init__(self, table: Table, group: States) -> None:
+        count = table.shape[1]
+        self._table, self._group = table, group
+        self._around = np.full((count, len(STEPS)), NOTHING - 1, np.intp)
+        self._least = np.empty((count, count), np.float32)
+
+    def least(self, found: Arrangement) -> NDArray[np.float32]:
+        """``(n, n)``: at each place, row by row, the seams around each piece in its best state."""
+        around = self._neighbours(found)
+        for place in np.flatnonzero((around != self._around).any(1)).tolist():
+            self._least[place] = self._between(around[place])
+        self._around = around
+        return self._least
+
+    def _neighbours(self, found: Arrangement) -> Indices:
+        """``(n, 4)``: piece and state at each side of each place in one number."""
+        rows, columns = found.grid.shape
+        wide = np.full((rows + 2, columns + 2), NOTHING, np.intp)
+        wide[1:-1, 1:-1] = found.grid * self._group.count + found.state
+        sides = [wide[1 + d : 1 + d + rows, 1 + r : 1 + r + columns] for d, r in STEPS.tolist()]
+        return np.stack(sides, 2).reshape(-1, len(STEPS))
+
+    def _between(self, around: Indices) -> NDArray[np.float32]:
+        sums = np.zeros(self._table.shape[2:], np.float32)
+        for side, undo, neighbour in self._seen(around):
+            seen = self._table[side, neighbour]
+            sums += seen.take(self._group.compose[undo], axis=0, mode="clip")
+        return np.asarray(sums.min(0))
+
+    def _seen(self, around: Indices) -> list[tuple[int, int, int]]:
+        """For each neighbour its side that is met, what undoes its state, and its number."""
+        found = []
+        for side, number in enumerate(around.tolist()):
+            if number != NOTHING:
+                neighbour, state = divmod(number, self._group.count)
+                undo = int(self._group.inverse[state])
+                met = int(self._group.side[undo, (side + 2) % len(STEPS)])
+                found.append((met, undo, neighbour))
+        return found
+
+    def best_state(self, place: int, piece: int) -> int:
+        """The state in which a piece costs least at a place of the last arrangement."""
+        sums = np.zeros(self._group.count, np.float32)
+        for side, undo, neighbour in self._seen(self._around[place]):
+            sums += self._table[side, neighbour, self._group.compose[undo], piece]
+        return int(sums.argmin())
