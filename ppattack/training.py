@@ -20,6 +20,7 @@ from ppattack.recipe import Recipe
 from ppattack.training_loop import Training
 from ppattack.training_parts import (
     Augment,
+    Criterion,
     FitResult,
     Loss,
     Pictures,
@@ -30,6 +31,7 @@ from ppattack.training_parts import (
 
 __all__ = [
     "Augment",
+    "Criterion",
     "FitResult",
     "Loss",
     "Pictures",
@@ -107,11 +109,13 @@ def fit_in_turns(
     name: str,
     augment: Augment | None = None,
     pictures: Pictures | None = None,
+    criterion: Criterion | None = None,
 ) -> FitResult:
     """Train networks that take turns on every batch; all end in evaluation mode.
 
-    As :func:`fit`, without validation: what one player loses another may win, so that no loss
-    says when to stop. The first player is the one that is averaged, where its recipe says so.
+    As :func:`fit`, but what one player loses another may win, so that no loss says when to stop:
+    a criterion may. The first player is the one that is averaged, where its recipe says so, and
+    of which the best epoch is kept.
 
     Args:
         players: by name.
@@ -121,12 +125,12 @@ def fit_in_turns(
         name: names the random streams and the checkpoint.
         augment: changes each batch.
         pictures: what is shown of the first player on the way.
+        criterion: judges the first player after every epoch; without one the last is kept.
 
     Raises:
         DataError: for too few examples.
         RunFailed: where a loss is not a finite number.
     """
-    first = next(iter(players.values()))
-    if first.recipe.validation_share or first.recipe.patience is not None:
-        raise ValueError("networks that take turns have no validation")
-    return Training(players, data, turns, context, name, augment, pictures=pictures).ended()
+    return Training(
+        players, data, turns, context, name, augment, pictures=pictures, criterion=criterion
+    ).ended()

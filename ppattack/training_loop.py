@@ -18,6 +18,7 @@ from ppattack.errors import DataError, RunFailed
 from ppattack.moving_average import MovingAverage
 from ppattack.training_parts import (
     Augment,
+    Criterion,
     Ending,
     FitResult,
     Loss,
@@ -44,9 +45,11 @@ class Training:
         *,
         judge: Loss | None = None,
         pictures: Pictures | None = None,
+        criterion: Criterion | None = None,
     ) -> None:
         self.players, self.turns, self.context, self.name = players, turns, context, name
         self.augment, self.judge, self.pictures = augment, judge, pictures
+        self.criterion = criterion
         self.main, *_ = players
         self.recipe = players[self.main].recipe
         self.training_rows, self.validation_rows = self._split(len(data.inputs))
@@ -159,7 +162,10 @@ class Training:
             for rows in _batches(self.validation_rows, self.recipe.batch_size):
                 with self._precision():
                     total += float(self.judge(network, *self._take(rows))) * len(rows)
-            judged = [self.losses[self.main][-1], total / len(self.validation_rows)]
+            judged.append(total / len(self.validation_rows))
+            self.validation_losses.append(judged[-1])
+        elif self.criterion is not None:
+            judged.append(self.criterion(network.eval()))
             self.validation_losses.append(judged[-1])
         for value in judged:
             if not math.isfinite(value):

@@ -16,6 +16,8 @@ Loss = Callable[[nn.Module, Tensor, Tensor], Tensor]
 Turns = Callable[[Tensor, Tensor], Iterator[tuple[str, Tensor]]]
 """Of a batch of inputs and targets: turn by turn, a player and the loss that it minimises. The
 player has made its step when the next turn is asked for."""
+Criterion = Callable[[nn.Module], float]
+"""Of a network in evaluation mode: the lower the better; by what the adversary holds alone."""
 Augment = Callable[[Tensor, Tensor, torch.Generator], tuple[Tensor, Tensor]]
 """A batch changed at random; the generator is on the CPU."""
 Ending = Literal["finished", "patience", "deadline"]
@@ -67,7 +69,8 @@ class FitResult:
 
     Args:
         train_losses: mean loss of each epoch's steps; of several players, the first one's.
-        validation_losses: likewise after each epoch; empty without validation.
+        validation_losses: what judged the network after each epoch, the loss of the validating
+            examples or a criterion; empty without either.
         best_epoch: the one whose weights are kept, from 1; without validation the last.
         resumed_after: finished epochs that a checkpoint spared.
         ended: why training stopped.

@@ -1,0 +1,205 @@
+"""GAN: a generator learns to make photographs of ciphertexts, and never sees a pair.
+
+A discriminator tells the adversary's photographs from what the generator makes of the victims'
+ciphertexts; the generator learns to be taken for a photographer. It needs no key, no plain image
+of a victim and no algorithm: ciphertexts under one key and images of the same kind.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+
+from ppattack.attack import Attack, AttackCard, Context, ControlTarget, Preset, Recovery
+from ppattack.card import Reference
+from ppattack.config import Doc, Interval, as_dict
+from ppattack.errors import DataError
+from ppattack.threat import Observation, ThreatModel
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from ppattack.public_scheme import PublicScheme
+    from ppattack.target import ImageShape
+    from ppattack.training import FitResult
+
+LEAST_EDGE = 16
+"""Pixels: the discriminator judges patches of this size."""
+CONTROL_SHARE = 0.5
+QUICK_EPOCHS = 12
+
+
+class Gan(Attack):
+    """Generative adversarial network from ciphertexts to images, unpaired.
+
+    Variants:
+        ``paper``: as published, with what weakens it. The generator sees one 4 × 4 block at a
+        time, or one pixel for ``pe``, with the same weights everywhere: it cannot undo what
+        moves between blocks or differs from block to block. The discriminator looks at the best
+        patch of the top left part only. Reconstructions are made in training mode, 128 at a
+        time, and truncated to 8 bits.
+        ``fixed``: the same generator; all patches count, hinge loss with a penalty on the
+        discriminator's gradient, a faster discriminator, averaged weights, evaluation mode,
+        rounding, and the epoch whose reconstructions have the moments nearest to those of public
+        images.
+        ``global``: likewise, with a generator made of the scheme's own operations: a doubly
+        stochastic assignment of blocks, and a map for each. Moments of public images are part of
+        its loss.
+
+    Threat model: ciphertexts under one key; images of the victims' distribution, unpaired.
+
+    Deviations: the published evaluation trains on the ciphertexts of 50,000 images whose plain
+    images are the discriminator's, too, and attacks 10,000 others under the same key. Here no
+    image is on both sides, and the attack trains on the ciphertexts it attacks. Where one side
+    has fewer images, it is repeated. The published evaluation does not say which epoch it shows;
+    ``paper`` shows the last.
+
+    Reference: W. Sirichotedumrong, H. Kiya: A GAN-Based Image Transformation Scheme for
+    Privacy-Preserving Deep Neural Networks. arXiv:2006.01342, 2020. The evaluation:
+    A. MaungMaung, H. Kiya: Privacy-Preserving Image Classification Using Isotropic Network. IEEE
+    MultiMedia 29(2), 2022, arXiv:2204.07707.
+    """
+
+    card = AttackCard(
+        name="gan",
+        title="GAN: make photographs of ciphertexts, without any pair",
+        reference=Reference(
+            authors="A. MaungMaung, H. Kiya",
+            title="Privacy-Preserving Image Classification Using Isotropic Network",
+            venue="IEEE MultiMedia 29(2)",
+            year=2022,
+            arxiv="2204.07707",
+        ),
+        recovers=("images",),
+        requires=ThreatModel(public="unpaired"),
+        seconds=60.0,
+    )
+
+    @dataclass(frozen=True)
+    class Config:
+        """Settings of the attack."""
+
+        variant: Annotated[
+            Literal["paper", "fixed", "global"],
+            Doc("generator, losses and how the output is shown; see the class"),
+        ] = "fixed"
+        epochs: Annotated[
+            int | None,
+            Interval(ge=1, le=10_000),
+            Doc("passes over the images; none: the variant's, 25 or 100"),
+        ] = None
+        batch_size: Annotated[int, Interval(ge=2, le=4096), Doc("images a step, at most")] = 64
+        images: Annotated[int, Interval(ge=8), Doc("public images to train on, at most")] = 2000
+        patience: Annotated[
+            int | None,
+            Interval(ge=1, le=10_000),
+            Doc("epochs without nearer moments after which training stops; none: all epochs"),
+        ] = None
+        picture_every: Annotated[
+            int | None, Interval(ge=1), Doc("steps between pictures in training/; none: no picture")
+        ] = None
+
+    presets: ClassVar[Mapping[Preset, Mapping[str, Any]]] = {
+        "smoke": {"epochs": 2, "images": 256},
+        "standard": {"epochs": QUICK_EPOCHS, "picture_every": 100},
+        "paper": {"variant": "paper", "images": 50_000, "picture_every": 1000},
+    }
+
+    def positive_control(self, scheme: PublicScheme) -> ControlTarget | None:
+        """A fixed transformation without any key: what photographs alone must suffice to undo."""
+        del scheme
+        return ControlTarget("keyless")
+
+    def at_control_budget(self) -> Gan:
+        """The same training, at half of its epochs."""
+        return type(self)(
+            **(as_dict(self.config) | {"epochs": math.ceil(self._epochs() * CONTROL_SHARE)})
+        )
+
+    def obstacle(self, scheme: PublicScheme, image_shape: ImageShape) -> str | None:
+        """See :meth:`Attack.obstacle`."""
+        if min(image_shape[1:]) < LEAST_EDGE:
+            return f"its discriminator judges patches of {LEAST_EDGE} pixels: use larger images"
+        if self.config.variant == "global" and scheme.structure.kind == "any":
+            return "variant 'global' needs a scheme that says which symbols can have gone where"
+        return super().obstacle(scheme, image_shape)
+
+    def run(self, observation: Observation, context: Context) -> Recovery:
+        """Train on the ciphertexts and public images, then show what the generator makes."""
+        from ppattack.networks.discriminators import PatchDiscriminator
+        from ppattack.solvers.adversarial import VARIANTS, published_weights, train
+        from ppattack.training import seeded
+
+        variant = VARIANTS[self.config.variant]
+        plain = self._plain(observation, context)
+        channels = int(plain.shape[1])
+        generator = seeded(lambda: self._generator(observation.scheme, plain), context, "gan")
+        discriminator = seeded(
+            lambda: published_weights(PatchDiscriminator(channels, variant.pool)), context, "judge"
+        )
+        result = train(
+            generator,
+            discriminator,
+            variant,
+            observation.ciphertexts,
+            plain,
+            variant.recipes(self._epochs(), self.config.batch_size, self.config.patience),
+            context,
+            f"gan-{self.config.variant}",
+            self.config.picture_every,
+        )
+        images = variant.display.reconstructions(generator, observation.ciphertexts, context.device)
+        return Recovery(images=images, notes=_notes(generator, result, len(plain)))
+
+    def _epochs(self) -> int:
+        from ppattack.solvers.adversarial import VARIANTS
+
+        return int(self.config.epochs or VARIANTS[self.config.variant].epochs)
+
+    def _plain(self, observation: Observation, context: Context) -> Tensor:
+        """Public images, as the scheme would transform them."""
+        import torch
+
+        public = observation.public_images
+        if tuple(public.shape[1:]) != observation.image_shape:
+            raise DataError(
+                f"the public images are {tuple(public.shape[1:])}, the victims' "
+                f"{observation.image_shape}: give the adversary images of the victims' size."
+            )
+        if len(public) > self.config.images:
+            order = torch.randperm(len(public), generator=context.torch_stream("images"))
+            public = public[order[: self.config.images]]
+        plain = observation.scheme.representation.prepare(public)
+        if plain.shape[1:] != observation.ciphertexts.shape[1:]:
+            raise DataError(
+                f"'gan' makes images of the ciphertexts' size, but '{observation.scheme.name}' "
+                f"turns {tuple(plain.shape[1:])} into {tuple(observation.ciphertexts.shape[1:])}."
+            )
+        return plain
+
+    def _generator(self, scheme: PublicScheme, plain: Tensor) -> nn.Module:
+        from ppattack.networks.block_assignment import BlockAssignmentNet
+        from ppattack.networks.block_local import BlockLocalNet, PixelNet
+        from ppattack.solvers.adversarial import published_weights
+
+        channels, height, width = plain.shape[1:]
+        if self.config.variant == "global":
+            return BlockAssignmentNet((channels, height, width), scheme.structure)
+        made = PixelNet(channels) if scheme.name == "pe" else BlockLocalNet(channels)
+        return published_weights(made)
+
+
+def _notes(generator: nn.Module, result: FitResult, public: int) -> dict[str, Any]:
+    """Facts for the report."""
+    return {
+        "network": type(generator).__name__,
+        "parameters": sum(parameter.numel() for parameter in generator.parameters()),
+        "public_images": public,
+        "epochs": len(result.train_losses),
+        "ended": result.ended,
+        "best_epoch": result.best_epoch,
+        "generator_loss": result.train_losses[result.best_epoch - 1],
+        "discriminator_loss": result.rival_losses["discriminator"][result.best_epoch - 1],
+    }

@@ -1,0 +1,252 @@
+"""What sets the variants of the GAN attack apart, and the losses of its two networks.
+
+The published ones are kept with their weaknesses, so that their figures can be reproduced.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Literal, TypeVar
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.nn.utils.parametrize import is_parametrized
+
+from ppattack.attack import Context
+from ppattack.recipe import Recipe
+from ppattack.solvers.display import Display
+from ppattack.solvers.image_moments import ImageMoments, image_moments, moments_of_many
+from ppattack.training import (
+    FitResult,
+    Pictures,
+    Player,
+    TrainingData,
+    Turns,
+    fit_in_turns,
+    frozen,
+)
+
+N = TypeVar("N", bound=nn.Module)
+
+WEIGHT_DEVIATION = 0.02
+"""Standard deviation of initial weights, as published; of scales around one likewise."""
+SHOWN = 64
+"""Reconstructions in a picture."""
+JUDGED = 512
+"""Reconstructions whose moments decide which epoch is kept."""
+
+
+@dataclass(frozen=True)
+class Variant:
+    """What sets the variants apart.
+
+    Args:
+        rearranges: the generator is made of the scheme's own operations, or else sees one block
+            (for ``pe`` one pixel) at a time, the same everywhere.
+        pool: what the discriminator looks at: see :class:`PatchDiscriminator`.
+        hinge: the hinge loss, or else the cross-entropy of the published code.
+        gradient_penalty: weight of the squared gradient at real images (R1), or 0.
+        moments: weight of the distance to the means and covariances of public images, or 0.
+        rates: of the generator and of the discriminator.
+        betas: of Adam, for both.
+        ema: decay of the generator's moving average, or None.
+        display: how reconstructions are shown.
+        keeps_best: whether the epoch is kept whose reconstructions have the moments nearest to
+            those of public images, or else the last.
+        epochs: passes over the images.
+    """
+
+    rearranges: bool
+    pool: Literal["corner", "mean"]
+    hinge: bool
+    gradient_penalty: float
+    moments: float
+    rates: tuple[float, float]
+    betas: tuple[float, float]
+    ema: float | None
+    display: Display
+    keeps_best: bool
+    epochs: int
+
+    def recipes(self, epochs: int, batch_size: int, patience: int | None) -> tuple[Recipe, Recipe]:
+        """How the generator and the discriminator are trained."""
+        made = [
+            Recipe(
+                epochs=epochs,
+                batch_size=batch_size,
+                optimizer="adam",
+                learning_rate=rate,
+                betas=self.betas,
+                validation_share=0.0,
+                patience=patience,
+                ema=ema,
+            )
+            for rate, ema in zip(self.rates, (self.ema, None), strict=True)
+        ]
+        return made[0], made[1]
+
+
+VARIANTS: Mapping[str, Variant] = {
+    "paper": Variant(
+        rearranges=False,
+        pool="corner",
+        hinge=False,
+        gradient_penalty=0.0,
+        moments=0.0,
+        rates=(2e-4, 2e-4),
+        betas=(0.5, 0.999),
+        ema=None,
+        display=Display(truncates=True, batch_statistics=True),
+        keeps_best=False,
+        epochs=25,
+    ),
+    "fixed": Variant(
+        rearranges=False,
+        pool="mean",
+        hinge=True,
+        gradient_penalty=0.1,
+        moments=0.0,
+        rates=(2e-4, 4e-4),
+        betas=(0.5, 0.999),
+        ema=0.999,
+        display=Display(),
+        keeps_best=True,
+        epochs=100,
+    ),
+    "global": Variant(
+        rearranges=True,
+        pool="mean",
+        hinge=True,
+        gradient_penalty=0.1,
+        moments=1.0,
+        rates=(2e-3, 4e-4),
+        betas=(0.5, 0.999),
+        ema=0.999,
+        display=Display(),
+        keeps_best=True,
+        epochs=100,
+    ),
+}
+
+
+def published_weights(network: N) -> N:
+    """The network, its weights drawn anew as the published code does, by the global generator."""
+    for layer in network.modules():
+        if isinstance(layer, nn.Conv2d):
+            nn.init.normal_(_own_weight(layer), 0.0, WEIGHT_DEVIATION)
+        elif isinstance(layer, nn.BatchNorm2d):
+            nn.init.normal_(layer.weight, 1.0, WEIGHT_DEVIATION)
+            nn.init.zeros_(layer.bias)
+    return network
+
+
+def _own_weight(layer: nn.Conv2d) -> Tensor:
+    """The parameter itself, where spectral normalisation stands before it, too."""
+    if not is_parametrized(layer, "weight"):
+        return layer.weight
+    return layer.get_parameter("parametrizations.weight.original")
+
+
+def train(
+    generator: nn.Module,
+    discriminator: nn.Module,
+    variant: Variant,
+    ciphertexts: Tensor,
+    plain: Tensor,
+    recipes: tuple[Recipe, Recipe],
+    context: Context,
+    name: str,
+    picture_every: int | None,
+) -> FitResult:
+    """Train a generator against a discriminator.
+
+    Args:
+        generator: from ciphertexts to images; it is trained in place.
+        discriminator: of images.
+        variant: losses, and how pixels go in and come out.
+        ciphertexts: ``(N, C, H, W)`` uint8.
+        plain: ``(M, C, H, W)`` uint8 images that are unpaired with them; the fewer of both are
+            repeated.
+        recipes: of the generator and of the discriminator.
+        context: device, seed, checkpoints, progress and pictures.
+        name: of the training.
+        picture_every: steps between pictures, or None.
+    """
+    data = unpaired(ciphertexts, plain, context.torch_stream(name, "pairs"))
+    public = moments_of_many(plain)
+    shown = ciphertexts[:SHOWN]
+
+    def draw(network: nn.Module) -> Tensor:
+        return variant.display.reconstructions(network, shown, context.device)
+
+    def criterion(network: nn.Module) -> float:
+        made = Display().reconstructions(network, ciphertexts[:JUDGED], context.device)
+        return float(public.distance(moments_of_many(made)))
+
+    return fit_in_turns(
+        {
+            "generator": Player(generator, recipes[0]),
+            "discriminator": Player(discriminator, recipes[1]),
+        },
+        data,
+        game(generator, discriminator, variant, public.to(context.device)),
+        context,
+        name,
+        pictures=Pictures(draw, picture_every) if picture_every else None,
+        criterion=criterion if variant.keeps_best else None,
+    )
+
+
+def unpaired(ciphertexts: Tensor, plain: Tensor, stream: torch.Generator) -> TrainingData:
+    """Ciphertexts and images side by side in no order, the fewer of both repeated."""
+    count = max(len(ciphertexts), len(plain))
+    rows = torch.cat(
+        [
+            torch.randperm(len(ciphertexts), generator=stream)
+            for _ in range(-(-count // len(ciphertexts)))
+        ]
+    )
+    return TrainingData(ciphertexts[rows[:count]], plain[torch.arange(count) % len(plain)])
+
+
+def game(
+    generator: nn.Module, discriminator: nn.Module, variant: Variant, public: ImageMoments
+) -> Turns:
+    """The turns of a batch: first the discriminator's, then the generator's.
+
+    Args:
+        generator: of reconstructions.
+        discriminator: of public images against reconstructions.
+        variant: the losses.
+        public: moments of public images, on the generator's device.
+    """
+
+    def turns(ciphertexts: Tensor, plain: Tensor) -> Iterator[tuple[str, Tensor]]:
+        fake = generator(variant.display.pixels(ciphertexts))
+        real = variant.display.pixels(plain)
+        yield "discriminator", _discriminator_loss(discriminator, variant, real, fake.detach())
+        with frozen(discriminator):
+            judged = discriminator(fake).float()
+            loss = -judged.mean() if variant.hinge else functional.softplus(-judged).mean()
+            if variant.moments:
+                loss = loss + variant.moments * public.distance(image_moments(fake))
+            yield "generator", loss
+
+    return turns
+
+
+def _discriminator_loss(
+    discriminator: nn.Module, variant: Variant, real: Tensor, fake: Tensor
+) -> Tensor:
+    penalised = bool(variant.gradient_penalty)
+    real = real.requires_grad_(penalised)
+    judged_real, judged_fake = discriminator(real).float(), discriminator(fake).float()
+    if not variant.hinge:
+        return functional.softplus(-judged_real).mean() + functional.softplus(judged_fake).mean()
+    loss = functional.relu(1 - judged_real).mean() + functional.relu(1 + judged_fake).mean()
+    if penalised:
+        (slope,) = torch.autograd.grad(judged_real.sum(), real, create_graph=True)
+        loss = loss + variant.gradient_penalty * slope.square().sum(dim=(1, 2, 3)).mean()
+    return loss
