@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ppattack import provenance, registry
+from ppattack import provenance, registry, source_files
 from ppattack.attack import PRESETS, Attack
 from ppattack.config import as_dict
 from ppattack.data.source import ImageRequest, ImageSets
@@ -240,10 +240,10 @@ def _hash(images: torch.Tensor) -> str:
 
 
 def source_hash(plugin: object) -> str:
-    """The hash of the plug-in's file, so that an edited plug-in is another experiment."""
+    """The hash of the plug-in's files, so that an edited plug-in is another experiment."""
     if isinstance(plugin, IsolatedAttack):
         return plugin.source_hash
     try:
-        return hashlib.sha256(Path(inspect.getfile(type(plugin))).read_bytes()).hexdigest()
+        return source_files.source_hash(Path(inspect.getfile(type(plugin))))
     except (OSError, TypeError):
         return ""

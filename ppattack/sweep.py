@@ -28,6 +28,7 @@ from ppattack.executors import Executor
 from ppattack.files import make_folder, write_text
 from ppattack.reproduce import command
 from ppattack.request import RunRequest, check, check_images
+from ppattack.source_files import source_hash
 
 SCHEMA_VERSION = "1.0"
 
@@ -198,19 +199,12 @@ def _identity(requests: Sequence[RunRequest]) -> str:
     facts: list[Any] = [provenance.versions(), [_as_json(request) for request in requests]]
     plugins = {registry.source_file("attack", request.attack) for request in requests}
     plugins |= {registry.source_file("target", request.target) for request in requests}
-    facts += [_file_hash(path) for path in sorted(filter(None, plugins))]
+    facts += [source_hash(path) for path in sorted(filter(None, plugins))]
     first = requests[0]
     _, _, argument = (first.data or "").partition(":")
     places = (Path(argument) if argument else None, first.ciphertexts, first.truth)
     facts += [_stamp(place.expanduser()) if place else [] for place in places]
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:12]
-
-
-def _file_hash(path: Path) -> str:
-    try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
-    except OSError:
-        return ""  # the cells say what is wrong with it
 
 
 def _stamp(place: Path) -> list[tuple[str, int, int]]:

@@ -46,6 +46,22 @@ def test_the_example_project_passes_and_notices_a_weak_cipher(tmp_path: Path) ->
     assert "fr on StreamCipher: the ciphertexts themselves are above 0.05." in output
 
 
+def test_an_edit_of_what_the_cipher_imports_is_another_experiment(tmp_path: Path) -> None:
+    cipher = (EXAMPLE / "stream_cipher.py").read_text()
+    (tmp_path / "stream_cipher.py").write_text(cipher + "\nimport constants\n")
+    (tmp_path / "constants.py").write_text("")
+    (tmp_path / "test_it.py").write_text(
+        "from stream_cipher import StreamCipher\n"
+        "def test_it(attack_run):\n"
+        f"    attack_run(StreamCipher, 'fr', key_scope='image', {QUICK})\n"
+    )
+    for text, runs in (("", 1), ("# edited\n", 2)):
+        (tmp_path / "constants.py").write_text(text)
+        code, output = _pytest(tmp_path)
+        assert code == 0, output
+        assert len(list(tmp_path.glob(".ppattack/fr-stream-cipher-*"))) == runs
+
+
 def test_a_failure_shows_numbers_report_and_command(tmp_path: Path) -> None:
     (tmp_path / "test_it.py").write_text(
         "from ppattack.testing import assert_broken, assert_resists\n"

@@ -1,0 +1,107 @@
+"""The files that a plug-in is written in: its own, and those of its project that it imports.
+
+Imports are read, not run. Modules that are loaded by a computed name are not found, nor are files
+that a plug-in reads.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+
+MARKS = ("pyproject.toml", "setup.py", "setup.cfg", ".git")
+"""What lies in the root of a project."""
+OURS = "ppattack"
+"""Covered by its version."""
+
+
+def source_hash(path: Path) -> str:
+    """SHA-256 over the files, or an empty text where the plug-in's cannot be read.
+
+    Args:
+        path: the file of the plug-in.
+    """
+    found = hashlib.sha256()
+    try:
+        files = source_files(path)
+        for file in files:
+            found.update(hashlib.sha256(file.read_bytes()).digest())
+    except OSError:
+        return ""
+    return found.hexdigest()
+
+
+def source_files(path: Path) -> list[Path]:
+    """The file of a plug-in, then those of its project that it imports, directly or not, by name.
+
+    Args:
+        path: the file of the plug-in.
+
+    Raises:
+        OSError: where it cannot be read.
+    """
+    first = path.resolve()
+    roots, package = _roots(first), _package(first)
+    found, waiting = {first}, [first]
+    while waiting:
+        file = waiting.pop()
+        more = {each for each in _imported(file, roots, package) if each not in found}
+        found |= more
+        waiting += more
+    return [first, *sorted(found - {first})]
+
+
+def _roots(path: Path) -> list[Path]:
+    """Folders in which absolute imports are looked for: its own, and those up to its project's."""
+    above = list(path.parents)
+    for place, folder in enumerate(above):
+        if any((folder / mark).exists() for mark in MARKS):
+            return [*above[: place + 1], folder / "src"]
+    return [path.parent]
+
+
+def _package(path: Path) -> Path | None:
+    """The folder of the outermost package that a file is in."""
+    inside = [folder for folder in path.parents if (folder / "__init__.py").is_file()]
+    return inside[-1] if inside else None
+
+
+def _imported(file: Path, roots: list[Path], package: Path | None) -> Iterator[Path]:
+    """Files of the modules that a file imports, and of the packages around them."""
+    try:
+        tree = ast.parse(file.read_bytes())
+    except (SyntaxError, ValueError):
+        return  # loading it says what is wrong with it
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield from _absolute(alias.name.split("."), roots, package)
+        elif isinstance(node, ast.ImportFrom):
+            parts = node.module.split(".") if node.module else []
+            for alias in node.names:
+                if node.level:
+                    yield from _below(file.parents[node.level - 1], [*parts, alias.name])
+                else:
+                    yield from _absolute([*parts, alias.name], roots, package)
+
+
+def _absolute(parts: list[str], roots: list[Path], package: Path | None) -> Iterator[Path]:
+    if parts[0] == OURS:
+        return
+    own = [package.parent] if package is not None and parts[0] == package.name else []
+    for root in [*own, *roots]:
+        found = list(_below(root, parts))
+        if found:
+            yield from found
+            return
+
+
+def _below(folder: Path, parts: list[str]) -> Iterator[Path]:
+    """Files of a dotted name and of the packages that it goes through."""
+    for part in parts:
+        for file in (folder / f"{part}.py", folder / part / "__init__.py"):
+            if file.is_file():
+                yield file.resolve()
+        folder /= part
