@@ -58,6 +58,7 @@ class Training:
             player.network.to(device=context.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.inputs = data.inputs.to(context.device)
         self.targets = data.targets.to(context.device)
+        self.labels = None if data.labels is None else data.labels.to(context.device)
         self.optimizers = {
             each: player.recipe.optimiser(player.network) for each, player in players.items()
         }
@@ -127,10 +128,11 @@ class Training:
 
     def _step(self, rows: Tensor, done: float, stream: torch.Generator) -> dict[str, Tensor]:
         inputs, targets = self._take(rows)
+        labels = () if self.labels is None else (self.labels[rows.to(self.labels.device)],)
         if self.augment is not None:
             inputs, targets = self.augment(inputs, targets, stream)
         losses: dict[str, Tensor] = {}
-        turns = self.turns(inputs, targets)
+        turns = self.turns(inputs, targets, *labels)
         while True:
             with self._precision():
                 turn = next(turns, None)
@@ -201,7 +203,7 @@ class Training:
         path = folder / f"{self.name}-{step:06d}.png"
         try:
             draw_sheet(path, images)
-        except OSError as error:
+        except DataError as error:
             self.context.progress.log(f"the picture {path} cannot be written: {error}")
 
     def resume(self) -> int:
@@ -288,6 +290,8 @@ def _fingerprint(
         "torch": torch.__version__,
     }
     tensors = {"inputs": data.inputs, "targets": data.targets}
+    if data.labels is not None:
+        tensors["labels"] = data.labels
     for each, player in players.items():
         weights = player.network.state_dict()
         tensors |= {f"{each}/{key}": value for key, value in weights.items()}

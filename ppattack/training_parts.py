@@ -13,9 +13,9 @@ from ppattack.recipe import Recipe
 
 Loss = Callable[[nn.Module, Tensor, Tensor], Tensor]
 """Of the network and a batch of inputs and targets: their mean loss, a scalar."""
-Turns = Callable[[Tensor, Tensor], Iterator[tuple[str, Tensor]]]
-"""Of a batch of inputs and targets: turn by turn, a player and the loss that it minimises. The
-player has made its step when the next turn is asked for."""
+Turns = Callable[..., Iterator[tuple[str, Tensor]]]
+"""Of a batch of inputs, targets and labels, if any: turn by turn, a player and the loss that it
+minimises. The player has made its step when the next turn is asked for."""
 Criterion = Callable[[nn.Module], float]
 """Of a network in evaluation mode: the lower the better; by what the adversary holds alone."""
 Augment = Callable[[Tensor, Tensor, torch.Generator], tuple[Tensor, Tensor]]
@@ -30,10 +30,12 @@ class TrainingData:
     Args:
         inputs: ``(N, ...)``, any dtype; the loss converts.
         targets: ``(N, ...)``, likewise.
+        labels: ``(N,)`` of the inputs, or None; turns are given them as their third argument.
     """
 
     inputs: Tensor
     targets: Tensor
+    labels: Tensor | None = None
 
 
 @dataclass(frozen=True)

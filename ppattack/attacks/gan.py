@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 from ppattack.attack import Attack, AttackCard, Context, ControlTarget, Preset, Recovery
 from ppattack.card import Reference
 from ppattack.config import Doc, Interval, as_dict
-from ppattack.errors import DataError
 from ppattack.threat import Observation, ThreatModel
 
 if TYPE_CHECKING:
@@ -129,55 +128,51 @@ class Gan(Attack):
     def run(self, observation: Observation, context: Context) -> Recovery:
         """Train on the ciphertexts and public images, then show what the generator makes."""
         from ppattack.networks.discriminators import PatchDiscriminator
-        from ppattack.solvers.adversarial import VARIANTS, published_weights, train
-        from ppattack.training import seeded
+        from ppattack.public_images import as_transformed, drawn
+        from ppattack.solvers.adversarial import (
+            VARIANTS,
+            game,
+            published_weights,
+            train,
+            unpaired,
+            upright,
+        )
+        from ppattack.solvers.image_moments import moments_of_many
+        from ppattack.training import Player, seeded
 
         variant = VARIANTS[self.config.variant]
-        plain = self._plain(observation, context)
+        chosen = drawn(observation, context, self.config.images)
+        plain = as_transformed(observation, observation.public_images[chosen], self.card.name)
         channels = int(plain.shape[1])
         generator = seeded(lambda: self._generator(observation.scheme, plain), context, "gan")
         discriminator = seeded(
             lambda: published_weights(PatchDiscriminator(channels, variant.pool)), context, "judge"
         )
+        recipes = variant.recipes(self._epochs(), self.config.batch_size, self.config.patience)
+        public = moments_of_many(plain)
+        name = f"gan-{self.config.variant}"
         result = train(
-            generator,
-            discriminator,
-            variant,
-            observation.ciphertexts,
-            plain,
-            variant.recipes(self._epochs(), self.config.batch_size, self.config.patience),
+            {
+                "generator": Player(generator, recipes[0]),
+                "discriminator": Player(discriminator, recipes[1]),
+            },
+            game(generator, discriminator, variant, public.to(context.device)),
+            unpaired(observation.ciphertexts, plain, context.torch_stream(name, "order")),
             context,
-            f"gan-{self.config.variant}",
-            self.config.picture_every,
+            name,
+            display=variant.display,
+            public=public if variant.keeps_best else None,
+            picture_every=self.config.picture_every,
         )
         images = variant.display.reconstructions(generator, observation.ciphertexts, context.device)
+        if variant.keeps_best:
+            images = upright(images, public)
         return Recovery(images=images, notes=_notes(generator, result, len(plain)))
 
     def _epochs(self) -> int:
         from ppattack.solvers.adversarial import VARIANTS
 
         return int(self.config.epochs or VARIANTS[self.config.variant].epochs)
-
-    def _plain(self, observation: Observation, context: Context) -> Tensor:
-        """Public images, as the scheme would transform them."""
-        import torch
-
-        public = observation.public_images
-        if tuple(public.shape[1:]) != observation.image_shape:
-            raise DataError(
-                f"the public images are {tuple(public.shape[1:])}, the victims' "
-                f"{observation.image_shape}: give the adversary images of the victims' size."
-            )
-        if len(public) > self.config.images:
-            order = torch.randperm(len(public), generator=context.torch_stream("images"))
-            public = public[order[: self.config.images]]
-        plain = observation.scheme.representation.prepare(public)
-        if plain.shape[1:] != observation.ciphertexts.shape[1:]:
-            raise DataError(
-                f"'gan' makes images of the ciphertexts' size, but '{observation.scheme.name}' "
-                f"turns {tuple(plain.shape[1:])} into {tuple(observation.ciphertexts.shape[1:])}."
-            )
-        return plain
 
     def _generator(self, scheme: PublicScheme, plain: Tensor) -> nn.Module:
         from ppattack.networks.block_assignment import BlockAssignmentNet

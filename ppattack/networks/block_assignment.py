@@ -19,8 +19,6 @@ FIRST_SHARPNESS = 3.0
 """Logit of the initial assignment of every block to its own place, over standard normal noise:
 neither settled nor so mixed that all blocks are the same."""
 NOISE = 0.1
-MOST_LINEAR = 768
-"""Features of a block at most that a free linear map is learnt for."""
 
 
 class BlockAssignmentNet(nn.Module):
@@ -44,9 +42,7 @@ class BlockAssignmentNet(nn.Module):
         self.nibbles = structure.unit == "nibble"
         self.assignment: nn.Parameter | None = None
         if structure.moves_blocks:
-            self.assignment = nn.Parameter(
-                FIRST_SHARPNESS * torch.eye(count) + torch.randn(count, count)
-            )
+            self.assignment = nn.Parameter(first_assignment(count))
         self.mixture = structure.kind == "blocks-dihedral"
         if self.mixture:
             self.register_buffer("tables", _states(channels, block), persistent=False)
@@ -82,6 +78,11 @@ class BlockAssignmentNet(nn.Module):
         for state, table in enumerate(self.tables):
             made = made + signed[:, state, None, None] * values[:, :, table]
         return made
+
+
+def first_assignment(count: int) -> Tensor:
+    """``(count, count)`` logits to begin with."""
+    return FIRST_SHARPNESS * torch.eye(count) + torch.randn(count, count)
 
 
 def sinkhorn(logits: Tensor, rounds: int = SINKHORN_ROUNDS) -> Tensor:

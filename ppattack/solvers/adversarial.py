@@ -150,65 +150,81 @@ def _own_weight(layer: nn.Conv2d) -> Tensor:
 
 
 def train(
-    generator: nn.Module,
-    discriminator: nn.Module,
-    variant: Variant,
-    ciphertexts: Tensor,
-    plain: Tensor,
-    recipes: tuple[Recipe, Recipe],
+    players: Mapping[str, Player],
+    turns: Turns,
+    data: TrainingData,
     context: Context,
     name: str,
+    *,
+    display: Display,
+    public: ImageMoments | None,
     picture_every: int | None,
 ) -> FitResult:
-    """Train a generator against a discriminator.
+    """Train a generator, the first of the players, against the others.
 
     Args:
-        generator: from ciphertexts to images; it is trained in place.
-        discriminator: of images.
-        variant: losses, and how pixels go in and come out.
-        ciphertexts: ``(N, C, H, W)`` uint8.
-        plain: ``(M, C, H, W)`` uint8 images that are unpaired with them; the fewer of both are
-            repeated.
-        recipes: of the generator and of the discriminator.
+        players: the networks and how they are trained.
+        turns: their losses.
+        data: unpaired ciphertexts and images.
         context: device, seed, checkpoints, progress and pictures.
         name: of the training.
+        display: how pictures of the generator are shown.
+        public: moments of public images: the epoch is kept whose reconstructions have the
+            nearest; None keeps the last.
         picture_every: steps between pictures, or None.
     """
-    data = unpaired(ciphertexts, plain, context.torch_stream(name, "pairs"))
-    public = moments_of_many(plain)
-    shown = ciphertexts[:SHOWN]
+    judged = data.inputs[:JUDGED]
 
     def draw(network: nn.Module) -> Tensor:
-        return variant.display.reconstructions(network, shown, context.device)
+        return display.reconstructions(network, judged[:SHOWN], context.device)
 
     def criterion(network: nn.Module) -> float:
-        made = Display().reconstructions(network, ciphertexts[:JUDGED], context.device)
-        return float(public.distance(moments_of_many(made)))
+        made = Display().reconstructions(network, judged, context.device)
+        return 0.0 if public is None else _distance(upright(made, public), public)
 
     return fit_in_turns(
-        {
-            "generator": Player(generator, recipes[0]),
-            "discriminator": Player(discriminator, recipes[1]),
-        },
+        players,
         data,
-        game(generator, discriminator, variant, public.to(context.device)),
+        turns,
         context,
         name,
         pictures=Pictures(draw, picture_every) if picture_every else None,
-        criterion=criterion if variant.keeps_best else None,
+        criterion=criterion if public is not None else None,
     )
 
 
-def unpaired(ciphertexts: Tensor, plain: Tensor, stream: torch.Generator) -> TrainingData:
-    """Ciphertexts and images side by side in no order, the fewer of both repeated."""
+def upright(images: Tensor, public: ImageMoments) -> Tensor:
+    """Images or their complements, all of them, whichever have the moments of public images.
+
+    A generator that makes good negatives is as hard to tell from one that makes good images as
+    negatives are from photographs, locally; the mean photograph tells them apart.
+    """
+    negatives = 255 - images
+    better = _distance(images, public) <= _distance(negatives, public)
+    return images if better else negatives
+
+
+def _distance(images: Tensor, public: ImageMoments) -> float:
+    return float(public.distance(moments_of_many(images.cpu())))
+
+
+def unpaired(
+    ciphertexts: Tensor, plain: Tensor, stream: torch.Generator, labels: Tensor | None = None
+) -> TrainingData:
+    """Ciphertexts and images side by side in no order, the fewer of both repeated.
+
+    Args:
+        ciphertexts: ``(N, C, H, W)`` uint8.
+        plain: ``(M, C, H, W)`` uint8.
+        stream: of the order, on the CPU.
+        labels: ``(N,)`` of the ciphertexts, or None.
+    """
     count = max(len(ciphertexts), len(plain))
-    rows = torch.cat(
-        [
-            torch.randperm(len(ciphertexts), generator=stream)
-            for _ in range(-(-count // len(ciphertexts)))
-        ]
-    )
-    return TrainingData(ciphertexts[rows[:count]], plain[torch.arange(count) % len(plain)])
+    times = -(-count // len(ciphertexts))
+    drawn = [torch.randperm(len(ciphertexts), generator=stream) for _ in range(times)]
+    rows = torch.cat(drawn)[:count]
+    images = plain[torch.arange(count) % len(plain)]
+    return TrainingData(ciphertexts[rows], images, None if labels is None else labels[rows])
 
 
 def game(
