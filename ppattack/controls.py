@@ -68,8 +68,7 @@ class ControlBench:
 
     def _run(self, control: ControlTarget, *, must_break: bool) -> ControlResult | None:
         attack = self.attack.at_control_budget()
-        victims = self.sets.victims[: CONTROL_VICTIMS + attack.requires().pairs]
-        sets = replace(self.sets, victims=victims)
+        sets = self.sets.first_victims(CONTROL_VICTIMS + attack.requires().pairs)
         place = self._cached(attack, control, sets)
         if place is not None and place.is_file():
             try:
@@ -116,6 +115,8 @@ class ControlBench:
             "seed": self.seed,
             "version": self.version,
         }
+        if attack.requires().labels:
+            facts["labels"] = sets.label_hash
         text = json.dumps(facts, sort_keys=True, default=str)
         return self.cache / f"{hashlib.sha256(text.encode()).hexdigest()[:12]}.json"
 

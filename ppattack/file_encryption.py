@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from ppattack.errors import ConfigError, KeyFileError
 from ppattack.files import write_bytes
-from ppattack.scenario import check_output_names, key_scope_of, output_name
+from ppattack.output_names import check_output_names, output_name
+from ppattack.scenario import key_scope_of
 from ppattack.seeding import numpy_stream
 from ppattack.target import Key
 

@@ -133,7 +133,10 @@ class DataPart(_Part):
 
 
 class ThreatPart(_Part):
-    """What the adversary was given; ``jpeg`` is how the ciphertexts were compressed on the way."""
+    """What the adversary was given; ``jpeg`` is how the ciphertexts were compressed on the way.
+
+    ``labels``: the class of every ciphertext and public image.
+    """
 
     public: Literal["none", "unpaired", "candidates"]
     pairs: int
@@ -142,6 +145,7 @@ class ThreatPart(_Part):
     key_scope: Literal["dataset", "image"]
     words: str
     jpeg: str | None = None
+    labels: bool = False
 
 
 class ControlResult(_Part):

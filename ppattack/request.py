@@ -231,6 +231,8 @@ def identity(request: RunRequest, attack: Attack, target: Target, scenario: Scen
     }
     if scenario.observation.jpeg is not None:
         facts["jpeg"] = str(scenario.observation.jpeg)
+    if scenario.observation.threat.labels:
+        facts["labels"] = scenario.sets.label_hash
     text = json.dumps(facts, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 

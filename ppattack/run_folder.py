@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 from ppattack.errors import DataError
 from ppattack.files import write_text
+from ppattack.output_names import output_name
 from ppattack.report import Report, scores_csv
-from ppattack.scenario import Scenario, output_name
+from ppattack.scenario import Scenario
 
 if TYPE_CHECKING:
     from ppattack.attack import Recovery

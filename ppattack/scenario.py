@@ -7,11 +7,11 @@ shares memory with a plain image that will be scored.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ppattack.data.source import ImageSets, content_hashes
 from ppattack.errors import ConfigError, DataError, NotApplicable, NotGranted, ThreatModelError
+from ppattack.output_names import check_output_names
 from ppattack.seeding import numpy_stream
 from ppattack.threat import KeyScope, Observation, ThreatModel, Truth
 
@@ -104,14 +104,17 @@ def simulate(
     import torch
 
     threat = granted(attack, scope, vain_pairs=vain_pairs, public=len(sets.adversary) > 0)
+    if threat.labels:
+        _check_labelled(attack, sets)
     count = len(sets.victims) - threat.pairs
     if count < 1:
         raise DataError(f"{threat.pairs} known pairs leave no image to attack: use a larger -n.")
     shape: ImageShape = _shape(sets.victims)
     scheme = target.public(own_keys=threat.own_keys)
     _check_applicable(attack, scheme, shape)
-    plain = sets.victims[:count].clone()
-    sets = _without(sets, sets.victims)
+    given = sets.victims
+    sets = sets.without(given).first_victims(count)
+    plain = sets.victims.clone()
     key = _draw_key(target, shape, scope, seed, "key", count)
     if jpeg is not None and target.card.cipher != "image":
         raise ConfigError(f"--jpeg needs ciphertexts that are images: '{scheme.name}' has none.")
@@ -131,14 +134,15 @@ def simulate(
 
     known = chosen = None
     if threat.pairs:
-        known = answered(sets.victims[count:].clone(), "known pairs")
+        known = answered(given[count:].clone(), "known pairs")
         _check_disjoint(known[0], plain, "known pairs")
     if threat.chosen:
         chosen = answered(_chosen(attack, scheme, shape, threat), "chosen pairs")
-    public, matching = _public(sets, threat), None
+    public, matching, public_labels = _public(sets, threat), None, sets.adversary_labels
     if threat.public == "candidates":
         order = numpy_stream(seed, "candidates").permutation(count)
         public, matching = plain[order], torch.from_numpy(order.argsort())
+        public_labels = None if sets.victim_labels is None else sets.victim_labels[order]
     observation = Observation(
         threat=threat,
         scheme=scheme,
@@ -148,6 +152,9 @@ def simulate(
         jpeg=jpeg,
         known_pairs=known,
         chosen_pairs=chosen,
+        labels=_copied(sets.victim_labels, threat.labels),
+        public_labels=_copied(public_labels, threat.labels and public is not None),
+        class_names=sets.classes if threat.labels else None,
     )
     truth = Truth(plain, key, matching)
     return Scenario(observation, truth, replace(sets, victims=plain), _numbered(count))
@@ -167,7 +174,7 @@ def from_ciphertexts(
     """Somebody else's ciphertexts, under a key that nobody here knows.
 
     Args:
-        attack: must need no pairs.
+        attack: must need neither pairs nor labels.
         target: the scheme that is believed to have made them.
         ciphertexts: ``(N, C, H, W)`` uint8, or float32 tokens.
         names: one name a ciphertext.
@@ -188,6 +195,12 @@ def from_ciphertexts(
             f"attack '{attack.card.name}' needs public images of the same kind: "
             "name them with --data, for example --data folder:PUBLIC."
         )
+    if threat.labels:
+        raise NotGranted(
+            f"attack '{attack.card.name}' needs the class of every ciphertext, which files of "
+            "ciphertexts do not name: use --data with a source that has classes and without "
+            "--ciphertexts, or choose another attack."
+        )
     check_output_names(names)
     scheme = target.public(own_keys=threat.own_keys)
     given = tuple(ciphertexts.shape[1:])
@@ -207,7 +220,7 @@ def from_ciphertexts(
         notes=public.notes if public else (),
     )
     if truth is not None and len(sets.adversary):
-        sets = _without(sets, truth)
+        sets = sets.without(truth)
     observation = Observation(
         threat=threat,
         scheme=scheme,
@@ -259,15 +272,17 @@ def _check_disjoint(first: Tensor, second: Tensor, what: str) -> None:
         raise DataError(f"the {what} hold images that are also scored: use a source without twins.")
 
 
-def _without(sets: ImageSets, secret_images: Tensor) -> ImageSets:
-    """The sets less the adversary's images that are among the secret ones."""
-    secret = set(content_hashes(secret_images))
-    keep = [i for i, found in enumerate(content_hashes(sets.adversary)) if found not in secret]
-    dropped = len(sets.adversary) - len(keep)
-    if not dropped:
-        return sets
-    note = f"{dropped} public images that are also the victims' were taken from the adversary"
-    return replace(sets, adversary=sets.adversary[keep], notes=(*sets.notes, note))
+def _check_labelled(attack: Attack, sets: ImageSets) -> None:
+    if sets.victim_labels is None or (len(sets.adversary) and sets.adversary_labels is None):
+        raise DataError(
+            f"attack '{attack.card.name}' needs class labels, which {sets.name} does not have for "
+            "every image: use a source with classes, for example --data cifar10, or a folder with "
+            "a subfolder for each class."
+        )
+
+
+def _copied(labels: Tensor | None, held: bool) -> Tensor | None:
+    return labels.clone() if held and labels is not None else None
 
 
 def _shape(images: Tensor) -> ImageShape:
@@ -277,24 +292,3 @@ def _shape(images: Tensor) -> ImageShape:
 
 def _numbered(count: int) -> tuple[str, ...]:
     return tuple(f"{i:05d}" for i in range(count))
-
-
-def output_name(name: str) -> str:
-    """The file name under which a reconstruction is written: the ciphertext's, as PNG."""
-    return Path(name).stem + ".png"
-
-
-def check_output_names(names: tuple[str, ...]) -> None:
-    """Refuse files whose results would be written under one name.
-
-    Raises:
-        DataError: naming the first two.
-    """
-    seen: dict[str, str] = {}
-    for name in names:
-        written = output_name(name)
-        if written in seen:
-            raise DataError(
-                f"'{seen[written]}' and '{name}' would both be written as '{written}': rename one."
-            )
-        seen[written] = name

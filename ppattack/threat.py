@@ -31,6 +31,7 @@ class ThreatModel:
         chosen: chosen plaintexts that the victims' key encrypts for the adversary.
         own_keys: whether the adversary can run the algorithm under keys it draws itself.
         key_scope: ``dataset`` (one key for every image) or ``image`` (a fresh one each).
+        labels: whether the adversary knows the class of every ciphertext and public image.
     """
 
     public: PublicImages = "none"
@@ -38,6 +39,7 @@ class ThreatModel:
     chosen: int = 0
     own_keys: bool = False
     key_scope: KeyScope = "dataset"
+    labels: bool = False
 
     def shortfall(self, needed: ThreatModel) -> list[str]:
         """What ``needed`` asks for beyond this model, in words; empty when it is covered."""
@@ -50,6 +52,8 @@ class ThreatModel:
             missing.append(f"{needed.chosen} chosen plaintexts (granted: {self.chosen})")
         if needed.own_keys and not self.own_keys:
             missing.append("encryption under keys of its own")
+        if needed.labels and not self.labels:
+            missing.append("class labels")
         return missing
 
     def in_words(self) -> str:
@@ -59,6 +63,7 @@ class ThreatModel:
         public = {"unpaired": "unpaired public images", "candidates": "candidate plain images"}
         keys = "one key for all images" if self.key_scope == "dataset" else "one key an image"
         parts = [" and ".join(known) or "ciphertext-only", public.get(self.public, "")]
+        parts.append("class labels" if self.labels else "")
         parts += ["own keys" if self.own_keys else "", keys]
         return "; ".join(part for part in parts if part)
 
@@ -75,12 +80,18 @@ class Observation:
         known_pairs: plain images and their ciphertexts under the victims' key, or None.
         chosen_pairs: likewise for the plaintexts that the attack chose, or None.
         jpeg: how all these ciphertexts were compressed on their way, or None.
+        labels: ``(N,)`` int64, for each ciphertext the index of its image's class, or None.
+        public_labels: ``(M,)`` int64, for each public image the index of its class, or None.
+        class_names: the names of the classes, or None.
     """
 
     __slots__ = (
         "_chosen_pairs",
+        "_class_names",
         "_known_pairs",
+        "_labels",
         "_public_images",
+        "_public_labels",
         "ciphertexts",
         "image_shape",
         "jpeg",
@@ -99,6 +110,9 @@ class Observation:
         known_pairs: tuple[Tensor, Tensor] | None = None,
         chosen_pairs: tuple[Tensor, Tensor] | None = None,
         jpeg: Jpeg | None = None,
+        labels: Tensor | None = None,
+        public_labels: Tensor | None = None,
+        class_names: tuple[str, ...] | None = None,
     ) -> None:
         self.threat = threat
         self.scheme = scheme
@@ -108,6 +122,9 @@ class Observation:
         self._public_images = public_images
         self._known_pairs = known_pairs
         self._chosen_pairs = chosen_pairs
+        self._labels = labels
+        self._public_labels = public_labels
+        self._class_names = class_names
 
     @property
     def public_images(self) -> Tensor:
@@ -123,6 +140,21 @@ class Observation:
     def chosen_pairs(self) -> tuple[Tensor, Tensor]:
         """``(plain, ciphertexts)`` of the plaintexts the attack chose."""
         return _granted(self._chosen_pairs, "chosen plaintexts")
+
+    @property
+    def labels(self) -> Tensor:
+        """For each ciphertext the index of its image's class, ``(N,)`` int64."""
+        return _granted(self._labels, "class labels")
+
+    @property
+    def public_labels(self) -> Tensor:
+        """For each public image the index of its class, ``(M,)`` int64."""
+        return _granted(self._public_labels, "class labels of public images")
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """The names of the classes, in the order of the indices."""
+        return _granted(self._class_names, "class labels")
 
 
 def _granted(value: T | None, what: str) -> T:

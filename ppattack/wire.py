@@ -77,10 +77,15 @@ def observation_parts(observation: Observation) -> tuple[Facts, dict[str, Tensor
         "threat": asdict(observation.threat),
         "image_shape": observation.image_shape,
         "jpeg": str(observation.jpeg) if observation.jpeg else None,
+        "classes": observation.class_names if observation.threat.labels else None,
     }
     tensors: dict[str, Tensor | None] = {"ciphertexts": observation.ciphertexts}
     if observation.threat.public != "none":
         tensors["public"] = observation.public_images
+    if observation.threat.labels:
+        tensors["labels"] = observation.labels
+        if observation.threat.public != "none":
+            tensors["public labels"] = observation.public_labels
     for name in ("known", "chosen"):
         if observation.threat.pairs if name == "known" else observation.threat.chosen:
             plain, cipher = getattr(observation, f"{name}_pairs")
@@ -109,6 +114,9 @@ def observation_of(
         known_pairs=pairs("known"),
         chosen_pairs=pairs("chosen"),
         jpeg=Jpeg.read(facts["jpeg"]) if facts["jpeg"] else None,
+        labels=tensors.get("labels"),
+        public_labels=tensors.get("public labels"),
+        class_names=None if facts["classes"] is None else tuple(facts["classes"]),
     )
 
 

@@ -6,6 +6,9 @@ their paths. Any other folder is split by content: the SHA-256 of a file decides
 each, on average), so names do not matter, adding a file moves no other, and equal files are on
 one side. Where no victims are asked for, the adversary has them all.
 
+The class of an image is the folder directly below DIR, or below ``train/`` and ``test/``, that
+holds it at any depth; an image that lies there itself has none.
+
 Files are read by the rules for photographs (see ``decoding``); one that cannot be read is passed
 over and named in the notes. With a size, images are cut to the square in their middle and
 resized; without one they must all have the same size.
@@ -16,7 +19,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ppattack.card import Reference
@@ -70,6 +73,19 @@ class Folder(ImageSource):
         return replace(sets, notes=(*reader.notes(), *sets.notes))
 
 
+@dataclass(frozen=True)
+class _Side:
+    """Files of one side, by their paths inside the folder, in the order in which to take them."""
+
+    paths: list[str]
+    part: str = ""
+
+    def class_of(self, path: str) -> str | None:
+        """The folder below the root, or below the side's part, that holds the file."""
+        category, slash, _ = path.removeprefix(f"{self.part}/").partition("/")
+        return category if slash else None
+
+
 class _Reader:
     """Reads files of one folder and remembers what it had to skip or convert."""
 
@@ -79,21 +95,21 @@ class _Reader:
         self.converted: list[str] = []
         self.twins = 0
 
-    def images(self, labels: list[str]) -> Iterator[tuple[str, Pixels]]:
-        """Label (the path inside the folder) and pixels of every file that can be read."""
-        for label in labels:
+    def images(self, side: _Side) -> Iterator[tuple[str, Pixels, str | None]]:
+        """Path inside the folder, pixels and class of every file that can be read."""
+        for path in side.paths:
             try:
-                image, remark = open_image(self.root / label, photograph=True)
+                image, remark = open_image(self.root / path, photograph=True)
             except UnreadableImage as error:
-                self.skip(label, error)
+                self.skip(path, error)
                 continue
             if remark:
-                self.converted.append(f"{label} ({remark})")
-            yield label, pixels_of(image)
+                self.converted.append(f"{path} ({remark})")
+            yield path, pixels_of(image), side.class_of(path)
 
-    def skip(self, label: str, error: UnreadableImage) -> None:
+    def skip(self, path: str, error: UnreadableImage) -> None:
         """Remember a file that cannot be read."""
-        self.skipped.append(f"{label} {error.reason}")
+        self.skipped.append(f"{path} {error.reason}")
 
     def notes(self) -> list[str]:
         """Facts for the report."""
@@ -107,41 +123,42 @@ class _Reader:
         return notes
 
 
-def _sides(reader: _Reader, request: ImageRequest) -> tuple[list[str], list[str]]:
-    """The victims' and the adversary's files, in the order in which to take them."""
+def _sides(reader: _Reader, request: ImageRequest) -> tuple[_Side, _Side]:
+    """The victims' and the adversary's files."""
     test = next((name for name in TESTS if (reader.root / name).is_dir()), None)
     if (reader.root / TRAIN).is_dir() and test is not None:
 
-        def order(label: str) -> int:
-            return derive(request.seed, "data", "folder", label)
+        def order(path: str) -> int:
+            return derive(request.seed, "data", "folder", path)
 
         return (
-            sorted(_labels(reader.root, test), key=order),
-            sorted(_labels(reader.root, TRAIN), key=order),
+            _Side(sorted(_paths(reader.root, test), key=order), test),
+            _Side(sorted(_paths(reader.root, TRAIN), key=order), TRAIN),
         )
     by_content = _by_content(reader)
     drawn = sorted(
         by_content, key=lambda digest: derive(request.seed, "data", "folder", digest.hex())
     )
     if not request.victims:
-        return [], [by_content[digest] for digest in drawn]
-    sides = [
-        [by_content[digest] for digest in drawn if digest[0] % 2 == parity] for parity in (0, 1)
-    ]
-    return sides[0], sides[1]
+        return _Side([]), _Side([by_content[digest] for digest in drawn])
+    victims, adversary = (
+        _Side([by_content[digest] for digest in drawn if digest[0] % 2 == parity])
+        for parity in (0, 1)
+    )
+    return victims, adversary
 
 
 def _by_content(reader: _Reader) -> dict[bytes, str]:
     """One file for each content, by its SHA-256."""
     found: dict[bytes, str] = {}
-    for label in _labels(reader.root):
+    for path in _paths(reader.root):
         try:
-            digest = _digest(reader.root / label)
+            digest = _digest(reader.root / path)
         except UnreadableImage as error:
-            reader.skip(label, error)
+            reader.skip(path, error)
             continue
         reader.twins += digest in found
-        found.setdefault(digest, label)
+        found.setdefault(digest, path)
     return found
 
 
@@ -154,7 +171,7 @@ def _digest(path: Path) -> bytes:
         raise UnreadableImage(path, f"cannot be opened ({error.strerror})") from None
 
 
-def _labels(root: Path, part: str = "") -> list[str]:
+def _paths(root: Path, part: str = "") -> list[str]:
     """The path inside ``root`` of every image file below ``root / part``, sorted.
 
     Links are followed; what is hidden is left out.

@@ -8,6 +8,10 @@ are asked for, the adversary has all of ``images``.
 
 Arrays are uint8: ``(N, H, W, C)`` or ``(N, C, H, W)`` with C of 1 or 3, or grey ``(N, H, W)``.
 Nothing is ever unpickled.
+
+Classes may stand beside them, integers or text, one an image: ``labels`` beside ``images``, else
+under the names in ``LABELS``. An array of such a name that holds anything else gives no classes,
+which the notes say.
 """
 
 from __future__ import annotations
@@ -15,7 +19,9 @@ from __future__ import annotations
 import hashlib
 import zipfile
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +36,17 @@ from ppattack.seeding import derive, numpy_stream
 
 PAIRS = (("victims", "adversary"), ("test", "train"), ("x_test", "x_train"))
 BOTH = "images"
+LABELS = {
+    "images": "labels",
+    "victims": "victims_labels",
+    "adversary": "adversary_labels",
+    "test": "test_labels",
+    "train": "train_labels",
+    "x_test": "y_test",
+    "x_train": "y_train",
+}
+"""The name of the classes by the name of the images."""
+Candidate = tuple[str, Pixels, str | None]
 
 
 class Npz(ImageSource):
@@ -55,24 +72,82 @@ class Npz(ImageSource):
             DataError: for a missing or damaged file, or arrays of other names, types or shapes.
         """
         path = Path(self.argument).expanduser()
-        victims: Iterator[tuple[str, Pixels]]
-        adversary: Iterator[tuple[str, Pixels]]
-        with _opened(path) as archive:
-            names = next((pair for pair in PAIRS if set(pair) & set(archive.files)), None)
+        with _opened(path) as stored:
+            archive = _Archive(stored, path)
+            names = next((pair for pair in PAIRS if set(pair) & set(stored.files)), None)
             if names is not None:
-                victims = _drawn(archive, path, names[0], request.victims, request.seed)
-                adversary = _drawn(archive, path, names[1], request.adversary, request.seed)
-            elif BOTH in archive.files:
-                images = _array(archive, path, BOTH)
-                sides = _split(images, request)
-                victims, adversary = (_labelled(images, BOTH, rows) for rows in sides)
+                victims = archive.drawn(names[0], request.victims, request.seed)
+                adversary = archive.drawn(names[1], request.adversary, request.seed)
+            elif BOTH in stored.files:
+                images = archive.images(BOTH)
+                ours, theirs = _split(images, request)
+                victims = archive.rows(BOTH, images, ours)
+                adversary = archive.rows(BOTH, images, theirs)
             else:
-                held = ", ".join(archive.files[:5]) or "nothing"
+                held = ", ".join(stored.files[:5]) or "nothing"
                 raise DataError(
                     f"{path} holds {held}, but neither 'images' nor 'victims' and 'adversary' "
                     "(or 'test' and 'train'): rename the arrays."
                 )
-            return select(f"{self.card.name}:{self.argument}", request, victims, adversary)
+            sets = select(f"{self.card.name}:{self.argument}", request, victims, adversary)
+        return replace(sets, notes=(*dict.fromkeys(archive.notes), *sets.notes))
+
+
+class _Archive:
+    """Images and classes of one archive, and what was wrong with the classes."""
+
+    def __init__(self, stored: np.lib.npyio.NpzFile, path: Path) -> None:
+        self.stored = stored
+        self.path = path
+        self.notes: list[str] = []
+
+    def drawn(self, name: str, count: int, seed: int) -> Iterator[Candidate]:
+        """The images of one side's array in random order; it is read only when needed."""
+        if count == 0 or name not in self.stored.files:
+            return
+        images = self.images(name)
+        rows = numpy_stream(seed, "data", "npz", name).permutation(len(images))
+        yield from self.rows(name, images, rows.tolist())
+
+    def rows(
+        self, name: str, images: NDArray[np.uint8], rows: Sequence[int]
+    ) -> Iterator[Candidate]:
+        """Some images of an array, with their classes."""
+        classes = self._classes(name, len(images))
+        for row in rows:
+            yield f"{name}[{row}]", images[row], None if classes is None else str(classes[row])
+
+    def images(self, name: str) -> NDArray[np.uint8]:
+        """One array as ``(N, H, W, C)``."""
+        return _array(self.stored, self.path, name)
+
+    def _classes(self, images: str, count: int) -> NDArray[Any] | None:
+        """One class an image of an array, or None where there are none to be used.
+
+        Raises:
+            DataError: where they are of another number of images.
+        """
+        name = LABELS[images]
+        if name not in self.stored.files:
+            return None
+        try:
+            found = self.stored[name]
+        except (OSError, ValueError, EOFError, MemoryError, zipfile.BadZipFile) as error:
+            self.notes.append(f"no classes: the array '{name}' cannot be read ({error})")
+            return None
+        column = found[:, 0] if found.ndim == 2 and found.shape[1] == 1 else found
+        if column.ndim != 1 or column.dtype.kind not in "iuU":
+            self.notes.append(
+                f"no classes: the array '{name}' holds {found.dtype} of shape {found.shape}, "
+                "not one integer or text an image"
+            )
+            return None
+        if len(column) != count:
+            raise DataError(
+                f"{self.path} holds {count} images in '{images}' but {len(column)} classes in "
+                f"'{name}': write one class an image, or leave '{name}' out."
+            )
+        return column
 
 
 def _opened(path: Path) -> np.lib.npyio.NpzFile:
@@ -90,23 +165,6 @@ def _opened(path: Path) -> np.lib.npyio.NpzFile:
             f"{path} holds one array without a name: write it with np.savez(FILE, images=array)."
         )
     return archive
-
-
-def _drawn(
-    archive: np.lib.npyio.NpzFile, path: Path, name: str, count: int, seed: int
-) -> Iterator[tuple[str, Pixels]]:
-    """The images of one side's array in random order; the array is read only when needed."""
-    if count == 0 or name not in archive.files:
-        return
-    images = _array(archive, path, name)
-    rows = numpy_stream(seed, "data", "npz", name).permutation(len(images))
-    yield from _labelled(images, name, rows.tolist())
-
-
-def _labelled(
-    images: NDArray[np.uint8], name: str, rows: Sequence[int]
-) -> Iterator[tuple[str, Pixels]]:
-    return ((f"{name}[{row}]", images[row]) for row in rows)
 
 
 def _split(images: NDArray[np.uint8], request: ImageRequest) -> tuple[list[int], list[int]]:

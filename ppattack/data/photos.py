@@ -11,6 +11,7 @@ a log scale and never smaller than the image asked for (nothing is enlarged), pl
 and resized with antialiasing. The adversary's are mirrored half of the time. Crops that are
 nearly empty (bare sky) are passed over. Crops of one photograph overlap: with two photographs the
 victims' images are far fewer than n independent ones, and intervals over them are too narrow.
+There are no classes: the two sides share no photograph, so they could share no class either.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from __future__ import annotations
 import importlib.util
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -80,7 +82,7 @@ class Photos(ImageSource):
             _crops(ADVERSARY, size, request.seed, "adversary", request.adversary),
         )
         note = (OVERLAP_NOTE.format(len(VICTIMS)),) if request.victims else ()
-        return ImageSets(sets.name, sets.victims, sets.adversary, sets.notes + note)
+        return replace(sets, notes=sets.notes + note)
 
 
 def _crops(

@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 Pixels = NDArray[np.uint8]
-Candidates = Iterable[tuple[str, Pixels]]
-"""Labels and images ``(H, W, C)`` uint8, in the order in which they should be taken."""
+Candidates = Iterable[tuple[str, Pixels] | tuple[str, Pixels, str | None]]
+"""Names and images ``(H, W, C)`` uint8, in the order in which they should be taken; where there
+are classes, with the name of the image's class or None."""
 
 
 def select(
@@ -30,6 +31,8 @@ def select(
     Candidates are drawn one at a time and no further than needed. Where the request names a size,
     an image of another is cut to the square in its middle and resized (antialiased); one of that
     size is taken as it is. One channel if every image is grey; else grey images become RGB.
+    Where every image that is taken has a class, the sets have labels; the classes are those of
+    the images taken, sorted by name.
 
     Args:
         name: the source, for messages and the report.
@@ -42,13 +45,13 @@ def select(
             asked for.
     """
     picker = _Picker(name, request.size)
-    ours = picker.take(victims, request.victims)
+    ours, our_classes = picker.take(victims, request.victims)
     if len(ours) < request.victims:
         mend = f"use -n {len(ours)}" if ours else "name a source that holds more images"
         raise DataError(
             f"{name} holds {len(ours)} images for the victims, not {request.victims}: {mend}."
         )
-    theirs = picker.take(adversary, request.adversary)
+    theirs, their_classes = picker.take(adversary, request.adversary)
     if not ours and not theirs:
         raise DataError(f"{name} holds no images for the adversary: name another source.")
     notes = picker.notes()
@@ -57,7 +60,16 @@ def select(
             f"the adversary has {len(theirs)} images, not {request.adversary}: there are no more"
         )
     shape = _shape([*ours, *theirs])
-    return ImageSets(name, _stack(ours, shape), _stack(theirs, shape), tuple(notes))
+    classes = _names([*our_classes, *their_classes])
+    return ImageSets(
+        name,
+        _stack(ours, shape),
+        _stack(theirs, shape),
+        tuple(notes),
+        classes,
+        _numbers(our_classes, classes),
+        _numbers(their_classes, classes),
+    )
 
 
 def centre_square(image: Image, size: int) -> Image:
@@ -81,13 +93,14 @@ class _Picker:
         self.enlarged = 0
         self.first: tuple[str, Pixels] | None = None
 
-    def take(self, candidates: Candidates, count: int) -> list[Pixels]:
-        """Up to ``count`` images whose content has not been taken yet."""
+    def take(self, candidates: Candidates, count: int) -> tuple[list[Pixels], list[str | None]]:
+        """Up to ``count`` images whose content has not been taken yet, and their classes."""
         taken: list[Pixels] = []
+        classes: list[str | None] = []
         if count == 0:
-            return taken
-        for label, stored in candidates:
-            pixels = self._sized(label, stored)
+            return taken, classes
+        for name, stored, *category in candidates:
+            pixels = self._sized(name, stored)
             content = _content(pixels)
             if content in self.seen:
                 self.repeats += 1
@@ -95,9 +108,10 @@ class _Picker:
             self.seen.add(content)
             self.enlarged += pixels.shape[0] > min(stored.shape[:2])
             taken.append(pixels)
+            classes.append(category[0] if category else None)
             if len(taken) == count:
                 break
-        return taken
+        return taken, classes
 
     def notes(self) -> list[str]:
         """Facts for the report."""
@@ -108,19 +122,19 @@ class _Picker:
             notes.append(f"{self.enlarged} images were smaller than {self.size} px and enlarged")
         return notes
 
-    def _sized(self, label: str, pixels: Pixels) -> Pixels:
+    def _sized(self, name: str, pixels: Pixels) -> Pixels:
         from PIL import Image
 
         if self.size is not None and pixels.shape[:2] != (self.size, self.size):
             grey = pixels.shape[2] == 1
             image = Image.fromarray(np.ascontiguousarray(pixels[:, :, 0] if grey else pixels))
             return pixels_of(centre_square(image, self.size))
-        self.first = self.first or (label, pixels)
+        self.first = self.first or (name, pixels)
         other, found = self.first
         if pixels.shape[:2] != found.shape[:2]:
             raise DataError(
                 f"{self.name} holds images of different sizes: {other} is {_size_text(found)}, "
-                f"{label} is {_size_text(pixels)}: choose one with --size."
+                f"{name} is {_size_text(pixels)}: choose one with --size."
             )
         return pixels
 
@@ -129,6 +143,22 @@ def _content(pixels: Pixels) -> bytes:
     """A hash that is the same for a grey image and its RGB copy."""
     shape = (*pixels.shape[:2], 3)
     return hashlib.sha256(str(shape).encode() + np.broadcast_to(pixels, shape).tobytes()).digest()
+
+
+def _names(classes: list[str | None]) -> tuple[str, ...]:
+    """The names of the classes, sorted; none where an image has no class."""
+    names = {name for name in classes if name is not None}
+    return () if None in classes else tuple(sorted(names))
+
+
+def _numbers(classes: list[str | None], names: tuple[str, ...]) -> Tensor | None:
+    """The place of each image's class among the names, or None where there are no names."""
+    import torch
+
+    if not names:
+        return None
+    place: dict[str | None, int] = {name: number for number, name in enumerate(names)}
+    return torch.tensor([place[name] for name in classes], dtype=torch.int64)
 
 
 def _shape(images: list[Pixels]) -> tuple[int, int, int]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
 from ppattack.card import Reference
@@ -71,21 +72,85 @@ class ImageSets:
         victims: ``(N, C, H, W)`` uint8.
         adversary: ``(M, C, H, W)`` uint8; may hold fewer images than asked.
         notes: facts for the report (files skipped and why, images held twice).
+        classes: names of the classes; empty where the source has none.
+        victim_labels: ``(N,)`` int64, the index of each image's class, or None.
+        adversary_labels: ``(M,)`` int64, likewise.
+
+    Raises:
+        DataError: for labels of another number of images, or beyond the classes.
     """
 
     name: str
     victims: Tensor
     adversary: Tensor
     notes: tuple[str, ...] = ()
+    classes: tuple[str, ...] = ()
+    victim_labels: Tensor | None = None
+    adversary_labels: Tensor | None = None
+
+    def __post_init__(self) -> None:
+        _check_labels(self.victims, self.victim_labels, self.classes, self.name)
+        _check_labels(self.adversary, self.adversary_labels, self.classes, self.name)
+
+    def first_victims(self, count: int) -> ImageSets:
+        """The same with the first of the victims' images alone, and their labels."""
+        labels = self.victim_labels
+        return replace(
+            self,
+            victims=self.victims[:count],
+            victim_labels=None if labels is None else labels[:count],
+        )
+
+    def without(self, images: Tensor) -> ImageSets:
+        """The same less the adversary's images that are among these, and their labels."""
+        others = set(content_hashes(images))
+        found = content_hashes(self.adversary)
+        keep = [i for i, content in enumerate(found) if content not in others]
+        dropped = len(found) - len(keep)
+        if not dropped:
+            return self
+        note = f"{dropped} public images that are also the victims' were taken from the adversary"
+        labels = self.adversary_labels
+        return replace(
+            self,
+            adversary=self.adversary[keep],
+            adversary_labels=None if labels is None else labels[keep],
+            notes=(*self.notes, note),
+        )
 
     @property
     def hash(self) -> str:
-        """16 hexadecimal digits over shapes and pixels of both sides."""
+        """16 hexadecimal digits over shapes and pixels of both sides; labels do not count."""
         digest = hashlib.sha256()
         for images in (self.victims, self.adversary):
             digest.update(str(tuple(images.shape)).encode())
             digest.update(images.contiguous().numpy().tobytes())
         return digest.hexdigest()[:16]
+
+    @property
+    def label_hash(self) -> str:
+        """16 hexadecimal digits over the classes and the labels of both sides."""
+        digest = hashlib.sha256(json.dumps(self.classes).encode())
+        for labels in (self.victim_labels, self.adversary_labels):
+            digest.update(json.dumps(None if labels is None else labels.tolist()).encode())
+        return digest.hexdigest()[:16]
+
+
+def _check_labels(
+    images: Tensor, labels: Tensor | None, classes: tuple[str, ...], name: str
+) -> None:
+    if labels is None:
+        return
+    if tuple(labels.shape) != (len(images),):
+        raise DataError(
+            f"{name} has labels of shape {tuple(labels.shape)} for {len(images)} images: "
+            "one class index an image is needed."
+        )
+    if len(labels) and not 0 <= int(labels.min()) <= int(labels.max()) < len(classes):
+        raise DataError(
+            f"{name} has labels from {int(labels.min())} to {int(labels.max())} for "
+            f"{len(classes)} classes: labels are indices into the classes."
+        )
 
 
 class ImageSource(ABC):

@@ -2,7 +2,8 @@
 
 Files are looked for in ``$PPATTACK_DATA_ROOT``, or ``~/.cache/ppattack/data``, and fetched only
 when the request says so. Which images are taken is drawn by the seed, without replacement. At
-their own size images are untouched; for another they are cut to a square and resized.
+their own size images are untouched; for another they are cut to a square and resized. Classes
+are those of the data set.
 
 The CIFAR archives are pickles; torchvision compares the MD5 of each file with the published one
 before it unpickles any.
@@ -42,7 +43,7 @@ class TorchvisionSource(ImageSource):
 
     @abstractmethod
     def open_split(self, request: ImageRequest, root: Path, *, train: bool) -> Any:
-        """The torchvision data set, whose items start with an image."""
+        """The torchvision data set: images with indices into its ``classes``."""
 
     def load(self, request: ImageRequest) -> ImageSets:
         """See :meth:`ImageSource.load`.
@@ -61,12 +62,13 @@ class TorchvisionSource(ImageSource):
         """The request with the size that None stands for, where images differ in size."""
         return request
 
-    def _images(self, request: ImageRequest, *, train: bool) -> Iterator[tuple[str, Pixels]]:
+    def _images(self, request: ImageRequest, *, train: bool) -> Iterator[tuple[str, Pixels, str]]:
         side = "train" if train else "test"
         images = self._opened(request, train=train)
         order = numpy_stream(request.seed, "data", self.card.name, side).permutation(len(images))
         for row in order.tolist():
-            yield f"{side}[{row}]", pixels_of(images[row][0])
+            image, label = images[row]
+            yield f"{side}[{row}]", pixels_of(image), _class_name(images.classes[label])
 
     def _opened(self, request: ImageRequest, *, train: bool) -> Any:
         # Here, so that a broken installation is not taken for a missing data set.
@@ -187,6 +189,11 @@ class Imagenette(TorchvisionSource):
             download=request.download,
             loader=_colour_photograph,
         )
+
+
+def _class_name(found: str | tuple[str, ...]) -> str:
+    """The name of a class, the first of its synonyms where there are several."""
+    return found if isinstance(found, str) else found[0]
 
 
 def _colour_photograph(path: str) -> Any:
