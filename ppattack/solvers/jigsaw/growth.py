@@ -78,10 +78,9 @@ class _Growth:
         self._choice = np.full(slots, EMPTY, np.intp)
         self._slot = np.full(self._grid.shape, EMPTY, np.intp)
         self._spare = list(range(slots))[::-1]
-        changed: set[int] = set()
         for row, column in used[self._at_the_edge(used)].tolist():
-            changed |= self._see(row, column)
-        self._weigh(changed)
+            self._see(row, column)
+        self._weigh(self._slot[self._slot != EMPTY].tolist())
 
     def _in_reach(self) -> NDArray[np.bool_]:
         """Where pieces may come: the extent stays within the image's."""
@@ -94,10 +93,10 @@ class _Growth:
         beside = places[:, None] + STEPS
         return np.asarray(self._open[beside[..., 0], beside[..., 1]].any(1))
 
-    def _see(self, row: int, column: int) -> set[int]:
+    def _see(self, row: int, column: int) -> list[int]:
         """Add the costs of the seams with a piece to the open places around it."""
         undo = int(self._group.inverse[self._state[row, column]])
-        changed = set()
+        changed = []
         for side, (down, right) in enumerate(STEPS.tolist()):
             at = row + down, column + right
             if not self._open[at]:
@@ -113,7 +112,7 @@ class _Growth:
                 self._look_up(seen, undo, self._seen)
                 self._costs[slot] += self._seen
             self._seams[slot] += 1
-            changed.add(slot)
+            changed.append(slot)
         return changed
 
     def _look_up(self, seen: Table, undo: int, into: Table) -> None:
@@ -126,17 +125,16 @@ class _Growth:
             self._columns[undo] = rows * seen.shape[1] + self._pieces
         np.take(seen.reshape(-1), self._columns[undo], out=into, mode="clip")
 
-    def _weigh(self, slots: set[int]) -> None:
+    def _weigh(self, slots: list[int]) -> None:
         """Find the best piece for places whose surroundings changed."""
         for slot in slots:
-            least = self._costs[slot].min(0) + self._taken
-            self._least[slot] = least
-            self._choose(slot)
+            np.add(self._costs[slot].min(0), self._taken, out=self._least[slot])
+        self._choose(np.array(slots, np.intp))
 
-    def _choose(self, slot: int) -> None:
-        piece = int(self._least[slot].argmin())
-        self._choice[slot] = piece
-        self._best[slot] = self._least[slot, piece] - self._seams[slot] * self._indifferent
+    def _choose(self, slots: Indices) -> None:
+        least = self._least[slots]
+        self._choice[slots] = least.argmin(1)
+        self._best[slots] = least.min(1) - self._seams[slots] * self._indifferent
 
     def add_best(self) -> None:
         """Put the piece that fits best anywhere into its place."""
@@ -158,11 +156,8 @@ class _Growth:
             self._low = np.minimum(self._low, (row, column))
             self._high = np.maximum(self._high, (row, column))
             self._drop_places_out_of_reach()
-        changed = self._see(row, column)
-        for stale in np.flatnonzero(self._choice == piece).tolist():
-            if stale not in changed:
-                self._choose(stale)
-        self._weigh(changed)
+        self._choose(np.flatnonzero(self._choice == piece))
+        self._weigh(self._see(row, column))
 
     def _drop_places_out_of_reach(self) -> None:
         lost = self._open & ~self._in_reach()

@@ -26,6 +26,9 @@ IDLE = 2
 MOST_REASSIGNMENTS = 12
 WORTH_REFINING = 1.005
 """Rebuilt arrangements that cost more than this times the best one are not refined."""
+MOST_REGROWN = 32
+"""How often a piece is taken out and grown again, on average over all pieces: where hardly
+anything holds together, every round grows nearly everything, and more of it is of little use."""
 WEAKEST, STRONGEST = 0.05, 0.7
 """Seams that may hold a part together: surprise relative to any seam's."""
 
@@ -74,12 +77,15 @@ def reassign(
         tries += 1
         pieces = grid[chosen]
         costs = surroundings.least(found)[chosen[:, None], pieces]
-        before = float(_around(found, table, group)[chosen].sum())
+        present = _around(found, table, group)[chosen]
         own, to = linear_sum_assignment(costs)
-        if costs[own, to].sum() < before - 1e-4 * abs(before):
-            grid[chosen] = pieces[to]
-            at = zip(chosen.tolist(), grid[chosen].tolist(), strict=True)
-            state[chosen] = [surroundings.best_state(place, piece) for place, piece in at]
+        after, before = costs[own, to], float(present.sum())
+        if after.sum() < before - 1e-4 * abs(before):
+            moved = (to != own) | (after < present - 1e-4 * np.abs(present))
+            for place, piece in zip(
+                chosen[moved].tolist(), pieces[to[moved]].tolist(), strict=True
+            ):
+                grid[place], state[place] = piece, surroundings.best_state(place, piece)
             in_vain = 0
         else:
             in_vain += 1
@@ -129,21 +135,23 @@ def rebuild(
         group: the states.
         indifferent: the surprise of any seam.
         rng: draws what is taken out.
-        rounds: how often, at most.
+        rounds: how often, at most; less often where most pieces are taken out each time.
         patience: how often in a row without lowering the total.
 
     Returns:
         the arrangement, and how many rounds improved it.
     """
-    best, least, improved, in_vain = start, total(start, table, group), 0, 0
+    best, least = start, total(start, table, group)
+    improved = in_vain = regrown = 0
     surroundings = Surroundings(table, group)
     for _ in range(rounds):
-        if in_vain == patience:
+        if in_vain == patience or regrown > MOST_REGROWN * start.grid.size:
             break
         in_vain += 1
         kept = _kept(best, table, group, indifferent, rng)
         if kept.all() or not kept.any():
             continue
+        regrown += int((~kept).sum())
         part = _cropped(best, kept)
         grown = grow(part, best.grid[~kept], table, group, indifferent, best.grid.shape)
         found = Arrangement(grown.grid, grown.state)

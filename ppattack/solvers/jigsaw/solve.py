@@ -28,8 +28,8 @@ MOST_SEAMS = 1 << 31
 """Entries of the table of seams, 4 bytes each: 2,300 pieces in 96 states."""
 Assembly = Literal["rebuilding", "gallagher"]
 ASSEMBLIES: tuple[Assembly, ...] = get_args(Assembly)
-ROUNDS = 120
-PATIENCE = 30
+ROUNDS = 200
+PATIENCE = 50
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,12 @@ from ppattack.solvers.block_states import STEPS, Arrangement, Indices, States
 from ppattack.solvers.jigsaw.candidates import Table
 
 NOTHING = -1
+KEPT_ROWS = 4
+"""Surroundings remembered for each place; most come back, also where an image slides."""
 
 
 class Surroundings:
-    """Costs of pieces between the neighbours of a place; only what changed is looked up anew.
+    """Costs of pieces between the neighbours of a place; each surroundings looked up once.
 
     Args:
         table: of the seams.
@@ -20,18 +22,19 @@ class Surroundings:
     """
 
     def __init__(self, table: Table, group: States) -> None:
-        count = table.shape[1]
         self._table, self._group = table, group
-        self._around = np.full((count, len(STEPS)), NOTHING - 1, np.intp)
-        self._least = np.empty((count, count), np.float32)
+        self._known: dict[tuple[int, ...], NDArray[np.float32]] = {}
+        self._around: list[tuple[int, ...]] = []
 
     def least(self, found: Arrangement) -> NDArray[np.float32]:
         """``(n, n)``: at each place, row by row, the seams around each piece in its best state."""
-        around = self._neighbours(found)
-        for place in np.flatnonzero((around != self._around).any(1)).tolist():
-            self._least[place] = self._between(around[place])
-        self._around = around
-        return self._least
+        self._around = [tuple(sides) for sides in self._neighbours(found).tolist()]
+        if len(self._known) > KEPT_ROWS * len(self._around):
+            self._known.clear()
+        for sides in self._around:
+            if sides not in self._known:
+                self._known[sides] = self._between(sides)
+        return np.stack([self._known[sides] for sides in self._around])
 
     def _neighbours(self, found: Arrangement) -> Indices:
         """``(n, 4)``: piece and state at each side of each place in one number."""
@@ -41,17 +44,17 @@ class Surroundings:
         sides = [wide[1 + d : 1 + d + rows, 1 + r : 1 + r + columns] for d, r in STEPS.tolist()]
         return np.stack(sides, 2).reshape(-1, len(STEPS))
 
-    def _between(self, around: Indices) -> NDArray[np.float32]:
+    def _between(self, around: tuple[int, ...]) -> NDArray[np.float32]:
         sums = np.zeros(self._table.shape[2:], np.float32)
         for side, undo, neighbour in self._seen(around):
             seen = self._table[side, neighbour]
             sums += seen.take(self._group.compose[undo], axis=0, mode="clip")
         return np.asarray(sums.min(0))
 
-    def _seen(self, around: Indices) -> list[tuple[int, int, int]]:
+    def _seen(self, around: tuple[int, ...]) -> list[tuple[int, int, int]]:
         """For each neighbour its side that is met, what undoes its state, and its number."""
         found = []
-        for side, number in enumerate(around.tolist()):
+        for side, number in enumerate(around):
             if number != NOTHING:
                 neighbour, state = divmod(number, self._group.count)
                 undo = int(self._group.inverse[state])
