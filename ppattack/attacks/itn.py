@@ -2,14 +2,15 @@
 
 The adversary encrypts images of its own under keys of its own, one key an image, and trains a
 network to give the plain images back. Only what does not depend on the key can be learnt: an
-inverse that needs the victims' key is out of reach, by construction.
+inverse that needs the victims' key is out of reach, by construction. Known pairs under that key
+bring it within reach.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from ppattack.attack import Attack, AttackCard, Context, ControlTarget, Preset, Recovery
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from ppattack.public_scheme import PublicScheme
     from ppattack.recipe import Recipe
+    from ppattack.target import ImageShape
     from ppattack.training import FitResult
 
 COLLAPSED_BELOW = 2.0
@@ -30,10 +32,10 @@ COLLAPSED_BELOW = 2.0
 SPREAD_SAMPLE = 1024
 CONTROL_SHARE = 0.2
 CONTROL_EPOCHS_AT_LEAST = 3
-
-
-QUICK_EPOCHS = 10
-QUICK_RATE = 1e-2
+EMA = 0.99
+LEAST_EXAMPLES = 640
+"""Few known pairs are gone through several times an epoch, so often that they number so many."""
+MOST_WEIGHTS = 100_000_000
 
 
 class InverseTransformationNetwork(Attack):
@@ -50,9 +52,15 @@ class InverseTransformationNetwork(Attack):
         ``published-evaluation-fixed``: the same network without those defects: the loss compares
         what is shown, evaluation mode, rounding, and the paper's recipe. It still sees one block
         or one pixel at a time.
+        ``fixed``: not published. Under own keys a U-Net with a tanh that is shown the bytes
+        folded about mid-grey too; its loss is the absolute error plus one less the structural
+        similarity. With known pairs a position-specific linear network,
+        :class:`~ppattack.networks.symbol_mixer.SymbolMixer`, that holds the inverse of every
+        scheme of the structure made public, and mixes all blocks where the scheme moves them.
 
     Threat model: ciphertexts; images of the victims' distribution, unpaired; the public
-    algorithm under keys of the adversary's own. No image and no key of a victim.
+    algorithm under keys of the adversary's own. No image and no key of a victim. With ``pairs``:
+    so many known pairs under the one key of the data set, and nothing else.
 
     Deviations: from the paper, the ``quick`` recipe trains by AdamW with a one-cycle schedule,
     because a few minutes of CPU do not carry its 200 epochs of SGD; ``published`` is the paper's.
@@ -90,12 +98,20 @@ class InverseTransformationNetwork(Attack):
         """Settings of the attack."""
 
         variant: Annotated[
-            Literal["paper", "published-evaluation", "published-evaluation-fixed"],
+            Literal["paper", "published-evaluation", "published-evaluation-fixed", "fixed"],
             Doc("network, loss and how its output is shown; see the class"),
         ] = "paper"
+        pairs: Annotated[
+            int,
+            Interval(ge=0, le=100_000),
+            Doc("known pairs under the victims' key to train on; 0: own images under own keys"),
+        ] = 0
         recipe: Annotated[
             Literal["quick", "published"],
-            Doc("quick: AdamW, one-cycle; published: SGD as the variant was trained"),
+            Doc(
+                "quick: AdamW, one-cycle; published: SGD as the variant was trained ('fixed' was "
+                "not published: AdamW for longer, at a lower rate)"
+            ),
         ] = "quick"
         epochs: Annotated[
             int | None, Interval(ge=1, le=10_000), Doc("passes over the images; none: the recipe's")
@@ -108,7 +124,7 @@ class InverseTransformationNetwork(Attack):
         width: Annotated[
             int, Interval(ge=1, le=256), Doc("features of the U-Net's first level; 64 in the paper")
         ] = 8
-        levels: Annotated[int, Interval(ge=1, le=7), Doc("scales of the U-Net; 5 in the paper")] = 5
+        levels: Annotated[int, Interval(ge=1, le=7), Doc("scales of the U-Net; 5 in the paper")] = 4
 
     presets: ClassVar[Mapping[Preset, Mapping[str, Any]]] = {
         "smoke": {"epochs": 4, "batch_size": 16, "images": 512, "levels": 3},
@@ -122,42 +138,76 @@ class InverseTransformationNetwork(Attack):
         },
     }
 
+    def requires(self) -> ThreatModel:
+        """Public images and own keys, or known pairs in their place."""
+        if self.config.pairs:
+            return ThreatModel(pairs=self.config.pairs, key_scope="dataset")
+        return self.card.requires
+
     def positive_control(self, scheme: PublicScheme) -> ControlTarget | None:
-        """A fixed transformation without any key: what a network can undo if it learns at all."""
+        """What a network can undo if it learns at all.
+
+        That is a fixed transformation without any key; for the linear network with known pairs
+        a key that one pair gives away.
+        """
         del scheme
-        return ControlTarget("keyless")
+        return ControlTarget("le" if self._linear else "keyless")
 
     def at_control_budget(self) -> InverseTransformationNetwork:
-        """The same training, at a fifth of its epochs."""
+        """The same training, at a fifth of its epochs; the linear network is cheap."""
+        if self._linear:
+            return self
         epochs = self._recipe().epochs
         fewer = max(math.ceil(epochs * CONTROL_SHARE), min(epochs, CONTROL_EPOCHS_AT_LEAST))
         return type(self)(**(as_dict(self.config) | {"epochs": fewer}))
 
+    def obstacle(self, scheme: PublicScheme, image_shape: ImageShape) -> str | None:
+        """Images for which the linear network would be too large."""
+        reason = super().obstacle(scheme, image_shape)
+        if reason is not None or not self._linear:
+            return reason
+        from ppattack.networks.symbol_mixer import Geometry
+
+        shape = scheme.representation.shape(image_shape)
+        weights = Geometry.of(scheme.structure, shape).weights
+        if weights > MOST_WEIGHTS:
+            return (
+                f"its linear network would have {weights:,} weights, more than {MOST_WEIGHTS:,}: "
+                "smaller images or blocks can be attacked"
+            )
+        return None
+
     def run(self, observation: Observation, context: Context) -> Recovery:
-        """Train on own pairs, then apply the network to the victims' ciphertexts."""
+        """Train on pairs, then apply the network to the victims' ciphertexts."""
+        from ppattack.networks.symbol_mixer import symbol_loss
         from ppattack.solvers.inverse_transformation import VARIANTS, mirrored, reconstructions
         from ppattack.training import TrainingData, fit, seeded
 
-        variant = VARIANTS[self.config.variant]
+        config, scheme = self.config, observation.scheme
+        variant = VARIANTS[config.variant]
         plain, ciphertexts = self._pairs(observation, context)
-        channels = ciphertexts.shape[1]
-        network = seeded(lambda: self._network(observation.scheme, channels), context, "itn")
+        times = math.ceil(LEAST_EXAMPLES / len(plain)) if config.pairs else 1
+        shape = scheme.representation.shape(observation.image_shape)
+        network = seeded(lambda: self._network(scheme, shape), context, "itn")
         result = fit(
             network,
-            TrainingData(ciphertexts, plain),
-            variant.loss,
+            TrainingData(*(part.repeat(times, 1, 1, 1) for part in (ciphertexts, plain))),
+            symbol_loss if self._linear else variant.loss,
             self._recipe(),
             context,
-            f"itn-{self.config.variant}",
-            mirrored if variant.flips and _pixels_stay(observation.scheme) else None,
+            f"itn-{config.variant}",
+            mirrored if variant.flips and not config.pairs and _pixels_stay(scheme) else None,
         )
         images = reconstructions(network, variant, observation.ciphertexts, context.device)
         return Recovery(images=images, notes=_notes(network, result, len(plain), images))
 
     def _pairs(self, observation: Observation, context: Context) -> tuple[Tensor, Tensor]:
-        """Public images, and their ciphertexts under fresh keys of the adversary's."""
+        """Known pairs, or public images and their ciphertexts under keys of the adversary's."""
         import torch
 
+        if self.config.pairs:
+            known, ciphertexts = observation.known_pairs
+            return _of_one_size(known, ciphertexts, observation.scheme), ciphertexts
         public = observation.public_images
         if tuple(public.shape[1:]) != observation.image_shape:
             raise DataError(
@@ -171,48 +221,56 @@ class InverseTransformationNetwork(Attack):
         ciphertexts = scheme.encrypt_with_fresh_keys(public, context.numpy_stream("own keys"))
         if observation.jpeg is not None:
             ciphertexts = observation.jpeg.transport(ciphertexts)
-        plain = scheme.representation.prepare(public)
-        if plain.shape != ciphertexts.shape:
-            raise DataError(
-                f"'itn' learns between images of one size, but '{scheme.name}' turns "
-                f"{tuple(plain.shape[1:])} into {tuple(ciphertexts.shape[1:])}."
-            )
-        return plain, ciphertexts
+        return _of_one_size(public, ciphertexts, scheme), ciphertexts
 
-    def _network(self, scheme: PublicScheme, channels: int) -> nn.Module:
+    @property
+    def _linear(self) -> bool:
+        """Whether the position-specific linear network is trained."""
+        return bool(self.config.variant == "fixed" and self.config.pairs)
+
+    def _network(self, scheme: PublicScheme, shape: ImageShape) -> nn.Module:
         from ppattack.networks.block_local import BlockLocalNet, PixelNet
-        from ppattack.networks.unet import UNet
+        from ppattack.networks.symbol_mixer import Geometry, SymbolMixer
+        from ppattack.networks.unet import FoldedUNet, UNet
         from ppattack.solvers.inverse_transformation import VARIANTS
 
-        if VARIANTS[self.config.variant].unet:
-            return UNet(channels, self.config.width, self.config.levels)
-        return PixelNet(channels) if scheme.name == "pe" else BlockLocalNet(channels)
+        if self._linear:
+            return SymbolMixer(Geometry.of(scheme.structure, shape))
+        channels, kind = shape[0], VARIANTS[self.config.variant].network
+        if kind == "block-local":
+            return PixelNet(channels) if scheme.name == "pe" else BlockLocalNet(channels)
+        unet = UNet if kind == "unet" else FoldedUNet
+        return unet(channels, self.config.width, self.config.levels)
 
     def _recipe(self) -> Recipe:
-        from ppattack.recipe import Recipe
-        from ppattack.solvers.inverse_transformation import VARIANTS
+        from ppattack.solvers import inverse_transformation_recipes as recipes
 
-        config, variant = self.config, VARIANTS[self.config.variant]
-        if config.recipe == "quick":
-            return Recipe(
-                epochs=config.epochs or QUICK_EPOCHS,
-                batch_size=config.batch_size,
-                optimizer="adamw",
-                learning_rate=config.learning_rate or QUICK_RATE,
-                weight_decay=1e-2,
-                schedule="one-cycle",
-            )
-        return Recipe(
-            epochs=config.epochs or variant.epochs,
+        config = self.config
+        if self._linear:
+            made = recipes.LINEAR
+        elif config.recipe == "quick":
+            made = recipes.QUICK
+        else:
+            made = recipes.PUBLISHED[config.variant]
+        return replace(
+            made,
+            epochs=config.epochs or made.epochs,
+            learning_rate=config.learning_rate or made.learning_rate,
             batch_size=config.batch_size,
-            optimizer="sgd",
-            learning_rate=config.learning_rate or variant.learning_rate,
-            momentum=0.9,
-            weight_decay=5e-4,
-            schedule="multistep",
-            milestones=(60, 120, 160),
-            decay=0.2,
+            validation_share=0.0 if config.pairs else made.validation_share,
+            ema=EMA if config.variant == "fixed" and not config.pairs else None,
         )
+
+
+def _of_one_size(plain: Tensor, ciphertexts: Tensor, scheme: PublicScheme) -> Tensor:
+    """Plain images as the scheme transforms them, if ciphertexts have their size."""
+    prepared = scheme.representation.prepare(plain)
+    if prepared.shape != ciphertexts.shape:
+        raise DataError(
+            f"'itn' learns between images of one size, but '{scheme.name}' turns "
+            f"{tuple(prepared.shape[1:])} into {tuple(ciphertexts.shape[1:])}."
+        )
+    return prepared
 
 
 def _pixels_stay(scheme: PublicScheme) -> bool:
@@ -234,7 +292,7 @@ def _notes(network: nn.Module, result: FitResult, pairs: int, images: Tensor) ->
         "ended": result.ended,
         "best_epoch": result.best_epoch,
         "train_loss": result.train_losses[best],
-        "validation_loss": result.validation_losses[best],
+        "validation_loss": result.validation_losses[best] if result.validation_losses else None,
         "spread_grey_levels": round(spread, 2),
         "collapsed": len(images) > 1 and spread < COLLAPSED_BELOW,
     }

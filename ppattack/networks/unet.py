@@ -18,15 +18,18 @@ class UNet(nn.Module):
     """An image-to-image network that sees the whole image at several scales.
 
     Args:
-        channels: channels of the input and of the output.
+        channels: channels of the input.
         width: features of the first level; each level below has twice as many.
         levels: number of scales, 5 in the paper.
+        outputs: channels of the output; None for those of the input.
 
     Deviations: sizes that do not divide by ``2 ** (levels - 1)`` are padded by repeating the last
         row and column, and cropped again.
     """
 
-    def __init__(self, channels: int = 3, width: int = 64, levels: int = 5) -> None:
+    def __init__(
+        self, channels: int = 3, width: int = 64, levels: int = 5, outputs: int | None = None
+    ) -> None:
         super().__init__()
         widths = [width << level for level in range(levels)]
         self.size_multiple = 1 << (levels - 1)
@@ -37,10 +40,10 @@ class UNet(nn.Module):
             nn.Sequential(nn.Upsample(scale_factor=2), *_single(a, b)) for a, b in upwards
         )
         self.merge = nn.ModuleList(_double(a, b) for a, b in upwards)
-        self.last = nn.Conv2d(width, channels, 1)
+        self.last = nn.Conv2d(width, outputs or channels, 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Logits ``(N, channels, H, W)`` of float images of any height and width."""
+        """Logits ``(N, outputs, H, W)`` of float images of any height and width."""
         height, width = x.shape[-2:]
         x = images.pad_to_multiple(x, self.size_multiple)
         skips: list[Tensor] = []
@@ -52,6 +55,26 @@ class UNet(nn.Module):
             x = merge(torch.cat([skips.pop(), up(x)], dim=1))
         logits: Tensor = self.last(x)
         return logits[..., :height, :width]
+
+
+class FoldedUNet(nn.Module):
+    """A U-Net that is shown each byte and how far it is from mid-grey, which no complement changes.
+
+    Args:
+        channels: channels of the images.
+        width: as of the U-Net.
+        levels: likewise.
+    """
+
+    def __init__(self, channels: int = 3, width: int = 64, levels: int = 5) -> None:
+        super().__init__()
+        self.unet = UNet(2 * channels, width, levels, channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Values in [-1, 1], ``(N, channels, H, W)``, of images in [-1, 1]."""
+        distances = x.abs().mul(2.0).sub(1.0)
+        values: Tensor = self.unet(torch.cat([x, distances], dim=1)).tanh()
+        return values
 
 
 def _single(wide: int, narrow: int) -> list[nn.Module]:

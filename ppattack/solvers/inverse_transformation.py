@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
 from ppattack import images as image_ops
+from ppattack.solvers.structural_loss import structural_loss
 
 EVALUATION_BATCH = 128
 """Images shown at a time, as in the published evaluation, where it matters."""
@@ -23,26 +25,26 @@ class Variant:
     """What sets the variants apart.
 
     Args:
-        unet: the paper's U-Net, or else the block-local network (the pixel network for ``pe``).
+        network: the paper's U-Net, the block-local network (the pixel network for ``pe``), or the
+            U-Net that is shown folded bytes too.
         signed: pixels are scaled to [-1, 1] instead of [0, 1].
         sigmoid_in_loss: the loss compares the sigmoid of the output with the plain image.
         sigmoid_when_shown: reconstructions are the sigmoid of the output.
         truncates: reconstructions are truncated to 8 bits, not rounded.
         batch_statistics: reconstructions are made in training mode.
         flips: training pairs are mirrored together at random.
-        epochs: as published.
-        learning_rate: as published.
+        structural: the loss is the mean absolute error plus one less the structural similarity,
+            not the mean squared error.
     """
 
-    unet: bool
+    network: Literal["unet", "block-local", "folded-unet"]
     signed: bool
     sigmoid_in_loss: bool
     sigmoid_when_shown: bool
     truncates: bool
     batch_statistics: bool
     flips: bool
-    epochs: int
-    learning_rate: float
+    structural: bool
 
     def pixels(self, images: Tensor) -> Tensor:
         """Images as the network takes them."""
@@ -50,11 +52,14 @@ class Variant:
         return values.mul_(2.0).sub_(1.0) if self.signed else values
 
     def loss(self, network: nn.Module, ciphertexts: Tensor, plain: Tensor) -> Tensor:
-        """The mean squared error that the variant minimises."""
+        """What the variant minimises."""
         output = network(self.pixels(ciphertexts)).float()
         if self.sigmoid_in_loss:
             output = output.sigmoid()
-        error: Tensor = (output - self.pixels(plain)).square().mean()
+        wanted = self.pixels(plain)
+        if self.structural:
+            return structural_loss(output, wanted, low=-1.0 if self.signed else 0.0)
+        error: Tensor = (output - wanted).square().mean()
         return error
 
     def shown(self, output: Tensor) -> Tensor:
@@ -67,37 +72,44 @@ class Variant:
 
 VARIANTS: Mapping[str, Variant] = {
     "paper": Variant(
-        unet=True,
+        network="unet",
         signed=False,
         sigmoid_in_loss=True,
         sigmoid_when_shown=True,
         truncates=False,
         batch_statistics=False,
         flips=True,
-        epochs=200,
-        learning_rate=0.1,
+        structural=False,
     ),
     "published-evaluation": Variant(
-        unet=False,
+        network="block-local",
         signed=True,
         sigmoid_in_loss=True,
         sigmoid_when_shown=False,
         truncates=True,
         batch_statistics=True,
         flips=False,
-        epochs=50,
-        learning_rate=0.01,
+        structural=False,
     ),
     "published-evaluation-fixed": Variant(
-        unet=False,
+        network="block-local",
         signed=True,
         sigmoid_in_loss=False,
         sigmoid_when_shown=False,
         truncates=False,
         batch_statistics=False,
         flips=False,
-        epochs=200,
-        learning_rate=0.1,
+        structural=False,
+    ),
+    "fixed": Variant(
+        network="folded-unet",
+        signed=True,
+        sigmoid_in_loss=False,
+        sigmoid_when_shown=False,
+        truncates=False,
+        batch_statistics=False,
+        flips=True,
+        structural=True,
     ),
 }
 

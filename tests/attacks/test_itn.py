@@ -30,12 +30,12 @@ from ppattack.public_scheme import PublicScheme
 from ppattack.registry import target as target_class
 from ppattack.scenario import Scenario, simulate
 from ppattack.solvers.inverse_transformation import VARIANTS
-from ppattack.threat import Observation
+from ppattack.threat import Observation, ThreatModel
 from tests.conftest import smooth_images, smooth_sets
 
 CPU = torch.device("cpu")
 ALL_VARIANTS = sorted(VARIANTS)
-SOUND_VARIANTS = ["paper", "published-evaluation-fixed"]
+SOUND_VARIANTS = ["paper", "published-evaluation-fixed", "fixed"]
 HARDLY_TRAINED: dict[str, Any] = {"preset": "smoke", "epochs": 1, "images": 64}
 """Settings for what does not depend on how much was learnt."""
 
@@ -270,6 +270,74 @@ def test_the_published_evaluation_shows_black_images(
     assert truth is not None
     assert float(ssim(shown, truth).abs().median()) < 0.01
     assert float(shown.float().median()) <= 2.0
+
+
+def _paired(name: str, sets: ImageSets, attack: Attack, **settings: Any) -> Scenario:
+    target = target_class(name)(**settings)
+    scope = attack.negative_control().key_scope if name == "one-time-pad" else "dataset"
+    return simulate(attack, target, sets, scope, seed=0, vain_pairs=scope == "image")
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "pairs"),
+    [
+        ("le", {}, 1),
+        ("pe", {"color_shuffle": True}, 4),
+        ("ele", {}, 16),
+        ("etc", {"block_size": 4}, 16),
+    ],
+)
+def test_with_known_pairs_it_undoes_every_fixed_key_scheme(
+    name: str, settings: dict[str, Any], pairs: int
+) -> None:
+    sets = smooth_sets(victims=8 + pairs, adversary=8)
+    attack = InverseTransformationNetwork(variant="fixed", pairs=pairs)
+    scenario = _paired(name, sets, attack, **settings)
+    recovery = _run(scenario, attack)
+    truth = scenario.truth.images
+    assert truth is not None
+    assert len(truth) == 8
+    assert recovery.notes["training_images"] == pairs
+    assert float(ssim(_images(recovery), truth).mean()) > 0.9
+    assert float(ssim(scenario.observation.ciphertexts, truth).mean()) < 0.3
+
+
+def test_with_known_pairs_it_asks_for_them_and_for_nothing_else() -> None:
+    assert InverseTransformationNetwork(pairs=7).requires() == ThreatModel(pairs=7)
+    assert not InverseTransformationNetwork(pairs=7).requires().own_keys
+    unpaired = ThreatModel(public="unpaired", own_keys=True)
+    assert InverseTransformationNetwork(variant="fixed").requires() == unpaired
+
+
+@pytest.mark.parametrize("variant", ["fixed", "paper"])
+def test_pairs_under_other_keys_say_nothing_of_a_one_time_pad(variant: str) -> None:
+    sets = smooth_sets(victims=48, adversary=64)
+    attack = InverseTransformationNetwork(preset="smoke", variant=variant, pairs=16, epochs=3)
+    scenario = _paired("one-time-pad", sets, attack)
+    truth = scenario.truth.images
+    assert truth is not None
+    mean = mean_image(sets.adversary).expand_as(truth).contiguous()
+    shown = _images(_run(scenario, attack))
+    assert float((ssim(shown, truth) - ssim(mean, truth)).mean()) < 0.02
+
+
+def test_with_known_pairs_its_positive_control_is_a_key_that_one_pair_gives_away() -> None:
+    attack = InverseTransformationNetwork(preset="smoke", variant="fixed", pairs=1)
+    control = attack.positive_control(target_class("etc")().public())
+    assert control is not None
+    sets = smooth_sets(victims=9, adversary=8)
+    scenario = _paired(control.target, sets, attack, **control.settings)
+    shown = _images(_run(scenario, attack.at_control_budget()))
+    truth = scenario.truth.images
+    assert truth is not None
+    assert float(ssim(shown, truth).mean()) > 0.9
+
+
+def test_a_linear_network_that_would_be_too_large_is_refused() -> None:
+    attack = InverseTransformationNetwork(variant="fixed", pairs=2)
+    scheme = target_class("etc")(block_size=16).public()
+    assert attack.obstacle(scheme, (3, 64, 64)) is None
+    assert "weights" in str(attack.obstacle(scheme, (3, 256, 256)))
 
 
 def _ideal_output(levels: Tensor) -> Tensor:
