@@ -17,6 +17,7 @@ from ppattack.solvers.jigsaw.gallagher import trimmed
 from ppattack.solvers.jigsaw.growth import grow
 from ppattack.solvers.jigsaw.refinement import reassign, rebuild, total
 from ppattack.solvers.jigsaw.seam_table import indifference, log_costs, surprise
+from ppattack.solvers.jigsaw.surroundings import Surroundings
 from tests.solvers import puzzles
 
 Line = NDArray[np.float64]
@@ -226,6 +227,46 @@ def test_refinement_never_costs_more_and_mends_what_is_broken() -> None:
     assert improved > 0
     assert np.array_equal(mended.grid, true.grid)
     assert np.array_equal(mended.state, true.state)
+
+
+@settings(deadline=None, max_examples=10)
+@given(group=GROUPS, seed=st.integers(0, 999))
+def test_surroundings_stay_right_while_an_arrangement_changes(group: States, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    found = arrangement(3, 4, group, rng)
+    table = rng.uniform(0, 8, (4, 12, group.count, 12)).astype(np.float32)
+    surroundings = Surroundings(table, group)
+    for _ in range(6):  # more than are remembered
+        least = surroundings.least(found)
+        for place, piece in rng.integers(0, 12, (8, 2)).tolist():
+            sums = costs_at(found, divmod(place, 4), piece, table, group)
+            assert least[place, piece] == pytest.approx(min(sums), abs=1e-4)
+            assert sums[surroundings.best_state(place, piece)] == pytest.approx(min(sums), abs=1e-4)
+        first, second = rng.integers(0, 12, 2)
+        grid, state = found.grid.reshape(-1), found.state.reshape(-1)
+        grid[[first, second]] = grid[[second, first]]
+        state[first] = rng.integers(group.count)
+        if rng.integers(2):
+            found = Arrangement(np.roll(found.grid, 1, 1), np.roll(found.state, 1, 1))
+
+
+def costs_at(
+    found: Arrangement,
+    place: tuple[int, int],
+    piece: int,
+    table: NDArray[np.float32],
+    group: States,
+) -> list[float]:
+    """For each state of a piece at a place, the sum of its seams, seen from its neighbours."""
+    sums = [0.0] * group.count
+    for side, (down, along) in enumerate(STEPS.tolist()):
+        row, column = place[0] - down, place[1] - along
+        if 0 <= row < found.grid.shape[0] and 0 <= column < found.grid.shape[1]:
+            undo = int(group.inverse[found.state[row, column]])
+            seen = table[group.side[undo, side], found.grid[row, column]]
+            for state in range(group.count):
+                sums[state] += float(seen[group.compose[undo, state], piece])
+    return sums
 
 
 def test_trimming_keeps_the_window_with_most_pieces() -> None:
