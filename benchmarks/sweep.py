@@ -1,29 +1,36 @@
-"""What a sweep costs beside the attacks: seconds a cell that attacks nothing, and where they go.
+"""What a sweep costs beside the attacks: seconds a cell, and where they go.
 
-    python benchmarks/sweep.py [CELLS] [JOBS]
+    python benchmarks/sweep.py [CELLS] [JOBS]     cells that attack nothing
+    python benchmarks/sweep.py busy [SECONDS]     four cells that compute for 30 s of processor time
 
-Prints seconds a cell in this process and in JOBS processes, with and without isolation, and the
-seconds of processor time, which a busy machine changes less.
+The first prints seconds a cell in this process and in JOBS processes, with and without isolation,
+the second what a sweep takes beside its attacks; both in processor time too, which a busy machine
+changes less.
 """
 
 from __future__ import annotations
 
 import os
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
 from dataclasses import replace
 from pathlib import Path
 
+from ppattack import nursery
 from ppattack.executors import Executor, InThisProcess, Processes
 from ppattack.request import RunRequest
 from ppattack.sweep import Sweep, run_sweep
 
-CELLS, JOBS = 200, 2
+CELLS, JOBS, BUSY_SECONDS = 200, 2, 30
 ATTACK = """
+import time
 from dataclasses import dataclass
+from typing import Annotated
 import torch
+from ppattack.config import Doc, Interval
 from ppattack.attack import Attack, AttackCard, Recovery
 from ppattack.card import Reference
 from ppattack.threat import ThreatModel
@@ -31,12 +38,15 @@ from ppattack.threat import ThreatModel
 class Grey(Attack):
     @dataclass(frozen=True)
     class Config:
-        pass
+        seconds: Annotated[float, Interval(ge=0), Doc("of processor time to compute")] = 0.0
     card = AttackCard(
         "grey", "answers grey", Reference("", "", "", 2026), ("images",), ThreatModel()
     )
     presets = {"standard": {}}
     def run(self, observation, context):
+        start, matrix = time.process_time(), torch.ones(256, 256)
+        while time.process_time() - start < self.config.seconds:
+            matrix = torch.tanh(matrix @ matrix)
         return Recovery(torch.full_like(observation.ciphertexts, 128))
 """
 
@@ -55,6 +65,7 @@ def measured(name: str, requests: list[RunRequest], executor: Executor) -> None:
     """Run and print one row."""
     start, used = time.perf_counter(), _cpu_seconds()
     sweep, _ = run_sweep(requests, executor, Nobody())
+    nursery.close()  # the processor time of its children counts from here on
     spent, used = time.perf_counter() - start, _cpu_seconds() - used
     if sweep.counts()["done"] != len(requests):
         raise SystemExit(f"{name}: {sweep.counts()}")
@@ -71,28 +82,61 @@ def _cpu_seconds() -> float:
     return sum(os.times()[:4])
 
 
+def overhead(folder: Path, base: RunRequest, seconds: float) -> None:
+    """Print what a sweep of four cells costs beside attacks that compute for so long.
+
+    The command itself is timed, from its start to its end.
+    """
+    print("| where | attack, CPU s | all, CPU s | beside it | all, s |\n|---|---|---|---|---|")
+    for words in ("", "--isolate", "--jobs 2", "--jobs 2 --isolate"):
+        out = folder / f"busy{words}".replace(" ", "-")
+        matrix = folder / "busy.toml"
+        matrix.write_text(
+            f'attacks = ["{base.attack}"]\ntargets = ["pe"]\nseeds = [0, 1, 2, 3]\nsize = 32\n'
+            f'victims = 64\nadversary = 256\n[attack."{base.attack}"]\nseconds = {seconds}\n'
+        )
+        isolation = [] if "--isolate" in words else ["--no-isolate"]
+        command = ["bench", str(matrix), "-q", "--out", str(out), *words.split(), *isolation]
+        start, used = time.perf_counter(), _cpu_seconds()
+        subprocess.run(
+            [sys.executable, "-m", "ppattack_cli", *command], check=True, stdout=subprocess.DEVNULL
+        )
+        spent, used = time.perf_counter() - start, _cpu_seconds() - used
+        attacks = 4 * seconds
+        print(
+            f"| bench {words} | {attacks:.0f} | {used:.1f} | {used / attacks - 1:.1%} "
+            f"| {spent:.1f} |",
+            flush=True,
+        )
+
+
 def main() -> None:
     """Measure every way."""
-    given = [int(argument) for argument in sys.argv[1:]]
-    cells, jobs = [*given, *(CELLS, JOBS)[len(given) :]][:2]
+    busy = sys.argv[1:2] == ["busy"]
+    given = [int(argument) for argument in sys.argv[1 + busy :]]
     with tempfile.TemporaryDirectory() as folder:
         attack = Path(folder) / "grey.py"
         attack.write_text(ATTACK)
         base = RunRequest(f"{attack}:Grey", "pe", victims=12, adversary=24, size=32, save_images=0)
         print(f"load {os.getloadavg()[0]:.1f}, {os.cpu_count()} CPUs")
-        print("| where | cells | s a cell | median within | CPU s a cell |\n|---|---|---|---|---|")
-        for isolate in (False, True):
-            for name, executor in (
-                ("this process", InThisProcess()),
-                (f"{jobs} processes", Processes(jobs)),
-            ):
-                label = f"{name}, isolated" if isolate else name
-                out = Path(folder) / label.replace(" ", "-")
-                count = max(jobs, cells // 10) if isolate else cells
-                requests = [
-                    replace(base, seed=seed, out=out, isolate=isolate) for seed in range(count)
-                ]
-                measured(label, requests, executor)
+        if busy:
+            overhead(Path(folder), base, *(given or [BUSY_SECONDS])[:1])
+        else:
+            trivial(Path(folder), base, *[*given, *(CELLS, JOBS)[len(given) :]][:2])
+
+
+def trivial(folder: Path, base: RunRequest, cells: int, jobs: int) -> None:
+    """Print what cells that attack nothing cost."""
+    print("| where | cells | s a cell | median within | CPU s a cell |\n|---|---|---|---|---|")
+    for isolate in (False, True):
+        for name, executor in (
+            ("this process", InThisProcess()),
+            (f"{jobs} processes", Processes(jobs)),
+        ):
+            label = f"{name}, isolated" if isolate else name
+            out = folder / label.replace(" ", "-")
+            requests = [replace(base, seed=seed, out=out, isolate=isolate) for seed in range(cells)]
+            measured(label, requests, executor)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import traceback
@@ -24,10 +25,20 @@ Answer = tuple[wire.Facts, "dict[str, Tensor | None]"]
 
 
 def main() -> None:
-    """Answer until the other side closes the connection, whose number is the argument."""
+    """Answer at the connection whose number is the argument."""
+    live(int(sys.argv[1]))
+
+
+def live(handle: int) -> None:
+    """Answer until the other side closes the connection.
+
+    Args:
+        handle: file descriptor of its end.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the process that asks decides
     die_with_parent()
-    connection = Connection(int(sys.argv[1]))
+    os.set_inheritable(handle, False)
+    connection = Connection(handle)
     answers = _Answers(connection)
     while True:
         try:
@@ -77,6 +88,10 @@ class _Answers:
     def _opened(self, facts: wire.Facts) -> wire.Facts:
         import torch
 
+        os.environ.clear()
+        os.environ.update(facts["environment"])
+        os.chdir(facts["folder"])
+        sys.path[:] = facts["path"]
         torch.set_num_threads(facts["threads"])
         plugin = registry.attack(facts["attack"])
         return self._described(plugin(preset=facts["preset"], **facts["settings"]))

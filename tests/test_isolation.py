@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,7 +10,7 @@ import pytest
 import torch
 
 import ppattack
-from ppattack import registry, wire
+from ppattack import nursery, registry, wire
 from ppattack.attack import Recovery
 from ppattack.errors import ConfigError, DataError, RunFailed, UnknownNameError
 from ppattack.executors import InThisProcess
@@ -125,15 +127,60 @@ def test_errors_of_the_product_keep_their_kind(tmp_path: Path) -> None:
         ppattack.run(request(tmp_path, "fr", attack_settings={"modus": 1}))
 
 
+def _lives(pid: int) -> bool:
+    """Whether there is a process that has not ended."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+    return state != "Z"
+
+
 def test_the_process_ends_with_the_block(tmp_path: Path) -> None:
     asked = request(tmp_path, "Grey")
     target = registry.target("pe")()
     with isolated(asked, target) as attack:
-        process = attack._child._process
-        assert process.poll() is None
+        process = attack._child.process
+        assert _lives(process.pid)
         assert attack.card.name == "grey"
         assert attack.obstacle(target.public(), (3, 16, 16)) is None
-    assert process.poll() is not None
+    assert not _lives(process.pid)
+
+
+def test_nothing_passes_from_one_attack_to_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for word in ("one", "two"):
+        monkeypatch.setenv("SEEN_THERE", word)
+        notes = ppattack.run(request(tmp_path / word, "Leaving")).report.attack.notes
+        assert notes == {"found": False, "variable": word, "folder": str(tmp_path)}
+
+
+@pytest.mark.skipif(not nursery.FORKS, reason="every process is started anew here")
+def test_processes_are_born_of_one_that_forks_safely_and_is_replaced(tmp_path: Path) -> None:
+    ppattack.run(request(tmp_path / "a", "Grey"))
+    mother = nursery._nurseries[os.getpid()]
+    threads = list(Path(f"/proc/{mother._process.pid}/task").iterdir())
+    assert len(threads) == 1  # a fork copies the thread that forks alone
+    ppattack.run(request(tmp_path / "b", "Grey"))
+    assert nursery._nurseries[os.getpid()] is mother
+    mother._process.kill()
+    mother._process.wait()
+    ppattack.run(request(tmp_path / "c", "Grey"))
+    assert nursery._nurseries[os.getpid()] is not mother
+
+
+def test_where_processes_do_not_fork_safely_each_is_started_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(nursery, "FORKS", False)
+    target = registry.target("pe")()
+    with isolated(request(tmp_path, "Grey"), target) as attack:
+        process = attack._child.process
+        assert isinstance(process, subprocess.Popen)
+        assert attack.card.name == "grey"
+    assert not _lives(process.pid)
 
 
 def test_who_is_isolated_by_default() -> None:

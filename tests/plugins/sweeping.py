@@ -136,6 +136,23 @@ class Adding(Grey):
         return Recovery(super().run(observation, context).images, notes=notes)
 
 
+class Leaving(Grey):
+    """Leaves something behind in its process, and says what it found there."""
+
+    card = AttackCard("leaving", "leaves traces", NOWHERE, ("images",), ThreatModel())
+
+    def run(self, observation: Observation, context: Context) -> Recovery:
+        """Look, then leave a trace."""
+        notes = {
+            "found": hasattr(torch, "left_behind"),
+            "variable": os.environ.get("SEEN_THERE"),
+            "folder": str(Path.cwd()),
+        }
+        torch.left_behind = True  # type: ignore[attr-defined]
+        os.environ["SEEN_THERE"] = "left behind"
+        return Recovery(super().run(observation, context).images, notes=notes)
+
+
 class Curious(Grey):
     """Looks for keys and plain images wherever Python keeps things, and says what it found."""
 
