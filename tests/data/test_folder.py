@@ -65,6 +65,59 @@ def test_train_and_test_folders(tmp_path: Path, name: str) -> None:
     assert sets.notes == ()
 
 
+def _classes(images: torch.Tensor, labels: torch.Tensor | None, sets: ImageSets) -> dict[str, str]:
+    """The class by the hash of the image."""
+    assert labels is not None
+    names = [sets.classes[label] for label in labels]
+    return dict(zip(content_hashes(images), names, strict=True))
+
+
+@pytest.mark.parametrize("name", ["test", "val"])
+def test_the_folder_below_train_and_test_is_the_class(tmp_path: Path, name: str) -> None:
+    fill(tmp_path / "train" / "dogs" / "small", range(5))
+    fill(tmp_path / "train" / "train", range(5, 10))
+    fill(tmp_path / name / "cats", range(10, 15))
+    fill(tmp_path / name / "dogs", range(15, 20))
+    sets = load(tmp_path, 10, 10)
+    assert sets.classes == ("cats", "dogs", "train")
+    ours = _classes(sets.victims, sets.victim_labels, sets)
+    theirs = _classes(sets.adversary, sets.adversary_labels, sets)
+    assert ours == dict.fromkeys(expected(range(10, 15)), "cats") | dict.fromkeys(
+        expected(range(15, 20)), "dogs"
+    )
+    assert theirs == dict.fromkeys(expected(range(5)), "dogs") | dict.fromkeys(
+        expected(range(5, 10)), "train"
+    )
+
+
+@pytest.mark.parametrize("victims", [0, 3])
+def test_the_folder_below_the_root_is_the_class(tmp_path: Path, victims: int) -> None:
+    fill(tmp_path / "train" / "cats", range(20))
+    fill(tmp_path / "dogs", range(20, 40))
+    sets = load(tmp_path, victims, 100)
+    assert sets.classes == ("dogs", "train")
+    wanted = dict.fromkeys(expected(range(20)), "train") | dict.fromkeys(
+        expected(range(20, 40)), "dogs"
+    )
+    found = _classes(sets.adversary, sets.adversary_labels, sets)
+    found |= _classes(sets.victims, sets.victim_labels, sets)
+    assert len(found) > 10
+    assert found.items() <= wanted.items()
+
+
+@pytest.mark.parametrize(("place", "victims"), [("", 0), ("train", 5), ("test", 6)])
+def test_an_image_outside_of_every_class_leaves_no_labels(
+    tmp_path: Path, place: str, victims: int
+) -> None:
+    for number, part in enumerate(("train", "test") if place else ("",)):
+        fill(tmp_path / part / "cats", range(10 * number, 10 * number + 5))
+    if place:
+        assert load(tmp_path, 5, 100).classes == ("cats",)
+    fill(tmp_path / place, range(50, 51))
+    sets = load(tmp_path, victims, 100)
+    assert (sets.classes, sets.victim_labels, sets.adversary_labels) == ((), None, None)
+
+
 def test_the_seed_draws_from_each_side(tmp_path: Path) -> None:
     fill(tmp_path / "train", range(40))
     fill(tmp_path / "test", range(40, 80))

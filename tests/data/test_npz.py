@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,102 @@ def test_two_arrays(tmp_path: Path, names: tuple[str, str], first: bool) -> None
     assert hashes(sets.victims) == hashes(ours)
     assert hashes(sets.adversary) == hashes(theirs)
     assert sets.name == f"npz:{path}"
+
+
+LABELS = {
+    "victims": "victims_labels",
+    "adversary": "adversary_labels",
+    "test": "test_labels",
+    "train": "train_labels",
+    "x_test": "y_test",
+    "x_train": "y_train",
+}
+
+
+def classes(images: torch.Tensor, labels: torch.Tensor | None, sets: ImageSets) -> dict[str, str]:
+    """The class by the hash of the image."""
+    assert labels is not None
+    names = [sets.classes[label] for label in labels]
+    return dict(zip(content_hashes(images), names, strict=True))
+
+
+def named(array: Any, names: Any) -> dict[str, str]:
+    found = content_hashes(torch.as_tensor(array).permute(0, 3, 1, 2))
+    return dict(zip(found, [str(name) for name in names], strict=True))
+
+
+@pytest.mark.parametrize(
+    "names", [("victims", "adversary"), ("test", "train"), ("x_test", "x_train")]
+)
+@pytest.mark.parametrize("kind", ["int64", "uint8", "column", "text"])
+def test_classes_of_two_arrays(tmp_path: Path, names: tuple[str, str], kind: str) -> None:
+    ours, theirs = noise(9, 8, 8, 3), noise(20, 8, 8, 3, seed=1)
+    labels = [noise(len(side), seed=2) % 12 for side in (ours, theirs)]
+    stored: list[Any] = labels
+    if kind == "int64":
+        stored = [side.astype(np.int64) - 3 for side in labels]
+    elif kind == "text":
+        stored = [np.array([f"kind {label}" for label in side]) for side in labels]
+    elif kind == "column":
+        stored = [side[:, None] for side in labels]
+    arrays = dict(zip(names, (ours, theirs), strict=True))
+    arrays |= {LABELS[name]: side for name, side in zip(names, stored, strict=True)}
+    sets = load(saved(tmp_path, **arrays), 7, 15)
+    flat = [side.reshape(len(side)) for side in stored]
+    found = classes(sets.victims, sets.victim_labels, sets)
+    assert len(found) == 7
+    assert found.items() <= named(ours, flat[0]).items()
+    found = classes(sets.adversary, sets.adversary_labels, sets)
+    assert len(found) == 15
+    assert found.items() <= named(theirs, flat[1]).items()
+    assert list(sets.classes) == sorted(sets.classes)
+    assert sets.notes == ()
+
+
+def test_classes_of_one_array(tmp_path: Path) -> None:
+    images, labels = noise(40, 8, 8, 3), noise(40, seed=1) % 5
+    sets = load(saved(tmp_path, images=images, labels=labels), 10, 40)
+    wanted = named(images, labels)
+    found = classes(sets.victims, sets.victim_labels, sets)
+    assert found.items() <= wanted.items()
+    assert classes(sets.adversary, sets.adversary_labels, sets).items() <= wanted.items()
+    assert len(found) == 10
+
+
+@pytest.mark.parametrize("names", [("images",), ("victims", "adversary")])
+def test_classes_of_another_number_of_images_are_refused(
+    tmp_path: Path, names: tuple[str, ...]
+) -> None:
+    arrays: dict[str, Any] = {name: noise(20, 8, 8, 3, seed=len(name)) for name in names}
+    arrays["labels" if names == ("images",) else "victims_labels"] = np.zeros(19, np.int64)
+    with pytest.raises(
+        DataError, match="holds 20 images in '.*' but 19 classes in '.*labels': write one class"
+    ):
+        load(saved(tmp_path, **arrays), 2, 2)
+
+
+@pytest.mark.parametrize(
+    ("labels", "reason"),
+    [
+        (np.zeros(20), r"holds float64 of shape \(20,\), not one integer or text an image"),
+        (np.eye(20, dtype=np.int64), r"holds int64 of shape \(20, 20\)"),
+        (np.array(["a"] * 20, dtype=object), "cannot be read"),
+    ],
+)
+def test_what_is_no_class_leaves_no_labels_and_is_noted(
+    tmp_path: Path, labels: Any, reason: str
+) -> None:
+    sets = load(saved(tmp_path, images=noise(20, 8, 8, 3), labels=labels), 2, 2)
+    assert (sets.classes, sets.victim_labels, sets.adversary_labels) == ((), None, None)
+    (note,) = sets.notes
+    assert re.match(f"no classes: the array 'labels' {reason}", note)
+
+
+def test_classes_of_one_side_alone_leave_no_labels(tmp_path: Path) -> None:
+    arrays = {"victims": noise(3, 8, 8, 3), "adversary": noise(3, 8, 8, 3, seed=1)}
+    path = saved(tmp_path, **arrays, victims_labels=np.arange(3))
+    assert load(path, 3, 3).victim_labels is None
+    assert load(path, 3, 0).classes == ("0", "1", "2")
 
 
 def test_the_seed_draws(tmp_path: Path) -> None:

@@ -130,6 +130,11 @@ def test_the_report_is_told_of_the_overlap() -> None:
     assert any("overlapping crops of 2 photographs" in note for note in load(2, 2).notes)
 
 
+def test_there_are_no_classes() -> None:
+    sets = load(2, 2)
+    assert (sets.classes, sets.victim_labels, sets.adversary_labels) == ((), None, None)
+
+
 def test_no_argument() -> None:
     with pytest.raises(DataError, match="'photos' takes nothing after the colon"):
         registry.dataset("photos:cats")

@@ -15,7 +15,7 @@ from ppattack.errors import ConfigError, DataError
 from tests.data.files import noise
 
 
-def images(*seeds: int, shape: tuple[int, ...] = (8, 8, 3)) -> Candidates:
+def images(*seeds: int, shape: tuple[int, ...] = (8, 8, 3)) -> list[tuple[str, Pixels]]:
     return [(f"image {seed}", noise(*shape, seed=seed)) for seed in seeds]
 
 
@@ -44,6 +44,56 @@ def test_no_content_is_taken_twice(
         assert torch.equal(found, torch.from_numpy(expected).permute(0, 3, 1, 2))
     assert not set(content_hashes(sets.victims)) & set(content_hashes(sets.adversary))
     assert any("there are no more" in note for note in sets.notes) == (len(rest) < adversary)
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    ours=st.lists(st.tuples(st.integers(0, 20), st.sampled_from("abcd")), min_size=1, max_size=15),
+    theirs=st.lists(st.tuples(st.integers(0, 20), st.sampled_from("abcde")), max_size=15),
+    size=st.sampled_from([None, 5]),
+)
+def test_labels_stay_with_their_images(
+    ours: list[tuple[int, str]], theirs: list[tuple[int, str]], size: int | None
+) -> None:
+    """The first of equal images is taken, with its own class."""
+    category: dict[int, str] = {}
+    for seed, name in [*ours, *theirs]:
+        category.setdefault(seed, name)
+    wanted = list(dict.fromkeys(seed for seed, _ in ours))
+    rest = [seed for seed in dict.fromkeys(seed for seed, _ in theirs) if seed not in wanted]
+
+    def candidates(side: list[tuple[int, str]]) -> Candidates:
+        return [(str(seed), noise(8, 8, 3, seed=seed), name) for seed, name in side]
+
+    sets = select("made", ImageRequest(len(wanted), 9, size), candidates(ours), candidates(theirs))
+    rest = rest[:9]
+    assert sets.classes == tuple(sorted({category[seed] for seed in [*wanted, *rest]}))
+    for labels, seeds in ((sets.victim_labels, wanted), (sets.adversary_labels, rest)):
+        assert labels is not None
+        assert labels.dtype == torch.int64
+        assert [sets.classes[label] for label in labels] == [category[seed] for seed in seeds]
+
+
+@pytest.mark.parametrize("without", [0, 1, 3])
+def test_one_image_without_a_class_leaves_no_labels(without: int) -> None:
+    every: Candidates = [
+        (str(seed), noise(8, 8, 3, seed=seed), None if seed == without else "a")
+        for seed in range(4)
+    ]
+    found = list(every)
+    sets = select("made", ImageRequest(2, 2, None), found[:2], found[2:])
+    assert (sets.classes, sets.victim_labels, sets.adversary_labels) == ((), None, None)
+    mixed = select("made", ImageRequest(1, 1, None), found[2:3], images(9))
+    assert mixed.victim_labels is None
+
+
+def test_an_image_that_is_not_taken_needs_no_class() -> None:
+    named: Candidates = [("0", noise(8, 8, 3), "a"), ("1", noise(8, 8, 3), None)]
+    sets = select("made", ImageRequest(1, 0, None), named, images(9))
+    assert sets.classes == ("a",)
+    assert sets.victim_labels is not None
+    assert sets.adversary_labels is not None
+    assert (sets.victim_labels.tolist(), sets.adversary_labels.tolist()) == ([0], [])
 
 
 def test_too_few_victims_say_how_many_there_are() -> None:

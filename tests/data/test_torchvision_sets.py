@@ -37,6 +37,23 @@ def hashes(images: Any) -> set[str]:
     return set(content_hashes(torch.as_tensor(images)))
 
 
+def label_of(image: Any) -> int:
+    """A class that the image itself tells: its first pixel's."""
+    return int(image.reshape(-1)[0]) % 3
+
+
+def agree(sets: ImageSets, names: list[str]) -> None:
+    """Every label is that of its own image."""
+    for images, labels in (
+        (sets.victims, sets.victim_labels),
+        (sets.adversary, sets.adversary_labels),
+    ):
+        assert labels is not None
+        found = [sets.classes[label] for label in labels]
+        assert found == [names[label_of(image)] for image in images]
+        assert len(set(found)) == 3
+
+
 @pytest.fixture(params=["cifar10", "cifar100"])
 def cifar(request: pytest.FixtureRequest, root: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """Batches as the archives hold them; only their checksums differ."""
@@ -47,9 +64,9 @@ def cifar(request: pytest.FixtureRequest, root: Path, monkeypatch: pytest.Monkey
     labels = "labels" if name == "cifar10" else "fine_labels"
     for images, files in ((TEST, plugin.test_list), (TRAIN, plugin.train_list)):
         for part, (file, _) in zip(np.array_split(images, len(files)), files, strict=True):
-            batch = {"data": part.reshape(len(part), -1), labels: [0] * len(part)}
+            batch = {"data": part.reshape(len(part), -1), labels: [label_of(i) for i in part]}
             (folder / file).write_bytes(pickle.dumps(batch))
-    meta = {plugin.meta["key"]: ["a", "b"]}
+    meta = {plugin.meta["key"]: ["b", "a", "c"]}
     (folder / plugin.meta["filename"]).write_bytes(pickle.dumps(meta))
     monkeypatch.setattr(
         "torchvision.datasets.cifar.check_integrity", lambda path, *_: Path(path).exists()
@@ -64,6 +81,12 @@ def test_cifar_images_are_untouched(cifar: str, size: int | None) -> None:
     assert hashes(sets.adversary) == hashes(TRAIN)
     assert sets.name == cifar
     assert sets.notes == ()
+
+
+def test_the_classes_of_cifar(cifar: str) -> None:
+    sets = load(cifar, 10, 30)
+    assert sets.classes == ("a", "b", "c")
+    agree(sets, ["b", "a", "c"])
 
 
 def test_the_seed_draws(cifar: str) -> None:
@@ -102,7 +125,7 @@ def mnist(root: Path) -> None:
     for name, images in (("t10k", DIGITS), ("train", MORE_DIGITS)):
         header = struct.pack(">iiii", 2051, *images.shape)
         (folder / f"{name}-images-idx3-ubyte").write_bytes(header + images.tobytes())
-        labels = struct.pack(">ii", 2049, len(images)) + bytes(len(images))
+        labels = struct.pack(">ii", 2049, len(images)) + bytes(label_of(i) for i in images)
         (folder / f"{name}-labels-idx1-ubyte").write_bytes(labels)
 
 
@@ -112,6 +135,8 @@ def test_mnist_is_grey_and_untouched_at_28() -> None:
     assert hashes(sets.victims) == hashes(DIGITS[:, None])
     assert hashes(sets.adversary) == hashes(MORE_DIGITS[:, None])
     assert load("mnist", 2, 2, 32).victims.shape == (2, 1, 32, 32)
+    assert sets.classes == ("0 - zero", "1 - one", "2 - two")
+    agree(sets, list(sets.classes))
 
 
 def photographs(root: Path, name: str, edge: int) -> None:
@@ -131,6 +156,9 @@ def test_imagenette_is_cut_to_colour_squares(root: Path) -> None:
     assert sets.victims.shape == (6, 3, 160, 160)
     assert sets.adversary.shape == (10, 3, 160, 160)
     assert load("imagenette", 2, 2, 64).victims.shape == (2, 3, 64, 64)
+    assert sets.classes == ("English springer", "tench")
+    assert sets.victim_labels is not None
+    assert sets.victim_labels.bincount().tolist() == [3, 3]
     assert sets.notes == ()
     with pytest.raises(DataError, match="'imagenette' is not in"):
         load("imagenette", 2, 2, 224)
