@@ -30,7 +30,7 @@ _FLAGS = {
     "memory_limit": "--memory-limit",
 }
 """Fields of a request and their options. Where it writes to changes no result."""
-_SWITCHES = {"download": "--download", "isolate": "--isolate"}
+_SWITCHES = {"overlap": "--published-overlap", "download": "--download", "isolate": "--isolate"}
 
 
 def command(request: Mapping[str, Any]) -> str:

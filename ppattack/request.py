@@ -39,6 +39,8 @@ class RunRequest:
         size: edge of the images in pixels; None for the source's own.
         victims: images to encrypt, attack and score.
         adversary: public images for the adversary.
+        overlap: whether the adversary's public images are the victims' own, in another order, as
+            in published evaluations of trained attacks; ``adversary`` does not count then.
         key_scope: ``dataset``, ``image`` or None for the target's default.
         preset: the attack's preset.
         attack_settings: over the preset.
@@ -67,6 +69,7 @@ class RunRequest:
     size: int | None = None
     victims: int = 256
     adversary: int = 2000
+    overlap: bool = False
     key_scope: KeyScope | None = None
     preset: str = "standard"
     attack_settings: Mapping[str, Any] = field(default_factory=dict)
@@ -122,6 +125,11 @@ def check(request: RunRequest) -> None:
                 "--jpeg compresses images that are encrypted here: leave it out, the files of "
                 "--ciphertexts are attacked as they are."
             )
+    if request.overlap and request.ciphertexts is not None:
+        raise ConfigError(
+            "--published-overlap is for images that are encrypted here: leave it out, nobody has "
+            "the plain images of --ciphertexts."
+        )
     if request.out.exists() and not request.out.is_dir():
         raise DataError(f"--out {request.out} is a file: name a folder.")
 
@@ -161,6 +169,8 @@ def build_scenario(request: RunRequest, attack: Attack, target: Target) -> Scena
         if request.data is None:
             raise ConfigError("no images: name a source with --data or a folder of ciphertexts.")
         sets = _load(request, request.size, request.victims + attack.requires().pairs)
+        if request.overlap:
+            sets = sets.overlapping(request.seed)
         jpeg = None if request.jpeg is None else Jpeg.read(request.jpeg)
         return simulate(attack, target, sets, scope, request.seed, jpeg=jpeg)
     found, truth, public = _read_ciphertexts(request, request.ciphertexts, target)

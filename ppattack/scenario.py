@@ -113,7 +113,9 @@ def simulate(
     scheme = target.public(own_keys=threat.own_keys)
     _check_applicable(attack, scheme, shape)
     given = sets.victims
-    sets = sets.without(given).first_victims(count)
+    if not sets.overlap:
+        sets = sets.without(given)
+    sets = sets.first_victims(count)
     plain = sets.victims.clone()
     key = _draw_key(target, shape, scope, seed, "key", count)
     if jpeg is not None and target.card.cipher != "image":

@@ -19,25 +19,22 @@ if TYPE_CHECKING:
 
 
 def run(
-    attack: Annotated[str, typer.Option("--attack", help="Name, or path/to/file.py:Class.")],
-    target: Annotated[str, typer.Option("--target", help="Name, or path/to/file.py:Class.")],
-    data: Annotated[
-        str | None,
-        typer.Option(
-            "--data",
-            help="Image source: photos, cifar10, folder:DIR, npz:FILE, … With --ciphertexts: the "
-            "adversary's public images. [default: photos; with --ciphertexts: none]",
-        ),
-    ] = None,
+    attack: options.Attack,
+    target: options.Target,
+    data: options.Data = None,
     size: options.Size = None,
     victims: options.Victims = 256,
-    adversary: Annotated[
-        int, typer.Option("--adversary", help="Public images for the adversary.")
-    ] = 2000,
+    adversary: options.Adversary = 2000,
+    overlap: Annotated[
+        bool,
+        typer.Option(
+            "--published-overlap",
+            help="Give the adversary the victims' own images, unpaired, as published evaluations "
+            "of trained attacks do; to repeat their figures only.",
+        ),
+    ] = False,
     key_scope: options.KeyScopeOption = None,
-    preset: Annotated[
-        str, typer.Option("--preset", help="smoke (seconds), standard (minutes), paper (GPU).")
-    ] = "standard",
+    preset: options.Preset = "standard",
     set_: options.Settings = None,
     curve: Annotated[
         str | None,
@@ -48,27 +45,17 @@ def run(
             "it: attack.pairs=1,2,4,8.",
         ),
     ] = None,
-    seed: Annotated[int, typer.Option("--seed", help="One number for everything random.")] = 0,
-    device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1, …")] = "auto",
+    seed: options.Seed = 0,
+    device: options.Device = "auto",
     out: options.Out = Path("runs"),
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the report as JSON to stdout.")
     ] = False,
     fail_on: options.FailOn = None,
-    force: Annotated[
-        bool, typer.Option("--force", help="Run again even if a finished run is there.")
-    ] = False,
-    save_images: Annotated[
-        str, typer.Option("--save-images", help="Reconstructions to write: all, none or a number.")
-    ] = "64",
-    ciphertexts: Annotated[
-        Path | None,
-        typer.Option("--ciphertexts", help="Attack these ciphertext files; nobody knows the key."),
-    ] = None,
-    truth: Annotated[
-        Path | None,
-        typer.Option("--truth", help="Plain images of --ciphertexts, under the same names."),
-    ] = None,
+    force: options.Force = False,
+    save_images: options.SaveImages = "64",
+    ciphertexts: options.Ciphertexts = None,
+    truth: options.Truth = None,
     jpeg: options.Jpeg = None,
     lpips_net: Annotated[
         str, typer.Option("--lpips-net", help="Network of LPIPS: alex, vgg or squeeze.")
@@ -115,6 +102,7 @@ def run(
         size=size,
         victims=victims,
         adversary=adversary,
+        overlap=overlap,
         key_scope=options.key_scope(key_scope),
         preset=preset,
         attack_settings=parts["attack"],

@@ -135,9 +135,8 @@ class Gan(Attack):
             published_weights,
             train,
             unpaired,
-            upright,
         )
-        from ppattack.solvers.image_moments import moments_of_many
+        from ppattack.solvers.naturalness import Naturalness
         from ppattack.training import Player, seeded
 
         variant = VARIANTS[self.config.variant]
@@ -149,25 +148,27 @@ class Gan(Attack):
             lambda: published_weights(PatchDiscriminator(channels, variant.pool)), context, "judge"
         )
         recipes = variant.recipes(self._epochs(), self.config.batch_size, self.config.patience)
-        public = moments_of_many(plain)
+        natural = Naturalness(plain)
         name = f"gan-{self.config.variant}"
         result = train(
             {
                 "generator": Player(generator, recipes[0]),
                 "discriminator": Player(discriminator, recipes[1]),
             },
-            game(generator, discriminator, variant, public.to(context.device)),
+            game(generator, discriminator, variant, natural.moments.to(context.device)),
             unpaired(observation.ciphertexts, plain, context.torch_stream(name, "order")),
             context,
             name,
             display=variant.display,
-            public=public if variant.keeps_best else None,
+            natural=natural if variant.keeps_best else None,
             picture_every=self.config.picture_every,
         )
         images = variant.display.reconstructions(generator, observation.ciphertexts, context.device)
+        notes = _notes(generator, result, len(plain))
         if variant.keeps_best:
-            images = upright(images, public)
-        return Recovery(images=images, notes=_notes(generator, result, len(plain)))
+            images, found = natural.upright(images)
+            notes |= found
+        return Recovery(images=images, notes=notes)
 
     def _epochs(self) -> int:
         from ppattack.solvers.adversarial import VARIANTS

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from ppattack.card import Reference
 from ppattack.errors import ConfigError, DataError
+from ppattack.seeding import numpy_stream
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -65,7 +66,7 @@ class ImageRequest:
 
 @dataclass(frozen=True)
 class ImageSets:
-    """Disjoint images for the two sides.
+    """Images for the two sides, disjoint unless it says otherwise.
 
     Args:
         name: the source with its argument, for reports.
@@ -75,6 +76,7 @@ class ImageSets:
         classes: names of the classes; empty where the source has none.
         victim_labels: ``(N,)`` int64, the index of each image's class, or None.
         adversary_labels: ``(M,)`` int64, likewise.
+        overlap: whether the adversary's images are the victims', on purpose.
 
     Raises:
         DataError: for labels of another number of images, or beyond the classes.
@@ -87,6 +89,7 @@ class ImageSets:
     classes: tuple[str, ...] = ()
     victim_labels: Tensor | None = None
     adversary_labels: Tensor | None = None
+    overlap: bool = False
 
     def __post_init__(self) -> None:
         _check_labels(self.victims, self.victim_labels, self.classes, self.name)
@@ -99,6 +102,25 @@ class ImageSets:
             self,
             victims=self.victims[:count],
             victim_labels=None if labels is None else labels[:count],
+        )
+
+    def overlapping(self, seed: int) -> ImageSets:
+        """The same with the victims' images for the adversary, in another order.
+
+        Published evaluations of trained attacks do so. The adversary's images are no secret then,
+        and what such a run reports is comparable with published figures and nothing else.
+        """
+        import torch
+
+        order = numpy_stream(seed, "overlap").permutation(len(self.victims))
+        rows, labels = torch.from_numpy(order), self.victim_labels
+        return replace(
+            self,
+            name=f"{self.name}, the adversary holding the victims' images",
+            adversary=self.victims[rows],
+            adversary_labels=None if labels is None else labels[rows],
+            notes=(*self.notes, "published overlap: the adversary holds the victims' images"),
+            overlap=True,
         )
 
     def without(self, images: Tensor) -> ImageSets:

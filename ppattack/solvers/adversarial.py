@@ -17,7 +17,8 @@ from torch.nn.utils.parametrize import is_parametrized
 from ppattack.attack import Context
 from ppattack.recipe import Recipe
 from ppattack.solvers.display import Display
-from ppattack.solvers.image_moments import ImageMoments, image_moments, moments_of_many
+from ppattack.solvers.image_moments import ImageMoments, image_moments
+from ppattack.solvers.naturalness import Naturalness
 from ppattack.training import (
     FitResult,
     Pictures,
@@ -157,7 +158,7 @@ def train(
     name: str,
     *,
     display: Display,
-    public: ImageMoments | None,
+    natural: Naturalness | None,
     picture_every: int | None,
 ) -> FitResult:
     """Train a generator, the first of the players, against the others.
@@ -169,8 +170,7 @@ def train(
         context: device, seed, checkpoints, progress and pictures.
         name: of the training.
         display: how pictures of the generator are shown.
-        public: moments of public images: the epoch is kept whose reconstructions have the
-            nearest; None keeps the last.
+        natural: the epoch is kept whose reconstructions are nearest to it; None keeps the last.
         picture_every: steps between pictures, or None.
     """
     judged = data.inputs[:JUDGED]
@@ -180,7 +180,7 @@ def train(
 
     def criterion(network: nn.Module) -> float:
         made = Display().reconstructions(network, judged, context.device)
-        return 0.0 if public is None else _distance(upright(made, public), public)
+        return 0.0 if natural is None else natural.distance(made)
 
     return fit_in_turns(
         players,
@@ -189,23 +189,8 @@ def train(
         context,
         name,
         pictures=Pictures(draw, picture_every) if picture_every else None,
-        criterion=criterion if public is not None else None,
+        criterion=criterion if natural is not None else None,
     )
-
-
-def upright(images: Tensor, public: ImageMoments) -> Tensor:
-    """Images or their complements, all of them, whichever have the moments of public images.
-
-    A generator that makes good negatives is as hard to tell from one that makes good images as
-    negatives are from photographs, locally; the mean photograph tells them apart.
-    """
-    negatives = 255 - images
-    better = _distance(images, public) <= _distance(negatives, public)
-    return images if better else negatives
-
-
-def _distance(images: Tensor, public: ImageMoments) -> float:
-    return float(public.distance(moments_of_many(images.cpu())))
 
 
 def unpaired(
