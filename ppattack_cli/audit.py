@@ -15,45 +15,27 @@ if TYPE_CHECKING:
 
 
 def audit(
-    target: Annotated[str, typer.Option("--target", help="Name, or path/to/file.py:Class.")],
-    data: Annotated[
-        str | None,
-        typer.Option(
-            "--data",
-            help="Image source; with --ciphertexts the adversary's public images. [default: "
-            "photos; with --ciphertexts: none]",
-        ),
-    ] = None,
+    target: options.Target,
+    data: options.Data = None,
     size: options.Size = None,
     victims: options.Victims = 256,
-    adversary: Annotated[
-        int, typer.Option("--adversary", help="Public images for the adversary.")
-    ] = 2000,
+    adversary: options.Adversary = 2000,
     key_scope: options.KeyScopeOption = None,
-    preset: Annotated[
-        str, typer.Option("--preset", help="Of every attack; a verdict should rest on standard.")
-    ] = "standard",
+    preset: options.Preset = "standard",
     set_: options.Settings = None,
-    seed: Annotated[int, typer.Option("--seed", help="One number for everything random.")] = 0,
-    ciphertexts: Annotated[
-        Path | None, typer.Option("--ciphertexts", help="Audit these ciphertext files instead.")
-    ] = None,
-    truth: Annotated[
-        Path | None,
-        typer.Option("--truth", help="Plain images of --ciphertexts, under the same names."),
-    ] = None,
+    seed: options.Seed = 0,
+    ciphertexts: options.Ciphertexts = None,
+    truth: options.Truth = None,
     jpeg: options.Jpeg = None,
     jobs: options.Jobs = 1,
     executor: options.ExecutorOption = None,
     isolate: options.Isolate = None,
     time_limit: options.TimeLimit = None,
     memory_limit: options.MemoryLimit = None,
-    retry_failed: Annotated[
-        bool, typer.Option("--retry-failed", help="Try attacks again that failed before.")
-    ] = False,
-    device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda, …")] = "auto",
+    retry_failed: options.RetryFailed = False,
+    device: options.Device = "auto",
     out: options.Out = Path("runs"),
-    force: Annotated[bool, typer.Option("--force", help="Run every attack again.")] = False,
+    force: options.Force = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print audit.json.")] = False,
     download: options.Download = False,
     quiet: options.Quiet = False,

@@ -29,26 +29,18 @@ def bench(
     preset: Annotated[str | None, typer.Option("--preset", help="Of every attack.")] = None,
     data: Annotated[str | None, typer.Option("--data", help="Image source.")] = None,
     size: options.Size = None,
-    victims: Annotated[
-        int | None, typer.Option("-n", "--victims", help="Images to encrypt and score.")
-    ] = None,
-    adversary: Annotated[
-        int | None, typer.Option("--adversary", help="Public images for the adversary.")
-    ] = None,
+    victims: options.VictimsOrFile = None,
+    adversary: options.AdversaryOrFile = None,
     jobs: options.Jobs = 1,
     executor: options.ExecutorOption = None,
     isolate: options.Isolate = None,
     time_limit: options.TimeLimit = None,
     memory_limit: options.MemoryLimit = None,
-    retry_failed: Annotated[
-        bool, typer.Option("--retry-failed", help="Try cells again that failed before.")
-    ] = False,
-    device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda, …")] = "auto",
+    retry_failed: options.RetryFailed = False,
+    device: options.Device = "auto",
     out: options.Out = Path("runs"),
-    save_images: Annotated[
-        str, typer.Option("--save-images", help="Reconstructions to write: all, none or a number.")
-    ] = "64",
-    force: Annotated[bool, typer.Option("--force", help="Run every cell again.")] = False,
+    save_images: options.SaveImages = "64",
+    force: options.Force = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the record as JSON.")] = False,
     download: options.Download = False,
     quiet: options.Quiet = False,

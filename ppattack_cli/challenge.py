@@ -79,13 +79,13 @@ def solve(
         int | None,
         typer.Option("--size", help="Edge of the images. [default: as the challenge says, or 256]"),
     ] = None,
-    preset: Annotated[str, typer.Option("--preset", help="Of the attack.")] = "standard",
+    preset: options.Preset = "standard",
     encoder_steps: Annotated[
         int, typer.Option("--encoder-steps", help="Training for the second part; 0 leaves it out.")
     ] = 500,
     set_: options.Settings = None,
-    seed: Annotated[int, typer.Option("--seed", help="One number for everything random.")] = 0,
-    device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1, …")] = "auto",
+    seed: options.Seed = 0,
+    device: options.Device = "auto",
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
 ) -> None:

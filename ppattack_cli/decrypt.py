@@ -11,7 +11,7 @@ from ppattack_cli import options
 
 
 def decrypt(
-    target: Annotated[str, typer.Option("--target", help="Name, or path/to/file.py:Class.")],
+    target: options.Target,
     ciphertexts: Annotated[Path, typer.Option("--ciphertexts", help="Folder of ciphertexts.")],
     key_file: Annotated[Path, typer.Option("--key-file", help="The key 'encrypt' wrote.")],
     out: Annotated[Path, typer.Option("--out", help="Folder for the plain images (PNG).")],

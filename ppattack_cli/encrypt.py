@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def encrypt(
-    target: Annotated[str, typer.Option("--target", help="Name, or path/to/file.py:Class.")],
+    target: options.Target,
     out: Annotated[Path, typer.Option("--out", help="Folder for the ciphertexts.")],
     data: Annotated[
         str | None,

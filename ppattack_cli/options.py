@@ -15,6 +15,34 @@ if TYPE_CHECKING:
     from ppattack.request import RunRequest
     from ppattack.workers import Workers
 
+Attack = Annotated[str, typer.Option("--attack", help="Name, or path/to/file.py:Class.")]
+Target = Annotated[str, typer.Option("--target", help="Name, or path/to/file.py:Class.")]
+Data = Annotated[
+    str | None,
+    typer.Option(
+        "--data",
+        help="Image source: photos, cifar10, folder:DIR, npz:FILE, … With --ciphertexts: the "
+        "adversary's public images. [default: photos; with --ciphertexts: none]",
+    ),
+]
+Ciphertexts = Annotated[
+    Path | None,
+    typer.Option("--ciphertexts", help="Attack these ciphertext files; nobody knows the key."),
+]
+Truth = Annotated[
+    Path | None,
+    typer.Option("--truth", help="Plain images of --ciphertexts, under the same names."),
+]
+Preset = Annotated[
+    str, typer.Option("--preset", help="smoke (seconds), standard (minutes), paper (GPU).")
+]
+Seed = Annotated[int, typer.Option("--seed", help="One number for everything random.")]
+Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1, …")]
+SaveImages = Annotated[
+    str, typer.Option("--save-images", help="Reconstructions to write: all, none or a number.")
+]
+Force = Annotated[bool, typer.Option("--force", help="Run again what is finished.")]
+RetryFailed = Annotated[bool, typer.Option("--retry-failed", help="Try again what failed before.")]
 Settings = Annotated[
     list[str] | None,
     typer.Option(
@@ -30,7 +58,12 @@ Size = Annotated[
         "--size", help="Edge of the images, pixels. [default: 32 for photos, else native]"
     ),
 ]
-Victims = Annotated[int, typer.Option("-n", "--victims", help="Images to encrypt and score.")]
+_VICTIMS = typer.Option("-n", "--victims", help="Images to encrypt and score.")
+_ADVERSARY = typer.Option("--adversary", help="Public images for the adversary.")
+Victims = Annotated[int, _VICTIMS]
+VictimsOrFile = Annotated[int | None, _VICTIMS]
+Adversary = Annotated[int, _ADVERSARY]
+AdversaryOrFile = Annotated[int | None, _ADVERSARY]
 KeyScopeOption = Annotated[
     str | None,
     typer.Option("--key-scope", help="dataset (one key for all) or image (a fresh one each)."),
