@@ -19,7 +19,7 @@ from ppattack.errors import ConfigError, DataError, PluginError, ThreatModelErro
 from ppattack.permxor import PermXor
 from ppattack.scenario import Scenario, simulate
 from ppattack.target import Key
-from ppattack.threat import KeyScope, Observation, ThreatModel
+from ppattack.threat import KeyScope, Observation, PublicImages, ThreatModel
 from targets.le import LE
 
 NOWHERE = Reference("nobody", "made for a test", "nowhere", 2026)
@@ -51,8 +51,24 @@ class Probe(Attack):
         return Recovery(observation.ciphertexts, notes={"found": found})
 
 
-FULL = ThreatModel(public="unpaired", pairs=3, chosen=2, own_keys=True)
+FULL = ThreatModel(public="unpaired", pairs=3, chosen=2, own_keys=True, labels=True)
 CONTEXT = Context(torch.device("cpu"), seed=1)
+
+
+@pytest.fixture
+def sets(sets: ImageSets) -> ImageSets:
+    """The same with classes."""
+    return replace(
+        sets,
+        classes=("a", "b", "c"),
+        victim_labels=_classes_of(sets.victims),
+        adversary_labels=_classes_of(sets.adversary),
+    )
+
+
+def _classes_of(images: torch.Tensor) -> torch.Tensor:
+    """A class that each image itself tells."""
+    return images.flatten(1).long().sum(dim=1) % 3
 
 
 def _scenario(sets: ImageSets, needs: ThreatModel, scope: KeyScope = "dataset") -> Scenario:
@@ -125,6 +141,9 @@ def test_the_walk_would_find_a_leak(sets: ImageSets) -> None:
         lambda seen: seen.public_images,
         lambda seen: seen.known_pairs,
         lambda seen: seen.chosen_pairs,
+        lambda seen: seen.labels,
+        lambda seen: seen.public_labels,
+        lambda seen: seen.class_names,
         lambda seen: seen.scheme.target,
         lambda seen: seen.scheme.encrypt_with_fresh_keys(
             seen.ciphertexts, np.random.default_rng(0)
@@ -137,6 +156,59 @@ def test_what_is_not_granted_cannot_be_read(sets: ImageSets, reach: Any) -> None
         Probe(ThreatModel(), reach)(observation, CONTEXT)
     granted = _scenario(sets, FULL).observation
     assert Probe(FULL, lambda seen: reach(seen) is not None)(granted, CONTEXT).notes["found"]
+
+
+@pytest.mark.parametrize("public", ["none", "unpaired", "candidates"])
+@pytest.mark.parametrize("pairs", [0, 5])
+def test_labels_are_those_of_the_images(sets: ImageSets, public: PublicImages, pairs: int) -> None:
+    scenario = _scenario(sets, ThreatModel(public, pairs=pairs, labels=True))
+    observation, truth = scenario.observation, scenario.truth.images
+    assert truth is not None
+    assert len(observation.labels) == len(observation.ciphertexts) == 24 - pairs
+    assert torch.equal(observation.labels, _classes_of(truth))
+    assert observation.class_names == ("a", "b", "c")
+    if public == "none":
+        with pytest.raises(ThreatModelError, match="no class labels of public images"):
+            _ = observation.public_labels
+    else:
+        assert torch.equal(observation.public_labels, _classes_of(observation.public_images))
+    kept = scenario.sets
+    assert kept.victim_labels is not None
+    assert torch.equal(kept.victim_labels, _classes_of(kept.victims))
+
+
+def test_labels_of_an_observation_are_copies(sets: ImageSets) -> None:
+    observation = _scenario(sets, FULL).observation
+    observation.labels.zero_()
+    observation.public_labels.zero_()
+    assert sets.victim_labels is not None
+    assert sets.adversary_labels is not None
+    assert sets.victim_labels.any()
+    assert sets.adversary_labels.any()
+
+
+@pytest.mark.parametrize("side", ["both", "victims", "adversary"])
+def test_sets_without_classes_are_refused_where_they_are_needed(sets: ImageSets, side: str) -> None:
+    victims, adversary = sets.victim_labels, sets.adversary_labels
+    bare = replace(
+        sets,
+        victim_labels=victims if side == "adversary" else None,
+        adversary_labels=adversary if side == "victims" else None,
+    )
+    with pytest.raises(
+        DataError, match="'probe' needs class labels, which smooth does not have .*cifar10, or a fo"
+    ):
+        _scenario(bare, ThreatModel(public="unpaired", labels=True))
+    assert len(_scenario(bare, replace(FULL, labels=False)).observation.ciphertexts) == 21
+
+
+def test_labels_in_words_and_what_falls_short() -> None:
+    needs = ThreatModel(public="unpaired", labels=True)
+    words = "ciphertext-only; unpaired public images; class labels; one key for all images"
+    assert needs.in_words() == words
+    assert ThreatModel("unpaired").in_words() == words.replace("class labels; ", "")
+    assert ThreatModel("unpaired").shortfall(needs) == ["class labels"]
+    assert needs.shortfall(needs) == needs.shortfall(ThreatModel()) == []
 
 
 @pytest.mark.parametrize(
@@ -182,7 +254,8 @@ def test_pairs_are_right_and_disjoint_from_what_is_scored(sets: ImageSets) -> No
 
 
 def test_a_scored_image_among_the_pairs_is_refused(sets: ImageSets) -> None:
-    twins = replace(sets, victims=torch.cat([sets.victims, sets.victims[:1]]))
+    victims = torch.cat([sets.victims, sets.victims[:1]])
+    twins = replace(sets, victims=victims, victim_labels=_classes_of(victims))
     with pytest.raises(DataError, match="also scored"):
         _scenario(twins, replace(FULL, pairs=1))
 
@@ -214,9 +287,11 @@ def test_a_one_time_pad_is_never_reused(sets: ImageSets) -> None:
 
 
 def test_public_images_that_are_also_a_victims_are_taken_out(sets: ImageSets) -> None:
-    both = replace(sets, adversary=torch.cat([sets.adversary, sets.victims[3:5]]))
-    scenario = _scenario(both, ThreatModel(public="unpaired"))
+    public = torch.cat([sets.victims[3:4], sets.adversary, sets.victims[4:5]])
+    both = replace(sets, adversary=public, adversary_labels=_classes_of(public))
+    scenario = _scenario(both, ThreatModel(public="unpaired", labels=True))
     assert torch.equal(scenario.observation.public_images, sets.adversary)
+    assert torch.equal(scenario.observation.public_labels, _classes_of(sets.adversary))
     assert scenario.sets.notes == (
         "2 public images that are also the victims' were taken from the adversary",
     )
