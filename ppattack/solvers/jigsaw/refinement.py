@@ -26,6 +26,8 @@ IDLE = 2
 MOST_REASSIGNMENTS = 12
 WORTH_REFINING = 1.005
 """Rebuilt arrangements that cost more than this times the best one are not refined."""
+SAME = 1e-6
+"""Arrangements whose costs differ by less, relative to them, are taken to be the same."""
 MOST_REGROWN = 32
 """How often a piece is taken out and grown again, on average over all pieces: where hardly
 anything holds together, every round grows nearly everything, and more of it is of little use."""
@@ -156,10 +158,11 @@ def rebuild(
         grown = grow(part, best.grid[~kept], table, group, indifferent, best.grid.shape)
         found = Arrangement(grown.grid, grown.state)
         cost = total(found, table, group)
-        if cost < least * WORTH_REFINING:
+        again = abs(cost - least) <= SAME * least
+        if cost < least * WORTH_REFINING and not again:
             found = reassign(found, table, group, rng, IDLE, surroundings)
             cost = total(found, table, group)
-        if cost < least * (1 - 1e-6):
+        if cost < least * (1 - SAME):
             improved, in_vain = improved + 1, 0
         if cost <= least:
             best, least = found, cost

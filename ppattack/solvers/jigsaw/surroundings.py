@@ -23,6 +23,8 @@ class Surroundings:
 
     def __init__(self, table: Table, group: States) -> None:
         self._table, self._group = table, group
+        self._undo = group.inverse.tolist()
+        self._side = group.side.tolist()
         self._known: dict[tuple[int, ...], NDArray[np.float32]] = {}
         self._around: list[tuple[int, ...]] = []
 
@@ -54,12 +56,11 @@ class Surroundings:
     def _seen(self, around: tuple[int, ...]) -> list[tuple[int, int, int]]:
         """For each neighbour its side that is met, what undoes its state, and its number."""
         found = []
+        states = len(self._undo)
         for side, number in enumerate(around):
             if number != NOTHING:
-                neighbour, state = divmod(number, self._group.count)
-                undo = int(self._group.inverse[state])
-                met = int(self._group.side[undo, (side + 2) % len(STEPS)])
-                found.append((met, undo, neighbour))
+                undo = self._undo[number % states]
+                found.append((self._side[undo][side - 2], undo, number // states))
         return found
 
     def best_state(self, place: int, piece: int) -> int:
