@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
+
+from ppattack.threat import KeyScope
 
 
 @dataclass(frozen=True)
@@ -29,3 +32,28 @@ class Reference:
         where = f"doi:{self.doi}" if self.doi else f"arXiv:{self.arxiv}" if self.arxiv else ""
         parts = [f"{self.authors}: {self.title}", f"{self.venue} ({self.year})", where]
         return ". ".join(part for part in parts if part)
+
+
+@dataclass(frozen=True)
+class TargetCard:
+    """What a scheme is.
+
+    Args:
+        name: the registered name, lower case.
+        title: one line for people.
+        reference: where it was published.
+        cipher: ``"image"`` or ``"tokens"``.
+        invertible: whether decryption is exact (in the default configuration).
+        batch_dependent: whether a ciphertext depends on the other images of its batch.
+        channels: channel counts it accepts.
+        key_scopes: scopes it supports, the default first.
+    """
+
+    name: str
+    title: str
+    reference: Reference
+    cipher: Literal["image", "tokens"] = "image"
+    invertible: bool = True
+    batch_dependent: bool = False
+    channels: tuple[int, ...] = (1, 3)
+    key_scopes: tuple[KeyScope, ...] = ("dataset", "image")

@@ -229,9 +229,24 @@ def _alone(lock: Path, place: Path) -> Iterator[None]:
             raise ConfigError(
                 f"another process is at this matrix ({place}): wait for it."
             ) from None
-        yield
+        if not _is_at(handle, lock):
+            raise ConfigError(
+                f"another process has just ended this matrix ({place}): run it again."
+            )
+        try:
+            yield
+        finally:
+            lock.unlink(missing_ok=True)
     finally:
         os.close(handle)
+
+
+def _is_at(handle: int, place: Path) -> bool:
+    """Whether an open file is the one at a place: it may have been removed since it was opened."""
+    try:
+        return os.path.samestat(os.fstat(handle), place.stat())
+    except OSError:
+        return False
 
 
 def _clean(out: Path, sweep: Sweep, place: Path) -> None:

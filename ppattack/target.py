@@ -8,13 +8,12 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 import numpy as np
 
 from ppattack import images as image_ops
-from ppattack.card import Reference
+from ppattack.card import TargetCard as TargetCard
 from ppattack.config import as_dict, resolve
 from ppattack.errors import ConfigError, ImageError, KeyFileError
 from ppattack.keys import ImageShape as ImageShape
@@ -24,7 +23,6 @@ from ppattack.permxor import PermXor, empty_like
 from ppattack.representation import Representation
 from ppattack.seeding import numpy_stream
 from ppattack.structure import Structure
-from ppattack.threat import KeyScope
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -33,31 +31,6 @@ if TYPE_CHECKING:
 
 Draw: TypeAlias = "Callable[[str], np.random.Generator]"
 """Gives the independent random stream of a named key component."""
-
-
-@dataclass(frozen=True)
-class TargetCard:
-    """What a scheme is.
-
-    Args:
-        name: the registered name, lower case.
-        title: one line for people.
-        reference: where it was published.
-        cipher: ``"image"`` or ``"tokens"``.
-        invertible: whether decryption is exact (in the default configuration).
-        batch_dependent: whether a ciphertext depends on the other images of its batch.
-        channels: channel counts it accepts.
-        key_scopes: scopes it supports, the default first.
-    """
-
-    name: str
-    title: str
-    reference: Reference
-    cipher: Literal["image", "tokens"] = "image"
-    invertible: bool = True
-    batch_dependent: bool = False
-    channels: tuple[int, ...] = (1, 3)
-    key_scopes: tuple[KeyScope, ...] = ("dataset", "image")
 
 
 class Target(ABC):

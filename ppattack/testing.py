@@ -86,6 +86,7 @@ def run(target: str | type[Target], attack: str | type[Attack], **request: Any) 
     asked = RunRequest(_spec(attack), _spec(target), **fields)
     identity = json.dumps(as_dict(asked), sort_keys=True, default=str)
     if identity not in _finished:
+        _keep_out_of_version_control(asked.out)
         _finished[identity] = run_experiment(asked)
     return _finished[identity]
 
@@ -149,6 +150,14 @@ def assert_broken(
     runs = [run(target, attack, seed=seed, **request) for seed in seeds]
     if not any(done.report.verdict == "BROKEN" for done in runs):
         raise AssertionError(_message(f"{_name(target, attack)}: no seed breaks it", runs))
+
+
+def _keep_out_of_version_control(folder: Path) -> None:
+    """Make the folder of runs one that Git passes over, where it is not there yet."""
+    from ppattack.files import write_text
+
+    if not folder.exists():
+        write_text(folder / ".gitignore", "*\n")
 
 
 def _spec(plugin: str | type[Any]) -> str:

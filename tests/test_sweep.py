@@ -127,6 +127,39 @@ def test_a_damaged_record_is_named(tmp_path: Path) -> None:
         swept(wanted)
 
 
+def test_two_at_a_time_are_refused_and_no_lock_stays(tmp_path: Path) -> None:
+    wanted = cells(tmp_path, "Grey", targets=["pe"])
+
+    class Second(Watch):
+        def started(self, number: int) -> None:
+            super().started(number)
+            with pytest.raises(ConfigError, match="another process is at this matrix"):
+                swept(wanted)
+
+    watch = Second()
+    run_sweep(wanted, InThisProcess(), watch)
+    assert watch.begun == [0]
+    assert not list(tmp_path.glob("*.lock"))
+    assert not list(tmp_path.glob(".*.lock"))
+
+
+def test_a_lock_that_was_removed_meanwhile_locks_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever opened the file before its owner ended and removed it must not run beside others."""
+    fcntl = pytest.importorskip("fcntl")
+    take = fcntl.flock
+
+    def late(handle: int, how: int) -> None:
+        for lock in tmp_path.glob(".*.lock"):
+            lock.unlink()
+        take(handle, how)
+
+    monkeypatch.setattr(fcntl, "flock", late)
+    with pytest.raises(ConfigError, match="has just ended this matrix"):
+        swept(cells(tmp_path, "Grey", targets=["pe"]))
+
+
 def test_processes_give_the_same_results_with_a_gpu_each(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -166,7 +199,7 @@ def test_a_cell_that_kills_every_worker_fails_and_the_rest_goes_on(tmp_path: Pat
 def _timeless(out: Path) -> dict[str, Any]:
     """Every file of a folder of runs, less what tells the time or the way there."""
     found: dict[str, Any] = {}
-    for path in sorted(p for p in out.rglob("*") if p.is_file() and p.suffix != ".lock"):
+    for path in sorted(p for p in out.rglob("*") if p.is_file()):
         data: Any = path.read_bytes()
         if path.suffix == ".json":
             data = json.loads(data)

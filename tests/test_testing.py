@@ -38,6 +38,7 @@ def test_the_example_project_passes_and_notices_a_weak_cipher(tmp_path: Path) ->
     assert code == 0, output
     assert "3 passed" in output
     assert list(project.glob(".ppattack/fr-stream-cipher-*/report.json"))
+    assert (project / ".ppattack" / ".gitignore").read_text() == "*\n"
     cipher = project / "stream_cipher.py"
     weak = cipher.read_text().replace("integers(0, 256, image_shape", "integers(0, 2, image_shape")
     cipher.write_text(weak)
