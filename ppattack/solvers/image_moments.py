@@ -48,6 +48,11 @@ class ImageMoments:
         return total
 
 
+def thumbnails(images: Tensor) -> Tensor:
+    """``(N, C, 8, 8)`` of ``(N, C, H, W)`` float images."""
+    return functional.adaptive_avg_pool2d(images, COARSE)
+
+
 def image_moments(images: Tensor) -> ImageMoments:
     """Moments of a batch.
 
@@ -55,9 +60,9 @@ def image_moments(images: Tensor) -> ImageMoments:
         images: ``(N, C, H, W)`` float in [-1, 1], N > 1, of at least 8 × 8 pixels.
     """
     images = images.float()
-    thumbnails = functional.adaptive_avg_pool2d(images, COARSE).flatten(1)
-    mean = thumbnails.mean(dim=0)
-    centred = thumbnails - mean
+    small = thumbnails(images).flatten(1)
+    mean = small.mean(dim=0)
+    centred = small - mean
     patches = functional.unfold(images, FINE, stride=FINE // 2).transpose(1, 2).flatten(0, 1)
     return ImageMoments(
         mean, centred.T @ centred / (len(images) - 1), patches.T @ patches / len(patches)
