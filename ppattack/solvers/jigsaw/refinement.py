@@ -28,7 +28,7 @@ WORTH_REFINING = 1.005
 """Rebuilt arrangements that cost more than this times the best one are not refined."""
 SAME = 1e-6
 """Arrangements whose costs differ by less, relative to them, are taken to be the same."""
-MOST_REGROWN = 32
+MOST_REGROWN = 24
 """How often a piece is taken out and grown again, on average over all pieces: where hardly
 anything holds together, every round grows nearly everything, and more of it is of little use."""
 WEAKEST, STRONGEST = 0.05, 0.7

@@ -47,10 +47,13 @@ class Surroundings:
         return np.stack(sides, 2).reshape(-1, len(STEPS))
 
     def _between(self, around: tuple[int, ...]) -> NDArray[np.float32]:
-        sums = np.zeros(self._table.shape[2:], np.float32)
-        for side, undo, neighbour in self._seen(around):
-            seen = self._table[side, neighbour]
-            sums += seen.take(self._group.compose[undo], axis=0, mode="clip")
+        parts = (
+            self._table[side, neighbour].take(self._group.compose[undo], axis=0, mode="clip")
+            for side, undo, neighbour in self._seen(around)
+        )
+        sums = next(parts)  # there is a neighbour wherever there are two pieces
+        for part in parts:
+            sums += part
         return np.asarray(sums.min(0))
 
     def _seen(self, around: tuple[int, ...]) -> list[tuple[int, int, int]]:
