@@ -24,6 +24,7 @@ from ppattack_cli import (
     list_plugins,
     new,
     report,
+    reproduce,
     run,
 )
 
@@ -47,6 +48,7 @@ app.add_typer(new.app, name="new")
 app.command("encrypt")(encrypt.encrypt)
 app.command("decrypt")(decrypt.decrypt)
 app.add_typer(challenge.app, name="challenge")
+app.add_typer(reproduce.app, name="reproduce")
 app.command("list")(list_plugins.list_plugins)
 app.command("info")(info.info)
 app.command("doctor")(doctor.doctor)

@@ -41,11 +41,10 @@ class Gan(Attack):
         time, and truncated to 8 bits.
         ``fixed``: the same generator; all patches count, hinge loss with a penalty on the
         discriminator's gradient, a faster discriminator, averaged weights, evaluation mode,
-        rounding, and the epoch whose reconstructions have the moments nearest to those of public
-        images.
+        rounding. The moments of public images are part of the generator's loss, which keeps it
+        from making negatives, and the epoch is kept whose reconstructions have the nearest.
         ``global``: likewise, with a generator made of the scheme's own operations: a doubly
-        stochastic assignment of blocks, and a map for each. Moments of public images are part of
-        its loss.
+        stochastic assignment of blocks, and a map for each.
 
     Threat model: ciphertexts under one key; images of the victims' distribution, unpaired.
 

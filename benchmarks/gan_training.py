@@ -1,0 +1,133 @@
+"""Training of the published GAN attack against the plain loop of its publication.
+
+Both sides train the same two networks from the same weights on the same batches in the same
+order, and must reach the same losses. The plain loop is what the published code does: a
+``DataLoader`` of float images with two workers, two labels' cross-entropies, and gradients of the
+discriminator's weights in the generator's turn, too.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import numpy as np
+import torch
+from side_by_side import compare, finish
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, TensorDataset
+
+from ppattack.attack import Context
+from ppattack.networks.block_local import BlockLocalNet
+from ppattack.networks.discriminators import PatchDiscriminator
+from ppattack.solvers.adversarial import VARIANTS, game, published_weights
+from ppattack.solvers.image_moments import moments_of_many
+from ppattack.training import Player, TrainingData, fit_in_turns, seeded
+
+BATCH = 64
+IMAGES = 1280
+BOUND = 1.5
+LOSS_TOLERANCE = 2e-3
+CONTEXT = Context(torch.device("cpu"), seed=0)
+NAME = "benchmark"
+VARIANT = VARIANTS["paper"]
+
+
+def main() -> int:
+    """The losses of two epochs must agree, then one epoch is timed."""
+    torch.set_num_threads(1)
+    data = images(IMAGES)
+    ours, plain = trained(data, epochs=2), plainly_trained(data, epochs=2)
+    worst = max(abs(a / b - 1) for a, b in zip(ours, plain, strict=True))
+    print(f"losses {[f'{loss:.5f}' for loss in ours]}, worst difference {worst:.1e}")
+    if worst > LOSS_TOLERANCE:
+        raise SystemExit(f"the losses differ: {ours} against {plain}")
+    ratio = compare(
+        "GAN generator and discriminator, epoch",
+        lambda: trained(data, epochs=1),
+        lambda: plainly_trained(data, epochs=1),
+        sense="faster",
+        bound=BOUND,
+    )
+    return finish([ratio])
+
+
+def images(count: int) -> TrainingData:
+    """Random ciphertexts and smoother images, 32 × 32."""
+    rng = np.random.default_rng(0)
+    made = torch.from_numpy(rng.integers(0, 256, (2, count, 3, 32, 32), dtype=np.uint8))
+    return TrainingData(made[0], made[1] // 2 + 64)
+
+
+def networks() -> tuple[nn.Module, nn.Module]:
+    """Generator and discriminator with their initial weights."""
+    generator = seeded(lambda: published_weights(BlockLocalNet()), CONTEXT, "generator")
+    judge = seeded(lambda: published_weights(PatchDiscriminator()), CONTEXT, "judge")
+    return generator, judge
+
+
+def trained(data: TrainingData, epochs: int) -> list[float]:
+    """The losses of the project's own loop, both players' one after the other."""
+    generator, judge = networks()
+    recipes = VARIANT.recipes(epochs, BATCH, None)
+    players = {
+        "generator": Player(generator, recipes[0]),
+        "discriminator": Player(judge, recipes[1]),
+    }
+    turns = game(generator, judge, VARIANT, moments_of_many(data.targets))
+    result = fit_in_turns(players, data, turns, CONTEXT, NAME)
+    return [*result.train_losses, *result.rival_losses["discriminator"]]
+
+
+def plainly_trained(data: TrainingData, epochs: int) -> list[float]:
+    """The losses of the plain loop on the same batches."""
+    generator, judge = _published(), networks()[1]
+    generator.train()
+    judge.train()
+    first = torch.optim.Adam(generator.parameters(), 2e-4, betas=(0.5, 0.999))
+    second = torch.optim.Adam(judge.parameters(), 2e-4, betas=(0.5, 0.999))
+    criterion = nn.BCELoss()
+    dataset = TensorDataset(*(each / 127.5 - 1 for each in (data.inputs, data.targets)))
+    losses: dict[str, list[float]] = {"generator": [], "discriminator": []}
+    split = torch.randperm(len(dataset), generator=CONTEXT.torch_stream(NAME, "split"))
+    for epoch in range(epochs):
+        stream = CONTEXT.torch_stream(NAME, "batches", epoch)
+        order = split[torch.randperm(len(dataset), generator=stream)]
+        loader = DataLoader(dataset, BATCH, sampler=order.tolist(), num_workers=2)
+        totals = [0.0, 0.0]
+        for ciphertexts, plain in loader:
+            fake = generator(ciphertexts)
+            real_loss = criterion(_judged(judge, plain), torch.ones(len(plain)))
+            fake_loss = criterion(_judged(judge, fake.detach()), torch.zeros(len(plain)))
+            second.zero_grad()
+            (real_loss + fake_loss).backward()
+            second.step()
+            loss = criterion(_judged(judge, fake), torch.ones(len(plain)))
+            first.zero_grad()
+            loss.backward()
+            first.step()
+            totals[0] += loss.item()
+            totals[1] += (real_loss + fake_loss).item()
+        for name, total in zip(losses, totals, strict=True):
+            losses[name].append(total / len(loader))
+    return [*losses["generator"], *losses["discriminator"]]
+
+
+def _judged(judge: nn.Module, x: Tensor) -> Tensor:
+    return torch.sigmoid(judge(x))
+
+
+def _published() -> nn.Module:
+    """The generator as it is published, with the weights of the project's."""
+    ours = networks()[0]
+    plain = nn.Sequential(
+        *list(ours.layers)[:-2], nn.PixelShuffle(4), nn.Conv2d(32, 3, 1), nn.Tanh()
+    )
+    plain[-2].load_state_dict(ours.layers[-2].state_dict())
+    for layer in (plain[6], plain[7]):  # before the shuffle: pixel by pixel to feature by feature
+        for value in layer.parameters():
+            value.data = value.data.view(16, 32, -1).transpose(0, 1).reshape(value.shape)
+    return plain
+
+
+if __name__ == "__main__":
+    sys.exit(main())
