@@ -160,12 +160,8 @@ def _print_ten_keys(folder: Path) -> None:
     """Each image under keys of its own, by the best key and by the mean."""
     drawn = registry.dataset(f"folder:{folder}").load(ImageRequest(IMAGES, 300, 256))
     paper: dict[str, Any] = PAPER
-    for title, attack, jpeg in (
-        ("etc, 16 px", {}, None),
-        ("etc, 16 px, paper", paper, None),
-        ("etc, 16 px, JPEG 85:444", {}, "85:444"),
-    ):
-        found = [_under_keys(image[None], drawn, attack, jpeg) for image in drawn.victims]
+    for title, attack in (("etc, 16 px", {}), ("etc, 16 px, paper", paper)):
+        found = [_under_keys(image[None], drawn, attack) for image in drawn.victims]
         by_image = PuzzleScores(
             *(
                 np.stack([getattr(each, part.name) for each in found])
@@ -179,15 +175,12 @@ def _print_ten_keys(folder: Path) -> None:
             print(f"| {title} | {IMAGES} × {KEYS} | {select} | {shown} |", flush=True)
 
 
-def _under_keys(
-    image: Tensor, drawn: ImageSets, settings: Mapping[str, Any], jpeg: str | None
-) -> PuzzleScores:
+def _under_keys(image: Tensor, drawn: ImageSets, settings: Mapping[str, Any]) -> PuzzleScores:
     """The scores of one image ``(1, C, H, W)`` under each of its keys."""
     sets = ImageSets(drawn.name, image.expand(KEYS, -1, -1, -1).contiguous(), drawn.adversary)
     target = registry.target("etc")()
     attack = registry.attack("jigsaw")(**settings)
-    through = Jpeg.read(jpeg) if jpeg else None
-    scenario = simulate(attack, target, sets, "image", 0, jpeg=through)
+    scenario = simulate(attack, target, sets, "image", 0)
     found = attack(scenario.observation, Context(DEVICE, 0)).key
     key = scenario.truth.key
     if found is None or key is None or not isinstance(target, PermXorTarget):
