@@ -250,6 +250,7 @@ def _report(
                     "pairs": max(each.pairs for each in threats),
                     "chosen": max(each.chosen for each in threats),
                     "own_keys": any(each.own_keys for each in threats),
+                    "labels": any(each.labels for each in threats),
                     "words": f"the strongest of {len(runs)} attacks for each image, every one "
                     "with what it needs",
                 }

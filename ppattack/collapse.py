@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 LEAST_SPREAD = 2.0
 """Grey levels: reconstructions whose standard deviation over images is below are all alike."""
-CONSTANTS = ("const128", "black", "mean")
-"""Blind baselines that are one image for all."""
+CONSTANTS = ("const128", "black", "mean", "class-mean")
+"""Blind baselines that are one image for all, or for all of a class."""
 SAME_SCORE = 0.005
 """Mean absolute difference of SSIM, image by image, below which two scores are the same."""
 SMALL_SHARE = 0.25

@@ -139,7 +139,7 @@ def _image_values(
     images: Tensor, plain: Tensor, scenario: Scenario, scorer: ImageScorer, seed: int
 ) -> dict[str, dict[str, Values]]:
     """Metric → (reconstruction, ciphertext and each baseline) → one value an image."""
-    from ppattack.metrics.baselines import blind_baselines
+    from ppattack.metrics.baselines import blind_baselines, class_means
 
     blind = blind_baselines(
         scenario.observation.ciphertexts,
@@ -147,6 +147,11 @@ def _image_values(
         scenario.sets.adversary,
         numpy_stream(seed, "baselines"),
     )
+    seen = scenario.observation
+    if seen.threat.labels and scenario.sets.adversary_labels is not None:
+        blind["class-mean"] = class_means(
+            scenario.sets.adversary, scenario.sets.adversary_labels, seen.labels
+        )
     candidates = {"reconstruction": images, **blind}
     parts: dict[str, dict[str, list[Values]]] = {}
     for start in range(0, len(plain), IMAGES_AT_ONCE):

@@ -12,6 +12,7 @@ from torch import Tensor
 from ppattack.attack import Recovery
 from ppattack.data.source import ImageSets
 from ppattack.evaluation import Evaluation, evaluate
+from ppattack.metrics.baselines import class_means
 from ppattack.metrics.images import ImageScorer
 from ppattack.report import ControlResult
 from ppattack.scenario import simulate
@@ -98,3 +99,28 @@ def test_the_exact_key_counts_whatever_the_images(sets: ImageSets) -> None:
     found = evaluate(Recovery(images=black, key=key), scenario, PE(), SCORER, seed=0)
     assert found.collapse is not None
     assert decide(found, None, None)[0] == "BROKEN"
+
+
+def test_the_mean_of_each_class_is_a_guess_where_classes_are_known(sets: ImageSets) -> None:
+    def classes(images: Tensor) -> Tensor:
+        return (images.float().mean(dim=(1, 2, 3)) > 128).long()
+
+    labelled = replace(
+        sets,
+        classes=("dark", "bright"),
+        victim_labels=classes(sets.victims),
+        adversary_labels=classes(sets.adversary),
+    )
+    for known in (True, False):
+        probe = Probe(ThreatModel(public="unpaired", labels=known))
+        scenario = simulate(probe, PE(), labelled, "dataset", seed=0)
+        means = class_means(
+            labelled.adversary, classes(labelled.adversary), classes(labelled.victims)
+        )
+        found = evaluate(Recovery(images=means), scenario, PE(), SCORER, seed=0)
+        assert ("class-mean" in found.baselines) == known
+        assert found.scores.ssim is not None
+        assert found.scores.ssim.gain is not None
+        if known:
+            assert found.scores.ssim.gain.mean <= 1e-6
+            assert found.collapse is not None

@@ -58,6 +58,25 @@ def blind_baselines(
     return made
 
 
+def class_means(public: Tensor, labels: Tensor, wanted: Tensor) -> Tensor:
+    """For each victim the mean public image of its class, ``(N, C, H, W)`` uint8.
+
+    Whoever knows the classes can guess so without an attack. A class that no public image has
+    gets the mean of all.
+
+    Args:
+        public: ``(M, C, H, W)`` uint8, M > 0.
+        labels: ``(M,)`` int64, their classes.
+        wanted: ``(N,)`` int64, the victims'.
+    """
+    whole = mean_image(public)
+    means = {
+        int(each): mean_image(public[labels == each]) if (labels == each).any() else whole
+        for each in wanted.unique()
+    }
+    return torch.cat([means[int(each)] for each in wanted])
+
+
 def constant(
     shape: ImageShape, count: int, value: int, *, device: torch.device | str = "cpu"
 ) -> Tensor:

@@ -8,7 +8,7 @@ import torch
 
 from ppattack.errors import ImageError
 from ppattack.metrics import baselines as baselines_module
-from ppattack.metrics.baselines import blind_baselines, constant, fit, mean_image
+from ppattack.metrics.baselines import blind_baselines, class_means, constant, fit, mean_image
 from tests.metrics.photographs import random_pairs, real_pairs
 
 SHAPE = (3, 16, 16)
@@ -93,3 +93,14 @@ def test_public_images_of_another_shape_are_refused() -> None:
             blind_baselines(ciphertexts, SHAPE, public, rng())
     with pytest.raises(ImageError, match="from_float"):
         blind_baselines(ciphertexts, SHAPE, ciphertexts.float(), rng())
+
+
+def test_class_means_are_the_means_of_their_classes() -> None:
+    public, _ = real_pairs(16, 9)
+    labels = torch.tensor([0, 1, 0, 1, 0, 1, 0, 1, 1])
+    made = class_means(public, labels, torch.tensor([1, 0, 2, 1]))
+    assert made.shape == (4, *SHAPE)
+    assert torch.equal(made[0], mean_image(public[labels == 1])[0])
+    assert torch.equal(made[1], mean_image(public[labels == 0])[0])
+    assert torch.equal(made[2], mean_image(public)[0])
+    assert torch.equal(made[3], made[0])
