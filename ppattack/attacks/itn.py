@@ -124,7 +124,7 @@ class InverseTransformationNetwork(Attack):
         width: Annotated[
             int, Interval(ge=1, le=256), Doc("features of the U-Net's first level; 64 in the paper")
         ] = 8
-        levels: Annotated[int, Interval(ge=1, le=7), Doc("scales of the U-Net; 5 in the paper")] = 4
+        levels: Annotated[int, Interval(ge=1, le=7), Doc("scales of the U-Net; 5 in the paper")] = 5
 
     presets: ClassVar[Mapping[Preset, Mapping[str, Any]]] = {
         "smoke": {"epochs": 4, "batch_size": 16, "images": 512, "levels": 3},

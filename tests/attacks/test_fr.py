@@ -34,11 +34,13 @@ MODES: list[dict[str, Any]] = [
     {"mode": "advanced"},
     {"mode": "advanced", "seed_pixel": "encrypted", "reference": "4nbr"},
     {"mode": "same-key"},
+    {"mode": "mrf"},
 ]
-STRONG_MODES = [MODES[0], MODES[2], MODES[4]]
+STRONG_MODES = [MODES[0], MODES[2], MODES[4], MODES[5]]
 """Those without the options that are there for comparison with the literature alone."""
 DATA: Any = data
 METRICS: Any = metrics
+NOBODY = torch.empty(0, 3, 32, 32, dtype=torch.uint8)
 PUBLISHED = {"le": 0.0516, "ele": 0.0238, "pe": 0.3098, "etc": 0.0390}
 """Medians of |SSIM| over the 10,000 CIFAR-10 test images, FR basic on the published code."""
 
@@ -206,6 +208,7 @@ def test_each_mode_asks_for_what_it_uses_and_no_more() -> None:
         ThreatModel(public="unpaired"),
         ThreatModel(),
         ThreatModel(chosen=1),
+        ThreatModel(),
     ]
     ciphertexts = photos().victims
     bare = Observation(
@@ -221,6 +224,84 @@ def test_each_mode_asks_for_what_it_uses_and_no_more() -> None:
         else:
             with pytest.raises(ThreatModelError):
                 attack(bare, CONTEXT)
+
+
+@cache
+def crowd() -> ImageSets:
+    """Few victims, and enough public images of their kind to learn from."""
+    victims = [crops(DATA.chelsea(), 16, 3), crops(DATA.coffee(), 16, 4)]
+    public = [crops(DATA.chelsea(), 128, 5), crops(DATA.coffee(), 128, 6)]
+    return ImageSets("photographs", torch.cat(victims), torch.cat(public))
+
+
+LEARNED: dict[str, Any] = {"preset": "smoke", "mode": "learned"}
+
+
+@pytest.mark.parametrize("shuffle", [False, True])
+def test_learned_reads_more_than_basic_shows(shuffle: bool) -> None:
+    target = make("pe", color_shuffle=shuffle)
+    attack = FeatureReconstruction(**LEARNED, epochs=8)
+    learned, scenario = attacked(attack, target, crowd(), "image")
+    basic, _ = attacked(FeatureReconstruction(), target, crowd(), "image")
+    assert learned.notes["color_shuffle"] == shuffle
+    assert gain(learned, scenario) > gain(basic, scenario) + 0.05
+
+
+def test_learned_at_its_control_budget_breaks_its_positive_control() -> None:
+    attack = FeatureReconstruction(**LEARNED)
+    control = attack.positive_control(make("etc").public())
+    few = attack.at_control_budget()
+    assert few.config.epochs < attack.config.epochs
+    target = make(control.target, **control.settings)
+    assert gain(*attacked(few, target, crowd(), control.key_scope)) > 0.05
+
+
+def hardly(mode: str = "learned") -> FeatureReconstruction:
+    """Hardly trained: for what does not depend on how much was learnt."""
+    return FeatureReconstruction(mode=mode, epochs=1, images=32, levels=2, batch_size=16)
+
+
+@pytest.mark.parametrize("mode", ["learned", "mrf"])
+def test_under_any_key_the_same_is_read(mode: str) -> None:
+    keys: list[tuple[str, KeyScope]] = [("plain", "dataset"), ("pe", "dataset"), ("pe", "image")]
+    read = [
+        attacked(hardly(mode), make(name, **settings), scope=scope)[0].images
+        for name, scope in keys
+        for settings in ([{"color_shuffle": False}] if name == "pe" else [{}])
+    ]
+    assert read[0] is not None
+    for images in read[1:]:
+        assert images is not None
+        assert torch.equal(images, read[0])
+
+
+def test_under_a_colour_shuffle_learned_reads_the_same_under_any_key() -> None:
+    target = make("pe", color_shuffle=True)
+    attack = hardly()
+    one, other = (attacked(attack, target, scope=scope)[0] for scope in ("dataset", "image"))
+    assert one.images is not None
+    assert other.images is not None
+    assert torch.equal(one.images, other.images)
+
+
+def test_learned_gains_nothing_on_a_one_time_pad_and_needs_public_images() -> None:
+    attack = FeatureReconstruction(**LEARNED)
+    assert attack.requires() == ThreatModel(public="unpaired")
+    assert not attack.welcomes_public_images()
+    assert gain(*attacked(attack, make("one-time-pad"), crowd(), "image")) < 0.02
+
+
+def test_the_field_uses_public_images_where_there_are_any() -> None:
+    attack = FeatureReconstruction(mode="mrf")
+    assert attack.requires() == ThreatModel()
+    assert attack.welcomes_public_images()
+    public, scenario = attacked(attack, make("pe"))
+    assert scenario.observation.threat.public == "unpaired"
+    bare, alone = attacked(attack, make("pe"), ImageSets("none", photos().victims, NOBODY))
+    assert alone.observation.threat.public == "none"
+    assert public.images is not None
+    assert bare.images is not None
+    assert not torch.equal(public.images, bare.images)
 
 
 def test_same_key_is_refused_where_it_cannot_work() -> None:
