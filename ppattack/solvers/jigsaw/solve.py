@@ -29,7 +29,7 @@ MOST_SEAMS = 1 << 31
 Assembly = Literal["rebuilding", "gallagher"]
 ASSEMBLIES: tuple[Assembly, ...] = get_args(Assembly)
 ROUNDS = 200
-PATIENCE = 60
+PATIENCE = 80
 
 
 @dataclass(frozen=True)
