@@ -58,7 +58,7 @@ def images(count: int) -> TrainingData:
     return TrainingData(made[0], made[1] // 2 + 64)
 
 
-def networks() -> tuple[nn.Module, nn.Module]:
+def networks() -> tuple[BlockLocalNet, PatchDiscriminator]:
     """Generator and discriminator with their initial weights."""
     generator = seeded(lambda: published_weights(BlockLocalNet()), CONTEXT, "generator")
     judge = seeded(lambda: published_weights(PatchDiscriminator()), CONTEXT, "judge")
@@ -116,7 +116,7 @@ def _judged(judge: nn.Module, x: Tensor) -> Tensor:
     return torch.sigmoid(judge(x))
 
 
-def _published() -> nn.Module:
+def _published() -> nn.Sequential:
     """The generator as it is published, with the weights of the project's."""
     ours = networks()[0]
     plain = nn.Sequential(

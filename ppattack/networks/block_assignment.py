@@ -18,6 +18,9 @@ SINKHORN_ROUNDS = 12
 FIRST_SHARPNESS = 3.0
 """Logit of the initial assignment of every block to its own place, over standard normal noise:
 neither settled nor so mixed that all blocks are the same."""
+LOGIT_SCALE = 20.0
+"""Of what is learnt to logits: a step of Adam moves a logit by so many learning rates, since a
+logit has far to go where a weight of a linear map has not."""
 NOISE = 0.1
 
 
@@ -46,7 +49,7 @@ class BlockAssignmentNet(nn.Module):
         self.mixture = structure.kind == "blocks-dihedral"
         if self.mixture:
             self.register_buffer("tables", _states(channels, block), persistent=False)
-            self.weight = nn.Parameter(torch.randn(count, 2 * len(self.tables)))
+            self.weight = nn.Parameter(torch.randn(count, 2 * len(self.tables)) / LOGIT_SCALE)
             return
         maps = 1 if structure.kind == "shared-block" else count
         features = 2 * size if self.nibbles else size
@@ -72,7 +75,7 @@ class BlockAssignmentNet(nn.Module):
 
     def _mixed(self, values: Tensor) -> Tensor:
         """Every block as a mixture of its states; a complement turns the sign around."""
-        share = self.weight.softmax(dim=1).unflatten(1, (2, -1))
+        share = (LOGIT_SCALE * self.weight).softmax(dim=1).unflatten(1, (2, -1))
         signed = share[:, 0] - share[:, 1]
         made = torch.zeros_like(values)
         for state, table in enumerate(self.tables):
@@ -81,12 +84,14 @@ class BlockAssignmentNet(nn.Module):
 
 
 def first_assignment(count: int) -> Tensor:
-    """``(count, count)`` logits to begin with."""
-    return FIRST_SHARPNESS * torch.eye(count) + torch.randn(count, count)
+    """``(count, count)`` parameters of an assignment to begin with."""
+    logits = FIRST_SHARPNESS * torch.eye(count) + torch.randn(count, count)
+    return logits / LOGIT_SCALE
 
 
-def sinkhorn(logits: Tensor, rounds: int = SINKHORN_ROUNDS) -> Tensor:
-    """A doubly stochastic matrix of ``(n, n)`` logits: rows and columns sum to one in turn."""
+def sinkhorn(parameters: Tensor, rounds: int = SINKHORN_ROUNDS) -> Tensor:
+    """A doubly stochastic matrix of ``(n, n)`` parameters; rows and columns sum to one in turn."""
+    logits = LOGIT_SCALE * parameters
     for _ in range(rounds):
         logits = logits - logits.logsumexp(dim=1, keepdim=True)
         logits = logits - logits.logsumexp(dim=0, keepdim=True)

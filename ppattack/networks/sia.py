@@ -216,7 +216,8 @@ def _divide(module: nn.Module, _: object) -> None:
     left = functional.normalize(start, dim=-1)[..., None]
     right = functional.normalize(matrix.mT @ left, dim=-2)
     sigma = torch.linalg.vector_norm(matrix @ right, dim=(-2, -1), keepdim=True)
-    weight.div_(sigma.view(-1, *[1] * (weight.ndim - 1)) if weight.ndim == 3 else sigma.view(()))
+    # By way of ``data``: a forward pass that waits for its backward pass may have used the weight.
+    weight.data.div_(sigma if weight.ndim == 3 else sigma.view(()))
 
 
 def _spectral_norm(module: nn.Module) -> nn.Module:
