@@ -57,11 +57,27 @@ def test_one_picture_with_a_little_noise_for_all_is_a_collapse(sets: ImageSets) 
 
 
 def test_a_grey_of_another_level_for_each_image_scores_like_the_constant(sets: ImageSets) -> None:
-    levels = torch.linspace(113, 143, len(sets.victims))
+    levels = torch.linspace(119, 137, len(sets.victims))
     images = _whole(levels[:, None, None, None].expand_as(sets.victims))
     found = _evaluated(images, sets)
     assert found.spread is not None
     assert found.spread > 5
+    assert found.collapse is not None
+    assert "like the constant image 'const128'" in found.collapse
+
+
+def test_a_few_spots_on_grey_score_like_the_constant() -> None:
+    """What a generator that has given up still makes of single blocks."""
+    sets = smooth_sets(victims=24, adversary=24, size=48)
+    rng = np.random.default_rng(0)
+    images = torch.full_like(sets.victims, 128)
+    for image in images:
+        row, column = rng.integers(0, 44, 2)
+        spot = rng.integers(0, 256, (3, 4, 4), dtype=np.uint8)
+        image[:, row : row + 4, column : column + 4] = torch.from_numpy(spot)
+    found = _evaluated(images, sets)
+    assert found.spread is not None
+    assert found.spread > 2
     assert found.collapse is not None
     assert "like the constant image 'const128'" in found.collapse
 
@@ -123,4 +139,3 @@ def test_the_mean_of_each_class_is_a_guess_where_classes_are_known(sets: ImageSe
         assert found.scores.ssim.gain is not None
         if known:
             assert found.scores.ssim.gain.mean <= 1e-6
-            assert found.collapse is not None
