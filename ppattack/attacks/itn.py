@@ -27,9 +27,6 @@ if TYPE_CHECKING:
     from ppattack.target import ImageShape
     from ppattack.training import FitResult
 
-COLLAPSED_BELOW = 2.0
-"""Standard deviation over images, in grey levels, below which reconstructions are all alike."""
-SPREAD_SAMPLE = 1024
 CONTROL_SHARE = 0.2
 CONTROL_EPOCHS_AT_LEAST = 3
 EMA = 0.99
@@ -199,7 +196,7 @@ class InverseTransformationNetwork(Attack):
             mirrored if variant.flips and not config.pairs and _pixels_stay(scheme) else None,
         )
         images = reconstructions(network, variant, observation.ciphertexts, context.device)
-        return Recovery(images=images, notes=_notes(network, result, len(plain), images))
+        return Recovery(images=images, notes=_notes(network, result, len(plain)))
 
     def _pairs(self, observation: Observation, context: Context) -> tuple[Tensor, Tensor]:
         """Known pairs, or public images and their ciphertexts under keys of the adversary's."""
@@ -280,9 +277,8 @@ def _pixels_stay(scheme: PublicScheme) -> bool:
     return type(scheme.representation) is Representation
 
 
-def _notes(network: nn.Module, result: FitResult, pairs: int, images: Tensor) -> dict[str, Any]:
+def _notes(network: nn.Module, result: FitResult, pairs: int) -> dict[str, Any]:
     """Facts for the report."""
-    spread = images[:SPREAD_SAMPLE].float().std(dim=0, correction=0).mean().item()
     best = result.best_epoch - 1
     return {
         "network": type(network).__name__,
@@ -293,6 +289,4 @@ def _notes(network: nn.Module, result: FitResult, pairs: int, images: Tensor) ->
         "best_epoch": result.best_epoch,
         "train_loss": result.train_losses[best],
         "validation_loss": result.validation_losses[best] if result.validation_losses else None,
-        "spread_grey_levels": round(spread, 2),
-        "collapsed": len(images) > 1 and spread < COLLAPSED_BELOW,
     }

@@ -42,11 +42,12 @@ class SiaGan(Attack):
         ``paper``: as published. Weights are normalised in place with one power iteration, the
         classifier is trained together with the generator and on its images alone,
         reconstructions are made in training mode, 128 at a time.
-        ``fixed``: spectral normalisation proper, averaged weights, evaluation mode, and the epoch
-        whose reconstructions have the moments nearest to those of public images. With labels the
-        classifier is trained on the adversary's own images first, and held fixed.
-        ``global``: likewise, with a learnt doubly stochastic matrix that puts blocks elsewhere,
-        and the moments of public images in the loss.
+        ``fixed``: the generator first learns to give public images back as they are, so that
+        what it makes keeps to do with what it is given. Spectral normalisation proper, averaged
+        weights, evaluation mode, moments of public images in the loss, and the epoch whose
+        reconstructions have the nearest. With labels the classifier is trained on the adversary's
+        own images first, and held fixed.
+        ``global``: likewise, with a learnt doubly stochastic matrix that puts blocks elsewhere.
 
     Threat model: ciphertexts under one key; images of the victims' distribution, unpaired; with
     ``labels`` the class of every ciphertext and of every public image too.
@@ -159,8 +160,8 @@ class SiaGan(Attack):
         from ppattack.public_images import as_transformed, drawn
         from ppattack.solvers.adversarial import train, unpaired
         from ppattack.solvers.naturalness import Naturalness
-        from ppattack.solvers.sia import VARIANTS, game
-        from ppattack.training import Player, seeded
+        from ppattack.solvers.sia import VARIANTS, copy_loss, game, warm_recipe
+        from ppattack.training import Player, TrainingData, fit, seeded
 
         config, variant = self.config, VARIANTS[self.config.variant]
         chosen = drawn(observation, context, config.images)
@@ -183,6 +184,15 @@ class SiaGan(Attack):
             context,
             "judge",
         )
+        if variant.warm_epochs:
+            fit(
+                generator,
+                TrainingData(plain, plain),
+                copy_loss,
+                warm_recipe(variant.warm_epochs, config.batch_size),
+                context,
+                "sia-copy",
+            )
         classifier = self._classifier(observation, plain, chosen, context)
         recipes = variant.recipes(config.epochs, config.batch_size, config.patience, config.rate)
         natural = Naturalness(plain)

@@ -17,6 +17,7 @@ from ppattack.training import Turns, frozen
 
 RATE, DISCRIMINATOR_RATE = 1e-4, 4e-4
 BETAS, DISCRIMINATOR_BETAS = (0.5, 0.9), (0.0, 0.9)
+WARM_RATE = 3e-3
 VARIATION_WEIGHT = 1e-3
 VARIATION_CHANNELS = 3
 """Channels of the feature whose variation counts; the published code sums over 3 of 16."""
@@ -35,15 +36,19 @@ class Variant:
         ema: decay of the generator's moving average, or None.
         display: how reconstructions are shown.
         keeps_best: whether the epoch with the nearest moments is kept, or else the last.
+        warm_epochs: passes over the public images in which the generator learns to give images
+            back as they are, before it sees a ciphertext: a generator of so many weights may
+            otherwise make photographs that have nothing to do with their ciphertexts.
     """
 
     published_norm: bool = False
     assigns: bool = False
     classifier_first: bool = True
-    moments: float = 0.0
+    moments: float = 1.0
     ema: float | None = 0.999
     display: Display = Display()  # noqa: RUF009 - frozen
     keeps_best: bool = True
+    warm_epochs: int = 4
 
     def recipes(
         self, epochs: int, batch_size: int, patience: int | None, rate: float
@@ -75,13 +80,15 @@ class Variant:
 VARIANTS: Mapping[str, Variant] = {
     "paper": Variant(
         published_norm=True,
+        moments=0.0,
         classifier_first=False,
         ema=None,
         display=Display(truncates=True, batch_statistics=True),
         keeps_best=False,
+        warm_epochs=0,
     ),
     "fixed": Variant(),
-    "global": Variant(assigns=True, moments=1.0),
+    "global": Variant(assigns=True),
 }
 
 
@@ -150,6 +157,26 @@ def variation(feature: Tensor) -> Tensor:
     down = (part[:, :, 1:] - part[:, :, :-1]).square().sum()
     right = (part[:, :, :, 1:] - part[:, :, :, :-1]).square().sum()
     return (down + right) / feature[0].numel()
+
+
+def copy_loss(network: nn.Module, images: Tensor, targets: Tensor) -> Tensor:
+    """Mean absolute difference of what a generator makes of uint8 images from the same images."""
+    display = Display()
+    made = network(display.pixels(images)).float()
+    error: Tensor = (made - display.pixels(targets)).abs().mean()
+    return error
+
+
+def warm_recipe(epochs: int, batch_size: int) -> Recipe:
+    """How a generator learns to give images back."""
+    return Recipe(
+        epochs=epochs,
+        batch_size=batch_size,
+        optimizer="adamw",
+        learning_rate=WARM_RATE,
+        schedule="one-cycle",
+        validation_share=0.0,
+    )
 
 
 def label_loss(network: nn.Module, images: Tensor, labels: Tensor) -> Tensor:

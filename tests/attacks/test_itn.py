@@ -21,6 +21,7 @@ from torch import Tensor
 
 from ppattack.attack import Attack, Context, ProgressTask, Recovery
 from ppattack.attacks.itn import InverseTransformationNetwork
+from ppattack.collapse import spread
 from ppattack.config import as_dict
 from ppattack.data.source import ImageSets
 from ppattack.errors import DataError
@@ -121,11 +122,13 @@ def test_it_gains_nothing_on_a_one_time_pad(images: ImageSets, variant: str) -> 
     assert _gain(scenario, _images(recovery)) < 0.02
 
 
-def test_nothing_learnt_is_reported_as_collapsed(images: ImageSets) -> None:
+def test_where_nothing_can_be_learnt_all_images_are_alike(images: ImageSets) -> None:
     on_pad = _run(_scenario("one-time-pad", images))
     on_control = _run(_scenario("keyless", images))
-    assert on_pad.notes["collapsed"]
-    assert not on_control.notes["collapsed"]
+    assert on_pad.images is not None
+    assert spread(on_pad.images) < 2
+    assert on_control.images is not None
+    assert spread(on_control.images) > 2
 
 
 def test_the_same_seed_gives_the_same_images_and_another_seed_others(images: ImageSets) -> None:
