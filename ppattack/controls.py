@@ -22,9 +22,9 @@ from ppattack.config import as_dict
 from ppattack.errors import PpattackError
 from ppattack.evaluation import evaluate
 from ppattack.files import write_text
-from ppattack.report import ControlResult
+from ppattack.report import ControlResult, Summary
 from ppattack.scenario import simulate
-from ppattack.verdict import main_gain, passes
+from ppattack.verdict import BROKEN_GAIN, came_back_up_to_state, main_gain, passes
 
 if TYPE_CHECKING:
     from ppattack.data.source import ImageSets
@@ -87,16 +87,19 @@ class ControlBench:
             return None
         context = replace(self.context, checkpoints=None, pictures=None)
         recovery = attack(scenario.observation, context)
-        scores = evaluate(recovery, scenario, target, self.scorer, self.seed).scores
-        found = main_gain(scores)
+        evaluation = evaluate(recovery, scenario, target, self.scorer, self.seed)
+        found = main_gain(evaluation.scores)
         gain = found[1] if found else None
+        # Images that came back as negatives show that the attack works, and nowhere else do they
+        # count as resistance either.
+        turned = evaluation.best_state_ssim if came_back_up_to_state(evaluation) else None
         result = ControlResult(
             target=control.target,
             config=as_dict(target.config),
             victims=len(scenario.observation.ciphertexts),
             gain=gain,
-            passed=passes(gain, must_break=must_break),
-            words=_words(gain, must_break=must_break),
+            passed=passes(gain, must_break=must_break) or (must_break and turned is not None),
+            words=_words(gain, turned if must_break else None, must_break=must_break),
         )
         if place is not None:
             write_text(place, result.model_dump_json(indent=2))
@@ -121,9 +124,12 @@ class ControlBench:
         return self.cache / f"{hashlib.sha256(text.encode()).hexdigest()[:12]}.json"
 
 
-def _words(gain: Any, *, must_break: bool) -> str:
+def _words(gain: Any, turned: Summary | None, *, must_break: bool) -> str:
     aim = "must break it" if must_break else "must gain nothing"
     if gain is None:
         return f"{aim}: nothing could be scored"
     low, high = gain.ci95
-    return f"{aim}: gain {gain.mean:+.3f} [{low:+.3f}, {high:+.3f}]"
+    words = f"{aim}: gain {gain.mean:+.3f} [{low:+.3f}, {high:+.3f}]"
+    if turned is not None and low <= BROKEN_GAIN:
+        words += f", SSIM {turned.mean:.3f} turned, complemented or recoloured"
+    return words

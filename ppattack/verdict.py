@@ -54,7 +54,7 @@ def decide(
         return "INCONCLUSIVE", f"{words}: {gain.n} images are too few, score {FEWEST_IMAGES}."
     if low > BROKEN_GAIN:
         return _broken(words, negative)
-    if _came_back_up_to_state(evaluation):
+    if came_back_up_to_state(evaluation):
         best = evaluation.best_state_ssim
         return "INCONCLUSIVE", (
             f"{words}, but the images came back turned, mirrored, complemented or with colours in "
@@ -75,7 +75,7 @@ def decide(
     return "RESISTED", f"{words}; the same attack breaks its positive control."
 
 
-def _came_back_up_to_state(evaluation: Evaluation) -> bool:
+def came_back_up_to_state(evaluation: Evaluation) -> bool:
     """Whether only the global state keeps a person from seeing the images as they are."""
     best, raw = evaluation.best_state_ssim, evaluation.scores.ssim
     if best is None or raw is None or raw.baseline is None:

@@ -167,7 +167,7 @@ class Gan(Attack):
         if variant.keeps_best:
             images, found = natural.upright(images)
             notes |= found
-        return Recovery(images=images, notes=notes)
+        return Recovery(images=images, notes=notes, up_to_state=True)
 
     def _epochs(self) -> int:
         from ppattack.solvers.adversarial import VARIANTS

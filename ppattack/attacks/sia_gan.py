@@ -102,12 +102,12 @@ class SiaGan(Attack):
         epochs: Annotated[int, Interval(ge=1, le=10_000), Doc("passes over the images")] = 8
         batch_size: Annotated[
             int, Interval(ge=2, le=4096), Doc("ciphertexts a step at most, and as many images")
-        ] = 64
+        ] = 32
         rate: Annotated[
             float,
             Interval(gt=0, le=100),
             Doc("of learning, in units of the published 1e-4 and 4e-4"),
-        ] = 5.0
+        ] = 2.0
         images: Annotated[int, Interval(ge=8), Doc("public images to train on, at most")] = 2000
         patience: Annotated[
             int | None,
@@ -220,7 +220,7 @@ class SiaGan(Attack):
         if variant.keeps_best:
             images, found = natural.upright(images)
             notes |= found
-        return Recovery(images=images, notes=notes)
+        return Recovery(images=images, notes=notes, up_to_state=True)
 
     def _classifier(
         self, observation: Observation, plain: Tensor, chosen: Tensor, context: Context
