@@ -44,6 +44,8 @@ class Lpips:
             :func:`~ppattack.metrics.lpips_weights.find_weights`).
         device: where the network runs.
         download: whether torchvision may fetch the weights when they are not found.
+        unit_range: feed pixels in [0, 1] to the network, as some publications do by mistake,
+            instead of [-1, 1]: lower numbers, for comparison with theirs only.
 
     Raises:
         ConfigError: for an unknown network.
@@ -60,6 +62,7 @@ class Lpips:
         weights: Path | None = None,
         device: torch.device | str = "cpu",
         download: bool = False,
+        unit_range: bool = False,
     ) -> None:
         found = find_weights(net, weights, download=download)
         if found is None:
@@ -71,8 +74,9 @@ class Lpips:
         quicken(model.net)
         self.trunk = model.net.to(memory_format=torch.channels_last)  # twice as fast on a CPU
         shift, scale = model.scaling_layer.shift, model.scaling_layer.scale
-        self._middle = 127.5 * (shift + 1.0)  # from grey levels straight to what the network takes
-        self._scale = 1.0 / (127.5 * scale)
+        # From grey levels straight to what the network takes.
+        self._middle = 255.0 * shift if unit_range else 127.5 * (shift + 1.0)
+        self._scale = 1.0 / ((255.0 if unit_range else 127.5) * scale)
         self._gains = [layer.model[-1].weight.flatten().sqrt() for layer in model.lins]
 
     def obstacle(self, height: int, width: int) -> str | None:

@@ -82,6 +82,15 @@ def test_batches_equal_the_package_pair_by_pair(alex: Lpips, size: int) -> None:
     assert expected.max() > 0.3
 
 
+def test_pixels_from_zero_to_one_are_what_some_publications_measure(alex: Lpips) -> None:
+    x, y = real_pairs(32, 6)
+    found = Lpips(unit_range=True)(x, y)
+    model = package_metric(alex)
+    expected = [model(p[None] / 255, q[None] / 255).item() for p, q in zip(x, y, strict=True)]
+    assert torch.allclose(found, torch.tensor(expected, dtype=torch.float64), atol=1e-6)
+    assert (found < alex(x, y)).all()
+
+
 def test_vgg_equals_the_package(vgg: Lpips) -> None:
     x, y = real_pairs(32, 4)
     assert torch.allclose(vgg(x, y), one_at_a_time(vgg, x, y), rtol=0, atol=1e-6)
