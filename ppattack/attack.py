@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from ppattack import seeding
 from ppattack.card import Reference
 from ppattack.config import as_dict, resolve
 from ppattack.errors import ConfigError, ImageError, PluginError, ThreatModelError, nearest
+from ppattack.progress import Progress as Progress
+from ppattack.progress import ProgressTask as ProgressTask
+from ppattack.progress import SilentProgress as SilentProgress
 from ppattack.threat import KeyScope, Observation, ThreatModel
 from ppattack.workers import Alone, Workers
 
@@ -102,41 +104,6 @@ class Recovery:
     ranking: Tensor | None = None
     stages: Mapping[str, Tensor] = field(default_factory=dict)
     up_to_state: bool = False
-
-
-class ProgressTask(Protocol):
-    """One bar of progress."""
-
-    def update(self, completed: float, **facts: float) -> None:
-        """Set how much is done, with figures to show beside it (``loss=0.12``)."""
-
-
-class Progress(Protocol):
-    """Where an attack shows how far it is."""
-
-    def task(self, description: str, total: float) -> AbstractContextManager[ProgressTask]:
-        """Open a bar."""
-
-    def log(self, message: str) -> None:
-        """Say one thing."""
-
-
-class SilentProgress:
-    """Shows nothing."""
-
-    @contextmanager
-    def task(self, description: str, total: float) -> Iterator[ProgressTask]:
-        """A bar that nobody sees."""
-        del description, total
-        yield _SilentTask()
-
-    def log(self, message: str) -> None:
-        """Drop the message."""
-
-
-class _SilentTask:
-    def update(self, completed: float, **facts: float) -> None:
-        """Show nothing."""
 
 
 @dataclass(frozen=True)
