@@ -7,7 +7,7 @@ import itertools
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy import stats
 from torch import Tensor
@@ -43,13 +43,18 @@ def _published_features(vectors: Tensor) -> Tensor:
 
 @given(st.integers(1, 9), st.integers(1, 7), st.integers(1, 50), st.integers(0, 99))
 @settings(deadline=None, max_examples=30)
+@example(3, 5, 2, 2)
 def test_features_are_the_published_ones(count: int, places: int, width: int, seed: int) -> None:
     vectors = 3 * _normal(count, places, width, seed=seed, dtype=torch.float64) + 1
     ours, published = features.moment_features(vectors), _published_features(vectors)
     assert ours.shape == (count, places, 15)
     # A root takes rounding of a moment near 0 to far more: 1e-16 becomes 5e-6 for the third.
     powers = torch.arange(15.0, dtype=torch.float64).clamp_min(1)
-    torch.testing.assert_close(ours**powers, published**powers, rtol=1e-9, atol=1e-9)
+    # And an odd moment is a difference of large terms: its rounding is a share of their size.
+    spread = vectors - vectors.mean(dim=0)
+    spread = spread - spread.mean(dim=-1, keepdim=True)
+    terms = (spread.abs()[..., None] ** powers).mean(dim=-2)
+    assert ((ours**powers - published**powers).abs() <= 1e-9 * (1 + terms)).all()
     torch.testing.assert_close(ours[..., ::2], published[..., ::2], rtol=1e-9, atol=1e-6)
 
 
