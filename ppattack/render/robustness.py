@@ -93,7 +93,7 @@ def draw(path: Path, table: RobustnessTable) -> None:
     from matplotlib.figure import Figure
 
     targets = list(dict.fromkeys(row.target for row in table.rows))
-    figure = Figure(figsize=(4 * len(targets), 5), dpi=110, layout="constrained")
+    figure = Figure(figsize=(4 * len(targets), 6), dpi=110, layout="constrained")
     FigureCanvasAgg(figure)
     panels = figure.subplots(1, len(targets), sharey=True, squeeze=False)[0]
     for axes, target in zip(panels, targets, strict=True):
