@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 import subprocess
+import threading
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from queue import Queue
+from urllib.parse import unquote
 
 import pytest
 
@@ -26,25 +30,50 @@ addEventListener("load", async () => {{
     image.loading = "eager";
     return image.decode().then(() => true, () => false);
   }}));
-  document.title = [root.scrollWidth - root.clientWidth, shown.filter(Boolean).length,
-    getComputedStyle(page.body).backgroundColor].join("|");
+  fetch("/found/" + [root.scrollWidth - root.clientWidth, shown.filter(Boolean).length,
+    getComputedStyle(page.body).backgroundColor].join("|"));
 }});
 </script>"""
+
+
+class _Served(SimpleHTTPRequestHandler):
+    """The files of a folder; what the page found comes back as a request for ``/found/...``."""
+
+    def __init__(self, *args: object, found: Queue[str], **kwargs: object) -> None:
+        self.found = found
+        super().__init__(*args, **kwargs)  # type: ignore[arg-type]
+
+    def do_GET(self) -> None:
+        if self.path.startswith("/found/"):
+            self.found.put(unquote(self.path.removeprefix("/found/")))
+            self.send_error(204)
+        else:
+            super().do_GET()
+
+    def log_message(self, *args: object) -> None:
+        """Nothing."""
 
 
 def _look(folder: Path, width: int, scheme: int) -> list[str]:
     """Overflow, images shown and background at a width in pixels, light (1) or dark (0)."""
     (folder / "probe.html").write_text(PROBE.format(width=width))
-    command = [
-        str(BROWSER), "--headless", "--no-sandbox", "--disable-gpu", "--dump-dom",
-        "--allow-file-access-from-files", "--virtual-time-budget=2000",
-        f"--blink-settings=preferredColorScheme={scheme}",
-        f"--user-data-dir={folder / 'profile'}", (folder / "probe.html").as_uri(),
-    ]  # fmt: skip
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
-    title = re.search(r"<title>(.*?)</title>", done.stdout)
-    assert title, done.stdout[:500]
-    return title[1].split("|")
+    found: Queue[str] = Queue()
+    handler = partial(_Served, found=found, directory=str(folder))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        command = [
+            str(BROWSER), "--headless", "--no-sandbox", "--disable-gpu",
+            "--remote-debugging-port=0", f"--blink-settings=preferredColorScheme={scheme}",
+            f"--user-data-dir={folder / 'profile'}",
+            f"http://127.0.0.1:{server.server_address[1]}/probe.html",
+        ]  # fmt: skip
+        browser = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            return found.get(timeout=120).split("|")
+        finally:
+            browser.terminate()
+            browser.wait(timeout=30)
+            server.shutdown()
 
 
 @pytest.mark.skipif(BROWSER is None, reason="no Chromium or Chrome here")
