@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import json
 import math
@@ -196,10 +197,9 @@ class Training:
             return
         from ppattack.render.samples import draw_sheet
 
-        network = self._kept()
-        was_training = network.training
-        images = self.pictures.draw(network.eval())
-        network.train(was_training)
+        # Of a copy: a network may change when it is looked at (running statistics, weights that
+        # are normalised in place), and a picture must not change a training.
+        images = self.pictures.draw(copy.deepcopy(self._kept()).eval())
         path = folder / f"{self.name}-{step:06d}.png"
         try:
             draw_sheet(path, images)

@@ -169,3 +169,25 @@ def test_without_classes_an_attack_by_labels_says_what_to_do() -> None:
     target = registry.target("pe")()
     with pytest.raises(DataError, match="class"):
         simulate(attack, target, natural_sets(8, 16, size=16), "dataset", seed=0)
+
+
+@pytest.mark.parametrize("name", ["gan", "sia-gan"])
+@pytest.mark.parametrize("variant", ["paper", "fixed"])
+def test_pictures_change_nothing(tmp_path: Path, name: str, variant: str) -> None:
+    """Some networks change when they are looked at: their statistics, or weights in place."""
+    settings: dict[str, Any] = {"variant": variant, "epochs": 2, "images": 64, "batch_size": 16}
+    if name == "sia-gan":
+        settings["width"] = 0.0625
+    target = registry.target("keyless")()
+    scenario = simulate(
+        registry.attack(name)(**settings), target, natural_sets(16, 64, size=16), "dataset", seed=0
+    )
+    drawing = replace(CONTEXT, pictures=tmp_path)
+    without = registry.attack(name)(**settings)(scenario.observation, drawing).images
+    assert list(tmp_path.iterdir()) == []
+    watched = registry.attack(name)(picture_every=1, **settings)
+    images = watched(scenario.observation, drawing).images
+    assert len(list(tmp_path.iterdir())) == 8
+    assert images is not None
+    assert without is not None
+    assert torch.equal(images, without)
