@@ -1,0 +1,1 @@
+"""Classifiers of encrypted images: what a scheme leaves to those who hold no key."""
