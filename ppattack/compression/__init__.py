@@ -1,0 +1,1 @@
+"""What encryption costs in file size, and what is left after real codecs."""
