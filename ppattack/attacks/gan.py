@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from ppattack.public_scheme import PublicScheme
+    from ppattack.solvers.adversarial import Variant
     from ppattack.target import ImageShape
     from ppattack.training import FitResult
 
@@ -120,7 +121,7 @@ class Gan(Attack):
         """See :meth:`Attack.obstacle`."""
         if min(image_shape[1:]) < LEAST_EDGE:
             return f"its discriminator judges patches of {LEAST_EDGE} pixels: use larger images"
-        if self.config.variant == "global" and scheme.structure.kind == "any":
+        if scheme.structure.kind == "any" and self._variant.rearranges:
             return "variant 'global' needs a scheme that says which symbols can have gone where"
         return super().obstacle(scheme, image_shape)
 
@@ -128,17 +129,11 @@ class Gan(Attack):
         """Train on the ciphertexts and public images, then show what the generator makes."""
         from ppattack.networks.discriminators import PatchDiscriminator
         from ppattack.public_images import as_transformed, drawn
-        from ppattack.solvers.adversarial import (
-            VARIANTS,
-            game,
-            published_weights,
-            train,
-            unpaired,
-        )
+        from ppattack.solvers.adversarial import game, published_weights, train, unpaired
         from ppattack.solvers.naturalness import Naturalness
         from ppattack.training import Player, seeded
 
-        variant = VARIANTS[self.config.variant]
+        variant = self._variant
         chosen = drawn(observation, context, self.config.images)
         plain = as_transformed(observation, observation.public_images[chosen], self.card.name)
         channels = int(plain.shape[1])
@@ -169,10 +164,14 @@ class Gan(Attack):
             notes |= found
         return Recovery(images=images, notes=notes, up_to_state=True)
 
-    def _epochs(self) -> int:
+    @property
+    def _variant(self) -> Variant:
         from ppattack.solvers.adversarial import VARIANTS
 
-        return int(self.config.epochs or VARIANTS[self.config.variant].epochs)
+        return VARIANTS[self.config.variant]
+
+    def _epochs(self) -> int:
+        return int(self.config.epochs or self._variant.epochs)
 
     def _generator(self, scheme: PublicScheme, plain: Tensor) -> nn.Module:
         from ppattack.networks.block_assignment import BlockAssignmentNet
@@ -180,7 +179,7 @@ class Gan(Attack):
         from ppattack.solvers.adversarial import published_weights
 
         channels, height, width = plain.shape[1:]
-        if self.config.variant == "global":
+        if self._variant.rearranges:
             return BlockAssignmentNet((channels, height, width), scheme.structure)
         made = PixelNet(channels) if scheme.name == "pe" else BlockLocalNet(channels)
         return published_weights(made)

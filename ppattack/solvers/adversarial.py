@@ -6,7 +6,7 @@ The published ones are kept with their weaknesses, so that their figures can be 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, TypeVar
 
 import torch
@@ -89,6 +89,19 @@ class Variant:
         return made[0], made[1]
 
 
+_FIXED = Variant(
+    rearranges=False,
+    pool="mean",
+    hinge=True,
+    gradient_penalty=0.1,
+    moments=1.0,
+    rates=(2e-4, 4e-4),
+    betas=(0.5, 0.999),
+    ema=0.999,
+    display=Display(),
+    keeps_best=True,
+    epochs=100,
+)
 VARIANTS: Mapping[str, Variant] = {
     "paper": Variant(
         rearranges=False,
@@ -103,32 +116,8 @@ VARIANTS: Mapping[str, Variant] = {
         keeps_best=False,
         epochs=25,
     ),
-    "fixed": Variant(
-        rearranges=False,
-        pool="mean",
-        hinge=True,
-        gradient_penalty=0.1,
-        moments=1.0,
-        rates=(2e-4, 4e-4),
-        betas=(0.5, 0.999),
-        ema=0.999,
-        display=Display(),
-        keeps_best=True,
-        epochs=100,
-    ),
-    "global": Variant(
-        rearranges=True,
-        pool="mean",
-        hinge=True,
-        gradient_penalty=0.1,
-        moments=1.0,
-        rates=(2e-3, 4e-4),
-        betas=(0.5, 0.999),
-        ema=0.999,
-        display=Display(),
-        keeps_best=True,
-        epochs=100,
-    ),
+    "fixed": _FIXED,
+    "global": replace(_FIXED, rearranges=True, rates=(2e-3, 4e-4)),
 }
 
 
