@@ -45,7 +45,8 @@ class AttackCard:
         name: the registered name, lower case.
         title: one line for people.
         reference: where it was published.
-        recovers: what a recovery may hold.
+        recovers: what a recovery may hold; nothing where no attack is made, and then the verdict
+            is INCONCLUSIVE whatever the scores.
         requires: the least threat model it works under, in its default configuration.
         ciphers: the kinds of ciphertext it reads.
         seconds: that its standard preset takes on 64 photographs of 32 pixels and one core, to

@@ -117,7 +117,7 @@ def run_audit(
             attack=attack,
             isolate=isolated_by_default(attack) if isolate is None else isolate,
         )
-        for attack in cheapest_first(registry.names("attack"))
+        for attack in cheapest_first(registry.attacks())
     ]
     sweep, _ = run_sweep(requests, executor, watcher, retry_failed=retry_failed)
     return draw_together(sweep, base)

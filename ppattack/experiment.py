@@ -211,8 +211,11 @@ class _UnderWay:
     def _judged(self, found: Evaluation) -> tuple[VerdictName, str, Controls]:
         """The verdict; only the control that could refute it is run."""
         from ppattack.controls import ControlBench
-        from ppattack.verdict import decide
+        from ppattack.verdict import NOT_ATTACKED, decide
 
+        if not self.attack.card.recovers:
+            without = Controls(positive=None, negative=None, baselines=dict(found.baselines))
+            return "INCONCLUSIVE", NOT_ATTACKED, without
         bench = ControlBench(
             attack=self.attack,
             sets=self.scenario.sets,

@@ -119,9 +119,10 @@ def requests(matrix: Matrix, base: RunRequest) -> tuple[RunRequest, ...]:
 
 def _names(kind: registry.Kind, given: tuple[str, ...]) -> list[str]:
     """The names, each once; all the registered ones in the place of ``all``."""
+    every = registry.attacks() if kind == "attack" else registry.names(kind)
     found: dict[str, None] = {}
     for name in given:
-        found |= dict.fromkeys(registry.names(kind) if name == ALL else [name])
+        found |= dict.fromkeys(every if name == ALL else [name])
     for name in found:
         registry.source_file(kind, name)
     return list(found)

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from ppattack.target import Target
 
 Kind = Literal["target", "attack", "dataset"]
+NO_ATTACK = "none"
+"""Registered like an attack, so that it can be run; it recovers nothing and counts nowhere."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,11 @@ def _points(kind: Kind) -> dict[str, EntryPoint]:
 def names(kind: Kind) -> list[str]:
     """Every registered name, in order, without importing any plug-in."""
     return sorted(_points(kind))
+
+
+def attacks() -> list[str]:
+    """Every registered attack, without :data:`NO_ATTACK`: what "all attacks" means."""
+    return [name for name in names("attack") if name != NO_ATTACK]
 
 
 def entries(kind: Kind) -> list[Entry]:

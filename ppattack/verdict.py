@@ -11,6 +11,11 @@ if TYPE_CHECKING:
 
 BROKEN_GAIN = 0.05
 """Mean SSIM gain over the best blind baseline from which images count as recovered."""
+NOT_ATTACKED = (
+    "no attack was run: the ciphertexts themselves were compared with the plain images. That says "
+    "nothing of what an attack brings back."
+)
+"""Why there is no verdict where nothing was attacked."""
 FEWEST_IMAGES = 10
 """Below this many scored images an interval means nothing, and no verdict is given."""
 

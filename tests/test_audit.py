@@ -194,8 +194,8 @@ def test_matchings_stand_beside_the_images_that_are_kept(tmp_path: Path) -> None
 
 
 def test_cheap_attacks_come_first_and_every_one_is_there() -> None:
-    ordered = cheapest_first(registry.names("attack"))
-    assert sorted(ordered) == registry.names("attack")
+    ordered = cheapest_first(registry.attacks())
+    assert sorted(ordered) == registry.attacks()
     costs = [registry.attack(name).card.seconds for name in ordered]
     assert costs == sorted(costs)
     assert ordered.index("fr") < ordered.index("itn")
@@ -225,14 +225,12 @@ def test_the_command_gives_one_verdict(tmp_path: Path) -> None:
     assert "worst case over attacks: SSIM 1.000" in out
     assert "whole blocks" in out
     (record,) = (tmp_path / "runs").glob("bench-*.json")
-    assert len(read_sweep(record).cells) == len(registry.names("attack"))
+    assert len(read_sweep(record).cells) == len(registry.attacks())
     again, out, _ = in_process(arguments + " --json", tmp_path)
     assert again == 0
     document = json.loads(out)
     assert document["verdict"] == "BROKEN"
-    assert [one["attack"] for one in document["attacks"]] == cheapest_first(
-        registry.names("attack")
-    )
+    assert [one["attack"] for one in document["attacks"]] == cheapest_first(registry.attacks())
 
 
 def test_a_failed_attack_is_no_success_but_the_verdict_is_written(
