@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ppattack.errors import ConfigError, KeyFileError
 from ppattack.files import write_bytes
 from ppattack.output_names import check_output_names, output_name
-from ppattack.scenario import key_scope_of
+from ppattack.scenario import draw_key, key_scope_of
 from ppattack.seeding import numpy_stream
 from ppattack.target import Key
 
@@ -109,9 +109,7 @@ def _key(
 ) -> Key:
     if key_file is not None and key_file.exists():
         return read_key(key_file)
-    if scope == "dataset":
-        return target.generate_key(numpy_stream(seed, "key"), shape)
-    return target.generate_keys((numpy_stream(seed, "key", i) for i in range(count)), shape)
+    return draw_key(target, shape, scope, seed, "key", count)
 
 
 def _write(folder: Path, names: tuple[str, ...], images: Tensor) -> None:

@@ -72,12 +72,13 @@ def append_text(path: Path, text: str) -> None:
 
 
 @contextmanager
-def new_folder(path: Path, *, private: bool = False) -> Iterator[Path]:
+def new_folder(path: Path, *, private: bool = False, replace: bool = False) -> Iterator[Path]:
     """A folder to fill, which appears at ``path`` once all went well, and else not at all.
 
     Args:
         path: nothing must be there, or an empty folder.
         private: readable by the owner only.
+        replace: a folder that is there gives way, once all went well.
 
     Raises:
         DataError: where something is there, or the place cannot be written.
@@ -85,7 +86,7 @@ def new_folder(path: Path, *, private: bool = False) -> Iterator[Path]:
     try:
         if path.is_dir() and not any(path.iterdir()):
             path.rmdir()
-        elif path.exists():
+        elif path.exists() and not (replace and path.is_dir()):
             raise DataError(f"{path} is there already: name a new folder.")
         make_folder(path.parent)
         temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
@@ -94,6 +95,8 @@ def new_folder(path: Path, *, private: bool = False) -> Iterator[Path]:
     try:
         yield temporary
         temporary.chmod(0o700 if private else 0o755)
+        if replace and path.is_dir():
+            shutil.rmtree(path)
         temporary.replace(path)
     except OSError as error:
         raise DataError(f"cannot write {path}: {error.strerror or error}.") from None

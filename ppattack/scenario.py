@@ -117,7 +117,7 @@ def simulate(
         sets = sets.without(given)
     sets = sets.first_victims(count)
     plain = sets.victims.clone()
-    key = _draw_key(target, shape, scope, seed, "key", count)
+    key = draw_key(target, shape, scope, seed, "key", count)
     if jpeg is not None and target.card.cipher != "image":
         raise ConfigError(f"--jpeg needs ciphertexts that are images: '{scheme.name}' has none.")
 
@@ -129,7 +129,7 @@ def simulate(
 
     def answered(images: Tensor, name: str) -> tuple[Tensor, Tensor]:
         shared = scope == "dataset"
-        used = key if shared else _draw_key(target, shape, scope, seed, name, len(images))
+        used = key if shared else draw_key(target, shape, scope, seed, name, len(images))
         return images, received(images, used, name)
 
     ciphertexts = received(plain, key, "encryption")
@@ -234,9 +234,10 @@ def from_ciphertexts(
     return Scenario(observation, Truth(truth, None), sets, names)
 
 
-def _draw_key(
+def draw_key(
     target: Target, shape: ImageShape, scope: KeyScope, seed: int, name: str, count: int
 ) -> Key:
+    """The key of a named stream: one for all images, or one for each of ``count``."""
     if scope == "dataset":
         return target.generate_key(numpy_stream(seed, name), shape)
     return target.generate_keys((numpy_stream(seed, name, i) for i in range(count)), shape)

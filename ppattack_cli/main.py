@@ -16,6 +16,7 @@ from ppattack_cli import (
     audit,
     bench,
     challenge,
+    compress,
     decrypt,
     doctor,
     encrypt,
@@ -42,6 +43,7 @@ app = typer.Typer(
 app.command("run")(run.run)
 app.command("audit")(audit.audit)
 app.command("bench")(bench.bench)
+app.command("compress")(compress.compress)
 app.command("report")(report.report)
 app.command("gate")(gate.gate)
 app.add_typer(new.app, name="new")

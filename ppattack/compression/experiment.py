@@ -1,0 +1,275 @@
+"""File sizes of plain and encrypted images: a request, measured into one folder a target.
+
+``runs/compress-<target>-<id>/``; as in attacks, the same id is the same experiment, so that a
+finished one is reused.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import count
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ppattack import provenance, registry
+from ppattack.attack import Progress, ProgressTask, SilentProgress
+from ppattack.compression import codecs as codec_choice
+from ppattack.compression.codecs import QUALITIES, Codec
+from ppattack.compression.report import (
+    FILE,
+    CompressionData,
+    CompressionReport,
+    read_compression,
+    sizes_csv,
+)
+from ppattack.config import as_dict
+from ppattack.data.source import ImageRequest, ImageSets
+from ppattack.errors import ConfigError, DataError, NotInvertible
+from ppattack.files import new_folder, write_text
+from ppattack.report import TargetPart
+from ppattack.request import source_hash
+from ppattack.scenario import draw_key, key_scope_of
+from ppattack.seeding import numpy_stream
+from ppattack.threat import KeyScope
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from ppattack.compression.measure import Measured, PlainImages
+    from ppattack.target import ImageShape, Key, Target
+
+
+@dataclass(frozen=True)
+class CompressionRequest:
+    """What to measure.
+
+    Args:
+        targets: registered names or ``path/to/file.py:Class``.
+        data: image source, ``name`` or ``name:argument``; its victims' side.
+        size: edge of the images in pixels; None for the source's own.
+        images: how many.
+        codecs: names of codecs, each of which must be installed; None for all, those that are not
+            installed with the reason.
+        qualities: of JPEG, where ``codecs`` is None.
+        key_scope: ``dataset``, ``image`` or None for each target's default.
+        target_settings: over every target's defaults.
+        own_settings: by target as named in ``targets``, over these.
+        seed: one number for everything random.
+        out: folder of the folders.
+        force: measure again what is finished.
+        download: whether data may be fetched.
+    """
+
+    targets: tuple[str, ...]
+    data: str = "photos"
+    size: int | None = None
+    images: int = 256
+    codecs: tuple[str, ...] | None = None
+    qualities: tuple[int, ...] = QUALITIES
+    key_scope: KeyScope | None = None
+    target_settings: Mapping[str, Any] = field(default_factory=dict)
+    own_settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    seed: int = 0
+    out: Path = Path("runs")
+    force: bool = False
+    download: bool = False
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A finished measurement.
+
+    Args:
+        report: the result.
+        folder: where it lies.
+        reused: whether it was there already.
+    """
+
+    report: CompressionReport
+    folder: Path
+    reused: bool
+
+
+def compress(request: CompressionRequest, progress: Progress | None = None) -> list[Finished]:
+    """Measure every target of a request, or find it finished.
+
+    Args:
+        request: what to measure.
+        progress: where progress is shown; None shows nothing.
+
+    Returns:
+        one a target, in their order.
+
+    Raises:
+        PpattackError: for whatever the request has wrong, before anything is measured; nothing
+            half-written stays behind.
+        RunFailed: where a lossless codec changes an image.
+    """
+    from ppattack.compression.measure import PlainImages
+
+    chosen = _codecs(request)
+    targets = [_target(request, name) for name in request.targets]
+    sets = _load(request)
+    shape: ImageShape = (sets.victims.shape[1], sets.victims.shape[2], sets.victims.shape[3])
+    for target in targets:  # refuses images that it does not take
+        target.generate_key(numpy_stream(request.seed, "key"), shape)
+    plain = PlainImages(sets.victims)
+    return [
+        _one(request, target, sets, plain, chosen, progress or SilentProgress())
+        for target in targets
+    ]
+
+
+def _codecs(request: CompressionRequest) -> tuple[Codec, ...]:
+    if request.codecs is not None:
+        return codec_choice.named_codecs(request.codecs)
+    if len(set(request.qualities)) < len(request.qualities):
+        raise ConfigError("every JPEG quality must be named once.")
+    return codec_choice.all_codecs(request.qualities)
+
+
+def _target(request: CompressionRequest, name: str) -> Target:
+    """The target of a name, refused where it has no ciphertexts that a codec could take."""
+    settings = {**request.target_settings, **request.own_settings.get(name, {})}
+    target = registry.target(name)(**settings)
+    key_scope_of(target, request.key_scope)
+    if target.card.cipher != "image":
+        raise ConfigError(
+            f"target '{target.card.name}' makes tokens, not images: no image codec takes its "
+            "ciphertexts. Leave it out."
+        )
+    return target
+
+
+def _load(request: CompressionRequest) -> ImageSets:
+    if request.images < 1:
+        raise ConfigError(f"-n {request.images} is not valid: it must be at least 1.")
+    if request.out.exists() and not request.out.is_dir():
+        raise DataError(f"--out {request.out} is a file: name a folder.")
+    wanted = ImageRequest(request.images, 0, request.size, request.seed, request.download)
+    return registry.dataset(request.data).load(wanted)
+
+
+def _one(
+    request: CompressionRequest,
+    target: Target,
+    sets: ImageSets,
+    plain: PlainImages,
+    chosen: Sequence[Codec],
+    progress: Progress,
+) -> Finished:
+    scope = key_scope_of(target, request.key_scope)
+    name = _identity(request, target, scope, sets, chosen)
+    folder = request.out / f"compress-{target.card.name}-{name}"
+    if (folder / FILE).is_file() and not request.force:
+        return Finished(read_compression(folder), folder, reused=True)
+    images = plain.images
+    shape: ImageShape = (images.shape[1], images.shape[2], images.shape[3])
+    key = draw_key(target, shape, scope, request.seed, "key", len(images))
+    generator = numpy_stream(request.seed, "encryption")
+    ciphertexts = target.encrypt(images, key, generator=generator)
+    obstacle = _round_trip_obstacle(target, ciphertexts, key)
+    found = _measured(
+        request, target, plain, ciphertexts, None if obstacle else key, chosen, progress
+    )
+    report = CompressionReport(
+        id=name,
+        target=TargetPart(
+            name=target.card.name,
+            config=as_dict(target.config),
+            key_space_bits=target.key_space_bits(shape),
+        ),
+        data=CompressionData(
+            name=sets.name, hash=sets.hash, shape=shape, images=len(images), notes=list(sets.notes)
+        ),
+        key_scope=scope,
+        ciphertext_shape=(ciphertexts.shape[1], ciphertexts.shape[2], ciphertexts.shape[3]),
+        codecs=[each.row for each in found],
+        round_trip_absent=obstacle,
+        provenance=_provenance(request, key),
+    )
+    _publish(folder, report, found)
+    return Finished(report, folder, reused=False)
+
+
+def _measured(
+    request: CompressionRequest,
+    target: Target,
+    plain: PlainImages,
+    ciphertexts: Tensor,
+    key: Key | None,
+    chosen: Sequence[Codec],
+    progress: Progress,
+) -> list[Measured]:
+    """Every codec; without a key there is no round trip."""
+    from ppattack.compression.measure import measure
+
+    decrypt = None if key is None else partial(target.decrypt, key=key)
+    found = []
+    for codec in chosen:
+        with progress.task(f"{target.card.name}: {codec.name}", 2 * len(ciphertexts)) as task:
+            tick = _counting(task)
+            found.append(measure(codec, plain, ciphertexts, decrypt, request.seed, tick))
+    return found
+
+
+def _counting(task: ProgressTask) -> Callable[[], None]:
+    """Moves the bar by one image a call."""
+    numbers = count(1)
+    return lambda: task.update(next(numbers))
+
+
+def _round_trip_obstacle(target: Target, ciphertexts: Tensor, key: Key) -> str | None:
+    """Why there is no decryption, or None."""
+    try:
+        target.decrypt(ciphertexts, key)
+    except NotInvertible as error:
+        return str(error)
+    return None
+
+
+def _identity(
+    request: CompressionRequest,
+    target: Target,
+    scope: KeyScope,
+    sets: ImageSets,
+    chosen: Sequence[Codec],
+) -> str:
+    """12 hexadecimal digits: the same for the same configuration, data and versions."""
+    facts = {
+        "target": [target.card.name, as_dict(target.config), source_hash(target)],
+        "data": [sets.name, sets.hash],
+        "key scope": scope,
+        "seed": request.seed,
+        "codecs": [codec.name for codec in chosen],
+        "versions": [provenance.versions(), codec_choice.versions()],
+    }
+    text = json.dumps(facts, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def _provenance(request: CompressionRequest, key: Key) -> dict[str, Any]:
+    import torch
+
+    return {
+        **provenance.collect(torch.device("cpu"), request.seed),
+        "codec_versions": codec_choice.versions(),
+        "key_fingerprint": key.fingerprint,
+        "request": json.loads(json.dumps(as_dict(request), default=str)),
+    }
+
+
+def _publish(folder: Path, report: CompressionReport, found: Sequence[Measured]) -> None:
+    """Write the folder whole or not at all."""
+    columns = {}
+    for each in found:
+        if each.row.absent is None:
+            columns[f"{each.row.codec}.plain"] = each.plain
+            columns[f"{each.row.codec}.encrypted"] = each.encrypted
+    with new_folder(folder, replace=True) as temporary:
+        write_text(temporary / FILE, report.to_json())
+        write_text(temporary / "sizes.csv", sizes_csv(columns, report.data.images))
