@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
+from ppattack.adversarial_settings import Patience, PictureEvery, PublicImages
 from ppattack.attack import Attack, AttackCard, Context, ControlTarget, Preset, Recovery
 from ppattack.card import Reference
 from ppattack.config import Doc, Interval, as_dict
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from ppattack.public_scheme import PublicScheme
     from ppattack.solvers.adversarial import Variant
     from ppattack.target import ImageShape
-    from ppattack.training import FitResult
 
 LEAST_EDGE = 16
 """Pixels: the discriminator judges patches of this size."""
@@ -90,15 +90,9 @@ class Gan(Attack):
             Doc("passes over the images; none: the variant's, 25 or 100"),
         ] = None
         batch_size: Annotated[int, Interval(ge=2, le=4096), Doc("images a step, at most")] = 64
-        images: Annotated[int, Interval(ge=8), Doc("public images to train on, at most")] = 2000
-        patience: Annotated[
-            int | None,
-            Interval(ge=1, le=10_000),
-            Doc("epochs without nearer moments after which training stops; none: all epochs"),
-        ] = None
-        picture_every: Annotated[
-            int | None, Interval(ge=1), Doc("steps between pictures in training/; none: no picture")
-        ] = None
+        images: PublicImages = 2000
+        patience: Patience = None
+        picture_every: PictureEvery = None
 
     presets: ClassVar[Mapping[Preset, Mapping[str, Any]]] = {
         "smoke": {"epochs": 2, "images": 256},
@@ -129,7 +123,7 @@ class Gan(Attack):
         """Train on the ciphertexts and public images, then show what the generator makes."""
         from ppattack.networks.discriminators import PatchDiscriminator
         from ppattack.public_images import as_transformed, drawn
-        from ppattack.solvers.adversarial import game, published_weights, train, unpaired
+        from ppattack.solvers.adversarial import game, published_weights, recovered
         from ppattack.solvers.naturalness import Naturalness
         from ppattack.training import Player, seeded
 
@@ -143,26 +137,22 @@ class Gan(Attack):
         )
         recipes = variant.recipes(self._epochs(), self.config.batch_size, self.config.patience)
         natural = Naturalness(plain)
-        name = f"gan-{self.config.variant}"
-        result = train(
+        recovery = recovered(
+            generator,
             {
                 "generator": Player(generator, recipes[0]),
                 "discriminator": Player(discriminator, recipes[1]),
             },
             game(generator, discriminator, variant, natural.moments.to(context.device)),
-            unpaired(observation.ciphertexts, plain, context.torch_stream(name, "order")),
+            observation.ciphertexts,
+            plain,
             context,
-            name,
+            f"gan-{self.config.variant}",
             display=variant.display,
             natural=natural if variant.keeps_best else None,
             picture_every=self.config.picture_every,
         )
-        images = variant.display.reconstructions(generator, observation.ciphertexts, context.device)
-        notes = _notes(generator, result, len(plain))
-        if variant.keeps_best:
-            images, found = natural.upright(images)
-            notes |= found
-        return Recovery(images=images, notes=notes, up_to_state=True)
+        return replace(recovery, notes={"network": type(generator).__name__, **recovery.notes})
 
     @property
     def _variant(self) -> Variant:
@@ -183,17 +173,3 @@ class Gan(Attack):
             return BlockAssignmentNet((channels, height, width), scheme.structure)
         made = PixelNet(channels) if scheme.name == "pe" else BlockLocalNet(channels)
         return published_weights(made)
-
-
-def _notes(generator: nn.Module, result: FitResult, public: int) -> dict[str, Any]:
-    """Facts for the report."""
-    return {
-        "network": type(generator).__name__,
-        "parameters": sum(parameter.numel() for parameter in generator.parameters()),
-        "public_images": public,
-        "epochs": len(result.train_losses),
-        "ended": result.ended,
-        "best_epoch": result.best_epoch,
-        "generator_loss": result.train_losses[result.best_epoch - 1],
-        "discriminator_loss": result.rival_losses["discriminator"][result.best_epoch - 1],
-    }

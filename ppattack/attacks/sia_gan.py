@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
+from ppattack.adversarial_settings import Patience, PictureEvery, PublicImages
 from ppattack.attack import Attack, AttackCard, Context, ControlTarget, Preset, Recovery
 from ppattack.card import Reference
 from ppattack.config import Doc, Interval, as_dict
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from ppattack.recipe import Recipe
     from ppattack.solvers.sia import Variant
     from ppattack.target import ImageShape
-    from ppattack.training import FitResult
 
 DEFAULT_BLOCK = 4
 SIZE_MULTIPLE = 8
@@ -108,15 +108,9 @@ class SiaGan(Attack):
             Interval(gt=0, le=100),
             Doc("of learning, in units of the published 1e-4 and 4e-4"),
         ] = 2.0
-        images: Annotated[int, Interval(ge=8), Doc("public images to train on, at most")] = 2000
-        patience: Annotated[
-            int | None,
-            Interval(ge=1, le=10_000),
-            Doc("epochs without nearer moments after which training stops; none: all epochs"),
-        ] = None
-        picture_every: Annotated[
-            int | None, Interval(ge=1), Doc("steps between pictures in training/; none: no picture")
-        ] = None
+        images: PublicImages = 2000
+        patience: Patience = None
+        picture_every: PictureEvery = None
 
     presets: ClassVar[Mapping[Preset, Mapping[str, Any]]] = {
         "smoke": {"epochs": 1, "images": 128, "width": 0.0625, "batch_size": 32},
@@ -158,7 +152,7 @@ class SiaGan(Attack):
         """Train on the ciphertexts and public images, then show what the generator makes."""
         from ppattack.networks.sia import SiaDiscriminator, SiaGenerator
         from ppattack.public_images import as_transformed, drawn
-        from ppattack.solvers.adversarial import train, unpaired
+        from ppattack.solvers.adversarial import recovered
         from ppattack.solvers.naturalness import Naturalness
         from ppattack.solvers.sia import VARIANTS, copy_loss, game, warm_recipe
         from ppattack.training import Player, TrainingData, fit, seeded
@@ -196,31 +190,22 @@ class SiaGan(Attack):
         classifier = self._classifier(observation, plain, chosen, context)
         recipes = variant.recipes(config.epochs, config.batch_size, config.patience, config.rate)
         natural = Naturalness(plain)
-        name = f"sia-gan-{config.variant}"
-        result = train(
+        return recovered(
+            generator,
             {
                 "generator": Player(_learning(generator, classifier, variant), recipes[0]),
                 "discriminator": Player(judge, recipes[1]),
             },
             game(generator, judge, classifier, variant, natural.moments.to(context.device)),
-            unpaired(
-                observation.ciphertexts,
-                plain,
-                context.torch_stream(name, "order"),
-                observation.labels if config.labels else None,
-            ),
+            observation.ciphertexts,
+            plain,
             context,
-            name,
+            f"sia-gan-{config.variant}",
+            labels=observation.labels if config.labels else None,
             display=variant.display,
             natural=natural if variant.keeps_best else None,
             picture_every=config.picture_every,
         )
-        images = variant.display.reconstructions(generator, observation.ciphertexts, context.device)
-        notes = _notes(generator, result, len(plain))
-        if variant.keeps_best:
-            images, found = natural.upright(images)
-            notes |= found
-        return Recovery(images=images, notes=notes, up_to_state=True)
 
     def _classifier(
         self, observation: Observation, plain: Tensor, chosen: Tensor, context: Context
@@ -274,17 +259,3 @@ def _classifier_recipe(epochs: int, batch_size: int) -> Recipe:
         weight_decay=1e-2,
         schedule="one-cycle",
     )
-
-
-def _notes(generator: SiaGenerator, result: FitResult, public: int) -> dict[str, Any]:
-    """Facts for the report."""
-    best = result.best_epoch - 1
-    return {
-        "parameters": sum(parameter.numel() for parameter in generator.parameters()),
-        "public_images": public,
-        "epochs": len(result.train_losses),
-        "ended": result.ended,
-        "best_epoch": result.best_epoch,
-        "generator_loss": result.train_losses[best],
-        "discriminator_loss": result.rival_losses["discriminator"][best],
-    }

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils.parametrize import is_parametrized
 
-from ppattack.attack import Context
+from ppattack.attack import Context, Recovery
 from ppattack.recipe import Recipe
 from ppattack.solvers.display import Display
 from ppattack.solvers.image_moments import ImageMoments, image_moments
@@ -139,29 +139,41 @@ def _own_weight(layer: nn.Conv2d) -> Tensor:
     return layer.get_parameter("parametrizations.weight.original")
 
 
-def train(
+def recovered(
+    generator: nn.Module,
     players: Mapping[str, Player],
     turns: Turns,
-    data: TrainingData,
+    ciphertexts: Tensor,
+    plain: Tensor,
     context: Context,
     name: str,
     *,
+    labels: Tensor | None = None,
     display: Display,
     natural: Naturalness | None,
     picture_every: int | None,
-) -> FitResult:
-    """Train a generator, the first of the players, against the others.
+) -> Recovery:
+    """Train a generator against the other players, and show what it makes of ciphertexts.
 
     Args:
-        players: the networks and how they are trained.
+        generator: of the images.
+        players: the networks and how they are trained, first the one that holds the generator;
+            one is the ``discriminator``.
         turns: their losses.
-        data: unpaired ciphertexts and images.
+        ciphertexts: ``(N, C, H, W)`` uint8, those that are attacked.
+        plain: ``(M, C, H, W)`` uint8, images of the same kind.
         context: device, seed, checkpoints, progress and pictures.
         name: of the training.
-        display: how pictures of the generator are shown.
-        natural: the epoch is kept whose reconstructions are nearest to it; None keeps the last.
+        labels: ``(N,)`` of the ciphertexts, or None.
+        display: how images of the generator are shown.
+        natural: the epoch is kept whose reconstructions are nearest to it, and these are
+            complemented where it says so; None keeps the last, as it is.
         picture_every: steps between pictures, or None.
+
+    Returns:
+        images and notes of the training.
     """
+    data = unpaired(ciphertexts, plain, context.torch_stream(name, "order"), labels)
     judged = data.inputs[:JUDGED]
 
     def draw(network: nn.Module) -> Tensor:
@@ -171,7 +183,7 @@ def train(
         made = Display().reconstructions(network, judged, context.device)
         return 0.0 if natural is None else natural.distance(made)
 
-    return fit_in_turns(
+    result = fit_in_turns(
         players,
         data,
         turns,
@@ -180,6 +192,26 @@ def train(
         pictures=Pictures(draw, picture_every) if picture_every else None,
         criterion=criterion if natural is not None else None,
     )
+    images = display.reconstructions(generator, ciphertexts, context.device)
+    notes = _notes(generator, result, len(plain))
+    if natural is not None:
+        images, found = natural.upright(images)
+        notes |= found
+    return Recovery(images=images, notes=notes, up_to_state=True)
+
+
+def _notes(generator: nn.Module, result: FitResult, public: int) -> dict[str, Any]:
+    """Facts for the report."""
+    best = result.best_epoch - 1
+    return {
+        "parameters": sum(parameter.numel() for parameter in generator.parameters()),
+        "public_images": public,
+        "epochs": len(result.train_losses),
+        "ended": result.ended,
+        "best_epoch": result.best_epoch,
+        "generator_loss": result.train_losses[best],
+        "discriminator_loss": result.rival_losses["discriminator"][best],
+    }
 
 
 def unpaired(
