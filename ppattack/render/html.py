@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import ppattack
-from ppattack.render import curves, numbers, pictures
+from ppattack.render import curves, numbers, pictures, visual
 from ppattack.render.compare import Change, compare
 from ppattack.render.matrix import Group, Matrix, arrange
 from ppattack.render.plots import Box, BoxPlot, box, box_plot
@@ -166,14 +166,20 @@ def report_html(
         percent=numbers.percent,
         plain_text=numbers.plain_text,
     )
-    matrix = arrange(runs)
-    changes: list[Change] | None = None if base is None else compare(runs, base)
+    attacked, unattacked = visual.split(runs)
+    matrix, shown = arrange(attacked), visual.shown(unattacked)
+    changes: list[Change] | None = None
+    if base is not None:
+        changes = compare(attacked, visual.split(base)[0])
     return environment.get_template("report.html").render(
         matrix=matrix,
         targets=_targets(matrix),
         changes=changes,
+        shown=shown,
+        shown_heading=visual.HEADING,
+        shown_plots=visual.box_plots(shown),
         missing=missing,
-        count=len(runs),
+        count=len(attacked),
         verdicts=_VERDICTS,
         symbols=numbers.SYMBOLS,
         canvas=(curves.WIDTH, curves.HEIGHT),

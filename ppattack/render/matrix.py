@@ -66,8 +66,8 @@ def arrange(runs: Sequence[SavedRun]) -> Matrix:
     """
     by_target: dict[str, list[SavedRun]] = {}
     for run in runs:
-        by_target.setdefault(json.dumps(_target_facts(run.report)), []).append(run)
-    facts = [_target_facts(members[0].report) for members in by_target.values()]
+        by_target.setdefault(json.dumps(target_facts(run.report)), []).append(run)
+    facts = [target_facts(members[0].report) for members in by_target.values()]
     groups, labels = [], {}
     for label, members in zip(distinguish(facts), by_target.values(), strict=True):
         members.sort(key=lambda run: (run.report.attack.name, strength(run.report)))
@@ -104,14 +104,20 @@ def distinguish(facts: Sequence[dict[str, Any]]) -> list[str]:
     return labels
 
 
-def _target_facts(report: Report) -> dict[str, Any]:
+def pixels(report: Report) -> str:
+    """Width and height of the images."""
+    return "x".join(str(edge) for edge in report.data.shape[:0:-1])
+
+
+def target_facts(report: Report) -> dict[str, Any]:
+    """What makes a target another one, in order of interest."""
     return {
         "name": report.target.name,
         **report.target.config,
         "key scope": report.threat.key_scope,
         "jpeg": report.threat.jpeg,
         "data": report.data.name,
-        "pixels": "x".join(str(edge) for edge in report.data.shape[:0:-1]),
+        "pixels": pixels(report),
     }
 
 

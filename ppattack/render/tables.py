@@ -7,6 +7,7 @@ import io
 import re
 from collections.abc import Callable, Sequence
 
+from ppattack.render import visual
 from ppattack.render.compare import Change, compare
 from ppattack.render.matrix import Matrix, arrange
 from ppattack.render.numbers import SYMBOLS, headline, interval, mean, number, percent
@@ -29,10 +30,17 @@ def report_markdown(runs: Sequence[SavedRun], base: Sequence[SavedRun] | None = 
         runs: at least one.
         base: an earlier set to compare with, or None.
     """
-    matrix = arrange(runs)
-    lines = ["# How much of the images came back", "", *_counts(matrix), "", *_matrix(matrix), ""]
+    attacked, unattacked = visual.split(runs)
+    matrix = arrange(attacked)
+    lines = ["# How much of the images came back", ""]
+    if attacked:
+        lines += [*_counts(matrix), "", *_matrix(matrix), ""]
     if base is not None:
-        lines += ["## What changed", "", *_changes(compare(runs, base)), ""]
+        lines += ["## What changed", "", *_changes(compare(attacked, visual.split(base)[0])), ""]
+    if unattacked:
+        rows = [row.cells for row in visual.shown(unattacked)]
+        lines += ["## Visual information", "", VISUAL, ""]
+        lines += [*markdown_table(visual.HEADING, rows), ""]
     for group in matrix.groups:
         lines += [f"## {_cell(group.label)}", ""]
         heading = ("attack", "verdict", "SSIM", "baseline", "gain [95 %]", "LPIPS", "key", "s")
@@ -60,6 +68,7 @@ def _matrix(matrix: Matrix) -> list[str]:
     return markdown_table(("target", *matrix.attacks), rows)
 
 
+VISUAL = "The ciphertexts themselves against the plain images. No attack was run."
 CHANGES = ("target", "attack", "before", "now", "gain before", "gain now")
 
 
@@ -175,7 +184,8 @@ def report_latex(runs: Sequence[SavedRun], base: Sequence[SavedRun] | None = Non
         runs: at least one.
         base: an earlier set to compare with, or None.
     """
-    matrix = arrange(runs)
+    attacked, unattacked = visual.split(runs)
+    matrix = arrange(attacked)
     body = []
     for group in matrix.groups:
         body.append("\\midrule")
@@ -184,9 +194,16 @@ def report_latex(runs: Sequence[SavedRun], base: Sequence[SavedRun] | None = Non
             verdict = run.report.verdict.lower()
             body.append(_latex_row((label, matrix.label(run), *_scores(run.report)[:3], verdict)))
     heading = ("Target", "Attack", "SSIM", "Baseline", "Gain [95\\,\\%]", "Verdict")
-    lines = ["% needs \\usepackage{booktabs}", *_latex_table("llrrrl", heading, body)]
+    lines = ["% needs \\usepackage{booktabs}"]
+    if attacked:
+        lines += _latex_table("llrrrl", heading, body)
+    if unattacked:
+        cells = [_latex_row(row.cells) for row in visual.shown(unattacked)]
+        names = [_latex(name) for name in visual.HEADING]
+        lines += ["", "% visual information: the ciphertexts themselves, no attack"]
+        lines += _latex_table("lrrrr", names, ["\\midrule", *cells])
     if base is not None:
-        changes = compare(runs, base)
+        changes = compare(attacked, visual.split(base)[0])
         rows = [_latex_row(row) for row in _changed(changes, str.lower)]
         heading = ("Target", "Attack", "Before", "Now", "Gain before", "Gain now")
         lines += ["", "% what changed"]
