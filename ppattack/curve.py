@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from ppattack.report import MetricScores
 
 PARTS = ("attack", "target")
+JPEG = "jpeg"
+"""The setting that sends ciphertexts through JPEG; its value ``none`` leaves them as they are."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,7 @@ class Curve:
     Args:
         attack: its registered name.
         target: its registered name.
-        setting: the setting that changes, ``attack.pairs`` for instance.
+        setting: the setting that changes, ``attack.pairs`` or ``jpeg`` for instance.
         data: name of the images.
         points: in the order in which the values were given.
     """
@@ -97,8 +99,8 @@ def run_curve(
 
     Args:
         request: what to run, but for the setting.
-        setting: ``attack.NAME`` or ``target.NAME``.
-        values: at least one; none twice.
+        setting: ``attack.NAME``, ``target.NAME``, or ``jpeg``, over the request's own.
+        values: at least one; none twice. Of ``jpeg``: as in a request, or ``none``.
         progress: where progress is shown; None shows nothing.
         workers: of every run.
 
@@ -112,15 +114,17 @@ def run_curve(
     from ppattack.render.curve import draw_curve
 
     part, _, name = setting.partition(".")
-    if part not in PARTS or not name:
-        raise ConfigError(f"a curve needs a setting attack.NAME or target.NAME, not '{setting}'.")
+    if setting != JPEG and (part not in PARTS or not name):
+        raise ConfigError(
+            f"a curve needs a setting attack.NAME or target.NAME, or jpeg, not '{setting}'."
+        )
     if not values or len(set(values)) < len(values):
         raise ConfigError(f"the curve over {setting} needs values, and each of them once.")
     progress = progress or SilentProgress()
     done = []
     for value in values:
         progress.log(f"{setting} = {value}")
-        done.append(run(_with(request, part, name, value), progress, workers))
+        done.append(run(_with(request, setting, value), progress, workers))
     report = done[0].report
     points = tuple(_point(*pair) for pair in zip(values, done, strict=True))
     curve = Curve(report.attack.name, report.target.name, setting, report.data.name, points)
@@ -132,7 +136,10 @@ def run_curve(
     return curve, folder
 
 
-def _with(request: RunRequest, part: str, name: str, value: str) -> RunRequest:
+def _with(request: RunRequest, setting: str, value: str) -> RunRequest:
+    if setting == JPEG:
+        return replace(request, jpeg=None if value == "none" else value)
+    part, _, name = setting.partition(".")
     if part == "attack":
         return replace(request, attack_settings={**request.attack_settings, name: value})
     return replace(request, target_settings={**request.target_settings, name: value})

@@ -42,7 +42,7 @@ def run(
             "--curve",
             metavar="PART.NAME=VALUES",
             help="Run at several values of one setting and draw SSIM and key fraction against "
-            "it: attack.pairs=1,2,4,8.",
+            "it: attack.pairs=1,2,4,8 or jpeg=none,95,85,75.",
         ),
     ] = None,
     seed: options.Seed = 0,

@@ -15,7 +15,7 @@ from ppattack.attack import SilentProgress
 from ppattack.curve import Curve, CurvePoint, run_curve
 from ppattack.errors import ConfigError
 from ppattack.experiment import RunRequest
-from ppattack.render.curve import draw_curve
+from ppattack.render.curve import _places, draw_curve
 from ppattack.report import read_report
 from tests.program import in_process
 
@@ -103,10 +103,35 @@ def test_a_setting_of_the_target(tmp_path: Path) -> None:
     assert [config["block_size"] for config in configs] == [4, 16]
 
 
+def test_attack_strength_against_quality(tmp_path: Path) -> None:
+    asked = request(tmp_path, target="etc", attack_settings={"pairs": 2}, jpeg="50:420")
+    curve, folder = run_curve(asked, "jpeg", ["none", "90", "20:420"])
+    assert curve.setting == "jpeg"
+    reports = [read_report(tmp_path / point.run) for point in curve.points]
+    assert [report.threat.jpeg for report in reports] == [None, "90:444", "20:420"]
+    whole, light, heavy = (point.ssim or 0.0 for point in curve.points)
+    assert whole > light > heavy
+    with Image.open(folder / "curve.png") as picture:
+        assert picture.size == (660, 440)
+
+
+@pytest.mark.parametrize("setting", ["jpeg", "attack.pairs"])
+def test_only_qualities_are_drawn_to_scale(setting: str) -> None:
+    from matplotlib.figure import Figure
+
+    axes = Figure().subplots()
+    places = _places(axes, ["95", "85", "75"], logarithmic=setting != "jpeg")
+    assert places == [95.0, 85.0, 75.0]
+    assert axes.get_xscale() == ("linear" if setting == "jpeg" else "log")
+
+
 @pytest.mark.parametrize(
     ("setting", "values", "words"),
     [
-        ("pairs", ["1"], "attack.NAME or target.NAME, not 'pairs'"),
+        ("pairs", ["1"], "attack.NAME or target.NAME, or jpeg, not 'pairs'"),
+        ("jpeg", ["101"], "JPEG '101:444' is not valid"),
+        ("jpeg", ["best"], "JPEG 'best' is not valid"),
+        ("jpeg.quality", ["85"], "not 'jpeg.quality'"),
         ("seed.pairs", ["1"], "not 'seed.pairs'"),
         ("attack.", ["1"], "not 'attack.'"),
         ("attack.pairs", [], "each of them once"),

@@ -18,7 +18,8 @@ def draw_curve(path: Path, curve: Curve) -> None:
 
     Args:
         path: the PNG file.
-        curve: with numbers above zero the axis is logarithmic; other values stand side by side.
+        curve: with numbers above zero the axis is logarithmic, but of JPEG's quality; other values
+            stand side by side.
     """
     import io
 
@@ -28,14 +29,15 @@ def draw_curve(path: Path, curve: Curve) -> None:
     figure = Figure(figsize=(6, 4), dpi=110, layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.subplots()
-    places = _places(axes, [point.value for point in curve.points])
+    values = [point.value for point in curve.points]
+    places = _places(axes, values, logarithmic=curve.setting != "jpeg")
     series = [
         ("SSIM", [point.ssim for point in curve.points], "o-"),
         ("SSIM, best blind baseline", [point.baseline for point in curve.points], "k:"),
         ("key recovered", [point.key for point in curve.points], "s--"),
     ]
-    for label, values, style in series:
-        seen = [(x, y) for x, y in zip(places, values, strict=True) if y is not None]
+    for label, heights, style in series:
+        seen = [(x, y) for x, y in zip(places, heights, strict=True) if y is not None]
         if seen:
             axes.plot(*zip(*seen, strict=True), style, label=label)
     known = [
@@ -58,12 +60,12 @@ def draw_curve(path: Path, curve: Curve) -> None:
     write_bytes(path, data.getvalue())
 
 
-def _places(axes: Axes, values: list[str]) -> list[float]:
+def _places(axes: Axes, values: list[str], *, logarithmic: bool) -> list[float]:
     """Where each value stands; sets up the axis."""
     numbers = [_number(value) for value in values]
     known = [number for number in numbers if number is not None and number > 0]
     places = known if len(known) == len(values) else [float(i) for i in range(len(values))]
-    if places is known:
+    if places is known and logarithmic:
         axes.set_xscale("log")
     axes.set_xticks(places, values)
     axes.minorticks_off()
