@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 from ppattack.attack import Attack, AttackCard, Context, ControlTarget, Preset, Recovery
 from ppattack.card import Reference
 from ppattack.config import Doc, Interval, as_dict
-from ppattack.errors import DataError
 from ppattack.threat import Observation, ThreatModel
 
 if TYPE_CHECKING:
@@ -200,25 +199,18 @@ class InverseTransformationNetwork(Attack):
 
     def _pairs(self, observation: Observation, context: Context) -> tuple[Tensor, Tensor]:
         """Known pairs, or public images and their ciphertexts under keys of the adversary's."""
-        import torch
+        from ppattack.public_images import as_transformed, drawn
 
         if self.config.pairs:
             known, ciphertexts = observation.known_pairs
-            return _of_one_size(known, ciphertexts, observation.scheme), ciphertexts
-        public = observation.public_images
-        if tuple(public.shape[1:]) != observation.image_shape:
-            raise DataError(
-                f"the public images are {tuple(public.shape[1:])}, the victims' "
-                f"{observation.image_shape}: give the adversary images of the victims' size."
-            )
-        if len(public) > self.config.images:
-            order = torch.randperm(len(public), generator=context.torch_stream("images"))
-            public = public[order[: self.config.images]]
-        scheme = observation.scheme
-        ciphertexts = scheme.encrypt_with_fresh_keys(public, context.numpy_stream("own keys"))
+            return as_transformed(observation, known, self.card.name), ciphertexts
+        public = observation.public_images[drawn(observation, context, self.config.images)]
+        plain = as_transformed(observation, public, self.card.name)
+        stream = context.numpy_stream("own keys")
+        ciphertexts = observation.scheme.encrypt_with_fresh_keys(public, stream)
         if observation.jpeg is not None:
             ciphertexts = observation.jpeg.transport(ciphertexts)
-        return _of_one_size(public, ciphertexts, scheme), ciphertexts
+        return plain, ciphertexts
 
     @property
     def _linear(self) -> bool:
@@ -257,17 +249,6 @@ class InverseTransformationNetwork(Attack):
             validation_share=0.0 if config.pairs else made.validation_share,
             ema=EMA if config.variant == "fixed" and not config.pairs else None,
         )
-
-
-def _of_one_size(plain: Tensor, ciphertexts: Tensor, scheme: PublicScheme) -> Tensor:
-    """Plain images as the scheme transforms them, if ciphertexts have their size."""
-    prepared = scheme.representation.prepare(plain)
-    if prepared.shape != ciphertexts.shape:
-        raise DataError(
-            f"'itn' learns between images of one size, but '{scheme.name}' turns "
-            f"{tuple(prepared.shape[1:])} into {tuple(ciphertexts.shape[1:])}."
-        )
-    return prepared
 
 
 def _pixels_stay(scheme: PublicScheme) -> bool:

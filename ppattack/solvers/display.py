@@ -21,21 +21,26 @@ class Display:
         signed: pixels are scaled to [-1, 1] instead of [0, 1].
         truncates: reconstructions are truncated to 8 bits, not rounded.
         batch_statistics: reconstructions are made in training mode.
+        sigmoid: reconstructions are the sigmoid of the output, or else the output has the range
+            of the pixels.
     """
 
     signed: bool = True
     truncates: bool = False
     batch_statistics: bool = False
+    sigmoid: bool = False
 
     def pixels(self, images: Tensor) -> Tensor:
         """uint8 images as the network takes them."""
         values = image_ops.to_float(images)
         return values.mul_(2.0).sub_(1.0) if self.signed else values
 
-    def images(self, output: Tensor) -> Tensor:
+    def shown(self, output: Tensor) -> Tensor:
         """uint8 images of a network's output."""
         output = output.float()
-        if self.signed:
+        if self.sigmoid:
+            output = output.sigmoid()
+        elif self.signed:
             output = output * 0.5 + 0.5
         if self.truncates:
             return output.clamp(0, 1).mul(255.0).to(torch.uint8)
@@ -61,6 +66,6 @@ class Display:
             part = slice(start, start + PUBLISHED_BATCH)
             values = self.pixels(ciphertexts[part].to(device))
             output = network(values.contiguous(memory_format=torch.channels_last))
-            shown[part] = self.images(output).to(shown.device)
+            shown[part] = self.shown(output).to(shown.device)
         network.eval()
         return shown
