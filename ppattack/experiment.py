@@ -178,7 +178,6 @@ class _UnderWay:
         with self.watch.stage("controls"):
             verdict, reason, controls = self._judged(found)
         threat, jpeg = scenario.observation.threat, scenario.observation.jpeg
-        words = threat.in_words() + (f"; ciphertexts through JPEG {jpeg}" if jpeg else "")
         report = Report(
             id=name,
             attack=AttackPart(
@@ -192,7 +191,9 @@ class _UnderWay:
                 key_space_bits=self.target.key_space_bits(scenario.observation.image_shape),
             ),
             data=self._data(),
-            threat=ThreatPart(words=words, jpeg=str(jpeg) if jpeg else None, **as_dict(threat)),
+            threat=ThreatPart(
+                words=scenario.in_words(), jpeg=str(jpeg) if jpeg else None, **as_dict(threat)
+            ),
             scores=found.scores,
             absent=dict(found.absent),
             verdict=verdict,

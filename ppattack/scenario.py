@@ -40,6 +40,16 @@ class Scenario:
     sets: ImageSets
     names: tuple[str, ...]
 
+    def in_words(self) -> str:
+        """One line for a person: the threat model, and what is particular to these images."""
+        threat, jpeg = self.observation.threat, self.observation.jpeg
+        parts = [threat.in_words()]
+        if self.sets.overlap and threat.public == "unpaired":
+            parts.append("the public images are the victims' own")
+        if jpeg is not None:
+            parts.append(f"ciphertexts through JPEG {jpeg}")
+        return "; ".join(parts)
+
 
 def key_scope_of(target: Target, asked: KeyScope | None) -> KeyScope:
     """The key scope to use: the one asked for, or the target's default.

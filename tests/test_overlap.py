@@ -10,6 +10,7 @@ import torch
 from ppattack.data.source import ImageSets, content_hashes
 from ppattack.errors import ConfigError
 from ppattack.experiment import run
+from ppattack.jpeg import Jpeg
 from ppattack.reproduce import command
 from ppattack.request import RunRequest, check
 from ppattack.scenario import simulate
@@ -64,6 +65,21 @@ def test_the_report_and_its_command_say_so(tmp_path: Path) -> None:
     assert "holding the victims' images" in report.data.name
     assert report.data.adversary == report.data.victims == 12
     assert "--published-overlap" in command(report.provenance["request"])
+
+
+@pytest.mark.parametrize("jpeg", [None, Jpeg(80)])
+def test_the_threat_model_in_words_says_whose_images_they_are(
+    sets: ImageSets, jpeg: Jpeg | None
+) -> None:
+    def words(needs: ThreatModel, images: ImageSets) -> str:
+        return simulate(Probe(needs), PE(), images, "dataset", seed=0, jpeg=jpeg).in_words()
+
+    overlapping, unpaired = sets.overlapping(seed=0), ThreatModel(public="unpaired")
+    said = "; the public images are the victims' own"
+    end = "" if jpeg is None else "; ciphertexts through JPEG 80:444"
+    assert words(unpaired, overlapping) == unpaired.in_words() + said + end
+    assert words(unpaired, sets) == unpaired.in_words() + end
+    assert said not in words(ThreatModel(), overlapping)
 
 
 def test_it_does_not_go_with_ciphertext_files(tmp_path: Path) -> None:
