@@ -19,6 +19,7 @@ from ppattack.attack import Progress, SilentProgress
 from ppattack.errors import ConfigError
 from ppattack.experiment import Finished, RunRequest, run
 from ppattack.files import write_text
+from ppattack.request import check
 from ppattack.workers import Workers
 
 if TYPE_CHECKING:
@@ -121,10 +122,13 @@ def run_curve(
     if not values or len(set(values)) < len(values):
         raise ConfigError(f"the curve over {setting} needs values, and each of them once.")
     progress = progress or SilentProgress()
+    requests = [_with(request, setting, value) for value in values]
+    for each in requests:
+        check(each)
     done = []
-    for value in values:
+    for value, each in zip(values, requests, strict=True):
         progress.log(f"{setting} = {value}")
-        done.append(run(_with(request, setting, value), progress, workers))
+        done.append(run(each, progress, workers))
     report = done[0].report
     points = tuple(_point(*pair) for pair in zip(values, done, strict=True))
     curve = Curve(report.attack.name, report.target.name, setting, report.data.name, points)

@@ -12,6 +12,7 @@ from tests.program import in_process
 
 RUN = "run --attack fr --target pe -n 4 --adversary 4 -q"
 SAVED = "encrypt --target pe -n 2 -q"
+SIZES = "compress --target pe -n 2 -q"
 
 
 def _prepare(folder: Path) -> None:
@@ -99,6 +100,27 @@ ROWS: list[tuple[str, str]] = [
     (f"{RUN} --ciphertexts good --set attack.mode=same-key", "1 chosen plaintexts"),
     (f"{RUN} --key-scope image --set attack.mode=same-key", "one key an image"),
     ("run --attack itn --target pe --ciphertexts good -q", "needs public images"),
+    (f"{RUN} --curve jpeg=85,101", "JPEG '101:444' is not valid"),
+    (f"{RUN} --curve quality=85", "attack.NAME or target.NAME, or jpeg, not 'quality'"),
+    ("compress", "target"),
+    (f"{SIZES} --target ect", "no target 'ect'; the nearest are: etc"),
+    (f"{SIZES} --target neuracrypt", "makes tokens, not images"),
+    (f"{SIZES} --codec gif", "no codec 'gif'"),
+    (f"{SIZES} --codec png --codec png", "'png' was asked for twice"),
+    (f"{SIZES} --codec jpeg-101-420", "JPEG '101:420' is not valid"),
+    (f"{SIZES} --codec png --quality 85", "--quality belongs to the default codecs"),
+    (f"{SIZES} --quality 0", "JPEG '0:444' is not valid"),
+    (f"{SIZES} --quality best", "--quality best is not valid"),
+    (f"{SIZES} --quality 85,", "--quality 85, is not valid"),
+    (f"{SIZES} --quality 85,85", "every JPEG quality must be named once"),
+    (f"{SIZES} -n 0", "-n 0 is not valid"),
+    (f"{SIZES} --size 0", "--size 0 is not valid"),
+    (f"{SIZES} --set etc.block_size=8", "no part 'etc'"),
+    (f"{SIZES} --set target.blok=8", "no setting 'blok'"),
+    (f"{SIZES} --key-scope every", "--key-scope 'every' is not valid"),
+    (f"{SIZES} --data folder:empty", "empty"),
+    (f"{SIZES} --out file", "--out file is a file"),
+    (f"{SIZES} --out file/inside", "file"),
     (f"{RUN} --data folder:missing", "missing"),
     (f"{RUN} --data folder:empty", "empty"),
     (f"{RUN} --data folder:file", "file"),
