@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -36,7 +36,7 @@ def audit(
     device: options.Device = "auto",
     out: options.Out = Path("runs"),
     force: options.Force = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print audit.json.")] = False,
+    as_json: options.AsJson = False,
     download: options.Download = False,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,

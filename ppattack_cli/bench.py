@@ -41,7 +41,7 @@ def bench(
     out: options.Out = Path("runs"),
     save_images: options.SaveImages = "64",
     force: options.Force = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the record as JSON.")] = False,
+    as_json: options.AsJson = False,
     download: options.Download = False,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,

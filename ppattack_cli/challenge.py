@@ -122,7 +122,7 @@ def solve(
 def score(
     submission: Annotated[Path, typer.Option("--submission", help="Folder of the submission.")],
     gold: Gold,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: options.AsJson = False,
 ) -> None:
     """Re-identification accuracy of a submission, rated by the challenge's thresholds."""
     from dataclasses import asdict

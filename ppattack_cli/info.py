@@ -8,11 +8,12 @@ from typing import Annotated, Any
 import typer
 
 from ppattack.errors import UnknownNameError
+from ppattack_cli import options
 
 
 def info(
     name: Annotated[str, typer.Argument(help="attack:itn, target:etc or dataset:photos.")],
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: options.AsJson = False,
 ) -> None:
     """Describe one attack, target or dataset: reference, threat model, settings, presets."""
     from ppattack import registry

@@ -8,13 +8,14 @@ from typing import Annotated, Any
 import typer
 
 from ppattack.errors import UnknownNameError, nearest
+from ppattack_cli import options
 
 KINDS = {"attacks": "attack", "targets": "target", "datasets": "dataset"}
 
 
 def list_plugins(
     kind: Annotated[str, typer.Argument(help="attacks, targets, datasets or metrics.")],
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: options.AsJson = False,
 ) -> None:
     """List attacks, targets, datasets or metrics."""
     if kind == "metrics":

@@ -77,6 +77,7 @@ Jpeg = Annotated[
     ),
 ]
 Download = Annotated[bool, typer.Option("--download", help="Allow fetching data and weights.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="No progress, no logs.")]
 Verbose = Annotated[bool, typer.Option("-v", "--verbose", help="Show where a failure happened.")]
 Out = Annotated[Path, typer.Option("--out", help="Folder to write to.")]

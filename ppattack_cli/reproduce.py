@@ -43,7 +43,7 @@ def isotropic_robustness(
     device: options.Device = "auto",
     out: options.Out = Path("runs"),
     force: options.Force = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the table as JSON.")] = False,
+    as_json: options.AsJson = False,
     download: options.Download = False,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,

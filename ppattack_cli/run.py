@@ -48,9 +48,7 @@ def run(
     seed: options.Seed = 0,
     device: options.Device = "auto",
     out: options.Out = Path("runs"),
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print the report as JSON to stdout.")
-    ] = False,
+    as_json: options.AsJson = False,
     fail_on: options.FailOn = None,
     force: options.Force = False,
     save_images: options.SaveImages = "64",
