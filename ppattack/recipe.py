@@ -6,11 +6,14 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
 import torch
 from torch import nn
 
 WARM_UP_SHARE = 0.25
 """The part of a one-cycle schedule in which the rate rises."""
+TRIANGLE = ((0.0, 0.0), (0.4, 1.0), (0.8, 0.05), (1.0, 0.0))
+"""Corners of a triangular schedule: share of the epochs, share of the peak."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +28,8 @@ class Recipe:
         momentum: of SGD.
         weight_decay: of any optimiser; of ``"adam"`` it is part of the gradient.
         schedule: ``"multistep"`` multiplies the rate by ``decay`` at each of the ``milestones``;
-            ``"one-cycle"`` raises it from zero, then lowers it to zero, along cosines.
+            ``"one-cycle"`` raises it from zero, then lowers it to zero, along cosines;
+            ``"triangular"`` does so along straight lines, with a slow end.
         milestones: epochs.
         decay: a factor.
         validation_share: share of the examples that validate; 0 for none.
@@ -34,6 +38,9 @@ class Recipe:
         ema: decay per step of a moving average of the weights, which is what is kept, or
             None; in its first steps it forgets faster, so that the initial weights do not count.
         betas: of Adam.
+        epsilon: of Adam.
+        nesterov: whether SGD looks ahead.
+        warm_up: share of a one-cycle schedule in which the rate rises; 0 for none.
     """
 
     epochs: int
@@ -42,7 +49,7 @@ class Recipe:
     learning_rate: float
     momentum: float = 0.9
     weight_decay: float = 0.0
-    schedule: Literal["constant", "multistep", "one-cycle"] = "constant"
+    schedule: Literal["constant", "multistep", "one-cycle", "triangular"] = "constant"
     milestones: tuple[int, ...] = ()
     decay: float = 0.1
     validation_share: float = 0.1
@@ -50,6 +57,9 @@ class Recipe:
     clip_norm: float | None = None
     ema: float | None = None
     betas: tuple[float, float] = (0.9, 0.999)
+    epsilon: float = 1e-8
+    nesterov: bool = False
+    warm_up: float = WARM_UP_SHARE
 
     def rate(self, done: float) -> float:
         """The learning rate when ``done`` epochs are, counting the parts of one."""
@@ -58,16 +68,22 @@ class Recipe:
             return self.learning_rate * self.decay**passed
         if self.schedule == "one-cycle":
             share = done / self.epochs
-            away = (WARM_UP_SHARE - share) / WARM_UP_SHARE
-            if share > WARM_UP_SHARE:
-                away = (share - WARM_UP_SHARE) / (1 - WARM_UP_SHARE)
+            if share < self.warm_up:
+                away = (self.warm_up - share) / self.warm_up
+            else:
+                away = (share - self.warm_up) / (1 - self.warm_up)
             return self.learning_rate * (1 + math.cos(math.pi * away)) / 2
+        if self.schedule == "triangular":
+            shares, peaks = zip(*TRIANGLE, strict=True)
+            return self.learning_rate * float(np.interp(done / self.epochs, shares, peaks))
         return self.learning_rate
 
     def optimiser(self, network: nn.Module) -> torch.optim.Optimizer:
         """The optimiser of a network's parameters."""
         parameters, rate, decay = network.parameters(), self.learning_rate, self.weight_decay
         if self.optimizer == "sgd":
-            return torch.optim.SGD(parameters, rate, momentum=self.momentum, weight_decay=decay)
+            return torch.optim.SGD(
+                parameters, rate, self.momentum, weight_decay=decay, nesterov=self.nesterov
+            )
         adam = torch.optim.Adam if self.optimizer == "adam" else torch.optim.AdamW
-        return adam(parameters, rate, self.betas, weight_decay=decay, fused=True)
+        return adam(parameters, rate, self.betas, self.epsilon, weight_decay=decay, fused=True)

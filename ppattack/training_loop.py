@@ -75,6 +75,7 @@ class Training:
         resumed_after = self.resume()
         with self.context.progress.task(f"training {self.name}", self.recipe.epochs) as task:
             ending = self.run(task)
+        last = {key: value.clone() for key, value in self._kept().state_dict().items()}
         self.players[self.main].network.load_state_dict(self.best)
         for player in self.players.values():
             player.network.eval()
@@ -86,6 +87,7 @@ class Training:
             resumed_after=resumed_after,
             ended=ending,
             rival_losses=losses,
+            last=last,
         )
 
     @property

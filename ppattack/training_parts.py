@@ -77,6 +77,7 @@ class FitResult:
         resumed_after: finished epochs that a checkpoint spared.
         ended: why training stopped.
         rival_losses: mean loss of each epoch's steps by player, for all but the first.
+        last: the weights after the last epoch, of the network that is kept.
     """
 
     train_losses: tuple[float, ...]
@@ -85,3 +86,4 @@ class FitResult:
     resumed_after: int
     ended: Ending
     rival_losses: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    last: Mapping[str, Tensor] = field(default_factory=dict, repr=False, compare=False)

@@ -16,6 +16,7 @@ from ppattack_cli import (
     audit,
     bench,
     challenge,
+    classify,
     compress,
     decrypt,
     doctor,
@@ -44,6 +45,7 @@ app.command("run")(run.run)
 app.command("audit")(audit.audit)
 app.command("bench")(bench.bench)
 app.command("compress")(compress.compress)
+app.command("classify")(classify.classify)
 app.command("report")(report.report)
 app.command("gate")(gate.gate)
 app.add_typer(new.app, name="new")

@@ -1,0 +1,68 @@
+"""Images on their way into a classifier: changed at random, encrypted, then made into numbers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ppattack.classification.augmentation import SEEDS, change_images, change_inputs
+from ppattack.classification.models import Family
+from ppattack.classification.settings import TrainingConfig
+from ppattack.keys import Key
+from ppattack.seeding import numpy_stream
+from ppattack.target import Target
+
+
+@dataclass(frozen=True)
+class EncryptedInputs:
+    """What stands between plain images and a classifier.
+
+    Args:
+        target: the scheme; ``plain`` for none.
+        key: one for all images.
+        config: how training images are changed.
+        classes: how many there are.
+        centred: whether pixels are given as [-1, 1], or else as [0, 1].
+    """
+
+    target: Target
+    key: Key
+    config: TrainingConfig
+    classes: int
+    centred: bool
+
+    def __call__(
+        self, images: Tensor, labels: Tensor, generator: torch.Generator
+    ) -> tuple[Tensor, Tensor]:
+        """A training batch.
+
+        Args:
+            images: ``(N, C, H, W)`` uint8, plain.
+            labels: ``(N,)`` int64.
+            generator: on the CPU.
+
+        Returns:
+            inputs, and the share of each class in each, ``(N, classes)``.
+        """
+        rng = numpy_stream(int(torch.randint(SEEDS, (), generator=generator)), "augmentation")
+        inputs = self.encrypted(change_images(images, self.config, rng), rng)
+        inputs, targets = change_inputs(inputs, labels, self.classes, self.config, rng)
+        if inputs.ndim == 4:
+            inputs = inputs.contiguous(memory_format=torch.channels_last)
+        return inputs, targets
+
+    def encrypted(self, images: Tensor, rng: np.random.Generator) -> Tensor:
+        """Float inputs of plain images ``(N, C, H, W)`` uint8; tokens are given as they are."""
+        ciphertexts = self.target.encrypt(images.contiguous(), self.key, generator=rng)
+        if ciphertexts.dtype != torch.uint8:
+            return ciphertexts
+        pixels = ciphertexts.float().div_(255.0)
+        return pixels.sub_(0.5).div_(0.5) if self.centred else pixels
+
+
+def is_centred(family: Family) -> bool:
+    """Whether a family of classifiers is given pixels as [-1, 1]; the ShakeDrop papers' is not."""
+    return family != "shakedrop"

@@ -1,0 +1,239 @@
+"""One classification: a request, resolved and trained into its folder.
+
+``runs/classify-<target>-<model>-<id>/`` holds the report and the weights of the best and of the
+last epoch; the id works as that of a run: a finished one is reused, an interrupted one continued.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ppattack import provenance, registry, seeding
+from ppattack.attack import PRESETS, Context, Progress, SilentProgress
+from ppattack.classification.plan import Plan, make_plan
+from ppattack.classification.report import FILE, ClassificationReport, read_classification
+from ppattack.classification.settings import COUNTS
+from ppattack.config import as_dict
+from ppattack.data.source import ImageRequest, ImageSets
+from ppattack.errors import ConfigError, DataError, PpattackError, RunFailed, nearest
+from ppattack.experiment import Stopwatch
+from ppattack.files import make_folder
+
+if TYPE_CHECKING:
+    from ppattack.classification.training import Trained
+
+DIGITS = "digits"
+DIGIT_COUNTS = (397, 1400)
+"""Test and training images of the source that is there without a download."""
+
+
+@dataclass(frozen=True)
+class ClassifyRequest:
+    """What to train and test.
+
+    Args:
+        target: registered name or ``path/to/file.py:Class``; ``plain`` for no encryption.
+        model: name of the classifier; None for the preset's.
+        data: image source with classes, ``name`` or ``name:argument``.
+        size: edge of the images in pixels; None for the source's own.
+        test: images to test on, the victims' of the source; None for the preset's number.
+        train: images to train on, the adversary's of the source; None for the preset's number.
+        preset: ``smoke``, ``standard`` or ``paper``.
+        target_settings: over the target's defaults.
+        model_settings: over the model's defaults.
+        training_settings: over the preset.
+        seed: one number for everything random.
+        device: ``auto``, ``cpu``, ``cuda``, ``cuda:1``, …
+        out: folder of run folders.
+        force: train again even if a finished run is there.
+        download: whether data or weights may be fetched.
+    """
+
+    target: str
+    model: str | None = None
+    data: str = DIGITS
+    size: int | None = None
+    test: int | None = None
+    train: int | None = None
+    preset: str = "standard"
+    target_settings: Mapping[str, Any] = field(default_factory=dict)
+    model_settings: Mapping[str, Any] = field(default_factory=dict)
+    training_settings: Mapping[str, Any] = field(default_factory=dict)
+    seed: int = 0
+    device: str = "auto"
+    out: Path = Path("runs")
+    force: bool = False
+    download: bool = False
+
+    def plain(self) -> ClassifyRequest:
+        """The same without encryption."""
+        return replace(self, target="plain", target_settings={})
+
+
+@dataclass(frozen=True)
+class Classified:
+    """A finished classification.
+
+    Args:
+        report: the result.
+        folder: where it lies.
+        reused: whether it was there already.
+    """
+
+    report: ClassificationReport
+    folder: Path
+    reused: bool
+
+
+def classify(request: ClassifyRequest, progress: Progress | None = None) -> Classified:
+    """Train and test a classifier, or find it finished.
+
+    Args:
+        request: what to train and test.
+        progress: where progress is shown; None shows nothing.
+
+    Raises:
+        PpattackError: for whatever the request has wrong; nothing half-written stays behind.
+        RunFailed: where the training diverges.
+        KeyboardInterrupt: checkpoints stay in ``<folder>.partial`` and the same request
+            continues from them.
+    """
+    check(request)
+    watch = Stopwatch()
+    device = provenance.choose_device(request.device)
+    target = registry.target(request.target)(**request.target_settings)
+    with watch.stage("data"):
+        sets = _load(request)
+    plan = make_plan(
+        target,
+        sets,
+        preset=request.preset,
+        model=request.model,
+        model_settings=request.model_settings,
+        training_settings=request.training_settings,
+        seed=request.seed,
+    )
+    folder = request.out / plan.folder_name
+    if (folder / FILE).is_file() and not request.force:
+        return Classified(read_classification(folder), folder, reused=True)
+    from ppattack.classification.run_folder import publish
+    from ppattack.classification.training import train
+
+    make_folder(request.out)
+    partial = folder.with_name(folder.name + ".partial")
+    context = Context(
+        device=device,
+        seed=seeding.derive(request.seed, "classification"),
+        checkpoints=partial,
+        progress=progress or SilentProgress(),
+    )
+    try:
+        with watch.stage("training"):
+            trained = train(plan, sets, context, request.download)
+        facts = provenance.collect(device, request.seed)
+        report = _report(plan, sets, trained, watch.seconds, facts)
+        publish(folder, report, trained)
+    except (PpattackError, RunFailed):
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
+    shutil.rmtree(partial, ignore_errors=True)
+    return Classified(report, folder, reused=False)
+
+
+def check(request: ClassifyRequest) -> None:
+    """Refuse what no plug-in needs to be asked about.
+
+    Raises:
+        ConfigError: for a number out of range.
+        DataError: where the output folder is a file.
+    """
+    for name, value in (("-n", request.test), ("--train", request.train)):
+        if value is not None and value < 2:
+            raise ConfigError(f"{name} {value} is not valid: it must be at least 2.")
+    if request.preset not in PRESETS:
+        raise ConfigError(
+            f"there is no preset '{request.preset}'; the nearest are: "
+            f"{nearest(request.preset, PRESETS)}."
+        )
+    if request.size is not None and not 1 <= request.size <= 4096:
+        raise ConfigError(f"--size {request.size} is not valid: it must be 1 to 4096 pixels.")
+    if request.out.exists() and not request.out.is_dir():
+        raise DataError(f"--out {request.out} is a file: name a folder.")
+
+
+def _load(request: ClassifyRequest) -> ImageSets:
+    """Images with classes.
+
+    Raises:
+        DataError: where there are none, or a class is tested that none was trained on.
+    """
+    test, train = DIGIT_COUNTS if request.data == DIGITS else COUNTS[request.preset]
+    wanted = ImageRequest(
+        victims=test if request.test is None else request.test,
+        adversary=train if request.train is None else request.train,
+        size=request.size,
+        seed=request.seed,
+        download=request.download,
+    )
+    sets = registry.dataset(request.data).load(wanted)
+    if sets.victim_labels is None or sets.adversary_labels is None:
+        raise DataError(
+            f"{sets.name} has no class for every image: use digits, cifar10, folder:DIR with a "
+            "folder for each class, or npz:FILE with labels."
+        )
+    if len(sets.adversary) < 2:
+        raise DataError(f"{sets.name} has {len(sets.adversary)} images to train on, too few.")
+    untrained = set(sets.victim_labels.tolist()) - set(sets.adversary_labels.tolist())
+    if untrained:
+        raise DataError(
+            f"{sets.name}: none of the {len(sets.adversary)} training images shows "
+            f"'{sets.classes[min(untrained)]}', which is tested: use more with --train."
+        )
+    if len(sets.classes) < 2:
+        raise DataError(f"{sets.name} has one class only: there is nothing to tell apart.")
+    return sets
+
+
+def _report(
+    plan: Plan,
+    sets: ImageSets,
+    trained: Trained,
+    seconds: dict[str, float],
+    facts: dict[str, Any],
+) -> ClassificationReport:
+    from ppattack.classification.report import ImagesPart, ModelPart
+    from ppattack.report import TargetPart
+
+    return ClassificationReport(
+        id=plan.id,
+        target=TargetPart(
+            name=plan.target.card.name,
+            config=as_dict(plan.target.config),
+            key_space_bits=plan.target.key_space_bits(plan.image_shape),
+        ),
+        model=ModelPart(
+            name=plan.model,
+            config=as_dict(plan.model_config),
+            adaptation=plan.model_config.adaptation,
+            parameters=trained.parameters,
+        ),
+        data=ImagesPart(
+            name=sets.name,
+            hash=sets.hash,
+            shape=plan.image_shape,
+            train=len(sets.adversary),
+            test=len(sets.victims),
+            classes=list(sets.classes),
+            notes=list(sets.notes),
+        ),
+        training=as_dict(plan.training_config),
+        accuracy=trained.accuracy,
+        curve={"loss": list(trained.losses), "accuracy": list(trained.accuracies)},
+        ended=trained.ended,
+        timing=seconds,
+        provenance={**facts, "versions": plan.versions, "key_fingerprint": plan.key.fingerprint},
+    )

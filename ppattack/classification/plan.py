@@ -1,0 +1,130 @@
+"""What a request comes to: scheme, key, classifier and training, resolved and named."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from ppattack import provenance
+from ppattack.classification.models import InputForm, ModelConfig, family_of
+from ppattack.classification.settings import (
+    DEFAULT_MODELS,
+    TrainingConfig,
+    model_config,
+    training_config,
+)
+from ppattack.config import as_dict
+from ppattack.data.source import ImageSets
+from ppattack.keys import ImageShape, Key
+from ppattack.request import source_hash
+from ppattack.seeding import numpy_stream
+from ppattack.target import Target
+
+PLAIN = "plain"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A classification, resolved.
+
+    Args:
+        id: 12 hexadecimal digits, the same for the same configuration, data and versions.
+        target: the scheme; ``plain`` for none.
+        key: one for all images.
+        image_shape: ``(C, H, W)`` of the plain images.
+        form: what the classifier is given.
+        model: its name.
+        model_config: its settings.
+        training_config: of its training.
+        versions: of the packages that the result depends on.
+    """
+
+    id: str
+    target: Target
+    key: Key
+    image_shape: ImageShape
+    form: InputForm
+    model: str
+    model_config: ModelConfig
+    training_config: TrainingConfig
+    versions: Mapping[str, str]
+
+    @property
+    def folder_name(self) -> str:
+        """Of its run."""
+        model = self.model.replace("/", "-")
+        return f"classify-{self.target.card.name}-{model}-{self.id}"
+
+
+def make_plan(
+    target: Target,
+    sets: ImageSets,
+    *,
+    preset: str,
+    model: str | None,
+    model_settings: Mapping[str, Any],
+    training_settings: Mapping[str, Any],
+    seed: int,
+) -> Plan:
+    """Resolve names and settings, and draw the key.
+
+    Args:
+        target: the scheme.
+        sets: images with classes, the victims' to test on.
+        preset: of the training; it names the model where none is named.
+        model: name of the classifier, or None.
+        model_settings: over its defaults.
+        training_settings: over the preset.
+        seed: of everything.
+
+    Raises:
+        ConfigError: for an unknown model or setting, or a value out of range.
+        ImageError: for images that the scheme does not take.
+    """
+    base: dict[str, Any] = {}
+    if model is None:
+        model, base = DEFAULT_MODELS[preset]
+    family_of(model)
+    described = model_config({**base, **model_settings})
+    training = training_config(
+        preset,
+        model,
+        training_settings,
+        encrypted=target.card.name != PLAIN,
+        images=len(sets.adversary),
+    )
+    channels, height, width = sets.victims.shape[1:]
+    shape: ImageShape = (int(channels), int(height), int(width))
+    key = target.generate_key(numpy_stream(seed, "key"), shape)
+    versions = {**provenance.versions(), "timm": _version("timm")}
+    facts = {
+        "target": [target.card.name, as_dict(target.config), source_hash(target)],
+        "model": [model, as_dict(described)],
+        "training": as_dict(training),
+        "data": [sets.name, sets.hash, sets.label_hash],
+        "seed": seed,
+        "versions": versions,
+    }
+    text = json.dumps(facts, sort_keys=True, default=str)
+    return Plan(
+        id=hashlib.sha256(text.encode()).hexdigest()[:12],
+        target=target,
+        key=key,
+        image_shape=shape,
+        form=InputForm(target.ciphertext_shape(shape), len(sets.classes)),
+        model=model,
+        model_config=described,
+        training_config=training,
+        versions=versions,
+    )
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "not installed"
