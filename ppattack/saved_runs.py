@@ -10,6 +10,8 @@ from pathlib import Path
 from ppattack.errors import ReportError
 from ppattack.report import Report, read_report
 
+REPORT = "report.json"
+
 
 @dataclass(frozen=True)
 class SavedRun:
@@ -49,7 +51,7 @@ def read_runs(places: Sequence[Path]) -> list[SavedRun]:
     """
     found: dict[Path, SavedRun] = {}
     for place in places:
-        paths = list(_reports(place))
+        paths = list(paths_below(place, REPORT))
         if not paths:
             raise ReportError(f"{place} holds no finished run (no report.json at any depth).")
         for path in paths:
@@ -103,13 +105,18 @@ def read_missing(places: Sequence[Path]) -> list[MissingRun]:
     return found
 
 
-def _reports(place: Path) -> Iterator[Path]:
+def paths_below(place: Path, name: str) -> Iterator[Path]:
+    """The files of a name in finished folders at or below a place; a file is found as it is.
+
+    Raises:
+        ReportError: where the place is missing.
+    """
     if not place.exists():
         raise ReportError(f"there is no {place}: name run folders, or folders that hold them.")
     if not place.is_dir():
         yield place
         return
-    for path in sorted(place.rglob("report.json")):
+    for path in sorted(place.rglob(name)):
         between = path.relative_to(place).parts[:-1]
         if not any(part.startswith(".") or part.endswith(".partial") for part in between):
             yield path

@@ -11,6 +11,7 @@ from ppattack.render import curves, numbers, pictures, visual
 from ppattack.render.compare import Change, compare
 from ppattack.render.matrix import Group, Matrix, arrange
 from ppattack.render.plots import Box, BoxPlot, box, box_plot
+from ppattack.render.summary_table import REQUIREMENTS, Scheme
 from ppattack.report import MetricScores, Report, VerdictName
 from ppattack.reproduce import command
 from ppattack.saved_runs import ImageScores, MissingRun, SavedRun, read_image_scores
@@ -139,13 +140,15 @@ def report_html(
     runs: Sequence[SavedRun],
     base: Sequence[SavedRun] | None = None,
     missing: Sequence[MissingRun] = (),
+    schemes: Sequence[Scheme] = (),
 ) -> str:
     """The page.
 
     Args:
-        runs: at least one.
+        runs: of attacks, and of none.
         base: an earlier set to compare with, or None.
         missing: cells without a run.
+        schemes: rows of the table of requirements.
 
     Raises:
         ReportError: where a file of a run folder is damaged.
@@ -179,6 +182,8 @@ def report_html(
         shown_heading=visual.HEADING,
         shown_plots=visual.box_plots(shown),
         missing=missing,
+        schemes=schemes,
+        requirements=REQUIREMENTS,
         count=len(attacked),
         verdicts=_VERDICTS,
         symbols=numbers.SYMBOLS,

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from ppattack.collection import read_collection
 from ppattack.errors import DataError
 from ppattack.files import write_text
+from ppattack.render.summary_table import schemes
 from ppattack.saved_runs import read_missing, read_runs
 
 
@@ -16,7 +18,7 @@ def write_pages(
     """Read the runs, make every page, and only then write.
 
     Args:
-        places: run folders, or folders that hold some.
+        places: run folders, or folders that hold some: attacks, classifications, compressions.
         wanted: path by kind, ``html``, ``md``, ``csv`` or ``latex``; ``-`` is stdout.
         base: an earlier set to compare with, or None.
 
@@ -27,7 +29,8 @@ def write_pages(
         ReportError: for places without runs and damaged files.
         DataError: where a page cannot be written.
     """
-    runs = read_runs(places)
+    collection = read_collection(places)
+    runs, rows = collection.runs, schemes(collection)
     earlier = None if base is None else read_runs([base])
     texts = {}
     for kind, path in wanted.items():
@@ -36,16 +39,15 @@ def write_pages(
         if kind == "html":
             from ppattack.render.html import report_html
 
-            texts[kind] = report_html(runs, earlier, read_missing(places))
+            texts[kind] = report_html(runs, earlier, read_missing(places), rows)
             continue
         from ppattack.render import tables
 
-        make = {
-            "md": tables.report_markdown,
-            "csv": tables.report_csv,
-            "latex": tables.report_latex,
-        }
-        texts[kind] = make[kind](runs, earlier)
+        if kind == "csv":
+            texts[kind] = tables.report_csv(runs, earlier)
+        else:
+            make = {"md": tables.report_markdown, "latex": tables.report_latex}
+            texts[kind] = make[kind](runs, earlier, rows)
     for kind, path in wanted.items():
         if str(path) != "-":
             write_text(path, texts[kind])

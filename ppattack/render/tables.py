@@ -11,6 +11,7 @@ from ppattack.render import visual
 from ppattack.render.compare import Change, compare
 from ppattack.render.matrix import Matrix, arrange
 from ppattack.render.numbers import SYMBOLS, headline, interval, mean, number, percent
+from ppattack.render.summary_table import REQUIREMENTS, Scheme
 from ppattack.report import Report
 from ppattack.reproduce import command
 from ppattack.saved_runs import SavedRun
@@ -23,18 +24,25 @@ CSV_COLUMNS = (
 )  # fmt: skip
 
 
-def report_markdown(runs: Sequence[SavedRun], base: Sequence[SavedRun] | None = None) -> str:
-    """The matrix, every run, and what changed, as GitHub's Markdown.
+def report_markdown(
+    runs: Sequence[SavedRun],
+    base: Sequence[SavedRun] | None = None,
+    schemes: Sequence[Scheme] = (),
+) -> str:
+    """The matrix, the requirements, every run, and what changed, as GitHub's Markdown.
 
     Args:
-        runs: at least one.
+        runs: of attacks, and of none.
         base: an earlier set to compare with, or None.
+        schemes: rows of the table of requirements.
     """
     attacked, unattacked = visual.split(runs)
     matrix = arrange(attacked)
     lines = ["# How much of the images came back", ""]
     if attacked:
         lines += [*_counts(matrix), "", *_matrix(matrix), ""]
+    if schemes:
+        lines += ["## Requirements", "", *markdown_table(*_requirements(schemes)), ""]
     if base is not None:
         lines += ["## What changed", "", *_changes(compare(attacked, visual.split(base)[0])), ""]
     if unattacked:
@@ -66,6 +74,15 @@ def _matrix(matrix: Matrix) -> list[str]:
         ]
         rows.append((group.label, *shown))
     return markdown_table(("target", *matrix.attacks), rows)
+
+
+def _requirements(schemes: Sequence[Scheme]) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+    """Heading and rows; a cell ends with the command that would measure what it lacks."""
+    rows = [
+        (scheme.label, *(": ".join(filter(None, (c.words, c.command))) for c in scheme.cells))
+        for scheme in schemes
+    ]
+    return ("scheme", *REQUIREMENTS), rows
 
 
 VISUAL = "The ciphertexts themselves against the plain images. No attack was run."
@@ -177,12 +194,17 @@ def _csv_row(target: str, run: SavedRun) -> tuple[object, ...]:
     )
 
 
-def report_latex(runs: Sequence[SavedRun], base: Sequence[SavedRun] | None = None) -> str:
-    """A booktabs table: one row a run, grouped by target; then one of what changed.
+def report_latex(
+    runs: Sequence[SavedRun],
+    base: Sequence[SavedRun] | None = None,
+    schemes: Sequence[Scheme] = (),
+) -> str:
+    """Booktabs tables: one row a run, grouped by target; the requirements; and what changed.
 
     Args:
-        runs: at least one.
+        runs: of attacks, and of none.
         base: an earlier set to compare with, or None.
+        schemes: rows of the table of requirements.
     """
     attacked, unattacked = visual.split(runs)
     matrix = arrange(attacked)
@@ -197,6 +219,8 @@ def report_latex(runs: Sequence[SavedRun], base: Sequence[SavedRun] | None = Non
     lines = ["% needs \\usepackage{booktabs}"]
     if attacked:
         lines += _latex_table("llrrrl", heading, body)
+    if schemes:
+        lines += ["", "% requirements", *_latex_requirements(schemes)]
     if unattacked:
         cells = [_latex_row(row.cells) for row in visual.shown(unattacked)]
         names = [_latex(name) for name in visual.HEADING]
@@ -211,6 +235,19 @@ def report_latex(runs: Sequence[SavedRun], base: Sequence[SavedRun] | None = Non
             _latex_table("llllrr", heading, ["\\midrule", *rows]) if rows else [_nothing(changes)]
         )
     return "\n".join([*lines, ""])
+
+
+def _latex_requirements(schemes: Sequence[Scheme]) -> list[str]:
+    """The table, and as comments the commands that would measure what it lacks."""
+    rows = [_latex_row((each.label, *(cell.words for cell in each.cells))) for each in schemes]
+    columns = "l" + "p{.15\\linewidth}" * len(REQUIREMENTS)
+    commands = {cell.command for scheme in schemes for cell in scheme.cells if cell.command}
+    return [
+        *_latex_table(
+            columns, ("Scheme", *map(str.capitalize, REQUIREMENTS)), ["\\midrule", *rows]
+        ),
+        *(f"% not measured yet: {' '.join(command.split())}" for command in sorted(commands)),
+    ]
 
 
 def _latex_table(columns: str, heading: Sequence[str], body: Sequence[str]) -> list[str]:

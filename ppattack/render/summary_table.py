@@ -1,0 +1,258 @@
+"""What each scheme costs and withstands: a row a scheme, a column a requirement.
+
+Every cell is computed from the reports that are given. One without a report says so, and names
+the command that would measure it.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ppattack.audit import AUDIT
+from ppattack.classification.report import ClassificationReport
+from ppattack.collection import Collection
+from ppattack.compression.report import CodecRow, CompressionReport
+from ppattack.registry import NO_ATTACK
+from ppattack.render.matrix import distinguish, strength
+from ppattack.render.numbers import headline, plain_text
+from ppattack.report import Report, TargetPart
+
+REQUIREMENTS = (
+    "accuracy", "robustness", "compressibility", "large inputs", "no adaptation network",
+)  # fmt: skip
+NOT_MEASURED = "not measured"
+PLAIN = "plain"
+NO_NETWORK = "none"
+"""How a classification report says that nothing was put before the classifier."""
+_MODEL_OPTIONS = {"model": "--model", "data": "--data", "size": "--size"}
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One requirement of one scheme.
+
+    Args:
+        lines: what was measured; ``not measured`` where nothing was.
+        command: that would measure what is missing; empty where nothing is.
+    """
+
+    lines: tuple[str, ...]
+    command: str = ""
+
+    @property
+    def words(self) -> str:
+        """What was measured, without the command."""
+        return "; ".join(self.lines)
+
+
+@dataclass(frozen=True)
+class Scheme:
+    """A row.
+
+    Args:
+        label: the scheme's name, and the settings in which it differs from its namesakes.
+        cells: one a requirement, in their order.
+    """
+
+    label: str
+    cells: tuple[Cell, ...]
+
+
+@dataclass(frozen=True)
+class _Found:
+    """The reports of one scheme, as it was configured."""
+
+    target: TargetPart
+    attacks: list[Report] = field(default_factory=list)
+    shown: list[Report] = field(default_factory=list)
+    classifications: list[ClassificationReport] = field(default_factory=list)
+    compressions: list[CompressionReport] = field(default_factory=list)
+
+    def command(self, name: str) -> str:
+        """The command of this name on this scheme."""
+        spec, settings = self.target.name, self.target.config
+        runs = [report.provenance for report in (*self.attacks, *self.shown)]
+        for provenance in (*runs, *(report.provenance for report in self.classifications)):
+            request = _request(provenance)
+            if isinstance(request.get("target"), str):
+                spec, settings = request["target"], request.get("target_settings") or {}
+                break
+        words = ["ppattack", name, "--target", spec]
+        for setting, value in settings.items():
+            words += ["--set", f"target.{setting}={plain_text(value)}"]
+        return shlex.join(words)
+
+    def missing(self, name: str) -> Cell:
+        """The cell that a command would fill."""
+        return Cell((NOT_MEASURED,), self.command(name))
+
+
+def schemes(collection: Collection) -> list[Scheme]:
+    """The rows: plain images first, then by label."""
+    found: dict[str, _Found] = {}
+
+    def of(target: TargetPart) -> _Found:
+        identity = json.dumps([target.name, target.config], sort_keys=True)
+        return found.setdefault(identity, _Found(target))
+
+    for run in collection.runs:
+        place = of(run.report.target)
+        unattacked = run.report.attack.name == NO_ATTACK
+        (place.shown if unattacked else place.attacks).append(run.report)
+    for classification in collection.classifications:
+        of(classification.target).classifications.append(classification)
+    for compression in collection.compressions:
+        of(compression.target).compressions.append(compression)
+    labels = distinguish([{**each.target.config, "name": each.target.name}
+                          for each in found.values()])  # fmt: skip
+    plain = [each for each in collection.classifications if each.target.name == PLAIN]
+    rows = [
+        (each.target.name != PLAIN, Scheme(label, _cells(each, plain)))
+        for label, each in zip(labels, found.values(), strict=True)
+    ]
+    return [scheme for _, scheme in sorted(rows, key=lambda row: (row[0], row[1].label))]
+
+
+def _cells(found: _Found, plain: Sequence[ClassificationReport]) -> tuple[Cell, ...]:
+    return (
+        _accuracy(found, plain),
+        _robustness(found),
+        _compressibility(found),
+        _large_inputs(found),
+        _no_adaptation(found),
+    )
+
+
+def best_by_images(reports: Iterable[ClassificationReport]) -> list[ClassificationReport]:
+    """The best classifier of each set of images, by the weights of its last epoch.
+
+    The best epoch does not count: the test images chose it.
+    """
+    best: dict[str, ClassificationReport] = {}
+    for report in reports:
+        held = best.get(report.data.hash)
+        if held is None or report.accuracy.last > held.accuracy.last:
+            best[report.data.hash] = report
+    return sorted(best.values(), key=lambda each: (each.data.name, each.data.shape))
+
+
+def _accuracy(found: _Found, plain: Sequence[ClassificationReport]) -> Cell:
+    if not found.classifications:
+        return found.missing("classify")
+    lines, command = [], ""
+    for report in best_by_images(found.classifications):
+        words = f"{_percent(report.accuracy.last)} ({report.model.name}, {_images(report)})"
+        if report.target.name != PLAIN:
+            counterpart = _counterpart(report, plain)
+            if counterpart is None:
+                words += f", gap to plain {NOT_MEASURED}"
+                command = command or _plain_command(report)
+            else:
+                words += f", {_gap(report, counterpart)}"
+        lines.append(words)
+    return Cell(tuple(lines), command)
+
+
+def _counterpart(
+    report: ClassificationReport, plain: Sequence[ClassificationReport]
+) -> ClassificationReport | None:
+    """The best classifier of the same images in plain, of the same kind where there is one."""
+    same = [each for each in plain if each.data.hash == report.data.hash]
+    alike = [each for each in same if each.model.name == report.model.name]
+    return max(alike or same, key=lambda each: each.accuracy.last, default=None)
+
+
+def _gap(report: ClassificationReport, plain: ClassificationReport) -> str:
+    points = 100 * (report.accuracy.last - plain.accuracy.last)
+    words = f"{abs(points):.1f} points {'below' if points < 0 else 'above'} plain"
+    return words if plain.model.name == report.model.name else f"{words} ({plain.model.name})"
+
+
+def _plain_command(report: ClassificationReport) -> str:
+    words, request = ["ppattack", "classify", "--target", PLAIN], _request(report.provenance)
+    for name, option in _MODEL_OPTIONS.items():
+        if request.get(name) is not None:
+            words += [option, str(request[name])]
+    return shlex.join(words)
+
+
+def _robustness(found: _Found) -> Cell:
+    if not found.attacks:
+        return found.missing("audit")
+    worst = min(found.attacks, key=_worst_first)
+    words = f"{worst.verdict}: {worst.attack.name}, {headline(worst)}"
+    count = sum(report.attack.name != AUDIT for report in found.attacks)
+    return Cell((f"{words}, the strongest of {count} runs" if count > 1 else words,))
+
+
+def _worst_first(report: Report) -> tuple[int, bool, float]:
+    """As :func:`strength`; an audit draws attacks together, so its attacks go before it."""
+    verdict, gain = strength(report)
+    return verdict, report.attack.name == AUDIT, gain
+
+
+def _compressibility(found: _Found) -> Cell:
+    lines = []
+    for report in sorted(found.compressions, key=lambda each: (each.data.name, each.data.shape)):
+        kinds = {"lossy": False, "lossless": True}
+        parts = [_ratios(kind, report.codecs, is_so) for kind, is_so in kinds.items()]
+        measured = "; ".join(part for part in parts if part)
+        if measured:
+            lines.append(f"{measured}, of plain files ({_images(report)})")
+    return Cell(tuple(dict.fromkeys(lines))) if lines else found.missing("compress")
+
+
+def _ratios(kind: str, codecs: Sequence[CodecRow], lossless: bool) -> str:
+    """The smallest and the largest ratio of one kind of codec."""
+    found = sorted(
+        (row.ratio, row.codec)
+        for row in codecs
+        if row.lossless == lossless and row.ratio is not None
+    )
+    if not found:
+        return ""
+    ends = dict.fromkeys((found[0], found[-1]))
+    return f"{kind} {' to '.join(f'{ratio:.3f} ({codec})' for ratio, codec in ends)}"
+
+
+def _large_inputs(found: _Found) -> Cell:
+    sizes: dict[tuple[int, int], dict[str, None]] = {}
+    kinds: dict[str, Sequence[Any]] = {
+        "classified": found.classifications,
+        "compressed": found.compressions,
+        "attacked": found.attacks,
+        "encrypted": found.shown,
+    }
+    for kind, reports in kinds.items():
+        for report in reports:
+            _, height, width = report.data.shape
+            sizes.setdefault((width, height), {})[kind] = None
+    width, height = max(sizes, key=lambda size: size[0] * size[1])
+    return Cell((f"{width}x{height} pixels ({', '.join(sizes[width, height])})",))
+
+
+def _no_adaptation(found: _Found) -> Cell:
+    if not found.classifications:
+        return found.missing("classify")
+    lines = [
+        "yes" if report.model.adaptation == NO_NETWORK else f"no: {report.model.adaptation}"
+        for report in best_by_images(found.classifications)
+    ]
+    return Cell(tuple(dict.fromkeys(lines)))
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f} %"
+
+
+def _images(report: ClassificationReport | CompressionReport) -> str:
+    return f"{report.data.name} {report.data.shape[2]}x{report.data.shape[1]}"
+
+
+def _request(provenance: Mapping[str, Any]) -> Mapping[str, Any]:
+    request = provenance.get("request")
+    return request if isinstance(request, dict) else {}
