@@ -12,11 +12,11 @@ import sys
 
 import numpy as np
 import torch
+from plain_training import CONTEXT, NAME, as_published, check_losses, orders
 from side_by_side import compare, finish
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
-from ppattack.attack import Context
 from ppattack.networks.block_local import BlockLocalNet
 from ppattack.networks.discriminators import PatchDiscriminator
 from ppattack.solvers.adversarial import VARIANTS, game, published_weights
@@ -27,8 +27,7 @@ BATCH = 64
 IMAGES = 1280
 BOUND = 1.5
 LOSS_TOLERANCE = 2e-3
-CONTEXT = Context(torch.device("cpu"), seed=0)
-NAME = "benchmark"
+TITLE = "GAN generator and discriminator, epoch"
 VARIANT = VARIANTS["paper"]
 
 
@@ -37,12 +36,9 @@ def main() -> int:
     torch.set_num_threads(1)
     data = images(IMAGES)
     ours, plain = trained(data, epochs=2), plainly_trained(data, epochs=2)
-    worst = max(abs(a / b - 1) for a, b in zip(ours, plain, strict=True))
-    print(f"losses {[f'{loss:.5f}' for loss in ours]}, worst difference {worst:.1e}")
-    if worst > LOSS_TOLERANCE:
-        raise SystemExit(f"the losses differ: {ours} against {plain}")
+    check_losses(TITLE, ours, plain, LOSS_TOLERANCE)
     ratio = compare(
-        "GAN generator and discriminator, epoch",
+        TITLE,
         lambda: trained(data, epochs=1),
         lambda: plainly_trained(data, epochs=1),
         sense="faster",
@@ -80,7 +76,8 @@ def trained(data: TrainingData, epochs: int) -> list[float]:
 
 def plainly_trained(data: TrainingData, epochs: int) -> list[float]:
     """The losses of the plain loop on the same batches."""
-    generator, judge = _published(), networks()[1]
+    ours, judge = networks()
+    generator = as_published(ours)
     generator.train()
     judge.train()
     first = torch.optim.Adam(generator.parameters(), 2e-4, betas=(0.5, 0.999))
@@ -88,10 +85,7 @@ def plainly_trained(data: TrainingData, epochs: int) -> list[float]:
     criterion = nn.BCELoss()
     dataset = TensorDataset(*(each / 127.5 - 1 for each in (data.inputs, data.targets)))
     losses: dict[str, list[float]] = {"generator": [], "discriminator": []}
-    split = torch.randperm(len(dataset), generator=CONTEXT.torch_stream(NAME, "split"))
-    for epoch in range(epochs):
-        stream = CONTEXT.torch_stream(NAME, "batches", epoch)
-        order = split[torch.randperm(len(dataset), generator=stream)]
+    for order in orders(len(dataset), epochs):
         loader = DataLoader(dataset, BATCH, sampler=order.tolist(), num_workers=2)
         totals = [0.0, 0.0]
         for ciphertexts, plain in loader:
@@ -114,19 +108,6 @@ def plainly_trained(data: TrainingData, epochs: int) -> list[float]:
 
 def _judged(judge: nn.Module, x: Tensor) -> Tensor:
     return torch.sigmoid(judge(x))
-
-
-def _published() -> nn.Sequential:
-    """The generator as it is published, with the weights of the project's."""
-    ours = networks()[0]
-    plain = nn.Sequential(
-        *list(ours.layers)[:-2], nn.PixelShuffle(4), nn.Conv2d(32, 3, 1), nn.Tanh()
-    )
-    plain[-2].load_state_dict(ours.layers[-2].state_dict())
-    for layer in (plain[6], plain[7]):  # before the shuffle: pixel by pixel to feature by feature
-        for value in layer.parameters():
-            value.data = value.data.view(16, 32, -1).transpose(0, 1).reshape(value.shape)
-    return plain
 
 
 if __name__ == "__main__":

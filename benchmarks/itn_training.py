@@ -8,15 +8,15 @@ and must reach the same losses. The plain loop is what a first implementation do
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import numpy as np
 import torch
+from plain_training import CONTEXT, NAME, as_published, check_losses, orders
 from side_by_side import Ratio, compare, finish
-from torch import Tensor, nn
+from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
-from ppattack.attack import Context
 from ppattack.networks.block_local import BlockLocalNet, PixelNet
 from ppattack.recipe import Recipe
 from ppattack.solvers.inverse_transformation import VARIANTS
@@ -24,8 +24,6 @@ from ppattack.training import TrainingData, fit, seeded
 
 BATCH = 128
 LOSS_TOLERANCE = 1e-3
-CONTEXT = Context(torch.device("cpu"), seed=0)
-NAME = "benchmark"
 VARIANT = VARIANTS["published-evaluation"]
 
 
@@ -40,16 +38,8 @@ def main() -> int:
 
 
 def plain_block_net() -> nn.Module:
-    """The block-local network as it is published, with the weights of the project's."""
-    ours = BlockLocalNet()
-    plain = nn.Sequential(
-        *list(ours.layers)[:-2], nn.PixelShuffle(4), nn.Conv2d(32, 3, 1), nn.Tanh()
-    )
-    plain[-2].load_state_dict(ours.layers[-2].state_dict())
-    for layer in (plain[6], plain[7]):  # before the shuffle: pixel by pixel to feature by feature
-        for value in layer.parameters():
-            value.data = value.data.view(16, 32, -1).transpose(0, 1).reshape(value.shape)
-    return plain
+    """The block-local network as it is published."""
+    return as_published(BlockLocalNet())
 
 
 def measure(
@@ -63,10 +53,7 @@ def measure(
     data = pairs(images)
     ours = trained(build, data, epochs=3)
     reference = plainly_trained(build_plain, data, epochs=3)
-    worst = max(abs(a / b - 1) for a, b in zip(ours, reference, strict=True))
-    print(f"{title}: losses {[f'{loss:.5f}' for loss in ours]}, worst difference {worst:.1e}")
-    if worst > LOSS_TOLERANCE:
-        raise SystemExit(f"the losses differ: {ours} against {reference}")
+    check_losses(title, ours, reference, LOSS_TOLERANCE)
     return compare(
         title,
         lambda: trained(build, data, epochs=1),
@@ -113,14 +100,6 @@ def plainly_trained(build: Callable[[], nn.Module], data: TrainingData, epochs: 
             total += loss.item()
         losses.append(total / len(loader))
     return losses
-
-
-def orders(count: int, epochs: int) -> Iterator[Tensor]:
-    """The order of the examples in each epoch of the project's loop."""
-    split = torch.randperm(count, generator=CONTEXT.torch_stream(NAME, "split"))
-    for epoch in range(epochs):
-        stream = CONTEXT.torch_stream(NAME, "batches", epoch)
-        yield split[torch.randperm(count, generator=stream)]
 
 
 if __name__ == "__main__":
