@@ -83,8 +83,14 @@ class Jpeg:
     def __str__(self) -> str:
         return f"{self.quality}:{self.subsampling}"
 
-    def encode(self, image: Tensor) -> bytes:
-        """The JPEG file of one image ``(C, H, W)`` uint8, C of 1 or 3."""
+    def encode(self, image: Tensor, *, optimised: bool = False) -> bytes:
+        """The JPEG file of one image.
+
+        Args:
+            image: ``(C, H, W)`` uint8, C of 1 or 3.
+            optimised: Huffman tables of the image's own instead of the standard's; the pixels of
+                the file are the same.
+        """
         import numpy as np
         from PIL import Image
 
@@ -92,7 +98,8 @@ class Jpeg:
         rows = pixels[0] if len(pixels) == 1 else np.ascontiguousarray(pixels.transpose(1, 2, 0))
         data = io.BytesIO()
         colour = {} if len(pixels) == 1 else {"subsampling": 0 if self.subsampling == "444" else 2}
-        Image.fromarray(rows).save(data, format="JPEG", quality=self.quality, **colour)
+        how = {"quality": self.quality, "optimize": optimised, **colour}
+        Image.fromarray(rows).save(data, format="JPEG", **how)
         return data.getvalue()
 
     def transport(self, images: Tensor) -> Tensor:

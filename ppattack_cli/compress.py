@@ -30,8 +30,8 @@ def compress(
         list[str] | None,
         typer.Option(
             "--codec",
-            help="jpeg-85-420, jpeg-85-444, jpeg-ls, jpeg-2000, jpeg-2000-rct, png. May be "
-            "repeated. [default: all]",
+            help="jpeg-85-420, jpeg-85-444, jpeg-85-420-opt, jpeg-ls, jpeg-2000, jpeg-2000-rct, "
+            "png. May be repeated. [default: all but -opt]",
         ),
     ] = None,
     quality: Annotated[

@@ -44,15 +44,18 @@ class Codec(ABC):
 
 
 class JpegCodec(Codec):
-    """JPEG as Pillow writes it: the standard's tables, scaled by quality; baseline Huffman codes.
+    """Baseline JPEG with the standard's quantisation tables, scaled by quality.
 
     Args:
         jpeg: quality and subsampling; grey images have no colours to subsample.
+        optimised: Huffman tables of the image's own instead of the standard's.
     """
 
-    def __init__(self, jpeg: Jpeg) -> None:
-        super().__init__(f"jpeg-{jpeg.quality}-{jpeg.subsampling}", lossless=False)
+    def __init__(self, jpeg: Jpeg, *, optimised: bool = False) -> None:
+        tables = "-opt" if optimised else ""
+        super().__init__(f"jpeg-{jpeg.quality}-{jpeg.subsampling}{tables}", lossless=False)
         self.jpeg = jpeg
+        self.optimised = optimised
 
     def obstacle(self) -> str:
         """See :meth:`Codec.obstacle`."""
@@ -60,7 +63,7 @@ class JpegCodec(Codec):
 
     def encode(self, image: Tensor) -> bytes:
         """See :meth:`Codec.encode`."""
-        return self.jpeg.encode(image)
+        return self.jpeg.encode(image, optimised=self.optimised)
 
     def decode(self, data: bytes) -> Tensor:
         """See :meth:`Codec.decode`."""
@@ -133,7 +136,12 @@ class JpegLs(Codec):
 
 
 def read_codec(name: str) -> Codec:
-    """The codec of a name: ``jpeg-85-420``, ``jpeg-ls``, ``jpeg-2000``, ``jpeg-2000-rct``, ``png``.
+    """The codec of a name.
+
+    Args:
+        name: ``jpeg-85-420`` (quality, then colours whole or halved; with ``-opt`` Huffman tables
+            of its own), ``jpeg-ls``, ``jpeg-2000``, ``jpeg-2000-rct`` (with the standard's colour
+            transform) or ``png``.
 
     Raises:
         ConfigError: where the name is none of these.
@@ -141,11 +149,11 @@ def read_codec(name: str) -> Codec:
     found = _lossless().get(name)
     if found is not None:
         return found
-    parts = re.fullmatch(r"jpeg-([0-9]{1,3})-(444|420)", name)
+    parts = re.fullmatch(r"jpeg-([0-9]{1,3})-(444|420)(-opt)?", name)
     if parts is None:
         names = ("jpeg-85-420", "jpeg-85-444", *_lossless())
         raise ConfigError(f"there is no codec '{name}'; the nearest are: {nearest(name, names)}.")
-    return JpegCodec(Jpeg.read(f"{parts[1]}:{parts[2]}"))
+    return JpegCodec(Jpeg.read(f"{parts[1]}:{parts[2]}"), optimised=parts[3] is not None)
 
 
 def all_codecs(qualities: Iterable[int]) -> tuple[Codec, ...]:

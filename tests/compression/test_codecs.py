@@ -54,7 +54,17 @@ def test_names() -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["", "jpg", "jpeg", "jpeg-85", "jpeg-85-422", "jpeg--5-420", "JPEG-85-420", "jpeg-٨٥-420"],
+    [
+        "",
+        "jpg",
+        "jpeg",
+        "jpeg-85",
+        "jpeg-85-422",
+        "jpeg--5-420",
+        "JPEG-85-420",
+        "jpeg-85-420-best",
+        "jpeg-٨٥-420",
+    ],
 )
 def test_other_names_are_refused(name: str) -> None:
     with pytest.raises(ConfigError, match="there is no codec"):
@@ -125,6 +135,16 @@ def test_jpeg_keeps_less_at_lower_quality_and_of_halved_colours() -> None:
     assert (
         sizes["jpeg-75-420"] < sizes["jpeg-75-444"] < len(read_codec("jpeg-95-444").encode(image))
     )
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_optimised_tables_save_bytes_and_change_no_pixel(channels: int) -> None:
+    usual, optimised = read_codec("jpeg-85-420"), read_codec("jpeg-85-420-opt")
+    assert optimised.name == "jpeg-85-420-opt"
+    image = photographs()[0, :channels]
+    files = usual.encode(image), optimised.encode(image)
+    assert len(files[1]) < 0.98 * len(files[0])
+    assert torch.equal(usual.decode(files[0]), optimised.decode(files[1]))
 
 
 def test_the_colour_transform_of_jpeg_2000() -> None:
