@@ -12,11 +12,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from ppattack import registry
 from ppattack.audit import AUDIT
 from ppattack.classification.report import ClassificationReport
 from ppattack.collection import Collection
 from ppattack.compression.report import CodecRow, CompressionReport
-from ppattack.registry import NO_ATTACK
+from ppattack.config import as_dict
 from ppattack.render.matrix import distinguish, strength
 from ppattack.render.numbers import headline, plain_text
 from ppattack.report import Report, TargetPart
@@ -28,7 +29,7 @@ NOT_MEASURED = "not measured"
 PLAIN = "plain"
 NO_NETWORK = "none"
 """How a classification report says that nothing was put before the classifier."""
-_MODEL_OPTIONS = {"model": "--model", "data": "--data", "size": "--size"}
+_LEFT_OUT = ("--no-plain", "--json", "--force")
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,7 @@ class _Found:
 
     def command(self, name: str) -> str:
         """The command of this name on this scheme."""
-        spec, settings = self.target.name, self.target.config
+        spec, settings = self.target.name, _changed(self.target)
         runs = [report.provenance for report in (*self.attacks, *self.shown)]
         for provenance in (*runs, *(report.provenance for report in self.classifications)):
             request = _request(provenance)
@@ -101,7 +102,7 @@ def schemes(collection: Collection) -> list[Scheme]:
 
     for run in collection.runs:
         place = of(run.report.target)
-        unattacked = run.report.attack.name == NO_ATTACK
+        unattacked = run.report.attack.name == registry.NO_ATTACK
         (place.shown if unattacked else place.attacks).append(run.report)
     for classification in collection.classifications:
         of(classification.target).classifications.append(classification)
@@ -160,23 +161,37 @@ def _accuracy(found: _Found, plain: Sequence[ClassificationReport]) -> Cell:
 def _counterpart(
     report: ClassificationReport, plain: Sequence[ClassificationReport]
 ) -> ClassificationReport | None:
-    """The best classifier of the same images in plain, of the same kind where there is one."""
-    same = [each for each in plain if each.data.hash == report.data.hash]
-    alike = [each for each in same if each.model.name == report.model.name]
-    return max(alike or same, key=lambda each: each.accuracy.last, default=None)
+    """A classifier of the same images in plain: the most alike, and the best of those."""
+
+    def fit(each: ClassificationReport) -> tuple[bool, bool, float]:
+        same_model = each.model.name == report.model.name
+        return same_model, _epochs(each) == _epochs(report), each.accuracy.last
+
+    return max(
+        (each for each in plain if each.data.hash == report.data.hash), key=fit, default=None
+    )
 
 
 def _gap(report: ClassificationReport, plain: ClassificationReport) -> str:
     points = 100 * (report.accuracy.last - plain.accuracy.last)
     words = f"{abs(points):.1f} points {'below' if points < 0 else 'above'} plain"
-    return words if plain.model.name == report.model.name else f"{words} ({plain.model.name})"
+    other = [plain.model.name] * (plain.model.name != report.model.name)
+    other += [f"{_epochs(plain)} epochs"] * (_epochs(plain) != _epochs(report))
+    return f"{words} ({', '.join(other)})" if other else words
+
+
+def _epochs(report: ClassificationReport) -> object:
+    return report.training.get("epochs")
 
 
 def _plain_command(report: ClassificationReport) -> str:
-    words, request = ["ppattack", "classify", "--target", PLAIN], _request(report.provenance)
-    for name, option in _MODEL_OPTIONS.items():
-        if request.get(name) is not None:
-            words += [option, str(request[name])]
+    """The command of the report, which trains on plain images too where it is not forbidden to."""
+    found = report.provenance.get("command")
+    if isinstance(found, list) and found[1:2] == ["classify"]:
+        words = ["ppattack", *(str(word) for word in found[1:] if word not in _LEFT_OUT)]
+    else:
+        words = ["ppattack", "classify", "--target", PLAIN]
+        words += ["--model", report.model.name, "--data", report.data.name]
     return shlex.join(words)
 
 
@@ -251,6 +266,14 @@ def _percent(share: float) -> str:
 
 def _images(report: ClassificationReport | CompressionReport) -> str:
     return f"{report.data.name} {report.data.shape[2]}x{report.data.shape[1]}"
+
+
+def _changed(target: TargetPart) -> dict[str, Any]:
+    """The settings that are not the defaults; all of them where those are not known here."""
+    name, defaults = target.name, {}
+    if name in registry.names("target") and not registry.is_third_party("target", name):
+        defaults = as_dict(registry.target(name)().config)
+    return {k: v for k, v in target.config.items() if k not in defaults or defaults[k] != v}
 
 
 def _request(provenance: Mapping[str, Any]) -> Mapping[str, Any]:

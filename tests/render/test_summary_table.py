@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from ppattack import registry
 from ppattack.collection import Collection, read_collection
+from ppattack.config import as_dict
 from ppattack.errors import ReportError
 from ppattack.render.html import report_html
 from ppattack.render.summary_table import REQUIREMENTS, Cell, Scheme, schemes
@@ -55,6 +57,10 @@ def test_the_command_has_the_scheme_s_settings_and_is_safe_in_a_shell() -> None:
     assert row(Collection(classifications=[bare]), "mine")["robustness"].command == (
         "ppattack audit --target mine --set target.edge=4 --set target.on=true"
     )
+    etc = as_dict(registry.target("etc")(block_size=4).config)
+    assert len(etc) > 1
+    found = schemes(Collection(compressions=[compression("etc", ("png", 1.0), config=etc)]))
+    assert found[0].cells[0].command == "ppattack classify --target etc --set target.block_size=4"
 
 
 def test_accuracy_is_the_best_last_epoch_beside_plain_with_the_same_model() -> None:
@@ -73,7 +79,7 @@ def test_accuracy_is_the_best_last_epoch_beside_plain_with_the_same_model() -> N
 
 
 def test_another_model_s_gap_says_so_and_other_images_have_none() -> None:
-    ours = classification("etc", 0.8, model="vit", request={"model": "vit", "data": "folder:A B"})
+    ours = classification("etc", 0.8, model="vit")
     other = classification("plain", 0.7)
     cells = row(Collection(classifications=[ours, other]))
     assert cells["accuracy"].lines == (
@@ -82,8 +88,24 @@ def test_another_model_s_gap_says_so_and_other_images_have_none() -> None:
     cells = row(Collection(classifications=[ours, classification("plain", 0.7, edge=64)]))
     assert cells["accuracy"] == Cell(
         ("80.0 % (vit, digits 32x32), gap to plain not measured",),
-        "ppattack classify --target plain --model vit --data 'folder:A B'",
+        "ppattack classify --target plain --model vit --data digits",
     )
+
+
+def test_the_command_of_the_gap_is_the_run_s_own_with_plain_images() -> None:
+    typed = ["__main__.py", "classify", "--target", "etc", "--no-plain", "--data", "folder:A B"]
+    ours = classification("etc", provenance={"command": typed})
+    found = row(Collection(classifications=[ours]))["accuracy"].command
+    assert found == "ppattack classify --target etc --data 'folder:A B'"
+
+
+def test_the_gap_is_to_plain_trained_as_long_where_there_is_one() -> None:
+    ours = classification("etc", 0.5, epochs=10)
+    long, short = classification("plain", 0.9, epochs=300), classification("plain", 0.6, epochs=10)
+    cells = row(Collection(classifications=[ours, long, short]))
+    assert cells["accuracy"].lines[0].endswith("10.0 points below plain")
+    cells = row(Collection(classifications=[ours, long]))
+    assert cells["accuracy"].lines[0].endswith("40.0 points below plain (300 epochs)")
 
 
 def test_each_set_of_images_has_a_line_of_its_own() -> None:

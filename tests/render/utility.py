@@ -25,7 +25,8 @@ def classification(
     edge: int = 32,
     adaptation: str = "none",
     config: dict[str, Any] | None = None,
-    request: dict[str, Any] | None = None,
+    epochs: int = 10,
+    provenance: dict[str, Any] | None = None,
 ) -> ClassificationReport:
     """A classification with this accuracy after its last epoch; its best epoch is near 1."""
     return ClassificationReport(
@@ -36,14 +37,14 @@ def classification(
             name=data, hash=f"{data}{edge}", shape=(3, edge, edge), train=100, test=50,
             classes=["a", "b"], notes=[],
         ),
-        training={},
+        training={"epochs": epochs},
         accuracy=Accuracy(
             last=last, wilson95=(last, last), best=0.999, best_epoch=1, chance=0.5, by_class={}
         ),
         curve={},
         ended="all epochs",
         timing={},
-        provenance={"request": request} if request else {},
+        provenance=provenance or {},
     )  # fmt: skip
 
 
