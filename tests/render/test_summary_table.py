@@ -59,8 +59,8 @@ def test_the_command_has_the_scheme_s_settings_and_is_safe_in_a_shell() -> None:
     )
     etc = as_dict(registry.target("etc")(block_size=4).config)
     assert len(etc) > 1
-    found = schemes(Collection(compressions=[compression("etc", ("png", 1.0), config=etc)]))
-    assert found[0].cells[0].command == "ppattack classify --target etc --set target.block_size=4"
+    rows = schemes(Collection(compressions=[compression("etc", ("png", 1.0), config=etc)]))
+    assert rows[0].cells[0].command == "ppattack classify --target etc --set target.block_size=4"
 
 
 def test_accuracy_is_the_best_last_epoch_beside_plain_with_the_same_model() -> None:
