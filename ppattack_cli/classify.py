@@ -42,6 +42,7 @@ def classify(
     plain: Annotated[
         bool, typer.Option("--plain/--no-plain", help="Also train on images as they are.")
     ] = True,
+    key_scope: options.KeyScopeOption = None,
     preset: options.Preset = "standard",
     set_: options.Settings = None,
     seed: options.Seed = 0,
@@ -57,7 +58,7 @@ def classify(
 ) -> None:
     """Train and test a classifier on images under one key, and on the same images as they are."""
     del verbose
-    from ppattack.classification.comparison import compare
+    from ppattack.classification.comparison import compare, draw_comparison
     from ppattack.classification.experiment import ClassifyRequest
     from ppattack_cli.console import make_progress
 
@@ -69,6 +70,7 @@ def classify(
         size=size,
         test=test,
         train=train,
+        key_scope=options.key_scope(key_scope),
         preset=preset,
         target_settings=parts["target"],
         model_settings=parts["model"],
@@ -80,6 +82,7 @@ def classify(
         download=download,
     )
     found = compare(request, target, make_progress(quiet=quiet), plain=plain)
+    figure = draw_comparison(found)
     if as_json:
         reports = ",\n".join(each.report.to_json().rstrip() for each in found)
         typer.echo(f"[\n{reports}\n]")
@@ -87,6 +90,8 @@ def classify(
     _print([each.report for each in found])
     for each in found:
         typer.echo(f"{'found' if each.reused else 'written'}: {each.folder}")
+    if figure is not None:
+        typer.echo(f"patch embeddings: {figure}")
 
 
 def _print(reports: list[ClassificationReport]) -> None:

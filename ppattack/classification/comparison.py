@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from ppattack import registry
 from ppattack.attack import Progress, SilentProgress
 from ppattack.classification.experiment import Classified, ClassifyRequest, classify
 from ppattack.classification.plan import PLAIN
+
+PATCH_EMBEDDING = "stem.0.weight"
+"""Of a ConvMixer."""
 
 
 def compare(
@@ -34,10 +38,43 @@ def compare(
         registry.target(name)(**request.target_settings)
     wanted = [replace(request, target=name) for name in dict.fromkeys(targets) if name != PLAIN]
     if plain or PLAIN in targets:
-        wanted.insert(0, replace(request, target=PLAIN, target_settings={}))
+        wanted.insert(0, replace(request, target=PLAIN, target_settings={}, key_scope=None))
     found = []
     for number, each in enumerate(wanted, start=1):
         shown = progress or SilentProgress()
         shown.log(f"classifier {number} of {len(wanted)}: {each.target}")
         found.append(classify(each, progress))
     return found
+
+
+def draw_comparison(found: Sequence[Classified]) -> Path | None:
+    """Draw what the patch embeddings of ConvMixers look for, beside one another.
+
+    Args:
+        found: classifications of one comparison.
+
+    Returns:
+        the figure, beside the folder of the last; None where none is a ConvMixer of images.
+
+    Raises:
+        DataError: where it cannot be written.
+    """
+    from safetensors import safe_open
+
+    from ppattack.classification.run_folder import LAST
+    from ppattack.images import CHANNELS
+    from ppattack.render.embedding import draw_embeddings
+
+    embeddings = {}
+    for each in found:
+        with safe_open(each.folder / LAST, framework="np") as file:
+            if PATCH_EMBEDDING in file.keys():  # noqa: SIM118
+                filters = file.get_tensor(PATCH_EMBEDDING)
+                if filters.shape[1] in CHANNELS:
+                    embeddings[each.report.target.name] = filters
+    if not embeddings:
+        return None
+    last = found[-1]
+    path = last.folder.parent / f"embedding-{'-'.join(embeddings)}-{last.report.id}.png"
+    draw_embeddings(path, embeddings)
+    return path

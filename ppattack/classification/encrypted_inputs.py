@@ -22,14 +22,14 @@ class EncryptedInputs:
 
     Args:
         target: the scheme; ``plain`` for none.
-        key: one for all images.
+        key: one for all images; None for a fresh one each time an image is encrypted.
         config: how training images are changed.
         classes: how many there are.
         centred: whether pixels are given as [-1, 1], or else as [0, 1].
     """
 
     target: Target
-    key: Key
+    key: Key | None
     config: TrainingConfig
     classes: int
     centred: bool
@@ -56,11 +56,16 @@ class EncryptedInputs:
 
     def encrypted(self, images: Tensor, rng: np.random.Generator) -> Tensor:
         """Float inputs of plain images ``(N, C, H, W)`` uint8; tokens are given as they are."""
-        ciphertexts = self.target.encrypt(images.contiguous(), self.key, generator=rng)
+        key = self._fresh_keys(images, rng) if self.key is None else self.key
+        ciphertexts = self.target.encrypt(images.contiguous(), key, generator=rng)
         if ciphertexts.dtype != torch.uint8:
             return ciphertexts
         pixels = ciphertexts.float().div_(255.0)
         return pixels.sub_(0.5).div_(0.5) if self.centred else pixels
+
+    def _fresh_keys(self, images: Tensor, rng: np.random.Generator) -> Key:
+        count, channels, height, width = images.shape
+        return self.target.generate_keys(rng.spawn(count), (channels, height, width))
 
 
 def is_centred(family: Family) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +22,7 @@ from ppattack.data.source import ImageRequest, ImageSets
 from ppattack.errors import ConfigError, DataError, PpattackError, RunFailed, nearest
 from ppattack.experiment import Stopwatch
 from ppattack.files import make_folder
+from ppattack.threat import KeyScope
 
 if TYPE_CHECKING:
     from ppattack.classification.training import Trained
@@ -42,6 +43,7 @@ class ClassifyRequest:
         size: edge of the images in pixels; None for the source's own.
         test: images to test on, the victims' of the source; None for the preset's number.
         train: images to train on, the adversary's of the source; None for the preset's number.
+        key_scope: ``dataset``, ``image`` or None for the target's default.
         preset: ``smoke``, ``standard`` or ``paper``.
         target_settings: over the target's defaults.
         model_settings: over the model's defaults.
@@ -59,6 +61,7 @@ class ClassifyRequest:
     size: int | None = None
     test: int | None = None
     train: int | None = None
+    key_scope: KeyScope | None = None
     preset: str = "standard"
     target_settings: Mapping[str, Any] = field(default_factory=dict)
     model_settings: Mapping[str, Any] = field(default_factory=dict)
@@ -68,10 +71,6 @@ class ClassifyRequest:
     out: Path = Path("runs")
     force: bool = False
     download: bool = False
-
-    def plain(self) -> ClassifyRequest:
-        """The same without encryption."""
-        return replace(self, target="plain", target_settings={})
 
 
 @dataclass(frozen=True)
@@ -112,6 +111,7 @@ def classify(request: ClassifyRequest, progress: Progress | None = None) -> Clas
         target,
         sets,
         preset=request.preset,
+        key_scope=request.key_scope,
         model=request.model,
         model_settings=request.model_settings,
         training_settings=request.training_settings,
@@ -208,6 +208,7 @@ def _report(
     from ppattack.classification.report import ImagesPart, ModelPart
     from ppattack.report import TargetPart
 
+    fingerprint = None if plan.key is None else plan.key.fingerprint
     return ClassificationReport(
         id=plan.id,
         target=TargetPart(
@@ -215,6 +216,7 @@ def _report(
             config=as_dict(plan.target.config),
             key_space_bits=plan.target.key_space_bits(plan.image_shape),
         ),
+        key_scope=plan.key_scope,
         model=ModelPart(
             name=plan.model,
             config=as_dict(plan.model_config),
@@ -235,5 +237,5 @@ def _report(
         curve={"loss": list(trained.losses), "accuracy": list(trained.accuracies)},
         ended=trained.ended,
         timing=seconds,
-        provenance={**facts, "versions": plan.versions, "key_fingerprint": plan.key.fingerprint},
+        provenance={**facts, "versions": plan.versions, "key_fingerprint": fingerprint},
     )

@@ -21,8 +21,10 @@ from ppattack.config import as_dict
 from ppattack.data.source import ImageSets
 from ppattack.keys import ImageShape, Key
 from ppattack.request import source_hash
+from ppattack.scenario import key_scope_of
 from ppattack.seeding import numpy_stream
 from ppattack.target import Target
+from ppattack.threat import KeyScope
 
 PLAIN = "plain"
 
@@ -34,7 +36,8 @@ class Plan:
     Args:
         id: 12 hexadecimal digits, the same for the same configuration, data and versions.
         target: the scheme; ``plain`` for none.
-        key: one for all images.
+        key: one for all images, or None for a fresh one each time an image is encrypted.
+        key_scope: whether there is one for all images.
         image_shape: ``(C, H, W)`` of the plain images.
         form: what the classifier is given.
         model: its name.
@@ -45,7 +48,8 @@ class Plan:
 
     id: str
     target: Target
-    key: Key
+    key: Key | None
+    key_scope: KeyScope
     image_shape: ImageShape
     form: InputForm
     model: str
@@ -65,16 +69,18 @@ def make_plan(
     sets: ImageSets,
     *,
     preset: str,
+    key_scope: KeyScope | None,
     model: str | None,
     model_settings: Mapping[str, Any],
     training_settings: Mapping[str, Any],
     seed: int,
 ) -> Plan:
-    """Resolve names and settings, and draw the key.
+    """Resolve names and settings, and draw the key of a data set.
 
     Args:
         target: the scheme.
         sets: images with classes, the victims' to test on.
+        key_scope: ``dataset``, ``image`` or None for the scheme's default.
         preset: of the training; it names the model where none is named.
         model: name of the classifier, or None.
         model_settings: over its defaults.
@@ -82,7 +88,8 @@ def make_plan(
         seed: of everything.
 
     Raises:
-        ConfigError: for an unknown model or setting, or a value out of range.
+        ConfigError: for an unknown model or setting, a value out of range, or a key scope that
+            the scheme does not have.
         ImageError: for images that the scheme does not take.
     """
     base: dict[str, Any] = {}
@@ -99,10 +106,13 @@ def make_plan(
     )
     channels, height, width = sets.victims.shape[1:]
     shape: ImageShape = (int(channels), int(height), int(width))
-    key = target.generate_key(numpy_stream(seed, "key"), shape)
+    scope = key_scope_of(target, key_scope)
+    shared = scope == "dataset"
+    key = target.generate_key(numpy_stream(seed, "key"), shape) if shared else None
     versions = {**provenance.versions(), "timm": _version("timm")}
     facts = {
         "target": [target.card.name, as_dict(target.config), source_hash(target)],
+        "key scope": scope,
         "model": [model, as_dict(described)],
         "training": as_dict(training),
         "data": [sets.name, sets.hash, sets.label_hash],
@@ -114,6 +124,7 @@ def make_plan(
         id=hashlib.sha256(text.encode()).hexdigest()[:12],
         target=target,
         key=key,
+        key_scope=scope,
         image_shape=shape,
         form=InputForm(target.ciphertext_shape(shape), len(sets.classes)),
         model=model,

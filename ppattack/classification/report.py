@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ppattack.errors import ReportError
 from ppattack.report import TargetPart
+from ppattack.threat import KeyScope
 
 SCHEMA_VERSION = "1.0"
 FILE = "classification.json"
@@ -66,6 +67,7 @@ class Accuracy(_Part):
 class ClassificationReport(_Part):
     """One classifier, trained and tested on images under one key, or on plain ones.
 
+    With the key scope ``image`` every image is encrypted under a fresh key each time it is seen.
     ``curve`` holds the mean training loss and the test accuracy of every epoch; ``ended`` says why
     training stopped.
     """
@@ -73,6 +75,7 @@ class ClassificationReport(_Part):
     schema_version: str = SCHEMA_VERSION
     id: str
     target: TargetPart
+    key_scope: KeyScope
     model: ModelPart
     data: ImagesPart
     training: dict[str, Any]
