@@ -21,6 +21,7 @@ from ppattack.config import as_dict
 from ppattack.render.matrix import distinguish, strength
 from ppattack.render.numbers import headline, plain_text
 from ppattack.report import Report, TargetPart
+from ppattack.threat import KeyScope
 
 REQUIREMENTS = (
     "accuracy", "robustness", "compressibility", "large inputs", "no adaptation network",
@@ -65,9 +66,10 @@ class Scheme:
 
 @dataclass(frozen=True)
 class _Found:
-    """The reports of one scheme, as it was configured."""
+    """The reports of one scheme, as it was configured, under one kind of keys."""
 
     target: TargetPart
+    key_scope: KeyScope
     attacks: list[Report] = field(default_factory=list)
     shown: list[Report] = field(default_factory=list)
     classifications: list[ClassificationReport] = field(default_factory=list)
@@ -85,6 +87,7 @@ class _Found:
         words = ["ppattack", name, "--target", spec]
         for setting, value in settings.items():
             words += ["--set", f"target.{setting}={plain_text(value)}"]
+        words += ["--key-scope", self.key_scope] * (self.key_scope != "dataset")
         return shlex.join(words)
 
     def missing(self, name: str) -> Cell:
@@ -96,24 +99,27 @@ def schemes(collection: Collection) -> list[Scheme]:
     """The rows: plain images first, then by label."""
     found: dict[str, _Found] = {}
 
-    def of(target: TargetPart) -> _Found:
-        identity = json.dumps([target.name, target.config], sort_keys=True)
-        return found.setdefault(identity, _Found(target))
+    def of(target: TargetPart, scope: KeyScope) -> _Found:
+        scope = "dataset" if target.name == PLAIN else scope
+        identity = json.dumps([target.name, target.config, scope], sort_keys=True)
+        return found.setdefault(identity, _Found(target, scope))
 
     for run in collection.runs:
-        place = of(run.report.target)
+        place = of(run.report.target, run.report.threat.key_scope)
         unattacked = run.report.attack.name == registry.NO_ATTACK
         (place.shown if unattacked else place.attacks).append(run.report)
     for classification in collection.classifications:
-        of(classification.target).classifications.append(classification)
+        of(classification.target, classification.key_scope).classifications.append(classification)
     for compression in collection.compressions:
-        of(compression.target).compressions.append(compression)
-    labels = distinguish([{**each.target.config, "name": each.target.name}
-                          for each in found.values()])  # fmt: skip
+        of(compression.target, compression.key_scope).compressions.append(compression)
+    facts = [
+        {**each.target.config, "name": each.target.name, "key scope": each.key_scope}
+        for each in found.values()
+    ]
     plain = [each for each in collection.classifications if each.target.name == PLAIN]
     rows = [
         (each.target.name != PLAIN, Scheme(label, _cells(each, plain)))
-        for label, each in zip(labels, found.values(), strict=True)
+        for label, each in zip(distinguish(facts), found.values(), strict=True)
     ]
     return [scheme for _, scheme in sorted(rows, key=lambda row: (row[0], row[1].label))]
 

@@ -196,6 +196,25 @@ def test_plain_comes_first_and_settings_tell_namesakes_apart() -> None:
     ]
 
 
+def test_one_key_and_a_key_an_image_are_schemes_of_their_own() -> None:
+    """Accuracy under one key an image says nothing of what withstands one key for all."""
+    found = Collection(
+        runs(report("fr", "pe")),
+        [classification("pe", key_scope="image"), classification("plain", key_scope="image")],
+        [compression("plain", ("png", 1.0))],
+    )
+    assert [scheme.label for scheme in schemes(found)] == [
+        "plain",
+        "pe (key scope=dataset)",
+        "pe (key scope=image)",
+    ]
+    under_many = row(found, "pe (key scope=image)")
+    assert under_many["robustness"].command == "ppattack audit --target pe --key-scope image"
+    assert row(found, "pe (key scope=dataset)")["accuracy"].command == (
+        "ppattack classify --target pe"
+    )
+
+
 @pytest.fixture
 def place(tmp_path: Path) -> Path:
     """A classification and a compression, and no attack."""

@@ -14,6 +14,7 @@ from ppattack.classification.report import (
 from ppattack.compression.report import CodecRow, CompressionData, CompressionReport
 from ppattack.files import write_text
 from ppattack.report import TargetPart
+from ppattack.threat import KeyScope
 
 
 def classification(
@@ -26,12 +27,14 @@ def classification(
     adaptation: str = "none",
     config: dict[str, Any] | None = None,
     epochs: int = 10,
+    key_scope: KeyScope = "dataset",
     provenance: dict[str, Any] | None = None,
 ) -> ClassificationReport:
     """A classification with this accuracy after its last epoch; its best epoch is near 1."""
     return ClassificationReport(
         id="0123456789ab",
         target=TargetPart(name=target, config=config or {}, key_space_bits=None),
+        key_scope=key_scope,
         model=ModelPart(name=model, config={}, adaptation=adaptation, parameters=10),
         data=ImagesPart(
             name=data, hash=f"{data}{edge}", shape=(3, edge, edge), train=100, test=50,
@@ -54,13 +57,14 @@ def compression(
     data: str = "photos",
     edge: int = 64,
     config: dict[str, Any] | None = None,
+    key_scope: KeyScope = "dataset",
 ) -> CompressionReport:
     """A compression with these ratios by codec; None is a codec that is not installed."""
     return CompressionReport(
         id="0123456789ab",
         target=TargetPart(name=target, config=config or {}, key_space_bits=None),
         data=CompressionData(name=data, hash="ab", shape=(3, edge, edge), images=9, notes=[]),
-        key_scope="dataset",
+        key_scope=key_scope,
         ciphertext_shape=(3, edge, edge),
         codecs=[
             CodecRow(
