@@ -44,6 +44,8 @@ class CurvePoint:
         verdict: of the run.
         seconds: that the attack took.
         run: name of the run's folder.
+        best_state: mean SSIM under the best global state of each image, where the attack leaves
+            that state open (``best_state_ssim`` in the report); else None.
     """
 
     value: str
@@ -55,6 +57,7 @@ class CurvePoint:
     verdict: str
     seconds: float
     run: str
+    best_state: float | None = None
 
 
 @dataclass(frozen=True)
@@ -153,6 +156,7 @@ def _point(value: str, done: Finished) -> CurvePoint:
     scores = done.report.scores
     ssim: MetricScores | None = scores.ssim
     low, high = ssim.reconstruction.ci95 if ssim else (None, None)
+    best = done.report.best_state_ssim
     return CurvePoint(
         value=value,
         ssim=ssim.reconstruction.mean if ssim else None,
@@ -163,4 +167,5 @@ def _point(value: str, done: Finished) -> CurvePoint:
         verdict=done.report.verdict,
         seconds=done.report.timing["attack"],
         run=done.folder.name,
+        best_state=best.mean if best else None,
     )

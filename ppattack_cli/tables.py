@@ -89,7 +89,15 @@ def print_curve(curve: Curve, folder: Path) -> None:
     """One row a value of the setting."""
     screen = console()
     screen.print(f"{curve.attack} on {curve.target}, {curve.data}", markup=False)
-    rows = table(curve.setting, "SSIM [95 %]", "blind baseline", "key recovered", "verdict", "s")
+    rows = table(
+        curve.setting,
+        "SSIM [95 %]",
+        "in the best state",
+        "blind baseline",
+        "key recovered",
+        "verdict",
+        "s",
+    )
     for point in curve.points:
         ssim = ""
         if point.ssim is not None:
@@ -97,6 +105,7 @@ def print_curve(curve: Curve, folder: Path) -> None:
         rows.add_row(
             escape(point.value),
             ssim,
+            "" if point.best_state is None else f"{point.best_state:.3f}",
             "" if point.baseline is None else f"{point.baseline:.3f}",
             "" if point.key is None else f"{point.key:.4f}",
             point.verdict,

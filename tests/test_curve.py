@@ -115,6 +115,17 @@ def test_attack_strength_against_quality(tmp_path: Path) -> None:
         assert picture.size == (660, 440)
 
 
+def test_what_an_attack_leaves_open_is_shown_beside(tmp_path: Path) -> None:
+    asked = request(tmp_path, attack="jigsaw", target="etc", size=32)
+    curve, folder = run_curve(asked, "jpeg", ["95", "30"])
+    for point in curve.points:
+        report = read_report(tmp_path / point.run)
+        assert report.best_state_ssim is not None
+        assert point.best_state == report.best_state_ssim.mean
+        assert point.best_state >= (point.ssim or 0.0)
+    assert "best_state" in (folder / "curve.csv").read_text().splitlines()[0]
+
+
 @pytest.mark.parametrize("setting", ["jpeg", "attack.pairs"])
 def test_only_qualities_are_drawn_to_scale(setting: str) -> None:
     from matplotlib.figure import Figure

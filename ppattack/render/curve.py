@@ -33,6 +33,7 @@ def draw_curve(path: Path, curve: Curve) -> None:
     places = _places(axes, values, logarithmic=curve.setting != "jpeg")
     series = [
         ("SSIM", [point.ssim for point in curve.points], "o-"),
+        ("SSIM in the best state", [point.best_state for point in curve.points], "^-."),
         ("SSIM, best blind baseline", [point.baseline for point in curve.points], "k:"),
         ("key recovered", [point.key for point in curve.points], "s--"),
     ]
