@@ -245,7 +245,7 @@ def test_the_command(tmp_path: Path) -> None:
     assert code == 0, errors
     lines = out.splitlines()
     assert lines[0].startswith("etc: 3 images of photos, shape (3, 32, 32)")
-    rows = [line.split()[0] for line in lines if line.strip().startswith(("jpeg-", "png"))]
+    rows = [line.split()[0] for line in lines if line.startswith((" jpeg-", " png"))]
     assert rows[:2] == ["jpeg-85-444", "jpeg-85-420"]
     assert len(rows) == 2 * 6
     places = [line.removeprefix("report: ") for line in lines if line.startswith("report: ")]
