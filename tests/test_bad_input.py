@@ -10,8 +10,12 @@ from PIL import Image
 
 from tests.program import in_process
 
+ROBUSTNESS = "reproduce isotropic-robustness -n 4 --adversary 8 --preset smoke -q"
+OVERLAP = "run --published-overlap --attack gan --target pe --preset smoke -q"
+SIA = "run --attack sia-gan --target pe --adversary 8 --preset smoke -q"
 RUN = "run --attack fr --target pe -n 4 --adversary 4 -q"
 SAVED = "encrypt --target pe -n 2 -q"
+CLASSES = "classify --target pe -n 20 --train 200 --preset smoke -q"
 SIZES = "compress --target pe -n 2 -q"
 
 
@@ -37,6 +41,10 @@ def _prepare(folder: Path) -> None:
     Image.fromarray(np.zeros((16, 24, 3), np.uint8)).save(folder / "oblong" / "a.png")
     picture().save(folder / "twins" / "a.png")
     picture().save(folder / "twins" / "a.bmp")
+    for side, count in (("test", 6), ("train", 8)):
+        for i in range(count):
+            (folder / "classes" / side / str(i % 2)).mkdir(parents=True, exist_ok=True)
+            picture().save(folder / "classes" / side / str(i % 2) / f"{i}.png")
     (folder / "file").write_text("x")
     (folder / "broken.json").write_text("{")
     (folder / "other.json").write_text('{"key_file_version": 99}')
@@ -77,6 +85,28 @@ ROWS: list[tuple[str, str]] = [
     (f"{RUN} --save-images some", "--save-images 'some' is not valid"),
     (f"{RUN} --save-images -1", "-1"),
     (f"{RUN} --out file", "--out file is a file"),
+    ("classify", "target"),
+    ("classify --target ect -q", "no target 'ect'; the nearest are: etc"),
+    (f"{CLASSES} --model resnet", "no model 'resnet'"),
+    (f"{CLASSES} --data photos", "no class for every image"),
+    (f"{CLASSES} --data folder:empty", "empty"),
+    (f"{CLASSES} --data folder:text --size 16", "text"),
+    (f"{CLASSES} --data folder:good --size 16 -n 2", "good"),
+    (f"{CLASSES} -n 0", "-n 0 is not valid"),
+    (f"{CLASSES} --train 1", "--train 1 is not valid"),
+    (f"{CLASSES} --train 2000 -n 1790", "use more with --train"),
+    (f"{CLASSES} --size 0", "--size 0 is not valid"),
+    (f"{CLASSES} --preset quick", "no preset 'quick'"),
+    (f"{CLASSES} --key-scope every", "--key-scope 'every' is not valid"),
+    (f"{CLASSES} --set model.width=4", "no setting 'width'"),
+    (f"{CLASSES} --set training.epochs=none", "epochs"),
+    (f"{CLASSES} --set attack.epochs=4", "no part 'attack'"),
+    (f"{CLASSES} --set model.weights=weights.pth", "model.weights=weights.pth cannot be read"),
+    (f"{CLASSES} --device quantum", "device 'quantum' is not available"),
+    (f"{CLASSES} --out file", "--out file is a file"),
+    (f"{CLASSES} --model vit-b/16 --size 20", "whole patches of 16 pixels"),
+    ("classify --target neuracrypt --set target.variant=small -n 20 -q", "are tokens"),
+    ("classify --target one-time-pad --key-scope dataset -q", "no key scope 'dataset'"),
     (f"{RUN} --out file/inside", "file"),
     (f"{RUN} --jpeg 0", "JPEG '0:444' is not valid"),
     (f"{RUN} --jpeg 85:422", "JPEG '85:422' is not valid"),
@@ -154,6 +184,37 @@ ROWS: list[tuple[str, str]] = [
     ("decrypt --target pe --ciphertexts good --key-file missing.json --out d", "missing.json"),
     ("decrypt --target pe --ciphertexts good --key-file file --out d", "file"),
     ("decrypt --target pe --ciphertexts empty --key-file file --out d", "empty"),
+    ("reproduce isotropic-robustnes", "isotropic-robustness"),
+    (f"{ROBUSTNESS} --protocol paper", "--protocol paper is not known"),
+    (f"{ROBUSTNESS} --gan-epochs 0", "--gan-epochs"),
+    (f"{ROBUSTNESS} --data photoss", "no dataset 'photoss'"),
+    (f"{ROBUSTNESS} --data folder:missing", "missing"),
+    (f"{ROBUSTNESS} --data folder:empty", "empty"),
+    (f"{ROBUSTNESS} --data folder:text", "note.png"),
+    (f"{ROBUSTNESS} --data folder:classes -n 7 --protocol published", "not 7: use -n 6"),
+    (f"{ROBUSTNESS} --data folder:classes", "not 14 (10 of them for known pairs)"),
+    (f"{ROBUSTNESS} --adversary 0", "--adversary 0 is not valid"),
+    (f"{ROBUSTNESS} --out file", "--out file is a file"),
+    (f"{ROBUSTNESS} --device quantum", "device 'quantum' is not available"),
+    ("bench quick --device quantum -q", "device 'quantum' is not available"),
+    ("audit --target pe --device quantum -q", "device 'quantum' is not available"),
+    (f"{RUN} --data folder:classes --attack itn --set attack.pairs=3", "use -n 3"),
+    (f"{OVERLAP} --data folder:empty", "empty"),
+    (f"{OVERLAP} --data folder:text", "note.png"),
+    (f"{OVERLAP} --data folder:classes -n 7", "not 7: use -n 6"),
+    (f"{OVERLAP} --data folder:classes -n 1", "1 public images"),
+    (f"{OVERLAP} --ciphertexts good", "--published-overlap is for images that are encrypted here"),
+    (f"{OVERLAP} --out file", "--out file is a file"),
+    (f"{OVERLAP} --set attack.labels=true", "no setting 'labels'"),
+    (f"{SIA} -n 2 --adversary 0", "the attack needs public images"),
+    (f"{SIA} -n 2 --adversary 1", "1 public images"),
+    (f"{SIA} -n 2 --set attack.labels=perhaps", "labels='perhaps' is not valid"),
+    (f"{SIA} -n 2 --set attack.labels=true", "needs class labels, which photos does not have"),
+    (f"{SIA} -n 1 --set attack.labels=true --data folder:good", "needs class labels"),
+    (f"{SIA} -n 2 --set attack.labels=true --data folder:empty", "empty"),
+    (f"{SIA} -n 7 --set attack.labels=true --data folder:classes", "use -n 6"),
+    (f"{SIA} --set attack.labels=true --ciphertexts good --data folder:good", "class of every"),
+    ("run --attack gan --target neuracrypt -n 2 --adversary 4 -q", "not tokens"),
 ]
 
 

@@ -306,6 +306,17 @@ def test_a_one_cycle_rate_rises_from_zero_to_its_peak_and_falls_to_zero() -> Non
     assert rates == pytest.approx([0, 0.5, 1, 0.5, 0])
 
 
+def test_a_one_cycle_without_warm_up_begins_at_its_peak() -> None:
+    recipe = replace(ADAMW, epochs=8, learning_rate=1.0, warm_up=0.0)
+    assert [recipe.rate(done) for done in (0, 4, 8)] == pytest.approx([1, 0.5, 0])
+
+
+def test_a_triangular_rate_goes_along_straight_lines() -> None:
+    recipe = replace(ADAMW, epochs=10, learning_rate=2.0, schedule="triangular")
+    rates = [recipe.rate(done) for done in (0, 2, 4, 6, 8, 9, 10)]
+    assert rates == pytest.approx([0, 1, 2, 1.05, 0.1, 0.05, 0])
+
+
 def test_gradients_are_clipped() -> None:
     free, _ = _fit(replace(SGD, epochs=1))
     clipped, _ = _fit(replace(SGD, epochs=1, clip_norm=1e-9, weight_decay=0.0))

@@ -6,9 +6,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from ppattack import registry
 from ppattack.attack import Progress, SilentProgress
-from ppattack.classification.experiment import Classified, ClassifyRequest, classify
+from ppattack.classification.experiment import (
+    Classified,
+    ClassifyRequest,
+    load,
+    prepare,
+    run,
+)
 from ppattack.classification.plan import PLAIN
 
 PATCH_EMBEDDING = "stem.0.weight"
@@ -31,19 +36,19 @@ def compare(
         plain: whether to begin with a classifier of images as they are.
 
     Raises:
-        PpattackError: for whatever the request has wrong; names and settings are looked at before
-            anything is trained.
+        PpattackError: for whatever the request has wrong; every target and classifier is looked
+            at before anything is trained.
     """
-    for name in targets:
-        registry.target(name)(**request.target_settings)
+    sets = load(request)
     wanted = [replace(request, target=name) for name in dict.fromkeys(targets) if name != PLAIN]
     if plain or PLAIN in targets:
         wanted.insert(0, replace(request, target=PLAIN, target_settings={}, key_scope=None))
+    prepared = [prepare(each, sets) for each in wanted]
     found = []
-    for number, each in enumerate(wanted, start=1):
+    for number, each in enumerate(prepared, start=1):
         shown = progress or SilentProgress()
-        shown.log(f"classifier {number} of {len(wanted)}: {each.target}")
-        found.append(classify(each, progress))
+        shown.log(f"classifier {number} of {len(prepared)}: {each.request.target}")
+        found.append(run(each, progress))
     return found
 
 

@@ -65,7 +65,7 @@ class EncryptedInputs:
 
     def _fresh_keys(self, images: Tensor, rng: np.random.Generator) -> Key:
         count, channels, height, width = images.shape
-        return self.target.generate_keys(rng.spawn(count), (channels, height, width))
+        return self.target.generate_keys([rng] * count, (channels, height, width))
 
 
 def is_centred(family: Family) -> bool:

@@ -6,6 +6,7 @@ last epoch; the id works as that of a run: a finished one is reused, an interrup
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -88,6 +89,21 @@ class Classified:
     reused: bool
 
 
+@dataclass(frozen=True)
+class Prepared:
+    """A request that can be trained.
+
+    Args:
+        request: as it was.
+        plan: what it comes to.
+        sets: images with classes.
+    """
+
+    request: ClassifyRequest
+    plan: Plan
+    sets: ImageSets
+
+
 def classify(request: ClassifyRequest, progress: Progress | None = None) -> Classified:
     """Train and test a classifier, or find it finished.
 
@@ -101,14 +117,27 @@ def classify(request: ClassifyRequest, progress: Progress | None = None) -> Clas
         KeyboardInterrupt: checkpoints stay in ``<folder>.partial`` and the same request
             continues from them.
     """
-    check(request)
-    watch = Stopwatch()
-    device = provenance.choose_device(request.device)
-    target = registry.target(request.target)(**request.target_settings)
-    with watch.stage("data"):
-        sets = _load(request)
+    return run(prepare(request, load(request)), progress)
+
+
+def prepare(request: ClassifyRequest, sets: ImageSets) -> Prepared:
+    """Resolve a request, and refuse what cannot be trained.
+
+    Args:
+        request: what to train and test.
+        sets: its images.
+
+    Raises:
+        PpattackError: for an unknown name or setting, a value out of range, a device that is not
+            there, or a classifier that these ciphertexts do not fit.
+    """
+    import torch
+
+    from ppattack.classification.models import build
+
+    provenance.choose_device(request.device)
     plan = make_plan(
-        target,
+        registry.target(request.target)(**request.target_settings),
         sets,
         preset=request.preset,
         key_scope=request.key_scope,
@@ -117,25 +146,33 @@ def classify(request: ClassifyRequest, progress: Progress | None = None) -> Clas
         training_settings=request.training_settings,
         seed=request.seed,
     )
-    folder = request.out / plan.folder_name
-    if (folder / FILE).is_file() and not request.force:
-        return Classified(read_classification(folder), folder, reused=True)
+    with torch.random.fork_rng(devices=[]):
+        build(plan.model, plan.model_config, plan.form, download=request.download)
+    return Prepared(request, plan, sets)
+
+
+def run(prepared: Prepared, progress: Progress | None = None) -> Classified:
+    """Train and test what is prepared, or find it finished; see :func:`classify`."""
     from ppattack.classification.run_folder import publish
     from ppattack.classification.training import train
 
+    request, plan, sets = prepared.request, prepared.plan, prepared.sets
+    folder = request.out / plan.folder_name
+    if (folder / FILE).is_file() and not request.force:
+        return Classified(read_classification(folder), folder, reused=True)
     make_folder(request.out)
     partial = folder.with_name(folder.name + ".partial")
     context = Context(
-        device=device,
+        device=provenance.choose_device(request.device),
         seed=seeding.derive(request.seed, "classification"),
         checkpoints=partial,
         progress=progress or SilentProgress(),
     )
+    watch = Stopwatch()
     try:
         with watch.stage("training"):
             trained = train(plan, sets, context, request.download)
-        facts = provenance.collect(device, request.seed)
-        report = _report(plan, sets, trained, watch.seconds, facts)
+        report = _report(prepared, trained, watch.seconds, context)
         publish(folder, report, trained)
     except (PpattackError, RunFailed):
         shutil.rmtree(partial, ignore_errors=True)
@@ -165,12 +202,14 @@ def check(request: ClassifyRequest) -> None:
         raise DataError(f"--out {request.out} is a file: name a folder.")
 
 
-def _load(request: ClassifyRequest) -> ImageSets:
+def load(request: ClassifyRequest) -> ImageSets:
     """Images with classes.
 
     Raises:
+        ConfigError: for a number out of range.
         DataError: where there are none, or a class is tested that none was trained on.
     """
+    check(request)
     test, train = DIGIT_COUNTS if request.data == DIGITS else COUNTS[request.preset]
     wanted = ImageRequest(
         victims=test if request.test is None else request.test,
@@ -199,16 +238,18 @@ def _load(request: ClassifyRequest) -> ImageSets:
 
 
 def _report(
-    plan: Plan,
-    sets: ImageSets,
-    trained: Trained,
-    seconds: dict[str, float],
-    facts: dict[str, Any],
+    prepared: Prepared, trained: Trained, seconds: dict[str, float], context: Context
 ) -> ClassificationReport:
     from ppattack.classification.report import ImagesPart, ModelPart
     from ppattack.report import TargetPart
 
-    fingerprint = None if plan.key is None else plan.key.fingerprint
+    request, plan, sets = prepared.request, prepared.plan, prepared.sets
+    facts = {
+        **provenance.collect(context.device, request.seed),
+        "versions": plan.versions,
+        "key_fingerprint": None if plan.key is None else plan.key.fingerprint,
+        "request": json.loads(json.dumps(as_dict(request), default=str)),
+    }
     return ClassificationReport(
         id=plan.id,
         target=TargetPart(
@@ -237,5 +278,5 @@ def _report(
         curve={"loss": list(trained.losses), "accuracy": list(trained.accuracies)},
         ended=trained.ended,
         timing=seconds,
-        provenance={**facts, "versions": plan.versions, "key_fingerprint": fingerprint},
+        provenance=facts,
     )
