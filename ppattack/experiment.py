@@ -11,7 +11,7 @@ import json
 import shutil
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -125,6 +125,7 @@ def _run(
     folder = request.out / f"{attack.card.name}-{target.card.name}-{name}"
     if (folder / "report.json").is_file() and not request.force:
         return Finished(read_report(folder), folder, reused=True)
+    new = not request.out.exists()
     make_folder(request.out)
     partial = folder.with_name(folder.name + ".partial")
     context = Context(
@@ -151,6 +152,9 @@ def _run(
         )
     except (PpattackError, RunFailed):
         shutil.rmtree(partial, ignore_errors=True)
+        if new:
+            with suppress(OSError):  # it may hold what a control found out
+                request.out.rmdir()
         raise
     shutil.rmtree(partial, ignore_errors=True)
     return Finished(report, folder, reused=False)

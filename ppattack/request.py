@@ -134,19 +134,24 @@ def check(request: RunRequest) -> None:
         raise DataError(f"--out {request.out} is a file: name a folder.")
 
 
-def _load(request: RunRequest, size: int | None, victims: int) -> ImageSets:
+def _load(request: RunRequest, size: int | None, victims: int, pairs: int = 0) -> ImageSets:
     wanted = ImageRequest(
-        victims=victims,
+        victims=victims + pairs,
         adversary=request.adversary,
         size=size,
         seed=request.seed,
         download=request.download,
+        pairs=pairs,
     )
     return registry.dataset(request.data or "photos").load(wanted)
 
 
-def check_images(request: RunRequest) -> None:
+def check_images(request: RunRequest, pairs: int = 0) -> None:
     """Read what a request names, so that many requests with the same inputs fail at once.
+
+    Args:
+        request: of which the attack does not matter.
+        pairs: known pairs that there must be images for, too.
 
     Raises:
         PpattackError: for whatever the images or ciphertexts have wrong.
@@ -155,7 +160,7 @@ def check_images(request: RunRequest) -> None:
         target = registry.target(request.target)(**request.target_settings)
         _read_ciphertexts(request, request.ciphertexts, target)
     else:
-        _load(request, request.size, request.victims)
+        _load(request, request.size, request.victims, pairs)
 
 
 def build_scenario(request: RunRequest, attack: Attack, target: Target) -> Scenario:
@@ -168,7 +173,7 @@ def build_scenario(request: RunRequest, attack: Attack, target: Target) -> Scena
     if request.ciphertexts is None:
         if request.data is None:
             raise ConfigError("no images: name a source with --data or a folder of ciphertexts.")
-        sets = _load(request, request.size, request.victims + attack.requires().pairs)
+        sets = _load(request, request.size, request.victims, attack.requires().pairs)
         if request.overlap:
             sets = sets.overlapping(request.seed)
         jpeg = None if request.jpeg is None else Jpeg.read(request.jpeg)

@@ -23,7 +23,7 @@ from ppattack.executors import Executor
 from ppattack.files import make_folder, write_text
 from ppattack.report import read_report
 from ppattack.reproduce import command
-from ppattack.request import RunRequest
+from ppattack.request import RunRequest, check, check_images
 from ppattack.robustness_figures import BOXES, EXAMPLE, TARGETS
 from ppattack.saved_runs import read_image_scores
 from ppattack.sweep import Watcher, run_sweep
@@ -170,14 +170,21 @@ def reproduce(
         the table, and the folder with ``isotropic-robustness.json``, ``.md`` and ``.png``.
 
     Raises:
-        ConfigError: where no protocol is named.
+        ConfigError: where no protocol is named, or the adversary has no images to learn from.
         PpattackError: for images that no run could use; nothing is written then.
     """
     from ppattack.render.robustness import draw, markdown
 
     if not protocols:
         raise ConfigError("no protocol: use published, corrected or both.")
+    if base.adversary < 2:
+        raise ConfigError(
+            f"--adversary {base.adversary} is not valid: GAN and ITN learn from 2 or more images."
+        )
     cells = requests(base, protocols, gan_epochs)
+    check(base)
+    if "corrected" in protocols:
+        check_images(base, PAIRS)
     sweep, _ = run_sweep(
         [request for _, _, request in cells], executor, watcher, retry_failed=retry_failed
     )

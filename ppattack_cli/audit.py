@@ -69,7 +69,7 @@ def audit(
         time_limit=time_limit,
         memory_limit=memory_limit,
     )
-    place = options.executor(executor, jobs)
+    place = options.executor(executor, jobs, device)
     with watcher(quiet=quiet) as watch:
         done = run_audit(base, place, watch, isolate=isolate, retry_failed=retry_failed)
     if as_json:

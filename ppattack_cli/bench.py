@@ -85,7 +85,7 @@ def bench(
         replace(each, isolate=isolated_by_default(each.attack) if isolate is None else isolate)
         for each in requests(wanted, base)
     ]
-    place = options.executor(executor, jobs)
+    place = options.executor(executor, jobs, device)
     with watcher(quiet=quiet) as watch:
         sweep, record = run_sweep(cells, place, watch, retry_failed=retry_failed)
     if as_json:

@@ -171,17 +171,22 @@ def key_scope(text: str | None) -> Literal["dataset", "image"] | None:
     return cast(Literal["dataset", "image"] | None, text)
 
 
-def executor(text: str | None, jobs: int) -> Executor:
+def executor(text: str | None, jobs: int, device: str = "auto") -> Executor:
     """Where cells run.
 
     Raises:
-        ConfigError: where the text names no such place, or the number of jobs is below 1.
+        ConfigError: where the text names no such place, the number of jobs is below 1, or this
+            machine is to run them and has no such device.
     """
     from ppattack.executors import InThisProcess, Processes
 
     if jobs < 1:
         raise ConfigError(f"--jobs {jobs} is not valid: it must be at least 1.")
     if text is None:
+        if device != "auto":
+            from ppattack.provenance import choose_device
+
+            choose_device(device)
         return InThisProcess() if jobs == 1 else Processes(jobs)
     name, _, address = text.partition(":")
     if name != "ray":

@@ -74,7 +74,7 @@ def isotropic_robustness(
         base,
         _protocols(protocol),
         gan_epochs,
-        options.executor(executor, jobs),
+        options.executor(executor, jobs, device),
         Nobody() if quiet else Lines(),
         retry_failed=retry_failed,
     )

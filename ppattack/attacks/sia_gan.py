@@ -160,6 +160,7 @@ class SiaGan(Attack):
         config, variant = self.config, VARIANTS[self.config.variant]
         chosen = drawn(observation, context, config.images)
         plain = as_transformed(observation, observation.public_images[chosen], self.card.name)
+        natural = Naturalness(plain)
         channels, height, width = plain.shape[1:]
         shape, norm = (int(channels), int(height), int(width)), variant.published_norm
         generator = seeded(
@@ -189,7 +190,6 @@ class SiaGan(Attack):
             )
         classifier = self._classifier(observation, plain, chosen, context)
         recipes = variant.recipes(config.epochs, config.batch_size, config.patience, config.rate)
-        natural = Naturalness(plain)
         return recovered(
             generator,
             {

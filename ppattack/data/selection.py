@@ -47,9 +47,12 @@ def select(
     picker = _Picker(name, request.size)
     ours, our_classes = picker.take(victims, request.victims)
     if len(ours) < request.victims:
-        mend = f"use -n {len(ours)}" if ours else "name a source that holds more images"
+        left = len(ours) - request.pairs
+        mend = f"use -n {left}" if left > 0 else "name a source that holds more images"
+        pairs = f" ({request.pairs} of them for known pairs)" if request.pairs else ""
         raise DataError(
-            f"{name} holds {len(ours)} images for the victims, not {request.victims}: {mend}."
+            f"{name} holds {len(ours)} images for the victims, not {request.victims}{pairs}: "
+            f"{mend}."
         )
     theirs, their_classes = picker.take(adversary, request.adversary)
     if not ours and not theirs:

@@ -43,6 +43,7 @@ class ImageRequest:
         size: edge of the square images in pixels, or None for the source's own size.
         seed: the run's seed; a source that samples does so by it.
         download: whether the source may fetch its files from the network.
+        pairs: how many of the victims' images become known pairs and are not scored.
 
     Raises:
         ConfigError: for a number out of range, or a request for nothing.
@@ -53,6 +54,7 @@ class ImageRequest:
     size: int | None = 32
     seed: int = 0
     download: bool = False
+    pairs: int = 0
 
     def __post_init__(self) -> None:
         if min(self.victims, self.adversary) < 0 or self.victims + self.adversary < 1:

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ppattack.errors import DataError
 from ppattack.solvers.image_moments import moments_of_many, thumbnails
 
 DECISIVE = 3.0
@@ -25,9 +26,17 @@ class Naturalness:
 
     Args:
         public: ``(M, C, H, W)`` uint8, M > 1.
+
+    Raises:
+        DataError: where there are fewer.
     """
 
     def __init__(self, public: Tensor) -> None:
+        if len(public) < 2:
+            raise DataError(
+                f"{len(public)} public images do not tell what images have in common: give the "
+                "adversary 2 or more."
+            )
         self.moments = moments_of_many(public)
         layout = _layout(public)
         covariance = torch.cov(layout.T)
