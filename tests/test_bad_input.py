@@ -15,6 +15,7 @@ OVERLAP = "run --published-overlap --attack gan --target pe --preset smoke -q"
 SIA = "run --attack sia-gan --target pe --adversary 8 --preset smoke -q"
 RUN = "run --attack fr --target pe -n 4 --adversary 4 -q"
 SAVED = "encrypt --target pe -n 2 -q"
+CLASSES = "classify --target pe -n 20 --train 200 --preset smoke -q"
 SIZES = "compress --target pe -n 2 -q"
 
 
@@ -84,6 +85,28 @@ ROWS: list[tuple[str, str]] = [
     (f"{RUN} --save-images some", "--save-images 'some' is not valid"),
     (f"{RUN} --save-images -1", "-1"),
     (f"{RUN} --out file", "--out file is a file"),
+    ("classify", "target"),
+    ("classify --target ect -q", "no target 'ect'; the nearest are: etc"),
+    (f"{CLASSES} --model resnet", "no model 'resnet'"),
+    (f"{CLASSES} --data photos", "no class for every image"),
+    (f"{CLASSES} --data folder:empty", "empty"),
+    (f"{CLASSES} --data folder:text --size 16", "text"),
+    (f"{CLASSES} --data folder:good --size 16 -n 2", "good"),
+    (f"{CLASSES} -n 0", "-n 0 is not valid"),
+    (f"{CLASSES} --train 1", "--train 1 is not valid"),
+    (f"{CLASSES} --train 2000 -n 1790", "use more with --train"),
+    (f"{CLASSES} --size 0", "--size 0 is not valid"),
+    (f"{CLASSES} --preset quick", "no preset 'quick'"),
+    (f"{CLASSES} --key-scope every", "--key-scope 'every' is not valid"),
+    (f"{CLASSES} --set model.width=4", "no setting 'width'"),
+    (f"{CLASSES} --set training.epochs=none", "epochs"),
+    (f"{CLASSES} --set attack.epochs=4", "no part 'attack'"),
+    (f"{CLASSES} --set model.weights=weights.pth", "model.weights=weights.pth cannot be read"),
+    (f"{CLASSES} --device quantum", "device 'quantum' is not available"),
+    (f"{CLASSES} --out file", "--out file is a file"),
+    (f"{CLASSES} --model vit-b/16 --size 20", "whole patches of 16 pixels"),
+    ("classify --target neuracrypt --set target.variant=small -n 20 -q", "are tokens"),
+    ("classify --target one-time-pad --key-scope dataset -q", "no key scope 'dataset'"),
     (f"{RUN} --out file/inside", "file"),
     (f"{RUN} --jpeg 0", "JPEG '0:444' is not valid"),
     (f"{RUN} --jpeg 85:422", "JPEG '85:422' is not valid"),
