@@ -22,6 +22,7 @@ from ppattack.training_parts import (
     Augment,
     Criterion,
     FitResult,
+    JudgedAs,
     Loss,
     Pictures,
     Player,
@@ -33,6 +34,7 @@ __all__ = [
     "Augment",
     "Criterion",
     "FitResult",
+    "JudgedAs",
     "Loss",
     "Pictures",
     "Player",
@@ -110,6 +112,7 @@ def fit_in_turns(
     augment: Augment | None = None,
     pictures: Pictures | None = None,
     criterion: Criterion | None = None,
+    judged_as: JudgedAs | None = None,
 ) -> FitResult:
     """Train networks that take turns on every batch; all end in evaluation mode.
 
@@ -126,11 +129,20 @@ def fit_in_turns(
         augment: changes each batch.
         pictures: what is shown of the first player on the way.
         criterion: judges the first player after every epoch; without one the last is kept.
+        judged_as: what progress shows of that; None for the number as it is, as ``loss``.
 
     Raises:
         DataError: for too few examples.
         RunFailed: where a loss is not a finite number.
     """
     return Training(
-        players, data, turns, context, name, augment, pictures=pictures, criterion=criterion
+        players,
+        data,
+        turns,
+        context,
+        name,
+        augment,
+        pictures=pictures,
+        criterion=criterion,
+        judged_as=judged_as,
     ).ended()

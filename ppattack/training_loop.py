@@ -22,6 +22,7 @@ from ppattack.training_parts import (
     Criterion,
     Ending,
     FitResult,
+    JudgedAs,
     Loss,
     Pictures,
     Player,
@@ -47,10 +48,12 @@ class Training:
         judge: Loss | None = None,
         pictures: Pictures | None = None,
         criterion: Criterion | None = None,
+        judged_as: JudgedAs | None = None,
     ) -> None:
         self.players, self.turns, self.context, self.name = players, turns, context, name
         self.augment, self.judge, self.pictures = augment, judge, pictures
-        self.criterion = criterion
+        self.criterion, self.judged_as = criterion, judged_as
+        self.judged_facts: dict[str, float] = {}
         self.main, *_ = players
         self.recipe = players[self.main].recipe
         self.training_rows, self.validation_rows = self._split(len(data.inputs))
@@ -178,7 +181,11 @@ class Training:
                     f"training '{self.name}' diverged in epoch {epoch}: its loss is {value:g}. "
                     f"Lower the learning rate, now {self.recipe.learning_rate:g}."
                 )
-        task.update(epoch, loss=judged[-1 if self.validation_losses else 0])
+        if self.judged_as is None:
+            task.update(epoch, loss=judged[-1 if self.validation_losses else 0])
+        else:
+            self.judged_facts = dict(self.judged_as(judged[-1]))
+            task.update(epoch, loss=judged[0], **self.judged_facts)
         if judged[-1] <= min(self.validation_losses, default=judged[-1]):
             self.best_epoch = epoch
             self.best = {key: value.clone() for key, value in network.state_dict().items()}
@@ -188,8 +195,9 @@ class Training:
         return self.players[self.main].network if self.average is None else self.average.network
 
     def _shown(self, losses: Mapping[str, Tensor]) -> dict[str, float]:
-        """A loss by player; ``loss`` is the first one's."""
-        return {"loss" if each == self.main else each: float(x) for each, x in losses.items()}
+        """A loss by player, ``loss`` that of the first, and how the last epoch was judged."""
+        now = {"loss" if each == self.main else each: float(x) for each, x in losses.items()}
+        return now | self.judged_facts
 
     @torch.no_grad()
     def _picture(self, step: int) -> None:

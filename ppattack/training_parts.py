@@ -18,6 +18,8 @@ Turns = Callable[..., Iterator[tuple[str, Tensor]]]
 minimises. The player has made its step when the next turn is asked for."""
 Criterion = Callable[[nn.Module], float]
 """Of a network in evaluation mode: the lower the better; by what the adversary holds alone."""
+JudgedAs = Callable[[float], Mapping[str, float]]
+"""Of what a criterion said: what is shown of it beside the loss."""
 Augment = Callable[[Tensor, Tensor, torch.Generator], tuple[Tensor, Tensor]]
 """A batch changed at random; the generator is on the CPU."""
 Ending = Literal["finished", "patience", "deadline"]

@@ -88,6 +88,7 @@ def train(plan: Plan, sets: ImageSets, context: Context, download: bool = False)
         "classifier",
         inputs,
         criterion=examination.error,
+        judged_as=lambda error: {"accuracy": 1 - error},
     )
     best = {name: value.clone() for name, value in network.state_dict().items()}
     network.load_state_dict(result.last)

@@ -120,6 +120,14 @@ def test_interrupted_and_resumed_is_the_same_as_uninterrupted(tmp_path: Path) ->
     assert list((tmp_path / "broken").iterdir()) == [resumed.folder]
 
 
+def test_progress_shows_the_accuracy(tmp_path: Path) -> None:
+    progress = Recorder()
+    report = classify(request(tmp_path), progress).report
+    shown = [facts["accuracy"] for done, facts in progress.updates if done in (1, 2, 3, 4)]
+    assert sorted(set(shown)) == pytest.approx(sorted(set(report.curve["accuracy"])))
+    assert all("loss" in facts for _, facts in progress.updates)
+
+
 def test_a_finished_run_is_reused_unless_forced(tmp_path: Path) -> None:
     first = classify(request(tmp_path, training_settings=ONE))
     assert not first.reused
