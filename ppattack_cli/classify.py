@@ -62,7 +62,7 @@ def classify(
     from ppattack.classification.experiment import ClassifyRequest
     from ppattack_cli.console import make_progress
 
-    parts = options.settings(set_, ("target", "model", "training"))
+    parts = options.settings(set_, ("target", "model", "training", *target))
     request = ClassifyRequest(
         target="plain",
         model=model,
@@ -72,7 +72,6 @@ def classify(
         train=train,
         key_scope=options.key_scope(key_scope),
         preset=preset,
-        target_settings=parts["target"],
         model_settings=parts["model"],
         training_settings=parts["training"],
         seed=seed,
@@ -81,7 +80,8 @@ def classify(
         force=force,
         download=download,
     )
-    found = compare(request, target, make_progress(quiet=quiet), plain=plain)
+    schemes = {name: {**parts["target"], **parts[name]} for name in target}
+    found = compare(request, schemes, make_progress(quiet=quiet), plain=plain)
     figure = draw_comparison(found)
     if as_json:
         reports = ",\n".join(each.report.to_json().rstrip() for each in found)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from ppattack.attack import Progress, SilentProgress
 from ppattack.classification.experiment import (
@@ -22,7 +23,7 @@ PATCH_EMBEDDING = "stem.0.weight"
 
 def compare(
     request: ClassifyRequest,
-    targets: Sequence[str],
+    targets: Mapping[str, Mapping[str, Any]],
     progress: Progress | None = None,
     *,
     plain: bool = True,
@@ -30,8 +31,8 @@ def compare(
     """Train one classifier a target, each on the same images in the same order.
 
     Args:
-        request: of each, but for the target; its settings are for all of them.
-        targets: registered names or ``path/to/file.py:Class``.
+        request: of each, but for the target and its settings.
+        targets: settings by registered name or ``path/to/file.py:Class``.
         progress: where progress is shown.
         plain: whether to begin with a classifier of images as they are.
 
@@ -40,7 +41,11 @@ def compare(
             at before anything is trained.
     """
     sets = load(request)
-    wanted = [replace(request, target=name) for name in dict.fromkeys(targets) if name != PLAIN]
+    wanted = [
+        replace(request, target=name, target_settings=settings)
+        for name, settings in targets.items()
+        if name != PLAIN
+    ]
     if plain or PLAIN in targets:
         wanted.insert(0, replace(request, target=PLAIN, target_settings={}, key_scope=None))
     prepared = [prepare(each, sets) for each in wanted]

@@ -143,9 +143,10 @@ def test_a_finished_run_is_reused_unless_forced(tmp_path: Path) -> None:
 
 def test_targets_beside_plain_images_and_their_embeddings(tmp_path: Path) -> None:
     base = request(tmp_path, training_settings=ONE)
-    found = compare(base, ["etc", "pe", "etc"])
+    found = compare(base, {"etc": {"block_size": 8}, "pe": {}})
     assert [each.report.target.name for each in found] == ["plain", "etc", "pe"]
-    assert [each.report.target.name for each in compare(base, ["pe"], plain=False)] == ["pe"]
+    assert [each.report.target.name for each in compare(base, {"pe": {}}, plain=False)] == ["pe"]
+    assert [each.report.target.config.get("block_size") for each in found] == [None, 8, None]
     path = draw_comparison(found)
     assert path is not None
     with Image.open(path) as picture:
