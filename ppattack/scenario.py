@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 from ppattack.data.source import ImageSets, content_hashes
 from ppattack.errors import ConfigError, DataError, NotApplicable, NotGranted, ThreatModelError
+from ppattack.key_holder import KeyHolder
+from ppattack.key_holder import draw_key as draw_key
 from ppattack.output_names import check_output_names
 from ppattack.seeding import numpy_stream
 from ppattack.threat import KeyScope, Observation, ThreatModel, Truth
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
     from ppattack.attack import Attack
     from ppattack.jpeg import Jpeg
     from ppattack.public_scheme import PublicScheme
-    from ppattack.target import ImageShape, Key, Target
+    from ppattack.target import ImageShape, Target
 
 
 @dataclass(frozen=True)
@@ -127,29 +129,17 @@ def simulate(
         sets = sets.without(given)
     sets = sets.first_victims(count)
     plain = sets.victims.clone()
-    key = draw_key(target, shape, scope, seed, "key", count)
     if jpeg is not None and target.card.cipher != "image":
         raise ConfigError(f"--jpeg needs ciphertexts that are images: '{scheme.name}' has none.")
-
-    def received(images: Tensor, used: Key, name: str) -> Tensor:
-        made = target.encrypt(images, used, generator=numpy_stream(seed, name))
-        if target.card.cipher == "tokens":  # new numbers, and perhaps too many to copy
-            return made
-        return made.clone() if jpeg is None else jpeg.transport(made)
-
-    def answered(images: Tensor, name: str) -> tuple[Tensor, Tensor]:
-        shared = scope == "dataset"
-        used = key if shared else draw_key(target, shape, scope, seed, name, len(images))
-        return images, received(images, used, name)
-
-    ciphertexts = received(plain, key, "encryption")
-
+    key = draw_key(target, shape, scope, seed, "key", count)
+    holder = KeyHolder(target, shape, key, scope, seed, jpeg)
+    ciphertexts = holder.encrypted(plain, key, "encryption")
     known = chosen = None
     if threat.pairs:
-        known = answered(given[count:].clone(), "known pairs")
+        known = holder.answered(given[count:].clone(), "known pairs")
         _check_disjoint(known[0], plain, "known pairs")
     if threat.chosen:
-        chosen = answered(_chosen(attack, scheme, shape, threat), "chosen pairs")
+        chosen = holder.answered(_chosen(attack, scheme, shape, threat), "chosen pairs")
     public, matching, public_labels = _public(sets, threat), None, sets.adversary_labels
     if threat.public == "candidates":
         order = numpy_stream(seed, "candidates").permutation(count)
@@ -197,22 +187,7 @@ def from_ciphertexts(
     """
     has_public = public is not None and len(public.adversary) > 0
     threat = granted(attack, scope, public=has_public)
-    if threat.pairs or threat.chosen or threat.public == "candidates":
-        raise NotGranted(
-            f"attack '{attack.card.name}' needs more ({threat.in_words()}) than files of "
-            "ciphertexts alone give: choose an attack that works from ciphertexts."
-        )
-    if threat.public != "none" and not has_public:
-        raise NotGranted(
-            f"attack '{attack.card.name}' needs public images of the same kind: "
-            "name them with --data, for example --data folder:PUBLIC."
-        )
-    if threat.labels:
-        raise NotGranted(
-            f"attack '{attack.card.name}' needs the class of every ciphertext, which files of "
-            "ciphertexts do not name: use --data with a source that has classes and without "
-            "--ciphertexts, or choose another attack."
-        )
+    _check_files_suffice(attack, threat, has_public)
     check_output_names(names)
     scheme = target.public(own_keys=threat.own_keys)
     given = tuple(ciphertexts.shape[1:])
@@ -244,15 +219,6 @@ def from_ciphertexts(
     return Scenario(observation, Truth(truth, None), sets, names)
 
 
-def draw_key(
-    target: Target, shape: ImageShape, scope: KeyScope, seed: int, name: str, count: int
-) -> Key:
-    """The key of a named stream: one for all images, or one for each of ``count``."""
-    if scope == "dataset":
-        return target.generate_key(numpy_stream(seed, name), shape)
-    return target.generate_keys((numpy_stream(seed, name, i) for i in range(count)), shape)
-
-
 def _public(sets: ImageSets, threat: ThreatModel) -> Tensor | None:
     if threat.public != "unpaired":
         return None
@@ -270,6 +236,26 @@ def _chosen(attack: Attack, scheme: PublicScheme, shape: ImageShape, threat: Thr
             f"1 to {threat.chosen}."
         )
     return chosen.clone()
+
+
+def _check_files_suffice(attack: Attack, threat: ThreatModel, has_public: bool) -> None:
+    """Refuse what needs more than ciphertexts, and public images where there are some."""
+    if threat.pairs or threat.chosen or threat.public == "candidates":
+        raise NotGranted(
+            f"attack '{attack.card.name}' needs more ({threat.in_words()}) than files of "
+            "ciphertexts alone give: choose an attack that works from ciphertexts."
+        )
+    if threat.public != "none" and not has_public:
+        raise NotGranted(
+            f"attack '{attack.card.name}' needs public images of the same kind: "
+            "name them with --data, for example --data folder:PUBLIC."
+        )
+    if threat.labels:
+        raise NotGranted(
+            f"attack '{attack.card.name}' needs the class of every ciphertext, which files of "
+            "ciphertexts do not name: use --data with a source that has classes and without "
+            "--ciphertexts, or choose another attack."
+        )
 
 
 def _check_applicable(attack: Attack, scheme: PublicScheme, shape: ImageShape) -> None:
