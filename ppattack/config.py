@@ -77,12 +77,20 @@ def _adapter(cls: Hashable) -> TypeAdapter[Any]:
     return TypeAdapter(typing.cast(Any, cls))
 
 
+@cache
+def _named_none(cls: Hashable) -> frozenset[str]:
+    """The fields with a choice that is called ``none``, which text cannot tell from None."""
+    hints = typing.get_type_hints(cls)
+    return frozenset(name for name, hint in hints.items() if "none" in typing.get_args(hint))
+
+
 def resolve(cls: type[C], values: Mapping[str, Any], where: str) -> C:
     """Build and check a configuration.
 
     Args:
         cls: a frozen dataclass.
-        values: field name to value; text is converted to the field's type.
+        values: field name to value; text is converted to the field's type, and None to a choice
+            of the name ``none`` where there is one.
         where: how to name the place in an error, for example ``"target.etc"``.
 
     Raises:
@@ -96,8 +104,12 @@ def resolve(cls: type[C], values: Mapping[str, Any], where: str) -> C:
             raise ConfigError(f"{where} has no setting '{name}'; {hint}.")
     from pydantic import ValidationError
 
+    named = _named_none(typing.cast(Hashable, cls))
+    given = {
+        name: "none" if value is None and name in named else value for name, value in values.items()
+    }
     try:
-        checked: C = _adapter(typing.cast(Hashable, cls)).validate_python(dict(values))
+        checked: C = _adapter(typing.cast(Hashable, cls)).validate_python(given)
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(str(part) for part in first["loc"]) or "configuration"

@@ -23,6 +23,20 @@ def test_text_becomes_the_type_of_the_field() -> None:
     assert as_dict(made)["block_size"] == 4
 
 
+@dataclass(frozen=True)
+class Nothing:
+    prior: Literal["public", "none"] = "public"
+    epochs: Annotated[int | None, Interval(ge=1)] = 3
+
+
+def test_none_is_nothing_unless_a_choice_has_that_name() -> None:
+    assert resolve(Nothing, {"epochs": None}, "here").epochs is None
+    assert resolve(Nothing, {"prior": None}, "here").prior == "none"
+    assert resolve(Nothing, {"prior": "none"}, "here").prior == "none"
+    with pytest.raises(ConfigError, match="block_size"):
+        resolve(Sample, {"block_size": None}, "here")
+
+
 @pytest.mark.parametrize(
     ("values", "message"),
     [
