@@ -103,10 +103,11 @@ def test_the_published_stages_climb(depth: int, shuffle: bool) -> None:
     recovery = attack(scenario.observation, CONTEXT)
     found = _scores(recovery, scenario, target)
     stages = ["first matching"] if shuffle else []
-    stages += ["alternation", "surrogate 1", "surrogate 2"]
+    stages += ["alternation", "surrogate 1", "surrogate 2", "challenge 2"]
     assert list(found.stages) == stages
     assert found.stages[stages[0]] > 5 / 60
     assert found.stages["surrogate 2"] == found.reconstruction.mean >= 0.95
+    assert found.stages["challenge 2"] > 2 / 60
     assert len(recovery.notes["surrogate_losses"]) == 2
 
 

@@ -73,6 +73,13 @@ def test_a_surrogate_matches_images_that_it_was_not_trained_on() -> None:
     predicted = encoded(own, images[new], 60)
     direct = -(codes[new][order][:, None] - predicted[None]).square().mean(dim=(2, 3))
     torch.testing.assert_close(scores, direct, rtol=1e-3, atol=1e-4)
+    nearest = surrogate.nearest(own, images[new], codes[new][order], 7)
+    shuffled = codes[new][order][:, torch.randperm(codes.shape[1])]
+    assert torch.equal(nearest, surrogate.nearest(own, images[new], shuffled, 60))
+    means = codes[new][order].mean(dim=1), predicted.mean(dim=1)
+    distances = (means[0][:, None] - means[1][None]).square().sum(dim=2)
+    assert torch.equal(nearest, distances.argmin(dim=1))
+    assert (nearest == order).double().mean() > 0.5
 
 
 def _own(**settings: object) -> OwnEncoders:

@@ -78,6 +78,23 @@ def scores(encoder: nn.Module, images: Tensor, codes: Tensor, at_once: int) -> T
     return -torch.cat(columns, dim=1) / codes.shape[1:].numel()
 
 
+@torch.no_grad()
+def nearest(encoder: nn.Module, images: Tensor, codes: Tensor, at_once: int) -> Tensor:
+    """For every ciphertext the candidate whose mean code is nearest to its own, ``(N,)`` int64.
+
+    That is how the second part of the NeuraCrypt challenge is scored: the order of patches does
+    not count, and several ciphertexts may name one candidate.
+
+    Args:
+        encoder: trained.
+        images: ``(N, C, H, W)`` normalised candidates.
+        codes: ``(N, P, D)``.
+        at_once: candidates encoded at a time.
+    """
+    means = torch.cat([each.mean(dim=1) for each in _encoded(encoder, images, at_once)])
+    return torch.cdist(codes.mean(dim=1), means).argmin(dim=1)
+
+
 def _encoded(encoder: nn.Module, images: Tensor, at_once: int) -> Iterable[Tensor]:
     for start in range(0, len(images), at_once):
         yield encoder(images[start : start + at_once])
