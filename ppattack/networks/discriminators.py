@@ -11,6 +11,8 @@ SLOPE = 0.2
 FEATURES = (64, 128)
 PUBLISHED_POOL = 3
 """Edge of the logits' part that the published network looks at."""
+PUBLISHED_VIEW = 4 * PUBLISHED_POOL + 15
+"""Edge of the images' part that these logits depend on, pixels."""
 
 
 class PatchDiscriminator(nn.Module):
@@ -42,6 +44,8 @@ class PatchDiscriminator(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """One logit an image, ``(N,)``, of float images of at least 16 × 16 pixels."""
+        if self.pool == "corner":
+            x = x[..., :PUBLISHED_VIEW, :PUBLISHED_VIEW]
         logits: Tensor = self.layers(x)
         if self.pool == "mean":
             return logits.mean(dim=(1, 2, 3))

@@ -154,4 +154,19 @@ def test_the_published_patches_leave_out_the_lower_right() -> None:
     logits = judge.layers(x)
     assert tuple(logits.shape) == (2, 1, 5, 5)
     pooled = functional.max_pool2d(logits, 3).flatten()
-    assert torch.equal(judge(x), pooled)
+    torch.testing.assert_close(judge(x), pooled, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("size", [28, 32, 48])
+def test_what_is_not_judged_is_not_computed_either(size: int) -> None:
+    """Logits and gradients are those of the whole image, and the last row that counts does."""
+    judge = PatchDiscriminator(3, "corner").eval()
+    x = _random(4, 3, size, size).requires_grad_()
+    logits = judge.layers(x)[..., :3, :3].amax(dim=(1, 2, 3))
+    whole = torch.autograd.grad(logits.sum(), [x, *judge.parameters()])
+    ours = torch.autograd.grad(judge(x).sum(), [x, *judge.parameters()])
+    for first, second in zip(ours, whole, strict=True):
+        torch.testing.assert_close(first, second, rtol=1e-4, atol=1e-6)
+    moved = x.detach().clone()
+    moved[..., 26, :27] += 50.0
+    assert not torch.allclose(judge(moved), judge(x))
