@@ -14,6 +14,8 @@ from ppattack.files import write_bytes
 
 Filters = NDArray[np.float32]
 INCHES = 3.4
+BETWEEN = 0.12
+"""Of two pictures, as a share of their width."""
 DOTS_PER_INCH = 150
 LEAST_GAP = 1
 
@@ -30,7 +32,8 @@ def draw_embeddings(path: Path, embeddings: Mapping[str, Filters]) -> None:
     """
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(INCHES * len(embeddings), INCHES + 0.4), layout="constrained")
+    figure = Figure(figsize=(INCHES * len(embeddings), INCHES + 0.4))
+    figure.set_layout_engine("constrained", wspace=BETWEEN)
     for place, (title, filters) in enumerate(embeddings.items(), start=1):
         axes = figure.add_subplot(1, len(embeddings), place)
         axes.imshow(mosaic(filters), interpolation="nearest")
