@@ -257,3 +257,11 @@ def test_filters_are_shown_the_strongest_first() -> None:
     assert np.array_equal(made[:2, :2], np.ones((2, 2, 3), np.float32))  # filter 1: all white
     assert np.array_equal(made[0, 3], np.array([0, 0.5, 0.5], np.float32))  # filter 2: no red
     assert np.array_equal(made[3, 0], np.full(3, 0.5, np.float32))  # filter 0: nothing
+
+
+@pytest.mark.gpu
+def test_a_gpu_learns_as_well(tmp_path: Path) -> None:
+    for target in ("plain", "ele"):
+        report = classify(request(tmp_path, target, device="cuda")).report
+        assert report.accuracy.last > 0.8, target
+        assert "cpu" not in report.provenance["device"]
