@@ -93,7 +93,8 @@ def train(plan: Plan, sets: ImageSets, context: Context, download: bool = False)
     best = {name: value.clone() for name, value in network.state_dict().items()}
     network.load_state_dict(result.last)
     named = examination.named(network)
-    accuracies = tuple(1 - error for error in result.validation_losses)
+    count = len(sets.victims)  # so that the share of as many right images is the same number
+    accuracies = tuple(round((1 - error) * count) / count for error in result.validation_losses)
     return Trained(
         parameters=parameters,
         accuracy=_accuracy(named, sets, accuracies, result.best_epoch),
