@@ -148,11 +148,16 @@ class CovarianceMatching(Attack):
         from ppattack.solvers import free_keys, pixel_keys, shared_block_keys
         from ppattack.solvers.key_estimate import KeyEstimate
 
+        jpeg = observation.jpeg
         if structure.kind == "none":
             return KeyEstimate(identity(ciphertexts[0].numel()))
         if structure.kind == "pixels":
             return pixel_keys.recover(
-                ciphertexts, public, colours=structure.colours, workers=context.workers
+                ciphertexts,
+                public,
+                colours=structure.colours,
+                workers=context.workers,
+                jpeg=jpeg,
             )
         if _shares_one_block(structure):
             return shared_block_keys.recover(
@@ -163,22 +168,23 @@ class CovarianceMatching(Attack):
                 context.numpy_stream("graph matching"),
                 restarts=self.config.restarts,
                 workers=context.workers,
+                jpeg=jpeg,
             )
         if structure.kind == "blocks-dihedral":
             from ppattack.solvers import block_puzzle
 
-            form, jpeg = observation.scheme.representation, observation.jpeg
+            form = observation.scheme.representation
             shape = form.shape(observation.image_shape)
             puzzle = block_puzzle.Puzzle(
                 shape,
                 structure,
                 form.panels(shape),
-                halved_colours=jpeg is not None and jpeg.halves_colours,
+                jpeg=jpeg,
             )
             key, notes = block_puzzle.recover(ciphertexts, public, puzzle)
             return KeyEstimate(key, notes=notes)
         block = None if structure.kind == "any" else structure.block_size
-        return free_keys.recover(ciphertexts, public, structure.unit, block, context.workers)
+        return free_keys.recover(ciphertexts, public, structure.unit, block, context.workers, jpeg)
 
 
 def _shares_one_block(structure: Structure) -> bool:

@@ -158,4 +158,5 @@ class Exhaustive(Attack):
             public,
             context,
             epochs=self.config.epochs if alone else 0,
+            jpeg=observation.jpeg,
         )

@@ -130,13 +130,13 @@ class Jigsaw(Attack):
 
         scheme = observation.scheme
         puzzle = self._puzzle(scheme, observation.image_shape, context.seed)
-        if observation.jpeg is not None and observation.jpeg.halves_colours:
-            puzzle = replace(puzzle, halved_colours=True)
+        puzzle = replace(puzzle, jpeg=observation.jpeg)
         public = None
         if observation.threat.public == "unpaired" and self.config.prior == "public":
             public = scheme.representation.prepare(observation.public_images).to(context.device)
-        natural = block_puzzle.learn(public, puzzle)
-        if observation.threat.key_scope == "dataset":
+        shared = observation.threat.key_scope == "dataset"
+        natural = block_puzzle.learn(public, puzzle, one_key=shared)
+        if shared:
             ciphertexts = observation.ciphertexts.to(context.device)
             compared = ciphertexts[: self.config.ciphertexts or None]
             key, notes = block_puzzle.key_of_all(ciphertexts, compared, natural)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -19,14 +20,16 @@ from torch import Tensor
 
 from ppattack.blocks import split
 from ppattack.errors import ImageError
+from ppattack.jpeg import Jpeg
 from ppattack.keys import ImageShape
 from ppattack.permxor import PermXor
 from ppattack.representation import Panel
-from ppattack.solvers import component_separation, global_state, jigsaw, panels
+from ppattack.solvers import component_separation, global_state, jigsaw, panels, state_prior
 from ppattack.solvers.block_states import Arrangement, States, states_of
 from ppattack.solvers.component_separation import Separator
 from ppattack.solvers.halved_colours import without_neighbours
 from ppattack.solvers.jigsaw.solve import Assembly
+from ppattack.solvers.jpeg_priors import Priors
 from ppattack.solvers.panels import PanelPrior
 from ppattack.solvers.state_prior import StatePrior
 from ppattack.structure import Structure
@@ -54,7 +57,7 @@ class Puzzle:
         apart: whether blocks of brightness and of colour differences are told apart first, and
             each kind is a puzzle of its own.
         seed: of the solver.
-        halved_colours: whether ciphertexts came as JPEG with halved colours.
+        jpeg: what the ciphertexts went through, or None.
     """
 
     shape: ImageShape
@@ -64,7 +67,7 @@ class Puzzle:
     assembly: Assembly = "rebuilding"
     apart: bool = True
     seed: int = 0
-    halved_colours: bool = False
+    jpeg: Jpeg | None = None
 
     @property
     def areas(self) -> tuple[Panel, ...]:
@@ -96,7 +99,8 @@ class Puzzle:
         """
         edge, group = self.structure.block_size, self.group
         pieces = torch.from_numpy(split(ciphertexts.cpu().numpy(), edge)).to(ciphertexts.device)
-        if self.halved_colours and self.shape[0] == 3 and edge % 2 == 0 and edge > FEWEST_LINES:
+        blended = self.jpeg is not None and self.jpeg.halves_colours and self.shape[0] == 3
+        if blended and edge % 2 == 0 and edge > FEWEST_LINES:
             pieces = without_neighbours(pieces)
         areas = self.areas
         counts = [area.height * area.width // edge**2 for area in areas]
@@ -136,15 +140,17 @@ class NaturalStates:
 
     Args:
         puzzle: of the ciphertexts.
-        prior: of the first area, or None where it is left as found.
+        priors: of the first area, or None where it is left as found.
         pictures: how pictures stand to each other, or None where there is one only.
         separator: tells the blocks of the areas apart.
+        one_key: whether all ciphertexts have the same.
     """
 
     puzzle: Puzzle
-    prior: StatePrior | None
+    priors: Priors | None
     pictures: PanelPrior | None
     separator: Separator
+    one_key: bool = True
 
     def key(self, found: Arrangement, ciphertexts: Tensor) -> tuple[PermXor, dict[str, Any]]:
         """The key of an arrangement in the states that make its images natural.
@@ -163,25 +169,34 @@ class NaturalStates:
         if group.count == 1:
             return key, {"global_state": "there is only one"}
         plain = key.inverse()(judged)
-        if self.pictures is not None and self.prior is not None and len(puzzle.areas) > 1:
-            alone = _log_probabilities(plain[(..., *puzzle.areas[0].slices)], self.prior, group)
+        prior = self._prior(key)
+        if self.pictures is not None and prior is not None and len(puzzle.areas) > 1:
+            alone = _log_probabilities(plain[(..., *puzzle.areas[0].slices)], prior, group)
             key, decision = self.pictures.settle(key, judged, alone)
             return key, {"global_state": "chosen by public images", **decision}
-        state, notes = global_state.choose(plain, self.prior, group)
+        state, notes = global_state.choose(plain, prior, group)
         key = found.turned(state, group).key(edge, channels, group)
         if self.pictures is not None:
             key, decision = self.pictures.settle(key, judged)
             notes = {**notes, **decision}
         return key, notes
 
+    def _prior(self, key: PermXor) -> StatePrior | None:
+        if self.priors is None:
+            return None
+        # The blocks of an area lie among those of others, so that the key says little of it alone.
+        alone = self.one_key and len(self.puzzle.areas) == 1
+        return self.priors.one_key(key) if alone else self.priors.any_key
 
-def learn(public: Tensor | None, puzzle: Puzzle) -> NaturalStates:
+
+def learn(public: Tensor | None, puzzle: Puzzle, *, one_key: bool = True) -> NaturalStates:
     """Learn which states are natural.
 
     Args:
         public: ``(M, C, H, W)`` uint8 in the form that the scheme transforms, or None; with
             fewer than 10, states are left as they are found.
         puzzle: of the ciphertexts.
+        one_key: whether all ciphertexts have the same.
 
     Raises:
         ImageError: where the public images have another size.
@@ -194,16 +209,18 @@ def learn(public: Tensor | None, puzzle: Puzzle) -> NaturalStates:
             f"shape {puzzle.shape}: use images of the victims' size."
         )
     first, *others = [public[(..., *area.slices)] for area in puzzle.areas]
-    prior = global_state.fitted(first, puzzle.group)
+    group, edge = puzzle.group, puzzle.structure.block_size
+    height, width = (int(size) for size in first.shape[2:])
+    fit = partial(state_prior.fit, first, group, height, width)
+    priors = Priors(lambda loss: fit(loss=loss), edge, group, puzzle.jpeg)
     separator = component_separation.UNTAUGHT
     if others:
-        kinds = (
-            split(part.cpu().numpy(), puzzle.structure.block_size) for part in (first, *others)
-        )
+        kinds = (split(part.cpu().numpy(), edge) for part in (first, *others))
         separator = component_separation.learn(
             *(torch.from_numpy(kind).flatten(0, 1).to(public.device) for kind in kinds)
         )
-    return NaturalStates(puzzle, prior, panels.fit(public, puzzle.pictures), separator)
+    pictures = panels.fit(public, puzzle.pictures)
+    return NaturalStates(puzzle, priors, pictures, separator, one_key)
 
 
 def recover(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -14,14 +15,15 @@ from torch import Tensor
 
 from ppattack.attack import Context
 from ppattack.errors import ImageError
+from ppattack.jpeg import Jpeg
 from ppattack.permxor import PermXor
 from ppattack.solvers import global_state, seam_likelihood, state_network
 from ppattack.solvers.block_states import Arrangement, States, states_of
 from ppattack.solvers.exhaustive_blocks import arrangements, best_arrangements
 from ppattack.solvers.global_state import FEWEST_PUBLIC, JUDGED
+from ppattack.solvers.jpeg_priors import Priors
 from ppattack.solvers.key_estimate import together
 from ppattack.solvers.seam_likelihood import SeamLikelihood
-from ppattack.solvers.state_prior import StatePrior
 from ppattack.structure import Structure
 
 ENOUGH_TOGETHER = 10
@@ -40,7 +42,7 @@ class BlockModel:
         columns: blocks from left to right.
         group: the states of a block.
         seams: what seams look like; None where there are none.
-        prior: chooses the global state; None to leave it as found.
+        priors: choose the global state; None to leave it as found.
     """
 
     block_size: int
@@ -48,7 +50,7 @@ class BlockModel:
     columns: int
     group: States
     seams: SeamLikelihood | None
-    prior: StatePrior | None
+    priors: Priors | None
 
     def costs(self, ciphertexts: Tensor) -> Tensor:
         """``(N, 4, n, n, S)``, the costs of the seams of each image."""
@@ -64,6 +66,7 @@ def learn(
     context: Context,
     *,
     epochs: int,
+    jpeg: Jpeg | None = None,
 ) -> BlockModel:
     """Learn what seams and whole images look like.
 
@@ -75,6 +78,7 @@ def learn(
             known of global states.
         context: device, seed, checkpoints and progress.
         epochs: see :func:`ppattack.solvers.state_network.fit`.
+        jpeg: what the ciphertexts went through, or None.
 
     Raises:
         ImageError: where the public images have another size.
@@ -93,8 +97,8 @@ def learn(
             f"shape {tuple(ciphertexts.shape[1:])}: use images of the victims' size."
         )
     seams = seam_likelihood.fit(public, block_size, group) if several else None
-    prior = state_network.fit(public, group, rows, columns, epochs, context)
-    return BlockModel(block_size, rows, columns, group, seams, prior)
+    fit = partial(state_network.fit, public, group, rows, columns, epochs, context)
+    return BlockModel(block_size, rows, columns, group, seams, Priors(fit, block_size, group, jpeg))
 
 
 def shared_key(ciphertexts: Tensor, model: BlockModel) -> tuple[PermXor, dict[str, Any]]:
@@ -109,8 +113,10 @@ def shared_key(ciphertexts: Tensor, model: BlockModel) -> tuple[PermXor, dict[st
     """
     total = torch.stack([model.costs(part).sum(0) for part in ciphertexts.split(AT_ONCE)]).sum(0)
     found = best_arrangements(total[None], model.rows, model.columns, model.group)[0]
-    plain = _keys(ciphertexts, [found], model)[0].inverse()(ciphertexts[:JUDGED])
-    state, decision = global_state.choose(plain, model.prior, model.group)
+    key = _keys(ciphertexts, [found], model)[0]
+    plain = key.inverse()(ciphertexts[:JUDGED])
+    prior = None if model.priors is None else model.priors.one_key(key)
+    state, decision = global_state.choose(plain, prior, model.group)
     key = _keys(ciphertexts, [found.turned(state, model.group)], model)[0]
     return key, {**_notes(model), **decision}
 
@@ -126,21 +132,22 @@ def each_alone(ciphertexts: Tensor, model: BlockModel) -> tuple[PermXor, dict[st
         one encryption key an image, and notes for a report.
     """
     keys: list[PermXor] = []
+    prior = None if model.priors is None else model.priors.any_key
     for start in range(0, len(ciphertexts), AT_ONCE):
         part = ciphertexts[start : start + AT_ONCE]
         best = best_arrangements(model.costs(part), model.rows, model.columns, model.group)
         found = [best[i] for i in range(len(part))]
-        if model.prior is not None:
+        if prior is not None:
             plain = together(_keys(part, found, model)).inverse()(part)
-            chosen = model.prior.wanted[model.prior.scores(plain).argmax(1).cpu().numpy()]
+            chosen = prior.wanted[prior.scores(plain).argmax(1).cpu().numpy()]
             states = zip(found, chosen.tolist(), strict=True)
             found = [one.turned(by, model.group) for one, by in states]
         keys += _keys(part, found, model)
     notes = _notes(model)
-    if model.prior is not None:
+    if prior is not None:
         notes |= {
             "global_state": "chosen by public images, for each image alone",
-            "global_state_chance": model.prior.chance(1),
+            "global_state_chance": prior.chance(1),
         }
     return together(keys), notes
 
@@ -152,7 +159,7 @@ def _keys(ciphertexts: Tensor, found: Sequence[Arrangement], model: BlockModel) 
 
 def _notes(model: BlockModel) -> dict[str, Any]:
     blocks = model.rows * model.columns
-    public = model.prior is not None
+    public = model.priors is not None
     return {
         "blocks": blocks,
         "arrangements_compared": arrangements(blocks, model.group.count),

@@ -119,6 +119,17 @@ def _products(gathers: Indices) -> Indices:
     return np.asarray((found[:, :, None] == gathers).all(3).argmax(2))
 
 
+def transformation(state: int, shape: tuple[int, ...], group: States) -> PermXor:
+    """What a state does to an image, over the bytes of ``shape``, (C, H, W)."""
+    numbers = np.arange(int(np.prod(shape))).reshape(shape)
+    element = int(group.dihedral[state])
+    turned = np.rot90(numbers[..., ::-1] if element > 3 else numbers, element % 4, (1, 2))
+    if shape[0] == len(COLOUR_ORDERS[0]):
+        turned = turned[COLOUR_ORDERS[group.colour[state]]]
+    mask = np.full(numbers.size, 255 * int(group.negative[state]), np.uint8)
+    return PermXor(np.ascontiguousarray(turned).reshape(-1), mask)
+
+
 @dataclass(frozen=True)
 class Arrangement:
     """Where each cipher block belongs, and what undoes its encryption.

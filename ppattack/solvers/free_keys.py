@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ppattack.blocks import dihedral_table
+from ppattack.jpeg import Jpeg
 from ppattack.permxor import PermXor, Unit
 from ppattack.solvers import (
     block_symbols,
@@ -40,6 +41,7 @@ def recover(
     unit: Unit,
     block: int | None,
     workers: Workers | None = None,
+    jpeg: Jpeg | None = None,
 ) -> KeyEstimate:
     """A signed permutation of the symbols, by the correlations of all of them.
 
@@ -50,6 +52,7 @@ def recover(
         block: edge of the blocks that keep their symbols together, pixels; None where any symbol
             can be anywhere.
         workers: gather statistics; None for this process.
+        jpeg: what the ciphertexts went through, or None.
     """
     workers = workers or Alone()
     channels, height, width = (int(size) for size in ciphertexts.shape[1:])
@@ -88,7 +91,7 @@ def recover(
         key, low_known = low_nibbles.complete(
             key, ciphertexts, public, numbers, shared=False, workers=workers
         )
-    return KeyEstimate(key, low_known, notes).settled(ciphertexts, public)
+    return KeyEstimate(key, low_known, notes).settled(ciphertexts, public, jpeg=jpeg)
 
 
 def _one_block(shape: tuple[int, int, int], unit: Unit) -> NDArray[np.int32]:

@@ -9,13 +9,12 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from ppattack.blocks import COLOUR_ORDERS
-from ppattack.permxor import PermXor
 from ppattack.solvers import state_prior
 from ppattack.solvers.block_states import Indices, States, states
+from ppattack.solvers.state_features import Loss
 
 JUDGED = 1000
 """Images that are enough to choose the state."""
@@ -53,7 +52,8 @@ def choose(
         group: the states of the model.
 
     Returns:
-        the state, and notes: ``global_state``; ``global_state_probability`` (by the model);
+        the state, and notes: ``global_state``; ``global_state_probability``, see
+        :meth:`ppattack.solvers.state_prior.StatePrior.probability`;
         ``global_state_runner_up``, the second most probable relative to the chosen one; and
         ``global_state_chance``, how often the choice is right on public images that the model
         has not seen, as many at a time.
@@ -61,19 +61,22 @@ def choose(
     if prior is None:
         return 0, {"global_state": "left as found: too few public images"}
     plain = plain[:JUDGED]
-    probability = torch.softmax(prior.scores(plain).sum(0), dim=0)
-    order = probability.argsort(descending=True, stable=True).tolist()
+    total = prior.scores(plain).sum(0)
+    order = total.argsort(descending=True, stable=True).tolist()
     best, second = (int(prior.wanted[rank]) for rank in (order[0], order[1]))
     return best, {
         "global_state": "chosen by public images",
-        "global_state_probability": float(probability[order[0]]),
+        "global_state_probability": prior.probability(total, len(plain), group),
         "global_state_runner_up": in_words(int(group.compose[second, group.inverse[best]]), group),
         "global_state_chance": prior.chance(len(plain)),
     }
 
 
 def fitted(
-    public: Tensor, group: States, wanted: Indices | None = None
+    public: Tensor,
+    group: States,
+    wanted: Indices | None = None,
+    loss: Loss | None = None,
 ) -> state_prior.StatePrior | None:
     """The model that chooses among states, or None with too few public images.
 
@@ -81,22 +84,12 @@ def fitted(
         public: ``(M, C, H, W)`` uint8 of the victims' distribution.
         group: the states.
         wanted: those that are possible; None for all that keep the shape of an image.
+        loss: see :func:`ppattack.solvers.state_prior.fit`.
     """
     if len(public) < FEWEST_PUBLIC:
         return None
     height, width = public.shape[2:]
-    return state_prior.fit(public, group, height, width, wanted=wanted)
-
-
-def transformation(state: int, shape: tuple[int, ...], group: States) -> PermXor:
-    """What a state does to an image, over the bytes of ``shape``, (C, H, W)."""
-    numbers = np.arange(int(np.prod(shape))).reshape(shape)
-    element = int(group.dihedral[state])
-    turned = np.rot90(numbers[..., ::-1] if element > 3 else numbers, element % 4, (1, 2))
-    if shape[0] == len(COLOUR_ORDERS[0]):
-        turned = turned[COLOUR_ORDERS[group.colour[state]]]
-    mask = np.full(numbers.size, 255 * int(group.negative[state]), np.uint8)
-    return PermXor(np.ascontiguousarray(turned).reshape(-1), mask)
+    return state_prior.fit(public, group, height, width, wanted=wanted, loss=loss)
 
 
 def in_words(state: int, group: States) -> str:

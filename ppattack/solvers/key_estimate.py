@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
+from ppattack.jpeg import Jpeg
 from ppattack.permxor import PermXor
 from ppattack.solvers import global_state
-from ppattack.solvers.block_states import Indices
+from ppattack.solvers.block_states import Indices, transformation
 
 MIDDLE_OF_LOW = 8
 
@@ -37,7 +38,11 @@ class KeyEstimate:
         return images if self.low_known else (images & 240).bitwise_or_(MIDDLE_OF_LOW)
 
     def settled(
-        self, ciphertexts: Tensor, public: Tensor, wanted: Indices | None = None
+        self,
+        ciphertexts: Tensor,
+        public: Tensor,
+        wanted: Indices | None = None,
+        jpeg: Jpeg | None = None,
     ) -> KeyEstimate:
         """The same in the state of all images in which they look most like public ones.
 
@@ -46,13 +51,19 @@ class KeyEstimate:
             public: ``(M, C, H, W)`` uint8.
             wanted: the states that are possible, as in :mod:`ppattack.solvers.block_states`;
                 None for all that keep the shape of an image.
+            jpeg: what the ciphertexts went through, or None.
         """
         known = public if self.low_known else (public & 240) | MIDDLE_OF_LOW
         group = global_state.group_for(public.shape[1])
-        prior = global_state.fitted(known, group, wanted)
+        prior = global_state.fitted(
+            known,
+            group,
+            wanted,
+            None if jpeg is None else lambda plain: self.decrypt(jpeg.transport(self.key(plain))),
+        )
         images = self.decrypt(ciphertexts[: global_state.JUDGED])
         best, notes = global_state.choose(images, prior, group)
-        undone = global_state.transformation(best, tuple(public.shape[1:]), group).inverse()
+        undone = transformation(best, tuple(public.shape[1:]), group).inverse()
         undone = undone.as_nibbles() if self.key.unit == "nibble" else undone
         return replace(self, key=self.key.after(undone), notes={**self.notes, **notes})
 

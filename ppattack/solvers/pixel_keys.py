@@ -7,6 +7,7 @@ from functools import partial
 import numpy as np
 from torch import Tensor
 
+from ppattack.jpeg import Jpeg
 from ppattack.permxor import PermXor
 from ppattack.solvers import colour_orders, global_state, signed_graph
 from ppattack.solvers.key_estimate import KeyEstimate
@@ -15,7 +16,12 @@ from ppattack.workers import Alone, Workers
 
 
 def recover(
-    ciphertexts: Tensor, public: Tensor, *, colours: bool, workers: Workers | None = None
+    ciphertexts: Tensor,
+    public: Tensor,
+    *,
+    colours: bool,
+    workers: Workers | None = None,
+    jpeg: Jpeg | None = None,
 ) -> KeyEstimate:
     """Complements from the signs of correlations, then the channel order of every pixel.
 
@@ -24,6 +30,7 @@ def recover(
         public: ``(M, C, H, W)`` uint8 plain images of the same distribution.
         colours: whether the key reorders the channels of each pixel (RGB only).
         workers: gather statistics; None for this process.
+        jpeg: what the ciphertexts went through, or None.
     """
     channels, height, width = shape = _shape(ciphertexts)
     gather, workers = partial(_moments, shape), workers or Alone()
@@ -36,7 +43,7 @@ def recover(
     estimate = KeyEstimate(PermXor(index, mask), notes=notes)
     group = global_state.group_for(channels)
     negatives = np.flatnonzero((group.dihedral == 0) & (group.colour == 0))
-    estimate = estimate.settled(ciphertexts, public, negatives)
+    estimate = estimate.settled(ciphertexts, public, negatives, jpeg)
     if not colours or channels != 3:
         return estimate
     known = np.where(estimate.key.mask > 0, -1, 1).astype(np.int8).reshape(shape)

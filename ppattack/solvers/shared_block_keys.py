@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ppattack.blocks import place
+from ppattack.jpeg import Jpeg
 from ppattack.permxor import PermXor, Unit
 from ppattack.solvers import block_symbols, global_state, low_nibbles, quadratic_assignment
 from ppattack.solvers.key_estimate import KeyEstimate
@@ -32,6 +33,7 @@ def recover(
     *,
     restarts: int,
     workers: Workers | None = None,
+    jpeg: Jpeg | None = None,
 ) -> KeyEstimate:
     """The permutation and the complements that all blocks share.
 
@@ -43,6 +45,7 @@ def recover(
         rng: draws the starts of graph matching.
         restarts: how many starts.
         workers: gather statistics; None for this process.
+        jpeg: what the ciphertexts went through, or None.
     """
     workers = workers or Alone()
     seen = block_symbols.pooled_correlations(ciphertexts, block, unit, workers)
@@ -75,7 +78,7 @@ def recover(
             key, ciphertexts, public, numbers, shared=True, workers=workers
         )
     states = global_state.unturned(global_state.group_for(shape[0]))
-    return KeyEstimate(key, low_known, notes).settled(ciphertexts, public, states)
+    return KeyEstimate(key, low_known, notes).settled(ciphertexts, public, states, jpeg)
 
 
 def most_correlated(correlation: Array, count: int) -> NDArray[np.intp]:

@@ -6,7 +6,7 @@ alone needs more: a hidden layer on the same features, with the same weights for
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
@@ -17,6 +17,7 @@ from ppattack.networks.state_scorer import StateScorer
 from ppattack.recipe import Recipe
 from ppattack.solvers import state_prior
 from ppattack.solvers.block_states import States
+from ppattack.solvers.state_features import Loss, examples, thinned
 from ppattack.solvers.state_prior import StatePrior
 from ppattack.training import TrainingData, seeded
 from ppattack.training import fit as train
@@ -44,13 +45,19 @@ class StateNetwork(StatePrior):
         """See :meth:`StatePrior.scores`."""
         found = []
         for start in range(0, len(images), AT_ONCE):
-            part = state_prior.features_of(images[start : start + AT_ONCE])
-            found.append(_log_probabilities(self.network, state_prior.flat(part)))
+            part = self.measured(images[start : start + AT_ONCE])
+            found.append(_log_probabilities(self.network, part))
         return torch.cat(found)
 
 
 def fit(
-    public: Tensor, group: States, rows: int, columns: int, epochs: int, context: Context
+    public: Tensor,
+    group: States,
+    rows: int,
+    columns: int,
+    epochs: int,
+    context: Context,
+    loss: Loss | None = None,
 ) -> StatePrior:
     """Fit the linear model, and train the network where it gets any epochs.
 
@@ -61,17 +68,16 @@ def fit(
         columns: blocks from left to right: where they differ, quarter turns are left out.
         epochs: passes over the public images; 0 for the linear model alone.
         context: device, seed, checkpoints and progress.
+        loss: see :func:`ppattack.solvers.state_prior.fit`.
     """
-    used = state_prior.thinned(public, MOST_IMAGES)
-    tested = max(1, round(len(used) * TESTED))
-    linear = state_prior.fit(used[tested:], group, rows, columns, most=MOST_IMAGES)
+    wanted = group.upright(rows, columns)
+    known = examples(thinned(public, MOST_IMAGES), group, wanted, loss)
+    data, source, sign = known.features, known.source, known.sign
+    tested = max(1, round(len(data) * TESTED))
+    learned = data[tested:]
+    linear = state_prior.fit_to(replace(known, features=learned), wanted)
     if epochs == 0:
         return linear
-    features = [state_prior.features_of(part) for part in state_prior.chunks(used)]
-    one = {name: part[:1] for name, part in features[0].items()}
-    source, sign = state_prior.action(one, group, linear.wanted)
-    data = torch.cat([state_prior.flat(part) for part in features])
-    learned = data[tested:]
     centre = (learned.mean(0)[source] * sign).mean(0)
     variance = learned.square().mean(0)[source].mean(0) - centre**2
     scale = variance.clamp(min=0).sqrt() + 1e-6
@@ -82,7 +88,7 @@ def fit(
     train(network, TrainingData(learned.float(), answers), _loss, recipe, context, "states")
     with torch.no_grad():
         unseen = [_log_probabilities(network, part) for part in torch.split(data[:tested], AT_ONCE)]
-    return StateNetwork(linear.weights, linear.wanted, torch.cat(unseen), network)
+    return StateNetwork(linear.weights, wanted, torch.cat(unseen), linear.artefacts, network)
 
 
 def _loss(network: nn.Module, features: Tensor, answers: Tensor) -> Tensor:

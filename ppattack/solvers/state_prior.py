@@ -4,6 +4,10 @@ Turning, complementing or recolouring all blocks alike costs no seam anything, s
 of what images look like can choose. A linear model of features that every state merely permutes
 (or negates) is fitted to public images, so that their own state wins over the others: one weight
 vector scores all states, and scores of images under one key add up.
+
+Compression leaves traces where ciphertexts have their blocks, not where images do. So where it
+came between, the model learns from public images that went the same way in every state, and what
+the way adds to features by itself is taken off.
 """
 
 from __future__ import annotations
@@ -13,31 +17,30 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional
 
-from ppattack.blocks import COLOUR_ORDERS
 from ppattack.solvers.block_states import Indices, States
+from ppattack.solvers.state_features import (
+    Examples,
+    Loss,
+    chunks,
+    examples,
+    features_of,
+    flat,
+    thinned,
+)
 
-THUMBNAIL = 8
-"""Edge of the thumbnail, pixels: brightness by place."""
-PERIOD = 8
-"""Edge of the pattern that repeats over an image: traces of JPEG and of upsampled colour."""
-LEVELS = 16
-"""Bins of the histogram of each channel."""
-REGIONS = 4
-"""Edge of the grid over which contrast and power are measured."""
-PAIRS = ((0, 1), (0, 2), (1, 2))
 MOST_IMAGES = 5000
 """Public images used: more gain little where scores of many images add up."""
-MOST_BYTES = 100_000_000
-"""Bytes of public images read, so that large images take no longer."""
-CHUNK_BYTES = 1 << 22
+MOST_AFTER_LOSS = 20_000
+"""The same after compression: it takes the fine traces that tell most, and what is left is weak."""
 TESTED = 0.2
 """Part of the public images on which the choice itself is tried."""
 STEPS = 15
 DRAWS = 400
 """Groups of images drawn to estimate how often the choice is right."""
-Features = dict[str, Tensor]
+FREEDOM = 4
+"""Degrees of freedom of the distribution that summed scores are held against: heavy tails, so that
+scores unlike those of public images say little."""
 
 
 @dataclass(frozen=True)
@@ -48,11 +51,13 @@ class StatePrior:
         weights: ``(D, S)`` float64, one column a state.
         wanted: ``(S',)`` the states that keep the shape of an image.
         held_out: ``(T, S')`` scores of public images that the fit has not seen.
+        artefacts: ``(D,)`` what compression adds to features, whatever the state.
     """
 
     weights: Tensor
     wanted: Indices
     held_out: Tensor
+    artefacts: Tensor
 
     def scores(self, images: Tensor) -> Tensor:
         """``(N, S')`` log-probability that each state makes an image natural.
@@ -60,8 +65,36 @@ class StatePrior:
         Args:
             images: ``(N, C, H, W)`` uint8, of the public images' size.
         """
-        found = [flat(features_of(part)) @ self.weights for part in chunks(images)]
+        found = [self.measured(part) @ self.weights for part in chunks(images)]
         return torch.log_softmax(torch.cat(found), dim=1)
+
+    def measured(self, images: Tensor) -> Tensor:
+        """``(N, D)`` features of images without what compression added."""
+        return flat(features_of(images)) - self.artefacts
+
+    def probability(self, total: Tensor, count: int, group: States) -> float:
+        """How probable it is that the state with the highest score is the true one.
+
+        Its lead over each other state is held against the leads of unseen public images, were
+        the one state true or the other. The more images add up, the more it counts that these
+        are few.
+
+        Args:
+            total: ``(S',)`` the sum of :meth:`scores`.
+            count: over how many images.
+            group: the states of the model.
+        """
+        best = int(total.argmax())
+        relative = group.compose[self.wanted, group.inverse[self.wanted[best]]]
+        against = torch.from_numpy(np.searchsorted(self.wanted, relative))
+        others = torch.arange(len(self.wanted)) != best
+        margins = (self.held_out[:, :1] - self.held_out)[:, against[others]]
+        lead = (total[best] - total)[others]
+        expected = count * margins.mean(0)
+        variance = count * margins.var(0) * (1 + count / len(margins)) + 1e-12
+        if_true, if_not = ((lead - mean) ** 2 / variance for mean in (expected, -expected))
+        odds = (torch.log1p(if_not / FREEDOM) - torch.log1p(if_true / FREEDOM)) * (FREEDOM + 1) / 2
+        return float(1 / (1 + torch.exp(-odds).sum()))
 
     def chance(self, count: int) -> float:
         """The fraction of groups of so many unseen public images whose state it gets right."""
@@ -80,7 +113,7 @@ def fit(
     rows: int,
     columns: int,
     wanted: Indices | None = None,
-    most: int = MOST_IMAGES,
+    loss: Loss | None = None,
 ) -> StatePrior:
     """Fit the model.
 
@@ -89,105 +122,27 @@ def fit(
         group: the states.
         rows: blocks from top to bottom.
         columns: blocks from left to right: where they differ, quarter turns are left out.
-        wanted: the states to choose from, the identity first; None for all that are possible.
-        most: public images used at most.
+        wanted: the states to choose from, a subgroup in ascending order; None for all that are
+            possible.
+        loss: what images went through; None where they came as they were.
     """
-    used = thinned(public, most)
-    features = [features_of(part) for part in chunks(used)]
-    data = torch.cat([flat(part) for part in features])
     wanted = group.upright(rows, columns) if wanted is None else wanted
-    source, sign = action({name: part[:1] for name, part in features[0].items()}, group, wanted)
+    used = thinned(public, MOST_IMAGES if loss is None else MOST_AFTER_LOSS)
+    return fit_to(examples(used, group, wanted, loss), wanted)
+
+
+def fit_to(known: Examples, wanted: Indices) -> StatePrior:
+    """Fit the model to all examples but a part, on which it is tried.
+
+    Args:
+        known: the examples.
+        wanted: their states.
+    """
+    data = known.features
     tested = max(1, round(len(data) * TESTED))
-    weights = _fitted(data[tested:], source, sign)
-    model = StatePrior(weights, wanted, data[:0])
+    weights = _fitted(data[tested:], known.source, known.sign)
     scores = torch.log_softmax(data[:tested] @ weights, dim=1)
-    return StatePrior(model.weights, wanted, scores)
-
-
-def thinned(public: Tensor, most: int) -> Tensor:
-    """At most so many of the images, spread evenly."""
-    most = max(2, min(most, MOST_BYTES // public[0].numel()))
-    return public[:: max(1, -(-len(public) // most))]
-
-
-def chunks(images: Tensor) -> list[Tensor]:
-    """The images a few at a time."""
-    size = max(1, CHUNK_BYTES // (4 * images[0].numel()))
-    return [images[start : start + size] for start in range(0, len(images), size)]
-
-
-def features_of(images: Tensor) -> Features:
-    """What is measured, each with the axes on which the states act."""
-    pixels = images.float() - 127.5
-    count, channels, height, width = pixels.shape
-    period = int(np.gcd.reduce([height, width, PERIOD]))
-    folded = pixels.view(count, channels, height // period, period, width // period, period)
-    bins = (images // (256 // LEVELS)).long().flatten(2)
-    histogram = torch.zeros(count, channels, LEVELS, device=images.device)
-    histogram.scatter_add_(2, bins, torch.ones_like(bins, dtype=torch.float32))
-    pairs = [pixels[:, a] - pixels[:, b] for a, b in PAIRS] if channels == 3 else []
-    seen = torch.cat([pixels, *(pair[:, None] for pair in pairs)], 1)
-    contrast = [functional.adaptive_avg_pool2d(_contrast(seen, axis), REGIONS) for axis in (3, 2)]
-    power = functional.adaptive_avg_pool2d(seen.square(), REGIONS)
-    return {
-        "thumbnail": functional.adaptive_avg_pool2d(pixels, THUMBNAIL),
-        "pattern": folded.mean((2, 4)),
-        "histogram": (histogram / (height * width)).sqrt(),
-        "contrast": torch.log(torch.stack(contrast, 1) + 1),
-        "power": torch.log(power + 1),
-    }
-
-
-def _contrast(pixels: Tensor, axis: int) -> Tensor:
-    """Squared differences along an axis; each counts at both of its pixels, as a flip does."""
-    squares = pixels.diff(dim=axis).square()
-    one = [0, 0] * (3 - axis)
-    return functional.pad(squares, [*one, 0, 1]) + functional.pad(squares, [*one, 1, 0])
-
-
-def _moved(features: Features, element: int, negative: int, order: list[int]) -> Features:
-    """The features of images in a state, from those of the images."""
-
-    def turned(part: Tensor) -> Tensor:
-        flipped = part.flip(-1) if element > 3 else part
-        return torch.rot90(flipped, element % 4, (-2, -1))
-
-    sign = -1 if negative else 1
-    histogram = features["histogram"][:, order]
-    contrast = turned(features["contrast"])
-    pairs = [tuple(sorted((order[a], order[b]))) for a, b in PAIRS] if len(order) == 3 else []
-    quantities = [*order, *(len(order) + PAIRS.index((a, b)) for a, b in pairs)]
-    return {
-        "thumbnail": turned(features["thumbnail"])[:, order] * sign,
-        "pattern": turned(features["pattern"])[:, order] * sign,
-        "histogram": histogram.flip(2) if negative else histogram,
-        "contrast": (contrast.flip(1) if element % 2 else contrast)[:, :, quantities],
-        "power": turned(features["power"])[:, quantities],
-    }
-
-
-def flat(features: Features) -> Tensor:
-    """``(N, D)`` float64."""
-    return torch.cat([part.flatten(1) for part in features.values()], 1).double()
-
-
-def action(one: Features, group: States, wanted: Indices) -> tuple[Tensor, Tensor]:
-    """``(S', D)`` each: a state's feature j is feature ``source[j]`` times ``sign[j]``."""
-    numbered, start = {}, 1
-    for name, part in one.items():
-        end = start + part.numel()
-        numbered[name] = torch.arange(start, end, device=part.device).view(part.shape)
-        start = end
-    channels = one["histogram"].shape[1]
-    rows = []
-    for state in wanted:
-        order = list(range(channels))
-        if channels == len(COLOUR_ORDERS[0]):
-            order = COLOUR_ORDERS[group.colour[state]].tolist()
-        moved = _moved(numbered, int(group.dihedral[state]), int(group.negative[state]), order)
-        rows.append(torch.cat([part.flatten() for part in moved.values()]))
-    table = torch.stack(rows)
-    return table.abs() - 1, table.sign().double()
+    return StatePrior(weights, wanted, scores, known.artefacts)
 
 
 def _fitted(data: Tensor, source: Tensor, sign: Tensor) -> Tensor:

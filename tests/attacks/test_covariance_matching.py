@@ -18,6 +18,7 @@ from ppattack.metrics.images import ImageScorer
 from ppattack.permxor import PermXor
 from ppattack.scenario import Scenario, simulate
 from ppattack.solvers import global_state
+from ppattack.solvers.block_states import transformation
 from ppattack.target import PermXorTarget
 from ppattack.threat import KeyScope, Observation, ThreatModel
 from ppattack.verdict import main_gain
@@ -182,7 +183,7 @@ def test_scrambled_nibbles_of_two_photographs_come_back_up_to_the_state() -> Non
     assert recovery.key is not None
     group = global_state.group_for(3)
     found = [
-        recovery.key.after(global_state.transformation(state, (3, 32, 32), group).as_nibbles())
+        recovery.key.after(transformation(state, (3, 32, 32), group).as_nibbles())
         for state in range(group.count)
     ]
     high = true_key(target, scenario).index >= 3072
