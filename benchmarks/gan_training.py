@@ -15,10 +15,11 @@ import torch
 from plain_training import CONTEXT, NAME, as_published, check_losses, orders
 from side_by_side import compare, finish
 from torch import Tensor, nn
+from torch.nn import functional
 from torch.utils.data import DataLoader, TensorDataset
 
 from ppattack.networks.block_local import BlockLocalNet
-from ppattack.networks.discriminators import PatchDiscriminator
+from ppattack.networks.discriminators import PUBLISHED_POOL, PatchDiscriminator
 from ppattack.solvers.adversarial import VARIANTS, game, published_weights
 from ppattack.solvers.image_moments import moments_of_many
 from ppattack.training import Player, TrainingData, fit_in_turns, seeded
@@ -106,8 +107,10 @@ def plainly_trained(data: TrainingData, epochs: int) -> list[float]:
     return [*losses["generator"], *losses["discriminator"]]
 
 
-def _judged(judge: nn.Module, x: Tensor) -> Tensor:
-    return torch.sigmoid(judge(x))
+def _judged(judge: PatchDiscriminator, x: Tensor) -> Tensor:
+    """As published: logits of the whole image, of which pooling leaves one."""
+    logits = functional.max_pool2d(judge.layers(x), PUBLISHED_POOL)
+    return torch.sigmoid(logits.flatten())
 
 
 if __name__ == "__main__":
