@@ -11,8 +11,9 @@ from ppattack import registry
 from ppattack.attack import Context, Recovery
 from ppattack.jpeg import Jpeg
 from ppattack.scenario import Scenario, simulate
-from ppattack.threat import KeyScope
+from ppattack.threat import KeyScope, Observation
 from tests.natural import natural_sets
+from tests.schemes import noise
 
 CONTEXT = Context(torch.device("cpu"), seed=3)
 ATTACKS: list[tuple[str, dict[str, Any], int]] = [
@@ -56,3 +57,23 @@ def test_all_images_come_back_in_their_own_state(
 def test_with_a_key_an_image_halved_colours_mislead_no_more() -> None:
     recovery, scenario = attacked("exhaustive", {"epochs": 0}, "image", 0, Jpeg(85, "420"))
     assert right(recovery, scenario) > 0.4
+
+
+@pytest.mark.parametrize("name", ["covariance-matching", "exhaustive"])
+def test_noise_gives_nothing_away_after_jpeg(name: str) -> None:
+    jpeg = Jpeg(85, "420")
+    attack = registry.attack(name)()
+    sets = natural_sets(24, 240, 32)
+    scenario = simulate(attack, registry.target("etc")(), sets, "dataset", 1, jpeg=jpeg)
+    seen = scenario.observation
+    pad = Observation(
+        threat=seen.threat,
+        scheme=seen.scheme,
+        ciphertexts=jpeg.transport(noise(24, (3, 32, 32))),
+        image_shape=seen.image_shape,
+        public_images=seen.public_images,
+        jpeg=jpeg,
+    )
+    recovery = attack(pad, CONTEXT)
+    assert right(recovery, scenario) == 0.0
+    assert recovery.notes["global_state_probability"] < 0.5
