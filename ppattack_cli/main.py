@@ -6,56 +6,58 @@ failed, or cells of a sweep did; 4 a gate cannot decide; 130 interrupted.
 
 from __future__ import annotations
 
+import importlib
 import os
 import sys
 
 import typer
 
 from ppattack.errors import PpattackError, RunFailed
-from ppattack_cli import (
-    audit,
-    bench,
-    challenge,
-    classify,
-    compress,
-    decrypt,
-    doctor,
-    encrypt,
-    gate,
-    info,
-    list_plugins,
-    new,
-    report,
-    reproduce,
-    run,
-)
 
 BAD_INPUT, FAILED, INTERRUPTED = 2, 3, 130
+COMMANDS = {
+    "run": "run",
+    "audit": "audit",
+    "bench": "bench",
+    "compress": "compress",
+    "classify": "classify",
+    "report": "report",
+    "gate": "gate",
+    "new": "new",
+    "encrypt": "encrypt",
+    "decrypt": "decrypt",
+    "challenge": "challenge",
+    "reproduce": "reproduce",
+    "list": "list_plugins",
+    "info": "info",
+    "doctor": "doctor",
+}
+"""Modules by command: each holds a function of its own name, or an ``app`` of several."""
 
-app = typer.Typer(
-    name="ppattack",
-    help="Attack perceptual image encryption under an enforced threat model, and report "
-    "honestly how much of the images came back.",
-    no_args_is_help=True,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-app.command("run")(run.run)
-app.command("audit")(audit.audit)
-app.command("bench")(bench.bench)
-app.command("compress")(compress.compress)
-app.command("classify")(classify.classify)
-app.command("report")(report.report)
-app.command("gate")(gate.gate)
-app.add_typer(new.app, name="new")
-app.command("encrypt")(encrypt.encrypt)
-app.command("decrypt")(decrypt.decrypt)
-app.add_typer(challenge.app, name="challenge")
-app.add_typer(reproduce.app, name="reproduce")
-app.command("list")(list_plugins.list_plugins)
-app.command("info")(info.info)
-app.command("doctor")(doctor.doctor)
+
+def _program(asked: str | None) -> typer.Typer:
+    """The program with the command that is asked for, or with all where that is none of them.
+
+    Typer reads the annotations of every option of every command that it is given.
+    """
+    made = typer.Typer(
+        name="ppattack",
+        help="Attack perceptual image encryption under an enforced threat model, and report "
+        "honestly how much of the images came back.",
+        no_args_is_help=True,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    made.callback()(_options)
+    for command in [asked] if asked in COMMANDS else COMMANDS:
+        name = COMMANDS[command]
+        module = importlib.import_module(f"ppattack_cli.{name}")
+        if hasattr(module, "app"):
+            made.add_typer(module.app, name=command)
+        else:
+            made.command(command)(getattr(module, name))
+    return made
 
 
 def _version(asked: bool) -> None:
@@ -66,7 +68,6 @@ def _version(asked: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def _options(
     version: bool = typer.Option(
         False, "--version", callback=_version, is_eager=True, help="Show the version and exit."
@@ -87,7 +88,7 @@ def main() -> None:
 
 def _run() -> int:
     try:
-        code = app(standalone_mode=False)
+        code = _program(sys.argv[1] if len(sys.argv) > 1 else None)(standalone_mode=False)
         if code == INTERRUPTED:  # how the option parser hands over Ctrl-C
             raise KeyboardInterrupt
     except PpattackError as error:
