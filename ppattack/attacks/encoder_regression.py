@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, cast
 from ppattack.attack import Attack, AttackCard, Context, ControlTarget, Preset, Recovery
 from ppattack.card import Reference
 from ppattack.config import Doc, Interval
-from ppattack.neural_target import NeuralTarget
 from ppattack.threat import Observation, ThreatModel
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from ppattack.neural_target import NeuralTarget
     from ppattack.public_scheme import PublicScheme
     from ppattack.solvers.encoder_regression import Inverse
     from ppattack.target import ImageShape
@@ -107,6 +107,8 @@ class EncoderRegression(Attack):
 
     def obstacle(self, scheme: PublicScheme, image_shape: ImageShape) -> str | None:
         """Only codes of a network whose order of patches can be found."""
+        from ppattack.neural_target import NeuralTarget  # here: it loads NumPy
+
         reason = super().obstacle(scheme, image_shape)
         if reason is not None:
             return reason
@@ -124,7 +126,7 @@ class EncoderRegression(Attack):
         from ppattack.solvers.encoder_regression import Inverse, Whitening
         from ppattack.solvers.neuracrypt.features import patches
 
-        target = cast(NeuralTarget, observation.scheme.target)  # as obstacle() has made sure
+        target = cast("NeuralTarget", observation.scheme.target)  # as obstacle() has made sure
         case = _case(observation, target, context, self.config.own_encoders)
         prepare = observation.scheme.representation.prepare
         known = patches(prepare(case.plain), target.patch_size).double()

@@ -14,10 +14,10 @@ from ppattack.attack import Attack, AttackCard, Context, ControlTarget, Preset, 
 from ppattack.card import Reference
 from ppattack.config import Doc, Interval
 from ppattack.errors import DataError
-from ppattack.neural_target import NeuralTarget
 from ppattack.threat import Observation, ThreatModel
 
 if TYPE_CHECKING:
+    from ppattack.neural_target import NeuralTarget
     from ppattack.public_scheme import PublicScheme
     from ppattack.recipe import Recipe
     from ppattack.target import ImageShape
@@ -95,6 +95,8 @@ class MaximumMeanDiscrepancy(Attack):
 
     def obstacle(self, scheme: PublicScheme, image_shape: ImageShape) -> str | None:
         """Only schemes that encode with a network can be attacked."""
+        from ppattack.neural_target import NeuralTarget  # here: it loads NumPy
+
         reason = super().obstacle(scheme, image_shape)
         if reason is None and not isinstance(scheme.target, NeuralTarget):
             reason = "it trains an encoder of the scheme's kind, and this scheme has none"
@@ -106,7 +108,7 @@ class MaximumMeanDiscrepancy(Attack):
 
         from ppattack.solvers.mmd import AT_ONCE, generated, learn, represented
 
-        target = cast(NeuralTarget, observation.scheme.target)  # as obstacle() has made sure
+        target = cast("NeuralTarget", observation.scheme.target)  # as obstacle() has made sure
         images = observation.public_images.to(context.device)
         codes = target.tokens(observation.ciphertexts.to(context.device))
         if len(codes) != len(images):

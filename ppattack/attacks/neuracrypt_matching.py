@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, cast
 from ppattack.attack import Attack, AttackCard, Context, ControlTarget, Preset, Recovery
 from ppattack.card import Reference
 from ppattack.config import Doc, Interval
-from ppattack.neural_target import NeuralTarget
 from ppattack.threat import Observation, ThreatModel
 
 if TYPE_CHECKING:
+    from ppattack.neural_target import NeuralTarget
     from ppattack.public_scheme import PublicScheme
     from ppattack.solvers.neuracrypt.alternation import Alternation, Views
     from ppattack.solvers.neuracrypt.case import Case, Stages
@@ -131,6 +131,8 @@ class NeuraCryptMatching(Attack):
 
     def obstacle(self, scheme: PublicScheme, image_shape: ImageShape) -> str | None:
         """Only schemes that encode with a network can be attacked."""
+        from ppattack.neural_target import NeuralTarget  # here: it loads NumPy
+
         reason = super().obstacle(scheme, image_shape)
         if reason is None and not isinstance(scheme.target, NeuralTarget):
             reason = "it matches codes of a random network, and this scheme has none"
@@ -141,7 +143,7 @@ class NeuraCryptMatching(Attack):
         from ppattack.solvers.neuracrypt.case import Case, Stages, ranked
         from ppattack.solvers.neuracrypt.own_keys import OwnEncoders
 
-        target = cast(NeuralTarget, observation.scheme.target)  # as obstacle() has made sure
+        target = cast("NeuralTarget", observation.scheme.target)  # as obstacle() has made sure
         own = OwnEncoders(target, observation.image_shape, context)
         case = Case.of(own, observation.ciphertexts, observation.public_images)
         stages = Stages(context)
