@@ -104,6 +104,9 @@ def _run() -> int:
         return 0
     except Exception as error:
         show = getattr(error, "format_message", None)
+        if type(error).__name__ == "NoArgsIsHelpError":
+            print(error, file=sys.stderr)  # noqa: T201
+            return BAD_INPUT
         if show is not None:  # a usage error found by the option parser
             return _say(f"{show()} 'ppattack --help' shows the usage.", BAD_INPUT)
         if isinstance(error, MemoryError) or "out of memory" in str(error):

@@ -7,7 +7,9 @@ from typing import Annotated, Literal
 
 import typer
 
-app = typer.Typer(help="Start a plug-in of your own: a file that works, and its tests.")
+app = typer.Typer(
+    help="Start a plug-in of your own: a file that works, and its tests.", no_args_is_help=True
+)
 Name = Annotated[str, typer.Argument(help="Small letters, digits and hyphens: my-cipher.")]
 Folder = Annotated[Path, typer.Option("--out", help="Folder for the files.")]
 

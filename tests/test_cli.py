@@ -151,3 +151,11 @@ def test_ctrl_c_says_one_line_and_the_same_command_continues(tmp_path: Path) -> 
     assert errors.splitlines()[-1].startswith("ppattack: interrupted.")
     assert list(tmp_path.glob("runs/*.partial/*"))
     assert not list(tmp_path.glob("runs/*/report.json"))
+
+
+@pytest.mark.parametrize("words", ["", "new", "challenge", "reproduce"])
+def test_without_a_command_the_help_is_shown_as_it_is(tmp_path: Path, words: str) -> None:
+    code, out, errors = in_process(words, tmp_path)
+    assert (code, out) == (2, "")
+    assert errors.startswith("Usage: ")
+    assert len(errors.splitlines()) > 8
