@@ -40,3 +40,9 @@ def sets() -> ImageSets:
 def numpy_global_state() -> bytes:
     """The state of NumPy's global generator, which nothing may touch."""
     return bytes(np.random.get_state(legacy=False)["state"]["key"])
+
+
+@pytest.fixture(autouse=True)
+def _the_same_draws_every_time() -> None:
+    """Tests that draw from torch's global generator draw the same whatever ran before them."""
+    torch.manual_seed(0)
