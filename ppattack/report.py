@@ -11,19 +11,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import Field
 
-from ppattack.errors import ReportError
+from ppattack.report_files import Part, VersionedReport, read_versioned
 
 SCHEMA_VERSION = "1.3"
 VerdictName = Literal["BROKEN", "RESISTED", "INCONCLUSIVE"]
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-
-class Summary(_Part):
+class Summary(Part):
     """Statistics over images; ``ci95`` is the bootstrap interval of the mean."""
 
     n: int
@@ -36,7 +32,7 @@ class Summary(_Part):
     ci95: tuple[float, float]
 
 
-class MetricScores(_Part):
+class MetricScores(Part):
     """One metric against the truth.
 
     ``gain`` is the paired difference to the best blind baseline, positive where the
@@ -88,11 +84,11 @@ class MatchingScores(MetricScores):
     """
 
     wilson95: tuple[float, float] | None = None
-    top: dict[str, float] = {}
-    stages: dict[str, float] = {}
+    top: dict[str, float] = Field(default_factory=dict)
+    stages: dict[str, float] = Field(default_factory=dict)
 
 
-class Scores(_Part):
+class Scores(Part):
     """Every metric by name; null where it does not apply (the reason is in ``absent``)."""
 
     ssim: MetricScores | None = None
@@ -105,7 +101,7 @@ class Scores(_Part):
     puzzle: PuzzleScores | None = None
 
 
-class AttackPart(_Part):
+class AttackPart(Part):
     """The attack as it was configured, and what it said of itself (unverified)."""
 
     name: str
@@ -113,7 +109,7 @@ class AttackPart(_Part):
     notes: dict[str, Any]
 
 
-class TargetPart(_Part):
+class TargetPart(Part):
     """The target as it was configured."""
 
     name: str
@@ -121,7 +117,7 @@ class TargetPart(_Part):
     key_space_bits: float | None
 
 
-class DataPart(_Part):
+class DataPart(Part):
     """The images: ``shape`` is ``(C, H, W)``; ``hash`` covers the pixels of both sides."""
 
     name: str
@@ -132,7 +128,7 @@ class DataPart(_Part):
     notes: list[str]
 
 
-class ThreatPart(_Part):
+class ThreatPart(Part):
     """What the adversary was given; ``jpeg`` is how the ciphertexts were compressed on the way.
 
     ``labels``: the class of every ciphertext and public image.
@@ -148,7 +144,7 @@ class ThreatPart(_Part):
     labels: bool = False
 
 
-class ControlResult(_Part):
+class ControlResult(Part):
     """The same attack, at its control budget, on a target whose outcome is known."""
 
     target: str
@@ -159,7 +155,7 @@ class ControlResult(_Part):
     words: str
 
 
-class Controls(_Part):
+class Controls(Part):
     """Positive control, negative control, and the mean SSIM of every blind baseline."""
 
     positive: ControlResult | None
@@ -167,7 +163,7 @@ class Controls(_Part):
     baselines: dict[str, float]
 
 
-class WorstSample(_Part):
+class WorstSample(Part):
     """The image that came back best, the worst case for its owner."""
 
     index: int
@@ -175,7 +171,7 @@ class WorstSample(_Part):
     scores: dict[str, float]
 
 
-class Report(_Part):
+class Report(VersionedReport):
     """One run. See the class of each part.
 
     ``best_state_ssim`` is the SSIM under the best global state (orientation, negative, colour
@@ -204,10 +200,6 @@ class Report(_Part):
     timing: dict[str, float]
     provenance: dict[str, Any]
 
-    def to_json(self) -> str:
-        """The report as indented JSON text."""
-        return self.model_dump_json(indent=2) + "\n"
-
 
 def read_report(path: Path) -> Report:
     """Read ``report.json``, or the run folder that holds it.
@@ -215,24 +207,7 @@ def read_report(path: Path) -> Report:
     Raises:
         ReportError: where it is missing, damaged or of another schema version.
     """
-    if path.is_dir():
-        path = path / "report.json"
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ReportError(f"cannot read the report {path}: {error}.") from None
-    try:
-        report = Report.model_validate_json(text)
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"]) or "document"
-        raise ReportError(f"{path} is not a ppattack report: {place}: {first['msg']}.") from None
-    if report.schema_version.split(".")[0] != SCHEMA_VERSION.split(".")[0]:
-        raise ReportError(
-            f"{path} has schema version {report.schema_version}; this ppattack reads "
-            f"{SCHEMA_VERSION}."
-        )
-    return report
+    return read_versioned(path, "report.json", Report, "a ppattack report")
 
 
 def scores_csv(names: Sequence[str], columns: Mapping[str, Sequence[float]]) -> str:

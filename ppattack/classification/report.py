@@ -8,21 +8,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
-
-from ppattack.errors import ReportError
 from ppattack.report import TargetPart
+from ppattack.report_files import Part, VersionedReport, read_versioned
 from ppattack.threat import KeyScope
 
 SCHEMA_VERSION = "1.0"
 FILE = "classification.json"
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-
-class ModelPart(_Part):
+class ModelPart(Part):
     """The classifier.
 
     ``adaptation`` is the network that the scheme's authors put before it (``none``, ``le`` or
@@ -35,7 +29,7 @@ class ModelPart(_Part):
     parameters: int
 
 
-class ImagesPart(_Part):
+class ImagesPart(Part):
     """The images: ``shape`` is ``(C, H, W)`` of the plain ones; ``hash`` covers the pixels."""
 
     name: str
@@ -47,7 +41,7 @@ class ImagesPart(_Part):
     notes: list[str]
 
 
-class Accuracy(_Part):
+class Accuracy(Part):
     """Shares of the test images that were named rightly, 0 to 1.
 
     ``last`` is that of the weights of the last epoch, with its Wilson interval, and ``best`` that
@@ -64,7 +58,7 @@ class Accuracy(_Part):
     by_class: dict[str, float]
 
 
-class ClassificationReport(_Part):
+class ClassificationReport(VersionedReport):
     """One classifier, trained and tested on images under one key, or on plain ones.
 
     With the key scope ``image`` every image is encrypted under a fresh key each time it is seen.
@@ -85,10 +79,6 @@ class ClassificationReport(_Part):
     timing: dict[str, float]
     provenance: dict[str, Any]
 
-    def to_json(self) -> str:
-        """The report as indented JSON text."""
-        return self.model_dump_json(indent=2) + "\n"
-
 
 def read_classification(path: Path) -> ClassificationReport:
     """Read ``classification.json``, or the run folder that holds it.
@@ -96,21 +86,4 @@ def read_classification(path: Path) -> ClassificationReport:
     Raises:
         ReportError: where it is missing, damaged or of another schema version.
     """
-    if path.is_dir():
-        path = path / FILE
-    try:
-        report = ClassificationReport.model_validate_json(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise ReportError(f"cannot read the report {path}: {error}.") from None
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"]) or "document"
-        raise ReportError(
-            f"{path} is not a report of a classification: {place}: {first['msg']}."
-        ) from None
-    if report.schema_version.split(".")[0] != SCHEMA_VERSION.split(".")[0]:
-        raise ReportError(
-            f"{path} has schema version {report.schema_version}; this ppattack reads "
-            f"{SCHEMA_VERSION}."
-        )
-    return report
+    return read_versioned(path, FILE, ClassificationReport, "a report of a classification")

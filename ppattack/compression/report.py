@@ -11,20 +11,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
-
-from ppattack.errors import ReportError
 from ppattack.report import Summary, TargetPart
+from ppattack.report_files import Part, VersionedReport, read_versioned
 
 SCHEMA_VERSION = "1.0"
 FILE = "compression.json"
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-
-class Quality(_Part):
+class Quality(Part):
     """How near images are to the plain ones, over images.
 
     ``psnr`` in dB, at most 100; ``ssim`` as scikit-image's, null for images smaller than its
@@ -36,7 +30,7 @@ class Quality(_Part):
     exact: float
 
 
-class CodecRow(_Part):
+class CodecRow(Part):
     """One codec. Sizes are those of whole files, headers included, in bytes.
 
     ``absent`` says why nothing was measured, and how to mend it; everything else is null then.
@@ -57,7 +51,7 @@ class CodecRow(_Part):
     round_trip: Quality | None = None
 
 
-class CompressionData(_Part):
+class CompressionData(Part):
     """The images: ``shape`` is ``(C, H, W)``; ``hash`` covers the pixels."""
 
     name: str
@@ -67,7 +61,7 @@ class CompressionData(_Part):
     notes: list[str]
 
 
-class CompressionReport(_Part):
+class CompressionReport(VersionedReport):
     """One target, one set of images, several codecs. See the class of each part.
 
     ``ciphertext_shape`` is ``(C, H, W)`` of a ciphertext, which padding or the scheme may make
@@ -84,10 +78,6 @@ class CompressionReport(_Part):
     round_trip_absent: str | None = None
     provenance: dict[str, Any]
 
-    def to_json(self) -> str:
-        """The report as indented JSON text."""
-        return self.model_dump_json(indent=2) + "\n"
-
     def row(self, codec: str) -> CodecRow | None:
         """The row of a codec, ``jpeg-85-420`` for instance, or None where it was not asked for."""
         return next((row for row in self.codecs if row.codec == codec), None)
@@ -99,26 +89,7 @@ def read_compression(path: Path) -> CompressionReport:
     Raises:
         ReportError: where it is missing, damaged or of another schema version.
     """
-    if path.is_dir():
-        path = path / FILE
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ReportError(f"cannot read the report {path}: {error}.") from None
-    try:
-        report = CompressionReport.model_validate_json(text)
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"]) or "document"
-        raise ReportError(
-            f"{path} is not a ppattack compression report: {place}: {first['msg']}."
-        ) from None
-    if report.schema_version.split(".")[0] != SCHEMA_VERSION.split(".")[0]:
-        raise ReportError(
-            f"{path} has schema version {report.schema_version}; this ppattack reads "
-            f"{SCHEMA_VERSION}."
-        )
-    return report
+    return read_versioned(path, FILE, CompressionReport, "a ppattack compression report")
 
 
 def sizes_csv(columns: Mapping[str, list[int]], count: int) -> str:
