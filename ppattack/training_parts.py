@@ -17,7 +17,8 @@ Turns = Callable[..., Iterator[tuple[str, Tensor]]]
 """Of a batch of inputs, targets and labels, if any: turn by turn, a player and the loss that it
 minimises. The player has made its step when the next turn is asked for."""
 Criterion = Callable[[nn.Module], float]
-"""Of a network in evaluation mode: the lower the better; by what the adversary holds alone."""
+"""Of a network in evaluation mode: the lower the better. That of an attack goes by what the
+adversary holds alone."""
 JudgedAs = Callable[[float], Mapping[str, float]]
 """Of what a criterion said: what is shown of it beside the loss."""
 Augment = Callable[[Tensor, Tensor, torch.Generator], tuple[Tensor, Tensor]]

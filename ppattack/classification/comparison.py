@@ -64,12 +64,13 @@ def draw_comparison(found: Sequence[Classified]) -> Path | None:
         found: classifications of one comparison.
 
     Returns:
-        the figure, beside the folder of the last; None where none is a ConvMixer of images.
+        the figure, beside the folder of the last; None where none is a ConvMixer of images whose
+        weights are still there.
 
     Raises:
         DataError: where it cannot be written.
     """
-    from safetensors import safe_open
+    from safetensors import SafetensorError, safe_open
 
     from ppattack.classification.run_folder import LAST
     from ppattack.images import CHANNELS
@@ -77,11 +78,15 @@ def draw_comparison(found: Sequence[Classified]) -> Path | None:
 
     embeddings = {}
     for each in found:
-        with safe_open(each.folder / LAST, framework="np") as file:
-            if PATCH_EMBEDDING in file.keys():  # noqa: SIM118
+        try:
+            with safe_open(each.folder / LAST, framework="np") as file:
+                if PATCH_EMBEDDING not in file.keys():  # noqa: SIM118
+                    continue
                 filters = file.get_tensor(PATCH_EMBEDDING)
-                if filters.shape[1] in CHANNELS:
-                    embeddings[each.report.target.name] = filters
+        except (OSError, SafetensorError):  # of an earlier run, and thrown away since
+            continue
+        if filters.shape[1] in CHANNELS:
+            embeddings[each.report.target.name] = filters
     if not embeddings:
         return None
     last = found[-1]

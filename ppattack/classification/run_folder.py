@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
+from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor
 
 from ppattack.classification.report import FILE, ClassificationReport
 from ppattack.classification.training import Trained
 from ppattack.errors import DataError
-from ppattack.files import write_text
+from ppattack.files import new_folder, write_text
 
 BEST, LAST = "best.safetensors", "last.safetensors"
 
@@ -30,21 +29,12 @@ def publish(folder: Path, report: ClassificationReport, trained: Trained) -> Non
         DataError: where the place cannot be written.
     """
     try:
-        temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
-    except OSError as error:
-        raise DataError(f"cannot write {folder}: {error.strerror}.") from None
-    try:
-        write_text(temporary / FILE, report.to_json())
-        for name, weights in ((BEST, trained.best), (LAST, trained.last)):
-            save_file(_stored(weights), temporary / name)
-        temporary.chmod(0o755)
-        if folder.exists():
-            shutil.rmtree(folder)
-        temporary.replace(folder)
-    except OSError as error:
-        raise DataError(f"cannot write {folder}: {error.strerror or error}.") from None
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        with new_folder(folder, replace=True) as temporary:
+            write_text(temporary / FILE, report.to_json())
+            for name, weights in ((BEST, trained.best), (LAST, trained.last)):
+                save_file(_stored(weights), temporary / name)
+    except SafetensorError as error:
+        raise DataError(f"cannot write {folder}: {error}.") from None
 
 
 def _stored(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -151,6 +151,10 @@ def test_targets_beside_plain_images_and_their_embeddings(tmp_path: Path) -> Non
     assert path is not None
     with Image.open(path) as picture:
         picture.verify()
+    for each in found[:2]:
+        (each.folder / "last.safetensors").unlink()
+    assert draw_comparison(found) == path.with_name(path.name.replace("plain-etc-", ""))
+    assert draw_comparison(found[:2]) is None
     resnet = replace(base, model="shakedrop-8/4", model_settings={})
     assert draw_comparison([classify(resnet)]) is None
 
