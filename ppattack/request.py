@@ -105,13 +105,7 @@ def check(request: RunRequest) -> None:
     for name, value, least in (("-n", request.victims, 1), ("--adversary", request.adversary, 0)):
         if value < least:
             raise ConfigError(f"{name} {value} is not valid: it must be at least {least}.")
-    if request.preset not in PRESETS:
-        raise ConfigError(
-            f"there is no preset '{request.preset}'; the nearest are: "
-            f"{nearest(request.preset, PRESETS)}."
-        )
-    if request.size is not None and not 1 <= request.size <= 4096:
-        raise ConfigError(f"--size {request.size} is not valid: it must be 1 to 4096 pixels.")
+    check_common(request.preset, request.size, request.out)
     limits = {"--time-limit": request.time_limit, "--memory-limit": request.memory_limit}
     for name, limit in limits.items():
         if limit is not None and not limit > 0:
@@ -130,8 +124,23 @@ def check(request: RunRequest) -> None:
             "--published-overlap is for images that are encrypted here: leave it out, nobody has "
             "the plain images of --ciphertexts."
         )
-    if request.out.exists() and not request.out.is_dir():
-        raise DataError(f"--out {request.out} is a file: name a folder.")
+
+
+def check_common(preset: str, size: int | None, out: Path) -> None:
+    """Refuse a preset, a size or an output folder that no request can have.
+
+    Raises:
+        ConfigError: for an unknown preset, or a size out of range.
+        DataError: where the output folder is a file.
+    """
+    if preset not in PRESETS:
+        raise ConfigError(
+            f"there is no preset '{preset}'; the nearest are: {nearest(preset, PRESETS)}."
+        )
+    if size is not None and not 1 <= size <= 4096:
+        raise ConfigError(f"--size {size} is not valid: it must be 1 to 4096 pixels.")
+    if out.exists() and not out.is_dir():
+        raise DataError(f"--out {out} is a file: name a folder.")
 
 
 def _load(request: RunRequest, size: int | None, victims: int, pairs: int = 0) -> ImageSets:

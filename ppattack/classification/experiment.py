@@ -14,15 +14,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ppattack import provenance, registry, seeding
-from ppattack.attack import PRESETS, Context, Progress, SilentProgress
+from ppattack.attack import Context, Progress, SilentProgress
 from ppattack.classification.plan import Plan, make_plan
 from ppattack.classification.report import FILE, ClassificationReport, read_classification
 from ppattack.classification.settings import COUNTS
 from ppattack.config import as_dict
 from ppattack.data.source import ImageRequest, ImageSets
-from ppattack.errors import ConfigError, DataError, PpattackError, RunFailed, nearest
+from ppattack.errors import ConfigError, DataError, PpattackError, RunFailed
 from ppattack.experiment import Stopwatch
 from ppattack.files import make_folder
+from ppattack.request import check_common
 from ppattack.threat import KeyScope
 
 if TYPE_CHECKING:
@@ -191,15 +192,7 @@ def check(request: ClassifyRequest) -> None:
     for name, value in (("-n", request.test), ("--train", request.train)):
         if value is not None and value < 2:
             raise ConfigError(f"{name} {value} is not valid: it must be at least 2.")
-    if request.preset not in PRESETS:
-        raise ConfigError(
-            f"there is no preset '{request.preset}'; the nearest are: "
-            f"{nearest(request.preset, PRESETS)}."
-        )
-    if request.size is not None and not 1 <= request.size <= 4096:
-        raise ConfigError(f"--size {request.size} is not valid: it must be 1 to 4096 pixels.")
-    if request.out.exists() and not request.out.is_dir():
-        raise DataError(f"--out {request.out} is a file: name a folder.")
+    check_common(request.preset, request.size, request.out)
 
 
 def load(request: ClassifyRequest) -> ImageSets:
