@@ -226,6 +226,9 @@ class Attack(ABC):
     def __call__(self, observation: Observation, context: Context) -> Recovery:
         """Run under the threat model and check what comes back.
 
+        Returns:
+            the recovery, its tensors on the CPU wherever the attack left them.
+
         Raises:
             ThreatModelError: where the threat model does not cover the requirement.
             PluginError: where the recovery breaks the contract.
@@ -245,7 +248,7 @@ class Attack(ABC):
 
 
 def _checked(recovery: object, observation: Observation, name: str) -> Recovery:
-    """The recovery, if it keeps the contract; its images as plain ones."""
+    """The recovery, if it keeps the contract; its images as plain ones, all on the CPU."""
     from ppattack import images as image_ops
 
     if not isinstance(recovery, Recovery):
@@ -267,7 +270,7 @@ def _checked(recovery: object, observation: Observation, name: str) -> Recovery:
                 f"attack '{name}' returned images of shape {tuple(images.shape)}, "
                 f"not {(count, *shape)}."
             )
-        images = images.contiguous()
+        images = images.contiguous().cpu()
     if recovery.matching is not None and tuple(recovery.matching.shape) != (count,):
         raise PluginError(
             f"attack '{name}' returned a matching of shape {tuple(recovery.matching.shape)}, "
@@ -288,4 +291,10 @@ def _checked(recovery: object, observation: Observation, name: str) -> Recovery:
         raise PluginError(
             f"attack '{name}' returned keys for {recovery.key.count} images, not {count}."
         )
-    return replace(recovery, images=images)
+    return replace(
+        recovery,
+        images=images,
+        matching=None if recovery.matching is None else recovery.matching.cpu(),
+        ranking=None if recovery.ranking is None else recovery.ranking.cpu(),
+        stages={stage: matching.cpu() for stage, matching in recovery.stages.items()},
+    )

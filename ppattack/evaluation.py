@@ -105,7 +105,7 @@ def evaluate(
             collapsed = collapse(recovery.images, truth.images, ours, constants)
         if recovery.up_to_state and "ssim" in values:
             shared = scenario.observation.threat.key_scope == "dataset"
-            best = best_state_ssim(recovery.images.cpu(), truth.images, shared=shared)
+            best = best_state_ssim(recovery.images, truth.images, shared=shared)
             best_state = summarise({"best": best.numpy()}, seed)["best"]
     matching, right = _matching_scores(recovery, scenario, seed)
     columns |= right
@@ -203,7 +203,7 @@ def _matching_scores(
         return "the attack recovers no matching", {}
     if truth is None:
         return "the true matching is not known", {}
-    right = (recovery.matching.cpu() == truth).numpy().astype(np.float64)
+    right = (recovery.matching == truth).numpy().astype(np.float64)
     chance = np.full_like(right, 1.0 / len(right))
     roles = {"reconstruction": right, "baseline": chance, "gain": right - chance}
     summaries = summarise(roles, seed)
@@ -214,7 +214,7 @@ def _matching_scores(
         wilson95=wilson95(int(right.sum()), len(right)),
         top=_among_top(recovery.ranking, truth),
         stages={
-            stage: float((found.cpu() == truth).double().mean())
+            stage: float((found == truth).double().mean())
             for stage, found in recovery.stages.items()
         },
         **summaries,
@@ -226,7 +226,7 @@ def _among_top(ranking: Tensor | None, truth: Tensor) -> dict[str, float]:
     """The share of ciphertexts whose plain image is among the first k candidates, by k."""
     if ranking is None:
         return {}
-    hit = ranking.cpu() == truth[:, None]
+    hit = ranking == truth[:, None]
     return {str(k): float(hit[:, :k].any(dim=1).double().mean()) for k in TOP if k <= hit.shape[1]}
 
 

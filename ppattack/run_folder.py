@@ -54,7 +54,7 @@ def publish(
             columns = {name: column.tolist() for name, column in evaluation.columns.items()}
             write_text(temporary / "scores.csv", scores_csv(scenario.names, columns))
         if recovery.images is not None:
-            images = recovery.images.cpu()
+            images = recovery.images
             shown = scenario.truth.images, scenario.observation.ciphertexts, images
             draw_samples(temporary / "samples.png", *shown, evaluation.columns)
             write_samples(temporary / "samples", *shown, evaluation.columns)

@@ -48,8 +48,8 @@ def canonical(pieces: Tensor, group: States) -> tuple[Indices, Indices]:
     least = [b""] * count
     state = np.zeros(count, np.intp)
     for each in range(group.count):
-        views = in_state(compared, np.full(count, each), group).transpose(0, 1).contiguous()
-        for piece, view in enumerate(views.numpy().reshape(count, -1)):
+        views = in_state(compared, np.full(count, each), group).transpose(0, 1).cpu()
+        for piece, view in enumerate(views.contiguous().numpy().reshape(count, -1)):
             found = view.tobytes()
             if each == 0 or found < least[piece]:
                 least[piece], state[piece] = found, each
