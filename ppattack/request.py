@@ -89,10 +89,21 @@ class RunRequest:
     time_limit: float | None = None
     memory_limit: float | None = None
 
+    def __post_init__(self) -> None:
+        as_paths(self, "out", "ciphertexts", "truth", "lpips_weights")
+
     @property
     def isolated(self) -> bool:
         """Whether the attack gets a process of its own."""
         return self.isolate or self.time_limit is not None or self.memory_limit is not None
+
+
+def as_paths(request: object, *names: str) -> None:
+    """Make paths of those fields of a frozen request that were given as text."""
+    for name in names:
+        given = getattr(request, name)
+        if given is not None:
+            object.__setattr__(request, name, Path(given))
 
 
 def check(request: RunRequest) -> None:
@@ -126,14 +137,14 @@ def check(request: RunRequest) -> None:
         )
 
 
-def check_common(preset: str, size: int | None, out: Path) -> None:
+def check_common(preset: str | None, size: int | None, out: Path) -> None:
     """Refuse a preset, a size or an output folder that no request can have.
 
     Raises:
         ConfigError: for an unknown preset, or a size out of range.
         DataError: where the output folder is a file.
     """
-    if preset not in PRESETS:
+    if preset is not None and preset not in PRESETS:
         raise ConfigError(
             f"there is no preset '{preset}'; the nearest are: {nearest(preset, PRESETS)}."
         )

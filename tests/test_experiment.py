@@ -8,6 +8,8 @@ import torch
 
 import ppattack
 from ppattack import experiment
+from ppattack.classification.experiment import ClassifyRequest
+from ppattack.compression.experiment import CompressionRequest
 from ppattack.data.image_files import read_folder
 from ppattack.errors import ConfigError, DataError, ImageError, PluginError
 from ppattack.experiment import Finished, RunRequest
@@ -54,6 +56,12 @@ def test_a_run_folder_is_complete(tmp_path: Path) -> None:
     assert len((done.folder / "scores.csv").read_text().splitlines()) == 13
     visible = [path.name for path in tmp_path.iterdir() if not path.name.startswith(".")]
     assert visible == [done.folder.name]
+
+
+def test_folders_may_be_given_as_text(tmp_path: Path) -> None:
+    assert RunRequest("fr", "pe", out=str(tmp_path)).out == tmp_path  # type: ignore[arg-type]
+    assert ClassifyRequest(target="pe", out=str(tmp_path)).out == tmp_path  # type: ignore[arg-type]
+    assert CompressionRequest(("pe",), out=str(tmp_path)).out == tmp_path  # type: ignore[arg-type]
 
 
 def test_feature_reconstruction_breaks_pe_and_not_a_one_time_pad(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ from ppattack.data.source import ImageRequest, ImageSets
 from ppattack.errors import ConfigError, DataError, PpattackError, RunFailed
 from ppattack.experiment import Stopwatch
 from ppattack.files import make_folder
-from ppattack.request import check_common
+from ppattack.request import as_paths, check_common
 from ppattack.threat import KeyScope
 
 if TYPE_CHECKING:
@@ -73,6 +73,9 @@ class ClassifyRequest:
     out: Path = Path("runs")
     force: bool = False
     download: bool = False
+
+    def __post_init__(self) -> None:
+        as_paths(self, "out")
 
 
 @dataclass(frozen=True)

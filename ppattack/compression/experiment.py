@@ -28,10 +28,10 @@ from ppattack.compression.report import (
 )
 from ppattack.config import as_dict
 from ppattack.data.source import ImageRequest, ImageSets
-from ppattack.errors import ConfigError, DataError, NotInvertible
+from ppattack.errors import ConfigError, NotInvertible
 from ppattack.files import new_folder, write_text
 from ppattack.report import TargetPart
-from ppattack.request import source_hash
+from ppattack.request import as_paths, check_common, source_hash
 from ppattack.scenario import draw_key, key_scope_of
 from ppattack.seeding import numpy_stream
 from ppattack.threat import KeyScope
@@ -77,6 +77,9 @@ class CompressionRequest:
     out: Path = Path("runs")
     force: bool = False
     download: bool = False
+
+    def __post_init__(self) -> None:
+        as_paths(self, "out")
 
 
 @dataclass(frozen=True)
@@ -148,8 +151,7 @@ def _target(request: CompressionRequest, name: str) -> Target:
 def _load(request: CompressionRequest) -> ImageSets:
     if request.images < 1:
         raise ConfigError(f"-n {request.images} is not valid: it must be at least 1.")
-    if request.out.exists() and not request.out.is_dir():
-        raise DataError(f"--out {request.out} is a file: name a folder.")
+    check_common(None, request.size, request.out)
     wanted = ImageRequest(request.images, 0, request.size, request.seed, request.download)
     return registry.dataset(request.data).load(wanted)
 
