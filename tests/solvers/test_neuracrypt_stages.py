@@ -9,7 +9,7 @@ import pytest
 import torch
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from scipy import stats
+from scipy import optimize, stats
 from torch import Tensor
 
 from ppattack.seeding import torch_stream
@@ -106,6 +106,20 @@ def test_shuffles_are_undone_up_to_one_order(count: int, places: int, seed: int)
     shown = shuffles.gather(1, orders)
     assert torch.equal(shown, shuffles[:1].expand_as(shown))
     assert torch.equal(unshuffle.in_order(codes, orders), plain[:, shuffles[0]])
+
+
+@pytest.mark.parametrize("noise", [0.1, 0.8, 3.0])
+def test_patches_are_assigned_by_least_squared_distance(noise: float) -> None:
+    codes = _normal(20, 6) + noise * _normal(12, 20, 6, seed=1)
+    orders = unshuffle.patch_orders(codes, refinements=0)
+    nearest = torch.cdist(codes[:1], codes).argmin(dim=2)
+    clear = sum(len(set(row)) == 20 for row in nearest.tolist())
+    assert {0.1: clear == 12, 0.8: 0 < clear < 12, 3.0: clear == 1}[noise]
+    for code, order in zip(codes.double(), orders, strict=True):
+        costs = torch.cdist(codes[0].double(), code).square().numpy()
+        least = costs[optimize.linear_sum_assignment(costs)].sum()
+        assert sorted(order.tolist()) == list(range(20))
+        assert costs[range(20), order].sum() == pytest.approx(least, rel=1e-5)
 
 
 def test_the_mean_code_corrects_what_image_0_gets_wrong() -> None:

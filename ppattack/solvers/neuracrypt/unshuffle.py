@@ -50,12 +50,16 @@ def _assigned(codes: Tensor, reference: Tensor) -> Tensor:
     """For each image, the patch that belongs to each patch of the reference ``(P, D)``."""
     count, positions, _ = codes.shape
     step = max(1, PRODUCT_BYTES // (positions**2 * codes.element_size()))
-    orders = torch.empty((count, positions), dtype=torch.int64)
+    orders = torch.empty((count, positions), dtype=torch.int64, device=codes.device)
+    each_once = torch.arange(positions, device=codes.device)
     for start in range(0, count, step):
-        products = torch.matmul(reference, codes[start : start + step].transpose(1, 2)).cpu()
-        for i, scores in enumerate(products):
-            orders[start + i] = greatest_score(scores)
-    return orders.to(codes.device)
+        products = torch.matmul(reference, codes[start : start + step].transpose(1, 2))
+        best = products.argmax(dim=2)  # where no patch is taken twice this is the assignment
+        orders[start : start + step] = best
+        settled = (best.sort(dim=1).values == each_once).all(dim=1)
+        for i in (~settled).nonzero()[:, 0].tolist():
+            orders[start + i] = greatest_score(products[i])
+    return orders
 
 
 def _mean_code(codes: Tensor, orders: Tensor) -> Tensor:
