@@ -1,7 +1,8 @@
 """The same work on the CPU and on a device that is not the CPU, case by case.
 
-Run in a process of its own, ``python -m tests.contract.device_cases GROUP``, since pretending a
-device changes torch for good. It prints a JSON list with a line for each case that went wrong.
+Run in a process of its own, ``python -m tests.contract.device_cases [GROUP]``, since pretending a
+device changes torch for good. It prints a JSON list with a line for each case that went wrong;
+without a group, what the device itself refuses.
 """
 
 from __future__ import annotations
@@ -265,6 +266,36 @@ def main(group: str) -> list[str]:
     return problems
 
 
+MISTAKES: dict[str, Callable[[Tensor], object]] = {
+    "a CPU tensor among others": lambda there: there + torch.ones(3),
+    "a network on the CPU": lambda there: torch.nn.Linear(3, 2)(there),
+    "a generator of the CPU": lambda there: torch.rand(
+        3, device=there.device, generator=torch.Generator()
+    ),
+    "NumPy": lambda there: there.numpy(),
+    "writing to the wrong device": lambda there: torch.ones(3).add_(there),
+    "a mask of the CPU": lambda there: torch.where(torch.ones(3) > 0, there, there),
+}
+FINE: dict[str, Callable[[Tensor], object]] = {
+    "a single number": lambda there: there + torch.tensor(2.0),
+    "indices of the CPU": lambda there: there[torch.tensor([0, 2])],
+    "a copy": lambda there: there.cpu().numpy() + torch.ones(3).copy_(there).numpy(),
+    "a gradient": lambda there: torch.nn.Linear(3, 1).to(there.device)(there).backward(),
+}
+
+
+def refused() -> list[str]:
+    """What the pretended device refuses."""
+    there = torch.arange(3.0, device=pretended_device.prepare())
+    found = []
+    for name, attempt in (MISTAKES | FINE).items():
+        try:
+            attempt(there)
+        except (RuntimeError, TypeError):
+            found.append(name)
+    return found
+
+
 if __name__ == "__main__":
-    found = main(sys.argv[1])
+    found = main(sys.argv[1]) if len(sys.argv) > 1 else refused()
     sys.stdout.write("\n" + json.dumps(found) + "\n")
