@@ -22,8 +22,9 @@ class PatchDiscriminator(nn.Module):
         channels: of the images.
         pool: ``"corner"``: the largest of the logits, in the top left 3 × 3 of them only, which
             is what pooling 5 × 5 logits by 3 with the default stride comes to: the patches at
-            the right and the lower edge are never judged, and one good patch is enough.
-            ``"mean"``: the mean over all patches.
+            the right and the lower edge are never judged, and one good patch is enough; no
+            layer has a bias.
+            ``"mean"``: the mean over all patches, and a bias of the last layer.
 
     Reference: the discriminator of github.com/ito-hiroki/learnable_encryption_robustness
         (``"corner"``), which goes back to W. Sirichotedumrong, H. Kiya: A GAN-Based Image
@@ -39,7 +40,7 @@ class PatchDiscriminator(nn.Module):
             nn.LeakyReLU(SLOPE, inplace=True),
             spectral_norm(nn.Conv2d(first, second, 4, stride=2, padding=1, bias=False)),
             nn.LeakyReLU(SLOPE, inplace=True),
-            nn.Conv2d(second, 1, 4),
+            nn.Conv2d(second, 1, 4, bias=pool == "mean"),
         )
 
     def forward(self, x: Tensor) -> Tensor:

@@ -155,6 +155,8 @@ def test_the_published_patches_leave_out_the_lower_right() -> None:
     assert tuple(logits.shape) == (2, 1, 5, 5)
     pooled = functional.max_pool2d(logits, 3).flatten()
     torch.testing.assert_close(judge(x), pooled, rtol=1e-5, atol=1e-6)
+    weights = 16 * (3 * 64 + 64 * 128 + 128)
+    assert sum(each.numel() for each in PatchDiscriminator(3, "corner").parameters()) == weights
 
 
 @pytest.mark.parametrize("size", [28, 32, 48])
