@@ -8,10 +8,9 @@ an interrupted one continued from its checkpoints.
 from __future__ import annotations
 
 import json
-import shutil
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -20,8 +19,8 @@ from typing import TYPE_CHECKING, Any
 from ppattack import provenance, registry, seeding
 from ppattack.attack import Attack, Context, Progress, Recovery, SilentProgress
 from ppattack.config import as_dict
-from ppattack.errors import MetricUnavailable, PpattackError, RunFailed
-from ppattack.files import make_folder
+from ppattack.errors import MetricUnavailable
+from ppattack.files import partial_folder
 from ppattack.isolation import isolated
 from ppattack.report import (
     AttackPart,
@@ -125,38 +124,21 @@ def _run(
     folder = request.out / f"{attack.card.name}-{target.card.name}-{name}"
     if (folder / "report.json").is_file() and not request.force:
         return Finished(read_report(folder), folder, reused=True)
-    new = not request.out.exists()
-    make_folder(request.out)
-    partial = folder.with_name(folder.name + ".partial")
-    context = Context(
-        device=device,
-        seed=seeding.derive(request.seed, "attack"),
-        checkpoints=partial,
-        pictures=partial / PICTURES,
-        progress=progress or SilentProgress(),
-        workers=workers,
-    )
-    under_way = _UnderWay(request, attack, target, scenario, scorer, context, watch)
-    try:
+    with partial_folder(folder) as partial:
+        context = Context(
+            device=device,
+            seed=seeding.derive(request.seed, "attack"),
+            checkpoints=partial,
+            pictures=partial / PICTURES,
+            progress=progress or SilentProgress(),
+            workers=workers,
+        )
+        under_way = _UnderWay(request, attack, target, scenario, scorer, context, watch)
         with watch.stage("attack"):
             recovery = attack(scenario.observation, context)
         report, evaluation = under_way.report(name, recovery)
-        publish(
-            folder,
-            report,
-            evaluation,
-            scenario,
-            recovery,
-            request.save_images,
-            context.pictures,
-        )
-    except (PpattackError, RunFailed):
-        shutil.rmtree(partial, ignore_errors=True)
-        if new:
-            with suppress(OSError):  # it may hold what a control found out
-                request.out.rmdir()
-        raise
-    shutil.rmtree(partial, ignore_errors=True)
+        shown = request.save_images
+        publish(folder, report, evaluation, scenario, recovery, shown, context.pictures)
     return Finished(report, folder, reused=False)
 
 

@@ -6,10 +6,10 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from ppattack.errors import DataError
+from ppattack.errors import DataError, PpattackError, RunFailed
 
 
 def make_folder(path: Path) -> Path:
@@ -69,6 +69,33 @@ def append_text(path: Path, text: str) -> None:
             file.write(text)
     except OSError as error:
         raise DataError(f"cannot write {path}: {error.strerror}.") from None
+
+
+@contextmanager
+def partial_folder(folder: Path) -> Iterator[Path]:
+    """A place beside ``folder`` for work on the way, which an interruption leaves to go on from.
+
+    It is gone once the work has ended, well or in an error that is the user's to mend; then no
+    empty folder around it stays behind either.
+
+    Args:
+        folder: what the work makes; its own folder is created.
+
+    Raises:
+        DataError: where the place cannot be written.
+    """
+    place = folder.with_name(folder.name + ".partial")
+    new = not folder.parent.exists()
+    make_folder(folder.parent)
+    try:
+        yield place
+    except (PpattackError, RunFailed):
+        shutil.rmtree(place, ignore_errors=True)
+        if new:
+            with suppress(OSError):  # it may hold what a control found out
+                folder.parent.rmdir()
+        raise
+    shutil.rmtree(place, ignore_errors=True)
 
 
 @contextmanager

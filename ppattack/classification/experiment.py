@@ -7,7 +7,6 @@ last epoch; the id works as that of a run: a finished one is reused, an interrup
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,9 +19,9 @@ from ppattack.classification.report import FILE, ClassificationReport, read_clas
 from ppattack.classification.settings import COUNTS
 from ppattack.config import as_dict
 from ppattack.data.source import ImageRequest, ImageSets
-from ppattack.errors import ConfigError, DataError, PpattackError, RunFailed
+from ppattack.errors import ConfigError, DataError
 from ppattack.experiment import Stopwatch
-from ppattack.files import make_folder
+from ppattack.files import partial_folder
 from ppattack.request import as_paths, check_common
 from ppattack.threat import KeyScope
 
@@ -164,24 +163,18 @@ def run(prepared: Prepared, progress: Progress | None = None) -> Classified:
     folder = request.out / plan.folder_name
     if (folder / FILE).is_file() and not request.force:
         return Classified(read_classification(folder), folder, reused=True)
-    make_folder(request.out)
-    partial = folder.with_name(folder.name + ".partial")
-    context = Context(
-        device=provenance.choose_device(request.device),
-        seed=seeding.derive(request.seed, "classification"),
-        checkpoints=partial,
-        progress=progress or SilentProgress(),
-    )
     watch = Stopwatch()
-    try:
+    with partial_folder(folder) as partial:
+        context = Context(
+            device=provenance.choose_device(request.device),
+            seed=seeding.derive(request.seed, "classification"),
+            checkpoints=partial,
+            progress=progress or SilentProgress(),
+        )
         with watch.stage("training"):
             trained = train(plan, sets, context, request.download)
         report = _report(prepared, trained, watch.seconds, context)
         publish(folder, report, trained)
-    except (PpattackError, RunFailed):
-        shutil.rmtree(partial, ignore_errors=True)
-        raise
-    shutil.rmtree(partial, ignore_errors=True)
     return Classified(report, folder, reused=False)
 
 

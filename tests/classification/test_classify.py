@@ -19,7 +19,7 @@ from ppattack.classification.experiment import Classified, ClassifyRequest, clas
 from ppattack.classification.models import InputForm, ModelConfig, build
 from ppattack.classification.report import read_classification
 from ppattack.classification.settings import training_config
-from ppattack.errors import ConfigError, DataError, ReportError
+from ppattack.errors import ConfigError, DataError, ReportError, RunFailed
 from tests.test_training import Recorder
 
 SMALL: dict[str, Any] = {
@@ -118,6 +118,18 @@ def test_interrupted_and_resumed_is_the_same_as_uninterrupted(tmp_path: Path) ->
         )
         assert all(torch.equal(value, second[key]) for key, value in first.items())
     assert list((tmp_path / "broken").iterdir()) == [resumed.folder]
+
+
+def test_a_training_that_fails_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_number(*_: object, **__: object) -> torch.Tensor:
+        return torch.tensor(torch.nan, requires_grad=True)
+
+    monkeypatch.setattr("torch.nn.functional.cross_entropy", no_number)
+    with pytest.raises(RunFailed, match="diverged in epoch 1"):
+        classify(request(tmp_path / "out"))
+    assert not list(tmp_path.iterdir())
 
 
 def test_progress_shows_the_accuracy(tmp_path: Path) -> None:
