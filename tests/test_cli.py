@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -136,8 +137,14 @@ def test_ctrl_c_says_one_line_and_the_same_command_continues(tmp_path: Path) -> 
     command = [sys.executable, "-m", "ppattack_cli", "run", "--attack", "itn", "--target", "etc",
                "-n", "12", "--adversary", "64", "--set", "attack.epochs=4000"]  # fmt: skip
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    heard = partial(signal.signal, signal.SIGINT, signal.default_int_handler)
     process = subprocess.Popen(
-        command, cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True
+        command,
+        cwd=tmp_path,
+        env=environment,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=heard,  # a suite in the background ignores it, and so would its children
     )
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline and not list(tmp_path.glob("runs/*.partial/*")):
