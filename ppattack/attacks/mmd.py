@@ -123,10 +123,10 @@ class MaximumMeanDiscrepancy(Attack):
         at_once = target.config.batch_size if batch else AT_ONCE
         made = generated(target, encoder, images, at_once)
         nearest = torch.cdist(real, made).topk(min(RANKED, len(made)), dim=1, largest=False).indices
-        matching = nearest[:, 0].cpu()
+        matching = nearest[:, 0]
         return Recovery(
             matching=matching,
-            ranking=nearest.cpu(),
+            ranking=nearest,
             notes={
                 "epochs": len(result.train_losses),
                 "ended": result.ended,

@@ -154,7 +154,7 @@ class NeuraCryptMatching(Attack):
             found, notes = self._by_places(case, stages)
         best = (found.scores.argmax(dim=1) == found.matching).double().mean().item()
         return Recovery(
-            matching=found.matching.cpu(),
+            matching=found.matching,
             ranking=ranked(found.scores, found.matching),
             stages=stages.matchings,
             notes={

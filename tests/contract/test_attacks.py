@@ -132,4 +132,5 @@ def test_a_gpu_recovers_as_much(name: str) -> None:
         found = main_gain(evaluate(recovery, scenario, target, scorer, seed=0).scores)
         assert found is not None
         gains.append(found[1].mean)
+    assert (gains[1] > BROKEN_GAIN) == (gains[0] > BROKEN_GAIN)
     assert gains[1] == pytest.approx(gains[0], abs=0.1)

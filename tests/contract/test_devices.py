@@ -9,7 +9,8 @@ import sys
 import pytest
 from torch.utils import backend_registration
 
-from tests.contract.device_cases import MISTAKES, NAMES
+from ppattack import registry
+from tests.contract.device_cases import GROUPS, MISTAKES, NAMES
 
 pytestmark = pytest.mark.skipif(
     not hasattr(backend_registration, "_setup_privateuseone_for_python_backend"),
@@ -23,6 +24,11 @@ def _python(*arguments: str) -> str:
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+def test_every_attack_has_a_case() -> None:
+    cases = [case for group in GROUPS.values() for case in group]
+    assert {case.attack for case in cases} == set(registry.attacks())
 
 
 @pytest.mark.parametrize("group", NAMES)
