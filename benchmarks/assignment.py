@@ -23,7 +23,7 @@ from side_by_side import machine
 from torch import Tensor
 
 from ppattack.seeding import torch_stream
-from ppattack.solvers.assignment import match_points
+from ppattack.solvers.matching.assignment import match_points
 
 BOTH_UP_TO = 5000
 """Points up to which the dense solver runs beside."""

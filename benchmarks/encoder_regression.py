@@ -29,12 +29,12 @@ import torch
 from side_by_side import machine
 from torch import Tensor
 
-from ppattack import registry
 from ppattack.attack import Context
 from ppattack.data.source import ImageRequest, ImageSets
-from ppattack.evaluation import evaluate
+from ppattack.evaluation.scores import evaluate
 from ppattack.metrics.images import ImageScorer
-from ppattack.report import MetricScores, Summary
+from ppattack.plugins import registry
+from ppattack.reports.run import MetricScores, Summary
 from ppattack.scenario import simulate
 from ppattack.target import Target
 

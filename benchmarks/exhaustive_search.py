@@ -22,14 +22,14 @@ import torch
 from side_by_side import machine
 from torch import Tensor
 
-from ppattack import registry
 from ppattack.attack import Context
 from ppattack.data.source import ImageRequest
 from ppattack.metrics.ssim import ssim
 from ppattack.metrics.states import best_state_ssim, global_states
+from ppattack.plugins import registry
 from ppattack.seeding import numpy_stream
-from ppattack.solvers import block_search
-from ppattack.solvers.block_search import BlockModel
+from ppattack.solvers.blocks import search
+from ppattack.solvers.blocks.search import BlockModel
 from targets.etc import EtC
 
 TARGET = EtC()
@@ -52,7 +52,7 @@ def main() -> int:
     ciphertexts = TARGET.encrypt(sets.victims, keys)
 
     def learned(public: Tensor | None, epochs: int) -> BlockModel:
-        return block_search.learn(ciphertexts, TARGET.structure(), public, context, epochs=epochs)
+        return search.learn(ciphertexts, TARGET.structure(), public, context, epochs=epochs)
 
     print(f"{given.images} images, a key each, {given.public} public images")
     print(
@@ -73,7 +73,7 @@ def main() -> int:
     print("|---|---|---|---|")
     together = learned(sets.adversary, 0)
     for count in COUNTS:
-        judge = together if count >= block_search.ENOUGH_TOGETHER else model
+        judge = together if count >= search.ENOUGH_TOGETHER else model
         print(_shared(sets.victims, count, judge), flush=True)
     print(machine())
     return 0
@@ -83,7 +83,7 @@ def _alone(
     words: str, plain: Tensor, ciphertexts: Tensor, model: BlockModel, learning: float
 ) -> str:
     began = time.perf_counter()
-    found = block_search.each_alone(ciphertexts, model)[0].inverse()(ciphertexts)
+    found = search.each_alone(ciphertexts, model)[0].inverse()(ciphertexts)
     return _row(words, plain, found, learning, time.perf_counter() - began)
 
 
@@ -92,8 +92,8 @@ def _one_by_one(plain: Tensor, ciphertexts: Tensor, context: Context) -> str:
     began = time.perf_counter()
     found = []
     for one in ciphertexts.split(1):
-        model = block_search.learn(one, TARGET.structure(), None, context, epochs=0)
-        found.append(block_search.each_alone(one, model)[0].inverse()(one))
+        model = search.learn(one, TARGET.structure(), None, context, epochs=0)
+        found.append(search.each_alone(one, model)[0].inverse()(one))
     return _row("that ciphertext", plain, torch.cat(found), 0.0, time.perf_counter() - began)
 
 
@@ -114,7 +114,7 @@ def _shared(plain: Tensor, count: int, model: BlockModel) -> str:
     for seed, images in enumerate(plain[: 100 * count].split(count)):
         key = TARGET.generate_key(numpy_stream(seed, "one key"), shape)
         ciphertexts = TARGET.encrypt(images, key)
-        found, _ = block_search.shared_key(ciphertexts, model)
+        found, _ = search.shared_key(ciphertexts, model)
         up_to_state, exact = _right(found.inverse()(ciphertexts), images)
         right.append((up_to_state == 1, exact == 1))
     keys = len(right)

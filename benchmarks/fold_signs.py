@@ -12,10 +12,10 @@ import sys
 import torch
 from torch import Tensor
 
-from ppattack import registry
 from ppattack.data.source import ImageRequest
 from ppattack.metrics.ssim import ssim
-from ppattack.robustness_figures import BOXES
+from ppattack.plugins import registry
+from ppattack.reports.robustness import BOXES
 
 CASES = {
     "all dark": (),

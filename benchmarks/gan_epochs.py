@@ -17,18 +17,18 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor, nn
 
-from ppattack import registry
 from ppattack.attack import Context
 from ppattack.data.source import ImageRequest, ImageSets
 from ppattack.metrics.ssim import ssim
 from ppattack.networks.block_local import BlockLocalNet, PixelNet
 from ppattack.networks.discriminators import PatchDiscriminator
-from ppattack.robustness_figures import BOXES
+from ppattack.plugins import registry
+from ppattack.reports.robustness import BOXES
 from ppattack.scenario import simulate
-from ppattack.solvers.adversarial import VARIANTS, game, published_weights, unpaired
-from ppattack.solvers.display import Display
-from ppattack.solvers.image_moments import moments_of_many
-from ppattack.training import Criterion, Player, fit_in_turns, seeded
+from ppattack.solvers.trained.adversarial import VARIANTS, game, published_weights, unpaired
+from ppattack.solvers.trained.display import Display
+from ppattack.solvers.trained.image_moments import moments_of_many
+from ppattack.training.fit import Criterion, Player, fit_in_turns, seeded
 
 SCHEMES = ("le", "pe")
 JUDGED = 1000

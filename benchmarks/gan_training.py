@@ -20,9 +20,9 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from ppattack.networks.block_local import BlockLocalNet
 from ppattack.networks.discriminators import PUBLISHED_POOL, PatchDiscriminator
-from ppattack.solvers.adversarial import VARIANTS, game, published_weights
-from ppattack.solvers.image_moments import moments_of_many
-from ppattack.training import Player, TrainingData, fit_in_turns, seeded
+from ppattack.solvers.trained.adversarial import VARIANTS, game, published_weights
+from ppattack.solvers.trained.image_moments import moments_of_many
+from ppattack.training.fit import Player, TrainingData, fit_in_turns, seeded
 
 BATCH = 64
 IMAGES = 1280

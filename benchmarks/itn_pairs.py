@@ -13,11 +13,11 @@ from typing import Any
 
 import torch
 
-from ppattack import registry
 from ppattack.attack import Context
 from ppattack.attacks.itn import InverseTransformationNetwork
 from ppattack.data.source import ImageRequest, ImageSets
 from ppattack.metrics.ssim import ssim
+from ppattack.plugins import registry
 from ppattack.scenario import simulate
 
 SCHEMES: tuple[tuple[str, dict[str, Any]], ...] = (

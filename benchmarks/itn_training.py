@@ -18,9 +18,9 @@ from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from ppattack.networks.block_local import BlockLocalNet, PixelNet
-from ppattack.recipe import Recipe
-from ppattack.solvers.inverse_transformation import VARIANTS
-from ppattack.training import TrainingData, fit, seeded
+from ppattack.solvers.trained.inverse_transformation import VARIANTS
+from ppattack.training.fit import TrainingData, fit, seeded
+from ppattack.training.recipe import Recipe
 
 BATCH = 128
 LOSS_TOLERANCE = 1e-3

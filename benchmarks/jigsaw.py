@@ -31,11 +31,11 @@ from numpy.typing import NDArray
 from PIL import Image
 from side_by_side import machine
 
+from ppattack.block_states import Arrangement, states
 from ppattack.blocks import split
 from ppattack.metrics.puzzle import from_arrangements, scores
 from ppattack.seeding import numpy_stream
 from ppattack.solvers import jigsaw
-from ppattack.solvers.block_states import Arrangement, states
 from ppattack.solvers.jigsaw.canonical import in_state
 from ppattack.solvers.jigsaw.solve import Assembly
 

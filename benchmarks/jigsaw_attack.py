@@ -29,17 +29,17 @@ import torch
 from side_by_side import machine
 from torch import Tensor
 
-from ppattack import registry
 from ppattack.attack import Context
+from ppattack.block_states import states_of
 from ppattack.blocks import split
 from ppattack.data.source import ImageRequest, ImageSets
-from ppattack.evaluation import evaluate
+from ppattack.evaluation.scores import evaluate
 from ppattack.jpeg import Jpeg
 from ppattack.metrics.images import ImageScorer
 from ppattack.metrics.puzzle import PuzzleScores, from_keys, over_keys, scores
+from ppattack.plugins import registry
 from ppattack.scenario import simulate
-from ppattack.solvers.block_states import states_of
-from ppattack.solvers.component_separation import UNTAUGHT, learn
+from ppattack.solvers.blocks.component_separation import UNTAUGHT, learn
 from ppattack.target import PermXorTarget
 from ppattack.threat import KeyScope
 

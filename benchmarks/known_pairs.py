@@ -16,15 +16,15 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from ppattack import registry
 from ppattack.data.source import ImageRequest
 from ppattack.metrics.keys import key_agreement
 from ppattack.permxor import permutation_bits
+from ppattack.plugins import registry
 from ppattack.seeding import numpy_stream
-from ppattack.solvers.known_plaintext import match_key
-from ppattack.solvers.tie_breaking import break_ties
-from ppattack.structure import Structure
+from ppattack.solvers.known_pairs.known_plaintext import match_key
+from ppattack.solvers.known_pairs.tie_breaking import break_ties
 from ppattack.target import PermXorTarget
+from ppattack.target.structure import Structure
 
 SCHEMES: tuple[tuple[str, dict[str, Any]], ...] = (
     ("le", {}),

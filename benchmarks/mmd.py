@@ -21,13 +21,13 @@ sys.path.insert(0, str(Path(__file__).parent))
 import torch
 from side_by_side import machine
 
-from ppattack import registry
 from ppattack.attack import Context
 from ppattack.attacks.mmd import MaximumMeanDiscrepancy
 from ppattack.data.source import ImageRequest, ImageSets
+from ppattack.evaluation.statistics import wilson95
+from ppattack.plugins import registry
 from ppattack.scenario import simulate
-from ppattack.solvers.mmd import AT_ONCE, generated, learn, represented
-from ppattack.summaries import wilson95
+from ppattack.solvers.trained.mmd import AT_ONCE, generated, learn, represented
 from targets.neuracrypt import NeuraCrypt
 
 

@@ -21,10 +21,10 @@ import torch
 from side_by_side import Ratio, compare, finish
 from torch import Tensor, nn
 
-from ppattack import registry
-from ppattack.networks.private_encoder import PrivateEncoder
-from ppattack.neural_target import NeuralTarget
+from ppattack.plugins import registry
 from ppattack.seeding import numpy_stream, torch_stream
+from ppattack.target.neural import NeuralTarget
+from ppattack.target.private_encoder import PrivateEncoder
 
 SCHEMES = (("neuracrypt", 1, 256), ("color-neuracrypt", 3, 224))
 BOUND = 0.9

@@ -22,8 +22,8 @@ from matplotlib import pyplot as plt
 from neuracrypt import images_of
 from torch import Tensor
 
-from ppattack import registry
 from ppattack.attack import Context, Recovery
+from ppattack.plugins import registry
 from ppattack.scenario import Scenario, simulate
 
 IMAGES = 200

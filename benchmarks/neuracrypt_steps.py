@@ -31,15 +31,15 @@ from scipy.optimize import linear_sum_assignment
 from side_by_side import Ratio, compare, finish
 from torch import Tensor
 
-from ppattack import registry
 from ppattack.attack import Context
 from ppattack.data.source import ImageRequest
-from ppattack.neural_target import NeuralTarget
+from ppattack.plugins import registry
 from ppattack.scenario import simulate
 from ppattack.seeding import torch_stream
 from ppattack.solvers.neuracrypt import embedding, features, pairwise, unshuffle
 from ppattack.solvers.neuracrypt.case import Case
 from ppattack.solvers.neuracrypt.own_keys import OwnEncoders, training_features
+from ppattack.target.neural import NeuralTarget
 
 Floats = NDArray[np.floating]
 

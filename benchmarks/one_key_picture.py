@@ -18,11 +18,11 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import numpy as np
 
-from ppattack import registry
 from ppattack.data.source import ImageRequest
 from ppattack.metrics.ssim import ssim
+from ppattack.plugins import registry
 from ppattack.render.samples import draw_samples
-from ppattack.solvers import free_keys
+from ppattack.solvers.covariance import free_keys
 
 SHOWN = 8
 

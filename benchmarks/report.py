@@ -18,7 +18,7 @@ import numpy as np
 import torch
 
 from ppattack.render.samples import write_samples
-from ppattack.report import (
+from ppattack.reports.run import (
     AttackPart,
     Controls,
     DataPart,

@@ -10,11 +10,11 @@ import sys
 
 import torch
 
-from ppattack import registry
 from ppattack.attack import Context
 from ppattack.data.source import ImageRequest
 from ppattack.metrics.lpips import Lpips
 from ppattack.metrics.ssim import ssim
+from ppattack.plugins import registry
 from ppattack.scenario import simulate
 
 PUBLISHED = {

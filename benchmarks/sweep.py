@@ -19,10 +19,10 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from ppattack import nursery
-from ppattack.executors import Executor, InThisProcess, Processes
+from ppattack.isolation import fork_server
 from ppattack.request import RunRequest
-from ppattack.sweep import Sweep, run_sweep
+from ppattack.sweeps.executors import Executor, InThisProcess, Processes
+from ppattack.sweeps.sweep import Sweep, run_sweep
 
 CELLS, JOBS, BUSY_SECONDS = 200, 2, 30
 ATTACK = """
@@ -65,7 +65,7 @@ def measured(name: str, requests: list[RunRequest], executor: Executor) -> None:
     """Run and print one row."""
     start, used = time.perf_counter(), _cpu_seconds()
     sweep, _ = run_sweep(requests, executor, Nobody())
-    nursery.close()  # the processor time of its children counts from here on
+    fork_server.close()  # the processor time of its children counts from here on
     spent, used = time.perf_counter() - start, _cpu_seconds() - used
     if sweep.counts()["done"] != len(requests):
         raise SystemExit(f"{name}: {sweep.counts()}")

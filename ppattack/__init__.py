@@ -15,13 +15,15 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ppattack.attack import Attack, AttackCard, Context, ControlTarget, Recovery
-    from ppattack.card import Reference
+    from ppattack.card import Reference, TargetCard
     from ppattack.config import Doc
     from ppattack.errors import PpattackError
-    from ppattack.experiment import Finished, RunRequest, run
     from ppattack.permxor import PermXor
-    from ppattack.report import Report, read_report
-    from ppattack.target import Key, PermXorTarget, Target, TargetCard
+    from ppattack.reports.run import Report, read_report
+    from ppattack.request import RunRequest
+    from ppattack.runs.run import Finished, run
+    from ppattack.target.base import PermXorTarget, Target
+    from ppattack.target.key import Key
     from ppattack.threat import Observation, ThreatModel
 
 __version__ = "0.1.0"
@@ -32,7 +34,7 @@ _PLACES = {
     "Context": "attack",
     "ControlTarget": "attack",
     "Doc": "config",
-    "Finished": "experiment",
+    "Finished": "runs.run",
     "Key": "target",
     "Observation": "threat",
     "PermXor": "permxor",
@@ -40,13 +42,13 @@ _PLACES = {
     "PpattackError": "errors",
     "Recovery": "attack",
     "Reference": "card",
-    "Report": "report",
-    "RunRequest": "experiment",
+    "Report": "reports.run",
+    "RunRequest": "request",
     "Target": "target",
     "TargetCard": "target",
     "ThreatModel": "threat",
-    "read_report": "report",
-    "run": "experiment",
+    "read_report": "reports.run",
+    "run": "runs.run",
 }
 
 __all__ = [

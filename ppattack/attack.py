@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from ppattack.permxor import PermXor
-    from ppattack.public_scheme import PublicScheme
-    from ppattack.target import ImageShape
+    from ppattack.target.key import ImageShape
+    from ppattack.target.public_scheme import PublicScheme
 
 Recovers = Literal["images", "matching", "key"]
 Preset = Literal["smoke", "standard", "paper"]

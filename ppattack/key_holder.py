@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from ppattack.jpeg import Jpeg
-    from ppattack.target import ImageShape, Key, Target
+    from ppattack.target.base import Target
+    from ppattack.target.key import ImageShape, Key
 
 
 @dataclass(frozen=True)

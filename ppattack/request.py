@@ -10,13 +10,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ppattack import provenance, registry, source_files
 from ppattack.attack import PRESETS, Attack
 from ppattack.config import as_dict
 from ppattack.data.source import ImageRequest, ImageSets
 from ppattack.errors import ConfigError, DataError, nearest
-from ppattack.isolation import IsolatedAttack
+from ppattack.isolation.proxy import IsolatedAttack
 from ppattack.jpeg import Jpeg
+from ppattack.plugins import registry, source
+from ppattack.runs import provenance
 from ppattack.scenario import Scenario, from_ciphertexts, key_scope_of, simulate
 from ppattack.threat import KeyScope
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     import torch
 
     from ppattack.data.image_files import NamedImages
-    from ppattack.target import Target
+    from ppattack.target.base import Target
 
 
 @dataclass(frozen=True)
@@ -281,6 +282,6 @@ def source_hash(plugin: object) -> str:
     if isinstance(plugin, IsolatedAttack):
         return plugin.source_hash
     try:
-        return source_files.source_hash(Path(inspect.getfile(type(plugin))))
+        return source.source_hash(Path(inspect.getfile(type(plugin))))
     except (OSError, TypeError):
         return ""

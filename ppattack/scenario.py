@@ -22,8 +22,9 @@ if TYPE_CHECKING:
 
     from ppattack.attack import Attack
     from ppattack.jpeg import Jpeg
-    from ppattack.public_scheme import PublicScheme
-    from ppattack.target import ImageShape, Target
+    from ppattack.target.base import Target
+    from ppattack.target.key import ImageShape
+    from ppattack.target.public_scheme import PublicScheme
 
 
 @dataclass(frozen=True)

@@ -23,8 +23,8 @@ import pytest
 
 if TYPE_CHECKING:
     from ppattack.attack import Attack
-    from ppattack.experiment import Finished
-    from ppattack.target import Target
+    from ppattack.runs.run import Finished
+    from ppattack.target.base import Target
 
 AttackRun = Callable[..., "Finished"]
 _finished: dict[str, Finished] = {}
@@ -75,8 +75,8 @@ def run(target: str | type[Target], attack: str | type[Attack], **request: Any) 
     """
     from ppattack.config import as_dict
     from ppattack.errors import ConfigError, nearest
-    from ppattack.experiment import RunRequest
-    from ppattack.experiment import run as run_experiment
+    from ppattack.request import RunRequest
+    from ppattack.runs.run import run as run_experiment
 
     known = [field.name for field in dataclasses.fields(RunRequest)]
     for name in request:
@@ -175,7 +175,7 @@ def _name(target: str | type[Any], attack: str | type[Any]) -> str:
 
 def _gain(done: Finished) -> float:
     """The number that the verdict rests on; an exact key is everything."""
-    from ppattack.verdict import main_gain
+    from ppattack.evaluation.verdict import main_gain
 
     key, found = done.report.scores.key, main_gain(done.report.scores)
     if key is not None and key.reconstruction.mean == 1.0:

@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from ppattack.jpeg import Jpeg
-    from ppattack.public_scheme import PublicScheme
-    from ppattack.target import Key
+    from ppattack.target.key import Key
+    from ppattack.target.public_scheme import PublicScheme
 
 PublicImages = Literal["none", "unpaired", "candidates"]
 KeyScope = Literal["dataset", "image"]

@@ -52,7 +52,7 @@ def _program(asked: str | None) -> typer.Typer:
     made.callback()(_options)
     for command in [asked] if asked in COMMANDS else COMMANDS:
         name = COMMANDS[command]
-        module = importlib.import_module(f"ppattack_cli.{name}")
+        module = importlib.import_module(f"ppattack_cli.commands.{name}")
         if hasattr(module, "app"):
             made.add_typer(module.app, name=command)
         else:

@@ -11,8 +11,8 @@ import typer
 from ppattack.errors import ConfigError, nearest
 
 if TYPE_CHECKING:
-    from ppattack.executors import Executor
     from ppattack.request import RunRequest
+    from ppattack.sweeps.executors import Executor
     from ppattack.workers import Workers
 
 Attack = Annotated[str, typer.Option("--attack", help="Name, or path/to/file.py:Class.")]
@@ -178,20 +178,20 @@ def executor(text: str | None, jobs: int, device: str = "auto") -> Executor:
         ConfigError: where the text names no such place, the number of jobs is below 1, or this
             machine is to run them and has no such device.
     """
-    from ppattack.executors import InThisProcess, Processes
+    from ppattack.sweeps.executors import InThisProcess, Processes
 
     if jobs < 1:
         raise ConfigError(f"--jobs {jobs} is not valid: it must be at least 1.")
     if text is None:
         if device != "auto":
-            from ppattack.provenance import choose_device
+            from ppattack.runs.provenance import choose_device
 
             choose_device(device)
         return InThisProcess() if jobs == 1 else Processes(jobs)
     name, _, address = text.partition(":")
     if name != "ray":
         raise ConfigError(f"--executor '{text}' is not valid: use ray or ray:ADDRESS.")
-    from ppattack.ray_executor import Ray
+    from ppattack.sweeps.ray_executor import Ray
 
     return Ray(address or None)
 

@@ -12,8 +12,8 @@ from rich.markup import escape
 from rich.table import Table
 
 if TYPE_CHECKING:
-    from ppattack.curve import Curve
-    from ppattack.report import MetricScores, Report, Summary
+    from ppattack.reports.run import MetricScores, Report, Summary
+    from ppattack.sweeps.curve import Curve
 
 PLAIN_WIDTH = 160
 """Columns where stdout is no terminal: wide enough that nothing is cut."""

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from rich.console import Group
     from rich.live import Live
 
-    from ppattack.cell import Outcome
-    from ppattack.sweep import Cell, Sweep, Watcher
+    from ppattack.sweeps.cell import Outcome
+    from ppattack.sweeps.sweep import Cell, Sweep, Watcher
 
 LETTERS = {"BROKEN": "B", "RESISTED": "R", "INCONCLUSIVE": "?"}
 COLOURS = {"B": "red", "R": "green", "?": "yellow", "failed": "magenta", "running": "cyan"}

@@ -17,9 +17,9 @@ from ppattack import blocks
 from ppattack.card import Reference
 from ppattack.config import Doc, Interval
 from ppattack.permxor import PermXor, permutation_bits
-from ppattack.published import PublishedSeed, check_seed, published_seed
-from ppattack.structure import Structure
 from ppattack.target import Draw, ImageShape, Parts, PermXorTarget, TargetCard
+from ppattack.target.published_seed import PublishedSeed, check_seed, published_seed
+from ppattack.target.structure import Structure
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -120,7 +120,7 @@ class EtC(PermXorTarget):
         return scrambled_blocks(parts, shape, self.config.block_size, self._orders)
 
     def structure(self) -> Structure:
-        """See :class:`~ppattack.structure.Structure`."""
+        """See :class:`~ppattack.target.structure.Structure`."""
         return Structure(
             "blocks-dihedral",
             block_size=self.config.block_size,

@@ -16,9 +16,9 @@ from ppattack.config import Doc, Interval
 from ppattack.errors import ConfigError, ImageError
 from ppattack.images import pad_to_multiple
 from ppattack.permxor import PermXor, permutation_bits
-from ppattack.representation import Panel, Representation
-from ppattack.structure import Structure
 from ppattack.target import Draw, ImageShape, Parts, PermXorTarget, TargetCard
+from ppattack.target.representation import Panel, Representation
+from ppattack.target.structure import Structure
 from targets.etc import block_moves, scrambled_blocks
 
 if TYPE_CHECKING:
@@ -230,7 +230,7 @@ class EtcGray(PermXorTarget):
         return scrambled_blocks(parts, shape, self.config.block_size, COLOUR_ORDERS)
 
     def structure(self) -> Structure:
-        """See :class:`~ppattack.structure.Structure`."""
+        """See :class:`~ppattack.target.structure.Structure`."""
         return Structure("blocks-dihedral", block_size=self.config.block_size, moves_blocks=True)
 
     def key_space_bits(self, image_shape: ImageShape) -> float:

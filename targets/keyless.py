@@ -14,8 +14,8 @@ import numpy as np
 
 from ppattack.card import Reference
 from ppattack.permxor import PermXor
-from ppattack.structure import Structure
 from ppattack.target import Draw, ImageShape, Parts, PermXorTarget, TargetCard
+from ppattack.target.structure import Structure
 
 
 class Keyless(PermXorTarget):
@@ -47,7 +47,7 @@ class Keyless(PermXorTarget):
         return PermXor(index, np.full(index.shape, 255, np.uint8))
 
     def structure(self) -> Structure:
-        """See :class:`~ppattack.structure.Structure`."""
+        """See :class:`~ppattack.target.structure.Structure`."""
         return Structure("pixels", colours=True)
 
     def key_space_bits(self, image_shape: ImageShape) -> float:

@@ -16,9 +16,9 @@ from ppattack import blocks
 from ppattack.card import Reference
 from ppattack.config import Doc, Interval
 from ppattack.permxor import PermXor, permutation_bits
-from ppattack.published import PublishedSeed, check_seed, published_seed
-from ppattack.structure import Structure
 from ppattack.target import Draw, ImageShape, Parts, PermXorTarget, TargetCard
+from ppattack.target.published_seed import PublishedSeed, check_seed, published_seed
+from ppattack.target.structure import Structure
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -102,7 +102,7 @@ class LE(PermXorTarget):
         return PermXor(blocks.place(index, numbers), blocks.place(mask, numbers), "nibble")
 
     def structure(self) -> Structure:
-        """See :class:`~ppattack.structure.Structure`."""
+        """See :class:`~ppattack.target.structure.Structure`."""
         return Structure("shared-block", "nibble", self.config.block_size)
 
     def key_space_bits(self, image_shape: ImageShape) -> float:

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Annotated
 from ppattack.card import Reference
 from ppattack.config import Doc, Interval
 from ppattack.errors import ImageError
-from ppattack.neural_target import NeuralConfig, NeuralTarget
 from ppattack.target import ImageShape, TargetCard
+from ppattack.target.neural import NeuralConfig, NeuralTarget
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -15,8 +15,8 @@ import numpy as np
 from ppattack.card import Reference
 from ppattack.errors import KeyFileError
 from ppattack.permxor import PermXor
-from ppattack.structure import Structure
 from ppattack.target import Draw, ImageShape, Key, Parts, PermXorTarget, TargetCard
+from ppattack.target.structure import Structure
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -74,7 +74,7 @@ class OneTimePad(PermXorTarget):
         return PermXor(np.broadcast_to(np.arange(mask.shape[1]), mask.shape), mask)
 
     def structure(self) -> Structure:
-        """See :class:`~ppattack.structure.Structure`."""
+        """See :class:`~ppattack.target.structure.Structure`."""
         return Structure("pixels")
 
     def key_space_bits(self, image_shape: ImageShape) -> float:

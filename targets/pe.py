@@ -17,9 +17,9 @@ from ppattack.card import Reference
 from ppattack.config import Doc
 from ppattack.errors import ConfigError, NotInvertible
 from ppattack.permxor import PermXor
-from ppattack.published import PublishedSeed, check_seed, published_seed
-from ppattack.structure import Structure
 from ppattack.target import Draw, ImageShape, Key, Parts, PermXorTarget, TargetCard
+from ppattack.target.published_seed import PublishedSeed, check_seed, published_seed
+from ppattack.target.structure import Structure
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -109,12 +109,12 @@ class PE(PermXorTarget):
     def encrypt(
         self, images: Tensor, key: Key, *, generator: np.random.Generator | None = None
     ) -> Tensor:
-        """See :meth:`~ppattack.target.Target.encrypt`."""
+        """See :meth:`~ppattack.target.base.Target.encrypt`."""
         out = super().encrypt(images, key, generator=generator)
         return self._truncated(out, key) if self._truncates else out
 
     def decrypt(self, ciphertexts: Tensor, key: Key) -> Tensor:
-        """See :meth:`~ppattack.target.Target.decrypt`.
+        """See :meth:`~ppattack.target.base.Target.decrypt`.
 
         Raises:
             NotInvertible: under the published code's truncation.
@@ -127,7 +127,7 @@ class PE(PermXorTarget):
         return super().decrypt(ciphertexts, key)
 
     def structure(self) -> Structure:
-        """See :class:`~ppattack.structure.Structure`."""
+        """See :class:`~ppattack.target.structure.Structure`."""
         return Structure("pixels", colours=self.config.color_shuffle)
 
     def key_space_bits(self, image_shape: ImageShape) -> float:

@@ -9,8 +9,8 @@ import numpy as np
 
 from ppattack.card import Reference
 from ppattack.permxor import PermXor
-from ppattack.structure import Structure
 from ppattack.target import Draw, ImageShape, Parts, PermXorTarget, TargetCard
+from ppattack.target.structure import Structure
 
 
 class Plain(PermXorTarget):
@@ -39,7 +39,7 @@ class Plain(PermXorTarget):
         return PermXor(np.arange(symbols)[None], np.zeros((1, symbols), np.uint8))
 
     def structure(self) -> Structure:
-        """See :class:`~ppattack.structure.Structure`."""
+        """See :class:`~ppattack.target.structure.Structure`."""
         return Structure("none")
 
     def key_space_bits(self, image_shape: ImageShape) -> float:

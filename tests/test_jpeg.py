@@ -14,15 +14,15 @@ from PIL import Image
 from torch import Tensor
 
 import ppattack
-from ppattack import registry
 from ppattack.attack import Context
 from ppattack.attacks.itn import InverseTransformationNetwork
 from ppattack.data.image_files import read_folder
 from ppattack.data.source import ImageSets
 from ppattack.errors import ConfigError
-from ppattack.file_encryption import encrypt_files
 from ppattack.jpeg import Jpeg
 from ppattack.metrics.psnr import psnr
+from ppattack.plugins import registry
+from ppattack.runs.file_encryption import encrypt_files
 from ppattack.scenario import simulate
 from ppattack.target import Target
 from ppattack.threat import ThreatModel
@@ -31,7 +31,7 @@ from targets.etc_gray import EtcGray
 from targets.le import LE
 from targets.pe import PE
 from tests.conftest import smooth_images, smooth_sets
-from tests.test_experiment import request
+from tests.runs.test_run import request
 from tests.test_threat import Probe
 
 

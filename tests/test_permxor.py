@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from ppattack import permxor
 from ppattack.errors import ImageError, NotInvertible
 from ppattack.permxor import PermXor, Unit, identity
-from tests.schemes import noise
+from tests.support.schemes import noise
 
 SHAPE = (3, 4, 5)
 SIZE = 60

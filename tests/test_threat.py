@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 import torch
 
-from ppattack import registry
 from ppattack.attack import Attack, AttackCard, Context, Recovery
 from ppattack.card import Reference
 from ppattack.data.source import ImageSets
 from ppattack.errors import ConfigError, DataError, PluginError, ThreatModelError
 from ppattack.permxor import PermXor
+from ppattack.plugins import registry
 from ppattack.scenario import Scenario, simulate
 from ppattack.target import Key
 from ppattack.threat import KeyScope, Observation, PublicImages, ThreatModel

@@ -14,19 +14,19 @@ import numpy as np
 import pytest
 import torch
 
-from ppattack import registry
 from ppattack.attack import Attack, Context, Recovery
 from ppattack.attacks.covariance_matching import CovarianceMatching
 from ppattack.data.source import ImageSets
 from ppattack.errors import RunFailed
-from ppattack.executors import InThisProcess, Processes
+from ppattack.plugins import registry
 from ppattack.scenario import simulate
-from ppattack.solvers import block_symbols, free_keys, low_nibbles, moments
-from ppattack.solvers.moments import GridMoments, Moments, gathered
+from ppattack.solvers.covariance import block_symbols, free_keys, low_nibbles, moments
+from ppattack.solvers.covariance.moments import GridMoments, Moments, gathered
+from ppattack.sweeps.executors import InThisProcess, Processes
 from ppattack.target import Target
 from ppattack.workers import Alone, Workers
-from tests.natural import natural_images, natural_sets
-from tests.program import in_process
+from tests.support.natural import natural_images, natural_sets
+from tests.support.program import in_process
 
 CONTEXT = Context(torch.device("cpu"), seed=3)
 

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from ppattack.permxor import Unit
-    from ppattack.public_scheme import PublicScheme
-    from ppattack.target import ImageShape
+    from ppattack.target.key import ImageShape
+    from ppattack.target.public_scheme import PublicScheme
 
 
 class ChosenPlaintext(Attack):
@@ -88,7 +88,7 @@ class ChosenPlaintext(Attack):
 
     def obstacle(self, scheme: PublicScheme, image_shape: ImageShape) -> str | None:
         """See :meth:`Attack.obstacle`."""
-        from ppattack.solvers import chosen_plaintext as solver
+        from ppattack.solvers.known_pairs import chosen_plaintext as solver
 
         reason = super().obstacle(scheme, image_shape)
         if reason is not None:
@@ -106,7 +106,7 @@ class ChosenPlaintext(Attack):
 
     def choose_plaintexts(self, scheme: PublicScheme, image_shape: ImageShape) -> Tensor:
         """See :meth:`Attack.choose_plaintexts`."""
-        from ppattack.solvers import chosen_plaintext as solver
+        from ppattack.solvers.known_pairs import chosen_plaintext as solver
 
         form = scheme.representation
         digits = solver.digit_images(form.shape(image_shape), self._unit(scheme), form.levels)
@@ -114,8 +114,8 @@ class ChosenPlaintext(Attack):
 
     def run(self, observation: Observation, context: Context) -> Recovery:
         """See :meth:`Attack.run`."""
-        from ppattack.solvers import chosen_plaintext as solver
-        from ppattack.solvers.symbols import explained, partial_inverse
+        from ppattack.solvers.known_pairs import chosen_plaintext as solver
+        from ppattack.solvers.known_pairs.symbols import explained, partial_inverse
 
         plain, answers = observation.chosen_pairs
         unit, form = self._unit(observation.scheme), observation.scheme.representation

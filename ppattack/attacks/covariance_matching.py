@@ -15,15 +15,15 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 from ppattack.attack import Attack, AttackCard, Context, ControlTarget, Preset, Recovery
 from ppattack.card import Reference
 from ppattack.config import Doc, Interval
-from ppattack.structure import Structure
+from ppattack.target.structure import Structure
 from ppattack.threat import Observation, ThreatModel
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from ppattack.public_scheme import PublicScheme
-    from ppattack.solvers.key_estimate import KeyEstimate
-    from ppattack.target import ImageShape
+    from ppattack.solvers.global_state.key_estimate import KeyEstimate
+    from ppattack.target.key import ImageShape
+    from ppattack.target.public_scheme import PublicScheme
 
 MOST_SYMBOLS = {"byte": 3072, "nibble": 6144}
 """Largest unstructured key: matching takes time in the square to the cube of the symbols."""
@@ -145,8 +145,8 @@ class CovarianceMatching(Attack):
         context: Context,
     ) -> KeyEstimate:
         from ppattack.permxor import identity
-        from ppattack.solvers import free_keys, pixel_keys, shared_block_keys
-        from ppattack.solvers.key_estimate import KeyEstimate
+        from ppattack.solvers.covariance import free_keys, pixel_keys, shared_block_keys
+        from ppattack.solvers.global_state.key_estimate import KeyEstimate
 
         jpeg = observation.jpeg
         if structure.kind == "none":
@@ -171,7 +171,7 @@ class CovarianceMatching(Attack):
                 jpeg=jpeg,
             )
         if structure.kind == "blocks-dihedral":
-            from ppattack.solvers import block_puzzle
+            from ppattack.solvers.blocks import puzzle as block_puzzle
 
             form = observation.scheme.representation
             shape = form.shape(observation.image_shape)

@@ -19,10 +19,10 @@ from ppattack.threat import Observation, ThreatModel
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from ppattack.neural_target import NeuralTarget
-    from ppattack.public_scheme import PublicScheme
-    from ppattack.solvers.encoder_regression import Inverse
-    from ppattack.target import ImageShape
+    from ppattack.solvers.neuracrypt.encoder_regression import Inverse
+    from ppattack.target.key import ImageShape
+    from ppattack.target.neural import NeuralTarget
+    from ppattack.target.public_scheme import PublicScheme
 
 LINEAR_DEPTH = 1
 CONTROL = {"variant": "small", "depth": LINEAR_DEPTH, "shuffle": False}
@@ -107,7 +107,7 @@ class EncoderRegression(Attack):
 
     def obstacle(self, scheme: PublicScheme, image_shape: ImageShape) -> str | None:
         """Only codes of a network whose order of patches can be found."""
-        from ppattack.neural_target import NeuralTarget  # here: it loads NumPy
+        from ppattack.target.neural import NeuralTarget  # here: it loads NumPy
 
         reason = super().obstacle(scheme, image_shape)
         if reason is not None:
@@ -123,7 +123,7 @@ class EncoderRegression(Attack):
 
     def run(self, observation: Observation, context: Context) -> Recovery:
         """Bring patches in order, fit, and predict."""
-        from ppattack.solvers.encoder_regression import Inverse, Whitening
+        from ppattack.solvers.neuracrypt.encoder_regression import Inverse, Whitening
         from ppattack.solvers.neuracrypt.features import patches
 
         target = cast("NeuralTarget", observation.scheme.target)  # as obstacle() has made sure
@@ -199,7 +199,7 @@ def _images(
     """Plain images ``(N, C, H, W)`` uint8, some at a time."""
     import torch
 
-    from ppattack.solvers.encoder_regression import from_patches
+    from ppattack.solvers.neuracrypt.encoder_regression import from_patches
 
     shape = target.padded_shape(observation.image_shape)
     parts = [

@@ -19,9 +19,9 @@ from ppattack.threat import Observation, ThreatModel
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from ppattack.public_scheme import PublicScheme
-    from ppattack.solvers.block_search import BlockModel
-    from ppattack.target import ImageShape
+    from ppattack.solvers.blocks.search import BlockModel
+    from ppattack.target.key import ImageShape
+    from ppattack.target.public_scheme import PublicScheme
 
 BLOCK_SIZE = 16
 """Edge of a block of the positive control where the scheme has no blocks."""
@@ -123,7 +123,7 @@ class Exhaustive(Attack):
 
     def run(self, observation: Observation, context: Context) -> Recovery:
         """See :meth:`Attack.run`."""
-        from ppattack.solvers import block_search
+        from ppattack.solvers.blocks import search
 
         began = time.monotonic()
         ciphertexts = observation.ciphertexts.to(context.device)
@@ -132,9 +132,9 @@ class Exhaustive(Attack):
         context.progress.log("what public images look like is learned")
         learned = time.monotonic()
         if shared:
-            key, notes = block_search.shared_key(ciphertexts, model)
+            key, notes = search.shared_key(ciphertexts, model)
         else:
-            key, notes = block_search.each_alone(ciphertexts, model)
+            key, notes = search.each_alone(ciphertexts, model)
         images = key.inverse()(ciphertexts)
         searched = time.monotonic() - learned
         seconds = {"learning": round(learned - began, 2), "search": round(searched, 2)}
@@ -145,14 +145,14 @@ class Exhaustive(Attack):
     def _model(
         self, observation: Observation, ciphertexts: Tensor, shared: bool, context: Context
     ) -> BlockModel:
-        from ppattack.solvers import block_search
+        from ppattack.solvers.blocks import search
 
         scheme = observation.scheme
         public = None
         if self.config.prior == "public":
             public = scheme.representation.prepare(observation.public_images).to(context.device)
-        alone = not shared or len(ciphertexts) < block_search.ENOUGH_TOGETHER
-        return block_search.learn(
+        alone = not shared or len(ciphertexts) < search.ENOUGH_TOGETHER
+        return search.learn(
             ciphertexts,
             scheme.structure,
             public,

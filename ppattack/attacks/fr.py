@@ -21,8 +21,8 @@ from ppattack.threat import Observation, ThreatModel
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from ppattack.public_scheme import PublicScheme
-    from ppattack.target import ImageShape
+    from ppattack.target.key import ImageShape
+    from ppattack.target.public_scheme import PublicScheme
 
 CONTROL_SHARE = 0.2
 CONTROL_EPOCHS_AT_LEAST = 3
@@ -45,7 +45,7 @@ class FeatureReconstruction(Attack):
 
     Deviations: the published ``advanced`` mode starts from the victim's true first pixel, which
     no threat model grants, so here it starts from the mean colour of public images or from the
-    encrypted pixel; :func:`ppattack.solvers.feature_reconstruction.advanced` takes any.
+    encrypted pixel; :func:`ppattack.solvers.folding.feature_reconstruction.advanced` takes any.
     ``learned`` and ``mrf`` are not published.
 
     Reference: A. H. Chang, B. M. Case: Attacks on Image Encryption Schemes for
@@ -168,13 +168,13 @@ class FeatureReconstruction(Attack):
         del scheme
         if self.config.mode != "same-key":
             return None
-        from ppattack.solvers import feature_reconstruction as solver
+        from ppattack.solvers.folding import feature_reconstruction as solver
 
         return solver.helper_image(image_shape)
 
     def run(self, observation: Observation, context: Context) -> Recovery:
         """See :meth:`Attack.run`."""
-        from ppattack.solvers import feature_reconstruction as solver
+        from ppattack.solvers.folding import feature_reconstruction as solver
 
         ciphertexts = observation.ciphertexts.to(context.device)
         if self.config.mode == "basic":
@@ -197,8 +197,8 @@ class FeatureReconstruction(Attack):
         return Recovery(images=images, notes={"color_shuffle": shuffled})
 
     def _learned(self, observation: Observation, ciphertexts: Tensor, context: Context) -> Recovery:
-        from ppattack.recipe import Recipe
-        from ppattack.solvers import learned_fold
+        from ppattack.solvers.folding import learned_fold
+        from ppattack.training.recipe import Recipe
 
         config, sorts = self.config, self._tries_orders(observation.scheme)
         recipe = Recipe(
@@ -225,7 +225,7 @@ class FeatureReconstruction(Attack):
         return Recovery(images=learned_fold.read(reader, ciphertexts), notes=notes)
 
     def _field(self, observation: Observation, ciphertexts: Tensor, context: Context) -> Tensor:
-        from ppattack.solvers import sign_field
+        from ppattack.solvers.folding import sign_field
 
         granted = observation.threat.public != "none"
         public = self._public(observation, context) if granted else None

@@ -12,18 +12,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
-from ppattack.adversarial_settings import Patience, PictureEvery, PublicImages
 from ppattack.attack import Attack, AttackCard, Context, ControlTarget, Preset, Recovery
 from ppattack.card import Reference
 from ppattack.config import Doc, Interval, as_dict
 from ppattack.threat import Observation, ThreatModel
+from ppattack.training.settings import Patience, PictureEvery, PublicImages
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from ppattack.public_scheme import PublicScheme
-    from ppattack.solvers.adversarial import Variant
-    from ppattack.target import ImageShape
+    from ppattack.solvers.trained.adversarial import Variant
+    from ppattack.target.key import ImageShape
+    from ppattack.target.public_scheme import PublicScheme
 
 LEAST_EDGE = 16
 """Pixels: the discriminator judges patches of this size."""
@@ -122,10 +122,10 @@ class Gan(Attack):
     def run(self, observation: Observation, context: Context) -> Recovery:
         """Train on the ciphertexts and public images, then show what the generator makes."""
         from ppattack.networks.discriminators import PatchDiscriminator
-        from ppattack.public_images import as_transformed, drawn
-        from ppattack.solvers.adversarial import game, published_weights, recovered
-        from ppattack.solvers.naturalness import Naturalness
-        from ppattack.training import Player, seeded
+        from ppattack.solvers.trained.adversarial import game, published_weights, recovered
+        from ppattack.solvers.trained.naturalness import Naturalness
+        from ppattack.training.fit import Player, seeded
+        from ppattack.training.public_images import as_transformed, drawn
 
         variant = self._variant
         chosen = drawn(observation, context, self.config.images)
@@ -156,7 +156,7 @@ class Gan(Attack):
 
     @property
     def _variant(self) -> Variant:
-        from ppattack.solvers.adversarial import VARIANTS
+        from ppattack.solvers.trained.adversarial import VARIANTS
 
         return VARIANTS[self.config.variant]
 
@@ -166,7 +166,7 @@ class Gan(Attack):
     def _generator(self, scheme: PublicScheme, plain: Tensor) -> nn.Module:
         from ppattack.networks.block_assignment import BlockAssignmentNet
         from ppattack.networks.block_local import BlockLocalNet, PixelNet
-        from ppattack.solvers.adversarial import published_weights
+        from ppattack.solvers.trained.adversarial import published_weights
 
         channels, height, width = plain.shape[1:]
         if self._variant.rearranges:

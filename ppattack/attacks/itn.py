@@ -21,10 +21,10 @@ from ppattack.threat import Observation, ThreatModel
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from ppattack.public_scheme import PublicScheme
-    from ppattack.recipe import Recipe
-    from ppattack.target import ImageShape
-    from ppattack.training import FitResult
+    from ppattack.target.key import ImageShape
+    from ppattack.target.public_scheme import PublicScheme
+    from ppattack.training.fit import FitResult
+    from ppattack.training.recipe import Recipe
 
 CONTROL_SHARE = 0.2
 CONTROL_EPOCHS_AT_LEAST = 3
@@ -176,8 +176,12 @@ class InverseTransformationNetwork(Attack):
     def run(self, observation: Observation, context: Context) -> Recovery:
         """Train on pairs, then apply the network to the victims' ciphertexts."""
         from ppattack.networks.symbol_mixer import symbol_loss
-        from ppattack.solvers.inverse_transformation import VARIANTS, mirrored, reconstructions
-        from ppattack.training import TrainingData, fit, seeded
+        from ppattack.solvers.trained.inverse_transformation import (
+            VARIANTS,
+            mirrored,
+            reconstructions,
+        )
+        from ppattack.training.fit import TrainingData, fit, seeded
 
         config, scheme = self.config, observation.scheme
         variant = VARIANTS[config.variant]
@@ -199,7 +203,7 @@ class InverseTransformationNetwork(Attack):
 
     def _pairs(self, observation: Observation, context: Context) -> tuple[Tensor, Tensor]:
         """Known pairs, or public images and their ciphertexts under keys of the adversary's."""
-        from ppattack.public_images import as_transformed, drawn
+        from ppattack.training.public_images import as_transformed, drawn
 
         if self.config.pairs:
             known, ciphertexts = observation.known_pairs
@@ -221,7 +225,7 @@ class InverseTransformationNetwork(Attack):
         from ppattack.networks.block_local import BlockLocalNet, PixelNet
         from ppattack.networks.symbol_mixer import Geometry, SymbolMixer
         from ppattack.networks.unet import FoldedUNet, UNet
-        from ppattack.solvers.inverse_transformation import VARIANTS
+        from ppattack.solvers.trained.inverse_transformation import VARIANTS
 
         if self._linear:
             return SymbolMixer(Geometry.of(scheme.structure, shape))
@@ -232,7 +236,7 @@ class InverseTransformationNetwork(Attack):
         return unet(channels, self.config.width, self.config.levels)
 
     def _recipe(self) -> Recipe:
-        from ppattack.solvers import inverse_transformation_recipes as recipes
+        from ppattack.solvers.trained import inverse_transformation_recipes as recipes
 
         config = self.config
         if self._linear:
@@ -253,7 +257,7 @@ class InverseTransformationNetwork(Attack):
 
 def _pixels_stay(scheme: PublicScheme) -> bool:
     """Whether what the scheme transforms is the padded image itself."""
-    from ppattack.representation import Representation
+    from ppattack.target.representation import Representation
 
     return type(scheme.representation) is Representation
 

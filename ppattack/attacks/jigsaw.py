@@ -16,9 +16,9 @@ from ppattack.threat import Observation, ThreatModel
 
 if TYPE_CHECKING:
     from ppattack.permxor import PermXor
-    from ppattack.public_scheme import PublicScheme
-    from ppattack.solvers.block_puzzle import NaturalStates, Puzzle
-    from ppattack.target import ImageShape
+    from ppattack.solvers.blocks.puzzle import NaturalStates, Puzzle
+    from ppattack.target.key import ImageShape
+    from ppattack.target.public_scheme import PublicScheme
 
 BLOCK_SIZE = 8
 """Edge of a block of the positive control where the scheme has no blocks."""
@@ -126,7 +126,7 @@ class Jigsaw(Attack):
 
     def run(self, observation: Observation, context: Context) -> Recovery:
         """See :meth:`Attack.run`."""
-        from ppattack.solvers import block_puzzle
+        from ppattack.solvers.blocks import puzzle as block_puzzle
 
         scheme = observation.scheme
         puzzle = self._puzzle(scheme, observation.image_shape, context.seed)
@@ -146,7 +146,7 @@ class Jigsaw(Attack):
         return Recovery(images=images, key=key, notes=notes, up_to_state=puzzle.group.count > 1)
 
     def _puzzle(self, scheme: PublicScheme, image_shape: ImageShape, seed: int) -> Puzzle:
-        from ppattack.solvers.block_puzzle import Puzzle
+        from ppattack.solvers.blocks.puzzle import Puzzle
 
         shape = scheme.representation.shape(image_shape)
         return Puzzle(
@@ -163,8 +163,8 @@ class Jigsaw(Attack):
         self, observation: Observation, natural: NaturalStates, context: Context
     ) -> tuple[PermXor, dict[str, Any]]:
         """One key an image."""
-        from ppattack.solvers import block_puzzle
-        from ppattack.solvers.key_estimate import together
+        from ppattack.solvers.blocks import puzzle as block_puzzle
+        from ppattack.solvers.global_state.key_estimate import together
 
         keys, notes = [], []
         count = len(observation.ciphertexts)

@@ -16,8 +16,8 @@ from ppattack.config import Doc, Interval
 from ppattack.threat import Observation, ThreatModel
 
 if TYPE_CHECKING:
-    from ppattack.public_scheme import PublicScheme
-    from ppattack.structure import Structure
+    from ppattack.target.public_scheme import PublicScheme
+    from ppattack.target.structure import Structure
 
 
 class KnownPlaintext(Attack):
@@ -90,9 +90,9 @@ class KnownPlaintext(Attack):
 
     def run(self, observation: Observation, context: Context) -> Recovery:
         """See :meth:`Attack.run`."""
-        from ppattack.solvers.known_plaintext import match_key
-        from ppattack.solvers.symbols import explained, partial_inverse
-        from ppattack.solvers.tie_breaking import break_ties
+        from ppattack.solvers.known_pairs.known_plaintext import match_key
+        from ppattack.solvers.known_pairs.symbols import explained, partial_inverse
+        from ppattack.solvers.known_pairs.tie_breaking import break_ties
 
         plain, ciphertexts = observation.known_pairs
         plain = observation.scheme.representation.prepare(plain)
@@ -119,7 +119,7 @@ class KnownPlaintext(Attack):
         )
 
     def _structure(self, scheme: PublicScheme) -> Structure:
-        from ppattack.structure import Structure
+        from ppattack.target.structure import Structure
 
         if self.config.structure:
             return scheme.structure

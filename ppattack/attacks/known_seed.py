@@ -20,8 +20,9 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from ppattack.permxor import PermXor
-    from ppattack.public_scheme import PublicScheme
-    from ppattack.target import ImageShape, PermXorTarget
+    from ppattack.target.base import PermXorTarget
+    from ppattack.target.key import ImageShape
+    from ppattack.target.public_scheme import PublicScheme
 
 SEEDS = Interval(ge=0, lt=2**32)
 
@@ -110,8 +111,8 @@ class KnownSeed(Attack):
 
     def run(self, observation: Observation, context: Context) -> Recovery:
         """See :meth:`Attack.run`."""
-        from ppattack.solvers.smoothness import roughness
-        from ppattack.solvers.symbols import partial_inverse
+        from ppattack.solvers.known_pairs.smoothness import roughness
+        from ppattack.solvers.known_pairs.symbols import partial_inverse
 
         target: Any = observation.scheme.target
         shape = observation.image_shape

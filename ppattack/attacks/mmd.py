@@ -17,10 +17,10 @@ from ppattack.errors import DataError
 from ppattack.threat import Observation, ThreatModel
 
 if TYPE_CHECKING:
-    from ppattack.neural_target import NeuralTarget
-    from ppattack.public_scheme import PublicScheme
-    from ppattack.recipe import Recipe
-    from ppattack.target import ImageShape
+    from ppattack.target.key import ImageShape
+    from ppattack.target.neural import NeuralTarget
+    from ppattack.target.public_scheme import PublicScheme
+    from ppattack.training.recipe import Recipe
 
 CONTROL = {"variant": "small", "depth": 1, "shuffle": False}
 CONTROL_EPOCHS = 60
@@ -95,7 +95,7 @@ class MaximumMeanDiscrepancy(Attack):
 
     def obstacle(self, scheme: PublicScheme, image_shape: ImageShape) -> str | None:
         """Only schemes that encode with a network can be attacked."""
-        from ppattack.neural_target import NeuralTarget  # here: it loads NumPy
+        from ppattack.target.neural import NeuralTarget  # here: it loads NumPy
 
         reason = super().obstacle(scheme, image_shape)
         if reason is None and not isinstance(scheme.target, NeuralTarget):
@@ -106,7 +106,7 @@ class MaximumMeanDiscrepancy(Attack):
         """Train, encode the candidates, and match to the nearest."""
         import torch
 
-        from ppattack.solvers.mmd import AT_ONCE, generated, learn, represented
+        from ppattack.solvers.trained.mmd import AT_ONCE, generated, learn, represented
 
         target = cast("NeuralTarget", observation.scheme.target)  # as obstacle() has made sure
         images = observation.public_images.to(context.device)
@@ -138,7 +138,7 @@ class MaximumMeanDiscrepancy(Attack):
 
     def recipe(self) -> Recipe:
         """How the encoder is trained."""
-        from ppattack.recipe import Recipe
+        from ppattack.training.recipe import Recipe
 
         return Recipe(
             epochs=self.config.epochs,

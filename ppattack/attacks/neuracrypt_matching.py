@@ -17,11 +17,11 @@ from ppattack.config import Doc, Interval
 from ppattack.threat import Observation, ThreatModel
 
 if TYPE_CHECKING:
-    from ppattack.neural_target import NeuralTarget
-    from ppattack.public_scheme import PublicScheme
     from ppattack.solvers.neuracrypt.alternation import Alternation, Views
     from ppattack.solvers.neuracrypt.case import Case, Stages
-    from ppattack.target import ImageShape
+    from ppattack.target.key import ImageShape
+    from ppattack.target.neural import NeuralTarget
+    from ppattack.target.public_scheme import PublicScheme
 
 LINEAR_DEPTH = 1
 ROUNDS = 20
@@ -131,7 +131,7 @@ class NeuraCryptMatching(Attack):
 
     def obstacle(self, scheme: PublicScheme, image_shape: ImageShape) -> str | None:
         """Only schemes that encode with a network can be attacked."""
-        from ppattack.neural_target import NeuralTarget  # here: it loads NumPy
+        from ppattack.target.neural import NeuralTarget  # here: it loads NumPy
 
         reason = super().obstacle(scheme, image_shape)
         if reason is None and not isinstance(scheme.target, NeuralTarget):
@@ -169,7 +169,7 @@ class NeuraCryptMatching(Attack):
         """The linear encoder adds no positions, so that a shuffle cannot be undone by them."""
         import torch
 
-        from ppattack.solvers.assignment import greatest_score
+        from ppattack.solvers.matching.assignment import greatest_score
         from ppattack.solvers.neuracrypt.alternation import Alternation, scores_of_contents
         from ppattack.solvers.neuracrypt.features import energies
 
@@ -198,7 +198,7 @@ class NeuraCryptMatching(Attack):
         return self._by_surrogate(case, found, views, stages)
 
     def _by_geometry(self, case: Case, stages: Stages) -> tuple[Alternation, Views]:
-        from ppattack.solvers.assignment import greatest_score
+        from ppattack.solvers.matching.assignment import greatest_score
         from ppattack.solvers.neuracrypt import alternation
         from ppattack.solvers.neuracrypt.annealing import annealed_matching
         from ppattack.solvers.neuracrypt.features import energies
@@ -261,7 +261,7 @@ class NeuraCryptMatching(Attack):
         self, case: Case, found: Alternation, views: Views, stages: Stages
     ) -> tuple[Alternation, dict[str, Any]]:
         """Train an encoder on the matching and match by it, some rounds."""
-        from ppattack.solvers.assignment import greatest_score
+        from ppattack.solvers.matching.assignment import greatest_score
         from ppattack.solvers.neuracrypt import surrogate
         from ppattack.solvers.neuracrypt.alternation import places_of
 

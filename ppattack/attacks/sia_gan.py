@@ -13,20 +13,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
-from ppattack.adversarial_settings import Patience, PictureEvery, PublicImages
 from ppattack.attack import Attack, AttackCard, Context, ControlTarget, Preset, Recovery
 from ppattack.card import Reference
 from ppattack.config import Doc, Interval, as_dict
 from ppattack.threat import Observation, ThreatModel
+from ppattack.training.settings import Patience, PictureEvery, PublicImages
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from ppattack.networks.sia import SiaGenerator
-    from ppattack.public_scheme import PublicScheme
-    from ppattack.recipe import Recipe
-    from ppattack.solvers.sia import Variant
-    from ppattack.target import ImageShape
+    from ppattack.solvers.trained.sia import Variant
+    from ppattack.target.key import ImageShape
+    from ppattack.target.public_scheme import PublicScheme
+    from ppattack.training.recipe import Recipe
 
 DEFAULT_BLOCK = 4
 SIZE_MULTIPLE = 8
@@ -151,11 +151,11 @@ class SiaGan(Attack):
     def run(self, observation: Observation, context: Context) -> Recovery:
         """Train on the ciphertexts and public images, then show what the generator makes."""
         from ppattack.networks.sia import SiaDiscriminator, SiaGenerator
-        from ppattack.public_images import as_transformed, drawn
-        from ppattack.solvers.adversarial import recovered
-        from ppattack.solvers.naturalness import Naturalness
-        from ppattack.solvers.sia import VARIANTS, copy_loss, game, warm_recipe
-        from ppattack.training import Player, TrainingData, fit, seeded
+        from ppattack.solvers.trained.adversarial import recovered
+        from ppattack.solvers.trained.naturalness import Naturalness
+        from ppattack.solvers.trained.sia import VARIANTS, copy_loss, game, warm_recipe
+        from ppattack.training.fit import Player, TrainingData, fit, seeded
+        from ppattack.training.public_images import as_transformed, drawn
 
         config, variant = self.config, VARIANTS[self.config.variant]
         chosen = drawn(observation, context, config.images)
@@ -215,8 +215,8 @@ class SiaGan(Attack):
             return None
         from ppattack.networks.resnet import resnet18
         from ppattack.networks.shake_pyramid import ShakePyramidNet
-        from ppattack.solvers.sia import VARIANTS, label_loss, mirrored_images
-        from ppattack.training import TrainingData, fit, seeded
+        from ppattack.solvers.trained.sia import VARIANTS, label_loss, mirrored_images
+        from ppattack.training.fit import TrainingData, fit, seeded
 
         channels, classes = int(plain.shape[1]), len(observation.class_names)
         build = resnet18 if self.config.classifier == "resnet-18" else ShakePyramidNet
@@ -241,7 +241,7 @@ def _block(scheme: PublicScheme, shape: tuple[int, int, int]) -> int:
 
 def _learning(generator: SiaGenerator, classifier: nn.Module | None, variant: Variant) -> nn.Module:
     """What the generator's optimiser trains."""
-    from ppattack.solvers.sia import GeneratorWithClassifier
+    from ppattack.solvers.trained.sia import GeneratorWithClassifier
 
     if classifier is None or variant.classifier_first:
         return generator
@@ -249,7 +249,7 @@ def _learning(generator: SiaGenerator, classifier: nn.Module | None, variant: Va
 
 
 def _classifier_recipe(epochs: int, batch_size: int) -> Recipe:
-    from ppattack.recipe import Recipe
+    from ppattack.training.recipe import Recipe
 
     return Recipe(
         epochs=epochs,

@@ -20,8 +20,8 @@ from ppattack.seeding import numpy_stream
 
 if TYPE_CHECKING:
     from ppattack.attack import Progress
-    from ppattack.neural_target import NeuralTarget
-    from ppattack.target import Key
+    from ppattack.target.key import Key
+    from ppattack.target.neural import NeuralTarget
 
 AT_ONCE = 32
 """Images encoded at a time where they do not depend on each other."""

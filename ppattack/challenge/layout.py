@@ -13,11 +13,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from ppattack import registry
 from ppattack.data.image_files import check_folder, read_image
 from ppattack.errors import ConfigError, DataError
 from ppattack.files import write_text
-from ppattack.neural_target import NeuralTarget
+from ppattack.plugins import registry
+from ppattack.target.neural import NeuralTarget
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from ppattack.challenge import layout
 from ppattack.data.token_files import read_token_files
 from ppattack.errors import DataError
-from ppattack.summaries import wilson95
+from ppattack.evaluation.statistics import wilson95
 
 if TYPE_CHECKING:
     from torch import Tensor

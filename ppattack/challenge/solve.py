@@ -7,18 +7,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ppattack import registry
 from ppattack.challenge import layout
 from ppattack.data.token_files import read_token_files, write_tokens
 from ppattack.errors import DataError
 from ppattack.files import new_folder
+from ppattack.plugins import registry
 from ppattack.threat import Observation, ThreatModel
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from ppattack.attack import Attack, Context
-    from ppattack.neural_target import NeuralTarget
+    from ppattack.target.neural import NeuralTarget
 
 ATTACK = "neuracrypt-matching"
 PUBLISHED_SIZE = 256

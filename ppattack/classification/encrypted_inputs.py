@@ -11,9 +11,9 @@ from torch import Tensor
 from ppattack.classification.augmentation import SEEDS, change_images, change_inputs
 from ppattack.classification.models import Family
 from ppattack.classification.settings import TrainingConfig
-from ppattack.keys import Key
 from ppattack.seeding import numpy_stream
-from ppattack.target import Target
+from ppattack.target.base import Target
+from ppattack.target.key import Key
 
 
 @dataclass(frozen=True)

@@ -12,17 +12,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ppattack import provenance, registry, seeding
+from ppattack import seeding
 from ppattack.attack import Context, Progress, SilentProgress
 from ppattack.classification.plan import Plan, make_plan
-from ppattack.classification.report import FILE, ClassificationReport, read_classification
 from ppattack.classification.settings import COUNTS
 from ppattack.config import as_dict
 from ppattack.data.source import ImageRequest, ImageSets
 from ppattack.errors import ConfigError, DataError
-from ppattack.experiment import Stopwatch
 from ppattack.files import partial_folder
+from ppattack.plugins import registry
+from ppattack.reports.classification import FILE, ClassificationReport, read_classification
 from ppattack.request import as_paths, check_common
+from ppattack.runs import provenance
+from ppattack.runs.run import Stopwatch
 from ppattack.threat import KeyScope
 
 if TYPE_CHECKING:
@@ -229,8 +231,8 @@ def load(request: ClassifyRequest) -> ImageSets:
 def _report(
     prepared: Prepared, trained: Trained, seconds: dict[str, float], context: Context
 ) -> ClassificationReport:
-    from ppattack.classification.report import ImagesPart, ModelPart
-    from ppattack.report import TargetPart
+    from ppattack.reports.classification import ImagesPart, ModelPart
+    from ppattack.reports.run import TargetPart
 
     request, plan, sets = prepared.request, prepared.plan, prepared.sets
     facts = {

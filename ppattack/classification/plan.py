@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from ppattack import provenance
 from ppattack.classification.models import InputForm, ModelConfig, family_of
 from ppattack.classification.settings import (
     DEFAULT_MODELS,
@@ -19,11 +18,12 @@ from ppattack.classification.settings import (
 )
 from ppattack.config import as_dict
 from ppattack.data.source import ImageSets
-from ppattack.keys import ImageShape, Key
 from ppattack.request import source_hash
+from ppattack.runs import provenance
 from ppattack.scenario import key_scope_of
 from ppattack.seeding import numpy_stream
-from ppattack.target import Target
+from ppattack.target.base import Target
+from ppattack.target.key import ImageShape, Key
 from ppattack.threat import KeyScope
 
 PLAIN = "plain"

@@ -9,10 +9,10 @@ from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor
 
-from ppattack.classification.report import FILE, ClassificationReport
 from ppattack.classification.training import Trained
 from ppattack.errors import DataError
 from ppattack.files import new_folder, write_text
+from ppattack.reports.classification import FILE, ClassificationReport
 
 BEST, LAST = "best.safetensors", "last.safetensors"
 

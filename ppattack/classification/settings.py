@@ -10,7 +10,7 @@ from ppattack.classification.models import Family, ModelConfig, family_of
 from ppattack.config import Doc, Interval, as_dict, resolve
 
 if TYPE_CHECKING:
-    from ppattack.recipe import Recipe
+    from ppattack.training.recipe import Recipe
 
 DEFAULT_MODELS: dict[str, tuple[str, dict[str, Any]]] = {
     "smoke": ("convmixer-32/2", {"patch_size": 4, "kernel_size": 5}),
@@ -71,7 +71,7 @@ class TrainingConfig:
 
     def recipe(self) -> Recipe:
         """The settings of the training loop."""
-        from ppattack.recipe import Recipe
+        from ppattack.training.recipe import Recipe
 
         return Recipe(
             epochs=self.epochs,

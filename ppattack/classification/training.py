@@ -13,13 +13,13 @@ from ppattack.attack import Context
 from ppattack.classification.encrypted_inputs import EncryptedInputs, is_centred
 from ppattack.classification.models import build, family_of, parameter_count
 from ppattack.classification.plan import Plan
-from ppattack.classification.report import Accuracy
 from ppattack.data.source import ImageSets
+from ppattack.evaluation.statistics import wilson95
 from ppattack.metrics.pairs import chunks
 from ppattack.networks.adaptation import Adapted
+from ppattack.reports.classification import Accuracy
 from ppattack.seeding import numpy_stream
-from ppattack.summaries import wilson95
-from ppattack.training import Player, TrainingData, fit_in_turns, seeded
+from ppattack.training.fit import Player, TrainingData, fit_in_turns, seeded
 
 TESTED_AT_ONCE = 256
 

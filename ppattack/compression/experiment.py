@@ -15,23 +15,24 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ppattack import provenance, registry
 from ppattack.attack import Progress, ProgressTask, SilentProgress
 from ppattack.compression import codecs as codec_choice
 from ppattack.compression.codecs import QUALITIES, Codec
-from ppattack.compression.report import (
+from ppattack.config import as_dict
+from ppattack.data.source import ImageRequest, ImageSets
+from ppattack.errors import ConfigError, NotInvertible
+from ppattack.files import new_folder, write_text
+from ppattack.plugins import registry
+from ppattack.reports.compression import (
     FILE,
     CompressionData,
     CompressionReport,
     read_compression,
     sizes_csv,
 )
-from ppattack.config import as_dict
-from ppattack.data.source import ImageRequest, ImageSets
-from ppattack.errors import ConfigError, NotInvertible
-from ppattack.files import new_folder, write_text
-from ppattack.report import TargetPart
+from ppattack.reports.run import TargetPart
 from ppattack.request import as_paths, check_common, source_hash
+from ppattack.runs import provenance
 from ppattack.scenario import draw_key, key_scope_of
 from ppattack.seeding import numpy_stream
 from ppattack.threat import KeyScope
@@ -40,7 +41,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from ppattack.compression.measure import Measured, PlainImages
-    from ppattack.target import ImageShape, Key, Target
+    from ppattack.target.base import Target
+    from ppattack.target.key import ImageShape, Key
 
 
 @dataclass(frozen=True)

@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ppattack.compression.codecs import Codec
-from ppattack.compression.report import CodecRow, Quality
 from ppattack.errors import RunFailed
+from ppattack.evaluation.statistics import BOOTSTRAP_RESAMPLES, RESAMPLED_AT_ONCE, summarise
 from ppattack.metrics.psnr import psnr
 from ppattack.metrics.ssim import WINDOW, ssim
-from ppattack.report import Summary
+from ppattack.reports.compression import CodecRow, Quality
+from ppattack.reports.run import Summary
 from ppattack.seeding import numpy_stream
-from ppattack.summaries import BOOTSTRAP_RESAMPLES, RESAMPLED_AT_ONCE, summarise
 
 Values = NDArray[np.float64]
 Tick = Callable[[], None]

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ppattack.data.image_files import NamedImages, check_folder, in_short, read_folder
+from ppattack.data.token_storage import empty_tokens
 from ppattack.errors import DataError
 from ppattack.files import write_bytes
-from ppattack.token_storage import empty_tokens
 
 if TYPE_CHECKING:
     from torch import Tensor

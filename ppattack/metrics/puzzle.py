@@ -23,11 +23,11 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from ppattack.block_states import STEPS, Arrangement, Indices, States
 from ppattack.blocks import COLOUR_ORDERS, byte_numbers, dihedral_table
 from ppattack.errors import ImageError
-from ppattack.keys import ImageShape
 from ppattack.permxor import PermXor
-from ppattack.solvers.block_states import STEPS, Arrangement, Indices, States
+from ppattack.target.key import ImageShape
 
 Values = NDArray[np.float64]
 NOWHERE = -1

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from ppattack import blocks
-from ppattack.structure import Structure
+from ppattack.target.structure import Structure
 
 SINKHORN_ROUNDS = 12
 """Row and column normalisations; after these no sum is more than about a hundredth off one."""

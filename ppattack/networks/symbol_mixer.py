@@ -13,8 +13,8 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from ppattack.structure import Structure
-from ppattack.target import ImageShape
+from ppattack.target.key import ImageShape
+from ppattack.target.structure import Structure
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from ppattack.evaluation.verdict import main_gain
 from ppattack.render.matrix import Matrix, arrange
-from ppattack.report import Report
-from ppattack.saved_runs import SavedRun
-from ppattack.verdict import main_gain
+from ppattack.reports.found import SavedRun
+from ppattack.reports.run import Report
 
 
 @dataclass(frozen=True)

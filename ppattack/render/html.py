@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import ppattack
-from ppattack.render import curves, numbers, pictures, visual
+from ppattack.render import numbers, page_curves, pictures, visual
 from ppattack.render.compare import Change, compare
 from ppattack.render.matrix import Group, Matrix, arrange
 from ppattack.render.plots import Box, BoxPlot, box, box_plot
 from ppattack.render.summary_table import REQUIREMENTS, Scheme
-from ppattack.report import MetricScores, Report, VerdictName
+from ppattack.reports.found import ImageScores, MissingRun, SavedRun, read_image_scores
+from ppattack.reports.run import MetricScores, Report, VerdictName
 from ppattack.reproduce import command
-from ppattack.saved_runs import ImageScores, MissingRun, SavedRun, read_image_scores
 
 METRICS = ("ssim", "ssim_wang2004", "psnr", "mse", "lpips", "key", "matching", "puzzle")
 PLOTTED = ("ssim", "lpips")
@@ -119,9 +119,9 @@ class TargetView:
         return plots
 
     @property
-    def curves(self) -> list[curves.RunCurve]:
+    def curves(self) -> list[page_curves.RunCurve]:
         """Curves over what changes from run to run."""
-        return curves.curves(self.group.runs)
+        return page_curves.curves(self.group.runs)
 
 
 def _boxes(metric: str, scored: Sequence[tuple[RunView, MetricScores]]) -> Iterable[Box]:
@@ -187,7 +187,7 @@ def report_html(
         count=len(attacked),
         verdicts=_VERDICTS,
         symbols=numbers.SYMBOLS,
-        canvas=(curves.WIDTH, curves.HEIGHT),
+        canvas=(page_curves.WIDTH, page_curves.HEIGHT),
         version=ppattack.__version__,
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ppattack.render.matrix import arrange
-from ppattack.saved_runs import SavedRun
+from ppattack.reports.found import SavedRun
 
 
 def labels(runs: Iterable[SavedRun]) -> dict[str, str]:

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ppattack.evaluation.verdict import main_gain
 from ppattack.render.numbers import plain_text
-from ppattack.report import Report
-from ppattack.saved_runs import SavedRun
-from ppattack.verdict import main_gain
+from ppattack.reports.found import SavedRun
+from ppattack.reports.run import Report
 
 _WORST_FIRST = ("BROKEN", "INCONCLUSIVE", "RESISTED")
 

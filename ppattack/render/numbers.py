@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 
-from ppattack.report import Report, Summary
-from ppattack.verdict import main_gain
+from ppattack.evaluation.verdict import main_gain
+from ppattack.reports.run import Report, Summary
 
 SYMBOLS = {"BROKEN": "✗", "RESISTED": "✓", "INCONCLUSIVE": "?"}
 """Beside the word, so that no verdict is told by its colour alone."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from ppattack.collection import read_collection
 from ppattack.errors import DataError
 from ppattack.files import write_text
 from ppattack.render.summary_table import schemes
-from ppattack.saved_runs import read_missing, read_runs
+from ppattack.reports.collection import read_collection
+from ppattack.reports.found import read_missing, read_runs
 
 
 def write_pages(

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ppattack.errors import ImageError, ReportError
-from ppattack.saved_runs import ImageScores
+from ppattack.reports.found import ImageScores
 
 if TYPE_CHECKING:
     from PIL.Image import Image

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ppattack.files import write_bytes
-from ppattack.robustness_figures import EXAMPLE
+from ppattack.reports.robustness import EXAMPLE
 
 if TYPE_CHECKING:
-    from ppattack.robustness import RobustnessTable, Row
+    from ppattack.sweeps.published_robustness import RobustnessTable, Row
 
 COLOURS = {"figure": "#bbbbbb", "published": "#4477aa", "corrected": "#ee6677"}
 

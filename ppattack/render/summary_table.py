@@ -12,15 +12,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ppattack import registry
-from ppattack.audit import AUDIT
-from ppattack.classification.report import ClassificationReport
-from ppattack.collection import Collection
-from ppattack.compression.report import CodecRow, CompressionReport
 from ppattack.config import as_dict
+from ppattack.plugins import registry
 from ppattack.render.matrix import distinguish, strength
 from ppattack.render.numbers import headline, plain_text
-from ppattack.report import Report, TargetPart
+from ppattack.reports.classification import ClassificationReport
+from ppattack.reports.collection import Collection
+from ppattack.reports.compression import CodecRow, CompressionReport
+from ppattack.reports.run import Report, TargetPart
+from ppattack.sweeps.audit import AUDIT
 from ppattack.threat import KeyScope
 
 REQUIREMENTS = (

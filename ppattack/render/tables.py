@@ -7,15 +7,15 @@ import io
 import re
 from collections.abc import Callable, Sequence
 
+from ppattack.evaluation.verdict import main_gain
 from ppattack.render import visual
 from ppattack.render.compare import Change, compare
 from ppattack.render.matrix import Matrix, arrange
 from ppattack.render.numbers import SYMBOLS, headline, interval, mean, number, percent
 from ppattack.render.summary_table import REQUIREMENTS, Scheme
-from ppattack.report import Report
+from ppattack.reports.found import SavedRun
+from ppattack.reports.run import Report
 from ppattack.reproduce import command
-from ppattack.saved_runs import SavedRun
-from ppattack.verdict import main_gain
 
 CSV_COLUMNS = (
     "target", "attack", "seed", "data", "images", "public_images", "threat", "verdict", "metric",

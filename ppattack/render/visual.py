@@ -6,13 +6,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from ppattack.registry import NO_ATTACK
+from ppattack.plugins.registry import NO_ATTACK
 from ppattack.render.matrix import distinguish, pixels, target_facts
 from ppattack.render.numbers import interval, mean
 from ppattack.render.plots import Box, BoxPlot, box, box_plot
-from ppattack.report import MetricScores, Report
+from ppattack.reports.found import ImageScores, SavedRun, read_image_scores
+from ppattack.reports.run import MetricScores, Report
 from ppattack.reproduce import command
-from ppattack.saved_runs import ImageScores, SavedRun, read_image_scores
 
 PLOTTED = ("lpips", "ssim")
 HEADING = ("scheme and size", "images", "LPIPS [95 %]", "SSIM [95 %]", "PSNR")

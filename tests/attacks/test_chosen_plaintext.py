@@ -9,19 +9,19 @@ import pytest
 import torch
 from torch import Tensor
 
-from ppattack import registry
 from ppattack.attack import Context, Recovery
 from ppattack.attacks.chosen_plaintext import ChosenPlaintext
 from ppattack.data.source import ImageSets
 from ppattack.errors import ConfigError, ThreatModelError
 from ppattack.metrics.keys import key_agreement
+from ppattack.plugins import registry
 from ppattack.scenario import Scenario, simulate
 from ppattack.target import PermXorTarget, Target
 from targets.etc import EtC
 from targets.le import LE
 from targets.pe import PE
 from tests.conftest import smooth_sets
-from tests.schemes import PAPER, PUBLISHED, PUBLISHED_EXACT
+from tests.support.schemes import PAPER, PUBLISHED, PUBLISHED_EXACT
 
 CONTEXT = Context(torch.device("cpu"), seed=3)
 

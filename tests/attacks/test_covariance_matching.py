@@ -8,22 +8,22 @@ import numpy as np
 import pytest
 import torch
 
-from ppattack import registry
 from ppattack.attack import Context, Recovery
 from ppattack.attacks.covariance_matching import CovarianceMatching
+from ppattack.block_states import transformation
 from ppattack.data.source import ImageRequest, ImageSets
 from ppattack.errors import ConfigError, ThreatModelError
-from ppattack.evaluation import evaluate
+from ppattack.evaluation.scores import evaluate
+from ppattack.evaluation.verdict import main_gain
 from ppattack.metrics.images import ImageScorer
 from ppattack.permxor import PermXor
+from ppattack.plugins import registry
 from ppattack.scenario import Scenario, simulate
-from ppattack.solvers import global_state
-from ppattack.solvers.block_states import transformation
+from ppattack.solvers.global_state import choice
 from ppattack.target import PermXorTarget
 from ppattack.threat import KeyScope, Observation, ThreatModel
-from ppattack.verdict import main_gain
-from tests.natural import natural_sets
-from tests.shuffled_blocks import ShuffledBlocks
+from tests.support.natural import natural_sets
+from tests.support.shuffled_blocks import ShuffledBlocks
 
 CONTEXT = Context(torch.device("cpu"), seed=3)
 SCORER = ImageScorer(CONTEXT.device, "not needed here")
@@ -181,7 +181,7 @@ def test_scrambled_nibbles_of_two_photographs_come_back_up_to_the_state() -> Non
     target = make("ele")
     recovery, scenario = attacked(target, sets)
     assert recovery.key is not None
-    group = global_state.group_for(3)
+    group = choice.group_for(3)
     found = [
         recovery.key.after(transformation(state, (3, 32, 32), group).as_nibbles())
         for state in range(group.count)

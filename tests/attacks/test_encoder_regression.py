@@ -14,13 +14,13 @@ from ppattack.attack import Context
 from ppattack.attacks.encoder_regression import EncoderRegression
 from ppattack.data.source import ImageSets
 from ppattack.errors import ConfigError
-from ppattack.evaluation import evaluate
+from ppattack.evaluation.scores import evaluate
 from ppattack.metrics.images import ImageScorer
-from ppattack.natural_noise import natural_images
-from ppattack.report import Summary
+from ppattack.reports.run import Summary
 from ppattack.scenario import Scenario, simulate
 from ppattack.seeding import torch_stream
 from ppattack.target import Target
+from ppattack.target.natural_noise import natural_images
 from ppattack.threat import KeyScope, ThreatModel
 from targets.color_neuracrypt import ColorNeuraCrypt
 from targets.neuracrypt import NeuraCrypt

@@ -7,14 +7,14 @@ from typing import Any
 import pytest
 import torch
 
-from ppattack import registry
 from ppattack.attack import Context, Recovery
 from ppattack.errors import ConfigError
 from ppattack.metrics.keys import key_agreement
 from ppattack.metrics.states import best_state_ssim
+from ppattack.plugins import registry
 from ppattack.scenario import Scenario, simulate
 from targets.etc_gray import EtcGray
-from tests.natural import natural_sets
+from tests.support.natural import natural_sets
 
 CONTEXT = Context(torch.device("cpu"), seed=3)
 TARGETS = [EtcGray(), EtcGray(subsampling="420"), EtcGray(color_space="rgb")]

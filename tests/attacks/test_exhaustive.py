@@ -8,19 +8,19 @@ import numpy as np
 import pytest
 import torch
 
-from ppattack import registry
 from ppattack.attack import Context, Recovery
 from ppattack.attacks.exhaustive import Exhaustive
 from ppattack.data.source import ImageSets
 from ppattack.errors import ConfigError, ImageError
-from ppattack.evaluation import Evaluation, evaluate
+from ppattack.evaluation.scores import Evaluation, evaluate
+from ppattack.evaluation.verdict import main_gain
 from ppattack.metrics.images import ImageScorer
+from ppattack.plugins import registry
 from ppattack.scenario import Scenario, simulate
 from ppattack.target import PermXorTarget
 from ppattack.threat import KeyScope, Observation, ThreatModel
-from ppattack.verdict import main_gain
-from tests.natural import natural_images, natural_sets
-from tests.schemes import noise
+from tests.support.natural import natural_images, natural_sets
+from tests.support.schemes import noise
 
 CONTEXT = Context(torch.device("cpu"), seed=3)
 SCORER = ImageScorer(CONTEXT.device, "not needed here")

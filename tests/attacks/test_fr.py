@@ -16,14 +16,14 @@ from PIL import Image
 from skimage import data, metrics
 from torch import Tensor
 
-from ppattack import registry
 from ppattack.attack import Context, Recovery
 from ppattack.attacks.fr import FeatureReconstruction
 from ppattack.data.source import ImageSets
 from ppattack.errors import ConfigError, ThreatModelError
+from ppattack.plugins import registry
 from ppattack.scenario import Scenario, simulate
 from ppattack.seeding import numpy_stream
-from ppattack.solvers import feature_reconstruction as solver
+from ppattack.solvers.folding import feature_reconstruction as solver
 from ppattack.target import PermXorTarget, Target
 from ppattack.threat import KeyScope, Observation, ThreatModel
 

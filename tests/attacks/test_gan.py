@@ -9,17 +9,17 @@ from typing import Any
 import pytest
 import torch
 
-from ppattack import registry
 from ppattack.attack import Context, Recovery
 from ppattack.data.source import ImageSets
 from ppattack.errors import DataError
-from ppattack.evaluation import evaluate
+from ppattack.evaluation.scores import evaluate
 from ppattack.metrics.images import ImageScorer
+from ppattack.plugins import registry
 from ppattack.scenario import Scenario, simulate
 from ppattack.target import Target
 from ppattack.threat import KeyScope, Observation
-from tests.natural import natural_sets
-from tests.test_training import Recorder
+from tests.support.natural import natural_sets
+from tests.training.test_fit import Recorder
 
 CONTEXT = Context(torch.device("cpu"), seed=0)
 SCORER = ImageScorer(torch.device("cpu"), "not needed here")

@@ -21,16 +21,16 @@ from torch import Tensor
 
 from ppattack.attack import Attack, Context, ProgressTask, Recovery
 from ppattack.attacks.itn import InverseTransformationNetwork
-from ppattack.collapse import spread
 from ppattack.config import as_dict
 from ppattack.data.source import ImageSets
 from ppattack.errors import DataError
+from ppattack.evaluation.collapse import spread
 from ppattack.metrics.baselines import mean_image
 from ppattack.metrics.ssim import ssim
-from ppattack.public_scheme import PublicScheme
-from ppattack.registry import target as target_class
+from ppattack.plugins.registry import target as target_class
 from ppattack.scenario import Scenario, simulate
-from ppattack.solvers.inverse_transformation import VARIANTS
+from ppattack.solvers.trained.inverse_transformation import VARIANTS
+from ppattack.target.public_scheme import PublicScheme
 from ppattack.threat import Observation, ThreatModel
 from tests.conftest import smooth_images, smooth_sets
 
@@ -382,7 +382,7 @@ def test_pixels_and_the_level_shown_are_each_others_inverse(variant: str) -> Non
 
 def test_the_published_evaluation_depends_on_the_batch_and_the_others_do_not() -> None:
     network = torch.nn.Sequential(torch.nn.BatchNorm2d(3), torch.nn.Tanh())
-    from ppattack.solvers.inverse_transformation import reconstructions
+    from ppattack.solvers.trained.inverse_transformation import reconstructions
 
     ciphertexts = smooth_images(12)
     for name, variant in VARIANTS.items():

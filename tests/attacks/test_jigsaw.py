@@ -11,27 +11,27 @@ import numpy as np
 import pytest
 import torch
 
-from ppattack import registry
 from ppattack.attack import Context, Recovery
 from ppattack.attacks.jigsaw import Jigsaw
 from ppattack.data.image_files import read_folder
 from ppattack.data.source import ImageRequest, ImageSets
 from ppattack.errors import ConfigError, ImageError
-from ppattack.evaluation import Evaluation, evaluate
+from ppattack.evaluation.scores import Evaluation, evaluate
+from ppattack.evaluation.verdict import main_gain
 from ppattack.jpeg import Jpeg
 from ppattack.metrics.images import ImageScorer
 from ppattack.metrics.states import best_state_ssim
-from ppattack.report import PuzzleScores
+from ppattack.plugins import registry
+from ppattack.reports.run import PuzzleScores
 from ppattack.scenario import Scenario, simulate
-from ppattack.structure import Structure
 from ppattack.target import Draw, ImageShape, Parts, PermXorTarget
+from ppattack.target.structure import Structure
 from ppattack.threat import KeyScope, Observation, ThreatModel
-from ppattack.verdict import main_gain
 from targets.etc import EtC
-from tests.natural import natural_images, natural_sets
-from tests.program import in_process
-from tests.schemes import noise
-from tests.solvers.puzzles import landscape, noisy
+from tests.support.natural import natural_images, natural_sets
+from tests.support.program import in_process
+from tests.support.puzzles import landscape, noisy
+from tests.support.schemes import noise
 
 CONTEXT = Context(torch.device("cpu"), seed=3)
 SCORER = ImageScorer(CONTEXT.device, "not needed here")

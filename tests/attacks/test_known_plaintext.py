@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 import torch
 
-from ppattack import registry
 from ppattack.attack import Context, Recovery
 from ppattack.attacks.known_plaintext import KnownPlaintext
 from ppattack.errors import ConfigError, DataError, ThreatModelError
 from ppattack.metrics.keys import key_agreement
+from ppattack.plugins import registry
 from ppattack.scenario import Scenario, simulate
 from ppattack.target import PermXorTarget, Target
 from ppattack.threat import ThreatModel

@@ -10,11 +10,11 @@ import torch
 from ppattack.attack import Context, Recovery
 from ppattack.attacks.known_seed import KnownSeed
 from ppattack.errors import ConfigError
-from ppattack.evaluation import evaluate
+from ppattack.evaluation.scores import evaluate
 from ppattack.metrics.images import ImageScorer
 from ppattack.metrics.keys import key_agreement
 from ppattack.scenario import Scenario, simulate
-from ppattack.solvers.smoothness import roughness
+from ppattack.solvers.known_pairs.smoothness import roughness
 from ppattack.target import PermXorTarget, Target
 from targets.ele import ELE
 from targets.etc import EtC

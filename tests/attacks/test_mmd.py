@@ -12,15 +12,15 @@ from ppattack.attacks.mmd import MaximumMeanDiscrepancy
 from ppattack.config import as_dict
 from ppattack.data.source import ImageSets
 from ppattack.errors import ConfigError, DataError
-from ppattack.evaluation import evaluate
+from ppattack.evaluation.scores import evaluate
 from ppattack.metrics.images import ImageScorer
-from ppattack.natural_noise import natural_images
-from ppattack.recipe import Recipe
-from ppattack.report import MatchingScores
+from ppattack.reports.run import MatchingScores
 from ppattack.scenario import Scenario, simulate
 from ppattack.seeding import torch_stream
 from ppattack.target import Target
+from ppattack.target.natural_noise import natural_images
 from ppattack.threat import KeyScope, Observation
+from ppattack.training.recipe import Recipe
 from targets.neuracrypt import NeuraCrypt
 from targets.pe import PE
 

@@ -14,13 +14,13 @@ from ppattack.attacks.neuracrypt_matching import NeuraCryptMatching
 from ppattack.data.photos import Photos
 from ppattack.data.source import ImageRequest, ImageSets
 from ppattack.errors import ConfigError, DataError
-from ppattack.evaluation import evaluate
+from ppattack.evaluation.scores import evaluate
 from ppattack.metrics.images import ImageScorer
-from ppattack.natural_noise import natural_images
-from ppattack.report import MatchingScores
+from ppattack.reports.run import MatchingScores
 from ppattack.scenario import Scenario, simulate
 from ppattack.seeding import torch_stream
 from ppattack.target import Target
+from ppattack.target.natural_noise import natural_images
 from ppattack.threat import KeyScope, Observation
 from targets.color_neuracrypt import ColorNeuraCrypt
 from targets.neuracrypt import NeuraCrypt

@@ -12,15 +12,15 @@ import torch
 from skimage import metrics
 from torch import Tensor
 
-from ppattack import registry
 from ppattack.attack import Context
 from ppattack.errors import NotApplicable
-from ppattack.experiment import Finished, run
-from ppattack.matrix import read_matrix, requests
 from ppattack.metrics.psnr import psnr
+from ppattack.plugins import registry
+from ppattack.reports.found import read_image_scores
 from ppattack.request import RunRequest
-from ppattack.saved_runs import read_image_scores
+from ppattack.runs.run import Finished, run
 from ppattack.scenario import simulate
+from ppattack.sweeps.matrix import read_matrix, requests
 from ppattack.target import Target
 from tests.conftest import smooth_sets
 

@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 import torch
 
-from ppattack import registry
 from ppattack.attack import Context, Recovery
 from ppattack.jpeg import Jpeg
+from ppattack.plugins import registry
 from ppattack.scenario import Scenario, simulate
 from ppattack.threat import KeyScope, Observation
-from tests.natural import natural_sets
-from tests.schemes import noise
+from tests.support.natural import natural_sets
+from tests.support.schemes import noise
 
 CONTEXT = Context(torch.device("cpu"), seed=3)
 ATTACKS: list[tuple[str, dict[str, Any], int]] = [

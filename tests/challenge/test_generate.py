@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 import torch
 
-from ppattack import registry
 from ppattack.attack import SilentProgress
 from ppattack.challenge import layout
 from ppattack.challenge.generate import Wish, generate
 from ppattack.data.token_files import read_array
 from ppattack.errors import ConfigError, DataError, ImageError
-from ppattack.file_encryption import read_key
-from tests.challenge.pictures import write_pictures
-from tests.program import in_process
+from ppattack.plugins import registry
+from ppattack.runs.file_encryption import read_key
+from tests.support.challenge_pictures import write_pictures
+from tests.support.program import in_process
 
 SETTINGS = {"variant": "small", "hidden": 32}
 

@@ -9,7 +9,7 @@ import pytest
 
 from ppattack.challenge.score import privacy_of, score
 from ppattack.errors import DataError
-from tests.program import in_process
+from tests.support.program import in_process
 
 COUNT = 40
 

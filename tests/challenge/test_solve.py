@@ -14,8 +14,8 @@ from ppattack.challenge.generate import Wish, generate
 from ppattack.challenge.score import score
 from ppattack.challenge.solve import Task, solve
 from ppattack.errors import DataError
-from tests.challenge.pictures import write_pictures
-from tests.program import in_process
+from tests.support.challenge_pictures import write_pictures
+from tests.support.program import in_process
 
 CONTEXT = Context(torch.device("cpu"), seed=3)
 

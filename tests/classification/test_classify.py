@@ -17,10 +17,10 @@ from safetensors.torch import load_file
 from ppattack.classification.comparison import compare, draw_comparison
 from ppattack.classification.experiment import Classified, ClassifyRequest, classify
 from ppattack.classification.models import InputForm, ModelConfig, build
-from ppattack.classification.report import read_classification
 from ppattack.classification.settings import training_config
 from ppattack.errors import ConfigError, DataError, ReportError, RunFailed
-from tests.test_training import Recorder
+from ppattack.reports.classification import read_classification
+from tests.training.test_fit import Recorder
 
 SMALL: dict[str, Any] = {
     "model": "convmixer-16/2",

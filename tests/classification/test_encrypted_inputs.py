@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 import torch
 
-from ppattack import registry
 from ppattack.classification.augmentation import SEEDS, change_images
 from ppattack.classification.encrypted_inputs import EncryptedInputs
 from ppattack.classification.settings import TrainingConfig
+from ppattack.plugins import registry
 from ppattack.seeding import numpy_stream
 
 SHAPE = (3, 32, 32)

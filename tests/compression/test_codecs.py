@@ -20,7 +20,7 @@ from ppattack.compression.codecs import (
     read_codec,
 )
 from ppattack.errors import ConfigError
-from tests.compression.pictures import photographs
+from tests.support.compression_pictures import photographs
 
 EVERY = all_codecs((75, 95))
 INSTALLED = [codec for codec in EVERY if not codec.obstacle()]

@@ -14,10 +14,10 @@ from PIL import Image
 from ppattack.compression import measure as measuring
 from ppattack.compression.codecs import Codec, read_codec
 from ppattack.compression.experiment import Finished, compress
-from ppattack.compression.report import CompressionReport, read_compression
 from ppattack.errors import ConfigError, DataError, ImageError, NotApplicable, ReportError
-from tests.compression.pictures import request
-from tests.program import in_process
+from ppattack.reports.compression import CompressionReport, read_compression
+from tests.support.compression_pictures import request
+from tests.support.program import in_process
 
 
 @pytest.fixture(scope="module")

@@ -13,12 +13,12 @@ import torch
 from PIL import Image
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
-from ppattack import registry
 from ppattack.compression.codecs import Codec, read_codec
 from ppattack.compression.measure import PlainImages, measure, transport
-from ppattack.compression.report import CodecRow
 from ppattack.errors import RunFailed
-from tests.compression.pictures import a_key, photographs
+from ppattack.plugins import registry
+from ppattack.reports.compression import CodecRow
+from tests.support.compression_pictures import a_key, photographs
 
 NEEDS_JPEG_LS = pytest.mark.skipif(read_codec("jpeg-ls").obstacle() != "", reason="no JPEG-LS here")
 LOSSLESS = [pytest.param("jpeg-ls", marks=NEEDS_JPEG_LS), "jpeg-2000", "jpeg-2000-rct", "png"]

@@ -8,15 +8,15 @@ from typing import Literal
 import pytest
 import torch
 
-from ppattack import registry
 from ppattack.attack import PRESETS, Attack, Context, Recovery
 from ppattack.config import as_dict, describe
 from ppattack.errors import ConfigError
-from ppattack.evaluation import evaluate
+from ppattack.evaluation.scores import evaluate
+from ppattack.evaluation.verdict import BROKEN_GAIN, main_gain
 from ppattack.metrics.images import ImageScorer
+from ppattack.plugins import registry
 from ppattack.scenario import Scenario, simulate
 from ppattack.target import Target
-from ppattack.verdict import BROKEN_GAIN, main_gain
 from tests.conftest import numpy_global_state, smooth_sets
 
 NAMES = registry.names("attack")

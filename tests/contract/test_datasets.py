@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ppattack import registry
+from ppattack.plugins import registry
 
 NAMES = registry.names("dataset")
 

@@ -9,8 +9,8 @@ import sys
 import pytest
 from torch.utils import backend_registration
 
-from ppattack import registry
-from tests.contract.device_cases import GROUPS, MISTAKES, NAMES
+from ppattack.plugins import registry
+from tests.support.device_cases import GROUPS, MISTAKES, NAMES
 
 pytestmark = pytest.mark.skipif(
     not hasattr(backend_registration, "_setup_privateuseone_for_python_backend"),
@@ -33,10 +33,10 @@ def test_every_attack_has_a_case() -> None:
 
 @pytest.mark.parametrize("group", NAMES)
 def test_the_device_does_not_matter(group: str) -> None:
-    problems = json.loads(_python("-m", "tests.contract.device_cases", group).splitlines()[-1])
+    problems = json.loads(_python("-m", "tests.support.device_cases", group).splitlines()[-1])
     assert problems == []
 
 
 def test_the_pretended_device_keeps_apart_what_a_gpu_does() -> None:
-    refused = json.loads(_python("-m", "tests.contract.device_cases").splitlines()[-1])
+    refused = json.loads(_python("-m", "tests.support.device_cases").splitlines()[-1])
     assert refused == list(MISTAKES)

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import torch
 
-from ppattack import registry
 from ppattack.config import as_dict, describe
 from ppattack.errors import ConfigError, ImageError, KeyFileError
+from ppattack.plugins import registry
 from ppattack.seeding import numpy_stream
 from ppattack.target import ImageShape, Key, PermXorTarget, Target
 from tests.conftest import numpy_global_state, smooth_images

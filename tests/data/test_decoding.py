@@ -11,7 +11,7 @@ from PIL import Image
 
 from ppattack.data.decoding import MAX_PIXELS, UnreadableImage, check_file, open_image, pixels_of
 from ppattack.errors import ImageError
-from tests.data.files import (
+from tests.support.image_files import (
     GREY,
     RGB,
     Pixels,

@@ -5,9 +5,9 @@ import pytest
 import torch
 from sklearn.datasets import load_digits
 
-from ppattack import registry
 from ppattack.data.source import ImageRequest, content_hashes
 from ppattack.errors import DataError
+from ppattack.plugins import registry
 
 
 def test_digits_have_classes_on_both_sides_and_share_no_image() -> None:

@@ -10,11 +10,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ppattack import registry
 from ppattack.data.folder import Folder
 from ppattack.data.source import ImageRequest, ImageSets, content_hashes
 from ppattack.errors import DataError
-from tests.data.files import GREY, animated, encoded, noise, oriented, with_alpha
+from ppattack.plugins import registry
+from tests.support.image_files import GREY, animated, encoded, noise, oriented, with_alpha
 
 
 def fill(folder: Path, seeds: range, shape: tuple[int, ...] = (8, 8, 3)) -> Path:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from ppattack.data.image_files import list_images, read_folder, read_image, write_png
 from ppattack.errors import DataError, ImageError
-from tests.data.files import GREY, RGB, animated, encoded, noise
+from tests.support.image_files import GREY, RGB, animated, encoded, noise
 
 
 @settings(deadline=None, max_examples=50)

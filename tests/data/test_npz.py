@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import torch
 
-from ppattack import registry
 from ppattack.data.npz import Npz
 from ppattack.data.source import ImageRequest, ImageSets, content_hashes
 from ppattack.errors import DataError
-from tests.data.files import noise
+from ppattack.plugins import registry
+from tests.support.image_files import noise
 
 
 def load(

@@ -8,11 +8,11 @@ import pytest
 import torch
 from PIL import Image
 
-from ppattack import registry
 from ppattack.data import photos
 from ppattack.data.photos import ADVERSARY, VICTIMS, Photos
 from ppattack.data.source import ImageRequest, ImageSets, content_hashes
 from ppattack.errors import DataError
+from ppattack.plugins import registry
 
 
 def load(victims: int, adversary: int, size: int | None = 32, seed: int = 0) -> ImageSets:

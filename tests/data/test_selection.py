@@ -12,7 +12,7 @@ from PIL import Image
 from ppattack.data.selection import Candidates, Pixels, centre_square, select
 from ppattack.data.source import ImageRequest, content_hashes
 from ppattack.errors import ConfigError, DataError
-from tests.data.files import noise
+from tests.support.image_files import noise
 
 
 def images(*seeds: int, shape: tuple[int, ...] = (8, 8, 3)) -> list[tuple[str, Pixels]]:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from ppattack import token_storage
+from ppattack.data import token_storage
 from ppattack.data.token_files import read_ciphertexts, read_token_folder, write_tokens
 from ppattack.errors import DataError
 

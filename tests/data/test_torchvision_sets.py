@@ -11,11 +11,11 @@ import torch
 import torchvision.datasets
 from PIL import Image
 
-from ppattack import registry
 from ppattack.data.source import ImageRequest, ImageSets, content_hashes
 from ppattack.data.torchvision_sets import data_root
 from ppattack.errors import DataError
-from tests.data.files import encoded, noise
+from ppattack.plugins import registry
+from tests.support.image_files import encoded, noise
 
 TEST, TRAIN = noise(12, 3, 32, 32), noise(40, 3, 32, 32, seed=1)
 DIGITS, MORE_DIGITS = noise(9, 28, 28), noise(20, 28, 28, seed=1)

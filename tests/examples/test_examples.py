@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 import torch
 
-from ppattack import registry, scenario
+from ppattack import scenario
 from ppattack.attack import Context
 from ppattack.data.source import ImageSets
 from ppattack.permxor import PermXor
+from ppattack.plugins import registry
 from ppattack.seeding import numpy_stream
 from ppattack.target import PermXorTarget, Target
 from ppattack.threat import Observation

@@ -6,8 +6,8 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from tests.program import in_process
-from tests.render.saved import report, save
+from tests.support.program import in_process
+from tests.support.saved import report, save
 
 RUN = "run -q --attack fr --target one-time-pad -n 12 --adversary 24"
 

@@ -11,12 +11,12 @@ from xml.etree import ElementTree as ET
 import pytest
 import xmlschema
 
-from ppattack.gates import Finding, judge, read_policy
-from ppattack.render.gate_tables import gate_markdown
-from ppattack.render.junit import junit_xml
-from ppattack.render.sarif import sarif_json
-from ppattack.saved_runs import SavedRun
-from tests.render.saved import report
+from ppattack.gates.junit import junit_xml
+from ppattack.gates.rules import Finding, judge, read_policy
+from ppattack.gates.sarif import sarif_json
+from ppattack.gates.tables import gate_markdown
+from ppattack.reports.found import SavedRun
+from tests.support.saved import report
 
 WHEN = datetime(2030, 1, 2, 3, 4, 5, tzinfo=UTC)
 POLICY = """

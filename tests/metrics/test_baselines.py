@@ -9,7 +9,7 @@ import torch
 from ppattack.errors import ImageError
 from ppattack.metrics import baselines as baselines_module
 from ppattack.metrics.baselines import blind_baselines, class_means, constant, fit, mean_image
-from tests.metrics.photographs import random_pairs, real_pairs
+from tests.support.photographs import random_pairs, real_pairs
 
 SHAPE = (3, 16, 16)
 

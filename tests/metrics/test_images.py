@@ -13,7 +13,7 @@ from ppattack.metrics.images import ImageScorer
 from ppattack.metrics.lpips import Lpips
 from ppattack.metrics.psnr import mse, psnr
 from ppattack.metrics.ssim import ssim
-from tests.metrics.photographs import random_pairs, real_pairs
+from tests.support.photographs import random_pairs, real_pairs
 
 
 def test_scores_are_the_metrics_own(alex: Lpips) -> None:

@@ -21,7 +21,7 @@ from ppattack.errors import ImageError, MetricUnavailable
 from ppattack.metrics import lpips as lpips_module
 from ppattack.metrics.lpips import Lpips
 from tests.conftest import numpy_global_state
-from tests.metrics.photographs import as_batch, photo, random_pairs, real_pairs
+from tests.support.photographs import as_batch, photo, random_pairs, real_pairs
 
 ASTRONAUT, COFFEE, CHELSEA = photo("astronaut"), photo("coffee"), photo("chelsea")
 FACE, CAT = ASTRONAUT[0:64, 200:264], CHELSEA[100:164, 100:164]

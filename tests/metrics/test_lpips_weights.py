@@ -14,7 +14,7 @@ from torch import Tensor
 from ppattack.errors import ConfigError, MetricUnavailable
 from ppattack.metrics.lpips import Lpips, find_weights
 from ppattack.metrics.lpips_weights import NETWORKS, read_weights, searched
-from tests.metrics.photographs import real_pairs
+from tests.support.photographs import real_pairs
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import torch
 from ppattack import images as image_ops
 from ppattack.metrics import psnr as psnr_module
 from ppattack.metrics.psnr import mse, psnr
-from tests.metrics.photographs import random_pairs, real_pairs
+from tests.support.photographs import random_pairs, real_pairs
 
 scikit_image: Any = skimage.metrics
 

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from ppattack.block_states import Arrangement, States, states
 from ppattack.errors import ImageError
 from ppattack.metrics.puzzle import (
     NOWHERE,
@@ -23,9 +24,8 @@ from ppattack.metrics.puzzle import (
 )
 from ppattack.metrics.states import global_states
 from ppattack.permxor import PermXor, identity
-from ppattack.solvers.block_states import Arrangement, States, states
 from targets.etc import EtC
-from tests.schemes import draw_key, draw_keys
+from tests.support.schemes import draw_key, draw_keys
 
 BLOCK = 4
 GROUP = states(colours=True)

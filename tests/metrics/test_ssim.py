@@ -17,7 +17,7 @@ from torch import Tensor
 from ppattack.errors import ImageError
 from ppattack.metrics import ssim as ssim_module
 from ppattack.metrics.ssim import WINDOW, Variant, ssim
-from tests.metrics.photographs import as_batch, photo, random_pairs, real_pairs
+from tests.support.photographs import as_batch, photo, random_pairs, real_pairs
 
 scikit_image: Any = structural_similarity
 VARIANTS: tuple[Variant, ...] = get_args(Variant)

@@ -10,13 +10,14 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from ppattack import blocks, registry
+from ppattack import blocks
 from ppattack.networks.block_assignment import BlockAssignmentNet, first_assignment, sinkhorn
 from ppattack.permxor import PermXor
+from ppattack.plugins import registry
 from ppattack.seeding import numpy_stream
-from ppattack.solvers.display import Display
-from ppattack.structure import Structure
+from ppattack.solvers.trained.display import Display
 from ppattack.target import PermXorTarget
+from ppattack.target.structure import Structure
 from tests.conftest import smooth_images
 
 SHAPE = (3, 16, 16)

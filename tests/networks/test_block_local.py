@@ -11,7 +11,7 @@ from torch import nn
 
 from ppattack.attack import Context
 from ppattack.networks.block_local import BlockLocalNet, PixelNet
-from ppattack.training import seeded
+from ppattack.training.fit import seeded
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from torch.nn import functional
 
 from ppattack.attack import Context
 from ppattack.networks.resnet import resnet18
-from ppattack.training import seeded
+from ppattack.training.fit import seeded
 
 CONTEXT = Context(torch.device("cpu"), seed=0)
 

@@ -15,8 +15,8 @@ from torch.nn import functional
 from ppattack.attack import Context
 from ppattack.errors import ConfigError
 from ppattack.networks.shake_pyramid import ShakePyramidNet, shaken
-from ppattack.recipe import Recipe
-from ppattack.training import TrainingData, fit, seeded
+from ppattack.training.fit import TrainingData, fit, seeded
+from ppattack.training.recipe import Recipe
 
 CONTEXT = Context(torch.device("cpu"), seed=0)
 Drawn = list[tuple[Tensor, Tensor]]

@@ -12,12 +12,12 @@ from torch import Tensor
 
 from ppattack.attack import Context
 from ppattack.networks.symbol_mixer import Geometry, SymbolMixer, symbol_loss
-from ppattack.recipe import Recipe
-from ppattack.registry import target as target_class
+from ppattack.plugins.registry import target as target_class
 from ppattack.seeding import numpy_stream
-from ppattack.structure import Structure
 from ppattack.target import PermXorTarget
-from ppattack.training import TrainingData, fit
+from ppattack.target.structure import Structure
+from ppattack.training.fit import TrainingData, fit
+from ppattack.training.recipe import Recipe
 
 SHAPE = (3, 8, 16)
 SCHEMES: list[tuple[str, dict[str, Any]]] = [

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from ppattack.attack import Context
 from ppattack.networks.unet import UNet
-from ppattack.training import seeded
+from ppattack.training.fit import seeded
 
 CONTEXT = Context(torch.device("cpu"), seed=0)
 

@@ -14,8 +14,8 @@ from urllib.parse import unquote
 import pytest
 
 from ppattack.render.html import report_html
-from ppattack.saved_runs import read_runs
-from tests.render.saved import report, save
+from ppattack.reports.found import read_runs
+from tests.support.saved import report, save
 
 BROWSER = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None

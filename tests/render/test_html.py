@@ -8,9 +8,9 @@ import pytest
 
 from ppattack.errors import ReportError
 from ppattack.render.html import report_html
-from ppattack.saved_runs import read_runs
-from tests.render.page import Page
-from tests.render.saved import report, save
+from ppattack.reports.found import read_runs
+from tests.support.page import Page
+from tests.support.saved import report, save
 
 HOSTILE = "<script>alert(1)</script>"
 LINKING = {"src", "href", "srcset", "action", "data", "poster", "xlink:href", "style"}

@@ -6,19 +6,19 @@ from pathlib import Path
 
 import pytest
 
-from ppattack import registry
-from ppattack.collection import Collection, read_collection
 from ppattack.config import as_dict
 from ppattack.errors import ReportError
+from ppattack.plugins import registry
 from ppattack.render.html import report_html
 from ppattack.render.summary_table import REQUIREMENTS, Cell, Scheme, schemes
 from ppattack.render.tables import report_latex, report_markdown
-from ppattack.report import Report
-from ppattack.saved_runs import SavedRun
-from tests.program import in_process
-from tests.render.page import Page
-from tests.render.saved import report, save
-from tests.render.utility import classification, compression, keep
+from ppattack.reports.collection import Collection, read_collection
+from ppattack.reports.found import SavedRun
+from ppattack.reports.run import Report
+from tests.support.page import Page
+from tests.support.program import in_process
+from tests.support.saved import report, save
+from tests.support.utility import classification, compression, keep
 
 HOSTILE = "<script>alert(1)</script>"
 

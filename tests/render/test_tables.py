@@ -5,8 +5,8 @@ import io
 from pathlib import Path
 
 from ppattack.render.tables import CSV_COLUMNS, report_csv, report_latex, report_markdown
-from ppattack.saved_runs import SavedRun, read_runs
-from tests.render.saved import report, save
+from ppattack.reports.found import SavedRun, read_runs
+from tests.support.saved import report, save
 
 
 def _runs(folder: Path) -> list[SavedRun]:

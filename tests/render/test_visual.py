@@ -8,16 +8,16 @@ from typing import Any
 import numpy as np
 import pytest
 
+from ppattack.evaluation.statistics import summarise
 from ppattack.files import write_text
 from ppattack.render.html import report_html
 from ppattack.render.tables import report_latex, report_markdown
 from ppattack.render.visual import box_plots, shown, split
-from ppattack.report import DataPart, MetricScores, Scores, scores_csv
-from ppattack.saved_runs import SavedRun, read_runs
-from ppattack.summaries import summarise
-from tests.program import in_process
-from tests.render.page import Page
-from tests.render.saved import report, save
+from ppattack.reports.found import SavedRun, read_runs
+from ppattack.reports.run import DataPart, MetricScores, Scores, scores_csv
+from tests.support.page import Page
+from tests.support.program import in_process
+from tests.support.saved import report, save
 
 HOSTILE = "<script>alert(1)</script>"
 COUNT = 40

@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from ppattack.solvers.block_states import Arrangement, States
+from ppattack.block_states import Arrangement, States
 from ppattack.solvers.jigsaw.candidates import Joins, Table, best_joins, square_gains
 from ppattack.solvers.jigsaw.clusters import Clusters, Placement, turned_to_fit
 from ppattack.solvers.jigsaw.growth import grow

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ppattack.solvers.block_states import Indices, States
+from ppattack.block_states import Indices, States
 
 Table = NDArray[np.float32]
 """``(4, n, S, n)``: a number for each seam."""

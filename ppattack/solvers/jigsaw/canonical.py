@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ppattack.block_states import Arrangement, Indices, States
 from ppattack.blocks import COLOUR_ORDERS, dihedral_table
-from ppattack.solvers.block_states import Arrangement, Indices, States
 
 COMPARED = 2
 """Images whose pieces are compared: more decide only between pieces that are equal in these."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ppattack.solvers.block_states import STEPS, Indices, States
+from ppattack.block_states import STEPS, Indices, States
 
 EMPTY = -1
 

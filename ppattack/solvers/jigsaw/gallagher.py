@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ppattack.solvers.block_states import STEPS, Arrangement, States
+from ppattack.block_states import STEPS, Arrangement, States
 from ppattack.solvers.jigsaw.assembly import joined
 from ppattack.solvers.jigsaw.candidates import Joins, Table, best_joins
 from ppattack.solvers.jigsaw.clusters import EMPTY, Clusters, Placement

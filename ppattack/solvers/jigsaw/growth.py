@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ppattack.solvers.block_states import STEPS, Indices, States
+from ppattack.block_states import STEPS, Indices, States
 from ppattack.solvers.jigsaw.candidates import Table
 from ppattack.solvers.jigsaw.clusters import EMPTY, Placement
 

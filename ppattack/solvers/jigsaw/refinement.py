@@ -10,7 +10,7 @@ from scipy.optimize import linear_sum_assignment
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from ppattack.solvers.block_states import Arrangement, Indices, States
+from ppattack.block_states import Arrangement, Indices, States
 from ppattack.solvers.jigsaw.candidates import Table
 from ppattack.solvers.jigsaw.clusters import EMPTY, Placement
 from ppattack.solvers.jigsaw.growth import grow

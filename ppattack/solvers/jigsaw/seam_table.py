@@ -14,8 +14,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ppattack.block_states import States
 from ppattack.blocks import COLOUR_ORDERS
-from ppattack.solvers.block_states import States
 from ppattack.solvers.jigsaw.compatibility import Measure
 from ppattack.solvers.jigsaw.lines import BEFORE, border_lines
 

@@ -11,16 +11,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ppattack.block_states import Arrangement, States, states
 from ppattack.blocks import COLOUR_ORDERS
 from ppattack.errors import ImageError
 from ppattack.seeding import numpy_stream
-from ppattack.solvers.block_states import Arrangement, States, states
-from ppattack.solvers.exhaustive_blocks import MOST_BLOCKS, best_arrangements
 from ppattack.solvers.jigsaw import assembly as rebuilding
 from ppattack.solvers.jigsaw import gallagher
 from ppattack.solvers.jigsaw.candidates import Table
 from ppattack.solvers.jigsaw.canonical import canonical, in_state, of_the_originals
 from ppattack.solvers.jigsaw.compatibility import MEASURES
+from ppattack.solvers.jigsaw.exhaustive import MOST_BLOCKS, best_arrangements
 from ppattack.solvers.jigsaw.refinement import seam_values, total
 from ppattack.solvers.jigsaw.seam_table import indifference, log_costs, surprise
 

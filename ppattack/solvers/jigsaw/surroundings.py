@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ppattack.solvers.block_states import STEPS, Arrangement, Indices, States
+from ppattack.block_states import STEPS, Arrangement, Indices, States
 from ppattack.solvers.jigsaw.candidates import Table
 
 NOTHING = -1

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ppattack.solvers.assignment import greatest_score, least_cost
+from ppattack.solvers.matching.assignment import greatest_score, least_cost
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ppattack.solvers.assignment import greatest_score
+from ppattack.solvers.matching.assignment import greatest_score
 from ppattack.solvers.neuracrypt.alternation import scores_of_contents
 
 STEPS = 40

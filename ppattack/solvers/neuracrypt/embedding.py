@@ -15,7 +15,7 @@ from torch.nn import functional
 
 from ppattack.attack import Context
 from ppattack.solvers.neuracrypt.features import FEATURES
-from ppattack.training import seeded
+from ppattack.training.fit import seeded
 
 HIDDEN = 64
 EMBEDDED = 8

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from ppattack.solvers.assignment import greatest_score
+from ppattack.solvers.matching.assignment import greatest_score
 from ppattack.solvers.neuracrypt.alternation import Alternation, Views, places_of, scores_of
 
 SMALLEST = 1e-20

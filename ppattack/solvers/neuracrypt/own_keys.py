@@ -13,10 +13,10 @@ import torch
 from torch import Tensor, nn
 
 from ppattack.attack import Context
-from ppattack.neural_target import NeuralTarget
 from ppattack.solvers.neuracrypt.features import energies, moment_features, patches
 from ppattack.solvers.neuracrypt.landmarks import similarities
-from ppattack.target import ImageShape
+from ppattack.target.key import ImageShape
+from ppattack.target.neural import NeuralTarget
 
 INDEPENDENT_AT_ONCE = 32
 """Images encoded at a time where they do not depend on each other."""

@@ -18,7 +18,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ppattack.solvers.assignment import greatest_score
+from ppattack.solvers.matching.assignment import greatest_score
 
 CACHED_BYTES = 1 << 20
 """Of similarities held at a time on the CPU, where they should stay in the cache."""

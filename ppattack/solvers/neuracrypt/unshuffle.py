@@ -12,7 +12,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ppattack.solvers.assignment import greatest_score
+from ppattack.solvers.matching.assignment import greatest_score
 
 PRODUCT_BYTES = 64 << 20
 """Of products held at a time."""

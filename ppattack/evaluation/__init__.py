@@ -1,0 +1,1 @@
+"""From what an attack recovered to scores, controls and a verdict."""

@@ -1,0 +1,135 @@
+"""Controls: the same attack, at a fraction of its budget, where the outcome is known.
+
+The positive control is a target that the attack must break when it works; without it a failure
+elsewhere proves nothing. The negative control is a one-time pad, which nothing can break, or what
+an attack names in its place; a gain there means that the evaluation leaks. Results are cached per
+attack, data and budget.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
+
+from ppattack.attack import Attack, Context, ControlTarget
+from ppattack.config import as_dict
+from ppattack.errors import PpattackError
+from ppattack.evaluation.scores import evaluate
+from ppattack.evaluation.verdict import BROKEN_GAIN, came_back_up_to_state, main_gain, passes
+from ppattack.files import write_text
+from ppattack.plugins import registry
+from ppattack.reports.run import ControlResult, Summary
+from ppattack.scenario import simulate
+
+if TYPE_CHECKING:
+    from ppattack.data.source import ImageSets
+    from ppattack.metrics.images import ImageScorer
+    from ppattack.target.public_scheme import PublicScheme
+
+CONTROL_VICTIMS = 64
+"""Images scored in a control: enough for an interval of a few hundredths of SSIM."""
+
+
+@dataclass(frozen=True)
+class ControlBench:
+    """What every control of a run shares.
+
+    Args:
+        attack: the attack under test.
+        sets: the run's images.
+        scorer: image metrics.
+        context: the run's context, for device, seed and progress.
+        seed: the run's seed.
+        cache: folder of cached results, or None.
+        version: text that a cached result must share: versions of code and packages.
+    """
+
+    attack: Attack
+    sets: ImageSets
+    scorer: ImageScorer
+    context: Context
+    seed: int
+    cache: Path | None
+    version: str
+
+    def positive(self, scheme: PublicScheme) -> ControlResult | None:
+        """The attack on the target that it must break; None where it names none."""
+        control = self.attack.positive_control(scheme)
+        return self._run(control, must_break=True) if control else None
+
+    def negative(self) -> ControlResult | None:
+        """The attack where it must gain nothing; None where it cannot be tried there."""
+        return self._run(self.attack.negative_control(), must_break=False)
+
+    def _run(self, control: ControlTarget, *, must_break: bool) -> ControlResult | None:
+        attack = self.attack.at_control_budget()
+        sets = self.sets.first_victims(CONTROL_VICTIMS + attack.requires().pairs)
+        place = self._cached(attack, control, sets)
+        if place is not None and place.is_file():
+            try:
+                return ControlResult.model_validate_json(place.read_text(encoding="utf-8"))
+            except (ValidationError, UnicodeDecodeError):
+                place.unlink()
+        kind = "positive" if must_break else "negative"
+        self.context.progress.log(f"{kind} control: {attack.card.name} on {control.target}")
+        try:
+            target = registry.target(control.target)(**control.settings)
+            scenario = simulate(
+                attack, target, sets, control.key_scope, self.seed, vain_pairs=not must_break
+            )
+        except PpattackError as error:
+            self.context.progress.log(f"{kind} control not possible: {error}")
+            return None
+        context = replace(self.context, checkpoints=None, pictures=None)
+        recovery = attack(scenario.observation, context)
+        evaluation = evaluate(recovery, scenario, target, self.scorer, self.seed)
+        found = main_gain(evaluation.scores)
+        gain = found[1] if found else None
+        # Images that came back as negatives show that the attack works, and nowhere else do they
+        # count as resistance either.
+        turned = evaluation.best_state_ssim if came_back_up_to_state(evaluation) else None
+        result = ControlResult(
+            target=control.target,
+            config=as_dict(target.config),
+            victims=len(scenario.observation.ciphertexts),
+            gain=gain,
+            passed=passes(gain, must_break=must_break) or (must_break and turned is not None),
+            words=_words(gain, turned if must_break else None, must_break=must_break),
+        )
+        if place is not None:
+            write_text(place, result.model_dump_json(indent=2))
+        return result
+
+    def _cached(self, attack: Attack, control: ControlTarget, sets: ImageSets) -> Path | None:
+        if self.cache is None:
+            return None
+        facts: dict[str, Any] = {
+            "attack": attack.card.name,
+            "config": as_dict(attack.config),
+            "target": control.target,
+            "settings": dict(control.settings),
+            "scope": control.key_scope,
+            "data": sets.hash,
+            "seed": self.seed,
+            "version": self.version,
+        }
+        if attack.requires().labels:
+            facts["labels"] = sets.label_hash
+        text = json.dumps(facts, sort_keys=True, default=str)
+        return self.cache / f"{hashlib.sha256(text.encode()).hexdigest()[:12]}.json"
+
+
+def _words(gain: Any, turned: Summary | None, *, must_break: bool) -> str:
+    aim = "must break it" if must_break else "must gain nothing"
+    if gain is None:
+        return f"{aim}: nothing could be scored"
+    low, high = gain.ci95
+    words = f"{aim}: gain {gain.mean:+.3f} [{low:+.3f}, {high:+.3f}]"
+    if turned is not None and low <= BROKEN_GAIN:
+        words += f", SSIM {turned.mean:.3f} turned, complemented or recoloured"
+    return words

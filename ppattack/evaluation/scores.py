@@ -1,0 +1,237 @@
+"""Score a recovery against the truth: metrics, blind baselines, gains.
+
+The gain is the paired difference, image by image, to the best *blind* baseline: one that any
+bystander could submit without attacking (the mean public image, a random public image, the
+ciphertext itself, a constant). Its 95 % interval is a percentile bootstrap of the mean.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from ppattack.evaluation.collapse import CONSTANTS, collapse, spread
+from ppattack.evaluation.keys import key_scores, puzzle_scores
+from ppattack.evaluation.statistics import Values, wilson95
+from ppattack.evaluation.statistics import summarise as summarise
+from ppattack.metrics import IMAGE_METRICS
+from ppattack.reports.run import MatchingScores, MetricScores, Scores, Summary, WorstSample
+from ppattack.seeding import numpy_stream
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from ppattack.attack import Recovery
+    from ppattack.metrics.images import ImageScorer
+    from ppattack.scenario import Scenario
+    from ppattack.target.base import Target
+
+IMAGES_AT_ONCE = 256
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """A scored recovery.
+
+    Args:
+        scores: summaries by metric.
+        absent: metric name to the reason why it is null.
+        columns: per-image values by ``<metric>.<role>``, for ``scores.csv``.
+        baselines: mean SSIM of each blind baseline.
+        worst: the image that came back best.
+        failures: image name to what failed there.
+        best_state_ssim: SSIM under the best global state, for attacks that leave it open.
+        spread: standard deviation of the reconstructions over images, grey levels.
+        collapse: why the reconstructions do not depend on the ciphertexts, or None.
+    """
+
+    scores: Scores
+    absent: Mapping[str, str]
+    columns: Mapping[str, Values] = field(default_factory=dict)
+    baselines: Mapping[str, float] = field(default_factory=dict)
+    worst: WorstSample | None = None
+    failures: Mapping[str, str] = field(default_factory=dict)
+    best_state_ssim: Summary | None = None
+    spread: float | None = None
+    collapse: str | None = None
+
+
+def evaluate(
+    recovery: Recovery, scenario: Scenario, target: Target, scorer: ImageScorer, seed: int
+) -> Evaluation:
+    """Score everything that the recovery holds and the truth can answer.
+
+    Args:
+        recovery: what the attack returned.
+        scenario: the truth and the public images.
+        target: the scheme, for comparing keys.
+        scorer: computes the image metrics on its device.
+        seed: the run's seed, for baselines and bootstrap.
+    """
+    found: dict[str, Any] = {}
+    best_state = found_spread = collapsed = None
+    absent: dict[str, str] = dict(scorer.absent(scenario.observation.image_shape))
+    columns: dict[str, Values] = {}
+    baselines: dict[str, float] = {}
+    failures = {scenario.names[i]: why for i, why in recovery.failures.items()}
+    from ppattack.metrics.states import best_state_ssim
+
+    truth = scenario.truth
+    if truth.images is None:
+        absent |= dict.fromkeys(IMAGE_METRICS, "the plain images are not known (no --truth)")
+    elif recovery.images is None:
+        absent |= dict.fromkeys(IMAGE_METRICS, "the attack recovers no images")
+    else:
+        values = _image_values(recovery.images, truth.images, scenario, scorer, seed)
+        baselines = {n: float(v.mean()) for n, v in values.get("ssim", {}).items() if n not in _OWN}
+        for metric, by_label in values.items():
+            better = IMAGE_METRICS[metric].better
+            found[metric], columns_of = _metric_scores(metric, by_label, better, seed)
+            columns |= columns_of
+        found_spread = spread(recovery.images)
+        if "ssim" in values:
+            scored = values["ssim"]
+            constants = {name: scored[name] for name in CONSTANTS if name in scored}
+            ours = scored["reconstruction"]
+            collapsed = collapse(recovery.images, truth.images, ours, constants)
+        if recovery.up_to_state and "ssim" in values:
+            shared = scenario.observation.threat.key_scope == "dataset"
+            best = best_state_ssim(recovery.images, truth.images, shared=shared)
+            best_state = summarise({"best": best.numpy()}, seed)["best"]
+    matching, right = _matching_scores(recovery, scenario, seed)
+    columns |= right
+    results: dict[str, MetricScores | str] = {
+        "key": key_scores(recovery, scenario, target),
+        "puzzle": puzzle_scores(recovery, scenario, target, seed),
+        "matching": matching,
+    }
+    for name, result in results.items():
+        if isinstance(result, str):
+            absent[name] = result
+        else:
+            found[name] = result
+    return Evaluation(
+        Scores(**found),
+        {name: reason for name, reason in absent.items() if name not in found},
+        columns,
+        baselines,
+        _worst(columns, scenario.names),
+        failures,
+        best_state,
+        found_spread,
+        collapsed,
+    )
+
+
+_OWN = ("reconstruction",)
+
+
+def _image_values(
+    images: Tensor, plain: Tensor, scenario: Scenario, scorer: ImageScorer, seed: int
+) -> dict[str, dict[str, Values]]:
+    """Metric → (reconstruction, ciphertext and each baseline) → one value an image."""
+    from ppattack.metrics.baselines import blind_baselines, class_means
+
+    blind = blind_baselines(
+        scenario.observation.ciphertexts,
+        scenario.observation.image_shape,
+        scenario.sets.adversary,
+        numpy_stream(seed, "baselines"),
+    )
+    seen = scenario.observation
+    if seen.threat.labels and scenario.sets.adversary_labels is not None:
+        blind["class-mean"] = class_means(
+            scenario.sets.adversary, scenario.sets.adversary_labels, seen.labels
+        )
+    candidates = {"reconstruction": images, **blind}
+    parts: dict[str, dict[str, list[Values]]] = {}
+    for start in range(0, len(plain), IMAGES_AT_ONCE):
+        part = slice(start, start + IMAGES_AT_ONCE)
+        chunk = {label: stack[part] for label, stack in candidates.items()}
+        for metric, by_label in scorer.score(plain[part], chunk).items():
+            for label, value in by_label.items():
+                row = value.cpu().numpy().astype(np.float64)
+                parts.setdefault(metric, {}).setdefault(label, []).append(row)
+    return {
+        metric: {label: np.concatenate(rows) for label, rows in by_label.items()}
+        for metric, by_label in parts.items()
+    }
+
+
+def _metric_scores(
+    metric: str, by_label: Mapping[str, Values], better: Literal["higher", "lower"], seed: int
+) -> tuple[MetricScores, dict[str, Values]]:
+    sign = 1.0 if better == "higher" else -1.0
+    ours = by_label["reconstruction"]
+    blind = {label: value for label, value in by_label.items() if label not in _OWN}
+    best = max(blind, key=lambda label: float(sign * blind[label].mean()))
+    gain = sign * (ours - blind[best])
+    roles = {"reconstruction": ours, "baseline": blind[best], "gain": gain}
+    if "ciphertext" in by_label:
+        roles["ciphertext"] = by_label["ciphertext"]
+    summaries = summarise(roles, seed)
+    scores = MetricScores(
+        better=better,
+        reconstruction=summaries["reconstruction"],
+        ciphertext=summaries.get("ciphertext"),
+        baseline=summaries["baseline"],
+        baseline_name=best,
+        gain=summaries["gain"],
+    )
+    return scores, {f"{metric}.{role}": value for role, value in roles.items()}
+
+
+TOP = (1, 5, 10)
+"""Numbers of likeliest candidates among which the plain image is looked for."""
+
+
+def _matching_scores(
+    recovery: Recovery, scenario: Scenario, seed: int
+) -> tuple[MatchingScores | str, dict[str, Values]]:
+    """The scores, or why there are none; and for each ciphertext 1 where it was named, else 0."""
+    truth = scenario.truth.matching
+    if recovery.matching is None:
+        return "the attack recovers no matching", {}
+    if truth is None:
+        return "the true matching is not known", {}
+    right = (recovery.matching == truth).numpy().astype(np.float64)
+    chance = np.full_like(right, 1.0 / len(right))
+    roles = {"reconstruction": right, "baseline": chance, "gain": right - chance}
+    summaries = summarise(roles, seed)
+    scores = MatchingScores(
+        better="higher",
+        ciphertext=None,
+        baseline_name="chance",
+        wilson95=wilson95(int(right.sum()), len(right)),
+        top=_among_top(recovery.ranking, truth),
+        stages={
+            stage: float((found == truth).double().mean())
+            for stage, found in recovery.stages.items()
+        },
+        **summaries,
+    )
+    return scores, {f"matching.{role}": values for role, values in roles.items()}
+
+
+def _among_top(ranking: Tensor | None, truth: Tensor) -> dict[str, float]:
+    """The share of ciphertexts whose plain image is among the first k candidates, by k."""
+    if ranking is None:
+        return {}
+    hit = ranking == truth[:, None]
+    return {str(k): float(hit[:, :k].any(dim=1).double().mean()) for k in TOP if k <= hit.shape[1]}
+
+
+def _worst(columns: Mapping[str, Values], names: tuple[str, ...]) -> WorstSample | None:
+    values = columns.get("ssim.reconstruction")
+    if values is None:
+        return None
+    index = int(values.argmax())
+    scores = {
+        name.split(".")[0]: float(column[index])
+        for name, column in columns.items()
+        if name.endswith(".reconstruction")
+    }
+    return WorstSample(index=index, name=names[index], scores=scores)

@@ -1,0 +1,1 @@
+"""Rules over saved reports, for continuous integration."""

@@ -1,0 +1,1 @@
+"""An attack in a process of its own that holds nothing secret."""

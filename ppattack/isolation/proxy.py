@@ -1,0 +1,139 @@
+"""An attack in a process of its own, which is sent the observation and nothing else.
+
+The plug-in's file is loaded there and nowhere else; here stands an attack that asks it. Keys,
+plain images and seeds of the victims are never in that process. It is a guard against attacks
+that look where they must not, by mistake or to look good; against one that reads the files or
+other processes of its user only the operating system guards.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import make_dataclass
+from typing import TYPE_CHECKING, Any
+
+from ppattack.attack import Attack, AttackCard, Context, ControlTarget, Recovery
+from ppattack.card import Reference
+from ppattack.isolation import messages
+from ppattack.isolation.parent import Child
+from ppattack.plugins import registry
+from ppattack.threat import Observation, ThreatModel
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from ppattack.request import RunRequest
+    from ppattack.target.base import Target
+    from ppattack.target.key import ImageShape
+    from ppattack.target.public_scheme import PublicScheme
+
+
+def isolated_by_default(attack: str) -> bool:
+    """Whether an attack comes from elsewhere than this package."""
+    return registry.is_third_party("attack", attack)
+
+
+@contextmanager
+def isolated(request: RunRequest, target: Target) -> Iterator[IsolatedAttack]:
+    """The attack of a request, in its own process until the end of the block.
+
+    Args:
+        request: attack, preset, settings and limits.
+        target: the scheme; only its public part is passed on.
+
+    Raises:
+        PpattackError: whatever the attack's settings have wrong.
+        RunFailed: where the process cannot be started.
+    """
+    with tempfile.TemporaryFile() as output:
+        child = Child(request, target, output)
+        try:
+            yield _proxy(child, child.open())
+        finally:
+            child.close()
+
+
+class IsolatedAttack(Attack):
+    """An attack that is asked in its own process; see :func:`isolated`."""
+
+    def __init__(self, child: Child, facts: messages.Facts) -> None:
+        self._child, self._facts = child, facts
+        self._number = facts["number"]
+        self.config = type(self).Config(**facts["config"])
+
+    @property
+    def source_hash(self) -> str:
+        """Of the plug-in's file."""
+        return str(self._facts["source_hash"])
+
+    def requires(self) -> ThreatModel:
+        """See :meth:`Attack.requires`."""
+        return ThreatModel(**self._facts["requires"])
+
+    def welcomes_public_images(self) -> bool:
+        """See :meth:`Attack.welcomes_public_images`."""
+        return bool(self._facts["welcomes_public_images"])
+
+    def negative_control(self) -> ControlTarget:
+        """See :meth:`Attack.negative_control`."""
+        return ControlTarget(**self._facts["negative_control"])
+
+    def positive_control(self, scheme: PublicScheme) -> ControlTarget | None:
+        """See :meth:`Attack.positive_control`."""
+        found = self._ask("positive_control", scheme)[0]["control"]
+        return ControlTarget(**found) if found else None
+
+    def at_control_budget(self) -> Attack:
+        """See :meth:`Attack.at_control_budget`."""
+        return _proxy(self._child, self._ask("at_control_budget")[0])
+
+    def obstacle(self, scheme: PublicScheme, image_shape: ImageShape) -> str | None:
+        """See :meth:`Attack.obstacle`."""
+        found: str | None = self._ask("obstacle", scheme, shape=image_shape)[0]["reason"]
+        return found
+
+    def choose_plaintexts(self, scheme: PublicScheme, image_shape: ImageShape) -> Tensor | None:
+        """See :meth:`Attack.choose_plaintexts`."""
+        return self._ask("choose_plaintexts", scheme, shape=image_shape)[1].get("chosen")
+
+    def run(self, observation: Observation, context: Context) -> Recovery:
+        """See :meth:`Attack.run`."""
+        facts, tensors = messages.observation_parts(observation)
+        question = {
+            **facts,
+            "call": "run",
+            "number": self._number,
+            "scheme": self._child.scheme(observation.scheme),
+            "device": str(context.device),
+            "seed": context.seed,
+            "checkpoints": str(context.checkpoints) if context.checkpoints else None,
+            "pictures": str(context.pictures) if context.pictures else None,
+        }
+        return messages.recovery_of(*self._child.ask(question, tensors, context.progress))
+
+    def _ask(
+        self, call: str, scheme: PublicScheme | None = None, **facts: Any
+    ) -> tuple[messages.Facts, messages.Tensors]:
+        public = self._child.scheme(scheme) if scheme is not None else None
+        return self._child.ask({"call": call, "number": self._number, "scheme": public, **facts})
+
+
+def _proxy(child: Child, facts: messages.Facts) -> IsolatedAttack:
+    """An attack like the one that is described."""
+    said = facts["card"]
+    parts: dict[str, Any] = {
+        "card": AttackCard(
+            name=said["name"],
+            title=said["title"],
+            reference=Reference(**said["reference"]),
+            recovers=tuple(said["recovers"]),
+            requires=ThreatModel(**said["requires"]),
+            ciphers=tuple(said["ciphers"]),
+        ),
+        "Config": make_dataclass("Config", list(facts["config"]), frozen=True),
+        "presets": {},
+    }
+    made: IsolatedAttack = type("IsolatedAttack", (IsolatedAttack,), parts)(child, facts)
+    return made

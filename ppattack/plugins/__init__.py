@@ -1,0 +1,1 @@
+"""Finding targets, attacks and image sources, and starting new ones."""

@@ -1,0 +1,197 @@
+"""Names to plug-ins: entry points, or ``path/to/file.py:Class``.
+
+Built-in targets, attacks and image sources register through the same entry-point groups as
+anybody else's: ``ppattack.targets``, ``ppattack.attacks`` and ``ppattack.datasets``.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from ppattack.errors import PluginError, UnknownNameError, nearest
+
+if TYPE_CHECKING:
+    from ppattack.attack import Attack
+    from ppattack.data.source import ImageSource
+    from ppattack.target.base import Target
+
+Kind = Literal["target", "attack", "dataset"]
+NO_ATTACK = "none"
+"""Registered like an attack, so that it can be run; it recovers nothing and counts nowhere."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A registered plug-in.
+
+    Args:
+        name: its registered name.
+        plugin: the class, or None when it cannot be loaded.
+        broken: why it cannot be loaded, or ``""``.
+    """
+
+    name: str
+    plugin: type[Any] | None
+    broken: str = ""
+
+
+@cache
+def _points(kind: Kind) -> dict[str, EntryPoint]:
+    return {point.name: point for point in entry_points(group=f"ppattack.{kind}s")}
+
+
+def names(kind: Kind) -> list[str]:
+    """Every registered name, in order, without importing any plug-in."""
+    return sorted(_points(kind))
+
+
+def attacks() -> list[str]:
+    """Every registered attack, without :data:`NO_ATTACK`: what "all attacks" means."""
+    return [name for name in names("attack") if name != NO_ATTACK]
+
+
+def entries(kind: Kind) -> list[Entry]:
+    """Every registered plug-in; one that fails to import carries the reason."""
+    found = []
+    for name in names(kind):
+        try:
+            found.append(Entry(name, _load(kind, name)))
+        except PluginError as error:
+            found.append(Entry(name, None, str(error)))
+    return found
+
+
+def target(name: str) -> type[Target]:
+    """The target class of a name or of ``path/to/file.py:Class``."""
+    found: type[Target] = _load("target", name)
+    return found
+
+
+def attack(name: str) -> type[Attack]:
+    """The attack class of a name or of ``path/to/file.py:Class``."""
+    found: type[Attack] = _load("attack", name)
+    return found
+
+
+def dataset(spec: str) -> ImageSource:
+    """The image source of ``name``, ``name:argument`` or ``path/to/file.py:Class``."""
+    if _is_path(spec):
+        source: ImageSource = _load("dataset", spec)()
+        return source
+    name, _, argument = spec.partition(":")
+    plugin: type[ImageSource] = _load("dataset", name)
+    return plugin(argument)
+
+
+def _is_path(name: str) -> bool:
+    return ".py:" in name
+
+
+def _load(kind: Kind, name: str) -> type[Any]:
+    """The plug-in class.
+
+    Raises:
+        UnknownNameError: where no plug-in has the name.
+        PluginError: where it cannot be imported or is not of its kind.
+    """
+    if _is_path(name):
+        plugin = _from_file(kind, name)
+    else:
+        point = _point(kind, name)
+        try:
+            plugin = point.load()
+        except Exception as error:
+            raise PluginError(
+                f"{kind} '{name}' ({point.value}) cannot be imported: "
+                f"{type(error).__name__}: {error}"
+            ) from error
+    base = _base(kind)
+    if not (isinstance(plugin, type) and issubclass(plugin, base)):
+        raise PluginError(f"{kind} '{name}' is not a subclass of ppattack.{base.__name__}.")
+    if not hasattr(plugin, "card"):
+        raise PluginError(f"{kind} '{name}' has no card.")
+    return plugin
+
+
+def source_file(kind: Kind, name: str) -> Path | None:
+    """The file that a plug-in is written in, found without running it; None where it is not.
+
+    Raises:
+        UnknownNameError: where no plug-in has the name.
+    """
+    if _is_path(name):
+        return Path(name.rpartition(":")[0]).resolve()
+    try:
+        found = importlib.util.find_spec(_point(kind, name).module)
+    except ImportError:
+        return None
+    return Path(found.origin) if found is not None and found.origin else None
+
+
+def is_third_party(kind: Kind, name: str) -> bool:
+    """Whether a plug-in comes from elsewhere than this package.
+
+    Raises:
+        UnknownNameError: where no plug-in has the name.
+    """
+    if _is_path(name):
+        return True
+    distribution = _point(kind, name).dist
+    return distribution is None or distribution.name != "ppattack"
+
+
+def _point(kind: Kind, name: str) -> EntryPoint:
+    points = _points(kind)
+    if name not in points:
+        raise UnknownNameError(
+            f"there is no {kind} '{name}'; the nearest are: {nearest(name, points)}. "
+            f"'ppattack list {kind}s' shows all; path/to/file.py:Class loads your own."
+        )
+    return points[name]
+
+
+def _base(kind: Kind) -> type[Any]:
+    if kind == "target":
+        from ppattack.target.base import Target
+
+        return Target
+    if kind == "attack":
+        from ppattack.attack import Attack
+
+        return Attack
+    from ppattack.data.source import ImageSource
+
+    return ImageSource
+
+
+def _from_file(kind: Kind, spec: str) -> Any:
+    path_text, _, class_name = spec.rpartition(":")
+    path = Path(path_text).resolve()
+    if not path.is_file():
+        raise PluginError(f"{kind} '{spec}': there is no file {path}.")
+    module_name = f"ppattack_plugin_{path.stem}"
+    spec_found = importlib.util.spec_from_file_location(module_name, path)
+    if spec_found is None or spec_found.loader is None:
+        raise PluginError(f"{kind} '{spec}': {path} is not a Python file.")
+    module = importlib.util.module_from_spec(spec_found)
+    sys.modules[module_name] = module
+    try:
+        spec_found.loader.exec_module(module)
+    except Exception as error:
+        sys.modules.pop(module_name, None)
+        raise PluginError(
+            f"{kind} '{spec}' cannot be imported: {type(error).__name__}: {error}"
+        ) from error
+    if not hasattr(module, class_name):
+        classes = [key for key, value in vars(module).items() if isinstance(value, type)]
+        raise PluginError(
+            f"{kind} '{spec}': {path.name} has no class '{class_name}'; "
+            f"the nearest are: {nearest(class_name, classes)}."
+        )
+    return getattr(module, class_name)

@@ -1,0 +1,1 @@
+"""What results are written as, and how they are read back."""

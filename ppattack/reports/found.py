@@ -1,0 +1,144 @@
+"""Finished runs, found again on disk."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ppattack.errors import ReportError
+from ppattack.reports.run import Report, read_report
+
+REPORT = "report.json"
+
+
+@dataclass(frozen=True)
+class SavedRun:
+    """A run folder.
+
+    Args:
+        folder: where it lies.
+        report: its ``report.json``.
+    """
+
+    folder: Path
+    report: Report
+
+
+@dataclass(frozen=True)
+class ImageScores:
+    """``scores.csv``.
+
+    Args:
+        names: of the images, in the order of the run.
+        columns: a value an image, by ``<metric>.<role>``.
+    """
+
+    names: tuple[str, ...]
+    columns: Mapping[str, tuple[float, ...]]
+
+
+def read_runs(places: Sequence[Path]) -> list[SavedRun]:
+    """Every run at or below the places, each once, in the order of the places and of the names.
+
+    Args:
+        places: ``report.json`` files, run folders, or folders that hold some at any depth;
+            hidden folders and unfinished runs are passed over.
+
+    Raises:
+        ReportError: where a place is missing or holds no run, or a report is damaged.
+    """
+    found: dict[Path, SavedRun] = {}
+    for place in places:
+        paths = list(paths_below(place, REPORT))
+        if not paths:
+            raise ReportError(f"{place} holds no finished run (no report.json at any depth).")
+        for path in paths:
+            found.setdefault(path.resolve(), SavedRun(path.parent, read_report(path)))
+    return list(found.values())
+
+
+@dataclass(frozen=True)
+class MissingRun:
+    """A cell of a matrix that has no run.
+
+    Args:
+        attack: its registered name.
+        target: likewise.
+        state: ``failed``, ``not applicable`` or ``queued``.
+        reason: why, in words.
+        command: that runs it.
+    """
+
+    attack: str
+    target: str
+    state: str
+    reason: str
+    command: str
+
+
+def read_missing(places: Sequence[Path]) -> list[MissingRun]:
+    """The cells without a run of every matrix whose record lies at or below the places.
+
+    Args:
+        places: as for :func:`read_runs`.
+
+    Raises:
+        ReportError: where a record is damaged.
+    """
+    records = {
+        path.resolve(): path
+        for place in places
+        if place.is_dir()
+        for path in sorted(place.rglob("bench-*.json"))
+    }
+    found: list[MissingRun] = []
+    for path in records.values():
+        from ppattack.sweeps.sweep import read_sweep
+
+        for cell in read_sweep(path).cells:
+            state = cell.outcome.state if cell.outcome else "queued"
+            if state != "done":
+                reason = cell.outcome.reason if cell.outcome else "it was not run yet."
+                found.append(MissingRun(cell.attack, cell.target, state, reason, cell.command))
+    return found
+
+
+def paths_below(place: Path, name: str) -> Iterator[Path]:
+    """The files of a name in finished folders at or below a place; a file is found as it is.
+
+    Raises:
+        ReportError: where the place is missing.
+    """
+    if not place.exists():
+        raise ReportError(f"there is no {place}: name run folders, or folders that hold them.")
+    if not place.is_dir():
+        yield place
+        return
+    for path in sorted(place.rglob(name)):
+        between = path.relative_to(place).parts[:-1]
+        if not any(part.startswith(".") or part.endswith(".partial") for part in between):
+            yield path
+
+
+def read_image_scores(folder: Path) -> ImageScores | None:
+    """The scores of every image of a run, or None where the run has none.
+
+    Raises:
+        ReportError: where the file is damaged.
+    """
+    path = folder / "scores.csv"
+    if not path.exists():
+        return None
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            heading, *rows = list(csv.reader(file))
+        names = tuple(row[0] for row in rows)
+        values = [[float(value) for value in row[1:]] for row in rows]
+        columns = {
+            name: tuple(row[place] for row in values) for place, name in enumerate(heading[1:])
+        }
+    except (OSError, ValueError, IndexError, csv.Error) as error:
+        raise ReportError(f"{path} is damaged: {error}.") from None
+    return ImageScores(names, columns)

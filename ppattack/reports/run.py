@@ -1,0 +1,220 @@
+"""The result of a run: its schema, and JSON and CSV in and out.
+
+Other tools read ``report.json``; a change that breaks them raises ``SCHEMA_VERSION``.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field
+
+from ppattack.reports.report_files import Part, VersionedReport, read_versioned
+
+SCHEMA_VERSION = "1.3"
+VerdictName = Literal["BROKEN", "RESISTED", "INCONCLUSIVE"]
+
+
+class Summary(Part):
+    """Statistics over images; ``ci95`` is the bootstrap interval of the mean."""
+
+    n: int
+    mean: float
+    median: float
+    q1: float
+    q3: float
+    min: float
+    max: float
+    ci95: tuple[float, float]
+
+
+class MetricScores(Part):
+    """One metric against the truth.
+
+    ``gain`` is the paired difference to the best blind baseline, positive where the
+    reconstruction is closer to the truth, whatever the metric's direction.
+    """
+
+    better: Literal["higher", "lower"]
+    reconstruction: Summary
+    ciphertext: Summary | None
+    baseline: Summary | None
+    baseline_name: str | None
+    gain: Summary | None
+
+
+class KeyScores(MetricScores):
+    """Fractions of the key recovered; ``reconstruction`` is the mean of ``index`` and ``mask``.
+
+    ``high_index`` and ``high_mask`` count high nibbles only, which make the visible image.
+    """
+
+    index: float
+    mask: float
+    high_index: float
+    high_mask: float
+
+
+class PuzzleScores(MetricScores):
+    """Blocks put together by a recovered key; ``reconstruction`` is ``neighbour`` (N_c).
+
+    ``direct`` (D_c), ``neighbour`` (N_c) and ``largest`` (L_c) need the right states too, the
+    ``position_`` ones the right places only. ``direct`` is taken in the global state of the
+    largest part, ``raw_direct`` in none. Means over images, or of the one key of all.
+    """
+
+    direct: float
+    neighbour: float
+    largest: float
+    raw_direct: float
+    position_direct: float
+    position_neighbour: float
+    position_largest: float
+
+
+class MatchingScores(MetricScores):
+    """The share of ciphertexts whose plain image was named.
+
+    ``wilson95`` is the interval of the share, ``top`` the share whose plain image is among the k
+    likeliest candidates, by k, and ``stages`` the share that each stage of the attack had right.
+    """
+
+    wilson95: tuple[float, float] | None = None
+    top: dict[str, float] = Field(default_factory=dict)
+    stages: dict[str, float] = Field(default_factory=dict)
+
+
+class Scores(Part):
+    """Every metric by name; null where it does not apply (the reason is in ``absent``)."""
+
+    ssim: MetricScores | None = None
+    ssim_wang2004: MetricScores | None = None
+    psnr: MetricScores | None = None
+    mse: MetricScores | None = None
+    lpips: MetricScores | None = None
+    key: KeyScores | None = None
+    matching: MatchingScores | None = None
+    puzzle: PuzzleScores | None = None
+
+
+class AttackPart(Part):
+    """The attack as it was configured, and what it said of itself (unverified)."""
+
+    name: str
+    config: dict[str, Any]
+    notes: dict[str, Any]
+
+
+class TargetPart(Part):
+    """The target as it was configured."""
+
+    name: str
+    config: dict[str, Any]
+    key_space_bits: float | None
+
+
+class DataPart(Part):
+    """The images: ``shape`` is ``(C, H, W)``; ``hash`` covers the pixels of both sides."""
+
+    name: str
+    hash: str
+    shape: tuple[int, int, int]
+    victims: int
+    adversary: int
+    notes: list[str]
+
+
+class ThreatPart(Part):
+    """What the adversary was given; ``jpeg`` is how the ciphertexts were compressed on the way.
+
+    ``labels``: the class of every ciphertext and public image.
+    """
+
+    public: Literal["none", "unpaired", "candidates"]
+    pairs: int
+    chosen: int
+    own_keys: bool
+    key_scope: Literal["dataset", "image"]
+    words: str
+    jpeg: str | None = None
+    labels: bool = False
+
+
+class ControlResult(Part):
+    """The same attack, at its control budget, on a target whose outcome is known."""
+
+    target: str
+    config: dict[str, Any]
+    victims: int
+    gain: Summary | None
+    passed: bool
+    words: str
+
+
+class Controls(Part):
+    """Positive control, negative control, and the mean SSIM of every blind baseline."""
+
+    positive: ControlResult | None
+    negative: ControlResult | None
+    baselines: dict[str, float]
+
+
+class WorstSample(Part):
+    """The image that came back best, the worst case for its owner."""
+
+    index: int
+    name: str
+    scores: dict[str, float]
+
+
+class Report(VersionedReport):
+    """One run. See the class of each part.
+
+    ``best_state_ssim`` is the SSIM under the best global state (orientation, negative, colour
+    order), which takes the truth to find: it stands beside the raw scores of attacks that can
+    only determine images up to such a state; it can keep a verdict from RESISTED, and makes none
+    BROKEN. ``spread`` is the standard deviation of the reconstructions over images, in grey
+    levels, and ``collapse`` says why they do not depend on the ciphertexts, where they do not.
+    """
+
+    schema_version: str = SCHEMA_VERSION
+    id: str
+    attack: AttackPart
+    target: TargetPart
+    data: DataPart
+    threat: ThreatPart
+    scores: Scores
+    absent: dict[str, str]
+    verdict: VerdictName
+    reason: str
+    worst: WorstSample | None
+    best_state_ssim: Summary | None = None
+    spread: float | None = None
+    collapse: str | None = None
+    failures: dict[str, str]
+    controls: Controls
+    timing: dict[str, float]
+    provenance: dict[str, Any]
+
+
+def read_report(path: Path) -> Report:
+    """Read ``report.json``, or the run folder that holds it.
+
+    Raises:
+        ReportError: where it is missing, damaged or of another schema version.
+    """
+    return read_versioned(path, "report.json", Report, "a ppattack report")
+
+
+def scores_csv(names: Sequence[str], columns: Mapping[str, Sequence[float]]) -> str:
+    """Per-image scores as CSV text: one row an image, one column a score."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["image", *columns])
+    for row, name in enumerate(names):
+        writer.writerow([name, *(f"{column[row]:.6g}" for column in columns.values())])
+    return text.getvalue()

@@ -1,0 +1,1 @@
+"""One run: its inputs, its identity and its folder."""

@@ -1,0 +1,267 @@
+"""One experiment: a request, resolved and run into its folder.
+
+``runs/<attack>-<target>-<id>/``; the id is 12 hexadecimal digits of the resolved configuration,
+the data hash and the versions, so the same id is the same experiment: a finished one is reused,
+an interrupted one continued from its checkpoints.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ppattack import seeding
+from ppattack.attack import Attack, Context, Progress, Recovery, SilentProgress
+from ppattack.config import as_dict
+from ppattack.errors import MetricUnavailable
+from ppattack.files import partial_folder
+from ppattack.isolation.proxy import isolated
+from ppattack.plugins import registry
+from ppattack.reports.run import (
+    AttackPart,
+    Controls,
+    DataPart,
+    Report,
+    TargetPart,
+    ThreatPart,
+    VerdictName,
+    read_report,
+)
+from ppattack.request import RunRequest as RunRequest
+from ppattack.request import build_scenario, check, identity, source_hash
+from ppattack.runs import provenance
+from ppattack.runs.folder import PICTURES, publish
+from ppattack.scenario import Scenario
+from ppattack.workers import Alone, Workers
+
+if TYPE_CHECKING:
+    import torch
+
+    from ppattack.evaluation.scores import Evaluation
+    from ppattack.metrics.images import ImageScorer
+    from ppattack.metrics.lpips import Lpips
+    from ppattack.target.base import Target
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A finished run.
+
+    Args:
+        report: the result.
+        folder: where it lies.
+        reused: whether it was there already.
+    """
+
+    report: Report
+    folder: Path
+    reused: bool
+
+
+class Stopwatch:
+    """Seconds by stage."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Time one stage."""
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            spent = time.perf_counter() - start
+            self.seconds[name] = round(self.seconds.get(name, 0.0) + spent, 4)
+
+
+def run(
+    request: RunRequest, progress: Progress | None = None, workers: Workers | None = None
+) -> Finished:
+    """Run an experiment, or find it finished.
+
+    Args:
+        request: what to run.
+        progress: where progress is shown; None shows nothing.
+        workers: compute parts of what the attack adds up; None for this process. An isolated
+            attack adds up in its own.
+
+    Returns:
+        the report and its folder.
+
+    Raises:
+        PpattackError: for whatever the request has wrong; nothing half-written stays behind.
+        RunFailed: where the attack breaks down.
+        KeyboardInterrupt: checkpoints stay in ``<folder>.partial`` and the same request
+            continues from them.
+    """
+    check(request)
+    target = registry.target(request.target)(**request.target_settings)
+    if not request.isolated:
+        attack = registry.attack(request.attack)(preset=request.preset, **request.attack_settings)
+        return _run(request, attack, target, progress, workers or Alone())
+    with isolated(request, target) as confined:
+        return _run(request, confined, target, progress, Alone())
+
+
+def _run(
+    request: RunRequest,
+    attack: Attack,
+    target: Target,
+    progress: Progress | None,
+    workers: Workers,
+) -> Finished:
+    watch = Stopwatch()
+    device = provenance.choose_device(request.device)
+    scorer = _scorer(request, device)
+    with watch.stage("data and encryption"):
+        scenario = build_scenario(request, attack, target)
+    name = identity(request, attack, target, scenario)
+    folder = request.out / f"{attack.card.name}-{target.card.name}-{name}"
+    if (folder / "report.json").is_file() and not request.force:
+        return Finished(read_report(folder), folder, reused=True)
+    with partial_folder(folder) as partial:
+        context = Context(
+            device=device,
+            seed=seeding.derive(request.seed, "attack"),
+            checkpoints=partial,
+            pictures=partial / PICTURES,
+            progress=progress or SilentProgress(),
+            workers=workers,
+        )
+        under_way = _UnderWay(request, attack, target, scenario, scorer, context, watch)
+        with watch.stage("attack"):
+            recovery = attack(scenario.observation, context)
+        report, evaluation = under_way.report(name, recovery)
+        shown = request.save_images
+        publish(folder, report, evaluation, scenario, recovery, shown, context.pictures)
+    return Finished(report, folder, reused=False)
+
+
+@dataclass(frozen=True)
+class _UnderWay:
+    """Everything that a run is made of."""
+
+    request: RunRequest
+    attack: Attack
+    target: Target
+    scenario: Scenario
+    scorer: ImageScorer
+    context: Context
+    watch: Stopwatch
+
+    def report(self, name: str, recovery: Recovery) -> tuple[Report, Evaluation]:
+        """Score what the attack recovered, and say what was done."""
+        from ppattack.evaluation.scores import evaluate
+
+        request, scenario = self.request, self.scenario
+        with self.watch.stage("scoring"):
+            found = evaluate(recovery, scenario, self.target, self.scorer, request.seed)
+        with self.watch.stage("controls"):
+            verdict, reason, controls = self._judged(found)
+        threat, jpeg = scenario.observation.threat, scenario.observation.jpeg
+        report = Report(
+            id=name,
+            attack=AttackPart(
+                name=self.attack.card.name,
+                config=as_dict(self.attack.config),
+                notes=dict(recovery.notes),
+            ),
+            target=TargetPart(
+                name=self.target.card.name,
+                config=as_dict(self.target.config),
+                key_space_bits=self.target.key_space_bits(scenario.observation.image_shape),
+            ),
+            data=self._data(),
+            threat=ThreatPart(
+                words=scenario.in_words(), jpeg=str(jpeg) if jpeg else None, **as_dict(threat)
+            ),
+            scores=found.scores,
+            absent=dict(found.absent),
+            verdict=verdict,
+            reason=reason,
+            worst=found.worst,
+            best_state_ssim=found.best_state_ssim,
+            spread=None if found.spread is None else round(found.spread, 2),
+            collapse=found.collapse,
+            failures=dict(found.failures),
+            controls=controls,
+            timing=self.watch.seconds,
+            provenance=self._provenance(),
+        )
+        return report, found
+
+    def _judged(self, found: Evaluation) -> tuple[VerdictName, str, Controls]:
+        """The verdict; only the control that could refute it is run."""
+        from ppattack.evaluation.controls import ControlBench
+        from ppattack.evaluation.verdict import NOT_ATTACKED, decide
+
+        if not self.attack.card.recovers:
+            without = Controls(positive=None, negative=None, baselines=dict(found.baselines))
+            return "INCONCLUSIVE", NOT_ATTACKED, without
+        bench = ControlBench(
+            attack=self.attack,
+            sets=self.scenario.sets,
+            scorer=self.scorer,
+            context=replace(self.context, seed=seeding.derive(self.request.seed, "control")),
+            seed=self.request.seed,
+            cache=self.request.out / ".controls",
+            version=json.dumps([provenance.versions(), source_hash(self.attack)]),
+        )
+        positive = negative = None
+        verdict, reason = decide(found, None, None)
+        if verdict == "BROKEN":
+            negative = bench.negative()
+        elif found.scores.ssim or found.scores.matching:
+            positive = bench.positive(self.scenario.observation.scheme)
+        verdict, reason = decide(found, positive, negative)
+        controls = Controls(positive=positive, negative=negative, baselines=dict(found.baselines))
+        return verdict, reason, controls
+
+    def _data(self) -> DataPart:
+        sets, observation = self.scenario.sets, self.scenario.observation
+        return DataPart(
+            name=sets.name,
+            hash=sets.hash,
+            shape=observation.image_shape,
+            victims=len(observation.ciphertexts),
+            adversary=len(sets.adversary),
+            notes=list(sets.notes),
+        )
+
+    def _provenance(self) -> dict[str, Any]:
+        key = self.scenario.truth.key
+        return {
+            **provenance.collect(self.context.device, self.request.seed),
+            "key_fingerprint": key.fingerprint if key is not None else None,
+            "metrics": self.scorer.variants(),
+            "request": json.loads(json.dumps(as_dict(self.request), default=str)),
+        }
+
+
+def _scorer(request: RunRequest, device: torch.device) -> ImageScorer:
+    from ppattack.metrics.images import ImageScorer
+
+    try:
+        lpips: Lpips | str = _lpips(
+            request.lpips_net, request.lpips_weights, device, request.download
+        )
+    except MetricUnavailable as error:
+        if request.lpips_weights is not None:
+            raise
+        lpips = str(error)
+    return ImageScorer(device, lpips)
+
+
+@lru_cache(maxsize=1)
+def _lpips(net: str, weights: Path | None, device: torch.device, download: bool) -> Lpips:
+    """The metric; building its network takes longer than scoring a few images."""
+    from ppattack.metrics.lpips import Lpips
+
+    return Lpips(net, weights=weights, device=device, download=download)

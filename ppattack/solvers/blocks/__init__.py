@@ -1,0 +1,1 @@
+"""Blocks that moved, turned or changed colour, put back by what their borders show."""

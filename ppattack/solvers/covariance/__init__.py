@@ -1,0 +1,1 @@
+"""Keys from many ciphertexts, by the covariance of natural images."""

@@ -1,0 +1,73 @@
+"""The changes of a matching under a Gaussian model that gain: exchanges and signs."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ppattack.solvers.covariance.signed_matching import Places, Single
+
+MOST_MOVES = 64
+"""Exchanges made between two evaluations of all of them."""
+WORTH = 0.01
+"""Changes that gain less are left."""
+
+
+def exchanges(
+    seen: Single, weights: Single, product: Single, groups: Places | None
+) -> list[tuple[int, int]]:
+    """Disjoint exchanges that each gain, whichever of the others are made.
+
+    Args:
+        seen: ``(S, S)`` correlations of the symbols now at each place, signed.
+        weights: ``(S, S)`` of the model.
+        product: ``seen @ weights``.
+        groups: ``(S,)``: only places of one group exchange their symbols; None for any.
+    """
+    own, total = weights.diagonal(), product.diagonal()
+    change = product + product.T
+    change -= total[:, None]
+    change -= total
+    bend = 2 * weights
+    bend -= own[:, None]
+    bend -= own
+    bend *= 1 - seen
+    change -= bend
+    change *= 2
+    if groups is not None:
+        change[groups[:, None] != groups] = 0
+    partner = change.argmin(1)
+    gain = change[np.arange(len(change)), partner]
+    chosen: list[tuple[int, int]] = []
+    taken: set[int] = set()
+    for first in np.argsort(gain)[: 4 * MOST_MOVES].tolist():
+        second = int(partner[first])
+        if gain[first] > -WORTH or len(chosen) == MOST_MOVES:
+            break
+        if first in taken or second in taken:
+            continue
+        more = sum(_together(seen, weights, (first, second), pair) for pair in chosen)
+        if gain[first] + more < -WORTH:
+            chosen.append((first, second))
+            taken |= {first, second}
+    return chosen
+
+
+def _together(
+    seen: Single, weights: Single, first: tuple[int, int], second: tuple[int, int]
+) -> float:
+    """What two exchanges change beyond the sum of what each changes alone."""
+    (a, b), (c, d) = first, second
+    ours, theirs = (m[a, c] - m[a, d] - m[b, c] + m[b, d] for m in (seen, weights))
+    return float(2 * ours * theirs)
+
+
+def flips(seen: Single, weights: Single, product: Single) -> list[int]:
+    """Places whose change of sign gains, also together; arguments as in :func:`exchanges`."""
+    change = -4 * (product.diagonal() - seen.diagonal() * weights.diagonal())
+    chosen: list[int] = []
+    for place in np.argsort(change)[: 4 * MOST_MOVES].tolist():
+        if change[place] > -WORTH:
+            break
+        if change[place] + 8 * float(seen[place, chosen] @ weights[place, chosen]) < -WORTH:
+            chosen.append(place)
+    return chosen

@@ -1,0 +1,169 @@
+"""The key of a scheme of which at most the blocks are known: symbols can have gone far.
+
+High nibbles are told from low ones by their correlations first, and matched by them. Where the
+low ones go follows from what the high ones say of them.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ppattack.blocks import dihedral_table
+from ppattack.jpeg import Jpeg
+from ppattack.permxor import PermXor, Unit
+from ppattack.solvers.covariance import (
+    block_symbols,
+    blocks_first,
+    gaussian_matching,
+    low_nibbles,
+    signed_matching,
+)
+from ppattack.solvers.covariance.moments import Moments, gathered
+from ppattack.solvers.covariance.shared_block_keys import most_correlated
+from ppattack.solvers.global_state.key_estimate import KeyEstimate
+from ppattack.solvers.matching.products import Products
+from ppattack.workers import Alone, Workers
+
+Places = NDArray[np.intp]
+SORTING_IMAGES = 1000
+"""Ciphertexts that are enough to tell high nibbles from low ones."""
+NOISE_FLOOR = 3.0
+"""Correlations below so many standard errors say nothing about that."""
+
+
+def recover(
+    ciphertexts: Tensor,
+    public: Tensor,
+    unit: Unit,
+    block: int | None,
+    workers: Workers | None = None,
+    jpeg: Jpeg | None = None,
+) -> KeyEstimate:
+    """A signed permutation of the symbols, by the correlations of all of them.
+
+    Args:
+        ciphertexts: ``(N, C, H, W)`` uint8, all under one key.
+        public: ``(M, C, H, W)`` uint8 plain images of the same distribution.
+        unit: what is moved.
+        block: edge of the blocks that keep their symbols together, pixels; None where any symbol
+            can be anywhere.
+        workers: gather statistics; None for this process.
+        jpeg: what the ciphertexts went through, or None.
+    """
+    workers = workers or Alone()
+    channels, height, width = (int(size) for size in ciphertexts.shape[1:])
+    shape = (channels, height, width)
+    numbers = block_symbols.numbers(shape, block, unit) if block else _one_block(shape, unit)
+    seen = _high(ciphertexts, numbers) if unit == "nibble" else numbers
+    known = numbers[:, numbers.shape[1] // 2 :] if unit == "nibble" else numbers
+    ours = gathered(partial(_moments, seen, unit), ciphertexts, workers)
+    theirs = gathered(partial(_moments, known, unit), public, workers)
+    cipher, plain = (side.correlation().float().cpu().numpy() for side in (ours, theirs))
+    products = Products.on(ciphertexts.device)
+    cells, places = seen.reshape(-1), known.reshape(-1)
+    symmetries: list[Places] = []
+    if block:
+        permutation, signs = blocks_first.inside_blocks(
+            cipher, plain, block_symbols.turns(block, channels)
+        )
+        inside = _key(cells, places[permutation], signs < 0, numbers, unit)
+        rough = blocks_first.scrambling(inside, ciphertexts, public, block)
+        rank = np.empty(numbers.size, np.intp)
+        rank[places] = np.arange(places.size)
+        permutation = rank[rough.index[cells]]
+        signs = np.where(rough.mask[cells] > 0, -1, 1).astype(np.int8)
+    else:
+        symmetries = _symmetries(known, shape)
+        means = _relative_mean(ours), _relative_mean(theirs)
+        found = signed_matching.match(cipher, plain, symmetries, means, products)
+        permutation, signs = found.permutation, found.signs
+    permutation, signs, misfit = gaussian_matching.likeliest(
+        cipher, plain, permutation, signs, symmetries, seen.shape[1] if block else None, products
+    )
+    key = _key(cells, places[permutation], signs < 0, numbers, unit)
+    notes = {"misfit": round(misfit, 4)}
+    low_known = unit == "byte"
+    if unit == "nibble":
+        key, low_known = low_nibbles.complete(
+            key, ciphertexts, public, numbers, shared=False, workers=workers
+        )
+    return KeyEstimate(key, low_known, notes).settled(ciphertexts, public, jpeg=jpeg)
+
+
+def _one_block(shape: tuple[int, int, int], unit: Unit) -> NDArray[np.int32]:
+    size = shape[0] * shape[1] * shape[2] * (2 if unit == "nibble" else 1)
+    return np.arange(size, dtype=np.int32)[None]
+
+
+def _symbols(images: Tensor, numbers: NDArray[np.int32], unit: Unit) -> Tensor:
+    """``(N, len(numbers))`` uint8."""
+    import torch
+
+    flat = images.reshape(len(images), -1)
+    index = torch.from_numpy(numbers.reshape(-1).astype(np.int64)).to(images.device)
+    if unit == "byte":
+        return flat[:, index]
+    bytes_ = flat[:, index % flat.shape[1]]
+    return torch.where(index >= flat.shape[1], bytes_ >> 4, bytes_ & 15)
+
+
+def _moments(numbers: NDArray[np.int32], unit: Unit, images: Tensor) -> Moments:
+    moments = Moments(numbers.size, 16 if unit == "nibble" else 256, images.device)
+    for chunk in images.split(block_symbols.CHUNK):
+        moments.add(_symbols(chunk, numbers, unit))
+    return moments
+
+
+def _relative_mean(moments: Moments) -> NDArray[np.float64]:
+    """Means relative to mid-grey in standard deviations; 0 for symbols that never change."""
+    spread = moments.covariance().diagonal().clamp_min(0).sqrt()
+    relative = (moments.mean() / spread.clamp_min(1e-6)) * (spread > 1e-6)
+    out: NDArray[np.float64] = relative.cpu().numpy()
+    return out
+
+
+def _high(ciphertexts: Tensor, numbers: NDArray[np.int32]) -> NDArray[np.int32]:
+    """Of the symbols of each block, ``(n, S)``, the half that are high nibbles, ``(n, S / 2)``."""
+    some = ciphertexts[:SORTING_IMAGES]
+    floor = NOISE_FLOOR / np.sqrt(len(some))
+    rows = []
+    for row in numbers:
+        strength = np.abs(_moments(row, "nibble", some).correlation().cpu().numpy())
+        rows.append(row[most_correlated(np.where(strength > floor, strength, 0), len(row) // 2)])
+    return np.stack(rows)
+
+
+def _key(
+    cipher: NDArray[np.int32],
+    plain: NDArray[np.int32],
+    negative: NDArray[np.bool_],
+    numbers: NDArray[np.int32],
+    unit: Unit,
+) -> PermXor:
+    """The whole table; symbols that were not matched take the places that are left, in order."""
+    index = np.full(numbers.size, -1, np.int64)
+    index[cipher] = plain
+    index[index < 0] = np.setdiff1d(np.arange(numbers.size), plain)
+    mask = np.zeros(numbers.size, np.uint8)
+    mask[cipher[negative]] = 15 if unit == "nibble" else 255
+    return PermXor(index, mask, unit)
+
+
+def _symmetries(numbers: NDArray[np.int32], shape: tuple[int, int, int]) -> list[Places]:
+    """What turning and mirroring plain images does to the order of their symbols."""
+    channels, height, width = shape
+    pixels = np.arange(height * width)
+    if height == width:
+        turned = list(dihedral_table(height)[1:])
+    else:
+        grid = pixels.reshape(height, width)
+        turned = [grid[::-1].ravel(), grid[:, ::-1].ravel(), grid[::-1, ::-1].ravel()]
+    order = numbers.reshape(-1) % (channels * height * width)
+    rank = np.empty(order.size, np.intp)
+    rank[order] = np.arange(order.size)
+    channel, pixel = np.divmod(order, height * width)
+    return [rank[channel * (height * width) + moved[pixel]] for moved in turned]

@@ -1,0 +1,1 @@
+"""Pixels folded at mid-grey, and the signs that undo it."""

@@ -1,0 +1,1 @@
+"""The one turn, complement and colour order that a whole image may be left in."""

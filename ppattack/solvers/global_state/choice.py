@@ -1,0 +1,102 @@
+"""The one state in which all images under a key came back, by what public images look like.
+
+Correlations hardly tell an image from its negative, from its mirror image or from other orders
+of its colours. See :mod:`ppattack.solvers.global_state.prior` for the model that does.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+
+from ppattack.block_states import Indices, States, states
+from ppattack.blocks import COLOUR_ORDERS
+from ppattack.solvers.global_state import prior as state_prior
+from ppattack.solvers.global_state.features import Loss
+
+JUDGED = 1000
+"""Images that are enough to choose the state."""
+FEWEST_PUBLIC = 10
+"""Public images below which nothing can be learned about global states."""
+TURNS = (
+    *("as it is", "turned by 90°", "turned by 180°", "turned by 270°"),
+    *(
+        "mirrored",
+        "mirrored, turned by 90°",
+        "mirrored, turned by 180°",
+        "mirrored, turned by 270°",
+    ),
+)
+
+
+def group_for(channels: int) -> States:
+    """The states of images of so many channels."""
+    return states(colours=channels == len(COLOUR_ORDERS[0]))
+
+
+def unturned(group: States) -> Indices:
+    """The states that neither turn nor mirror: negatives and colour orders."""
+    return np.flatnonzero(group.dihedral == 0)
+
+
+def choose(
+    plain: Tensor, prior: state_prior.StatePrior | None, group: States
+) -> tuple[int, dict[str, Any]]:
+    """The state to apply to images that all came back in the same wrong one.
+
+    Args:
+        plain: ``(N, C, H, W)`` uint8.
+        prior: a fitted model, or None for the state as it is.
+        group: the states of the model.
+
+    Returns:
+        the state, and notes: ``global_state``; ``global_state_probability``, see
+        :meth:`ppattack.solvers.global_state.prior.StatePrior.probability`;
+        ``global_state_runner_up``, the second most probable relative to the chosen one; and
+        ``global_state_chance``, how often the choice is right on public images that the model
+        has not seen, as many at a time.
+    """
+    if prior is None:
+        return 0, {"global_state": "left as found: too few public images"}
+    plain = plain[:JUDGED]
+    total = prior.scores(plain).sum(0)
+    order = total.argsort(descending=True, stable=True).tolist()
+    best, second = (int(prior.wanted[rank]) for rank in (order[0], order[1]))
+    return best, {
+        "global_state": "chosen by public images",
+        "global_state_probability": prior.probability(total, len(plain), group),
+        "global_state_runner_up": in_words(int(group.compose[second, group.inverse[best]]), group),
+        "global_state_chance": prior.chance(len(plain)),
+    }
+
+
+def fitted(
+    public: Tensor,
+    group: States,
+    wanted: Indices | None = None,
+    loss: Loss | None = None,
+) -> state_prior.StatePrior | None:
+    """The model that chooses among states, or None with too few public images.
+
+    Args:
+        public: ``(M, C, H, W)`` uint8 of the victims' distribution.
+        group: the states.
+        wanted: those that are possible; None for all that keep the shape of an image.
+        loss: see :func:`ppattack.solvers.global_state.prior.fit`.
+    """
+    if len(public) < FEWEST_PUBLIC:
+        return None
+    height, width = public.shape[2:]
+    return state_prior.fit(public, group, height, width, wanted=wanted, loss=loss)
+
+
+def in_words(state: int, group: States) -> str:
+    """A state of a whole image, for people."""
+    words = [TURNS[int(group.dihedral[state])]]
+    if group.negative[state]:
+        words.append("complemented")
+    if group.colour[state]:
+        words.append(f"colour order {int(group.colour[state])}")
+    return ", ".join(words)

@@ -1,0 +1,1 @@
+"""Keys from plain images and their ciphertexts."""

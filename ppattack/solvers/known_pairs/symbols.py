@@ -1,0 +1,76 @@
+"""Images as rows of symbols, and the undoing of a transformation that lost some of them."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ppattack.permxor import PermXor, Unit
+from ppattack.target.key import ImageShape
+
+LEVELS: dict[Unit, int] = {"byte": 256, "nibble": 16}
+"""How many values a symbol can have."""
+
+
+def as_symbols(images: Tensor, unit: Unit) -> NDArray[np.uint8]:
+    """The symbols of each image in the order in which :class:`PermXor` numbers them.
+
+    Args:
+        images: ``(N, C, H, W)`` uint8.
+        unit: ``"byte"`` or ``"nibble"``.
+
+    Returns:
+        ``(N, S)`` uint8, a new array for nibbles and a view of host memory for bytes.
+    """
+    rows: NDArray[np.uint8] = images.cpu().contiguous().numpy().reshape(len(images), -1)
+    return rows if unit == "byte" else np.concatenate([rows & 15, rows >> 4], axis=1)
+
+
+def partial_inverse(key: PermXor, shape: ImageShape) -> PermXor:
+    """What undoes a transformation as far as that can be: the inverse where there is one.
+
+    A symbol that no ciphertext symbol carries is copied from the nearest channel of its pixel
+    that is carried; where its whole pixel is lost, from the next symbol in memory order.
+
+    Args:
+        key: one table for every image, over images of ``shape``.
+        shape: ``(C, H, W)`` of the ciphertexts.
+    """
+    carrier = np.full(key.symbols, -1)
+    carrier[key.index] = np.arange(key.symbols)
+    channels = shape[0]
+    planes = carrier.reshape(-1, channels, shape[1] * shape[2])
+    filled = planes.copy()
+    for step in range(1, channels):
+        for lost in range(channels):
+            for near in (lost - step, lost + step):
+                if 0 <= near < channels:
+                    plane = filled[:, lost]
+                    filled[:, lost] = np.where(plane < 0, planes[:, near], plane)
+    sources = filled.reshape(-1)
+    kept, gone = np.flatnonzero(sources >= 0), np.flatnonzero(sources < 0)
+    following = np.searchsorted(kept, gone).clip(max=len(kept) - 1)
+    sources[gone] = sources[kept[following]]
+    return PermXor(sources, key.mask[sources], key.unit)
+
+
+def explained(key: PermXor, plain: Tensor, ciphertexts: Tensor) -> float:
+    """The fraction of the ciphertexts' symbols that a key gives for their plain images.
+
+    Args:
+        key: one table for every image.
+        plain: ``(N, C, H, W)`` uint8.
+        ciphertexts: ``(N, C, H', W')`` uint8, H' and W' those of the padded images.
+    """
+    made = key(padded(plain, ciphertexts))
+    return float(np.equal(as_symbols(made, key.unit), as_symbols(ciphertexts, key.unit)).mean())
+
+
+def padded(plain: Tensor, ciphertexts: Tensor) -> Tensor:
+    """Plain images with their last row and column repeated up to the ciphertexts' size."""
+    height, width = ciphertexts.shape[2:]
+    rows = torch.arange(height, device=plain.device).clamp(max=plain.shape[2] - 1)
+    columns = torch.arange(width, device=plain.device).clamp(max=plain.shape[3] - 1)
+    return plain[:, :, rows][:, :, :, columns]

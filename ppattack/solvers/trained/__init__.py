@@ -1,0 +1,1 @@
+"""Attacks that train a network: losses, budgets and inputs."""

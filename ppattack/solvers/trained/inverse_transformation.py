@@ -1,0 +1,76 @@
+"""What sets the variants of the inverse transformation network attack apart.
+
+Each scales pixels, measures its loss and shows its output in its own way; the published
+evaluation's way is wrong, and is kept as it is so that its figures can be reproduced.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from ppattack.solvers.trained.display import Display
+from ppattack.solvers.trained.structural_loss import structural_loss
+
+
+@dataclass(frozen=True, kw_only=True)
+class Variant(Display):
+    """What sets the variants apart: how pixels go in and come out, and how the network is trained.
+
+    Args:
+        network: the paper's U-Net, the block-local network (the pixel network for ``pe``), or the
+            U-Net that is shown folded bytes too.
+        sigmoid_in_loss: the loss compares the sigmoid of the output with the plain image.
+        flips: training pairs are mirrored together at random.
+        structural: the loss is the mean absolute error plus one less the structural similarity,
+            not the mean squared error.
+    """
+
+    network: Literal["unet", "block-local", "folded-unet"]
+    sigmoid_in_loss: bool = False
+    flips: bool = False
+    structural: bool = False
+
+    def loss(self, network: nn.Module, ciphertexts: Tensor, plain: Tensor) -> Tensor:
+        """What the variant minimises."""
+        output = network(self.pixels(ciphertexts)).float()
+        if self.sigmoid_in_loss:
+            output = output.sigmoid()
+        wanted = self.pixels(plain)
+        if self.structural:
+            return structural_loss(output, wanted, low=-1.0 if self.signed else 0.0)
+        error: Tensor = (output - wanted).square().mean()
+        return error
+
+
+VARIANTS: Mapping[str, Variant] = {
+    "paper": Variant(network="unet", signed=False, sigmoid=True, sigmoid_in_loss=True, flips=True),
+    "published-evaluation": Variant(
+        network="block-local", truncates=True, batch_statistics=True, sigmoid_in_loss=True
+    ),
+    "published-evaluation-fixed": Variant(network="block-local"),
+    "fixed": Variant(network="folded-unet", flips=True, structural=True),
+}
+
+
+def mirrored(
+    ciphertexts: Tensor, plain: Tensor, generator: torch.Generator
+) -> tuple[Tensor, Tensor]:
+    """Half of the pairs mirrored left to right."""
+    chosen = torch.rand(len(plain), generator=generator) < 0.5
+    chosen = chosen.to(plain.device).view(-1, 1, 1, 1)
+    return (
+        torch.where(chosen, ciphertexts.flip(-1), ciphertexts),
+        torch.where(chosen, plain.flip(-1), plain),
+    )
+
+
+def reconstructions(
+    network: nn.Module, variant: Variant, ciphertexts: Tensor, device: torch.device
+) -> Tensor:
+    """What a variant shows for ciphertexts; see :meth:`.Display.reconstructions`."""
+    return variant.reconstructions(network, ciphertexts, device)

@@ -1,0 +1,1 @@
+"""Many runs: matrices, audits, curves and published tables."""

@@ -1,0 +1,285 @@
+"""The standard test of a target: every attack that applies, and the strongest result of each image.
+
+Nothing is chosen by whoever tests: all installed attacks run at one preset, the cheapest first.
+The verdict is BROKEN if any of them broke the target, RESISTED if all that apply were resisted
+and passed their controls, and INCONCLUSIVE otherwise. Scores are the worst case over attacks,
+image by image: what an owner must expect who does not know which attack is coming.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from ppattack.errors import PpattackError
+from ppattack.files import new_folder, write_text
+from ppattack.isolation.proxy import isolated_by_default
+from ppattack.plugins import registry
+from ppattack.reports.found import SavedRun, read_runs
+from ppattack.reports.run import Report, VerdictName, scores_csv
+from ppattack.request import RunRequest
+from ppattack.sweeps.cell import State
+from ppattack.sweeps.executors import Executor
+from ppattack.sweeps.sweep import Sweep, Watcher, run_sweep
+from ppattack.sweeps.worst_case import WorstCase, worst_case
+
+AUDIT = "audit"
+"""The name that stands for all attacks in the report."""
+SCHEMA_VERSION = "1.0"
+_PUBLIC = ("none", "unpaired", "candidates")
+
+
+class AuditedAttack(BaseModel):
+    """What came of one attack.
+
+    Args:
+        attack: its name.
+        state: ``done``, ``failed`` or ``not applicable``.
+        threat: what it was granted, in words.
+        verdict: of its run.
+        metric: that the verdict rests on.
+        gain: mean gain in it over the best blind baseline.
+        strongest_on: images on which no attack did better.
+        run: name of its folder.
+        reason: of the verdict; why it failed or does not apply.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    attack: str
+    state: State
+    threat: str | None
+    verdict: VerdictName | None
+    metric: str | None
+    gain: float | None
+    strongest_on: int
+    run: str | None
+    reason: str
+
+
+class Audit(BaseModel):
+    """``audit.json``: the verdict over all attacks, which are in the order in which they ran."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    schema_version: str = SCHEMA_VERSION
+    target: str
+    verdict: VerdictName
+    reason: str
+    attacks: tuple[AuditedAttack, ...]
+
+
+@dataclass(frozen=True)
+class Audited:
+    """A finished audit.
+
+    Args:
+        audit: verdict and attacks.
+        report: in the form of a run's, or None where no attack could be run.
+        folder: where both lie.
+    """
+
+    audit: Audit
+    report: Report | None
+    folder: Path
+
+
+def run_audit(
+    base: RunRequest,
+    executor: Executor,
+    watcher: Watcher,
+    *,
+    isolate: bool | None = None,
+    retry_failed: bool = False,
+) -> Audited:
+    """Run every attack on the target of a request and draw them together.
+
+    Args:
+        base: target, images and preset; its attack is ignored.
+        executor: where the attacks run.
+        watcher: sees what happens.
+        isolate: whether attacks get processes of their own; None for those from elsewhere.
+        retry_failed: whether attacks that failed before are tried again.
+
+    Raises:
+        PpattackError: for whatever the request has wrong.
+    """
+    registry.target(base.target)(**base.target_settings)
+    requests = [
+        replace(
+            base,
+            attack=attack,
+            isolate=isolated_by_default(attack) if isolate is None else isolate,
+        )
+        for attack in cheapest_first(registry.attacks())
+    ]
+    sweep, _ = run_sweep(requests, executor, watcher, retry_failed=retry_failed)
+    return draw_together(sweep, base)
+
+
+def cheapest_first(attacks: Sequence[str]) -> list[str]:
+    """Attacks by what their cards say they cost; those from elsewhere last, without a look."""
+
+    def cost(attack: str) -> tuple[bool, float, str]:
+        if isolated_by_default(attack):
+            return True, 0.0, attack
+        try:
+            return False, registry.attack(attack).card.seconds, attack
+        except PpattackError:
+            return True, 0.0, attack
+
+    return sorted(attacks, key=cost)
+
+
+def draw_together(sweep: Sweep, base: RunRequest) -> Audited:
+    """The audit of a finished sweep over attacks, written into its folder.
+
+    Args:
+        sweep: one cell an attack.
+        base: of its requests.
+    """
+    runs = _runs(sweep, base.out)
+    found = worst_case(list(runs.values()), base.seed) if runs else None
+    verdict, reason = decide(sweep, runs)
+    target = registry.target(base.target).card.name
+    audit = Audit(
+        target=target,
+        verdict=verdict,
+        reason=reason,
+        attacks=tuple(_audited(cell, runs, found) for cell in sweep.cells),
+    )
+    identity = hashlib.sha256(audit.model_dump_json().encode()).hexdigest()[:12]
+    folder = base.out / f"{AUDIT}-{target}-{identity}"
+    report = None
+    if found is not None:
+        report = _report(identity, audit, list(runs.values()), found, base)
+    shutil.rmtree(folder, ignore_errors=True)
+    with new_folder(folder) as temporary:
+        write_text(temporary / "audit.json", audit.model_dump_json(indent=2) + "\n")
+        if report is not None and found is not None:
+            write_text(temporary / "report.json", report.to_json())
+            _write_images(temporary, found)
+    return Audited(audit, report, folder)
+
+
+def decide(sweep: Sweep, runs: Mapping[str, SavedRun]) -> tuple[VerdictName, str]:
+    """The verdict over all attacks, and why.
+
+    Args:
+        sweep: one cell an attack.
+        runs: the finished ones by attack.
+    """
+    broke = [run.report for run in runs.values() if run.report.verdict == "BROKEN"]
+    if broke:
+        broke.sort(key=_demands)
+        words = "; ".join(f"{each.attack.name} ({each.threat.words})" for each in broke)
+        return "BROKEN", f"{len(broke)} of {len(runs)} attacks broke it, by least need: {words}."
+    open_questions = [
+        f"{cell.attack}: {cell.outcome.reason}"
+        for cell in sweep.cells
+        if cell.outcome is not None
+        and cell.outcome.state != "not applicable"
+        and cell.outcome.verdict != "RESISTED"
+    ]
+    if open_questions:
+        return "INCONCLUSIVE", "no attack broke it, but " + " ".join(open_questions)
+    if not runs:
+        return "INCONCLUSIVE", "no installed attack can be tried on it."
+    names = ", ".join(run.report.attack.name for run in runs.values())
+    return "RESISTED", f"all {len(runs)} attacks that apply, whose controls passed: {names}."
+
+
+def _runs(sweep: Sweep, out: Path) -> dict[str, SavedRun]:
+    return {
+        cell.attack: read_runs([out / cell.outcome.run])[0]
+        for cell in sweep.cells
+        if cell.outcome is not None and cell.outcome.run is not None
+    }
+
+
+def _demands(report: Report) -> tuple[bool, bool, int, str]:
+    """What an adversary needed, the least first."""
+    threat = report.threat
+    public = _PUBLIC.index(threat.public)
+    return threat.chosen > 0, threat.pairs > 0, public, report.attack.name
+
+
+def _audited(cell: Any, runs: Mapping[str, SavedRun], found: WorstCase | None) -> AuditedAttack:
+    run = runs.get(cell.attack)
+    outcome = cell.outcome
+    return AuditedAttack(
+        attack=cell.attack,
+        state=outcome.state,
+        threat=run.report.threat.words if run else None,
+        verdict=outcome.verdict,
+        metric=outcome.metric,
+        gain=outcome.gain,
+        strongest_on=found.kept.count(run) if run and found else 0,
+        run=outcome.run,
+        reason=outcome.reason,
+    )
+
+
+def _report(
+    identity: str, audit: Audit, runs: list[SavedRun], found: WorstCase, base: RunRequest
+) -> Report:
+    """All runs as one, in the schema of a run."""
+    first = found.strongest.report
+    threats = [run.report.threat for run in runs]
+    seconds: dict[str, float] = {}
+    for run in runs:
+        for stage, spent in run.report.timing.items():
+            seconds[stage] = round(seconds.get(stage, 0.0) + spent, 4)
+    facts = {name: value for name, value in first.provenance.items() if name != "request"}
+    each = {one.attack: one.model_dump(exclude={"attack"}) for one in audit.attacks}
+    return first.model_copy(
+        update={
+            "id": identity,
+            "attack": first.attack.model_copy(
+                update={"name": AUDIT, "config": {"preset": base.preset}, "notes": each}
+            ),
+            "threat": first.threat.model_copy(
+                update={
+                    "public": max((each.public for each in threats), key=_PUBLIC.index),
+                    "pairs": max(each.pairs for each in threats),
+                    "chosen": max(each.chosen for each in threats),
+                    "own_keys": any(each.own_keys for each in threats),
+                    "labels": any(each.labels for each in threats),
+                    "words": f"the strongest of {len(runs)} attacks for each image, every one "
+                    "with what it needs",
+                }
+            ),
+            "scores": found.scores,
+            "absent": found.absent,
+            "verdict": audit.verdict,
+            "reason": audit.reason,
+            "worst": found.worst,
+            "best_state_ssim": None,
+            "timing": seconds,
+            "provenance": facts,
+        }
+    )
+
+
+def _write_images(folder: Path, found: WorstCase) -> None:
+    """Scores and reconstructions, each from the attack that did best on its image; its samples."""
+    if found.columns:
+        columns = {name: column.tolist() for name, column in found.columns.items()}
+        write_text(folder / "scores.csv", scores_csv(found.names, columns))
+    for name, run in zip(found.names, found.kept, strict=True):
+        picture = run.folder / "reconstructions" / f"{Path(name).stem}.png"
+        if picture.is_file():
+            (folder / "reconstructions").mkdir(exist_ok=True)
+            shutil.copyfile(picture, folder / "reconstructions" / picture.name)
+    for name in ("samples.png", "samples"):
+        shown = found.strongest.folder / name
+        if shown.is_dir():
+            shutil.copytree(shown, folder / name)
+        elif shown.is_file():
+            shutil.copyfile(shown, folder / name)

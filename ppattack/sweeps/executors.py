@@ -1,0 +1,201 @@
+"""Where cells run, and who adds up for an attack: this process, or several of this machine's.
+
+Another place needs what :class:`Executor` asks for.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from multiprocessing.context import SpawnProcess
+from typing import Any, Protocol
+
+from ppattack.errors import RunFailed
+from ppattack.machine import available_cpus, die_with_parent, visible_gpus
+from ppattack.request import RunRequest
+from ppattack.sweeps.cell import Outcome, run_cell
+from ppattack.workers import Alone, Part, Result, Workers
+
+Started = Callable[[int], None]
+Cells = Iterable[tuple[int, RunRequest]]
+TRIES = 3
+"""Times that a cell whose worker dies is tried: a cell that kills every worker must end too."""
+
+
+class Executor(Workers, Protocol):
+    """Runs cells somewhere; its workers can also add up for an attack that runs here."""
+
+    def run(self, cells: Cells, started: Started) -> Iterator[tuple[int, Outcome]]:
+        """Run every cell and give the outcomes as they come, in any order.
+
+        Args:
+            cells: number and request of each.
+            started: called with the number of a cell that has begun.
+        """
+
+
+class InThisProcess(Alone):
+    """One cell after another, here."""
+
+    def run(self, cells: Cells, started: Started) -> Iterator[tuple[int, Outcome]]:
+        """See :meth:`Executor.run`."""
+        for number, request in cells:
+            started(number)
+            yield number, run_cell(request)
+
+
+@dataclass(frozen=True)
+class _Worker:
+    slot: int
+    process: SpawnProcess
+    connection: Connection
+
+
+@dataclass(frozen=True)
+class _Dead:
+    """The answer of a worker that died."""
+
+    exit_code: int | None
+
+
+@dataclass(frozen=True)
+class _Failed:
+    """The answer of a function that failed."""
+
+    reason: str
+
+
+class Processes:
+    """Several processes of this machine; where there are GPUs each has one.
+
+    A process that dies is replaced and what it was at is tried again. Processes stay, and wait
+    for more, until ``close`` or the end of this process.
+
+    Args:
+        jobs: processes at a time.
+    """
+
+    def __init__(self, jobs: int) -> None:
+        self.count = jobs
+        self._gpus = visible_gpus()
+        self._free: dict[int, _Worker | None] = dict.fromkeys(range(jobs))
+
+    def run(self, cells: Cells, started: Started) -> Iterator[tuple[int, Outcome]]:
+        """See :meth:`Executor.run`."""
+        try:
+            for number, answer in self._answers(run_cell, list(cells), started):
+                yield number, lost(answer.exit_code) if isinstance(answer, _Dead) else answer
+        finally:
+            self.close()
+
+    def map(self, function: Callable[[Part], Result], parts: Sequence[Part]) -> list[Result]:
+        """See :meth:`Workers.map`."""
+        found: dict[int, Any] = {}
+        for number, answer in self._answers(function, list(enumerate(parts)), lambda _: None):
+            if isinstance(answer, _Dead):
+                answer = _Failed(lost(answer.exit_code).reason)
+            if isinstance(answer, _Failed):
+                raise RunFailed(f"a part of a sum could not be computed: {answer.reason}")
+            found[number] = answer
+        return [found[number] for number in range(len(parts))]
+
+    def close(self) -> None:
+        """End the processes."""
+        for slot, worker in self._free.items():
+            if worker is not None:
+                _end(worker)
+            self._free[slot] = None
+
+    def _answers(
+        self, function: Callable[[Any], Any], jobs: Sequence[tuple[int, Any]], started: Started
+    ) -> Iterator[tuple[int, Any]]:
+        """What a function answers to each of numbered arguments, as the answers come."""
+        queue = deque((number, argument, 1) for number, argument in jobs)
+        busy: dict[Connection, tuple[_Worker, tuple[int, Any, int]]] = {}
+        try:
+            while queue or busy:
+                while queue and self._free:
+                    slot, idle = self._free.popitem()
+                    worker, job = idle or self._started(slot), queue.popleft()
+                    busy[worker.connection] = worker, job
+                    started(job[0])
+                    _send(worker, function, job[1])
+                for connection in [c for c in wait(list(busy)) if isinstance(c, Connection)]:
+                    worker, (number, argument, tries) = busy.pop(connection)
+                    answer = _received(worker)
+                    died = isinstance(answer, _Dead)
+                    self._free[worker.slot] = None if died else worker
+                    if died and tries < TRIES:
+                        queue.append((number, argument, tries + 1))
+                    else:
+                        yield number, answer
+        finally:
+            for worker, _ in busy.values():
+                _end(worker)
+                self._free[worker.slot] = None
+
+    def _started(self, slot: int) -> _Worker:
+        context = multiprocessing.get_context("spawn")
+        ours, theirs = context.Pipe()
+        gpu = self._gpus[slot % len(self._gpus)] if self._gpus else None
+        threads = max(1, available_cpus() // self.count)
+        process = context.Process(target=_work, args=(theirs, gpu, threads), daemon=True)
+        process.start()
+        theirs.close()
+        return _Worker(slot, process, ours)
+
+
+def _end(worker: _Worker) -> None:
+    worker.process.kill()
+    worker.process.join()
+    worker.connection.close()
+
+
+def _send(worker: _Worker, function: Callable[[Any], Any], argument: Any) -> None:
+    try:
+        worker.connection.send((function, argument))
+    except (BrokenPipeError, ConnectionResetError):
+        return  # it is gone: receiving says so
+
+
+def _received(worker: _Worker) -> Any:
+    """The answer, which may be that the worker died."""
+    try:
+        return worker.connection.recv()
+    except (EOFError, ConnectionResetError):
+        worker.process.join()
+        return _Dead(worker.process.exitcode)
+
+
+def lost(exit_code: int | None) -> Outcome:
+    """The outcome of a cell that takes every worker with it."""
+    return Outcome(
+        state="failed",
+        reason=f"the process that ran it died {TRIES} times (exit code {exit_code}): too little "
+        "memory, or a crash in native code.",
+    )
+
+
+def _work(connection: Connection, gpu: str | None, threads: int) -> None:
+    """Answer one question after another, in a process of one's own."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all: the first process decides
+    die_with_parent()
+    if gpu is not None:
+        os.environ["CUDA_VISIBLE_DEVICES"] = gpu
+    import torch
+
+    torch.set_num_threads(threads)
+    while True:
+        try:
+            function, argument = connection.recv()
+            answer = function(argument)
+        except EOFError:
+            return
+        except Exception as error:
+            answer = _Failed(f"{type(error).__name__}: {error}")
+        connection.send(answer)

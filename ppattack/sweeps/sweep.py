@@ -1,0 +1,258 @@
+"""A matrix of runs that survives being stopped at any moment.
+
+Every cell is a run in its own folder. ``bench-<id>.json`` beside them is the record: what every
+cell is and what came of it, replaced whole after every cell. The id covers the requests, the
+versions, the plug-ins' files and the user's image files, so a record is of these inputs or of
+none: cells in it are not run again, failed ones included; a cell that was under way goes on from
+its checkpoints.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from ppattack.config import as_dict
+from ppattack.errors import ConfigError, ReportError
+from ppattack.files import make_folder, write_text
+from ppattack.plugins import registry
+from ppattack.plugins.source import source_hash
+from ppattack.reproduce import command
+from ppattack.request import RunRequest, check, check_images
+from ppattack.runs import provenance
+from ppattack.sweeps.cell import Outcome
+from ppattack.sweeps.executors import Executor
+
+SCHEMA_VERSION = "1.0"
+
+
+class Cell(BaseModel):
+    """A cell of the matrix; ``outcome`` is null while it is queued."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    attack: str
+    target: str
+    key_scope: Literal["dataset", "image"] | None
+    seed: int
+    isolated: bool
+    command: str
+    outcome: Outcome | None = None
+
+
+class Sweep(BaseModel):
+    """The record of a matrix."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    schema_version: str = SCHEMA_VERSION
+    id: str
+    cells: tuple[Cell, ...]
+
+    def counts(self) -> dict[str, int]:
+        """How many cells are done, broken (of those done), failed and queued."""
+        found = [cell.outcome for cell in self.cells]
+        return {
+            "done": sum(o is not None and o.state == "done" for o in found),
+            "broken": sum(o is not None and o.verdict == "BROKEN" for o in found),
+            "failed": sum(o is not None and o.state == "failed" for o in found),
+            "queued": sum(o is None for o in found),
+        }
+
+
+class Watcher(Protocol):
+    """Sees a sweep go on."""
+
+    def started(self, number: int) -> None:
+        """A cell has begun."""
+
+    def changed(self, sweep: Sweep) -> None:
+        """The record is another."""
+
+
+def run_sweep(
+    requests: Sequence[RunRequest],
+    executor: Executor,
+    watcher: Watcher,
+    *,
+    retry_failed: bool = False,
+) -> tuple[Sweep, Path]:
+    """Run every cell that has no result yet.
+
+    Args:
+        requests: one a cell, all with the same ``out``.
+        executor: where they run.
+        watcher: sees what happens.
+        retry_failed: whether cells that failed before are tried again.
+
+    Returns:
+        the record and its file.
+
+    Raises:
+        ConfigError: where there are no requests, or another process is at the same matrix.
+        PpattackError: for options or images that no cell could use; nothing is written then.
+        ReportError: where the record on disk is damaged.
+    """
+    if not requests:
+        raise ConfigError("the matrix holds no cells.")
+    for request in requests:
+        check(request)
+    for request in {_inputs(request): request for request in requests}.values():
+        check_images(request)
+    out = make_folder(requests[0].out)
+    sweep = Sweep(id=_identity(requests), cells=tuple(_cell(request) for request in requests))
+    place = out / f"bench-{sweep.id}.json"
+    with _alone(out / f".bench-{sweep.id}.lock", place):
+        if not requests[0].force:
+            sweep = _resumed(sweep, place, retry_failed=retry_failed)
+        write_text(place, sweep.model_dump_json(indent=2) + "\n")
+        watcher.changed(sweep)
+        left = [(i, requests[i]) for i, cell in enumerate(sweep.cells) if cell.outcome is None]
+        for number, outcome in executor.run(left, watcher.started):
+            cells = list(sweep.cells)
+            cells[number] = cells[number].model_copy(update={"outcome": outcome})
+            sweep = sweep.model_copy(update={"cells": tuple(cells)})
+            write_text(place, sweep.model_dump_json(indent=2) + "\n")
+            watcher.changed(sweep)
+        _clean(out, sweep, place)
+    return sweep, place
+
+
+def read_sweep(path: Path) -> Sweep:
+    """Read a record.
+
+    Raises:
+        ReportError: where it is missing, damaged or of another version.
+    """
+    try:
+        sweep = Sweep.model_validate_json(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise ReportError(f"cannot read the record {path}: {error}.") from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "document"
+        raise ReportError(
+            f"{path} is not the record of a sweep: {where}: {first['msg']}; remove it, finished "
+            "runs stay."
+        ) from None
+    if sweep.schema_version != SCHEMA_VERSION:
+        raise ReportError(
+            f"{path} has version {sweep.schema_version}; this ppattack reads {SCHEMA_VERSION}."
+        )
+    return sweep
+
+
+def _inputs(request: RunRequest) -> tuple[object, ...]:
+    """What decides which files are read, and whether they can be."""
+    return (
+        request.data,
+        request.size,
+        request.victims,
+        request.adversary,
+        request.download,
+        request.ciphertexts,
+        request.truth,
+    )
+
+
+def _cell(request: RunRequest) -> Cell:
+    return Cell(
+        attack=request.attack,
+        target=request.target,
+        key_scope=request.key_scope,
+        seed=request.seed,
+        isolated=request.isolated,
+        command=command(json.loads(_as_json(request))),
+    )
+
+
+def _resumed(sweep: Sweep, place: Path, *, retry_failed: bool) -> Sweep:
+    """The sweep with the outcomes on record whose runs are still there."""
+    if not place.exists():
+        return sweep
+    cells = []
+    for cell, old in zip(sweep.cells, read_sweep(place).cells, strict=True):
+        outcome = old.outcome
+        if outcome is not None:
+            gone = outcome.run and not (place.parent / outcome.run / "report.json").is_file()
+            again = retry_failed and outcome.state == "failed"
+            outcome = None if gone or again else outcome
+        cells.append(cell.model_copy(update={"outcome": outcome}))
+    return sweep.model_copy(update={"cells": tuple(cells)})
+
+
+def _as_json(request: RunRequest) -> str:
+    """The request, but for where it writes to and whether it is forced."""
+    fields = as_dict(request)
+    return json.dumps({k: v for k, v in fields.items() if k not in ("out", "force")}, default=str)
+
+
+def _identity(requests: Sequence[RunRequest]) -> str:
+    """12 hexadecimal digits of everything that the results follow from."""
+    facts: list[Any] = [provenance.versions(), [_as_json(request) for request in requests]]
+    plugins = {registry.source_file("attack", request.attack) for request in requests}
+    plugins |= {registry.source_file("target", request.target) for request in requests}
+    facts += [source_hash(path) for path in sorted(filter(None, plugins))]
+    first = requests[0]
+    _, _, argument = (first.data or "").partition(":")
+    places = (Path(argument) if argument else None, first.ciphertexts, first.truth)
+    facts += [_stamp(place.expanduser()) if place else [] for place in places]
+    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:12]
+
+
+def _stamp(place: Path) -> list[tuple[str, int, int]]:
+    """Names, sizes and times of the files at a place."""
+    paths = sorted(place.rglob("*")) if place.is_dir() else [place]
+    return [(str(p), p.stat().st_size, p.stat().st_mtime_ns) for p in paths if p.is_file()]
+
+
+@contextmanager
+def _alone(lock: Path, place: Path) -> Iterator[None]:
+    """Keep other processes from the same matrix; the system opens the lock when this one ends."""
+    try:
+        import fcntl
+    except ImportError:  # no such locks on this system
+        yield
+        return
+    handle = os.open(lock, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise ConfigError(
+                f"another process is at this matrix ({place}): wait for it."
+            ) from None
+        if not _is_at(handle, lock):
+            raise ConfigError(
+                f"another process has just ended this matrix ({place}): run it again."
+            )
+        try:
+            yield
+        finally:
+            lock.unlink(missing_ok=True)
+    finally:
+        os.close(handle)
+
+
+def _is_at(handle: int, place: Path) -> bool:
+    """Whether an open file is the one at a place: it may have been removed since it was opened."""
+    try:
+        return os.path.samestat(os.fstat(handle), place.stat())
+    except OSError:
+        return False
+
+
+def _clean(out: Path, sweep: Sweep, place: Path) -> None:
+    """Remove what processes that were killed left half-written."""
+    names = [cell.outcome.run for cell in sweep.cells if cell.outcome and cell.outcome.run]
+    for name in (*names, place.name):
+        for left in out.glob(f".{name}.*"):
+            shutil.rmtree(left) if left.is_dir() else left.unlink()

@@ -1,0 +1,167 @@
+"""Secret keys: arrays by component name, a fingerprint, and key files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ppattack.errors import KeyFileError
+
+if TYPE_CHECKING:
+    from ppattack.permxor import PermXor
+    from ppattack.target.base import Target
+
+ImageShape = tuple[int, int, int]
+Parts = Mapping[str, NDArray[Any]]
+KEY_FILE_VERSION = 1
+TEXT_BYTES = 1 << 20
+"""Larger keys are written as safetensors, smaller ones as JSON, which a person can read."""
+_MALFORMED = (
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    ArithmeticError,
+    RecursionError,
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Key:
+    """A secret key (or one an image). ``repr`` shows a fingerprint, never the secret.
+
+    Args:
+        scheme: name of the scheme it belongs to.
+        image_shape: ``(C, H, W)`` of the plain images it encrypts.
+        parts: component name to array; with a leading axis of ``count`` when it holds one key
+            an image.
+        count: number of images, or None for one key for all.
+    """
+
+    scheme: str
+    image_shape: ImageShape
+    parts: Parts = field(repr=False)
+    count: int | None = None
+    _permxor: list[tuple[Target, PermXor]] = field(default_factory=list, init=False, repr=False)
+
+    @property
+    def fingerprint(self) -> str:
+        """12 hexadecimal digits that identify the key without revealing it."""
+        import hashlib
+
+        digest = hashlib.sha256(f"{self.scheme}{self.image_shape}{self.count}".encode())
+        for name in sorted(self.parts):
+            part = np.ascontiguousarray(self.parts[name])
+            digest.update(f"{name}{part.dtype.str}{part.shape}".encode() + part.tobytes())
+        return digest.hexdigest()[:12]
+
+    def __repr__(self) -> str:
+        return f"Key({self.scheme!r}, {self.image_shape}, fingerprint={self.fingerprint!r})"
+
+    def rows(self, part: slice) -> Key:
+        """The keys of some images; a data-set key is its own row."""
+        if self.count is None:
+            return self
+        parts = {name: array[part] for name, array in self.parts.items()}
+        return Key(self.scheme, self.image_shape, parts, len(range(self.count)[part]))
+
+    def to_bytes(self) -> bytes:
+        """The secret itself for a key file: JSON, or safetensors where it is large."""
+        if sum(part.nbytes for part in self.parts.values()) <= TEXT_BYTES:
+            return self.to_json().encode()
+        import json
+
+        from safetensors.numpy import save
+
+        parts = {name: np.ascontiguousarray(part) for name, part in self.parts.items()}
+        return save(parts, {"ppattack key": json.dumps(self._header())})
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Key:
+        """Read :meth:`to_bytes` back.
+
+        Raises:
+            KeyFileError: where the data are no key file.
+        """
+        import json
+
+        from safetensors import SafetensorError
+        from safetensors.numpy import load
+
+        length = int.from_bytes(data[:8], "little")
+        if len(data) < 8 or length > len(data) - 8:  # no safetensors header: text, then
+            return cls.from_json(data.decode("utf-8", errors="replace"))
+        try:
+            header = json.loads(data[8 : 8 + length])
+            document = json.loads(header["__metadata__"]["ppattack key"])
+            return cls._of_document(document, load(data))
+        except (*_MALFORMED, SafetensorError) as error:
+            raise _not_a_key(error) from None
+
+    def _header(self) -> dict[str, Any]:
+        return {
+            "key_file_version": KEY_FILE_VERSION,
+            "scheme": self.scheme,
+            "image_shape": self.image_shape,
+            "count": self.count,
+        }
+
+    @classmethod
+    def _of_document(cls, document: Mapping[str, Any], parts: Parts) -> Key:
+        channels, height, width = (int(edge) for edge in document["image_shape"])
+        if document["key_file_version"] != KEY_FILE_VERSION:
+            raise ValueError(f"key file version {document['key_file_version']}")
+        if any(part.dtype.kind not in "biuf" for part in parts.values()):
+            raise ValueError("parts that hold no numbers")
+        count = document["count"]
+        if min(channels, height, width) < 1 or (count is not None and count < 0):
+            raise ValueError("an image shape or count below one")
+        shape = (channels, height, width)
+        return cls(str(document["scheme"]), shape, parts, None if count is None else int(count))
+
+    def to_json(self) -> str:
+        """The secret itself as JSON text, for a key file."""
+        parts = {
+            name: {"dtype": str(array.dtype), "shape": array.shape, "data": array.ravel().tolist()}
+            for name, array in self.parts.items()
+        }
+        import json
+
+        return json.dumps({**self._header(), "parts": parts})
+
+    @classmethod
+    def from_json(cls, text: str) -> Key:
+        """Read :meth:`to_json` back.
+
+        Raises:
+            KeyFileError: where the text is not a key file.
+        """
+        import json
+
+        try:
+            document = json.loads(text)
+            parts = {str(name): _array(part) for name, part in document["parts"].items()}
+            return cls._of_document(document, parts)
+        except _MALFORMED as error:
+            raise _not_a_key(error) from None
+
+
+def _not_a_key(error: Exception) -> KeyFileError:
+    return KeyFileError(
+        f"not a ppattack key file ({error}): write one with 'ppattack encrypt --key-file'."
+    )
+
+
+def _array(part: Mapping[str, Any]) -> NDArray[Any]:
+    """One key component of a key file; nothing is rounded to fit its type."""
+    dtype, found = np.dtype(part["dtype"]), np.array(part["data"])
+    if dtype.kind not in "biuf" or found.dtype.kind not in "biuf":
+        raise ValueError(f"{part['dtype']} parts hold no numbers")
+    array = found.astype(dtype)
+    if not np.array_equal(array, found):
+        raise ValueError(f"a value does not fit into {dtype}")
+    return array.reshape([int(edge) for edge in part["shape"]])

@@ -1,0 +1,295 @@
+"""Schemes that encode images with an untrained network, and what attacks may know of them."""
+
+from __future__ import annotations
+
+import hashlib
+from abc import abstractmethod
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import numpy as np
+
+from ppattack import images as image_ops
+from ppattack.config import Doc, Interval
+from ppattack.data.token_storage import empty_tokens
+from ppattack.errors import ImageError, KeyFileError, NotInvertible
+from ppattack.seeding import numpy_stream, torch_stream
+from ppattack.target.base import Draw, Target
+from ppattack.target.key import ImageShape, Key, Parts
+from ppattack.target.natural_noise import natural_images
+
+if TYPE_CHECKING:
+    import torch
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+    from ppattack.target.private_encoder import PrivateEncoder
+
+NAMED_LAYERS = 3
+"""The published names count the first layer, the positions and the last layer as depth too."""
+CALIBRATION_IMAGES = 256
+CALIBRATION_PATCHES = 4
+"""Patches along the edge of a calibration image."""
+MASTER = "master"
+"""The key part that stands for the encoder of one image, where every image has its own."""
+
+
+@dataclass(frozen=True)
+class NeuralConfig:
+    """Settings of every such scheme."""
+
+    variant: Annotated[
+        Literal["paper", "small"], Doc("the paper's sizes, or ones that a CPU encodes at once")
+    ] = "paper"
+    depth: Annotated[
+        int, Interval(ge=1, le=99), Doc("as the paper names it: blocks + 3; 1: linear encoder")
+    ] = 7
+    hidden: Annotated[
+        int | None, Interval(ge=1, le=16384), Doc("width of the hidden layers; none: the variant's")
+    ] = None
+    patch_size: Annotated[
+        int | None, Interval(ge=1, le=64), Doc("edge of a patch, pixels; none: the variant's")
+    ] = None
+    batch_norm: Annotated[
+        Literal["frozen", "batch"],
+        Doc("normalise by statistics that belong to the key, or by those of the batch"),
+    ] = "frozen"
+    batch_size: Annotated[
+        int, Interval(ge=1, le=4096), Doc("images a batch, in order; for batch_norm=batch")
+    ] = 256
+
+    def __post_init__(self) -> None:
+        if self.depth == NAMED_LAYERS - 1:
+            raise ValueError("there is no encoder of depth 2: use 1 (linear), 3 or more")
+
+
+class NeuralTarget(Target):
+    """A scheme whose key is the parameters of a :class:`PrivateEncoder`.
+
+    An attack with keys of its own needs no more of it than :meth:`tokens`, :attr:`shuffles`,
+    :meth:`normalised`, :meth:`encoder` and :meth:`surrogate`.
+
+    With ``batch_norm=frozen`` a ciphertext depends on its image alone, to the last bit. With
+    ``batch_norm=batch`` it depends on the other images of its batch: images are encoded in their
+    order, ``batch_size`` at a time, the last batch may be smaller.
+    """
+
+    @property
+    def shuffles(self) -> bool:
+        """Whether the patches of every image come in an order of their own."""
+        return False
+
+    @property
+    @abstractmethod
+    def hidden(self) -> int:
+        """Width of the hidden layers."""
+
+    @property
+    @abstractmethod
+    def patch_size(self) -> int:
+        """Edge of a patch, pixels."""
+
+    @abstractmethod
+    def width(self, channels: int) -> int:
+        """Numbers in the code of a patch."""
+
+    @abstractmethod
+    def normalised(self, images: Tensor) -> Tensor:
+        """What the encoder takes: ``(N, C, H', W')`` float32 of plain images, in whole patches.
+
+        Args:
+            images: ``(N, C, H, W)`` uint8.
+        """
+
+    def tokens(self, ciphertexts: Tensor) -> Tensor:
+        """The codes of the patches in ciphertexts, ``(N, P, D)`` float32."""
+        return ciphertexts
+
+    def ciphertexts(self, tokens: Tensor, image_shape: ImageShape) -> Tensor:
+        """The form in which codes ``(N, P, D)`` are published; undoes :meth:`tokens`."""
+        del image_shape
+        return tokens
+
+    def ciphertext_shape(self, image_shape: ImageShape) -> tuple[int, ...]:
+        """The shape of one ciphertext."""
+        return self.patches(image_shape), self.width(image_shape[0])
+
+    @property
+    def size_multiple(self) -> int:
+        """Images are padded to whole patches."""
+        return self.patch_size
+
+    def patches(self, image_shape: ImageShape) -> int:
+        """Patches of an image."""
+        _, height, width = self.padded_shape(image_shape)
+        return height * width // self.patch_size**2
+
+    def surrogate(self, generator: torch.Generator, image_shape: ImageShape) -> PrivateEncoder:
+        """A freshly drawn encoder, trainable, on the CPU: distributed like the victims'.
+
+        Args:
+            generator: on the CPU; the same state gives the same encoder.
+            image_shape: ``(C, H, W)`` of the plain images.
+        """
+        from ppattack.target.private_encoder import PrivateEncoder
+
+        made = PrivateEncoder.drawn(generator, *self._geometry(image_shape))
+        if self.config.batch_norm == "frozen" and len(made.blocks):
+            edge = CALIBRATION_PATCHES * self.patch_size
+            shape = (CALIBRATION_IMAGES, image_shape[0], edge, edge)
+            made.calibrate(self.normalised(natural_images(generator, shape)))
+        return made
+
+    def encoder(self, key: Key) -> PrivateEncoder:
+        """The encoder of one key, on the CPU, without gradients.
+
+        Raises:
+            KeyFileError: where its parts are not those of this scheme, settings and image size.
+        """
+        import torch
+
+        from ppattack.target.private_encoder import PrivateEncoder
+
+        parts = key.parts
+        if key.count is not None:
+            parts = self._parts_of_one(key)
+        with torch.device("meta"):
+            made = PrivateEncoder(*self._geometry(key.image_shape))
+        try:
+            state = {name: torch.from_numpy(np.array(part)) for name, part in parts.items()}
+            if any(tensor.dtype != torch.float32 for tensor in state.values()):
+                raise TypeError("parts that are not float32")
+            made.load_state_dict(state, assign=True)
+        except (RuntimeError, TypeError, AttributeError) as error:
+            why = str(error).splitlines()[-1].strip()
+            raise KeyFileError(
+                f"the key is not one of '{key.scheme}' with these settings and images of shape "
+                f"{key.image_shape} ({why}): name the settings that it was made with."
+            ) from None
+        return made.requires_grad_(False)
+
+    def key_parts(self, draw: Draw, image_shape: ImageShape) -> Parts:
+        """Every parameter of the encoder and, where frozen, every statistic, float32."""
+        made = self.surrogate(torch_stream(draw("encoder").bytes(32)), image_shape)
+        return {name: part.numpy() for name, part in made.state_dict().items()}
+
+    def generate_keys(self, rngs: Iterable[np.random.Generator], image_shape: ImageShape) -> Key:
+        """One key an image: 32 random bytes each, from which its encoder is drawn when needed.
+
+        Deviations: the encoders themselves, up to 88 MB each, would not fit into memory.
+        """
+        self._check_shape(image_shape)
+        masters = b"".join(rng.bytes(32) for rng in rngs)
+        part = np.frombuffer(masters, np.uint8).reshape(-1, 32)
+        return Key(self.card.name, image_shape, {MASTER: part}, len(part))
+
+    def encrypt(
+        self, images: Tensor, key: Key, *, generator: np.random.Generator | None = None
+    ) -> Tensor:
+        """Encode; see :meth:`Target.encrypt`.
+
+        Args:
+            images: ``(N, C, H, W)`` uint8.
+            key: of this scheme, settings and image size.
+            generator: draws the order of every image's patches. Without one an order follows
+                from key and image, so that encryption stays a function.
+
+        Returns:
+            float32 ciphertexts; where they exceed ``token_storage.IN_MEMORY_BYTES`` in a file
+            that is mapped into memory and vanishes with them.
+        """
+        import torch
+
+        image_ops.check(images, "plain images")
+        self.check_key(images, key, key.image_shape)
+        batches = self._batches(len(images), key)
+        shape = self.ciphertext_shape(key.image_shape)
+        out = empty_tokens((len(images), *shape), images.device)
+        encoder = None
+        with torch.no_grad():
+            for part in batches:
+                if encoder is None or key.count is not None:
+                    encoder = self.encoder(key.rows(part)).to(images.device)
+                codes = encoder(self.normalised(images[part]))
+                if self.shuffles:
+                    orders = _orders(images[part], encoder, codes.shape[1], generator)
+                    codes = codes.gather(1, orders.to(codes.device)[..., None].expand_as(codes))
+                out[part] = self.ciphertexts(codes, key.image_shape)
+        return out
+
+    def decrypt(self, ciphertexts: Tensor, key: Key) -> Tensor:
+        """There is no decryption.
+
+        Raises:
+            NotInvertible: always.
+        """
+        raise NotInvertible(
+            f"'{self.card.name}' has no decryption: its codes are meant for training a network "
+            "on them, and only an attack may turn them into images again."
+        )
+
+    def key_space_bits(self, image_shape: ImageShape) -> float:
+        """32 bits a parameter, as the paper counts; parameters are far from uniform bits."""
+        import torch
+
+        from ppattack.target.private_encoder import PrivateEncoder
+
+        with torch.device("meta"):
+            made = PrivateEncoder(*self._geometry(image_shape))
+        return 32.0 * sum(part.numel() for part in made.parameters())
+
+    def _geometry(
+        self, image_shape: ImageShape
+    ) -> tuple[int, int, int, int, int, int, Literal["frozen", "batch"]]:
+        depth = -1 if self.config.depth == 1 else self.config.depth - NAMED_LAYERS
+        channels, patches = image_shape[0], self.patches(image_shape)
+        width, mode = self.width(channels), self.config.batch_norm
+        return channels, self.hidden, self.patch_size, depth, patches, width, mode
+
+    def _batches(self, count: int, key: Key) -> list[slice]:
+        """What is encoded at a time.
+
+        Where images do not depend on each other it is one: other sizes round differently.
+        """
+        frozen = self.config.batch_norm == "frozen"
+        step = 1 if frozen or key.count is not None else self.config.batch_size
+        parts = [slice(start, min(start + step, count)) for start in range(0, count, step)]
+        alone = bool(parts) and parts[-1].stop - parts[-1].start == 1
+        alone = alone and self.patches(key.image_shape) == 1
+        if alone and not frozen and self.config.depth > NAMED_LAYERS:
+            raise ImageError(
+                f"target '{self.card.name}' with batch_norm=batch has a batch of one patch, which "
+                "has no variance: use larger images, another number of them, or batch_norm=frozen."
+            )
+        return parts
+
+    def _parts_of_one(self, key: Key) -> Parts:
+        master = key.parts.get(MASTER)
+        if key.count != 1 or master is None or master.dtype != np.uint8 or master.size != 32:
+            raise KeyFileError(
+                f"this is not the key of one image (it holds {key.count}): take key.rows of one, "
+                "or make a new one with generate_keys."
+            )
+        seed = master.tobytes()
+        return self.key_parts(
+            lambda name: numpy_stream(seed, self.card.name, name), key.image_shape
+        )
+
+
+def _orders(
+    images: Tensor, encoder: PrivateEncoder, patches: int, generator: np.random.Generator | None
+) -> Tensor:
+    """``(N, P)`` int64: the patch that comes at each place, uniformly random for every image."""
+    import torch
+
+    keys: NDArray[np.float64]
+    if generator is not None:
+        keys = generator.random((len(images), patches))
+    else:
+        secret = encoder.embed.bias.cpu().numpy().tobytes()
+        keys = np.empty((len(images), patches))
+        for i, image in enumerate(images.cpu().contiguous()):
+            digest = hashlib.sha256(secret + image.numpy().tobytes()).digest()
+            keys[i] = numpy_stream(digest, "patches").random(patches)
+    return torch.from_numpy(keys.argsort(axis=1))

@@ -1,0 +1,1 @@
+"""One file per command: listing this folder is reading ``ppattack --help``."""

@@ -1,0 +1,113 @@
+"""``ppattack audit``: every attack on one target, and one verdict."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from ppattack.errors import RunFailed
+from ppattack_cli import options
+
+if TYPE_CHECKING:
+    from ppattack.sweeps.audit import Audited
+
+
+def audit(
+    target: options.Target,
+    data: options.Data = None,
+    size: options.Size = None,
+    victims: options.Victims = 256,
+    adversary: options.Adversary = 2000,
+    key_scope: options.KeyScopeOption = None,
+    preset: options.Preset = "standard",
+    set_: options.Settings = None,
+    seed: options.Seed = 0,
+    ciphertexts: options.Ciphertexts = None,
+    truth: options.Truth = None,
+    jpeg: options.Jpeg = None,
+    jobs: options.Jobs = 1,
+    executor: options.ExecutorOption = None,
+    isolate: options.Isolate = None,
+    time_limit: options.TimeLimit = None,
+    memory_limit: options.MemoryLimit = None,
+    retry_failed: options.RetryFailed = False,
+    device: options.Device = "auto",
+    out: options.Out = Path("runs"),
+    force: options.Force = False,
+    as_json: options.AsJson = False,
+    download: options.Download = False,
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
+) -> None:
+    """Run every attack that applies, cheapest first, and give one verdict on the worst case."""
+    del verbose
+    from ppattack.request import RunRequest
+    from ppattack.sweeps.audit import run_audit
+    from ppattack_cli.watch import watcher
+
+    base = RunRequest(
+        attack="",
+        target=target,
+        data=data or (None if ciphertexts else "photos"),
+        size=size,
+        victims=victims,
+        adversary=adversary,
+        key_scope=options.key_scope(key_scope),
+        preset=preset,
+        target_settings=options.settings(set_, ("target",))["target"],
+        seed=seed,
+        device=device,
+        out=out,
+        force=force,
+        save_images=None if ciphertexts else 64,
+        ciphertexts=ciphertexts,
+        truth=truth,
+        jpeg=jpeg,
+        download=download,
+        time_limit=time_limit,
+        memory_limit=memory_limit,
+    )
+    place = options.executor(executor, jobs, device)
+    with watcher(quiet=quiet) as watch:
+        done = run_audit(base, place, watch, isolate=isolate, retry_failed=retry_failed)
+    if as_json:
+        typer.echo(done.audit.model_dump_json(indent=2))
+    else:
+        _print(done)
+    failed = [one.attack for one in done.audit.attacks if one.state == "failed"]
+    if failed:
+        raise RunFailed(
+            f"{len(failed)} of {len(done.audit.attacks)} attacks failed ({', '.join(failed)}); "
+            f"{done.folder / 'audit.json'} says why, and --retry-failed tries them again."
+        )
+
+
+def _print(done: Audited) -> None:
+    """One row an attack, the worst case, the verdict."""
+    from rich.markup import escape
+
+    from ppattack_cli.tables import VERDICT_COLOURS, console, table
+
+    screen, report = console(), done.report
+    rows = table("attack", "what it was granted", "verdict", "gain", "strongest on", "why")
+    for one in done.audit.attacks:
+        rows.add_row(
+            escape(one.attack),
+            escape(one.threat or ""),
+            one.verdict or one.state,
+            "" if one.gain is None else f"{one.gain:+.3f} {one.metric}",
+            str(one.strongest_on or ""),
+            "" if one.state == "done" else escape(one.reason),
+        )
+    screen.print(rows)
+    if report is not None and report.scores.ssim is not None:
+        worst = report.scores.ssim.reconstruction
+        screen.print(
+            f"worst case over attacks: SSIM {worst.mean:.3f} over {worst.n} images, "
+            f"half above {worst.median:.3f}, the best recovered {worst.max:.3f}"
+        )
+    screen.print(f"[{VERDICT_COLOURS[done.audit.verdict]}]{done.audit.verdict}[/]", end=" ")
+    screen.print(done.audit.reason, markup=False)
+    screen.print(f"audit: {done.folder}", markup=False, soft_wrap=True)

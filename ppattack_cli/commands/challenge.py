@@ -1,0 +1,152 @@
+"""``ppattack challenge neuracrypt``: make the challenge, solve it, score a solution."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ppattack_cli import options
+
+if TYPE_CHECKING:
+    from ppattack.challenge.score import ChallengeScore
+
+app = typer.Typer(help="Published challenges, with any images.", no_args_is_help=True)
+neuracrypt = typer.Typer(
+    help="The NeuraCrypt challenge: whose code is it?", no_args_is_help=True, rich_markup_mode=None
+)
+app.add_typer(neuracrypt, name="neuracrypt")
+
+Images = Annotated[Path, typer.Option("--images", help="Folder of image files, at any depth.")]
+Gold = Annotated[
+    Path, typer.Option("--gold", help="Folder of the answers and the key, apart from the rest.")
+]
+
+
+@neuracrypt.command()
+def generate(
+    images: Images,
+    out: Annotated[Path, typer.Option("--out", help="New folder for the challenge.")],
+    gold: Gold,
+    size: Annotated[int, typer.Option("--size", help="Edge of the images, pixels.")] = 256,
+    count: Annotated[
+        int | None, typer.Option("-n", help="Images to encode. [default: all but the targets]")
+    ] = None,
+    targets: Annotated[
+        int | None,
+        typer.Option("--targets", help="Images of the second part. [default: a tenth of all]"),
+    ] = None,
+    set_: options.Settings = None,
+    seed: Annotated[
+        int | None, typer.Option("--seed", help="A repeatable challenge. [default: a random one]")
+    ] = None,
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
+) -> None:
+    """Encode images under a new key, in the challenge's layout; answers go elsewhere."""
+    del verbose
+    import secrets
+
+    from ppattack.challenge.generate import Wish
+    from ppattack.challenge.generate import generate as make
+    from ppattack_cli.console import make_progress
+
+    options.check_size(size)
+    wish = Wish(
+        images=images,
+        out=out,
+        gold=gold,
+        size=size,
+        count=count,
+        targets=targets,
+        seed=secrets.randbits(128) if seed is None else seed,
+        target_settings=options.settings(set_, ("target",))["target"],
+    )
+    progress = make_progress(quiet=quiet)
+    progress.log(make(wish, progress))
+
+
+@neuracrypt.command()
+def solve(
+    challenge: Annotated[
+        Path, typer.Option("--challenge", help="Folder of the challenge, made here or downloaded.")
+    ],
+    images: Images,
+    out: Annotated[Path, typer.Option("--out", help="New folder for the submission.")],
+    size: Annotated[
+        int | None,
+        typer.Option("--size", help="Edge of the images. [default: as the challenge says, or 256]"),
+    ] = None,
+    preset: options.Preset = "standard",
+    encoder_steps: Annotated[
+        int, typer.Option("--encoder-steps", help="Training for the second part; 0 leaves it out.")
+    ] = 500,
+    set_: options.Settings = None,
+    seed: options.Seed = 0,
+    device: options.Device = "auto",
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
+) -> None:
+    """Match codes with images and write a submission in the challenge's format."""
+    del verbose
+    from ppattack.attack import Context
+    from ppattack.challenge.solve import Task
+    from ppattack.challenge.solve import solve as answer
+    from ppattack.errors import ConfigError
+    from ppattack.runs import provenance
+    from ppattack_cli.console import make_progress
+
+    if size is not None:
+        options.check_size(size)
+    if encoder_steps < 0:
+        raise ConfigError(f"--encoder-steps {encoder_steps} is not valid: 0 is the least.")
+    parts = options.settings(set_, ("target", "attack"))
+    task = Task(
+        challenge=challenge,
+        images=images,
+        out=out,
+        size=size,
+        target_settings=parts["target"],
+        attack_settings=parts["attack"],
+        preset=preset,
+        encoder_steps=encoder_steps,
+    )
+    progress = make_progress(quiet=quiet)
+    context = Context(provenance.choose_device(device), seed, progress=progress)
+    progress.log(answer(task, context))
+
+
+@neuracrypt.command()
+def score(
+    submission: Annotated[Path, typer.Option("--submission", help="Folder of the submission.")],
+    gold: Gold,
+    as_json: options.AsJson = False,
+) -> None:
+    """Re-identification accuracy of a submission, rated by the challenge's thresholds."""
+    from dataclasses import asdict
+
+    from ppattack.challenge.score import score as scored
+
+    found = scored(submission, gold)
+    if as_json:
+        typer.echo(json.dumps([asdict(part) for part in found], indent=2))
+    else:
+        _print(found)
+
+
+def _print(scores: list[ChallengeScore]) -> None:
+    from ppattack_cli.tables import console, table
+
+    made = table("part", "re-identified", "accuracy [95 %]", "chance", "privacy")
+    for found in scores:
+        low, high = found.wilson95
+        made.add_row(
+            found.part,
+            f"{found.right} of {found.count}, {found.answered} answered",
+            f"{found.accuracy:.1%} \\[{low:.1%}, {high:.1%}]",
+            f"{found.chance:.1%}",
+            found.privacy,
+        )
+    console().print(made)

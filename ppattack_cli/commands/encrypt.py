@@ -1,0 +1,94 @@
+"""``ppattack encrypt``: ciphertext files, for trying a scheme or for others to attack."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ppattack_cli import options
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+def encrypt(
+    target: options.Target,
+    out: Annotated[Path, typer.Option("--out", help="Folder for the ciphertexts.")],
+    data: Annotated[
+        str | None,
+        typer.Option("--data", help="Image source; its victims' side. [default: photos]"),
+    ] = None,
+    images: Annotated[
+        Path | None,
+        typer.Option("--images", help="Encrypt every image of this folder, names kept."),
+    ] = None,
+    plain_out: Annotated[
+        Path | None, typer.Option("--plain-out", help="Also write the plain images here.")
+    ] = None,
+    size: options.Size = None,
+    victims: options.Victims = 256,
+    key_scope: options.KeyScopeOption = None,
+    key_file: Annotated[
+        Path | None,
+        typer.Option("--key-file", help="Read the key from here, or write it here when new."),
+    ] = None,
+    set_: options.Settings = None,
+    jpeg: options.Jpeg = None,
+    seed: Annotated[
+        int | None,
+        typer.Option("--seed", help="Repeatable images and key. [default: a random key]"),
+    ] = None,
+    download: options.Download = False,
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
+) -> None:
+    """Encrypt images into files."""
+    del verbose
+    import secrets
+
+    from ppattack.jpeg import Jpeg
+    from ppattack.plugins import registry
+    from ppattack.runs.file_encryption import encrypt_files
+    from ppattack_cli.console import make_progress
+
+    scheme = registry.target(target)(**options.settings(set_, ("target",))["target"])
+    names, plain = _images(data, images, size, victims, seed or 0, download)
+    written = encrypt_files(
+        scheme,
+        plain,
+        names,
+        out=out,
+        plain_out=plain_out,
+        key_file=key_file,
+        scope=options.key_scope(key_scope),
+        seed=secrets.randbits(128) if seed is None else seed,
+        jpeg=None if jpeg is None else Jpeg.read(jpeg),
+    )
+    make_progress(quiet=quiet).log(written)
+
+
+def _images(
+    data: str | None,
+    images: Path | None,
+    size: int | None,
+    victims: int,
+    seed: int,
+    download: bool,
+) -> tuple[tuple[str, ...], Tensor]:
+    from ppattack.data.image_files import read_folder
+    from ppattack.data.source import ImageRequest
+    from ppattack.errors import ConfigError
+    from ppattack.plugins import registry
+
+    if images is not None:
+        if data is not None or size is not None:
+            raise ConfigError("--images takes files as they are: leave --data and --size out.")
+        found = read_folder(images)
+        return found.names, found.images
+    if victims < 1:
+        raise ConfigError(f"-n {victims} is not valid: it must be at least 1.")
+    request = ImageRequest(victims, adversary=0, size=size, seed=seed, download=download)
+    plain = registry.dataset(data or "photos").load(request).victims
+    return tuple(f"{i:05d}" for i in range(len(plain))), plain

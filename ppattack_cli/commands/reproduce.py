@@ -1,0 +1,129 @@
+"""``ppattack reproduce``: published evaluations, run again and corrected."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ppattack.errors import ConfigError, RunFailed, nearest
+from ppattack_cli import options
+
+if TYPE_CHECKING:
+    from ppattack.sweeps.published_robustness import Protocol, RobustnessTable
+
+app = typer.Typer(help="Published evaluations, run again and corrected.", no_args_is_help=True)
+
+
+@app.callback()
+def _evaluations() -> None:
+    """Published evaluations, run again and corrected."""
+
+
+@app.command("isotropic-robustness")
+def isotropic_robustness(
+    protocol: Annotated[
+        str, typer.Option("--protocol", help="published, corrected or both.")
+    ] = "both",
+    data: options.Data = None,
+    size: options.Size = None,
+    victims: options.Victims = 256,
+    adversary: options.Adversary = 2000,
+    preset: options.Preset = "standard",
+    gan_epochs: Annotated[
+        int | None,
+        typer.Option("--gan-epochs", min=1, help="Epochs of the GANs. [default: the preset's]"),
+    ] = None,
+    seed: options.Seed = 0,
+    jobs: options.Jobs = 1,
+    executor: options.ExecutorOption = None,
+    retry_failed: options.RetryFailed = False,
+    device: options.Device = "auto",
+    out: options.Out = Path("runs"),
+    force: options.Force = False,
+    as_json: options.AsJson = False,
+    download: options.Download = False,
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
+) -> None:
+    """LE, ELE, PE and EtC under FR, GAN and ITN: as published, and without its defects."""
+    del verbose
+    import json
+
+    from ppattack.request import RunRequest
+    from ppattack.sweeps.published_robustness import reproduce
+    from ppattack_cli.watch import Lines, Nobody
+
+    base = RunRequest(
+        attack="",
+        target="",
+        data=data or "photos",
+        size=size,
+        victims=victims,
+        adversary=adversary,
+        preset=preset,
+        seed=seed,
+        device=device,
+        out=out,
+        force=force,
+        download=download,
+    )
+    table, folder = reproduce(
+        base,
+        _protocols(protocol),
+        gan_epochs,
+        options.executor(executor, jobs, device),
+        Nobody() if quiet else Lines(),
+        retry_failed=retry_failed,
+    )
+    if as_json:
+        typer.echo(json.dumps(asdict(table), indent=2))
+    else:
+        _print(table, folder)
+    failed = [row for row in table.rows if row.verdict == "failed"]
+    if failed:
+        raise RunFailed(
+            f"{len(failed)} of {len(table.rows)} runs failed; --retry-failed tries them again."
+        )
+
+
+def _protocols(text: str) -> tuple[Protocol, ...]:
+    from ppattack.sweeps.published_robustness import PROTOCOLS
+
+    if text == "both":
+        return PROTOCOLS
+    if text not in PROTOCOLS:
+        names = (*PROTOCOLS, "both")
+        raise ConfigError(f"--protocol {text} is not known; use {nearest(text, names)}.")
+    return (text,)
+
+
+def _print(table: RobustnessTable, folder: Path) -> None:
+    """One row an attack on a target."""
+    from rich.markup import escape
+
+    from ppattack_cli.tables import console
+    from ppattack_cli.tables import table as columns
+
+    made = columns("protocol", "target", "attack", "published", "median", "mean", "gain", "verdict")
+    for row in table.rows:
+        made.add_row(
+            row.protocol,
+            row.target,
+            escape(row.attack),
+            f"{row.published['median']:.4f}" if row.published else "",
+            f"{row.absolute['median']:.4f}" if row.absolute else "",
+            "" if row.mean is None else f"{row.mean:.3f}",
+            "" if row.gain is None else f"{row.gain:+.3f}",
+            row.verdict + (", collapsed" if row.collapsed else ""),
+        )
+    screen = console()
+    screen.print(made)
+    constants = ", ".join(f"{name} {value:.3f}" for name, value in table.baselines.items())
+    screen.print(
+        f"published, median: of |SSIM|. Without any ciphertext (mean SSIM): {constants}",
+        markup=False,
+    )
+    screen.print(f"table and box plots: {folder / 'isotropic-robustness.*'}", markup=False)

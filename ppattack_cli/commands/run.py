@@ -1,0 +1,166 @@
+"""``ppattack run``: one attack on one target."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ppattack.errors import ConfigError
+from ppattack_cli import options
+from ppattack_cli.commands.gate import finish
+
+if TYPE_CHECKING:
+    from ppattack.attack import Progress
+    from ppattack.gates.rules import Rule
+    from ppattack.request import RunRequest
+    from ppattack.workers import Workers
+
+
+def run(
+    attack: options.Attack,
+    target: options.Target,
+    data: options.Data = None,
+    size: options.Size = None,
+    victims: options.Victims = 256,
+    adversary: options.Adversary = 2000,
+    overlap: Annotated[
+        bool,
+        typer.Option(
+            "--published-overlap",
+            help="Give the adversary the victims' own images, unpaired, as published evaluations "
+            "of trained attacks do; to repeat their figures only.",
+        ),
+    ] = False,
+    key_scope: options.KeyScopeOption = None,
+    preset: options.Preset = "standard",
+    set_: options.Settings = None,
+    curve: Annotated[
+        str | None,
+        typer.Option(
+            "--curve",
+            metavar="PART.NAME=VALUES",
+            help="Run at several values of one setting and draw SSIM and key fraction against "
+            "it: attack.pairs=1,2,4,8 or jpeg=none,95,85,75.",
+        ),
+    ] = None,
+    seed: options.Seed = 0,
+    device: options.Device = "auto",
+    out: options.Out = Path("runs"),
+    as_json: options.AsJson = False,
+    fail_on: options.FailOn = None,
+    force: options.Force = False,
+    save_images: options.SaveImages = "64",
+    ciphertexts: options.Ciphertexts = None,
+    truth: options.Truth = None,
+    jpeg: options.Jpeg = None,
+    lpips_net: Annotated[
+        str, typer.Option("--lpips-net", help="Network of LPIPS: alex, vgg or squeeze.")
+    ] = "alex",
+    lpips_weights: Annotated[
+        Path | None, typer.Option("--lpips-weights", help="Its convolution weights.")
+    ] = None,
+    download: options.Download = False,
+    isolate: Annotated[
+        bool,
+        typer.Option(
+            "--isolate", help="Run the attack in a process of its own that holds nothing secret."
+        ),
+    ] = False,
+    time_limit: options.TimeLimit = None,
+    memory_limit: options.MemoryLimit = None,
+    jobs: Annotated[
+        int,
+        typer.Option(
+            "--jobs",
+            help="Processes that add up statistics of covariance-matching, one GPU each.",
+        ),
+    ] = 1,
+    executor: Annotated[
+        str | None,
+        typer.Option("--executor", metavar="ray[:ADDRESS]", help="Add them up on a Ray cluster."),
+    ] = None,
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
+) -> None:
+    """Run one attack on one target and report how much of the images came back."""
+    del verbose
+    from ppattack.request import RunRequest
+    from ppattack.runs.run import run as run_experiment
+    from ppattack_cli.console import make_progress
+    from ppattack_cli.tables import print_report
+
+    rules = _rules(fail_on, curve)
+    parts = options.settings(set_, ("target", "attack"))
+    request = RunRequest(
+        attack=attack,
+        target=target,
+        data=data or (None if ciphertexts else "photos"),
+        size=size,
+        victims=victims,
+        adversary=adversary,
+        overlap=overlap,
+        key_scope=options.key_scope(key_scope),
+        preset=preset,
+        attack_settings=parts["attack"],
+        target_settings=parts["target"],
+        seed=seed,
+        device=device,
+        out=out,
+        force=force,
+        save_images=options.save_images(save_images) if ciphertexts is None else None,
+        ciphertexts=ciphertexts,
+        truth=truth,
+        jpeg=jpeg,
+        lpips_net=lpips_net,
+        lpips_weights=lpips_weights,
+        download=download,
+        isolate=isolate,
+        time_limit=time_limit,
+        memory_limit=memory_limit,
+    )
+    workers = options.workers(executor, jobs, request)
+    progress = make_progress(quiet=quiet)
+    if curve is not None:
+        _run_curve(request, curve, progress, workers, as_json=as_json)
+        return
+    finished = run_experiment(request, progress, workers)
+    if finished.reused:
+        progress.log("this experiment was run before; its report is shown (--force runs it again)")
+    if as_json:
+        typer.echo(finished.report.to_json(), nl=False)
+    else:
+        print_report(finished.report, finished.folder)
+    if rules:
+        from ppattack.gates.rules import judge
+        from ppattack.reports.found import SavedRun
+
+        finish(judge([SavedRun(finished.folder, finished.report)], rules))
+
+
+def _rules(fail_on: list[str] | None, curve: str | None) -> list[Rule]:
+    """The conditions, refused before anything runs."""
+    if not fail_on:
+        return []
+    from ppattack.gates.rules import rule
+
+    if curve is not None:
+        raise ConfigError(
+            "--fail-on belongs to one run: leave out --curve, or hold its runs against a policy "
+            "with 'ppattack gate'."
+        )
+    return [rule(text) for text in fail_on]
+
+
+def _run_curve(
+    request: RunRequest, text: str, progress: Progress, workers: Workers | None, *, as_json: bool
+) -> None:
+    from ppattack.sweeps.curve import run_curve
+    from ppattack_cli.tables import print_curve
+
+    found, folder = run_curve(request, *options.curve(text), progress, workers)
+    if as_json:
+        typer.echo(found.to_json(), nl=False)
+    else:
+        print_curve(found, folder)

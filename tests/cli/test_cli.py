@@ -1,0 +1,168 @@
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from ppattack.data.image_files import read_folder
+from ppattack.reports.run import Report
+from tests.support.program import as_a_person, in_process
+
+RUN = "run --attack fr --target pe -n 12 --adversary 24"
+
+
+def succeeds(arguments: str, folder: Path) -> tuple[str, str]:
+    """Run it in this process: stdout and stderr of a success."""
+    code, out, errors = in_process(arguments, folder)
+    assert code == 0, errors
+    return out, errors
+
+
+def test_run_prints_a_table_a_verdict_and_the_path(tmp_path: Path) -> None:
+    done = as_a_person(*RUN.split(), folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert any("ssim ↑" in line and "[+" in line for line in lines)
+    assert any(line.startswith(("BROKEN", "INCONCLUSIVE")) for line in lines)
+    path = Path(lines[-1].removeprefix("report: "))
+    assert (tmp_path / path).is_file()
+    assert "\x1b[" not in done.stdout + done.stderr
+    again, errors = succeeds(RUN, tmp_path)
+    assert "was run before" in errors
+    assert again == done.stdout
+
+
+def test_json_on_stdout_is_the_report_and_nothing_else(tmp_path: Path) -> None:
+    out, _ = succeeds(f"{RUN} --json", tmp_path)
+    report = Report.model_validate_json(out)
+    (saved,) = tmp_path.glob("runs/fr-pe-*/report.json")
+    assert saved.read_text() == out
+    assert report.provenance["command"][1:] == [*RUN.split(), "--json"]
+
+
+def test_quiet_leaves_stderr_empty(tmp_path: Path) -> None:
+    assert succeeds(f"{RUN} -q", tmp_path)[1] == ""
+
+
+def test_settings_reach_target_and_attack(tmp_path: Path) -> None:
+    changes = "--set target.color_shuffle=true --set attack.bright=true"
+    document = json.loads(succeeds(f"{RUN} {changes} --json", tmp_path)[0])
+    assert document["target"]["config"]["color_shuffle"] is True
+    assert document["attack"]["config"]["bright"] is True
+
+
+@pytest.mark.parametrize(("flag", "count"), [("all", 12), ("2", 2), ("none", 0)])
+def test_as_many_images_as_asked_are_saved(tmp_path: Path, flag: str, count: int) -> None:
+    succeeds(f"{RUN} --save-images {flag}", tmp_path)
+    assert len(list(tmp_path.glob("runs/*/reconstructions/*.png"))) == count
+
+
+def test_encrypt_then_decrypt_gives_the_images_back(tmp_path: Path) -> None:
+    flags = "--target etc --set target.block_size=8 --key-file key.json"
+    succeeds(f"encrypt {flags} -n 3 --size 36 --out c --plain-out p", tmp_path)
+    assert (tmp_path / "key.json").stat().st_mode & 0o077 == 0
+    succeeds(f"decrypt {flags} --ciphertexts c --out d", tmp_path)
+    plain, cipher, back = (read_folder(tmp_path / name) for name in "pcd")
+    assert plain.names == cipher.names == back.names
+    assert (plain.images == back.images).all()
+    assert cipher.images.shape[2:] == (40, 40)
+    succeeds(f"encrypt {flags} --images p --out e", tmp_path)
+    assert (read_folder(tmp_path / "e").images == cipher.images).all()
+
+
+def test_two_encryptions_without_a_seed_use_two_keys(tmp_path: Path) -> None:
+    for out in ("a", "b"):
+        succeeds(f"encrypt --target pe -n 2 --out {out} --key-file {out}.json", tmp_path)
+    assert (tmp_path / "a.json").read_text() != (tmp_path / "b.json").read_text()
+
+
+@pytest.mark.parametrize("kind", ["attacks", "targets", "datasets", "metrics"])
+def test_list(tmp_path: Path, kind: str) -> None:
+    rows = json.loads(succeeds(f"list {kind} --json", tmp_path)[0])
+    names = [row["name"] for row in rows]
+    expected = {"attacks": "itn", "targets": "etc", "datasets": "photos", "metrics": "lpips"}
+    assert expected[kind] in names
+    assert not [row for row in rows if row["broken"]]
+    text = succeeds(f"list {kind}", tmp_path)[0]
+    assert all(name in text for name in names)
+
+
+@pytest.mark.parametrize("name", ["attack:itn", "attack:fr", "target:etc", "dataset:photos"])
+def test_info(tmp_path: Path, name: str) -> None:
+    assert f"name: {name.split(':')[1]}" in succeeds(f"info {name}", tmp_path)[0]
+    assert json.loads(succeeds(f"info {name} --json", tmp_path)[0])["reference"]
+
+
+def test_doctor(tmp_path: Path) -> None:
+    done = as_a_person("doctor", folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "LPIPS weights (alex)" in done.stdout
+    assert "passive" in done.stdout
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["--help"], ["run", "--help"], ["list", "attacks"], ["list", "targets"], ["list", "datasets"],
+     ["list", "metrics"], ["info", "attack:itn"], ["info", "target:etc"], ["--version"]],
+)  # fmt: skip
+def test_short_answers_import_no_torch(arguments: list[str]) -> None:
+    code = (
+        "import sys; sys.argv = ['ppattack', *sys.argv[1:]]\n"
+        "from ppattack_cli.main import main\n"
+        "try: main()\n"
+        "except SystemExit as e: assert not e.code, e.code\n"
+        "heavy = {'torch', 'torchvision', 'skimage', 'scipy', 'matplotlib'} & set(sys.modules)\n"
+        "assert not heavy, heavy\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout
+
+
+def test_importing_the_package_imports_no_torch() -> None:
+    code = "import sys, ppattack, ppattack.plugins.registry; assert 'torch' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_ctrl_c_says_one_line_and_the_same_command_continues(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "ppattack_cli", "run", "--attack", "itn", "--target", "etc",
+               "-n", "12", "--adversary", "64", "--set", "attack.epochs=4000"]  # fmt: skip
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    heard = partial(signal.signal, signal.SIGINT, signal.default_int_handler)
+    process = subprocess.Popen(
+        command,
+        cwd=tmp_path,
+        env=environment,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=heard,  # a suite in the background ignores it, and so would its children
+    )
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline and not list(tmp_path.glob("runs/*.partial/*")):
+        assert process.poll() is None
+        time.sleep(0.2)
+    time.sleep(1.0)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "Traceback" not in errors
+    assert errors.splitlines()[-1].startswith("ppattack: interrupted.")
+    assert list(tmp_path.glob("runs/*.partial/*"))
+    assert not list(tmp_path.glob("runs/*/report.json"))
+
+
+@pytest.mark.parametrize("words", ["", "new", "challenge", "reproduce"])
+def test_without_a_command_the_help_is_shown_as_it_is(tmp_path: Path, words: str) -> None:
+    code, out, errors = in_process(words, tmp_path)
+    assert (code, out) == (2, "")
+    assert errors.startswith("Usage: ")
+    assert len(errors.splitlines()) > 8

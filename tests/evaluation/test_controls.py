@@ -1,0 +1,67 @@
+"""Controls: what counts as having broken the target that an attack must break."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from ppattack.attack import Context, ControlTarget, Recovery
+from ppattack.evaluation.controls import ControlBench
+from ppattack.metrics.images import ImageScorer
+from ppattack.target.public_scheme import PublicScheme
+from ppattack.threat import Observation, ThreatModel
+from targets.keyless import Keyless
+from tests.support.natural import natural_sets
+from tests.test_threat import Probe
+
+CONTEXT = Context(torch.device("cpu"), seed=0)
+SCORER = ImageScorer(torch.device("cpu"), "not needed here")
+
+
+class Recoloured(Probe):
+    """Puts the colours of the keyless control back, and perhaps undoes the complement."""
+
+    def __init__(self, *, complements: bool, up_to_state: bool) -> None:
+        super().__init__(ThreatModel())
+        self._complements, self._up_to_state = complements, up_to_state
+
+    def positive_control(self, scheme: PublicScheme) -> ControlTarget:
+        """The transformation that it undoes."""
+        del scheme
+        return ControlTarget("keyless")
+
+    def run(self, observation: Observation, context: Context) -> Recovery:
+        """Undo the rotation of the colours."""
+        del context
+        images = observation.ciphertexts.roll(-1, dims=1)
+        images = 255 - images if self._complements else images
+        return Recovery(images=images, up_to_state=self._up_to_state)
+
+
+@pytest.mark.parametrize(
+    ("complements", "up_to_state", "passes"),
+    [(True, False, True), (True, True, True), (False, True, True), (False, False, False)],
+)
+def test_negatives_show_that_an_attack_works_that_leaves_the_sign_open(
+    tmp_path: Path, complements: bool, up_to_state: bool, passes: bool
+) -> None:
+    attack = Recoloured(complements=complements, up_to_state=up_to_state)
+    sets = natural_sets(16, 32, size=16)
+    bench = ControlBench(attack, sets, SCORER, CONTEXT, 0, tmp_path, "1")
+    result = bench.positive(Keyless().public())
+    assert result is not None
+    assert result.passed == passes
+    assert ("complemented" in result.words) == (up_to_state and not complements)
+    again = bench.positive(Keyless().public())
+    assert again == result
+
+
+def test_a_negative_control_is_held_against_the_gain_alone(tmp_path: Path) -> None:
+    attack = Recoloured(complements=False, up_to_state=True)
+    bench = ControlBench(attack, natural_sets(16, 32, size=16), SCORER, CONTEXT, 0, tmp_path, "1")
+    result = bench.negative()
+    assert result is not None
+    assert result.passed
+    assert "complemented" not in result.words

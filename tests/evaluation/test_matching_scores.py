@@ -1,0 +1,122 @@
+"""Matchings are scored as they deserve: shares, Wilson's interval, likeliest candidates, stages."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ppattack.attack import Recovery
+from ppattack.data.source import ImageSets
+from ppattack.errors import PluginError
+from ppattack.evaluation.scores import evaluate
+from ppattack.evaluation.statistics import wilson95
+from ppattack.metrics.images import ImageScorer
+from ppattack.reports.run import MatchingScores, MetricScores, Scores
+from ppattack.scenario import Scenario, simulate
+from ppattack.threat import ThreatModel
+from targets.pe import PE
+from tests.test_threat import Probe
+
+SCORER = ImageScorer(torch.device("cpu"), "switched off in this test")
+
+
+def _scenario(sets: ImageSets) -> Scenario:
+    return simulate(Probe(ThreatModel(public="candidates")), PE(), sets, "dataset", seed=0)
+
+
+def _scores(recovery: Recovery, scenario: Scenario) -> MatchingScores:
+    found = evaluate(recovery, scenario, PE(), SCORER, seed=0).scores.matching
+    assert found is not None
+    return found
+
+
+@pytest.mark.parametrize(
+    ("successes", "count", "low", "high"),
+    [
+        (5, 10, 0.2366, 0.7634),
+        (0, 10, 0.0, 0.2775),
+        (10, 10, 0.7225, 1.0),
+        (1, 200, 0.0009, 0.0278),
+    ],
+)
+def test_wilson_interval(successes: int, count: int, low: float, high: float) -> None:
+    assert wilson95(successes, count) == pytest.approx((low, high), abs=1e-4)
+
+
+@given(st.integers(1, 500).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
+def test_wilson_interval_holds_the_share(case: tuple[int, int]) -> None:
+    low, high = wilson95(*case)
+    assert 0 <= low <= case[0] / case[1] <= high <= 1
+
+
+def test_a_perfect_matching(sets: ImageSets) -> None:
+    scenario = _scenario(sets)
+    truth = scenario.truth.matching
+    assert truth is not None
+    found = _scores(Recovery(matching=truth, stages={"first": truth.roll(1)}), scenario)
+    assert found.reconstruction.mean == 1
+    assert found.wilson95 == wilson95(24, 24)
+    assert found.stages == {"first": 0.0}
+    assert found.top == {}
+
+
+def test_likeliest_candidates_count_by_place(sets: ImageSets) -> None:
+    scenario = _scenario(sets)
+    truth = scenario.truth.matching
+    assert truth is not None
+    ranking = (truth[:, None] + 1 + torch.arange(7)) % 24
+    ranking[:6, 0] = truth[:6]
+    ranking[6:12, 4] = truth[6:12]
+    ranking[12:, 6] = truth[12:]
+    found = _scores(Recovery(matching=ranking[:, 0], ranking=ranking), scenario)
+    assert found.top == {"1": 0.25, "5": 0.5}
+    assert found.reconstruction.mean == 0.25
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"stages": {"first": torch.zeros(3)}}, "stage 'first'"),
+        ({"ranking": torch.zeros(3, 5)}, "ranked candidates"),
+    ],
+)
+def test_stages_and_rankings_of_another_length_are_refused(
+    sets: ImageSets, change: dict[str, object], words: str
+) -> None:
+    observation = _scenario(sets).observation
+    good = Recovery(matching=torch.arange(24))
+
+    class Wrong(Probe):
+        def run(self, observation: object, context: object) -> Recovery:
+            return replace(good, **change)  # type: ignore[arg-type]
+
+    from tests.contract.test_attacks import CONTEXT
+
+    with pytest.raises(PluginError, match=words):
+        Wrong(ThreatModel(public="candidates"))(observation, CONTEXT)
+
+
+def test_reports_of_before_are_still_read() -> None:
+    plain = MetricScores.model_fields.keys()
+    assert set(MatchingScores.model_fields) - set(plain) == {"wilson95", "top", "stages"}
+    assert all(not MatchingScores.model_fields[name].is_required() for name in ("top", "stages"))
+    assert Scores().matching is None
+
+
+def test_every_ciphertext_is_right_or_wrong_by_itself(sets: ImageSets) -> None:
+    scenario = _scenario(sets)
+    truth = scenario.truth.matching
+    assert truth is not None
+    given = truth.clone()
+    given[[1, 4]] = given[[4, 1]]
+    columns = evaluate(Recovery(matching=given), scenario, PE(), SCORER, seed=0).columns
+    right = columns["matching.reconstruction"]
+    assert set(right) == {0.0, 1.0}
+    assert [k for k, each in enumerate(right) if not each] == [1, 4]
+    chance = 1 / len(truth)
+    assert columns["matching.baseline"] == pytest.approx([chance] * len(truth))
+    assert columns["matching.gain"] == pytest.approx(right - chance)

@@ -1,0 +1,131 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ppattack.errors import ConfigError
+from ppattack.gates.rules import exit_code, judge, read_policy, rule
+from ppattack.reports.found import MissingRun, SavedRun
+from ppattack.reports.run import Report
+from tests.support.saved import report
+
+BROKEN = report("itn", "etc", gain=0.3)
+RESISTED = report("fr", "etc-gray", "RESISTED", gain=0.0)
+UNDECIDED = report("fr", "le", "INCONCLUSIVE", gain=0.04)
+
+
+def _runs(*reports: Report) -> list[SavedRun]:
+    return [SavedRun(Path(f"run{i}"), each) for i, each in enumerate(reports)]
+
+
+@pytest.mark.parametrize(
+    ("reports", "condition", "code"),
+    [
+        ([RESISTED], "ssim.gain > 0.1", 0),
+        ([BROKEN], "ssim.gain > 0.1", 1),
+        ([BROKEN], "ssim.gain > 0.5", 0),
+        ([UNDECIDED], "ssim.gain > 0.1", 4),
+        ([UNDECIDED], "ssim.gain > 0.01", 1),
+        ([RESISTED], "lpips.gain > 0.1", 4),
+        ([RESISTED, UNDECIDED], "ssim.gain > 0.1", 4),
+        ([RESISTED, UNDECIDED, BROKEN], "ssim.gain > 0.1", 1),
+    ],
+)
+def test_exit_codes(reports: list[Report], condition: str, code: int) -> None:
+    assert exit_code(judge(_runs(*reports), [rule(condition)])) == code
+
+
+def test_words_hold_the_numbers_and_the_reason() -> None:
+    violated, unscored, undecided = (
+        judge(_runs(each), [rule(condition)])[0].words
+        for each, condition in (
+            (BROKEN, "ssim.gain > 0.1"),
+            (RESISTED, "lpips.gain > 0"),
+            (UNDECIDED, "ssim.gain > 0.1"),
+        )
+    )
+    assert violated == "ssim.gain is 0.300: ssim.gain > 0.1."
+    assert unscored == "lpips.gain is not known (no weights)."
+    assert undecided == "ssim.gain is 0.040, but the run: for a reason."
+
+
+POLICY = """
+[[rule]]
+name = "gray"
+fail_on = "ssim.gain > 0.1"
+targets = ["etc-*", "pe"]
+
+[[rule]]
+fail_on = "ssim.gain > 0.5"
+attacks = ["i?n", "none"]
+"""
+
+
+def _policy(folder: Path, text: str) -> Path:
+    path = folder / "security.toml"
+    path.write_text(text)
+    return path
+
+
+def test_rules_cover_what_they_name(tmp_path: Path) -> None:
+    rules = read_policy(_policy(tmp_path, POLICY))
+    assert [each.name for each in rules] == ["gray", "ssim.gain > 0.5"]
+    found = judge(_runs(BROKEN, RESISTED, UNDECIDED), rules)
+    assert [(f.rule.name, f.subject, f.state) for f in found] == [
+        ("gray", "fr on etc-gray", "passed"),
+        ("ssim.gain > 0.5", "itn on etc", "passed"),
+    ]
+
+
+def test_a_rule_without_runs_decides_nothing(tmp_path: Path) -> None:
+    rules = read_policy(_policy(tmp_path, POLICY))
+    found = judge(_runs(BROKEN), rules)
+    assert found[0].run is None
+    assert exit_code(found) == 4
+
+
+def test_cells_without_a_run_count() -> None:
+    cells = [
+        MissingRun("itn", "pe", state, "why.", "ppattack run")
+        for state in ("failed", "queued", "not applicable")
+    ]
+    found = judge(_runs(RESISTED), [rule("ssim.gain > 0.1")], cells)
+    assert [(each.subject, each.state, each.words) for each in found[1:]] == [
+        ("itn on pe", "inconclusive", "failed: why."),
+        ("itn on pe", "inconclusive", "queued: why."),
+    ]
+    assert exit_code(found) == 4
+    assert exit_code(judge(_runs(RESISTED), [rule("ssim.gain > 0.1")], cells[2:])) == 0
+
+
+def test_a_rule_may_let_the_undecided_pass(tmp_path: Path) -> None:
+    text = "[[rule]]\nfail_on = 'ssim.gain > 0.1'\nallow_inconclusive = true\n"
+    rules = read_policy(_policy(tmp_path, text))
+    assert exit_code(judge(_runs(UNDECIDED), rules)) == 0
+    assert exit_code(judge(_runs(UNDECIDED, BROKEN), rules)) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "has no rules"),
+        ("rule = 3", "has no rules"),
+        ("rule = []", "has no rules"),
+        ("[[rules]]\nfail_on = 'failures > 0'", "has a part 'rules'; the only one is [[rule]]"),
+        ("[[rule]]\nname = 'a'", "rule 1 has no 'fail_on'"),
+        ("[[rule]]\nfail_on = 'a > 0'", "rule 1: 'a > 0' is no condition"),
+        ("[[rule]]\nfail_on = 'failures > 0'\nfoo = 1", "no setting 'foo'"),
+        ("[[rule]]\nfail_on = 'failures > 0'\ntargets = 'etc'", "targets='etc' is not valid"),
+        ("[[rule]", "is not TOML"),
+    ],
+)
+def test_a_policy_that_is_none_is_explained(tmp_path: Path, text: str, words: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        read_policy(_policy(tmp_path, text))
+    assert words in str(caught.value)
+
+
+def test_a_missing_policy_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="cannot read the policy"):
+        read_policy(tmp_path / "none.toml")

@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ppattack.errors import PluginError, UnknownNameError
+from ppattack.plugins import registry
+
+PLUGIN = """
+from ppattack.target import Target
+class NotACard(Target): pass
+class Other: pass
+"""
+
+
+def test_built_in_names_are_registered_like_anybody_elses() -> None:
+    assert {"plain", "le", "ele", "pe", "etc", "one-time-pad"} <= set(registry.names("target"))
+    assert {"fr", "itn"} <= set(registry.names("attack"))
+    assert {"photos", "cifar10", "mnist", "folder", "npz"} <= set(registry.names("dataset"))
+
+
+def test_no_built_in_plugin_is_broken() -> None:
+    kinds: tuple[registry.Kind, ...] = ("target", "attack", "dataset")
+    for kind in kinds:
+        assert [entry.broken for entry in registry.entries(kind) if entry.broken] == []
+
+
+def test_an_unknown_name_lists_the_three_nearest() -> None:
+    with pytest.raises(UnknownNameError, match=r"no target 'elle'; the nearest are: e?le, .*, "):
+        registry.target("elle")
+
+
+@pytest.mark.parametrize(
+    ("source", "name", "message"),
+    [
+        ("import nonexistent_module_x", "X", "No module named 'nonexistent_module_x'"),
+        ("raise RuntimeError('boom')", "X", "RuntimeError: boom"),
+        ("def broken(:", "X", "SyntaxError"),
+        (PLUGIN, "Missing", "no class 'Missing'"),
+        (PLUGIN, "Other", "not a subclass of ppattack.Target"),
+        (PLUGIN, "NotACard", "has no card"),
+    ],
+)
+def test_a_broken_plugin_file_says_why(
+    tmp_path: Path, source: str, name: str, message: str
+) -> None:
+    path = tmp_path / "mine.py"
+    path.write_text(source)
+    with pytest.raises(PluginError, match=message):
+        registry.target(f"{path}:{name}")
+
+
+def test_a_missing_plugin_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(PluginError, match="there is no file"):
+        registry.attack(f"{tmp_path / 'none.py'}:X")
+
+
+def test_a_broken_entry_is_listed_and_stops_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    from importlib.metadata import EntryPoint
+
+    real = registry._points("target")
+    bad = EntryPoint("bad", "nonexistent_module_x:Y", "ppattack.targets")
+    monkeypatch.setattr(registry, "_points", lambda kind: {**real, "bad": bad})
+    found = {entry.name: entry for entry in registry.entries("target")}
+    assert "nonexistent_module_x" in found["bad"].broken
+    assert found["plain"].plugin is not None

@@ -1,0 +1,133 @@
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from ppattack.errors import ConfigError, RunFailed
+from ppattack.plugins import registry
+from ppattack.reports.run import read_report
+from ppattack.solvers.covariance import moments
+from ppattack.sweeps.executors import InThisProcess
+from ppattack.sweeps.ray_executor import Ray
+from ppattack.workers import Alone
+from tests.support.natural import natural_sets
+from tests.support.program import in_process
+from tests.sweeps.test_sweep import _timeless, cells, states, swept
+from tests.test_workers import Counted, _fails, attacked
+
+
+def test_without_ray_one_line_says_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)
+    code, _, errors = in_process("bench quick --executor ray", tmp_path)
+    assert code == 2
+    assert "pip install 'ppattack[ray]'" in errors
+    assert len(errors.splitlines()) == 1
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Any]:
+    """Two machines of one CPU each, as far as Ray can tell."""
+    ray: Any = pytest.importorskip("ray")
+    cluster_of: Any = pytest.importorskip("ray.cluster_utils").Cluster
+    os.environ["PYTHONPATH"] = str(Path(__file__).parents[2])
+    made = cluster_of(initialize_head=True, head_node_args={"num_cpus": 1, "num_gpus": 0})
+    made.add_node(num_cpus=1, num_gpus=0)
+    ray.init(address=made.address, log_to_driver=False)
+    yield made
+    ray.shutdown()
+    made.shutdown()
+
+
+@pytest.mark.slow
+def test_a_cluster_gives_the_results_of_one_process(tmp_path: Path, cluster: Any) -> None:
+    swept(cells(tmp_path / "here", "Grey", "Broken", "jigsaw"), InThisProcess())
+    swept(cells(tmp_path / "there", "Grey", "Broken", "jigsaw"), Ray())
+    shutil.rmtree(tmp_path / "here" / ".controls")  # a cache, which every machine has of its own
+    assert _timeless(tmp_path / "there") == _timeless(tmp_path / "here")
+
+
+@pytest.mark.slow
+def test_workers_that_are_killed_lose_nothing(tmp_path: Path, cluster: Any) -> None:
+    """Whoever sleeps over a cell is killed; the cell is tried again elsewhere."""
+    place = Path(tempfile.gettempdir())
+    for stale in place.glob("napping-*.napped"):
+        stale.unlink()
+    killed: set[str] = set()
+    over = threading.Event()
+
+    def kill() -> None:
+        while not over.wait(0.1):
+            for each in place.glob("napping-*.napped"):
+                process = each.read_text()
+                if process and each.name not in killed:
+                    killed.add(each.name)
+                    os.kill(int(process), signal.SIGKILL)
+
+    thread = threading.Thread(target=kill, daemon=True)
+    thread.start()
+    sweep, _ = swept(cells(tmp_path / "runs", "Napping", "Grey"), Ray())
+    over.set()
+    thread.join()
+    assert len(killed) == 2
+    assert states(sweep) == ["done"] * 4
+
+
+@pytest.mark.slow
+def test_a_cluster_adds_up_what_one_process_does(
+    cluster: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(moments, "LEAST_IN_A_PART", 8)
+    target, sets = registry.target("le")(), natural_sets(100, 300)
+    alone, workers = attacked(target, sets, Alone()), Counted(Ray())
+    assert workers.count == 2
+    together = attacked(target, sets, workers)
+    assert workers.parts >= 4
+    assert alone.key is not None
+    assert together.key is not None
+    assert np.array_equal(alone.key.index, together.key.index)
+    assert np.array_equal(alone.key.mask, together.key.mask)
+    with pytest.raises(RunFailed, match="could not be computed: ZeroDivisionError"):
+        Ray().map(_fails, [1, 0])
+
+
+@pytest.mark.slow
+def test_cells_of_a_cluster_add_up_on_all_of_it(tmp_path: Path, cluster: Any) -> None:
+    """A cell's own tasks run while it waits, however many cells there are."""
+    wanted = cells(tmp_path / "there", "Adding", targets=["pe", "le", "etc"])
+    sweep, _ = swept(wanted, Ray())
+    assert states(sweep) == ["done"] * 3
+    for cell in sweep.cells:
+        assert cell.outcome is not None
+        assert cell.outcome.run is not None
+        notes = read_report(tmp_path / "there" / cell.outcome.run).attack.notes
+        assert notes == {"sum": 12, "workers": 2}
+
+
+@pytest.mark.slow
+def test_a_cell_that_kills_every_worker_fails(tmp_path: Path, cluster: Any) -> None:
+    sweep, _ = swept(cells(tmp_path, "Dying", "Grey", targets=["pe"]), Ray())
+    assert states(sweep) == ["failed", "done"]
+
+
+def test_a_cluster_that_does_not_answer_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    ray = pytest.importorskip("ray")
+
+    def refuse(**_: object) -> None:
+        raise ConnectionError("no route")
+
+    monkeypatch.setattr(ray, "init", refuse)
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    with pytest.raises(ConfigError, match="no cluster answers at 10.0.0.1:6379"):
+        Ray("10.0.0.1:6379")

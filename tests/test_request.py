@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+import json
+import shlex
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ppattack.config import as_dict
+from ppattack.errors import RunFailed
+from ppattack.reproduce import command
+from ppattack.request import RunRequest
+from ppattack.runs import run as experiment
+from tests.support.program import in_process
+
+PLAIN = RunRequest("fr", "pe")
+REQUESTS = {
+    "defaults": PLAIN,
+    "numbers": replace(PLAIN, size=64, victims=9, adversary=0, seed=7, save_images=None),
+    "texts": replace(PLAIN, data="folder:a b", key_scope="image", jpeg="85:420", preset="smoke"),
+    "settings": replace(
+        PLAIN,
+        attack_settings={"bright": True, "pairs": 3},
+        target_settings={"block_size": "4", "seed": None},
+    ),
+    "files": replace(PLAIN, data=None, ciphertexts=Path("c d"), truth=Path("t"), save_images=None),
+    "public": replace(PLAIN, data="photos", ciphertexts=Path("c"), save_images=None),
+    "no images": replace(PLAIN, save_images=0),
+    "some images": replace(PLAIN, save_images=7),
+    "isolated": replace(PLAIN, isolate=True),
+    "limits": replace(PLAIN, isolate=True, time_limit=0.5, memory_limit=8.0),
+    "lpips": replace(PLAIN, lpips_net="vgg", lpips_weights=Path("w"), download=True, device="cpu"),
+}
+
+
+def _as_text(settings: Any) -> dict[str, Any]:
+    return {name: v if v is None else str(v).lower() for name, v in settings.items()}
+
+
+@pytest.mark.parametrize("name", REQUESTS)
+def test_the_program_reads_the_command_as_the_same_request(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[RunRequest] = []
+
+    def stop(request: RunRequest, *others: object) -> None:
+        seen.append(request)
+        raise RunFailed("enough")
+
+    monkeypatch.setattr(experiment, "run", stop)
+    asked = REQUESTS[name]
+    line = command(json.loads(json.dumps(as_dict(asked), default=str)))
+    words = shlex.split(line)
+    assert words[:2] == ["ppattack", "run"]
+    in_process(shlex.join(words[1:]), tmp_path)
+    (request,) = seen
+    for field in ("attack_settings", "target_settings"):
+        assert _as_text(getattr(request, field)) == _as_text(getattr(asked, field))
+    same: dict[str, Any] = {"attack_settings": {}, "target_settings": {}}
+    assert replace(request, **same) == replace(asked, **same)
+
+
+def test_what_is_the_default_is_left_out() -> None:
+    assert command(as_dict(PLAIN)) == "ppattack run --attack fr --target pe"
+    assert command({"attack": "a", "target": "b;rm"}) == ("ppattack run --attack a --target 'b;rm'")
