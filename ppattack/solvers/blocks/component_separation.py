@@ -2,7 +2,7 @@
 
 Brightness has more texture than colour differences, and these stay closer to mid-grey. Neither
 changes when a block is moved, turned, mirrored or complemented, and how many blocks each
-component has is public. Public images say how much either counts.
+component has is public. Public images say how much weight each has.
 
 Reference: Ciphertext-Only Attack on Grayscale-Based EtC Image Encryption via Component
 Separation and Regularized Single-Channel Compatibility. Journal of Imaging 12(2):65, 2026.
@@ -24,7 +24,7 @@ from ppattack.block_states import Indices
 
 MIDDLE = 127.5
 LEAST_GRADIENT = 0.01
-"""Added to squared gradients: below it, textures are alike."""
+"""Added to squared gradients: textures below it look alike."""
 MOST_PIECES = 100_000
 """Pieces of public images used."""
 STEPS = 20
@@ -32,7 +32,7 @@ RIDGE = 1e-6
 
 
 def measured(pieces: Tensor) -> Tensor:
-    """``(..., 2)`` float64: logarithms of the mean squared gradient and of how far from mid-grey.
+    """``(..., 2)`` float64: logarithms of mean squared gradient and distance from mid-grey.
 
     Args:
         pieces: ``(..., C, B, B)`` uint8.
@@ -49,10 +49,10 @@ def measured(pieces: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class Separator:
-    """How much speaks for brightness: a quadratic form in what is measured.
+    """The evidence for brightness: a quadratic form in what is measured.
 
     Args:
-        weights: ``(6,)`` float64, of both measures, their squares and product, and a constant.
+        weights: ``(6,)`` float64, for both measures, their squares and product, and a constant.
     """
 
     weights: Tensor
@@ -79,7 +79,7 @@ class Separator:
 
 
 UNTAUGHT = Separator(torch.tensor([1.0, 1.0, 0.0, 0.0, 0.0, 0.0], dtype=torch.float64))
-"""Without public images: more texture, and farther from mid-grey."""
+"""The rule without public images: more texture, and farther from mid-grey."""
 
 
 def learn(brightness: Tensor, others: Tensor) -> Separator:

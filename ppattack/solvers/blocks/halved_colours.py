@@ -2,7 +2,7 @@
 
 Decoders enlarge halved colours smoothly: a pixel takes three quarters of its own colour sample
 and one quarter of the next, along both axes. At the border of a block the next sample is another
-block's. The lines inside are not touched by it, and they determine the block's own samples.
+block's. The lines inside are not affected, and they determine the block's own samples.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ LUMA = (0.299, 0.587, 0.114)
 
 
 def without_neighbours(pieces: Tensor) -> Tensor:
-    """The same blocks, the colours of their border lines from their own samples alone.
+    """The same blocks with the colours of their border lines taken from their own samples alone.
 
     Args:
         pieces: ``(..., 3, B, B)`` uint8, B even and at least 6, blocks of whole 2 by 2 samples.
 
     Returns:
-        uint8 of the same shape. Brightness stays; complements and colour orders of a block do
-        not matter, since both are linear in its colours.
+        uint8 of the same shape. Brightness is unchanged; complements and colour orders of a block
+        do not matter, since both are linear in its colours.
     """
     weights = torch.tensor(LUMA, device=pieces.device)
     pixels = pieces.float()

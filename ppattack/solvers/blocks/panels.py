@@ -1,9 +1,10 @@
-"""Pictures side by side in one image, as colour components are: which is which, which way round.
+"""Pictures side by side in one image, such as colour components: which is which, and which way up.
 
-Seams put each picture together but hardly tell how the pictures stand to each other: at their
-common borders nothing continues. What they show does: components of one image vary together, and
-public images say how. Each picture is averaged down to a few cells, a Gaussian is fitted to the
-cells of public images, and all exchanges and states of the pictures are compared by likelihood.
+Seams put each picture together but hardly tell how the pictures relate to each other, because
+nothing continues across their common borders. What they show does tell: components of one image
+vary together, and public images say how. Each picture is averaged down to a few cells, a Gaussian
+is fitted to the cells of public images, and all exchanges and states of the pictures are compared
+by likelihood.
 """
 
 from __future__ import annotations
@@ -25,10 +26,10 @@ from ppattack.target.representation import Panel
 CELLS = 8
 """Cells along each edge of a picture, at most."""
 RIDGE = 0.1
-"""Added to the variances, relative to their mean over each picture. So large because pictures
+"""Added to the variances, relative to their mean over each picture. It is large because pictures
 with a few blocks in wrong places must not be judged by fine detail."""
 FEWEST_PUBLIC = 10
-"""Public images below which the pictures are left as they were found."""
+"""With fewer public images the pictures are left as found."""
 BATCH = 1024
 Values = NDArray[np.float64]
 Choice = tuple[int, tuple[int, ...], tuple[int, ...]]
@@ -37,13 +38,13 @@ Choice = tuple[int, tuple[int, ...], tuple[int, ...]]
 
 @dataclass(frozen=True)
 class PanelPrior:
-    """What pictures of public images have in common.
+    """What the pictures in public images have in common.
 
     Args:
-        panels: where the pictures are.
-        shape: ``(C, H, W)`` of the images.
-        cells: along each edge of a picture.
-        mean: of the cells, in -1..1.
+        panels: the pictures' places.
+        shape: ``(C, H, W)`` of an image.
+        cells: how many along each edge of a picture.
+        mean: that of the cells, in -1..1.
         precision: inverse of their covariance.
     """
 
@@ -56,14 +57,14 @@ class PanelPrior:
     def settle(
         self, key: PermXor, ciphertexts: Tensor, first: Values | None = None
     ) -> tuple[PermXor, Mapping[str, Any]]:
-        """The key whose pictures stand to each other as those of public images do.
+        """The key whose pictures relate to each other as those of public images do.
 
         Args:
-            key: over bytes; right up to exchanges of pictures of one size, and to the state
+            key: over bytes; correct up to exchanges of pictures of one size, and to the state
                 (orientation and complement) of each.
             ciphertexts: ``(N, C, H, W)`` uint8.
             first: ``(16,)`` how likely each state of the first picture is by itself, as
-                log-probability an image: orientations, then the same complemented. The first
+                log-probability per image: orientations, then the same complemented. The first
                 picture is then in its place, and only the others change theirs.
 
         Returns:
@@ -71,7 +72,7 @@ class PanelPrior:
         """
         plain = key.inverse()(ciphertexts).cpu()
         scored: list[tuple[float, Choice]] = []
-        # The turns that keep the shape of the image; if its first picture stands, so does it.
+        # The turns that keep the shape of the image; an upright first picture keeps it upright.
         for whole in (0, 2, 4, 6) if first is None else (0,):
             seen = _cells(_turned_whole(plain, whole), self.panels, self.cells)
             ranked = _ranked(seen, self.mean, self.precision, self.panels, first)
@@ -86,7 +87,7 @@ class PanelPrior:
 
 
 def fit(public: Tensor, panels: Sequence[Panel]) -> PanelPrior | None:
-    """Learn how pictures stand to each other; None for a single one, or too few images.
+    """Learn how pictures relate to each other; None for a single one, or too few images.
 
     Args:
         public: ``(M, C, H, W)`` uint8 in the form that the scheme transforms.
@@ -111,7 +112,7 @@ def _unchanged(count: int) -> Choice:
 
 
 def _turned(image: NDArray[np.generic], state: int) -> NDArray[np.generic]:
-    """The last two axes through a dihedral element, a flip and then quarter turns."""
+    """Apply a dihedral element, a flip and then quarter turns, to the last two axes."""
     flipped = image[..., ::-1] if state % 8 > 3 else image
     return np.rot90(flipped, state % 4, axes=(-2, -1))
 

@@ -1,8 +1,8 @@
 """Block scrambling undone as a jigsaw puzzle, for ciphertexts under one key or a single one.
 
-The jigsaw solver puts the blocks back together from their seams. What seams cannot tell, the
-state of the whole image and how several pictures in one image stand to each other, public images
-decide where there are any.
+The jigsaw solver puts the blocks back together from their seams. Seams cannot tell the state of the
+whole image or the relation between several pictures in one image; public images decide these, if
+there are any.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ from ppattack.target.representation import Panel
 from ppattack.target.structure import Structure
 
 FEWEST_LINES = 4
-"""Blocks of no more lines have none that is free of their neighbours' halved colours."""
+"""Blocks with no more lines than this have none free of their neighbours' halved colours."""
 MOST_COMPARED = 50
-"""Ciphertexts whose seams are compared: from here on, more of them change nothing."""
+"""Ciphertexts whose seams are compared: more of them change nothing."""
 MOST_PIXELS_COMPARED = 600_000_000
 """Pixels of seams compared, in all states and ciphertexts, so that large images take no longer;
 at least the seams of :data:`FEWEST_COMPARED` ciphertexts are."""
@@ -49,17 +49,17 @@ FEWEST_COMPARED = 5
 
 @dataclass(frozen=True)
 class Puzzle:
-    """What everybody knows of the ciphertexts, and how they are to be solved.
+    """What everybody knows about the ciphertexts, and how to solve them.
 
     Args:
         shape: ``(C, H, W)`` of a ciphertext.
         structure: what happens to its blocks.
-        pictures: the pictures that a plain image is made of, where there are several.
+        pictures: the pictures that a plain image is made of, if there are several.
         compatibility: see :func:`ppattack.solvers.jigsaw.solve`.
         assembly: likewise.
-        apart: whether blocks of brightness and of colour differences are told apart first, and
-            each kind is a puzzle of its own.
-        seed: of the solver.
+        apart: whether blocks of brightness and of colour differences are told apart first, so that
+            each kind is a separate puzzle.
+        seed: the solver's.
         jpeg: what the ciphertexts went through, or None.
     """
 
@@ -74,7 +74,7 @@ class Puzzle:
 
     @property
     def areas(self) -> tuple[Panel, ...]:
-        """What is put together at a time, that with the most texture first."""
+        """The areas that are put together one at a time, the one with the most texture first."""
         kinds = [[each for each in self.pictures if each.chroma == kind] for kind in (False, True)]
         whole = Panel(0, 0, *self.shape[1:])
         if not self.apart or not all(kinds):
@@ -95,10 +95,10 @@ class Puzzle:
 
         Args:
             ciphertexts: ``(N, C, H, W)`` uint8 under one key.
-            separator: tells the blocks of the areas apart, where there are two.
+            separator: tells the blocks of the areas apart, if there are two.
 
         Returns:
-            an arrangement, right up to one state of each area; and notes for a report.
+            an arrangement, correct up to one state of each area; and notes for a report.
         """
         edge, group = self.structure.block_size, self.group
         pieces = torch.from_numpy(split(ciphertexts.cpu().numpy(), edge)).to(ciphertexts.device)
@@ -142,11 +142,11 @@ class NaturalStates:
     """Chooses states by what public images have in common.
 
     Args:
-        puzzle: of the ciphertexts.
-        priors: of the first area, or None where it is left as found.
-        pictures: how pictures stand to each other, or None where there is one only.
+        puzzle: the ciphertexts' puzzle.
+        priors: those of the first area, or None if it is left as found.
+        pictures: how the pictures relate to each other, or None if there is only one.
         separator: tells the blocks of the areas apart.
-        one_key: whether all ciphertexts have the same.
+        one_key: whether all ciphertexts share one key.
     """
 
     puzzle: Puzzle
@@ -160,7 +160,7 @@ class NaturalStates:
 
         Args:
             found: from :meth:`Puzzle.assemble`.
-            ciphertexts: ``(N, C, H, W)`` uint8 of one key.
+            ciphertexts: ``(N, C, H, W)`` uint8 under one key.
 
         Returns:
             the encryption key over bytes, and notes for a report.
@@ -187,7 +187,7 @@ class NaturalStates:
     def _prior(self, key: PermXor) -> StatePrior | None:
         if self.priors is None:
             return None
-        # The blocks of an area lie among those of others, so that the key says little of it alone.
+        # The blocks of an area lie among those of others, so the key says little about it alone.
         alone = self.one_key and len(self.puzzle.areas) == 1
         return self.priors.one_key(key) if alone else self.priors.any_key
 
@@ -196,13 +196,13 @@ def learn(public: Tensor | None, puzzle: Puzzle, *, one_key: bool = True) -> Nat
     """Learn which states are natural.
 
     Args:
-        public: ``(M, C, H, W)`` uint8 in the form that the scheme transforms, or None; with
-            fewer than 10, states are left as they are found.
-        puzzle: of the ciphertexts.
-        one_key: whether all ciphertexts have the same.
+        public: ``(M, C, H, W)`` uint8 in the form that the scheme transforms, or None; with fewer
+            than 10, states are left as found.
+        puzzle: the ciphertexts' puzzle.
+        one_key: whether all ciphertexts share one key.
 
     Raises:
-        ImageError: where the public images have another size.
+        ImageError: if the public images have another size.
     """
     if public is None or len(public) < choice.FEWEST_PUBLIC or puzzle.group.count == 1:
         return NaturalStates(puzzle, None, None, component_separation.UNTAUGHT)
@@ -229,18 +229,18 @@ def learn(public: Tensor | None, puzzle: Puzzle, *, one_key: bool = True) -> Nat
 def recover(
     ciphertexts: Tensor, public: Tensor | None, puzzle: Puzzle
 ) -> tuple[PermXor, dict[str, Any]]:
-    """The key of ciphertexts under one key, from as many of them as are worth comparing.
+    """The one key of ciphertexts, from as many of them as are worth comparing.
 
     Args:
         ciphertexts: ``(N, C, H, W)`` uint8.
         public: see :func:`learn`.
-        puzzle: of the ciphertexts.
+        puzzle: the ciphertexts' puzzle.
 
     Returns:
         the encryption key, and notes for a report.
 
     Raises:
-        ImageError: where the public images have another size.
+        ImageError: if the public images have another size.
     """
     blocks = puzzle.shape[1] * puzzle.shape[2] // puzzle.structure.block_size**2
     pixels = blocks**2 * puzzle.group.count * puzzle.structure.block_size
@@ -251,10 +251,10 @@ def recover(
 def key_of_all(
     ciphertexts: Tensor, compared: Tensor, natural: NaturalStates
 ) -> tuple[PermXor, dict[str, Any]]:
-    """The key of ciphertexts under one key.
+    """The one key of ciphertexts.
 
     Args:
-        ciphertexts: ``(N, C, H, W)`` uint8, which choose the state.
+        ciphertexts: ``(N, C, H, W)`` uint8; they choose the state.
         compared: those whose seams are compared.
         natural: chooses states.
 
@@ -273,7 +273,7 @@ def key_of_all(
 
 
 def _log_probabilities(images: Tensor, prior: StatePrior, group: States) -> NDArray[np.float64]:
-    """``(16,)`` of the states of grey images: orientations, then the same complemented."""
+    """Scores ``(16,)`` of the states of grey images: orientations, then the same complemented."""
     found = np.full(16, -np.inf)
     which = group.dihedral[prior.wanted] + 8 * group.negative[prior.wanted]
     found[which] = prior.scores(images).mean(0).cpu().numpy()

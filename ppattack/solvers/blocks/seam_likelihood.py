@@ -1,8 +1,8 @@
-"""How much likelier two block borders are beside each other than apart, learned from images.
+"""How much more likely two block borders are side by side than apart, learned from images.
 
 The pixels on both sides of a seam are taken as one vector. Public images, or the insides of the
-ciphertexts' own blocks, say how such vectors vary; the cost of a seam is the log-likelihood of
-its two sides apart, less that together. The densities are multivariate t with few degrees of
+ciphertexts' own blocks, say how such vectors vary; the cost of a seam is the log-likelihood of its
+two sides apart, minus that together. The densities are multivariate t with few degrees of
 freedom, so that contrast, which differs from image to image, counts for little. They are the
 same for turned, mirrored, complemented and recoloured images: no global state is preferred here.
 """
@@ -20,7 +20,7 @@ from ppattack.blocks import COLOUR_ORDERS, dihedral_table
 DEPTH = 3
 """Lines on each side of a seam that count."""
 SEGMENT = 16
-"""Longest part of a seam whose pixels are modelled together."""
+"""The longest part of a seam whose pixels are modelled together."""
 FREEDOM = 0.3
 """Degrees of freedom of the densities."""
 RIDGE = 1e-5
@@ -128,7 +128,7 @@ def fit(public: Tensor, block_size: int, group: States) -> SeamLikelihood:
 
 
 def fit_inside(ciphertexts: Tensor, block_size: int, group: States) -> SeamLikelihood:
-    """Learn from lines inside the blocks of ciphertexts, which encryption left beside each other.
+    """Learn from lines inside the blocks of ciphertexts, which encryption left next to each other.
 
     Args:
         ciphertexts: ``(N, C, H, W)`` uint8, H and W multiples of ``block_size``.
@@ -158,7 +158,7 @@ def _seams(images: Tensor, block: int, segment: int, depth: int) -> Tensor:
 
 
 def _symmetric(moment: Tensor, shape: tuple[int, int, int, int], group: States) -> Tensor:
-    """The mean over what leaves a seam a seam: swapped sides, mirrored along it, recoloured."""
+    """The mean over what keeps a seam a seam: swapping sides, mirroring along it, recolouring."""
     numbers = torch.arange(len(moment), device=moment.device).view(shape)
     orders = COLOUR_ORDERS if group.count == 96 else COLOUR_ORDERS[:1]
     recoloured = [numbers[:, order[: shape[1]].tolist()] for order in orders]
@@ -170,7 +170,7 @@ def _symmetric(moment: Tensor, shape: tuple[int, int, int, int], group: States) 
 
 
 def _borders(ciphertexts: Tensor, block: int, segment: int, depth: int) -> Tensor:
-    """``(N, n, g, 8, C, segment, depth)``: the left border of each block in each turn or flip."""
+    """``(N, n, g, 8, C, segment, depth)``: the left border of each block in each orientation."""
     count, channels, height, width = ciphertexts.shape
     grid = ciphertexts.reshape(count, channels, height // block, block, width // block, block)
     flat = grid.permute(0, 2, 4, 1, 3, 5).reshape(count, -1, channels, block * block)
@@ -191,13 +191,13 @@ def _surprise(distance: Tensor, size: int) -> Tensor:
 
 
 def _by_state(costs: Tensor, group: States) -> Tensor:
-    """From what the second block's left border is turned by to the state it has beside block a."""
+    """Costs by the state of the second block, from costs by the orientation of its left border."""
     first = group.count // 8
     names = group.dihedral.reshape(8, -1)[:, 0]
     found = torch.empty_like(costs)
     for side in range(4):
         for element in names:
-            # Both blocks turned until the side is the right one.
+            # Both blocks are turned until the side is the right one.
             turned = int(group.dihedral[group.compose[side * first, element * first]])
             found[:, side, :, :, element] = costs[:, side, :, :, turned]
     own = torch.arange(costs.shape[2], device=costs.device)

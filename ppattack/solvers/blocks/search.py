@@ -1,4 +1,4 @@
-"""Block scrambling of few blocks undone by exhaustive search, with a key an image or one for all.
+"""Undo the scrambling of a few blocks by exhaustive search, with one key per image or one for all.
 
 The cheapest arrangement of the blocks is found exactly; public images choose its global state.
 """
@@ -35,14 +35,14 @@ AT_ONCE = 64
 
 @dataclass(frozen=True)
 class BlockModel:
-    """What the search goes by.
+    """What the search is based on.
 
     Args:
         block_size: edge of a block, pixels.
         rows: blocks from top to bottom.
         columns: blocks from left to right.
         group: the states of a block.
-        seams: what seams look like; None where there are none.
+        seams: what seams look like; None if there are none.
         priors: choose the global state; None to leave it as found.
     """
 
@@ -73,7 +73,7 @@ def learn(
 
     Args:
         ciphertexts: ``(N, C, H, W)`` uint8, H and W multiples of the block size.
-        structure: what happens to blocks.
+        structure: what happens to the blocks.
         public: ``(M, C, H, W)`` uint8 of the ciphertexts' size. Without them, or with fewer than
             10, seams are learned from the insides of the ciphertexts' blocks, and nothing is
             known of global states.
@@ -82,7 +82,7 @@ def learn(
         jpeg: what the ciphertexts went through, or None.
 
     Raises:
-        ImageError: where the public images have another size.
+        ImageError: if the public images have another size.
     """
     _, channels, height, width = ciphertexts.shape
     block_size = structure.block_size
@@ -123,14 +123,14 @@ def shared_key(ciphertexts: Tensor, model: BlockModel) -> tuple[PermXor, dict[st
 
 
 def each_alone(ciphertexts: Tensor, model: BlockModel) -> tuple[PermXor, dict[str, Any]]:
-    """The keys of ciphertexts with a key each.
+    """The keys of ciphertexts that each have their own.
 
     Args:
         ciphertexts: ``(N, C, H, W)`` uint8.
         model: from :func:`learn`.
 
     Returns:
-        one encryption key an image, and notes for a report.
+        one encryption key per image, and notes for a report.
     """
     keys: list[PermXor] = []
     prior = None if model.priors is None else model.priors.any_key

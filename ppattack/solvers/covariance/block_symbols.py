@@ -18,7 +18,7 @@ CHUNK = 512
 
 
 def numbers(shape: tuple[int, int, int], block: int, unit: Unit) -> NDArray[np.int32]:
-    """``(n, S)``: the number in an image of each symbol of each block, row by row."""
+    """``(n, S)``: each symbol's number in the image, for each block, row by row."""
     if unit == "nibble":
         return blocks.nibble_numbers(shape, block)
     table = blocks.byte_numbers(shape, block)
@@ -26,7 +26,7 @@ def numbers(shape: tuple[int, int, int], block: int, unit: Unit) -> NDArray[np.i
 
 
 def turns(block: int, channels: int) -> list[NDArray[np.intp]]:
-    """What turning, mirroring and reordering colours makes of the symbols of a block.
+    """The permutations of a block's symbols that turning, mirroring and reordering colours makes.
 
     Returns:
         tables ``(S,)`` over the bytes of a block, or over the high nibbles.
@@ -54,8 +54,8 @@ class PooledMoments:
 
     Args:
         size: symbols of a block.
-        levels: values that one can take.
-        device: where they are gathered.
+        levels: values that a symbol can take.
+        device: where to gather them.
     """
 
     def __init__(self, size: int, levels: int, device: torch.device) -> None:
@@ -64,14 +64,14 @@ class PooledMoments:
         self.right, self.down = (Moments(2 * size, levels, device) for _ in range(2))
 
     def add(self, rows: Tensor) -> None:
-        """Take in ``(N, rows, columns, S)`` symbols."""
+        """Add ``(N, rows, columns, S)`` symbols."""
         size = self.size
         self.same.add(rows.reshape(-1, size))
         self.right.add(torch.cat([rows[:, :, :-1], rows[:, :, 1:]], 3).reshape(-1, 2 * size))
         self.down.add(torch.cat([rows[:, :-1], rows[:, 1:]], 3).reshape(-1, 2 * size))
 
     def merge(self, other: PooledMoments) -> PooledMoments:
-        """Take in what another has gathered; returns itself."""
+        """Add what another has gathered; returns itself."""
         self.same.merge(other.same)
         self.right.merge(other.right)
         self.down.merge(other.down)
@@ -85,9 +85,9 @@ def pooled_correlations(
 
     Args:
         images: ``(N, C, H, W)`` uint8.
-        block: its edge, pixels.
+        block: edge of a block, pixels.
         unit: what a symbol is.
-        workers: gather the statistics.
+        workers: they gather the statistics.
 
     Returns:
         three ``(S, S)`` matrices: within a block; of a block (rows) with its right neighbour

@@ -1,7 +1,7 @@
-"""Scrambled blocks matched one by one, and then put together.
+"""Match scrambled blocks one by one, then put them together.
 
-Inside a block the statistics of public blocks, wherever they stand, say what went where, up to
-turning, mirroring and colours. What that leaves is a jigsaw puzzle. Matching all symbols at once
+Inside a block the statistics of public blocks, wherever they are, say what went where, up to
+turning, mirroring and colours. What remains is a jigsaw puzzle. Matching all symbols at once
 needs images whose statistics differ from place to place, and more of them.
 """
 
@@ -25,25 +25,25 @@ from ppattack.solvers.matching import quadratic
 from ppattack.target.structure import Structure
 
 MOST_RESTARTS = 40
-"""Starts of graph matching a block, at most: the best result has to be found twice."""
+"""Starts of graph matching per block, at most: the best result has to be found twice."""
 SAME = 1e-3
 CONSENSUS_ROUNDS = 3
-"""Times that all blocks are matched again with what they have in common."""
+"""How often all blocks are matched again with what they have in common."""
 TRUSTED = 0.5
-"""Part of the blocks, those that fit best, from which that is taken."""
+"""Share of the blocks, the best-fitting ones, from which that is taken."""
 
 
 def inside_blocks(
     cipher: Single, plain: Single, turns: Sequence[Places]
 ) -> tuple[Places, NDArray[np.int8]]:
-    """A signed permutation inside each block, up to what hardly changes a block's statistics.
+    """A signed permutation inside each block, up to changes that hardly affect its statistics.
 
-    Victims' images differ from public ones, but the blocks of an image are much alike: matched
-    with public statistics first, blocks are matched again with those that they agree on.
+    Victims' images differ from public ones, but the blocks of an image are much alike. So blocks
+    are first matched with public statistics, then again with the statistics that they agree on.
 
     Args:
         cipher: ``(n · S, n · S)`` correlations of cipher symbols, block after block.
-        plain: as many of plain symbols.
+        plain: the same for plain symbols.
         turns: permutations ``(S,)`` of a block that hardly change its statistics, with the
             identity.
 
@@ -77,7 +77,7 @@ def inside_blocks(
 
 @dataclass(frozen=True)
 class _End:
-    """The matching of a block: ``order[i]`` is the cipher symbol at place i; and its misfit."""
+    """A block's matching, with ``order[i]`` the cipher symbol at place i, and its misfit."""
 
     order: Places
     misfit: float
@@ -89,7 +89,7 @@ _NOTHING = _End(np.empty(0, np.intp), np.inf)
 def _likeliest(
     seen: Single, average: Single, weights: Single, rng: np.random.Generator, known: _End
 ) -> _End:
-    """The permutation of one block under which its correlations are the most likely."""
+    """The permutation of one block that makes its correlations most likely."""
     ours, theirs = [seen.astype(np.float64)], [average.astype(np.float64)]
     best = known
     for _ in range(MOST_RESTARTS):
@@ -104,7 +104,7 @@ def _likeliest(
 
 
 def _consensus(seen: Sequence[Single], ends: Sequence[_End], turns: Sequence[Places]) -> Single:
-    """Average correlations of the blocks that fit best, each turned as those before it."""
+    """Average correlations of the best-fitting blocks, each turned like those before it."""
     ranked = sorted(range(len(seen)), key=lambda k: ends[k].misfit)
     total = np.zeros_like(seen[0])
     for count, k in enumerate(ranked[: max(1, round(TRUSTED * len(ranked)))]):
@@ -118,7 +118,7 @@ def _consensus(seen: Sequence[Single], ends: Sequence[_End], turns: Sequence[Pla
 
 
 def _aligned(seen: Single, end: _End, weights: Single, turns: Sequence[Places]) -> _End:
-    """A matching turned as is likeliest under other weights."""
+    """A matching turned the way that is likeliest under other weights."""
     placed = seen[np.ix_(end.order, end.order)]
     misfits = [gaussian_matching.misfit(placed[np.ix_(turn, turn)], weights) for turn in turns]
     best = int(np.argmin(misfits))
@@ -129,8 +129,8 @@ def scrambling(inside: PermXor, ciphertexts: Tensor, public: Tensor, block: int)
     """The whole key, once what happened inside blocks is known.
 
     Args:
-        inside: the key as if no block had moved; right up to a state of each block, of nibble
-            schemes only where it concerns high nibbles.
+        inside: the key as if no block had moved; correct up to a state of each block, and in nibble
+            schemes only for high nibbles.
         ciphertexts: ``(N, C, H, W)`` uint8 under one key.
         public: ``(M, C, H, W)`` uint8 plain images of the same distribution.
         block: edge of a block, pixels.

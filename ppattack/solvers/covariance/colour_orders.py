@@ -1,6 +1,6 @@
 """The channel order of every pixel, from the statistics of neighbouring pixels.
 
-Each pair of neighbours is six values of roughly Gaussian distribution, whose covariance public
+Each pair of neighbours is six values with a roughly Gaussian distribution, whose covariance public
 images give. The orders that make the pairs of a ciphertext most probable, all pixels together,
 are found by belief propagation over the grid.
 """
@@ -25,9 +25,9 @@ def orders(cipher: GridMoments, signs: NDArray[np.int8], public: GridMoments) ->
     """Which plain channel each channel of each ciphertext pixel holds.
 
     Args:
-        cipher: of the ciphertexts.
+        cipher: moments of the ciphertexts.
         signs: ``(3, H, W)`` of -1 and 1, -1 where the ciphertext's byte is complemented.
-        public: of plain images of the same shape.
+        public: moments of plain images of the same shape.
 
     Returns:
         ``(3, H, W)``: channel c of a ciphertext pixel is channel ``orders[c]`` of the plain one.
@@ -75,14 +75,14 @@ def _pair_moments(moments: GridMoments, step: int, signs: NDArray[np.int8]) -> t
 
 
 def _symmetric(products: Array) -> Array:
-    """Products within a pixel are gathered for every two channels; both halves are there."""
+    """Both halves of the products within a pixel, which are gathered for every two channels."""
     return (products + products.swapaxes(0, 1)) / 2
 
 
 def _least_cost(right: Array, down: Array) -> NDArray[np.intp]:
     """Min-sum belief propagation on a grid; ``(H, W)`` states, ``right`` is (H, W-1, S, S)."""
     height, width, states = down.shape[0] + 1, right.shape[1] + 1, right.shape[2]
-    # One message a direction, filed under the pixel that receives it.
+    # One message per direction, stored under the pixel that receives it.
     from_left, from_right, from_above, from_below = np.zeros((4, height, width, states))
     for _ in range(ROUNDS):
         belief = from_left + from_right + from_above + from_below

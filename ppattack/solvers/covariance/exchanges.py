@@ -1,4 +1,4 @@
-"""The changes of a matching under a Gaussian model that gain: exchanges and signs."""
+"""Changes that improve a matching under a Gaussian model: exchanges and signs."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from ppattack.solvers.covariance.signed_matching import Places, Single
 MOST_MOVES = 64
 """Exchanges made between two evaluations of all of them."""
 WORTH = 0.01
-"""Changes that gain less are left."""
+"""Changes that gain less are not made."""
 
 
 def exchanges(
     seen: Single, weights: Single, product: Single, groups: Places | None
 ) -> list[tuple[int, int]]:
-    """Disjoint exchanges that each gain, whichever of the others are made.
+    """Disjoint exchanges that each gain, no matter which of the others are made.
 
     Args:
         seen: ``(S, S)`` correlations of the symbols now at each place, signed.
-        weights: ``(S, S)`` of the model.
+        weights: ``(S, S)``, the model's.
         product: ``seen @ weights``.
         groups: ``(S,)``: only places of one group exchange their symbols; None for any.
     """
@@ -55,14 +55,14 @@ def exchanges(
 def _together(
     seen: Single, weights: Single, first: tuple[int, int], second: tuple[int, int]
 ) -> float:
-    """What two exchanges change beyond the sum of what each changes alone."""
+    """How two exchanges together differ from the sum of each alone."""
     (a, b), (c, d) = first, second
     ours, theirs = (m[a, c] - m[a, d] - m[b, c] + m[b, d] for m in (seen, weights))
     return float(2 * ours * theirs)
 
 
 def flips(seen: Single, weights: Single, product: Single) -> list[int]:
-    """Places whose change of sign gains, also together; arguments as in :func:`exchanges`."""
+    """Places whose change of sign gains, even all together; arguments as in :func:`exchanges`."""
     change = -4 * (product.diagonal() - seen.diagonal() * weights.diagonal())
     chosen: list[int] = []
     for place in np.argsort(change)[: 4 * MOST_MOVES].tolist():

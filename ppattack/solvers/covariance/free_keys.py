@@ -1,7 +1,7 @@
-"""The key of a scheme of which at most the blocks are known: symbols can have gone far.
+"""The key of a scheme of which only the blocks are known, if that: symbols can have gone far.
 
-High nibbles are told from low ones by their correlations first, and matched by them. Where the
-low ones go follows from what the high ones say of them.
+Correlations first tell high nibbles from low ones and match the high ones. The places of the low
+ones follow from what the high ones predict.
 """
 
 from __future__ import annotations
@@ -43,14 +43,14 @@ def recover(
     workers: Workers | None = None,
     jpeg: Jpeg | None = None,
 ) -> KeyEstimate:
-    """A signed permutation of the symbols, by the correlations of all of them.
+    """A signed permutation of the symbols, found by the correlations of all of them.
 
     Args:
         ciphertexts: ``(N, C, H, W)`` uint8, all under one key.
         public: ``(M, C, H, W)`` uint8 plain images of the same distribution.
         unit: what is moved.
-        block: edge of the blocks that keep their symbols together, pixels; None where any symbol
-            can be anywhere.
+        block: edge of the blocks that keep their symbols together, pixels; None if any symbol can
+            be anywhere.
         workers: gather statistics; None for this process.
         jpeg: what the ciphertexts went through, or None.
     """
@@ -127,7 +127,7 @@ def _relative_mean(moments: Moments) -> NDArray[np.float64]:
 
 
 def _high(ciphertexts: Tensor, numbers: NDArray[np.int32]) -> NDArray[np.int32]:
-    """Of the symbols of each block, ``(n, S)``, the half that are high nibbles, ``(n, S / 2)``."""
+    """The high nibbles ``(n, S / 2)`` among the symbols ``(n, S)`` of each block: half of them."""
     some = ciphertexts[:SORTING_IMAGES]
     floor = NOISE_FLOOR / np.sqrt(len(some))
     rows = []
@@ -144,7 +144,7 @@ def _key(
     numbers: NDArray[np.int32],
     unit: Unit,
 ) -> PermXor:
-    """The whole table; symbols that were not matched take the places that are left, in order."""
+    """The whole table; unmatched symbols take the remaining places, in order."""
     index = np.full(numbers.size, -1, np.int64)
     index[cipher] = plain
     index[index < 0] = np.setdiff1d(np.arange(numbers.size), plain)
@@ -154,7 +154,7 @@ def _key(
 
 
 def _symmetries(numbers: NDArray[np.int32], shape: tuple[int, int, int]) -> list[Places]:
-    """What turning and mirroring plain images does to the order of their symbols."""
+    """The permutations of symbols that turning and mirroring plain images makes."""
     channels, height, width = shape
     pixels = np.arange(height * width)
     if height == width:

@@ -3,8 +3,8 @@
 Under a Gaussian model twice the negative log-likelihood of ciphertexts is, up to constants, the
 sum of the products of their correlations with the precisions (the inverse correlations) of plain
 images at the matched places. Precisions weigh fine detail in full, so this tells neighbours apart
-that look the same to any comparison of the correlations themselves, and it tells which symbols
-are where they cannot be.
+that look the same to any comparison of the correlations themselves, and it reveals which symbols
+are in impossible places.
 """
 
 from __future__ import annotations
@@ -23,35 +23,35 @@ from ppattack.solvers.matching.products import BY_NUMPY, Products
 RIDGE = 0.01
 """Weight of the identity in the plain correlations before they are inverted."""
 MOST_ROUNDS = 40
-"""Rounds of exchanges until nothing may gain any more."""
+"""Rounds of exchanges, at most."""
 MOST_REFILLS = 8
-"""Times that symbols which fit badly are taken out."""
+"""How often symbols that fit badly are taken out, at most."""
 STRANGE = 2.0
-"""Misfit of a symbol that is not where it belongs, relative to the average of all, or to 1 where
-that is smaller; where all belong the average is 1 at most."""
+"""Misfit of a symbol that is not where it belongs, relative to the average of all, or to 1 if that
+is smaller; if all are in place, the average is at most 1."""
 COMPANIONS = 16
-"""Places emptied with that of each strange symbol, where that alone does not help; twice as many
-where that does not help either."""
+"""Places emptied with that of each strange symbol if emptying that alone does not help; twice as
+many if these do not help either."""
 WORST = 8
-"""Symbols that fit worst, taken for strange where nothing else helps: whole rows moved by one
-place fit well everywhere but at their ends."""
+"""How many of the worst-fitting symbols count as strange if nothing else helps: whole rows moved by
+one place fit well everywhere except at their ends."""
 HOPELESS = 10.0
-"""Average misfit from which on nothing is right enough to go by."""
+"""Average misfit above which nothing is reliable enough to build on."""
 MOST_EFFORT = 2
-"""How hard changes are looked for at most: see :meth:`_State.strange`."""
+"""The greatest effort to find changes: see :meth:`_State.strange`."""
 MOST_EMPTIED = 0.3
-"""Part of the places that are emptied at most: the others must be believed."""
+"""Share of the places that are emptied at most: the others must be trusted."""
 FORBIDDEN = -1e3
 
 
 @dataclass(frozen=True)
 class Improvement:
-    """What to change of a matching.
+    """What to change in a matching.
 
     Args:
         order: ``(S,)``: place i gets the symbol that was at place ``order[i]``.
         signs: ``(S,)`` of -1 and 1, by which the symbol now at place i is to be multiplied.
-        misfit: see :func:`misfit`, after it.
+        misfit: see :func:`misfit`, after the change.
     """
 
     order: Places
@@ -75,13 +75,13 @@ def likeliest(
         plain: ``(S, S)`` correlations of the plain symbols.
         permutation: ``(S,)``: the plain symbol of each cipher symbol, mostly right.
         signs: ``(S,)`` of -1 and 1.
-        symmetries: permutations of the plain symbols that hardly change their correlations: the
+        symmetries: permutations of the plain symbols that hardly change their correlations; the
             likeliest is tried as well.
-        block: so many symbols after each other stay together, on both sides.
+        block: so many successive symbols stay together, on both sides.
         products: computes products and inverses.
 
     Returns:
-        the permutation, the signs, and :func:`misfit` a symbol: about 1 where all is right.
+        the permutation, the signs, and :func:`misfit` per symbol: about 1 if all is right.
     """
     weights = precision(plain, products)
     symbols = np.argsort(permutation)
@@ -115,7 +115,7 @@ def precision(plain: Single, products: Products = BY_NUMPY) -> Single:
 
 
 def misfit(seen: Single, weights: Single) -> float:
-    """Twice the negative log-likelihood a sample, up to a constant: smaller is likelier.
+    """Twice the negative log-likelihood per sample, up to a constant: smaller is likelier.
 
     Args:
         seen: ``(S, S)`` correlations of the symbols believed to be at each place.
@@ -127,19 +127,19 @@ def misfit(seen: Single, weights: Single) -> float:
 def improve(
     seen: Single, weights: Single, block: int | None = None, products: Products = BY_NUMPY
 ) -> Improvement:
-    """Change places and signs while that is likelier.
+    """Change places and signs as long as that makes the matching likelier.
 
-    Symbols of two places are exchanged and single signs changed, each step the best there is.
-    Where that ends, symbols that fit badly are taken out together and put where the symbols
-    left in place expect them; where that does not help, more symbols are taken out. What is
-    reached need not be the likeliest of all.
+    Symbols of two places are exchanged and single signs changed, each step being the best
+    available. When no step gains, symbols that fit badly are taken out together and put where the
+    remaining symbols expect them; if that does not help, more symbols are taken out. The result
+    need not be the likeliest of all.
 
     Args:
         seen: ``(S, S)`` correlations of the symbols believed to be at each place, signed as
             believed, with a diagonal of ones.
         weights: from :func:`precision`.
-        block: so many places after each other are a block, whose symbols stay together; None
-            where there are no blocks.
+        block: so many successive places are a block, whose symbols stay together; None if there are
+            no blocks.
         products: computes products.
     """
     state = _State(seen.copy(), weights, products.product(seen, weights), block, products)
@@ -160,15 +160,15 @@ def improve(
 
 
 class _State:
-    """A matching on the way.
+    """A matching being improved.
 
     Args:
         seen: correlations of the symbols now at each place, signed.
-        weights: of the model.
+        weights: the model's.
         product: ``seen @ weights``.
         block: places in a block, or None.
         products: computes products.
-        order: since the beginning, as in :class:`Improvement`.
+        order: all changes so far, as in :class:`Improvement`.
         signs: likewise.
     """
 
@@ -208,7 +208,7 @@ class _State:
         self.order, self.signs = self.order[order], self.signs[order] * signs
 
     def settle(self) -> None:
-        """Exchange and change signs until nothing gains."""
+        """Exchange symbols and change signs until nothing gains."""
         for _ in range(MOST_ROUNDS):
             order, signs = np.arange(len(self.seen)), np.ones(len(self.seen), np.float32)
             pairs = exchanges(self.seen, self.weights, self.product, self.groups)
@@ -224,8 +224,8 @@ class _State:
         """Places whose symbols fit badly.
 
         Args:
-            effort: 0 for them alone; 1 with their blocks, or with what is near; 2 with more of
-                that, and those that fit worst, however well they fit.
+            effort: 0 for those alone; 1 adds their blocks, or what is near; 2 adds more of that,
+                and those that fit worst, however well they fit.
         """
         own, most = self.product.diagonal(), int(MOST_EMPTIED * len(self.seen))
         found = np.flatnonzero(own > STRANGE * min(float(own.mean()), 1.0))
@@ -239,7 +239,7 @@ class _State:
         return np.sort(found) if len(found) <= most else found[:0]
 
     def refilled(self, emptied: Places, *, whole_blocks: bool) -> _State:
-        """The matching after the symbols of some places were put where all others expect them."""
+        """The matching after symbols of some places were moved to where all others expect them."""
         kept = np.setdiff1d(np.arange(len(self.seen)), emptied)
         inner, outer = self.weights[np.ix_(emptied, emptied)], self.weights[np.ix_(emptied, kept)]
         expected = -np.linalg.solve(inner, outer).T

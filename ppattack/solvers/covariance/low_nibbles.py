@@ -1,9 +1,9 @@
-"""Where low nibbles went, once the high nibbles are in their places.
+"""Find where low nibbles went, once the high nibbles are in their places.
 
 The low nibble of a byte says where within 16 levels it lies, and so do the high nibbles around
-it: beside a larger high nibble the low one tends to be large. A linear prediction of bytes from
-the high nibbles near by, learned from public images, correlates with the true low nibbles at
-about .7, and hardly with any others.
+it: beside a larger high nibble the low one tends to be large. A linear prediction of bytes from the
+high nibbles nearby, learned from public images, correlates at about 0.7 with the true low nibbles,
+and hardly with any others.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ Table = NDArray[np.int64]
 WINDOW = 5
 """Edge of the window from which a byte is predicted, pixels."""
 MOST_PUBLIC_BYTES = 3_000_000
-"""Bytes of public images from which the prediction is learned: more changes nothing."""
+"""Bytes of public images from which the prediction is learned: more change nothing."""
 MIDDLE = 127.5
 RIDGE = 1e-5
 """Added to the features' mean squares, relative to their average."""
 CHUNK_BYTES = 1 << 21
 TINY = 1e-12
 FOUND = 0.3
-"""Mean correlation with the prediction from which on low nibbles count as found: .7 is usual."""
+"""Mean correlation with the prediction above which low nibbles count as found: 0.7 is usual."""
 FOUND_DEVIATIONS = 4.0
-"""The same in standard errors: the best of many is about 2.5 above 0 by chance."""
+"""The same in standard errors: by chance the best of many is about 2.5 above 0."""
 
 
 @dataclass(frozen=True)
@@ -44,8 +44,7 @@ class LowPrediction:
     """Predicts low nibbles from high ones.
 
     Args:
-        weights: ``(C, C, WINDOW, WINDOW)`` float32: of channel and place near by (columns) for
-            each channel (rows).
+        weights: ``(C, C, WINDOW, WINDOW)`` float32, by predicted channel, channel nearby and place.
         bias: ``(C,)`` float32.
     """
 
@@ -117,12 +116,12 @@ def complete(
     """Find the places and complements of low nibbles.
 
     Args:
-        key: over nibbles, right for those ciphertext nibbles that carry high ones.
-        ciphertexts: ``(N, C, H, W)`` uint8 under the key that is looked for.
+        key: over nibbles, correct for those ciphertext nibbles that carry high ones.
+        ciphertexts: ``(N, C, H, W)`` uint8 under the key sought.
         public: ``(M, C, H, W)`` uint8 plain images of the same distribution.
         numbers: ``(n, S)``: the numbers of the nibbles of each block of a ciphertext. The low
             nibbles of a block belong to the same bytes as its high ones do.
-        shared: whether the same permutation acts in every block, so that all count together.
+        shared: whether the same permutation acts in every block, so that all blocks count together.
         workers: gather statistics; None for this process.
 
     Returns:
@@ -155,7 +154,7 @@ def _gathered(
     shared: bool,
     images: Tensor,
 ) -> _Moments:
-    """Moments of the low nibbles of ciphertexts with what their high ones lead to expect."""
+    """Moments of the low nibbles of ciphertexts with what their high ones predict."""
     undo = PermXor(index, mask, "nibble").inverse()
     moments = _Moments(1 if shared else len(cipher), cipher.shape[1], images.device)
     places = torch.from_numpy(plain.reshape(-1)).to(images.device)
@@ -167,7 +166,7 @@ def _gathered(
 
 
 def _low_symbols(key: PermXor, numbers: NDArray[np.int32]) -> tuple[Table, Table]:
-    """``(n, S / 2)`` each: the nibbles of each block that are left, and the places for them."""
+    """``(n, S / 2)`` each: the remaining nibbles of each block, and the places for them."""
     area = key.symbols // 2
     plain = key.index[numbers]
     low = plain < area
@@ -186,7 +185,7 @@ def _nibbles(images: Tensor, numbers: Table) -> Tensor:
 
 
 class _Moments:
-    """Sums from which correlations between two sides follow, for each of several groups."""
+    """Sums that give the correlations between two sides, for each of several groups."""
 
     def __init__(self, groups: int, size: int, device: torch.device) -> None:
         self.groups, self.size, self.count = groups, size, 0
@@ -195,7 +194,7 @@ class _Moments:
         self.cross = zeros(groups, size, size)
 
     def add(self, *sides: Tensor) -> None:
-        """Take in two ``(N, n · S)`` float32; with one group all n count as samples of it."""
+        """Add two ``(N, n · S)`` float32; if there is one group, all n count as samples of it."""
         first, second = (side.reshape(-1, self.groups, self.size).transpose(0, 1) for side in sides)
         self.count += first.shape[1]
         self.cross += first.transpose(1, 2) @ second
@@ -204,7 +203,7 @@ class _Moments:
             self.squares[k] += values.square().sum(1)
 
     def merge(self, other: _Moments) -> _Moments:
-        """Take in what another has gathered; returns itself."""
+        """Add what another has gathered; returns itself."""
         self.count += other.count
         self.sums += other.sums
         self.squares += other.squares

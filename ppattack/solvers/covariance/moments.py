@@ -21,16 +21,16 @@ from ppattack.workers import Workers
 
 EXACT_IN_SINGLE = 1 << 24
 CHUNK_ROWS = 4096
-"""Images at a time at most: what one float32 copy of them may take."""
+"""Bytes that a float32 copy of the images processed at a time may take."""
 LEAST_IN_A_PART = 4096
-"""Images from which on another worker is worth being sent some."""
+"""Images that make it worth using another worker."""
 
 
 class Sums(Protocol):
-    """What is gathered of images."""
+    """Statistics gathered from images."""
 
     def merge(self, other: Self) -> Self:
-        """Take in what another has gathered; returns itself."""
+        """Add what another has gathered; returns itself."""
 
 
 Gathered = TypeVar("Gathered", bound=Sums)
@@ -39,13 +39,14 @@ Gathered = TypeVar("Gathered", bound=Sums)
 def gathered(
     gather: Callable[[Tensor], Gathered], images: Tensor, workers: Workers, multiple: int = 1
 ) -> Gathered:
-    """What is gathered of images, where there are many by every worker of its part of them.
+    """Gather statistics from images; if there are many, each worker gathers from a part of them.
 
     Args:
-        gather: gathers it of some; at the top of a module, or a ``functools.partial`` of one.
+        gather: gathers from some images; a function at the top of a module, or a
+            ``functools.partial`` of one.
         images: ``(N, ...)``.
-        workers: who gathers.
-        multiple: parts are of a multiple of so many images.
+        workers: they gather.
+        multiple: the size of each part is a multiple of this.
     """
     count = min(workers.count, len(images) // LEAST_IN_A_PART)
     if count < 2:
@@ -64,7 +65,7 @@ def _gathered_there(
 
 
 def as_arrays(state: dict[str, Any]) -> dict[str, Any]:
-    """Attributes as they are sent: a tensor would be a handle to memory of the sender."""
+    """The attributes in the form to be sent: a tensor would refer to the sender's memory."""
     return {
         name: value.cpu().numpy() if isinstance(value, Tensor) else value
         for name, value in state.items()
@@ -80,10 +81,10 @@ def as_tensors(state: dict[str, Any]) -> dict[str, Any]:
 
 
 class Moments:
-    """Count, sum and outer products of vectors of symbols.
+    """Count, sum and outer products of symbol vectors.
 
     Args:
-        symbols: symbols in a vector.
+        symbols: how many in a vector.
         levels: values a symbol can take, 256 for bytes and 16 for nibbles.
         device: where the products are computed and the sums are kept.
     """
@@ -100,10 +101,10 @@ class Moments:
         return self.levels // 2
 
     def add(self, values: Tensor) -> Moments:
-        """Take in ``(N, S)`` integers below ``levels``; returns itself."""
+        """Add ``(N, S)`` integers below ``levels``; returns itself."""
         if values.ndim != 2 or values.shape[1] != len(self.sum):
             raise ImageError(
-                f"these moments are of {len(self.sum)} symbols; got {tuple(values.shape)}."
+                f"these moments are for {len(self.sum)} symbols; got {tuple(values.shape)}."
             )
         rows = min(CHUNK_ROWS, EXACT_IN_SINGLE // self.centre**2)
         for start in range(0, len(values), rows):
@@ -114,7 +115,7 @@ class Moments:
         return self
 
     def merge(self, other: Moments) -> Moments:
-        """Take in what another has gathered; returns itself."""
+        """Add what another has gathered; returns itself."""
         if (other.levels, len(other.sum)) != (self.levels, len(self.sum)):
             raise ImageError("only moments of the same symbols can be merged.")
         self.count += other.count
@@ -171,7 +172,7 @@ class GridMoments:
         """``products[k][c, d]``: channel c of a pixel with channel d of the pixel at step k."""
 
     def add(self, images: Tensor) -> GridMoments:
-        """Take in ``(N, C, H, W)`` uint8; returns itself."""
+        """Add ``(N, C, H, W)`` uint8; returns itself."""
         for chunk in _chunks(images):
             # Twice the value relative to mid-grey is a whole number.
             values = chunk.to(torch.float32) * 2 - 255
@@ -182,11 +183,11 @@ class GridMoments:
         return self
 
     def merge(self, other: GridMoments) -> GridMoments:
-        """Take in what another has gathered; returns itself."""
+        """Add what another has gathered; returns itself."""
         if other.shape != self.shape:
             raise ImageError("only moments of images of one shape can be merged.")
         self.count += other.count
-        # Not in place: what a worker sent may be memory that cannot be written.
+        # Not in place: what a worker sent may be read-only memory.
         self.sum = self.sum + other.sum
         self.products = [
             total + more for total, more in zip(self.products, other.products, strict=True)
@@ -195,7 +196,7 @@ class GridMoments:
 
 
 def _chunks(images: Tensor) -> Iterator[Tensor]:
-    """Images such that sums of products of 9-bit integers stay exact in single precision."""
+    """How many images keep sums of products of 9-bit integers exact in single precision."""
     yield from images.split(EXACT_IN_SINGLE >> 16)
 
 

@@ -51,7 +51,7 @@ def recover(
     order = colour_orders.orders(seen, known, gathered(gather, public, workers))
     pixels = np.arange(height * width).reshape(height, width)
     moved = (order * (height * width) + pixels).reshape(-1)
-    # The complements were found where the bytes are now, so they follow the move.
+    # The complements were found for the bytes' present places, so they follow the move.
     return KeyEstimate(PermXor(moved, estimate.key.mask), notes=estimate.notes)
 
 

@@ -1,8 +1,8 @@
 """The key of a scheme that transforms every block alike and leaves blocks in their places.
 
 Every block of every ciphertext is a sample of the same unknown permutation, so a few ciphertexts
-are enough. High nibbles give their places away by their correlations; low nibbles, whose own are
-too weak, by what the high ones say of them.
+are enough. High nibbles give their places away by their correlations; low nibbles, whose
+correlations are too weak, follow from what the high ones predict.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from ppattack.workers import Alone, Workers
 
 Array = NDArray[np.float64]
 SHRINKAGE = 0.2
-"""Weight of the identity in the public correlations before they are inverted: measured."""
+"""Weight of the identity in the public correlations before they are inverted; found by trial."""
 
 
 def recover(
@@ -86,7 +86,8 @@ def recover(
 def most_correlated(correlation: Array, count: int) -> NDArray[np.intp]:
     """The ``count`` symbols with the strongest correlations, in ascending order.
 
-    Fourth powers: a high nibble has a near twin, and many weak correlations are no sign of one.
+    Fourth powers count, because a high nibble has a near twin, and many weak correlations are no
+    sign of one.
     """
     strength = (correlation**4).sum(0)
     return np.sort(np.argsort(-strength, kind="stable")[:count])
@@ -101,9 +102,9 @@ def leading_signs(correlation: Array) -> Array:
 def _most_likely_variant(
     ours: Array, theirs: Array, permutation: NDArray[np.intp], block: int, channels: int
 ) -> NDArray[np.intp]:
-    """The most probable of what turning, mirroring and colour orders make of a permutation.
+    """The most probable permutation among the turned, mirrored and recoloured versions of one.
 
-    Graph matching takes blocks for their mirror images easily: the statistics hardly differ.
+    Graph matching easily mistakes blocks for their mirror images: the statistics hardly differ.
     """
     weights = _pair_precisions(theirs)
     variants = [turned[permutation] for turned in block_symbols.turns(block, channels)]
@@ -112,9 +113,10 @@ def _most_likely_variant(
 
 
 def _pair_precisions(correlations: Array) -> Array:
-    """``(3, S, S)``: what the three kinds of correlations weigh in the Gaussian log-likelihood.
+    """``(3, S, S)``: the weights of the three kinds of correlations in the Gaussian log-likelihood.
 
-    Of two blocks side by side and of two blocks one above the other, both as one vector.
+    The likelihood is that of two blocks side by side and of two blocks one above the other, each
+    pair as one vector.
     """
     within, *neighbours = correlations
     size = len(within)

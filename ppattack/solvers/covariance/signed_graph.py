@@ -1,7 +1,7 @@
 """Signs of symbols from the signs of their correlations: neighbours are alike, complements opposed.
 
-If every symbol is complemented or not by a fixed key, the correlation of two neighbours is
-positive where both or neither are, and negative elsewhere: a signed graph that the right signs
+If every symbol is complemented or not by a fixed key, the correlation of two neighbours is positive
+if both or neither are, and negative otherwise: a signed graph that the right signs
 make positive throughout.
 """
 
@@ -20,8 +20,9 @@ POLISHING_STEPS = 100
 def neighbour_graph(moments: GridMoments) -> sparse.csr_matrix:
     """Signed cosines between all channels of a pixel and of its four neighbours.
 
-    About the means, which differ between channels and can oppose them about mid-grey. Means of
-    few images are uncertain, so of N images only the part 1 - 1/√N of the mean is taken off.
+    They are taken about the means, because channels have different means, which can lie on opposite
+    sides of mid-grey. Means of few images are uncertain, so for N images only the part 1 - 1/√N of
+    the mean is subtracted.
 
     Args:
         moments: of the ciphertexts, about mid-grey.
@@ -54,7 +55,7 @@ def neighbour_graph(moments: GridMoments) -> sparse.csr_matrix:
 
 
 def signs(graph: sparse.csr_matrix) -> NDArray[np.int8]:
-    """The signs that make a signed graph as positive as can be, up to one common sign.
+    """The signs that make a signed graph as positive as possible, up to one common sign.
 
     They are carried along the spanning tree of the strongest edges and then settled by power
     iterations towards the leading eigenvector of the normalised graph.
@@ -83,6 +84,6 @@ def signs(graph: sparse.csr_matrix) -> NDArray[np.int8]:
 
 
 def agreement(graph: sparse.csr_matrix, found: NDArray[np.int8]) -> float:
-    """How positive the signs make the graph: 1 where every edge is, about 0 by chance."""
+    """How positive the signs make the graph: 1 if every edge is positive, about 0 by chance."""
     total = float(abs(graph).sum())
     return float(found @ (graph @ found.astype(float))) / total if total else 0.0

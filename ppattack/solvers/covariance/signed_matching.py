@@ -25,27 +25,27 @@ Vector = NDArray[np.float64]
 Places = NDArray[np.intp]
 
 START_RANK = 3
-"""Eigenvectors of a start: brightness and two gradients, whose signs and order are tried."""
+"""Eigenvectors to start from: brightness and two gradients, whose signs and order are tried."""
 TRIED_RANK = 24
-"""Eigenvectors up to which every start is refined before the best one goes on."""
+"""Eigenvectors up to which every start is refined before the best one continues."""
 STARTING_ROWS = 1000
 """Cipher symbols that are enough to refine a start."""
 SUBSPACE_ROUNDS = 8
-"""Steps of subspace iteration, with half as many dimensions again: enough for spans to settle."""
+"""Steps of subspace iteration, with half as many dimensions again: enough for it to converge."""
 COMPARED_RANK = 64
 """Eigenvectors with which a matching is compared with its mirror images."""
 MATCHED_RANK = 100
 AS_WELL = 0.02
-"""Mirror images whose likeness is less than this below the best one's are told apart by means."""
+"""Means decide between mirror images whose likeness is within this of the best one's."""
 MEAN_RIDGE = 0.1
 """Added to plain correlations before they are inverted; smaller trusts fine detail more."""
 SMALL_ENOUGH = 512
-"""Symbols that are left to exact assignment; before that mutual best choices are taken."""
+"""Symbols that are left to exact assignment; before that, mutual best choices are matched."""
 
 
 @dataclass(frozen=True)
 class SignedMatch:
-    """A signed permutation and how well it explains.
+    """A signed permutation and how well it fits.
 
     Args:
         permutation: ``(S,)``: the plain symbol of each cipher symbol.
@@ -73,9 +73,9 @@ def match(
         cipher: ``(S, S)`` correlations of the ciphertexts' symbols.
         plain: ``(S, S)`` correlations of plain symbols.
         symmetries: permutations of the plain symbols that hardly change their correlations, such
-            as the mirror image: what is found is compared with what they make of it.
-        means: of the symbols of both sides relative to mid-grey, in standard deviations. Among
-            mirror images that fit as well they decide.
+            as the mirror image: the result is compared with its images under them.
+        means: those of the symbols of both sides relative to mid-grey, in standard deviations. They
+            decide between mirror images that fit equally well.
         products: computes products.
     """
     ours, theirs = cipher.astype(np.float32), plain.astype(np.float32)
@@ -112,7 +112,7 @@ def match(
 
 
 def _mean_weights(theirs: Single, mean: Vector) -> Vector:
-    """What to multiply means by for their likelihood: the plain means, decorrelated."""
+    """The factors of the means in their likelihood: the plain means, decorrelated."""
     regular = theirs + (1 + MEAN_RIDGE) * np.eye(len(theirs), dtype=np.float32)
     weights: Vector = np.linalg.solve(regular, mean.astype(np.float32)).astype(np.float64)
     return weights
@@ -121,7 +121,7 @@ def _mean_weights(theirs: Single, mean: Vector) -> Vector:
 def leading(matrix: Single, rank: int, products: Products = BY_NUMPY) -> tuple[Single, Single]:
     """The largest eigenvalues ``(k,)``, descending and above 0, and their vectors ``(S, k)``.
 
-    Of a positive semidefinite matrix, such as correlations are.
+    The matrix is positive semidefinite, as correlations are.
     """
     rank = min(rank, len(matrix) - 1)
     spare = min(rank + max(rank // 2, 16), len(matrix))
@@ -138,7 +138,7 @@ def leading(matrix: Single, rank: int, products: Products = BY_NUMPY) -> tuple[S
 
 
 def _orthonormal(columns: Single) -> Single:
-    """An orthonormal basis of what some columns span: products only, which threads share well."""
+    """An orthonormal basis of the columns' span, by products only, which threads share well."""
     wide = columns.astype(np.float64)
     values, turned = np.linalg.eigh(wide.T @ wide)
     kept = values > values[-1] * 1e-12
@@ -149,8 +149,8 @@ def _orthonormal(columns: Single) -> Single:
 def assign(scores: Single) -> Places:
     """A permutation of large total score, in bounded time.
 
-    Symbols and places that choose each other are matched, again and again among those that are
-    left, until few enough are left for exact assignment.
+    Symbols and places that choose each other are matched, and again among those left over, until
+    few enough are left for exact assignment.
     """
     size = len(scores)
     places = np.full(size, -1)
@@ -170,7 +170,7 @@ def assign(scores: Single) -> Places:
 
 
 def assign_blocks(scores: Single, size: int) -> Places:
-    """A permutation of large total score that keeps ``size`` symbols after each other together.
+    """A permutation of large total score that keeps each ``size`` successive symbols together.
 
     Blocks are assigned by what their symbols could reach at best, then symbols within blocks.
     """
@@ -220,7 +220,7 @@ class _Spectra:
         return turned
 
     def scores(self, turned: Single) -> Single:
-        """Minus squared distances, less what depends on the row alone; ``(R, S)``."""
+        """Minus squared distances, without what depends on the row alone; ``(R, S)``."""
         rank = len(turned)
         known = self.vectors[:, :rank] * self.scale[:rank]
         expected = (self.basis[:, :rank] @ turned) * self.scale[:rank]
@@ -229,7 +229,7 @@ class _Spectra:
         return scores
 
     def zoom(self, start: Single, rank: int) -> tuple[Single, float]:
-        """Refine a map up to ``rank`` dimensions; also the mean squared misfit at the end."""
+        """Refine a map up to ``rank`` dimensions; also return the final mean squared misfit."""
         step, rounds = (1, 2) if rank <= TRIED_RANK else (4, 1)
         turned, best = start, self.scores(start).argmax(1)
         for k in [k for k in (*range(len(start), rank, step), rank) for _ in range(rounds)]:
@@ -241,7 +241,7 @@ class _Spectra:
 
 
 def _outvoted(ours: Single, theirs: Single, signs: Single, places: Places) -> Single:
-    """-1 for symbols whose correlations with all others, so matched, are of the wrong sign."""
+    """-1 for symbols whose correlations with all others have the wrong sign in this matching."""
     votes = np.einsum("ij,ij,j->i", ours, theirs[np.ix_(places, places)], signs) * signs
     return np.where(votes < 0, -1, 1).astype(np.float32)
 

@@ -1,6 +1,6 @@
 """Feature reconstruction: undo per-pixel complements and colour shuffles without the key.
 
-Pure functions on batches of ciphertexts. Reference: A. H. Chang, B. M. Case, "Attacks on Image
+Functions on batches of ciphertexts. Reference: A. H. Chang, B. M. Case, "Attacks on Image
 Encryption Schemes for Privacy-Preserving Deep Neural Networks", arXiv:2004.13263, 2020.
 """
 
@@ -69,17 +69,17 @@ def advanced(
         ``(N, C, H, W)`` uint8, a new tensor.
 
     Raises:
-        ImageError: where the first pixels do not match the ciphertexts.
+        ImageError: if the first pixels do not match the ciphertexts.
 
     Deviations:
-        The published code copies the true first pixel into the result. Here it is decoded like
-        any other, towards ``first_pixels``: the same where that is a candidate. ``"4nbr"`` is
+        The published code copies the true first pixel into the result. Here it is decoded like any
+        other, towards ``first_pixels``: the same if that is a candidate. ``"4nbr"`` is
         not published.
     """
     count, channels, height, width = image_ops.check(ciphertexts, "ciphertexts").shape
     if tuple(first_pixels.shape) != (count, channels) or first_pixels.dtype != torch.uint8:
         raise ImageError(
-            f"first_pixels must be {(count, channels)} uint8, one pixel a ciphertext; "
+            f"first_pixels must be {(count, channels)} uint8, one pixel per ciphertext; "
             f"got {tuple(first_pixels.shape)} {first_pixels.dtype}."
         )
     orders = np.arange(channels)[None]
@@ -120,7 +120,7 @@ def _wavefronts(
 
 
 def _nearest(pixels: Tensor, seen: Tensor, weights: Tensor, orders: Tensor) -> Tensor:
-    """The candidate of each pixel with the least distance to what was seen.
+    """The candidate for each pixel with the least distance to what was seen.
 
     The distance adds up over channels, so each channel's complement is chosen by itself.
 
@@ -163,7 +163,7 @@ def same_key(helper_ciphertext: Tensor) -> PermXor:
     helper = helper_ciphertext.cpu()
     flipped = helper > LARGEST_DARK
     levels = torch.minimum(helper, helper ^ 255)
-    # A rank, not the level itself: published code that truncates shifts levels by one.
+    # A rank, not the level itself, because published code that truncates shifts levels by one.
     source = levels.argsort(dim=0, stable=True).argsort(0)
     pixel = torch.arange(height * width).view(height, width)
     index = (source * (height * width) + pixel).reshape(-1).numpy()

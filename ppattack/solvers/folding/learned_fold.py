@@ -1,6 +1,6 @@
 """Plain images from bytes folded about mid-grey, by a network that learns from public images.
 
-A fold is the same under every key that complements bytes, and sorted over the channels of a pixel
+A fold is the same under every key that complements bytes, and, sorted over the channels of a pixel,
 also under every one that reorders these. So the network needs no key and no ciphertext to learn
 from, and one serves all images, whatever their keys.
 """
@@ -23,8 +23,8 @@ AT_ONCE = 128
 
 
 def distances(images: Tensor) -> Tensor:
-    """``(N, C, H, W)`` float in [0, 1]: how far bytes are from mid-grey; no complement matters."""
-    twice = images.short().mul_(2).sub_(255).abs_()  # exact, as a difference of floats is not
+    """``(N, C, H, W)`` float in [0, 1]: how far bytes are from mid-grey, complemented or not."""
+    twice = images.short().mul_(2).sub_(255).abs_()  # exact, unlike a difference of floats
     return twice.float().div_(255.0)
 
 
@@ -32,10 +32,10 @@ class FoldReader(nn.Module):
     """A U-Net from folded bytes to images.
 
     Args:
-        channels: of the images.
+        channels: those of the images.
         width: features of its first level.
-        levels: its scales.
-        sorts: whether the channels of a pixel may have changed places.
+        levels: how many scales it has.
+        sorts: whether it sorts the channels of each pixel, which may have changed places.
     """
 
     def __init__(self, channels: int, width: int, levels: int, *, sorts: bool) -> None:
@@ -55,11 +55,11 @@ class FoldReader(nn.Module):
 def learnt(
     public: Tensor, recipe: Recipe, context: Context, *, width: int, levels: int, sorts: bool
 ) -> tuple[FoldReader, FitResult]:
-    """A reader of folds, taught on public images, and how its training went.
+    """A fold reader trained on public images, and how its training went.
 
     Args:
         public: ``(M, C, H, W)`` uint8.
-        recipe: of the training.
+        recipe: how to train.
         context: device, seed, checkpoints, progress.
         width: see :class:`FoldReader`.
         levels: likewise.
@@ -71,7 +71,7 @@ def learnt(
 
 
 def read(reader: FoldReader, ciphertexts: Tensor) -> Tensor:
-    """Images ``(N, C, H, W)`` uint8 of ciphertexts of that shape, on the reader's device."""
+    """Images ``(N, C, H, W)`` uint8 from ciphertexts of that shape, on the reader's device."""
     with torch.inference_mode():
         parts = [image_ops.from_float((reader(c) + 1) / 2) for c in ciphertexts.split(AT_ONCE)]
     return torch.cat(parts)

@@ -1,8 +1,8 @@
 """Which side of mid-grey each byte was on, as a random field over the pixels of an image.
 
-Folding leaves the distance from mid-grey and loses the side. Neighbours and colours are mostly on
-one side; where three pixels in a row go on more straightly through mid-grey than back from it,
-they may be on two. The field is solved by mean-field iterations, all images at once.
+Folding keeps the distance from mid-grey and loses the side. Neighbours and colours are mostly on
+one side; if three pixels in a row continue more smoothly through mid-grey than back from it, they
+may be on two sides. The field is solved by mean-field iterations, all images at once.
 """
 
 from __future__ import annotations
@@ -18,24 +18,24 @@ LEVELS = 16
 ROUNDS = 40
 DAMPING = 0.5
 ALIKE = 0.3
-"""Log-odds, over two, that neighbours of which nothing else is known are on one side."""
+"""Half the log-odds that neighbours of which nothing else is known are on one side."""
 STRAIGHT = 15.0
-"""How much straighter continuations, per unit of grey in [-1, 1], add to that."""
+"""How much smoother continuations, per unit of grey in [-1, 1], add to that."""
 MOST = 1.0
 KINK = 0.1
-"""Second differences beyond it are edges, and count as much as it."""
+"""Second differences beyond this are edges, and are capped at it."""
 COLOURS = 0.5
-"""Likewise for the colours of a pixel, per unit of the lesser distance."""
+"""Likewise for the colours of a pixel, per unit of the smaller distance."""
 DARK = 0.02
 PRIOR = 0.05
-"""Share of what the prior says of a byte alone that counts: neighbours repeat one another."""
+"""Weight of what the prior says of a byte alone; less than 1, as neighbours repeat one another."""
 
 
 def side_odds(public: Tensor) -> Tensor:
     """``(C, H, LEVELS)``: log-odds that a byte of a channel, row and distance is bright.
 
     Args:
-        public: ``(M, C, H, W)`` uint8; every pixel of rows that lie near counts.
+        public: ``(M, C, H, W)`` uint8; every pixel of nearby rows counts.
     """
     bins = _bins(distances(public))
     height = public.shape[2]

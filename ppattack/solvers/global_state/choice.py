@@ -1,4 +1,4 @@
-"""The one state in which all images under a key came back, by what public images look like.
+"""Which state all images under one key came back in, judged by what public images look like.
 
 Correlations hardly tell an image from its negative, from its mirror image or from other orders
 of its colours. See :mod:`ppattack.solvers.global_state.prior` for the model that does.
@@ -19,7 +19,7 @@ from ppattack.solvers.global_state.features import Loss
 JUDGED = 1000
 """Images that are enough to choose the state."""
 FEWEST_PUBLIC = 10
-"""Public images below which nothing can be learned about global states."""
+"""With fewer public images nothing can be learned about global states."""
 TURNS = (
     *("as it is", "turned by 90°", "turned by 180°", "turned by 270°"),
     *(
@@ -32,7 +32,7 @@ TURNS = (
 
 
 def group_for(channels: int) -> States:
-    """The states of images of so many channels."""
+    """The states of images with ``channels`` channels."""
     return states(colours=channels == len(COLOUR_ORDERS[0]))
 
 
@@ -48,7 +48,7 @@ def choose(
 
     Args:
         plain: ``(N, C, H, W)`` uint8.
-        prior: a fitted model, or None for the state as it is.
+        prior: a fitted model, or None to leave the state as it is.
         group: the states of the model.
 
     Returns:
@@ -56,7 +56,7 @@ def choose(
         :meth:`ppattack.solvers.global_state.prior.StatePrior.probability`;
         ``global_state_runner_up``, the second most probable relative to the chosen one; and
         ``global_state_chance``, how often the choice is right on public images that the model
-        has not seen, as many at a time.
+        has not seen, in groups of the same size.
     """
     if prior is None:
         return 0, {"global_state": "left as found: too few public images"}
@@ -93,7 +93,7 @@ def fitted(
 
 
 def in_words(state: int, group: States) -> str:
-    """A state of a whole image, for people."""
+    """A state of a whole image, in words."""
     words = [TURNS[int(group.dihedral[state])]]
     if group.negative[state]:
         words.append("complemented")

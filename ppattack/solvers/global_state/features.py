@@ -1,4 +1,4 @@
-"""What is measured of images to choose their state, and what states do to it.
+"""What is measured in images to choose their state, and what states do to it.
 
 Every state of an image merely permutes (or negates) these features.
 """
@@ -30,7 +30,7 @@ MOST_BYTES = 100_000_000
 CHUNK_BYTES = 1 << 22
 Features = dict[str, Tensor]
 Loss = Callable[[Tensor], Tensor]
-"""What becomes of images, in whichever state, between encryption and decryption."""
+"""What happens to images, in whichever state, between encryption and decryption."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Examples:
 
     Args:
         features: ``(M, D)`` float64.
-        artefacts: ``(D,)`` what was taken off what compression made of them.
+        artefacts: ``(D,)`` what was subtracted from them because compression added it.
         source: see :func:`action`.
         sign: likewise.
     """
@@ -51,7 +51,7 @@ class Examples:
 
 
 def examples(public: Tensor, group: States, wanted: Indices, loss: Loss | None) -> Examples:
-    """Measure public images; with a loss, after it, each in a state drawn for it.
+    """Measure public images; if there is a loss, after it, each in a random state.
 
     Args:
         public: ``(M, C, H, W)`` uint8.
@@ -79,7 +79,7 @@ def examples(public: Tensor, group: States, wanted: Indices, loss: Loss | None) 
 
 
 def thinned(public: Tensor, most: int) -> Tensor:
-    """At most so many of the images, spread evenly."""
+    """At most ``most`` of the images, spread evenly."""
     most = max(2, min(most, MOST_BYTES // public[0].numel()))
     return public[:: max(1, -(-len(public) // most))]
 
@@ -94,7 +94,7 @@ def _at_once(images: Tensor) -> int:
 
 
 def features_of(images: Tensor) -> Features:
-    """What is measured, each with the axes on which the states act."""
+    """The measurements, each with the axes on which the states act."""
     pixels = images.float() - 127.5
     count, channels, height, width = pixels.shape
     period = int(np.gcd.reduce([height, width, PERIOD]))

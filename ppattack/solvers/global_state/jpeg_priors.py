@@ -1,8 +1,8 @@
-"""What public images look like after the ciphertexts' way: encrypted, through JPEG, decrypted.
+"""What public images look like after the ciphertexts' path: encrypted, through JPEG, decrypted.
 
 JPEG leaves its grid in the frame of the ciphertext, and decoders mix halved colours of blocks that
 are neighbours there. Decryption scatters both over the image, by the key. So public images take
-the way under the key that was found, or, where every ciphertext has its own, under many.
+that path under the key that was found, or, if every ciphertext has its own, under many.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from ppattack.solvers.global_state.prior import StatePrior
 
 
 def under(key: PermXor, jpeg: Jpeg) -> Loss:
-    """The way of images under one key, right up to their state."""
+    """The path of images under one key, which is known up to their state."""
     decrypt = key.inverse()
     return lambda images: decrypt(jpeg.transport(key(images)))
 
 
 def under_any_key(block_size: int, group: States, jpeg: Jpeg) -> Loss:
-    """The way of images whose blocks are scrambled, a few at a time under a key drawn for them.
+    """The path of images whose blocks are scrambled, a few at a time under a key drawn for them.
 
     Args:
         block_size: edge of a block, pixels.
@@ -52,7 +52,7 @@ class Priors:
     """Models of natural states for ciphertexts of scrambled blocks.
 
     Args:
-        fit: fits one to public images that lose so much on their way.
+        fit: fits a model to public images that lose this much on the way.
         block_size: edge of a block, pixels.
         group: the states of a block.
         jpeg: what ciphertexts went through, or None.
@@ -65,11 +65,11 @@ class Priors:
 
     @cached_property
     def any_key(self) -> StatePrior:
-        """For images with a key each."""
+        """For images that each have their own key."""
         if self.jpeg is None:
             return self.fit(None)
         return self.fit(under_any_key(self.block_size, self.group, self.jpeg))
 
     def one_key(self, key: PermXor) -> StatePrior:
-        """For images under one key, which was found up to their state."""
+        """For images under one key, which is known up to their state."""
         return self.any_key if self.jpeg is None else self.fit(under(key, self.jpeg))

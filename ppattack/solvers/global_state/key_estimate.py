@@ -1,4 +1,4 @@
-"""What ciphertext-only key recovery gives back."""
+"""What ciphertext-only key recovery returns."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ class KeyEstimate:
 
     Args:
         key: encrypts, as far as it is right.
-        low_known: whether the places of low nibbles were looked for; if not they are arbitrary,
-            and decrypted images have the middle of what they could be.
-        notes: JSON-ready facts about the way there.
+        low_known: whether the places of low nibbles were searched for; if not, they are arbitrary,
+            and decrypted images have the middle of the possible values.
+        notes: JSON-ready facts about how it was found.
     """
 
     key: PermXor
@@ -44,13 +44,13 @@ class KeyEstimate:
         wanted: Indices | None = None,
         jpeg: Jpeg | None = None,
     ) -> KeyEstimate:
-        """The same in the state of all images in which they look most like public ones.
+        """The same key in the common state in which the images look most like public ones.
 
         Args:
             ciphertexts: ``(N, C, H, W)`` uint8.
             public: ``(M, C, H, W)`` uint8.
             wanted: the states that are possible, as in :mod:`ppattack.block_states`;
-                None for all that keep the shape of an image.
+                None for all that keep an image's shape.
             jpeg: what the ciphertexts went through, or None.
         """
         known = public if self.low_known else (public & 240) | MIDDLE_OF_LOW
@@ -69,5 +69,5 @@ class KeyEstimate:
 
 
 def together(keys: Sequence[PermXor]) -> PermXor:
-    """One table an image from as many keys."""
+    """One table per image, from as many keys."""
     return PermXor(np.stack([key.index for key in keys]), np.stack([key.mask for key in keys]))

@@ -1,7 +1,7 @@
 """Which global state of a single image is the natural one: the linear prior and a small network.
 
-Many images under one key decide their state together, and a linear model is enough. An image
-alone needs more: a hidden layer on the same features, with the same weights for every state.
+Many images under one key decide their state together, and a linear model is enough. A single image
+needs more: a hidden layer on the same features, with the same weights for every state.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from ppattack.training.recipe import Recipe
 MOST_IMAGES = 20_000
 """Public images used."""
 TESTED = 0.1
-"""Part of them on which the choice is tried."""
+"""Share of them on which the choice is tested."""
 AT_ONCE = 64
-"""Images of a batch, each in all of its states."""
+"""Images per batch, each in all of its states."""
 
 
 @dataclass(frozen=True)
@@ -59,13 +59,13 @@ def fit(
     context: Context,
     loss: Loss | None = None,
 ) -> StatePrior:
-    """Fit the linear model, and train the network where it gets any epochs.
+    """Fit the linear model, and train the network unless it gets no epochs.
 
     Args:
         public: ``(M, C, H, W)`` uint8, at least 10.
         group: the states.
         rows: blocks from top to bottom.
-        columns: blocks from left to right: where they differ, quarter turns are left out.
+        columns: blocks from left to right; if they differ, quarter turns are left out.
         epochs: passes over the public images; 0 for the linear model alone.
         context: device, seed, checkpoints and progress.
         loss: see :func:`ppattack.solvers.global_state.prior.fit`.

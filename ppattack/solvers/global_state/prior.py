@@ -5,9 +5,9 @@ of what images look like can choose. A linear model of features that every state
 (or negates) is fitted to public images, so that their own state wins over the others: one weight
 vector scores all states, and scores of images under one key add up.
 
-Compression leaves traces where ciphertexts have their blocks, not where images do. So where it
-came between, the model learns from public images that went the same way in every state, and what
-the way adds to features by itself is taken off.
+Compression leaves traces where ciphertexts have their blocks, not where images do. So if
+ciphertexts were compressed, the model learns from public images that took the same path in every
+state, and what the path itself adds to features is subtracted.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ from ppattack.solvers.global_state.features import (
 )
 
 MOST_IMAGES = 5000
-"""Public images used: more gain little where scores of many images add up."""
+"""Public images used: more gain little if scores of many images add up."""
 MOST_AFTER_LOSS = 20_000
-"""The same after compression: it takes the fine traces that tell most, and what is left is weak."""
+"""The same after compression: it removes the fine traces that tell most; what is left is weak."""
 TESTED = 0.2
-"""Part of the public images on which the choice itself is tried."""
+"""Share of the public images on which the choice itself is tested."""
 STEPS = 15
 DRAWS = 400
-"""Groups of images drawn to estimate how often the choice is right."""
+"""Groups of images sampled to estimate how often the choice is right."""
 FREEDOM = 4
 """Degrees of freedom of the distribution that summed scores are held against: heavy tails, so that
 scores unlike those of public images say little."""
@@ -48,7 +48,7 @@ class StatePrior:
     """A fitted model.
 
     Args:
-        weights: ``(D, S)`` float64, one column a state.
+        weights: ``(D, S)`` float64, one column per state.
         wanted: ``(S',)`` the states that keep the shape of an image.
         held_out: ``(T, S')`` scores of public images that the fit has not seen.
         artefacts: ``(D,)`` what compression adds to features, whatever the state.
@@ -69,15 +69,15 @@ class StatePrior:
         return torch.log_softmax(torch.cat(found), dim=1)
 
     def measured(self, images: Tensor) -> Tensor:
-        """``(N, D)`` features of images without what compression added."""
+        """``(N, D)`` features of images, without what compression added."""
         return flat(features_of(images)) - self.artefacts
 
     def probability(self, total: Tensor, count: int, group: States) -> float:
         """How probable it is that the state with the highest score is the true one.
 
-        Its lead over each other state is held against the leads of unseen public images, were
-        the one state true or the other. The more images add up, the more it counts that these
-        are few.
+        Its lead over each other state is compared with the leads of unseen public images if the one
+        state or the other were true. The more images add up, the more it matters that these are
+        few.
 
         Args:
             total: ``(S',)`` the sum of :meth:`scores`.
@@ -97,7 +97,7 @@ class StatePrior:
         return float(1 / (1 + torch.exp(-odds).sum()))
 
     def chance(self, count: int) -> float:
-        """The fraction of groups of so many unseen public images whose state it gets right."""
+        """The share of groups of ``count`` unseen public images whose state it gets right."""
         rng = np.random.default_rng(count)
         size = (DRAWS, count) if count > 1 else (1, len(self.held_out))
         draws = torch.from_numpy(rng.integers(0, len(self.held_out), size))
@@ -121,10 +121,10 @@ def fit(
         public: ``(M, C, H, W)`` uint8, at least 2.
         group: the states.
         rows: blocks from top to bottom.
-        columns: blocks from left to right: where they differ, quarter turns are left out.
+        columns: blocks from left to right; if they differ, quarter turns are left out.
         wanted: the states to choose from, a subgroup in ascending order; None for all that are
             possible.
-        loss: what images went through; None where they came as they were.
+        loss: what images went through; None for nothing.
     """
     wanted = group.upright(rows, columns) if wanted is None else wanted
     used = thinned(public, MOST_IMAGES if loss is None else MOST_AFTER_LOSS)
@@ -132,7 +132,7 @@ def fit(
 
 
 def fit_to(known: Examples, wanted: Indices) -> StatePrior:
-    """Fit the model to all examples but a part, on which it is tried.
+    """Fit the model to all examples but a part, on which it is tested.
 
     Args:
         known: the examples.

@@ -30,7 +30,7 @@ from ppattack.solvers.jigsaw.refinement import reassign, rebuild, total
 CANDIDATES = 10
 """Joins tried at each side of each piece."""
 IDLE = 4
-"""Sets of pieces re-assigned in vain before the rebuilding."""
+"""Fruitless re-assignments in a row before the rebuilding."""
 
 
 def assemble(
@@ -51,7 +51,7 @@ def assemble(
         rows: pieces from top to bottom, rows · columns = n.
         columns: pieces from left to right.
         group: the states.
-        indifferent: the surprise of any seam.
+        indifferent: the surprise of an arbitrary seam.
         rng: draws what is re-assigned and rebuilt.
         rounds: parts taken out and grown again, at most.
         patience: the same in a row without an improvement.
@@ -84,7 +84,7 @@ def _clusters(table: Table, rows: int, columns: int, group: States, indifferent:
 
 
 def joined(order: list[tuple[int, int, int, int]], clusters: Clusters) -> Clusters:
-    """Make joins in turn, each where it fits to all before it."""
+    """Make joins in turn, each if it fits all those before it."""
     left = len(clusters.home) - 1
     for first, side, second, state in order:
         if left and clusters.join(first, side, second, state):
@@ -93,7 +93,7 @@ def joined(order: list[tuple[int, int, int, int]], clusters: Clusters) -> Cluste
 
 
 def _orientations(part: Placement, rows: int, columns: int, group: States) -> list[Placement]:
-    """The part as it is and, where the image's shape tells, turned by a quarter: what fits."""
+    """The part as it is or turned by a quarter, whichever fits the image; both if it is square."""
     as_it_is = turned_to_fit(part, rows, columns, group)
     turned = turned_to_fit(as_it_is, 0, 0, group)
     height, width = turned.grid.shape

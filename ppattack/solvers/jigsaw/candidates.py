@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ppattack.block_states import Indices, States
 
 Table = NDArray[np.float32]
-"""``(4, n, S, n)``: a number for each seam."""
+"""A table of all seams, ``(4, n, S, n)``: a number for each."""
 CHUNK_NUMBERS = 1 << 23
 """Numbers held at a time."""
 
@@ -41,10 +41,10 @@ class Joins:
 
 
 def best_joins(table: Table, kept: int) -> Joins:
-    """Look the smallest entries up.
+    """Look up the smallest entries.
 
     Args:
-        table: of the seams.
+        table: numbers of the seams.
         kept: K, at most as many as there are other pieces in all states.
     """
     _, count, states, _ = table.shape
@@ -64,7 +64,7 @@ def best_joins(table: Table, kept: int) -> Joins:
 def square_gains(
     table: Table, joins: Joins, group: States, indifferent: float, turn: int
 ) -> NDArray[np.float32]:
-    """``(4, n, K)``: how much the best square of pieces on one hand of a join speaks for it.
+    """``(4, n, K)``: how much the best square of pieces on one side of a join speaks for it.
 
     Two pieces that belong together have neighbours that belong together: among the candidates
     beside the first and beside the second piece, those are taken that fit each other best.
@@ -73,7 +73,7 @@ def square_gains(
         table: surprises of the seams.
         joins: candidates.
         group: the states.
-        indifferent: the surprise of any seam.
+        indifferent: the surprise of an arbitrary seam.
         turn: 1 for the squares on the left-hand side of the joins, 3 for the others.
     """
     _, count, kept = joins.value.shape

@@ -14,7 +14,7 @@ from ppattack.block_states import Arrangement, Indices, States
 from ppattack.blocks import COLOUR_ORDERS, dihedral_table
 
 COMPARED = 2
-"""Images whose pieces are compared: more decide only between pieces that are equal in these."""
+"""Images whose pieces are compared: more would only decide between pieces that are equal here."""
 
 
 def in_state(pieces: Tensor, state: Indices, group: States) -> Tensor:

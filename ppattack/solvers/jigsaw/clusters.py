@@ -17,7 +17,7 @@ class Placement:
     """Pieces on a grid that may have holes.
 
     Args:
-        grid: ``(rows, columns)``, the piece at each place, -1 where there is none.
+        grid: ``(rows, columns)``, the piece at each place, -1 if there is none.
         state: ``(rows, columns)``, the state that it is in.
     """
 
@@ -26,18 +26,18 @@ class Placement:
 
     @property
     def filled(self) -> NDArray[np.bool_]:
-        """Where there are pieces."""
+        """The places that hold pieces."""
         return np.asarray(self.grid != EMPTY)
 
 
 class Clusters:
-    """Clusters of pieces, each with its own frame; at first every piece by itself.
+    """Clusters of pieces, each with its own frame; at first every piece is a cluster of its own.
 
     Args:
         count: pieces.
         group: the states.
-        limits: rows and columns that a cluster must fit into, as it is or turned by a quarter
-            where the group has turns; None where clusters may grow to any size.
+        limits: rows and columns that a cluster must fit into, as it is or turned by a quarter if
+            the group has turns; None if clusters may grow to any size.
     """
 
     def __init__(self, count: int, group: States, limits: tuple[int, int] | None) -> None:
@@ -51,7 +51,7 @@ class Clusters:
         self._canvas = np.zeros((2 * reach + 1, 2 * reach + 1), np.bool_)
 
     def join(self, first: int, side: int, second: int, state: int) -> bool:
-        """Put a piece beside another, each with its cluster; False where that cannot be.
+        """Put a piece beside another, each with its cluster; False if that is impossible.
 
         Args:
             first: a piece.
@@ -109,7 +109,7 @@ class Clusters:
 
 
 def turned_to_fit(placement: Placement, rows: int, columns: int, group: States) -> Placement:
-    """The same, turned by a quarter where it fits only so."""
+    """The same, turned by a quarter if it fits only that way."""
     height, width = placement.grid.shape
     if (height <= rows and width <= columns) or not group.turns:
         return placement

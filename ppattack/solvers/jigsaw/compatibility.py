@@ -18,7 +18,7 @@ from ppattack.solvers.jigsaw.lines import BorderLines
 REGULARISATION = 10.0
 """Added to the variances of a gradient, squared grey levels."""
 SPREAD_WEIGHT = 0.2
-"""What the log-determinant of a gradient's covariance counts beside its distances: without it,
+"""Weight of the log-determinant of a gradient's covariance beside its distances: without it,
 a piece with strong texture continues everything."""
 
 

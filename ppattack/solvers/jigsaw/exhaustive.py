@@ -21,7 +21,7 @@ from ppattack.errors import ImageError
 
 MOST_BLOCKS = 4
 CHUNK_BYTES = 1 << 26
-"""Tables of pairs of states held at a time."""
+"""Bytes of tables of pairs of states held at a time."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class BestArrangements:
 
 
 def arrangements(blocks: int, states: int) -> int:
-    """How many there are that differ in more than the global state."""
+    """How many arrangements differ in more than the global state."""
     return math.factorial(blocks) * int(states ** (blocks - 1))
 
 

@@ -2,7 +2,7 @@
 
 Reference: A. Gallagher, "Jigsaw Puzzles with Pieces of Unknown Orientation", CVPR 2012.
 
-Deviations: of each side of each piece only the best 32 joins are looked at, instead of all with
+Deviations: only the best 32 joins on each side of each piece are looked at, instead of all with
 a ratio up to the limit; states beyond turns are carried along the same way.
 """
 

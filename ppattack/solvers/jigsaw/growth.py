@@ -1,7 +1,7 @@
 """Complete a part of a puzzle piece by piece, the most certain place first.
 
-The part may slide: it is set into an unbounded plane and only its extent is limited, so that
-where the image begins and ends is decided by the pieces, not by the first one.
+The part may slide: it is set into an unbounded plane and only its extent is limited, so that all
+the pieces, not the first one, decide where the image begins and ends.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def grow(
         free: the pieces to add, as many as the image has beside the part.
         table: surprises of the seams.
         group: the states.
-        indifferent: the surprise of any seam; what a seam has less speaks for it.
+        indifferent: the surprise of an arbitrary seam; less than that speaks for a seam.
         shape: rows and columns of the image.
     """
     if not len(free):
@@ -51,7 +51,7 @@ class _Growth:
         shape: tuple[int, int],
     ) -> None:
         self._table, self._group, self._indifferent = table, group, indifferent
-        # Picking a few columns pays; of most it would cost more than it saves.
+        # Picking a few columns pays; picking most of them would cost more than it saves.
         self._some = 2 * len(free) < table.shape[1]
         self._pieces = free if self._some else np.arange(table.shape[1])
         self._shape = np.array(shape)
@@ -83,7 +83,7 @@ class _Growth:
         self._weigh(self._slot[self._slot != EMPTY].tolist())
 
     def _in_reach(self) -> NDArray[np.bool_]:
-        """Where pieces may come: the extent stays within the image's."""
+        """Where pieces may go: the extent stays within the image's."""
         first, last = self._high - self._shape + 1, self._low + self._shape - 1
         reach = np.zeros(self._grid.shape, np.bool_)
         reach[max(0, first[0]) : last[0] + 1, max(0, first[1]) : last[1] + 1] = True
@@ -172,7 +172,7 @@ class _Growth:
         self._spare.append(slot)
 
     def result(self) -> Placement:
-        """What was put together."""
+        """The part that was put together."""
         box: tuple[slice, ...] = tuple(
             slice(low, high + 1) for low, high in zip(self._low, self._high, strict=True)
         )

@@ -1,6 +1,6 @@
 """The border lines of pieces in each of their dihedral states.
 
-Everything that is compared across a seam is read off the left side of a turned piece: the line
+Everything that is compared across a seam is read from the left side of a turned piece: the line
 that stands before a seam on side k of a piece is the left line of that piece turned k times and
 then flipped, and the line after it is the left line of the other piece, turned alike.
 """
@@ -34,7 +34,7 @@ class BorderLines:
 
 
 def border_lines(pieces: Tensor) -> BorderLines:
-    """Read the lines off.
+    """Read the lines.
 
     Args:
         pieces: ``(n, C, B, B)`` uint8.

@@ -20,17 +20,17 @@ SEAMS: tuple[tuple[int, Any, Any], ...] = (
     (0, np.s_[:, :-1], np.s_[:, 1:]),
     (1, np.s_[:-1], np.s_[1:]),
 )
-"""Side, and what stands on either hand of the seams to the right and below."""
+"""The side, and what stands on both sides, of the seams to the right and below."""
 IDLE = 2
-"""Re-assignments in vain after which a rebuilt arrangement counts as refined."""
+"""Fruitless re-assignments in a row after which a rebuilt arrangement counts as refined."""
 MOST_REASSIGNMENTS = 12
 WORTH_REFINING = 1.005
 """Rebuilt arrangements that cost more than this times the best one are not refined."""
 SAME = 1e-6
 """Arrangements whose costs differ by less, relative to them, are taken to be the same."""
 MOST_REGROWN = 24
-"""How often a piece is taken out and grown again, on average over all pieces: where hardly
-anything holds together, every round grows nearly everything, and more of it is of little use."""
+"""How often a piece is taken out and grown again, on average over all pieces: if hardly anything
+holds together, every round grows nearly everything again, and more rounds are of little use."""
 WEAKEST, STRONGEST = 0.05, 0.7
 """Seams that may hold a part together: surprise relative to any seam's."""
 
@@ -62,11 +62,11 @@ def reassign(
 
     Args:
         start: an arrangement.
-        table: of the seams; its total over the result is no higher.
+        table: costs of the seams; their total over the result is no higher.
         group: the states.
         rng: draws the sets, after the two colours of a chessboard.
         idle: the most sets tried in a row without an improvement.
-        surroundings: of an arrangement before, where most may be the same.
+        surroundings: of an earlier arrangement; most may be the same.
     """
     rows, columns = start.grid.shape
     surroundings = surroundings or Surroundings(table, group)
@@ -135,9 +135,9 @@ def rebuild(
         start: an arrangement.
         table: surprises of the seams.
         group: the states.
-        indifferent: the surprise of any seam.
+        indifferent: the surprise of an arbitrary seam.
         rng: draws what is taken out.
-        rounds: how often, at most; less often where most pieces are taken out each time.
+        rounds: how often, at most; less often if most pieces are taken out each time.
         patience: how often in a row without lowering the total.
 
     Returns:
@@ -188,7 +188,7 @@ def _kept(
 
 
 def parts(found: Arrangement, table: Table, group: States, most: float) -> Indices:
-    """``(rows, columns)``: numbers of the parts that seams of at most so much hold together."""
+    """``(rows, columns)``: the number of each place's part; seams below ``most`` join parts."""
     number = np.arange(found.grid.size).reshape(found.grid.shape)
     values = seam_values(found, table, group)
     ends = [

@@ -20,9 +20,9 @@ from ppattack.solvers.jigsaw.compatibility import Measure
 from ppattack.solvers.jigsaw.lines import BEFORE, border_lines
 
 CHUNK_NUMBERS = 1 << 18
-"""Costs worked on at a time: they stay in the cache."""
+"""Costs processed at a time: they stay in the cache."""
 DOUBT = 0.02
-"""Part of the seams that no measure understands."""
+"""Share of the seams that no measure understands."""
 HALVINGS = 3
 """How often the sharpness is halved for those: their likelihood is flatter."""
 NEGLIGIBLE = 1e-4
@@ -144,7 +144,7 @@ def surprise(table: Tensor, group: States, sharpness: float) -> Tensor:
     Args:
         table: ``(4, n, S, n)`` from :func:`log_costs`; it is overwritten.
         group: the states.
-        sharpness: of the measure.
+        sharpness: the measure's own.
 
     Returns:
         the same tensor, 0 for a certain seam; :func:`indifference` for a seam like any other.

@@ -1,4 +1,4 @@
-"""Solve a jigsaw puzzle, or many with pieces of the same places under one key."""
+"""Solve a jigsaw puzzle, or many puzzles together whose pieces moved the same way."""
 
 from __future__ import annotations
 
@@ -82,11 +82,11 @@ def solve(
         compatibility: name of a measure in :data:`.compatibility.MEASURES`.
         assembly: ``rebuilding``, or ``gallagher`` as published. Up to four pieces, the former is
             an exhaustive search.
-        seed: of the draws of the assembly.
+        seed: for the random choices of the assembly.
         rounds: how often a part is taken out and grown again, at most.
 
     Raises:
-        ImageError: where shape or type do not fit, or a name is unknown.
+        ImageError: if the shape or type does not fit, or a name is unknown.
     """
     pieces = _checked(pieces, rows, columns, compatibility, assembly)
     colours = colours and pieces.shape[2] == len(COLOUR_ORDERS[0])
@@ -111,7 +111,7 @@ def solve(
     if assembly == "gallagher":
         found = gallagher.assemble(costs.cpu().numpy(), rows, columns, group)
     elif rows * columns <= MOST_BLOCKS:
-        # Most sides of a few pieces have no neighbour at all, so that the best one means little.
+        # With few pieces most sides have no neighbour at all, so the best one means little.
         found = best_arrangements(costs.transpose(2, 3)[None], rows, columns, group)[0]
     indifferent = indifference(costs)
     # By chance alone, sums over images differ by the square root of their number.

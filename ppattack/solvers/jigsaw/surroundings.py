@@ -10,14 +10,14 @@ from ppattack.solvers.jigsaw.candidates import Table
 
 NOTHING = -1
 KEPT_ROWS = 4
-"""Surroundings remembered for each place; most come back, also where an image slides."""
+"""Surroundings remembered for each place; most come back, even when an image slides."""
 
 
 class Surroundings:
     """Costs of pieces between the neighbours of a place; each surroundings looked up once.
 
     Args:
-        table: of the seams.
+        table: costs of the seams.
         group: the states.
     """
 

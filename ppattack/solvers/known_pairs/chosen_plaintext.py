@@ -1,4 +1,4 @@
-"""Key recovery from chosen plaintexts: every symbol says its own number.
+"""Key recovery from chosen plaintexts: every symbol spells out its own number.
 
 Whatever a scheme does, if it moves symbols and combines them with a mask, a black image shows
 the mask, and images made of the digits of the symbols' numbers show where each went.
@@ -19,20 +19,20 @@ from ppattack.solvers.known_pairs.symbols import as_symbols
 from ppattack.target.key import ImageShape
 
 SPREAD: dict[Unit, int] = {"byte": 2, "nibble": 1}
-"""Levels from one digit to the next. A byte holds a digit twice over because published code that
-truncates shifts bytes by one."""
+"""Levels from one digit to the next. A byte has two levels for each digit, because published code
+that truncates shifts bytes by one."""
 ALL_LEVELS = range(256)
 
 
 @dataclass(frozen=True)
 class ReadKey:
-    """What was read from the answers.
+    """The key read from the answers.
 
     Args:
         key: over the symbols of the ciphertexts. Symbols that only repeat the border carry the
             number of the symbol that they repeat.
-        impossible: fraction of symbols whose digits are no symbol's number; above zero only
-            where the scheme is no permutation and mask of such symbols.
+        impossible: fraction of symbols whose digits are no symbol's number; above zero only if the
+            scheme is not a permutation and mask of such symbols.
     """
 
     key: PermXor
@@ -40,7 +40,7 @@ class ReadKey:
 
 
 def images_needed(shape: ImageShape, unit: Unit, levels: range = ALL_LEVELS) -> int:
-    """How many plaintexts :func:`digit_images` asks for: one, and one a digit."""
+    """How many plaintexts :func:`digit_images` asks for: one, and one per digit."""
     symbols, base = _symbol_count(shape, unit), _base(unit, levels)
     count = 1
     while base**count < symbols:
@@ -54,7 +54,7 @@ def digit_images(shape: ImageShape, unit: Unit, levels: range = ALL_LEVELS) -> T
     Args:
         shape: ``(C, H, W)`` of what the scheme transforms.
         unit: what the scheme moves. Every scheme over bytes is one over nibbles too.
-        levels: those that bytes may have; nibbles need all.
+        levels: how many levels bytes may have; nibbles need all.
 
     Returns:
         ``(K, C, H, W)`` uint8.
@@ -78,7 +78,7 @@ def read_key(answers: Tensor, unit: Unit, levels: range = ALL_LEVELS) -> ReadKey
         levels: as for the plaintexts.
 
     Raises:
-        ImageError: where the answers are not as many as the plaintexts.
+        ImageError: if there are not as many answers as plaintexts.
     """
     image_ops.check(answers, "answers to the chosen plaintexts")
     count, channels, height, width = answers.shape

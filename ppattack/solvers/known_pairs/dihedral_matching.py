@@ -1,6 +1,6 @@
-"""Which block became which, where blocks were moved, turned, complemented and recoloured whole.
+"""Which block became which, if blocks were moved, turned, complemented and recoloured as a whole.
 
-From known images, by the equality of hashes of the blocks in all their states.
+Known images tell, by the equality of hashes of the blocks in all their states.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ class BlockMatch:
     """What became of each ciphertext block; arrays over the n blocks.
 
     Args:
-        source: ``(n,)`` the plain block that it was.
+        source: ``(n,)`` the plain block it was.
         dihedral: ``(n,)`` its element of :func:`ppattack.blocks.dihedral_table`.
         channels: ``(n, C)`` the source of each of its channels.
         negative: ``(n,)`` whether it was complemented.
-        certain: ``(n,)`` whether nothing else gives its values.
+        certain: ``(n,)`` whether nothing else explains its values.
     """
 
     source: Numbers
@@ -45,8 +45,8 @@ def match_blocks(plain: Bytes, cipher: Bytes, *, colours: bool, lossy: bool) -> 
     Args:
         plain: ``(N, n, B², C)`` the blocks of the known images.
         cipher: same shape, the blocks of their ciphertexts.
-        colours: whether channels change places.
-        lossy: whether a channel can also be written over another.
+        colours: whether channels may change places.
+        lossy: whether a channel may also overwrite another.
     """
     count, channels = plain.shape[1], plain.shape[3]
     orders = _channel_orders(channels, colours=colours, lossy=lossy)
@@ -74,7 +74,7 @@ def match_blocks(plain: Bytes, cipher: Bytes, *, colours: bool, lossy: bool) -> 
 
 
 def _assign(origin: Numbers, value: Numbers, ours: Numbers, count: int) -> Numbers:
-    """For each ciphertext block a plain block of its own that gives its value, if any is left."""
+    """For each ciphertext block an unused plain block that gives its value, if any is left."""
     by_value = coo_matrix((np.ones(len(origin)), (value, origin)), (ours.max() + 1, count)).tocsr()
     found: Numbers = maximum_bipartite_matching(by_value[ours], perm_type="column")
     found = found.astype(np.int64)
@@ -96,7 +96,7 @@ def _channel_orders(channels: int, *, colours: bool, lossy: bool) -> Numbers:
 
 
 def _weights(shape: tuple[int, ...]) -> Hashes:
-    """``(N, B², C)``: what each value of a block counts for in its hash."""
+    """``(N, B², C)``: the weight of each value of a block in its hash."""
     images, _, pixels, channels = shape
     rng = numpy_stream(0, "block hashes")
     return rng.integers(1 << 64, size=(images, pixels, channels), dtype=np.uint64)
@@ -113,7 +113,7 @@ def _hashes(values: Bytes) -> Hashes:
 def _state_hashes(values: Bytes, orders: Numbers) -> Hashes:
     """``(n, 2·8·R)``: the hash that each block would have in each state.
 
-    The hash is linear, so it is a sum over channels, and that of a complement follows from it.
+    The hash is linear, so it is a sum over channels, and the hash of a complement follows from it.
     """
     images, count, pixels, channels = values.shape
     weights = _weights(values.shape)

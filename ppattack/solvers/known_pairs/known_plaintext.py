@@ -1,9 +1,9 @@
 """Key recovery from known plaintexts: symbols are told apart by their values.
 
 The values that one symbol takes in the known images are its signature. A scheme moves signatures
-and complements them, so that, folded by the complement, they match between the plain images and
-the ciphertexts. What the scheme says in public of where symbols can have gone makes few pairs
-suffice. Pure functions, without noise: every match is of equal values.
+and complements them, so that, with complements folded together, they match between the plain images
+and the ciphertexts. Because it is public where symbols can have gone, few pairs suffice. There is
+no noise: every match is of equal values.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ class Match:
     Args:
         key: over the symbols of the ciphertexts.
         certain: fraction of symbols for which the pairs and the structure allow no other source.
-        ties: sets of ciphertext symbols that can exchange their sources, as far as they were
-            matched one by one.
+        ties: sets of ciphertext symbols that could exchange their sources, among those matched one
+            by one.
     """
 
     key: PermXor
@@ -52,10 +52,10 @@ def match_key(plain: Tensor, ciphertexts: Tensor, structure: Structure) -> Match
         plain: ``(N, C, H, W)`` uint8.
         ciphertexts: ``(N, C, H', W')`` uint8 under one key; H' and W' are those of images
             padded by repeating the last row and column.
-        structure: what the scheme says of where symbols can have gone.
+        structure: what the scheme says about where symbols can have gone.
 
     Raises:
-        ImageError: where the pairs do not fit together or into blocks.
+        ImageError: if the pairs do not fit together or into blocks.
     """
     image_ops.check(plain, "known plain images")
     image_ops.check(ciphertexts, "their ciphertexts")
@@ -82,15 +82,15 @@ def match_key(plain: Tensor, ciphertexts: Tensor, structure: Structure) -> Match
 def pair_up(
     ours: NDArray[np.generic], theirs: NDArray[np.generic]
 ) -> tuple[Numbers, NDArray[np.bool_]]:
-    """Pair equal values one to one, in order; what has no equal is paired in order too.
+    """Pair equal values one to one, in order; what has no equal is paired in order, too.
 
     Args:
         ours: ``(S,)``.
         theirs: ``(S,)``.
 
     Returns:
-        ``(S,)`` for each of ours the place of its partner among theirs, a permutation; and
-        ``(S,)`` whether it and its partner are equal and neither has a twin.
+        ``(S,)`` the place among theirs of each one's partner, a permutation; and ``(S,)`` whether
+        the two are equal and neither has a twin.
     """
     _, ranks, counts = np.unique(
         np.concatenate([ours, theirs]), return_inverse=True, return_counts=True
@@ -107,7 +107,7 @@ def pair_up(
 
 
 def _numbered(ranks: Numbers) -> NDArray[np.int64]:
-    """Each value with the count of its equals before it, as one number; all are distinct."""
+    """Each value and the count of its equals before it, as one number; all are distinct."""
     size = len(ranks)
     order = np.argsort(ranks, kind="stable")
     sorted_ranks = ranks[order]
@@ -136,7 +136,7 @@ def _match_shared(x: Bytes, y: Bytes, numbers: NDArray[np.int32], structure: Str
 def _match_within_blocks(
     x: Bytes, y: Bytes, numbers: NDArray[np.int32], structure: Structure
 ) -> Match:
-    """First the blocks, each by its collection of signatures, then the symbols within."""
+    """First match the blocks, each by its collection of signatures, then the symbols within."""
     top = LEVELS[structure.unit] - 1
     ours, theirs = (_signatures(side, top)[numbers] for side in (y, x))
     collections = np.concatenate([np.sort(ours, 1), np.sort(theirs, 1)])
@@ -157,7 +157,7 @@ def _match_within_blocks(
 def _match_pixels(x: Bytes, y: Bytes, shape: ImageShape, *, colours: bool) -> Match:
     """Per pixel, the channel order and the complements with the least sum of differences.
 
-    Unlike the other matches it bears with values that are a little off.
+    Unlike the other matches, it tolerates values that are a little off.
     """
     channels = shape[0]
     plain, cipher = (side.reshape(len(side), channels, -1).astype(np.int64) for side in (x, y))
@@ -192,14 +192,14 @@ def _match_dihedral(x: Bytes, y: Bytes, shape: ImageShape, structure: Structure)
 
 
 def _tied(values: Hashes) -> list[Numbers]:
-    """The places of each value that occurs more than once."""
+    """The places of each value that occurs more than once, one array for each."""
     order = np.argsort(values, kind="stable")
     starts = np.flatnonzero(np.diff(values[order])) + 1
     return [group for group in np.split(order, starts) if len(group) > 1]
 
 
 def _signatures(values: Bytes, top: int) -> Hashes:
-    """``(N, S)`` values to one number a symbol, the same for a symbol and its complement."""
+    """``(N, S)`` values to one number per symbol, the same for a symbol and its complement."""
     folded = np.where(values[0] > top // 2, values ^ np.uint8(top), values)
     rng = numpy_stream(0, "signatures")
     weights = rng.integers(1 << 64, size=len(values), dtype=np.uint64)
@@ -210,7 +210,7 @@ def _signatures(values: Bytes, top: int) -> Hashes:
 
 
 def _mask(x: Bytes, y: Bytes, source: Numbers, top: int) -> Bytes:
-    """Complement what lies in the other half of the range in the first image."""
+    """Complement symbols whose two sides lie in opposite halves of the range in the first image."""
     mask: Bytes = ((x[0, source] ^ y[0]) > top // 2) * np.uint8(top)
     return mask
 

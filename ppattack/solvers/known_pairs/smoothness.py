@@ -1,4 +1,4 @@
-"""How rough images are: what tells a decrypted photograph from noise."""
+"""How rough images are, which tells a decrypted photograph from noise."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ def roughness(images: Tensor) -> float:
     """The mean squared difference of neighbouring pixels, down and across, in squared levels.
 
     Args:
-        images: ``(N, C, H, W)`` uint8; with a single row or column that direction is left out.
+        images: ``(N, C, H, W)`` uint8; a direction with a single row or column is left out.
 
     Returns:
         0.0 for constant images and for single pixels.

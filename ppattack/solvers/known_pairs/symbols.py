@@ -29,10 +29,10 @@ def as_symbols(images: Tensor, unit: Unit) -> NDArray[np.uint8]:
 
 
 def partial_inverse(key: PermXor, shape: ImageShape) -> PermXor:
-    """What undoes a transformation as far as that can be: the inverse where there is one.
+    """What undoes a transformation as far as possible: its inverse if there is one.
 
-    A symbol that no ciphertext symbol carries is copied from the nearest channel of its pixel
-    that is carried; where its whole pixel is lost, from the next symbol in memory order.
+    A symbol that no ciphertext symbol carries is copied from the nearest channel of its pixel that
+    is carried; if its whole pixel is lost, from the next symbol in memory order.
 
     Args:
         key: one table for every image, over images of ``shape``.
@@ -57,7 +57,7 @@ def partial_inverse(key: PermXor, shape: ImageShape) -> PermXor:
 
 
 def explained(key: PermXor, plain: Tensor, ciphertexts: Tensor) -> float:
-    """The fraction of the ciphertexts' symbols that a key gives for their plain images.
+    """The fraction of the ciphertexts' symbols that a key predicts from their plain images.
 
     Args:
         key: one table for every image.

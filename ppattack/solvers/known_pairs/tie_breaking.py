@@ -1,7 +1,7 @@
-"""Symbols that known pairs cannot tell apart, told apart by ciphertexts: neighbours are alike.
+"""Tell apart, by ciphertexts, symbols that known pairs cannot: neighbours are alike.
 
-Two neighbouring pixels can hold one value in every known image. Over the many ciphertexts whose
-images are not known they differ, and each is nearer to the neighbours of its own place.
+Two neighbouring pixels can have the same value in every known image. Over the many ciphertexts
+whose images are not known they differ, and each is nearer to the neighbours of its own place.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from ppattack.solvers.known_pairs.symbols import LEVELS, as_symbols, padded
 Numbers = NDArray[np.integer]
 Values = NDArray[np.float32]
 ROUNDS = 8
-"""At most; small ties are broken before large ones, and each counts at once for the next."""
+"""Ties broken at most, small ones before large ones; each result counts at once for the next."""
 
 
 def break_ties(
@@ -32,7 +32,7 @@ def break_ties(
 
     Args:
         key: one table, whose mask complements whole symbols or nothing.
-        ties: sets of ciphertext symbols that can exchange their sources.
+        ties: sets of ciphertext symbols that could exchange their sources.
         known: one plain image and its ciphertext, ``(1, C, H, W)`` uint8, which tell the
             complements; the plain one may be smaller by its padding.
         ciphertexts: ``(N, C, H, W)`` uint8 under the key; with none the key stays as it is.
@@ -53,7 +53,7 @@ def break_ties(
         before = index.copy()
         for tied in sorted(ties, key=len):
             places = index[tied]
-            unsure[places] = True  # a tied neighbour would vouch for whoever stands in its place
+            unsure[places] = True  # a tied neighbour would support whatever is in its place
             near = neighbours[places]
             weights = inside[places] * ~unsure[near]
             unsure[places] = False
@@ -73,12 +73,12 @@ def break_ties(
 def _complements(
     plain: NDArray[np.uint8], cipher: NDArray[np.uint8], top: int
 ) -> NDArray[np.float32]:
-    """-1 where one lies in the upper half of the range and the other in the lower, else 1."""
+    """-1 if one lies in the upper half of the range and the other in the lower, else 1."""
     return np.where((plain ^ cipher) > top // 2, np.float32(-1), np.float32(1))
 
 
 def _neighbours(symbols: int, height: int, width: int) -> tuple[Numbers, Values]:
-    """``(S, 4)`` the symbols around each one in its plane, and 1 where there is one, else 0."""
+    """``(S, 4)`` the symbols around each one in its plane, and 1 if there is one, else 0."""
     plane, pixel = np.divmod(np.arange(symbols)[:, None], height * width)
     row, column = np.divmod(pixel, width)
     down, across = row + np.array([-1, 1, 0, 0]), column + np.array([0, 0, -1, 1])

@@ -33,7 +33,7 @@ DENSE_BYTES = 2 << 30
 """The largest table of float64 costs that is solved as a whole."""
 CANDIDATES = 16
 ROUNDS = 12
-"""Solutions of sparse problems at most; each adds the pairs that the one before lacked."""
+"""Sparse problems solved at most; each adds the pairs that the one before lacked."""
 TOLERANCE = 1e-6
 """Relative distance to the optimum below which a matching counts as optimal."""
 
@@ -45,7 +45,7 @@ class Assignment:
     Args:
         columns: ``(n,)`` int64, the column of each row.
         cost: sum of the costs of the matched pairs.
-        gap: no matching costs less than ``cost - gap``; 0 where the optimum is proven.
+        gap: no matching costs less than ``cost - gap``; 0 if the optimum is proven.
         method: how it was found.
         rounds: sparse problems solved.
         candidates: pairs that the last of them held.
@@ -100,13 +100,13 @@ def match_points(
     Args:
         left: ``(n, d)`` float32.
         right: ``(n, d)`` float32 on the same device.
-        method: ``dense`` holds all n² costs, ``sparse`` never does, ``auto`` goes by memory.
+        method: ``dense`` holds all n² costs, ``sparse`` never does, ``auto`` chooses by memory.
         dense_bytes: the most that the costs may take for ``auto``.
         candidates: nearest points that each point starts with, on both sides.
-        rounds: sparse problems to solve at most.
+        rounds: sparse problems to solve, at most.
 
     Raises:
-        DataError: where the sets differ in shape or hold numbers that are not finite.
+        DataError: if the sets differ in shape or hold numbers that are not finite.
     """
     if left.shape != right.shape or left.ndim != 2 or not len(left):
         raise DataError(

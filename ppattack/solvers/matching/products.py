@@ -1,4 +1,4 @@
-"""Products and inverses of large NumPy matrices, computed on the device that is there.
+"""Products and inverses of large NumPy matrices, computed on the device that is available.
 
 Solvers whose other steps are sorting and assignment keep their matrices in NumPy. A product takes
 time in the cube of their size, moving them to a GPU and back in the square.
@@ -21,18 +21,18 @@ class Products:
     """Dense linear algebra of NumPy arrays.
 
     Args:
-        device: where torch computes it; None leaves it to NumPy.
+        device: where torch computes; None leaves it to NumPy.
     """
 
     device: torch.device | None = None
 
     @classmethod
     def on(cls, device: torch.device) -> Products:
-        """On a device; NumPy is as good on the CPU."""
+        """Compute on a device; NumPy is as good on the CPU."""
         return cls(None if device.type == "cpu" else device)
 
     def product(self, first: NDArray[Number], second: NDArray[Number]) -> NDArray[Number]:
-        """``first @ second``, of two axes, or three of which the first is that of a stack."""
+        """``first @ second``: matrices, or stacks of them along the first axis."""
         if self.device is None:
             return first @ second
         out: NDArray[Number] = (self._moved(first) @ self._moved(second)).cpu().numpy()
@@ -42,7 +42,7 @@ class Products:
         """The inverse of ``(S, S)``.
 
         Raises:
-            numpy.linalg.LinAlgError: where there is none.
+            numpy.linalg.LinAlgError: if there is none.
         """
         if self.device is None:
             return np.linalg.inv(matrix).astype(matrix.dtype, copy=False)

@@ -48,7 +48,7 @@ def match(
     iterations: int = 60,
     products: Products = BY_NUMPY,
 ) -> Matching:
-    """Find the permutation p that makes ``first[k]`` most like ``second[k][p][:, p]``, all k.
+    """Find the permutation p that makes ``first[k]`` most like ``second[k][p][:, p]`` for all k.
 
     Each matrix is brought to off-diagonal mean 0 and deviation 1: without that the flat part of
     natural correlations hides everything else.
@@ -58,7 +58,7 @@ def match(
         second: as many, of the same size.
         rng: draws the starts.
         restarts: how many starts.
-        iterations: steps from each start at most.
+        iterations: steps from each start, at most.
         products: computes products.
     """
     if len(first) != len(second) or {m.shape for m in (*first, *second)} != {first[0].shape}:
@@ -116,7 +116,7 @@ def _frank_wolfe(
 
 
 def _gradient(ours: Array, theirs: Array, place: Array, products: Products) -> Array:
-    """Of the sum over k of <ours[k], place · theirs[k] · placeᵀ>."""
+    """The gradient of the sum over k of <ours[k], place · theirs[k] · placeᵀ>."""
     times = products.product
     forward = times(times(ours, place), theirs.swapaxes(1, 2))
     backward = times(times(ours.swapaxes(1, 2), place), theirs)

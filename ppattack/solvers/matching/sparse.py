@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 CHUNK_BYTES = 64 << 20
-"""Of distances held at a time."""
+"""Bytes of distances held at a time."""
 NEW_CANDIDATES = 8
-"""Pairs that one row gains a round, at most."""
+"""Pairs that one row gains per round, at most."""
 SWEEPS = 5000
-"""Of the price computation: more than the longest chain of exchanges met in practice."""
+"""Sweeps of the price computation: more than the longest chain of exchanges met in practice."""
 ROUNDING = 1e-9
 
 Indices = NDArray[np.int64]
@@ -49,7 +49,7 @@ class Pairs:
 
 
 class Costs:
-    """Squared distances between two sets of points, computed where they are asked for.
+    """Squared distances between two sets of points, computed on demand.
 
     Args:
         left: ``(n, d)``, the rows.
@@ -142,8 +142,8 @@ def solved(pairs: Pairs, values: Values, count: int) -> Indices:
 def prices(pairs: Pairs, values: Values, columns: Indices, costs: Costs) -> Values:
     """Prices of the columns under which no row prefers another of its candidates to its own.
 
-    They exist as the matching is optimal within the pairs, and are the lengths of shortest chains
-    of exchanges, found by relaxing all pairs at once until nothing changes.
+    They exist because the matching is optimal within the pairs. They are the lengths of shortest
+    chains of exchanges, found by relaxing all pairs at once until nothing changes.
     """
     own = costs.of(Pairs(np.arange(len(columns)), columns))
     order = np.argsort(pairs.columns, kind="stable")
@@ -163,7 +163,7 @@ def prices(pairs: Pairs, values: Values, columns: Indices, costs: Costs) -> Valu
 
 @dataclass(frozen=True)
 class Unpriced:
-    """What prices say of the whole table.
+    """What prices say about the whole table.
 
     Args:
         bound: no matching costs less.
@@ -175,7 +175,7 @@ class Unpriced:
 
 
 def unpriced(costs: Costs, columns: Indices, of_columns: Values) -> Unpriced:
-    """Hold all pairs against the prices: a bound for every matching, and the pairs that object."""
+    """Check all pairs against the prices: a bound for every matching, and contradicting pairs."""
     count = len(costs)
     width = min(NEW_CANDIDATES, count)
     price = torch.from_numpy(of_columns).to(costs.device)
@@ -185,7 +185,7 @@ def unpriced(costs: Costs, columns: Indices, of_columns: Values) -> Unpriced:
         reduced -= price.to(reduced.dtype)
         tops.append(reduced.topk(width, dim=1, largest=False, sorted=False).indices.cpu())
     every = Pairs(np.repeat(np.arange(count), width), torch.cat(tops).flatten().numpy())
-    # The few that count are computed anew: chunks are of the points' own precision.
+    # The few that count are computed again: chunks have only the points' own precision.
     exact = (costs.of(every) - of_columns[every.columns]).reshape(count, width)
     own = costs.of(Pairs(np.arange(count), columns)) - of_columns[columns]
     best = np.minimum(exact.min(axis=1), own)

@@ -24,7 +24,7 @@ class Views:
 
     Args:
         plain: ``(N, P, E)`` features or embeddings of the candidates' patches.
-        codes: ``(N, P, E)`` of the codes, in one order.
+        codes: ``(N, P, E)`` likewise for the codes, in one order.
     """
 
     plain: Tensor
@@ -72,8 +72,8 @@ def alternate(views: Views, matching: Tensor, known: Tensor | None, rounds: int)
     Args:
         views: of both sides.
         matching: ``(N,)`` to start from.
-        known: ``(P,)`` the places where they are known, else None.
-        rounds: of both steps, at most; at least one.
+        known: ``(P,)`` the places if they are known, else None.
+        rounds: of both steps, at least one, at most.
     """
     for done in range(1, rounds + 1):
         places = places_of(views, matching) if known is None else known

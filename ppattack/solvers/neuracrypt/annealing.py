@@ -1,8 +1,8 @@
 """Matching and places at once, both uncertain at first.
 
-A hard matching that is one in twenty right says nothing of the places. Probabilities do: a
-ciphertext that could be one of ten candidates expects their mean, and what it expects narrows the
-places down. Both tables of probabilities are sharpened in turn, slowly (mean-field annealing).
+A hard matching of which one in twenty is right says nothing about the places. Probabilities do: a
+ciphertext that could be one of ten candidates expects their mean, which narrows the places down.
+Both tables of probabilities are sharpened in turn, slowly (mean-field annealing).
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def annealed_matching(plain: Tensor, codes: Tensor) -> Tensor:
 
     Args:
         plain: ``(N, P)`` one feature of each patch of the candidates.
-        codes: ``(N, P)`` likewise of the codes, in one order.
+        codes: ``(N, P)`` likewise for the codes, in one order.
 
     Returns:
         ``(N,)`` int64.

@@ -17,21 +17,21 @@ from ppattack.solvers.neuracrypt.own_keys import OwnEncoders
 from ppattack.solvers.neuracrypt.unshuffle import in_order, patch_orders
 
 LANDMARK_BYTES = 1 << 30
-"""Of inner products with landmarks: with many images only some of them are landmarks."""
+"""Bytes of inner products with landmarks: of many images only some are landmarks."""
 FEWEST_LANDMARKS = 32
 RANKED = 10
-"""Candidates of each ciphertext that are reported, the likeliest first."""
+"""Candidates reported for each ciphertext, the likeliest first."""
 
 
 @dataclass(frozen=True)
 class Case:
-    """Codes, candidates, and encoders of the adversary's.
+    """Codes, candidates, and the adversary's own encoders.
 
     Args:
         own: draws encoders.
         images: ``(N, C, H, W)`` normalised candidates.
         codes: ``(N, P, D)`` victims' codes.
-        places: ``(P,)`` the patch that each place of the codes shows, or None where unknown.
+        places: ``(P,)`` the patch that each place of the codes shows, or None if unknown.
     """
 
     own: OwnEncoders
@@ -41,7 +41,7 @@ class Case:
 
     @classmethod
     def of(cls, own: OwnEncoders, ciphertexts: Tensor, candidates: Tensor) -> Case:
-        """The case of some ciphertexts.
+        """Build the case of some ciphertexts.
 
         Args:
             own: draws encoders.
@@ -49,7 +49,7 @@ class Case:
             candidates: ``(N, C, H, W)`` uint8.
 
         Raises:
-            DataError: where ciphertexts and candidates differ in number.
+            DataError: if ciphertexts and candidates differ in number.
         """
         if len(ciphertexts) != len(candidates):
             raise DataError(
@@ -62,11 +62,11 @@ class Case:
         return cls(own, own.target.normalised(candidates.to(device)), codes, known)
 
     def unshuffled(self) -> Case:
-        """The same with all images' codes in one order, which stays unknown."""
+        """The same case with all images' codes in one order, which stays unknown."""
         return replace(self, codes=in_order(self.codes, patch_orders(self.codes)))
 
     def in_plain_order(self, places: Tensor) -> Tensor:
-        """Codes with patches where the plain images have them."""
+        """Codes with patches in the order of the plain images."""
         return self.codes[:, places.argsort()]
 
     def landmarks(self) -> Tensor:
@@ -79,7 +79,7 @@ class Case:
 
 @dataclass
 class Stages:
-    """Seconds and matchings, stage by stage.
+    """Seconds and matchings, by stage.
 
     Args:
         context: progress and device.
@@ -93,7 +93,7 @@ class Stages:
 
     @contextmanager
     def timed(self, name: str) -> Iterator[None]:
-        """Time a stage and say that it starts."""
+        """Time a stage and announce it."""
         self.context.progress.log(name)
         start = time.perf_counter()
         yield
@@ -107,7 +107,7 @@ class Stages:
         self.matchings[name] = matching.cpu()
 
     def changed(self) -> dict[str, float]:
-        """The share of ciphertexts that each stage matched otherwise than the one before."""
+        """The share of ciphertexts that each stage matched differently from the one before."""
         found = list(self.matchings.items())
         return {
             name: round((now != before).double().mean().item(), 4)

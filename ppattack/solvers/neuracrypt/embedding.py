@@ -1,4 +1,4 @@
-"""Whether a patch and a code show the same: a network learns it from the adversary's own keys.
+"""A network that learns, from the adversary's own keys, whether a patch and a code belong together.
 
 Reference: Carlini, Garg, Jha, Mahloujifar, Mahmoody, Tramèr, "NeuraCrypt is not private",
 arXiv:2108.07256 (2021).
@@ -23,15 +23,15 @@ LEAST_SCALE, GREATEST_SCALE = -2.0, 4.0
 AVERAGED = 0.999
 """Share of the running mean of weights that a step keeps."""
 FIRST_BATCHES = 64
-"""The batch of the first part of the training is so many times smaller."""
+"""The batch of the first part of the training is smaller by this factor."""
 FIRST_PART = 80
-"""The training has so many parts."""
+"""The first part of the training is one of this many."""
 VALIDATION_PATCHES = 1000
 STEPS_BETWEEN_REPORTS = 50
 
 
 class PatchEmbedding(nn.Module):
-    """Two networks whose unit vectors agree where a patch and a code belong together."""
+    """Two networks whose unit vectors agree if a patch and a code belong together."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -48,7 +48,7 @@ class PatchEmbedding(nn.Module):
         return functional.normalize(self.of_code(features), dim=-1)
 
     def loss(self, plain: Tensor, codes: Tensor) -> Tensor:
-        """Cross-entropy of finding the code of each patch among all of the batch."""
+        """Cross-entropy of finding each patch's code among all codes of the batch."""
         scale = self.scale.clamp(LEAST_SCALE, GREATEST_SCALE).exp()
         logits = scale * self.plain(plain) @ self.code(codes).T
         return functional.cross_entropy(logits, torch.arange(len(logits), device=logits.device))
@@ -61,8 +61,8 @@ class Learnt:
     Args:
         network: with the running mean of its weights.
         loss: of the last step.
-        margin: mean similarity of a patch with its code less that with another's, on patches
-            that were held out.
+        margin: mean similarity of a patch with its own code minus that with another's, on held-out
+            patches.
         right: share of held-out patches more similar to their own code than to another's.
     """
 
@@ -81,7 +81,7 @@ def learn(
         plain: ``(K, 15)`` features of patches.
         codes: ``(K, 15)`` features of their codes, in the same order.
         steps: of Adam.
-        batch: patches a step; the first part of the training takes a 64th.
+        batch: patches per step; the first part of the training takes a 64th.
         rate: learning rate.
         context: device, seed and progress.
     """

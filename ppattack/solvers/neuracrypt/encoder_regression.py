@@ -19,13 +19,13 @@ from torch import Tensor
 from ppattack.target.key import ImageShape
 
 RIDGES = tuple(10 ** (exponent / 2) for exponent in range(8, -9, -1))
-"""From strong to weak; they are in units of the kernel, which is one for a code of zero."""
+"""Ridges from strong to weak, in units of the kernel, which is one for a code of zero."""
 JITTER = 1e-10
-"""Of the kernel's mean diagonal: centres that coincide stay apart."""
+"""Share of the kernel's mean diagonal added to it, so that coinciding centres stay apart."""
 FLOOR = 1.0
-"""Of the mean variance: directions in which codes hardly vary are not blown up to noise."""
+"""Share of the mean variance added to each: directions that hardly vary do not blow up to noise."""
 STATISTICS = 2000
-"""Images whose codes tell means and variances, at most."""
+"""Images whose codes give means and variances, at most."""
 AT_ONCE = 4096
 """Patches predicted at a time."""
 SMALLEST = 1e-12
@@ -45,7 +45,7 @@ class Whitening:
 
     @classmethod
     def of(cls, codes: Tensor) -> Whitening:
-        """That of codes ``(N, P, D)``; the first 2000 images count."""
+        """The whitening of codes ``(N, P, D)``; only the first 2000 images count."""
         codes = codes[:STATISTICS].double()
         centre = codes.mean(dim=0)
         rows = (codes - centre).flatten(0, 1)
@@ -66,7 +66,7 @@ class Ridge:
     Args:
         centres: ``(M, D)`` inputs that span the function.
         weights: ``(M, X)``.
-        ridge: the one chosen; infinite where nothing can be predicted.
+        ridge: the one chosen; infinite if nothing can be predicted.
         residuals: ``(N, X)``: targets less what the fit without them predicts.
     """
 
@@ -106,10 +106,10 @@ def fit(
 
     Args:
         inputs: ``(N, D)`` float64.
-        targets: ``(N, X)`` float64; without evidence zero is predicted.
-        together: so many successive examples are left out at a time; N is a multiple.
-        most: centres; with as many as inputs the regression is exact.
-        generator: on the CPU; draws the centres among the inputs where there are more.
+        targets: ``(N, X)`` float64; zero is predicted if there is no evidence.
+        together: successive examples that are left out at a time; N is a multiple of it.
+        most: centres at most; with as many as inputs the regression is exact.
+        generator: on the CPU; picks the centres among the inputs if there are more.
     """
     centres = inputs
     if len(inputs) > most:
@@ -147,7 +147,7 @@ def better(first: Tensor, second: Tensor) -> bool:
 def _left_out(scores: Tensor, powers: Tensor, residuals: Tensor, together: int) -> Tensor:
     """Residuals of examples that the fit does not know, from those of a fit to all.
 
-    With H the hat matrix, those of a group G are the inverse of ``I - H[G, G]`` times the former.
+    With the hat matrix H, those of a group G are the inverse of ``I - H[G, G]`` times the latter.
     """
     groups = scores.view(-1, together, scores.shape[1])
     known = torch.matmul(groups / powers, groups.transpose(1, 2))
@@ -171,9 +171,9 @@ class Inverse:
     """From codes in plain order to patches.
 
     Args:
-        whitening: of codes.
+        whitening: for codes.
         mean: ``(P, X)`` or ``(1, X)`` patches that are predicted without evidence.
-        shared: for all places.
+        shared: the regression for all places.
         places: a correction for each place, or none.
     """
 
@@ -192,11 +192,11 @@ class Inverse:
         most: int,
         generator: torch.Generator,
     ) -> Inverse:
-        """From known pairs.
+        """Fit it to known pairs.
 
         What all places have in common is learnt from all patches. What that leaves unexplained
-        is then learnt place by place, if that lowers the error. Errors are those on images left
-        out as a whole, or, where only one is known, on patches left out.
+        is then learnt place by place, if that lowers the error. Errors are those on images left out
+        as a whole, or, if only one is known, on patches left out.
 
         Args:
             whitening: of the codes of all images, known or not.
@@ -225,13 +225,13 @@ class Inverse:
 
     @property
     def residuals(self) -> Tensor:
-        """``(N, P, X)``: known patches less what is predicted without them."""
+        """``(N, P, X)``: known patches minus what is predicted without them."""
         if self.places:
             return torch.stack([found.residuals for found in self.places], dim=1)
         return self.shared.residuals.view(-1, len(self.whitening.centre), self.mean.shape[1])
 
     def __call__(self, codes: Tensor) -> Tensor:
-        """Patches ``(N, P, X)`` float64 of codes ``(N, P, D)``."""
+        """Patches ``(N, P, X)`` float64 predicted from codes ``(N, P, D)``."""
         inputs = self.whitening(codes)
         count, positions, _ = inputs.shape
         found = self.shared(inputs.flatten(0, 1)).view(count, positions, -1)
@@ -244,7 +244,7 @@ def from_patches(pixels: Tensor, shape: ImageShape) -> Tensor:
     """Images ``(N, C, H, W)`` of square patches ``(N, P, C · edge²)``, row by row.
 
     Args:
-        pixels: of the patches, any type.
+        pixels: those of the patches, any type.
         shape: ``(C, H, W)`` of the images.
     """
     channels, height, width = shape

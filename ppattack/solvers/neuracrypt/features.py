@@ -14,9 +14,9 @@ from torch import Tensor
 MOMENTS = 14
 FEATURES = MOMENTS + 1
 CACHED_BYTES = 1 << 20
-"""Of one chunk on the CPU: all powers of it are taken while it lies in the cache."""
+"""Bytes of one chunk on the CPU: all its powers are taken while it is in the cache."""
 DEVICE_BYTES = 1 << 28
-"""Of one chunk on an accelerator, where few large steps cost less than many small ones."""
+"""Bytes of one chunk on an accelerator, where few large steps cost less than many small ones."""
 LEAST_ENERGY = 1e-12
 
 
@@ -25,7 +25,7 @@ def patches(images: Tensor, edge: int) -> Tensor:
 
     Args:
         images: ``(N, C, H, W)`` in whole patches.
-        edge: of a patch, pixels.
+        edge: length of a patch's side, pixels.
     """
     count, channels, height, width = images.shape
     rows, columns = height // edge, width // edge
@@ -34,7 +34,7 @@ def patches(images: Tensor, edge: int) -> Tensor:
 
 
 def moment_features(vectors: Tensor) -> Tensor:
-    """Mean and root moments of each vector less the mean vector of its position.
+    """Mean and root moments of each vector minus the mean vector of its position.
 
     Args:
         vectors: ``(N, P, D)``: codes, or pixels of patches, of N images. Float32 or float64.
@@ -67,10 +67,10 @@ def energies(vectors: Tensor, *, by_position: bool = True) -> Tensor:
 
     Args:
         vectors: ``(N, P, D)``.
-        by_position: False takes the mean of all, where nothing tells positions apart.
+        by_position: False takes the mean of all, for use if nothing tells positions apart.
 
     Returns:
-        logarithms of mean squares, less their mean: a key that scales all codes changes nothing.
+        logarithms of mean squares, minus their mean: a key that scales all codes changes nothing.
     """
     out = vectors.new_empty(vectors.shape[:2])
     centre = vectors.mean(dim=0)

@@ -1,4 +1,4 @@
-"""Which patch each place of the codes shows, where some images and their codes are known."""
+"""Which patch each place of the codes shows, if some images and their codes are known."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def known_places(own: OwnEncoders, count: int, images: Tensor, codes: Tensor, ke
     """``(P,)`` int64: the patch that each place of the codes shows.
 
     The codes of one place should be as far from their mean, and as similar to each other, as
-    those of its patch are under keys of the adversary's own.
+    those of its patch are under the adversary's own keys.
 
     Args:
         own: draws keys.
@@ -34,7 +34,7 @@ def known_places(own: OwnEncoders, count: int, images: Tensor, codes: Tensor, ke
 
 
 def _even(view: Views) -> Views:
-    """Both sides less their mean, in units of their deviation."""
+    """Both sides minus their mean, in units of their deviation."""
     return Views(_standard(view.plain), _standard(view.codes))
 
 

@@ -28,8 +28,8 @@ def similarities(vectors: Tensor, landmarks: Tensor) -> Tensor:
         landmarks: ``(L,)`` int64, images among them.
 
     Returns:
-        ``(N, P, L)``: of the deviations from the mean code of the position. Those of a landmark
-        with itself are 0: they would bind every landmark to its present match.
+        ``(N, P, L)``: cosines of the deviations from the mean code of the position. Those of a
+        landmark with itself are 0: they would tie every landmark to its present match.
     """
     count, positions, _ = vectors.shape
     out = vectors.new_empty((count, positions, len(landmarks)))
@@ -50,7 +50,7 @@ def refine(
     known: Tensor | None,
     rounds: int,
 ) -> Alternation:
-    """Match again by energies and cosines to the landmarks matched before, until it stays.
+    """Match by energies and by cosines to the landmarks matched before, until nothing changes.
 
     Args:
         energy: ``(N, P, 1)`` on both sides.
@@ -58,7 +58,7 @@ def refine(
         vectors: ``(N, P, D)`` victims' codes, in one order.
         landmarks: ``(L,)`` candidates.
         start: the matching and places to start from.
-        known: ``(P,)`` the places where they are known, else None.
+        known: ``(P,)`` the places if they are known, else None.
         rounds: at most.
     """
     found = start
@@ -83,7 +83,7 @@ def joined(views: Sequence[Views]) -> Views:
 
 
 def _weighted(view: Views, found: Alternation) -> Views:
-    """The view in units of its noise: codes as a line of the candidates that they are matched to.
+    """The view in units of its noise: codes as a linear function of their matched candidates.
 
     Squared distances of such views add up to minus twice the logarithm of a likelihood.
     """

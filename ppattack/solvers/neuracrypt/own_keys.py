@@ -1,4 +1,4 @@
-"""What codes look like under keys of the adversary's own.
+"""What codes look like under the adversary's own keys.
 
 Reference: Carlini, Garg, Jha, Mahloujifar, Mahmoody, Tramèr, "NeuraCrypt is not private",
 arXiv:2108.07256 (2021).
@@ -19,7 +19,7 @@ from ppattack.target.key import ImageShape
 from ppattack.target.neural import NeuralTarget
 
 INDEPENDENT_AT_ONCE = 32
-"""Images encoded at a time where they do not depend on each other."""
+"""Images encoded at a time if they do not depend on each other."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class OwnEncoders:
 
     @property
     def at_once(self) -> int:
-        """Images to encode at a time: the victims' batch where an image depends on its batch."""
+        """Images to encode at a time: the victims' batch if an image depends on its batch."""
         config = self.target.config
         return int(config.batch_size) if config.batch_norm == "batch" else INDEPENDENT_AT_ONCE
 
@@ -48,11 +48,11 @@ class OwnEncoders:
         return self.target.surrogate(stream, self.image_shape).to(self.context.device)
 
     def codes(self, count: int, images: Callable[[int], Tensor]) -> Iterator[Tensor]:
-        """Under each of ``count`` encoders the codes ``(N, P, D)`` of its images, unshuffled.
+        """The unshuffled codes ``(N, P, D)`` that each of ``count`` encoders gives its images.
 
         Args:
             count: of encoders.
-            images: of the number of an encoder: normalised ``(N, C, H, W)``.
+            images: the normalised images ``(N, C, H, W)`` for the encoder of a given number.
         """
         with self.context.progress.task("own encoders", count) as task:
             for number in range(count):
@@ -62,7 +62,7 @@ class OwnEncoders:
 
 @torch.no_grad()
 def encoded(encoder: nn.Module, images: Tensor, at_once: int) -> Tensor:
-    """Codes ``(N, P, D)`` of normalised images ``(N, C, H, W)``, some at a time."""
+    """Codes ``(N, P, D)`` of normalised images ``(N, C, H, W)``, a few images at a time."""
     parts = [encoder(images[start : start + at_once]) for start in range(0, len(images), at_once)]
     return torch.cat(parts)
 
@@ -73,7 +73,7 @@ class Expected:
 
     Args:
         energies: ``(N, P)``, means over keys.
-        similarities: ``(N, P, L)`` to the landmarks, likewise.
+        similarities: ``(N, P, L)`` to the landmarks, also means over keys.
     """
 
     energies: Tensor
@@ -109,7 +109,7 @@ def training_features(
         own: draws the keys.
         images: ``(N, C, H, W)`` normalised candidates.
         count: of keys.
-        each: images under each key, drawn with replacement.
+        each: images under each key, sampled with replacement.
 
     Returns:
         two tensors ``(count · each · P, 15)``.

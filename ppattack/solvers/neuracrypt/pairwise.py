@@ -21,16 +21,16 @@ from torch import Tensor
 from ppattack.solvers.matching.assignment import greatest_score
 
 CACHED_BYTES = 1 << 20
-"""Of similarities held at a time on the CPU, where they should stay in the cache."""
+"""Bytes of similarities held at a time on the CPU, where they should stay in the cache."""
 DEVICE_BYTES = 1 << 28
 """Likewise on an accelerator."""
 SLACK = 1e-5
-"""By which bounds in single precision are raised, so that rounding cannot make them too low."""
+"""Bounds in single precision are raised by this, so that rounding cannot make them too low."""
 TIGHTENING = ((0.05, 10), (0.02, 30))
 """Temperature and sweeps of the prices behind the second and third bound. Lower temperatures come
-nearer to the best, and take more sweeps. Similarities are cosines, within 1."""
+closer to the best and take more sweeps. Similarities are cosines, within 1."""
 EXACT = len(TIGHTENING) + 1
-"""The number of looks at a pair after which its score is exact; 0 is the first bound."""
+"""How often a pair is looked at before its score is exact; 0 is the first bound."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ def exact_scores(codes: Tensor, plain: Tensor) -> Tensor:
 
     Args:
         codes: ``(N, P, E)`` embeddings of the ciphertexts' patches.
-        plain: ``(M, P, E)`` of the candidates'.
+        plain: ``(M, P, E)`` embeddings of the candidates' patches.
 
     Returns:
         ``(N, M)`` float64 on the CPU.
@@ -74,7 +74,7 @@ def bounded_matching(codes: Tensor, plain: Tensor) -> FirstMatching:
     """The same matching from few exact scores.
 
     Scores start as upper bounds. The best matching under them is found, and its pairs are looked
-    at more closely: by tighter bounds first, then exactly. Once the best matching consists of
+    at more closely, first by tighter bounds, then exactly. Once the best matching consists of
     exact scores alone, no other can be better, as no pair is worth more than its bound.
     """
     bounds = upper_bounds(codes, plain).cpu().double().numpy()
@@ -146,10 +146,11 @@ def tighter_bounds(
 def _prices(tables: Tensor, temperature: float, sweeps: int) -> Tensor:
     """Prices of the columns of ``(K, P, P)`` tables, ``(K, 1, P)``, by balancing rows and columns.
 
-    Any prices bound the best assignment from above; balanced ones at a low temperature come near.
+    Any prices bound the best assignment from above; balanced ones at a low temperature come close
+    to it.
     """
     if tables.device.type == "cpu" and len(tables) > 1:
-        # One table at a time stays in the cache, and its products are of the fast kind.
+        # One table at a time stays in the cache, where its products are fast.
         return torch.cat([_prices(table, temperature, sweeps) for table in tables.split(1)])
     by_row = tables.amax(dim=2, keepdim=True)
     reduced = tables - by_row
@@ -185,7 +186,7 @@ def _solved(
 def _tables(
     codes: Tensor, plain: Tensor, rows: Tensor, columns: Tensor
 ) -> Iterator[tuple[slice, Tensor]]:
-    """Similarities of the patches of some pairs, ``(K, P, P)``, some at a time."""
+    """Similarities of the patches of some pairs, ``(K, P, P)``, a few pairs at a time."""
     step = _pairs_at_once(codes)
     for start in range(0, len(rows), step):
         part = slice(start, min(start + step, len(rows)))

@@ -1,4 +1,4 @@
-"""An encoder that stands in for the victims': trained on a matching, it matches anew.
+"""An encoder that stands in for the victims': trained on a matching, it matches again.
 
 Reference: Carlini, Garg, Jha, Mahloujifar, Mahmoody, Tramèr, "NeuraCrypt is not private",
 arXiv:2108.07256 (2021).
@@ -33,10 +33,10 @@ def train(
     Args:
         encoder: ``(N, C, H, W)`` float images to ``(N, P, D)``; trained in place.
         images: ``(N, C, H, W)`` normalised, the plain image of each ciphertext as matched.
-        codes: ``(N, P, D)`` with patches where the plain images have them.
+        codes: ``(N, P, D)``, patches in the order of the plain images.
         steps: of 32 images each.
         context: device, seed and progress.
-        names: of the stream that draws the images.
+        names: of the random stream that picks the images.
         rate: learning rate.
 
     Returns:
@@ -66,7 +66,7 @@ def scores(encoder: nn.Module, images: Tensor, codes: Tensor, at_once: int) -> T
     Args:
         encoder: trained.
         images: ``(N, C, H, W)`` normalised candidates.
-        codes: ``(N, P, D)`` with patches where the plain images have them.
+        codes: ``(N, P, D)``, patches in the order of the plain images.
         at_once: candidates encoded at a time.
     """
     squares = codes.square().flatten(1).sum(dim=1)
@@ -80,7 +80,7 @@ def scores(encoder: nn.Module, images: Tensor, codes: Tensor, at_once: int) -> T
 
 @torch.no_grad()
 def nearest(encoder: nn.Module, images: Tensor, codes: Tensor, at_once: int) -> Tensor:
-    """For every ciphertext the candidate whose mean code is nearest to its own, ``(N,)`` int64.
+    """The candidate whose mean code is nearest to that of each ciphertext, ``(N,)`` int64.
 
     That is how the second part of the NeuraCrypt challenge is scored: the order of patches does
     not count, and several ciphertexts may name one candidate.

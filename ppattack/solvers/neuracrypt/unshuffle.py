@@ -15,9 +15,9 @@ from torch import Tensor
 from ppattack.solvers.matching.assignment import greatest_score
 
 PRODUCT_BYTES = 64 << 20
-"""Of products held at a time."""
+"""Bytes of products held at a time."""
 REFINEMENTS = 1
-"""Times that the mean code takes the place of the first image's."""
+"""How often the mean code takes the place of the first image's."""
 
 
 def patch_orders(codes: Tensor, refinements: int = REFINEMENTS) -> Tensor:
@@ -29,7 +29,7 @@ def patch_orders(codes: Tensor, refinements: int = REFINEMENTS) -> Tensor:
 
     Args:
         codes: ``(N, P, D)``, every image's patches in an order of their own.
-        refinements: times that the mean code takes the place of image 0.
+        refinements: how often the mean code takes the place of image 0.
 
     Returns:
         ``(N, P)`` int64: ``in_order(codes, orders)`` has one order for all images, unknown but
@@ -54,7 +54,7 @@ def _assigned(codes: Tensor, reference: Tensor) -> Tensor:
     each_once = torch.arange(positions, device=codes.device)
     for start in range(0, count, step):
         products = torch.matmul(reference, codes[start : start + step].transpose(1, 2))
-        best = products.argmax(dim=2)  # where no patch is taken twice this is the assignment
+        best = products.argmax(dim=2)  # if no patch is taken twice, this is the assignment
         orders[start : start + step] = best
         settled = (best.sort(dim=1).values == each_once).all(dim=1)
         for i in (~settled).nonzero()[:, 0].tolist():
@@ -63,7 +63,7 @@ def _assigned(codes: Tensor, reference: Tensor) -> Tensor:
 
 
 def _mean_code(codes: Tensor, orders: Tensor) -> Tensor:
-    """The mean over images in order, without a copy of all codes."""
+    """The mean over ordered images, without a copy of all codes."""
     total = torch.zeros_like(codes[0])
     for image, order in zip(codes, orders, strict=True):
         total += image[order]

@@ -1,6 +1,6 @@
 """What sets the variants of the GAN attack apart, and the losses of its two networks.
 
-The published ones are kept with their weaknesses, so that their figures can be reproduced.
+The published variants are kept with their weaknesses, so that their figures can be reproduced.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ from ppattack.training.recipe import Recipe
 N = TypeVar("N", bound=nn.Module)
 
 WEIGHT_DEVIATION = 0.02
-"""Standard deviation of initial weights, as published; of scales around one likewise."""
+"""Standard deviation of initial weights, as published; also that of scales, around one."""
 SHOWN = 64
-"""Reconstructions in a picture."""
+"""Reconstructions per picture."""
 JUDGED = 512
 """Reconstructions whose moments decide which epoch is kept."""
 
@@ -44,18 +44,18 @@ class Variant:
     """What sets the variants apart.
 
     Args:
-        rearranges: the generator is made of the scheme's own operations, or else sees one block
-            (for ``pe`` one pixel) at a time, the same everywhere.
-        pool: what the discriminator looks at: see :class:`PatchDiscriminator`.
-        hinge: the hinge loss, or else the cross-entropy of the published code.
+        rearranges: whether the generator is made of the scheme's own operations; if not, it sees
+            one block (for ``pe`` one pixel) at a time and treats all alike.
+        pool: what the discriminator looks at; see :class:`PatchDiscriminator`.
+        hinge: whether the loss is the hinge loss; if not, it is the published code's cross-entropy.
         gradient_penalty: weight of the squared gradient at real images (R1), or 0.
         moments: weight of the distance to the means and covariances of public images, or 0.
-        rates: of the generator and of the discriminator.
-        betas: of Adam, for both.
+        rates: learning rates of the generator and of the discriminator.
+        betas: those of Adam, for both.
         ema: decay of the generator's moving average, or None.
         display: how reconstructions are shown.
         keeps_best: whether the epoch is kept whose reconstructions have the moments nearest to
-            those of public images, or else the last.
+            those of public images; if not, the last one is.
         epochs: passes over the images.
     """
 
@@ -122,7 +122,7 @@ VARIANTS: Mapping[str, Variant] = {
 
 
 def published_weights(network: N) -> N:
-    """The network, its weights drawn anew as the published code does, by the global generator."""
+    """The network with weights drawn again as the published code does, by the global generator."""
     for layer in network.modules():
         if isinstance(layer, nn.Conv2d):
             nn.init.normal_(_own_weight(layer), 0.0, WEIGHT_DEVIATION)
@@ -133,7 +133,7 @@ def published_weights(network: N) -> N:
 
 
 def _own_weight(layer: nn.Conv2d) -> Tensor:
-    """The parameter itself, where spectral normalisation stands before it, too."""
+    """The parameter itself, even behind spectral normalisation."""
     if not is_parametrized(layer, "weight"):
         return layer.weight
     return layer.get_parameter("parametrizations.weight.original")
@@ -153,25 +153,25 @@ def recovered(
     natural: Naturalness | None,
     picture_every: int | None,
 ) -> Recovery:
-    """Train a generator against the other players, and show what it makes of ciphertexts.
+    """Train a generator against the other players, and show what it makes from ciphertexts.
 
     Args:
-        generator: of the images.
-        players: the networks and how they are trained, first the one that holds the generator;
-            one is the ``discriminator``.
+        generator: makes the images.
+        players: the networks and how they are trained, first the one that contains the generator;
+            one is called ``discriminator``.
         turns: their losses.
-        ciphertexts: ``(N, C, H, W)`` uint8, those that are attacked.
+        ciphertexts: ``(N, C, H, W)`` uint8, the ones under attack.
         plain: ``(M, C, H, W)`` uint8, images of the same kind.
         context: device, seed, checkpoints, progress and pictures.
-        name: of the training.
-        labels: ``(N,)`` of the ciphertexts, or None.
-        display: how images of the generator are shown.
-        natural: the epoch is kept whose reconstructions are nearest to it, and these are
-            complemented where it says so; None keeps the last, as it is.
+        name: the training's.
+        labels: ``(N,)``, those of the ciphertexts, or None.
+        display: how the generator's images are shown.
+        natural: the epoch whose reconstructions are nearest to it is kept, and they are
+            complemented if it says so; None keeps the last epoch as it is.
         picture_every: steps between pictures, or None.
 
     Returns:
-        images and notes of the training.
+        the images, and notes about the training.
     """
     data = unpaired(ciphertexts, plain, context.torch_stream(name, "order"), labels)
     judged = data.inputs[:JUDGED]
@@ -217,13 +217,13 @@ def _notes(generator: nn.Module, result: FitResult, public: int) -> dict[str, An
 def unpaired(
     ciphertexts: Tensor, plain: Tensor, stream: torch.Generator, labels: Tensor | None = None
 ) -> TrainingData:
-    """Ciphertexts and images side by side in no order, the fewer of both repeated.
+    """Ciphertexts and images side by side in random order; the smaller set is repeated.
 
     Args:
         ciphertexts: ``(N, C, H, W)`` uint8.
         plain: ``(M, C, H, W)`` uint8.
-        stream: of the order, on the CPU.
-        labels: ``(N,)`` of the ciphertexts, or None.
+        stream: random stream for the order, on the CPU.
+        labels: ``(N,)``, those of the ciphertexts, or None.
     """
     count = max(len(ciphertexts), len(plain))
     times = -(-count // len(ciphertexts))
@@ -239,8 +239,8 @@ def game(
     """The turns of a batch: first the discriminator's, then the generator's.
 
     Args:
-        generator: of reconstructions.
-        discriminator: of public images against reconstructions.
+        generator: makes reconstructions.
+        discriminator: tells public images from reconstructions.
         variant: the losses.
         public: moments of public images, on the generator's device.
     """

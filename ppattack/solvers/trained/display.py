@@ -10,19 +10,19 @@ from torch import Tensor, nn
 from ppattack import images as image_ops
 
 PUBLISHED_BATCH = 128
-"""Images shown at a time, as in the published evaluations, where it matters."""
+"""Images shown at a time, as in the published evaluations; in training mode it matters."""
 
 
 @dataclass(frozen=True)
 class Display:
-    """How ciphertexts go into a network, and what it makes comes out, as images.
+    """How ciphertexts go into a network, and how its output becomes images.
 
     Args:
-        signed: pixels are scaled to [-1, 1] instead of [0, 1].
-        truncates: reconstructions are truncated to 8 bits, not rounded.
-        batch_statistics: reconstructions are made in training mode.
-        sigmoid: reconstructions are the sigmoid of the output, or else the output has the range
-            of the pixels.
+        signed: whether pixels are scaled to [-1, 1] instead of [0, 1].
+        truncates: whether reconstructions are truncated to 8 bits, not rounded.
+        batch_statistics: whether reconstructions are made in training mode.
+        sigmoid: whether reconstructions are the sigmoid of the output; if not, the output has the
+            range of the pixels.
     """
 
     signed: bool = True
@@ -36,7 +36,7 @@ class Display:
         return values.mul_(2.0).sub_(1.0) if self.signed else values
 
     def shown(self, output: Tensor) -> Tensor:
-        """uint8 images of a network's output."""
+        """uint8 images from a network's output."""
         output = output.float()
         if self.sigmoid:
             output = output.sigmoid()
@@ -50,7 +50,7 @@ class Display:
     def reconstructions(
         self, network: nn.Module, ciphertexts: Tensor, device: torch.device
     ) -> Tensor:
-        """What a network makes of ciphertexts.
+        """What a network makes from ciphertexts.
 
         Args:
             network: trained, on ``device``; it is left in evaluation mode.

@@ -1,7 +1,7 @@
 """First and second moments of photographs, coarse and fine, and the distance to them.
 
-A generator that rearranges what it is given has learnt something where its images have the
-means and covariances of photographs. The adversary needs public images for it and nothing else.
+A generator that rearranges its input has learnt something if its images have the means and
+covariances of photographs. The adversary needs public images for it and nothing else.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from torch.nn import functional
 COARSE = 8
 """Edge of the thumbnails whose mean and covariance are compared: the layout of a photograph."""
 FINE = 4
-"""Edge of the patches, at every other pixel, whose covariance is compared: its smoothness."""
+"""Edge of the patches, of every other pixel, whose covariance is compared: its smoothness."""
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class ImageMoments:
     """Moments of a set of images.
 
     Args:
-        mean: of the thumbnails, ``(C · 64,)``.
+        mean: that of the thumbnails, ``(C · 64,)``.
         coarse: their covariance.
         fine: second moments of the patches, ``(C · 16, C · 16)``.
     """
@@ -33,11 +33,11 @@ class ImageMoments:
     fine: Tensor
 
     def to(self, device: torch.device) -> ImageMoments:
-        """The same on a device."""
+        """The same moments on a device."""
         return ImageMoments(self.mean.to(device), self.coarse.to(device), self.fine.to(device))
 
     def distance(self, other: ImageMoments) -> Tensor:
-        """How far another set's moments are from these, as shares of these; 0 where equal."""
+        """How far another set's moments are from these, as shares of these; 0 if equal."""
         total = self.mean.new_zeros(())
         for own, theirs in (
             (self.mean, other.mean),
@@ -70,6 +70,6 @@ def image_moments(images: Tensor) -> ImageMoments:
 
 
 def moments_of_many(images: Tensor, most: int = 4096) -> ImageMoments:
-    """The same of ``(N, C, H, W)`` uint8 images, of the first ``most`` of them."""
+    """The same for ``(N, C, H, W)`` uint8 images, only the first ``most`` of them."""
     with torch.no_grad():
         return image_moments(images[:most].float() / 127.5 - 1)

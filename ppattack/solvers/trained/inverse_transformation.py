@@ -1,7 +1,7 @@
 """What sets the variants of the inverse transformation network attack apart.
 
-Each scales pixels, measures its loss and shows its output in its own way; the published
-evaluation's way is wrong, and is kept as it is so that its figures can be reproduced.
+Each scales pixels, measures its loss and shows its output in its own way; the way of the published
+evaluation is wrong, and is kept so that its figures can be reproduced.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ class Variant(Display):
 
     Args:
         network: the paper's U-Net, the block-local network (the pixel network for ``pe``), or the
-            U-Net that is shown folded bytes too.
-        sigmoid_in_loss: the loss compares the sigmoid of the output with the plain image.
-        flips: training pairs are mirrored together at random.
-        structural: the loss is the mean absolute error plus one less the structural similarity,
-            not the mean squared error.
+            U-Net that also sees folded bytes.
+        sigmoid_in_loss: whether the loss compares the sigmoid of the output with the plain image.
+        flips: whether training pairs are mirrored together at random.
+        structural: whether the loss is the mean absolute error plus one minus the structural
+            similarity, not the mean squared error.
     """
 
     network: Literal["unet", "block-local", "folded-unet"]
@@ -36,7 +36,7 @@ class Variant(Display):
     structural: bool = False
 
     def loss(self, network: nn.Module, ciphertexts: Tensor, plain: Tensor) -> Tensor:
-        """What the variant minimises."""
+        """The loss that the variant minimises."""
         output = network(self.pixels(ciphertexts)).float()
         if self.sigmoid_in_loss:
             output = output.sigmoid()
@@ -72,5 +72,5 @@ def mirrored(
 def reconstructions(
     network: nn.Module, variant: Variant, ciphertexts: Tensor, device: torch.device
 ) -> Tensor:
-    """What a variant shows for ciphertexts; see :meth:`.Display.reconstructions`."""
+    """A variant's reconstructions of ciphertexts; see :meth:`.Display.reconstructions`."""
     return variant.reconstructions(network, ciphertexts, device)

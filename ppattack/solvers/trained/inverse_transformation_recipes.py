@@ -1,4 +1,4 @@
-"""How the networks of the inverse transformation attack are trained; the batches are the user's."""
+"""How the networks of the inverse transformation attack are trained; users set the batch size."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LINEAR = Recipe(
     epochs=15,
     batch_size=32,
     optimizer="adamw",
-    learning_rate=0.3,  # of logits, which have to grow to about 10
+    learning_rate=0.3,  # for logits, which have to grow to about 10
     schedule="one-cycle",
 )
 
@@ -44,4 +44,4 @@ PUBLISHED: Mapping[str, Recipe] = {
     "published-evaluation-fixed": _published(200, 0.1),
     "fixed": replace(QUICK, epochs=100, learning_rate=1e-3),
 }
-"""As the variants were trained; ``fixed``, which is not published, for longer than quickly."""
+"""How the variants were trained; ``fixed``, which is not published, is a longer ``QUICK``."""

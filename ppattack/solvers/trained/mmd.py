@@ -20,15 +20,15 @@ BANDWIDTHS = (
     *(1.0, 5.0, 10.0, 15.0, 20.0, 25.0, 30.0, 35.0, 100.0),
     *(1e3, 1e4, 1e5, 1e6),
 )
-"""The published ones: half the inverse factor of squared distances."""
+"""The published bandwidths: half the inverse factor of squared distances."""
 AT_ONCE = 64
 
 
 def discrepancy(first: Tensor, second: Tensor) -> Tensor:
     """Squared maximum mean discrepancy of two samples, at least zero.
 
-    Under a sum of Gaussian kernels ``exp(-d² / (2 · bandwidth))``. An example is compared with
-    itself too, as in the authors' code, so that samples of one distribution are a little apart.
+    The kernel is a sum of Gaussians ``exp(-d² / (2 · bandwidth))``. An example is also compared
+    with itself, as in the authors' code, so that samples of one distribution are a little apart.
 
     Args:
         first: ``(N, D)``.
@@ -48,11 +48,11 @@ def _kernel_mean(rows: Tensor, columns: Tensor) -> Tensor:
 
 
 def represented(codes: Tensor, *, shuffled: bool) -> Tensor:
-    """An image's codes as one vector, ``(N, ...)``: their mean where the order says nothing.
+    """An image's codes as one vector, ``(N, ...)``: their mean if the order says nothing.
 
     Args:
         codes: ``(N, P, D)``.
-        shuffled: whether every image's patches come in an order of their own.
+        shuffled: whether the patches of every image come in a different order.
     """
     return codes.mean(dim=1) if shuffled else codes.flatten(1)
 
@@ -71,13 +71,13 @@ def learn(
         target: the scheme, for its normalisation.
         encoder: normalised images to ``(N, P, D)``.
         images: ``(N, C, H, W)`` uint8.
-        codes: ``(N, ...)`` represented, of other images or of the same in another order.
-        recipe: how.
+        codes: ``(N, ...)`` represented, of other images or of the same ones in another order.
+        recipe: how to train.
         context: device, seed, progress and deadline.
     """
 
     def loss(network: nn.Module, batch: Tensor, real: Tensor) -> Tensor:
-        with torch.autocast(batch.device.type, enabled=False):  # distances need all digits
+        with torch.autocast(batch.device.type, enabled=False):  # distances need full precision
             made = represented(network(target.normalised(batch)), shuffled=target.shuffles)
             return discrepancy(real, made)
 

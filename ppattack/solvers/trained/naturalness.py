@@ -1,4 +1,4 @@
-"""How natural a set of reconstructions is, by what public images look like."""
+"""How natural a set of reconstructions is, judged by what public images look like."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from ppattack.errors import DataError
 from ppattack.solvers.trained.image_moments import moments_of_many, thumbnails
 
 DECISIVE = 3.0
-"""Standard errors by which negatives must be more natural before images are complemented."""
+"""Standard errors by which negatives must be more natural for images to be complemented."""
 RIDGE = 1e-3
-"""Of the thumbnails' variance, so that flat images have an inverse covariance too."""
+"""Share of the thumbnails' variance added to it, so that flat images have an inverse covariance."""
 
 
 class Naturalness:
@@ -21,20 +21,20 @@ class Naturalness:
 
     A generator that makes good negatives is as hard to tell from one that makes good images as
     negatives are from photographs, patch by patch. It has learnt the histograms and textures of
-    photographs all the same. What it cannot have learnt block by block is where in a photograph
-    it is bright: the mean image, over all reconstructions, tells.
+    photographs all the same. What it cannot have learnt block by block is which parts of a
+    photograph are bright: the mean of all reconstructions shows that.
 
     Args:
         public: ``(M, C, H, W)`` uint8, M > 1.
 
     Raises:
-        DataError: where there are fewer.
+        DataError: if there are fewer.
     """
 
     def __init__(self, public: Tensor) -> None:
         if len(public) < 2:
             raise DataError(
-                f"{len(public)} public images do not tell what images have in common: give the "
+                f"{len(public)} public images do not show what images have in common: give the "
                 "adversary 2 or more."
             )
         self.moments = moments_of_many(public)
@@ -44,14 +44,14 @@ class Naturalness:
         self._weights = torch.linalg.solve(covariance, layout.mean(dim=0))
 
     def upright(self, images: Tensor) -> tuple[Tensor, dict[str, Any]]:
-        """The images, or all their complements where those are more natural beyond doubt.
+        """The images, or all their complements if those are clearly more natural.
 
         Args:
             images: ``(N, C, H, W)`` uint8.
 
         Returns:
             the images, and notes: ``complemented``, and ``complement_certainty``, in standard
-            errors; below zero the images themselves are the more natural.
+            errors; below zero the images themselves are more natural.
         """
         against = -_layout(images.cpu()) @ self._weights
         error = float(against.std()) / len(images) ** 0.5 if len(images) > 1 else 0.0
@@ -61,7 +61,7 @@ class Naturalness:
         return (255 - images if negative else images), notes
 
     def distance(self, images: Tensor) -> float:
-        """How far the moments of upright images are from those of public ones; 0 where equal."""
+        """How far the moments of upright images are from those of public ones; 0 if equal."""
         upright, _ = self.upright(images)
         return float(self.moments.distance(moments_of_many(upright.cpu())))
 

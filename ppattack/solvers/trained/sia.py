@@ -28,17 +28,17 @@ class Variant:
     """What sets the variants apart.
 
     Args:
-        published_norm: weights are normalised in place, with one power iteration.
-        assigns: the generator can put blocks elsewhere.
-        classifier_first: the classifier is trained on the adversary's images and held fixed, or
-            else trained together with the generator, on reconstructions alone.
+        published_norm: whether weights are normalised in place, with one power iteration.
+        assigns: whether the generator can move blocks to other places.
+        classifier_first: whether the classifier is trained on the adversary's images and held
+            fixed; if not, it is trained together with the generator, on reconstructions alone.
         moments: weight of the distance to the moments of public images, or 0.
         ema: decay of the generator's moving average, or None.
         display: how reconstructions are shown.
-        keeps_best: whether the epoch with the nearest moments is kept, or else the last.
-        warm_epochs: passes over the public images in which the generator learns to give images
-            back as they are, before it sees a ciphertext: a generator of so many weights may
-            otherwise make photographs that have nothing to do with their ciphertexts.
+        keeps_best: whether the epoch with the nearest moments is kept; if not, the last one is.
+        warm_epochs: passes over the public images in which the generator learns to return images
+            unchanged, before it sees a ciphertext: a generator with that many weights may otherwise
+            make photographs that have nothing to do with their ciphertexts.
     """
 
     published_norm: bool = False
@@ -57,8 +57,8 @@ class Variant:
 
         Args:
             epochs: passes over the images.
-            batch_size: ciphertexts a step, and as many images.
-            patience: epochs without nearer moments, or None.
+            batch_size: ciphertexts per step, and as many images.
+            patience: epochs without nearer moments before it stops, or None.
             rate: the generator's, in units of the published one; the discriminator's follows.
         """
         generator = Recipe(
@@ -96,8 +96,8 @@ class GeneratorWithClassifier(nn.Module):
     """A generator and the classifier that is trained with it, by one optimiser.
 
     Args:
-        generator: what the whole is for callers.
-        classifier: of its images.
+        generator: what callers see of the pair.
+        classifier: classifies its images.
     """
 
     def __init__(self, generator: SiaGenerator, classifier: nn.Module) -> None:
@@ -120,10 +120,10 @@ def game(
     """The turns of a batch: the discriminator's hinge loss, then the generator's.
 
     Args:
-        generator: of reconstructions.
-        discriminator: of public images against reconstructions.
-        classifier: of reconstructions, which must have their ciphertexts' labels; or None.
-        variant: what else the generator's loss holds.
+        generator: makes reconstructions.
+        discriminator: tells public images from reconstructions.
+        classifier: classifies reconstructions, which must have their ciphertexts' labels; or None.
+        variant: what else is in the generator's loss.
         public: moments of public images, on the generator's device.
     """
 
@@ -168,7 +168,7 @@ def copy_loss(network: nn.Module, images: Tensor, targets: Tensor) -> Tensor:
 
 
 def warm_recipe(epochs: int, batch_size: int) -> Recipe:
-    """How a generator learns to give images back."""
+    """How a generator learns to return images unchanged."""
     return Recipe(
         epochs=epochs,
         batch_size=batch_size,
@@ -188,7 +188,7 @@ def label_loss(network: nn.Module, images: Tensor, labels: Tensor) -> Tensor:
 def mirrored_images(
     images: Tensor, labels: Tensor, generator: torch.Generator
 ) -> tuple[Tensor, Tensor]:
-    """Half of the images mirrored left to right; a class is the same in a mirror."""
+    """Half of the images mirrored left to right, which does not change a class."""
     chosen = torch.rand(len(images), generator=generator) < 0.5
     chosen = chosen.to(images.device).view(-1, 1, 1, 1)
     return torch.where(chosen, images.flip(-1), images), labels

@@ -1,4 +1,4 @@
-"""A loss that rewards what SSIM does: mean absolute error plus one less a structural similarity."""
+"""A loss that rewards what SSIM does: mean absolute error plus one minus structural similarity."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ def structural_loss(output: Tensor, wanted: Tensor, *, low: float) -> Tensor:
     Args:
         output: ``(N, C, H, W)`` float, black ``low`` and white 1; larger values count too.
         wanted: likewise.
-        low: 0 or -1.
+        low: the level of black, 0 or -1.
 
-    Deviations: windows shrink with images that are smaller than they are, and the covariance is
-        that of the population.
+    Deviations: windows shrink to fit images smaller than them, and the covariance is that of the
+        population.
     """
     scale = 255 / (1 - low)
     x, y = (output - low) * scale, (wanted - low) * scale
