@@ -1,4 +1,4 @@
-"""Exhaustive search on block scrambling: one ciphertext a key, and a few under one key.
+"""Exhaustive search on block scrambling: one ciphertext per key, and a few under one key.
 
 Prints how many of the images come back exactly up to their global state and outright, SSIM, and
 the time; then how many keys do from 1 to 10 ciphertexts. Needs CIFAR-10 as a folder with
@@ -56,7 +56,7 @@ def main() -> int:
 
     print(f"{given.images} images, a key each, {given.public} public images")
     print(
-        "| knowledge | exact up to state | exact | SSIM | up to state | s learning | ms an image |"
+        "| knowledge | exact up to state | exact | SSIM | up to state | s learning | ms per image |"
     )
     print("|---|---|---|---|---|---|---|")
     print(_one_by_one(sets.victims, ciphertexts, context), flush=True)

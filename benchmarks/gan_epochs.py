@@ -38,7 +38,7 @@ DISPLAYS = {"as published": VARIANT.display, "evaluation mode": Display(truncate
 
 
 def main() -> None:
-    """Train on either scheme, with and without overlap, and print a row an epoch."""
+    """Train on either scheme, with and without overlap, and print one row per epoch."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("data", help="for example folder:CIFAR10")
     parser.add_argument("--images", type=int, default=5000, help="of either side")

@@ -3,7 +3,7 @@
 Every row encrypts images under keys of its own and attacks the ciphertexts alone, with public
 images for the global state. N_c, L_c and D_c are strict; ``raw`` is D_c of the images as they
 were handed in, so that the global state counts. The last rows are those of the published
-protocol: ten keys an image, of which the best or the mean counts. Folders have ``train/`` and
+protocol: ten keys per image, of which the best or the mean counts. Folders have ``train/`` and
 ``test/``::
 
     python benchmarks/jigsaw_attack.py [--cifar DIR] [--photographs DIR]
@@ -49,7 +49,7 @@ EDGE = 8
 DEVICE = torch.device("cpu")
 PAPER = {"compatibility": "mgc", "assembly": "gallagher"}
 IMAGES, KEYS = 5, 10
-"""Of the protocol of ten keys an image."""
+"""Of the protocol of ten keys per image."""
 
 
 @dataclass(frozen=True)
@@ -61,9 +61,9 @@ class Row:
         size: of the images, pixels; 32 for CIFAR-10, more for the middle of photographs.
         target: name of the scheme.
         settings: of the scheme.
-        ciphertexts: under one key; with a key an image, how many there are.
+        ciphertexts: under one key; with one key per image, how many there are.
         keys: runs under other keys and with other images.
-        scope: one key, or one an image.
+        scope: one key, or one per image.
         jpeg: what the ciphertexts go through.
         attack: settings of the attack.
         public: images of the adversary's.
@@ -126,7 +126,7 @@ def main() -> int:
     for folder, size in ((given.cifar, 32), (given.photographs, 256)):
         if folder is not None and given.only in "etc-gray separation":
             _print_separation(folder, size)
-    if given.photographs is not None and given.only in "ten keys an image":
+    if given.photographs is not None and given.only in "ten keys per image":
         _print_ten_keys(given.photographs)
     print(machine())
     return 0

@@ -46,7 +46,7 @@ class Row:
         title: what is attacked.
         target: name of the scheme.
         settings: of the scheme.
-        scope: one key, or one an image.
+        scope: one key, or one per image.
         channels: of the images.
     """
 
@@ -70,10 +70,10 @@ ROWS = (
     Row("depth 27", {"depth": 27}),
     Row("depth 47", {"depth": 47}),
     Row("color-neuracrypt, depth 7", {}, "color-neuracrypt", channels=3),
-    Row("control: a key an image, linear", {"depth": 1}, scope="image"),
-    Row("control: a key an image, depth 3", {"depth": 3}, scope="image"),
-    Row("control: a key an image, depth 7", {}, scope="image"),
-    Row("control: a key an image, batch", {"batch_norm": "batch"}, scope="image"),
+    Row("control: one key per image, linear", {"depth": 1}, scope="image"),
+    Row("control: one key per image, depth 3", {"depth": 3}, scope="image"),
+    Row("control: one key per image, depth 7", {}, scope="image"),
+    Row("control: one key per image, batch", {"batch_norm": "batch"}, scope="image"),
 )
 
 

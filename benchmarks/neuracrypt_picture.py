@@ -100,7 +100,7 @@ def _draw_pairs(scenario: Scenario, recovery: Recovery, path: Path) -> None:
 
 
 def _code_picture(code: Tensor) -> Tensor:
-    """The first numbers of every patch's code, one row a patch."""
+    """The first numbers of every patch's code, one row per patch."""
     return code[:, : len(code)]
 
 

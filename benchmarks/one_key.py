@@ -43,7 +43,7 @@ class Row:
         keys: how many keys are tried, one run each.
         photographs: 256 × 256 photographs instead of CIFAR-10.
         public: images of the adversary's.
-        key_scope: one key, or one an image; then keys are images, each its own.
+        key_scope: one key, or one per image; then keys are images, each its own.
     """
 
     title: str
@@ -81,7 +81,7 @@ ROWS = (
     Row("EtC 4 as any byte permutation", "etc", 5000, BLOCKS_4, attack_settings=ANY),
     Row("ELE as any nibble permutation", "ele", 1000, attack_settings=ANY_NIBBLE),
     Row("EtC, blocks of 16, 256 px", "etc", 50, photographs=True, public=500),
-    Row("EtC 16, a key an image", "etc", 1000, attack="exhaustive", key_scope="image"),
+    Row("EtC 16, one key per image", "etc", 1000, attack="exhaustive", key_scope="image"),
 )
 
 
@@ -91,9 +91,9 @@ def main() -> int:
     parser.add_argument("--cifar", type=Path, required=True)
     parser.add_argument("--photographs", type=Path)
     parser.add_argument("--only", help="rows whose title holds this text")
-    parser.add_argument("--keys", type=int, help="at most so many keys a row")
+    parser.add_argument("--keys", type=int, help="at most so many keys per row")
     given = parser.parse_args()
-    print("| scheme | ciphertexts | SSIM | places | high nibbles | masks | exact | seconds a key |")
+    print("| scheme | ciphertexts | SSIM | places | high nibbles | masks | exact | seconds per key |")
     print("|---|---|---|---|---|---|---|---|")
     with tempfile.TemporaryDirectory() as out:
         for row in ROWS:

@@ -1,6 +1,6 @@
 """The report of 100 cells with 64 samples each: how long it takes and how large it is.
 
-Ten targets and ten attacks, 256 scored images a cell, a sheet of 64 reconstructions and eight
+Ten targets and ten attacks, 256 scored images per cell, a sheet of 64 reconstructions and eight
 sample columns. The images are noise, which no encoder makes small.
 """
 

@@ -28,7 +28,7 @@ PUBLIC = 2000
 
 
 def main(data: str, images: int, epochs: int) -> None:
-    """Attack and print a row a scheme."""
+    """Attack and print one row per scheme."""
     sets = registry.dataset(data).load(ImageRequest(victims=images, adversary=PUBLIC, size=32))
     as_published, proper = Lpips(unit_range=True), Lpips()
     print("| target | published: ciphertext, attacked | ciphertext | attacked | proper | SSIM |")

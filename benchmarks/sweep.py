@@ -1,9 +1,9 @@
-"""What a sweep costs beside the attacks: seconds a cell, and where they go.
+"""What a sweep costs beside the attacks: seconds per cell, and where they go.
 
     python benchmarks/sweep.py [CELLS] [JOBS]     cells that attack nothing
     python benchmarks/sweep.py busy [SECONDS]     four cells that compute for 30 s of processor time
 
-The first prints seconds a cell in this process and in JOBS processes, with and without isolation,
+The first prints seconds per cell in this process and in JOBS processes, with and without isolation,
 the second what a sweep takes beside its attacks; both in processor time too, which a busy machine
 changes less.
 """
@@ -127,7 +127,7 @@ def main() -> None:
 
 def trivial(folder: Path, base: RunRequest, cells: int, jobs: int) -> None:
     """Print what cells that attack nothing cost."""
-    print("| where | cells | s a cell | median within | CPU s a cell |\n|---|---|---|---|---|")
+    print("| where | cells | s per cell | median within | CPU s per cell |\n|---|---|---|---|---|")
     for isolate in (False, True):
         for name, executor in (
             ("this process", InThisProcess()),

@@ -83,7 +83,7 @@ def place(values: NDArray[T], numbers: NDArray[np.int32]) -> NDArray[T]:
     """Bring a table from block order to the memory order of an image.
 
     Args:
-        values: ``(K, *numbers.shape)``, for each of K keys one value a symbol.
+        values: ``(K, *numbers.shape)``, for each of K keys one value per symbol.
         numbers: from :func:`byte_numbers` or :func:`nibble_numbers`.
 
     Returns:

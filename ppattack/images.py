@@ -59,7 +59,7 @@ def from_float(values: Tensor) -> Tensor:
     """Float values in [0, 1] as uint8, clipped and rounded to nearest (never truncated).
 
     Raises:
-        ImageError: where a value is NaN.
+        ImageError: if a value is NaN.
     """
     import torch
 

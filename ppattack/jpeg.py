@@ -26,7 +26,7 @@ class Jpeg:
         subsampling: of the colours; grey ciphertexts have none.
 
     Raises:
-        ConfigError: where a value is out of range.
+        ConfigError: if a value is out of range.
     """
 
     quality: int
@@ -41,7 +41,7 @@ class Jpeg:
         """``"85"``, ``"85:444"`` or ``"85:420"``.
 
         Raises:
-            ConfigError: where the text is none of these.
+            ConfigError: if the text is none of these.
         """
         quality, colon, subsampling = text.partition(":")
         if not (quality.isascii() and quality.isdecimal() and len(quality) < 4):

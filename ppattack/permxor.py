@@ -30,7 +30,7 @@ DEVICE_CHUNK_BYTES = 1 << 26
 
 @dataclass(frozen=True, eq=False)
 class PermXor:
-    """One transformation (or one an image) of flattened images.
+    """One transformation (or one per image) of flattened images.
 
     Args:
         index: ``(S,)`` or ``(N, S)`` integers, the source symbol of each output symbol.
@@ -38,7 +38,7 @@ class PermXor:
         unit: ``"byte"`` (S = C·H·W) or ``"nibble"`` (S = 2·C·H·W).
 
     Raises:
-        ImageError: where the two tables differ in shape.
+        ImageError: if the two tables differ in shape.
     """
 
     index: NDArray[np.integer]
@@ -74,7 +74,7 @@ class PermXor:
         """The transformation that undoes this one.
 
         Raises:
-            NotInvertible: where a source symbol is lost.
+            NotInvertible: if a source symbol is lost.
         """
         if not self.is_bijective:
             raise NotInvertible(
@@ -100,7 +100,7 @@ class PermXor:
         """The composition ``x -> self(first(x))``; both of one unit and size.
 
         Raises:
-            ImageError: where unit, size or number of images differ.
+            ImageError: if unit, size or number of images differ.
         """
         counts = {self.count, first.count} - {None}
         if (self.unit, self.symbols) != (first.unit, first.symbols) or len(counts) > 1:
@@ -187,7 +187,7 @@ def _move_nibbles(x: Tensor, index: Tensor, mask: Tensor, out: Tensor) -> None:
     """Gather the nibbles of two images at once: one rides in the low halves, one in the high.
 
     Under one table the chunk's first half is paired with its last (an odd one overlaps); under
-    one table an image each image is paired with itself.
+    one table per image each image is paired with itself.
     """
     import torch
 

@@ -20,7 +20,7 @@ PATCH_SIZES = {"paper": 16, "small": 8}
 class ColorNeuraCrypt(NeuralTarget):
     """Color-NeuraCrypt: three channels, no shuffle, and a pixel shuffle that makes an image.
 
-    The network is NeuraCrypt's with as many outputs a patch as a patch has pixel values, so that
+    The network is NeuraCrypt's with as many outputs per patch as a patch has pixel values, so that
     they can be laid out as a patch of an image: output ``c·p² + p·i + j`` is colour c of the
     pixel in row i and column j. Ciphertexts are ``(N, 3, H, W)`` float32, unbounded, for a vision
     transformer to be fine-tuned on.
@@ -72,7 +72,7 @@ class ColorNeuraCrypt(NeuralTarget):
         return int(self.config.patch_size or PATCH_SIZES[self.config.variant])
 
     def width(self, channels: int) -> int:
-        """As many numbers a patch as it has pixel values."""
+        """As many numbers per patch as it has pixel values."""
         return channels * self.patch_size**2
 
     def normalised(self, images: Tensor) -> Tensor:
@@ -102,7 +102,7 @@ class ColorNeuraCrypt(NeuralTarget):
         """The shape of the ciphertext itself.
 
         Raises:
-            ImageError: where it is not of three channels and whole patches.
+            ImageError: if it is not of three channels and whole patches.
         """
         if len(ciphertext_shape) == 3 and self.padded_shape(ciphertext_shape) == ciphertext_shape:
             return super().plain_shape(ciphertext_shape)

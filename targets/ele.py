@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 ITO_BLOCK_SEEDS = 100_000
-"""The published code draws each block's key from so many seeds: at most 16.6 bits a block."""
+"""The published code draws each block's key from so many seeds: at most 16.6 bits per block."""
 
 
 class ELE(PermXorTarget):
@@ -131,7 +131,7 @@ class ELE(PermXorTarget):
     def key_space_bits(self, image_shape: ImageShape) -> float:
         """log2 of (S!·2^S)^n·n!; without 2^S where permutations decide the complements.
 
-        The seeds of ``ito`` are not counted: they hold at most log2(100,000) bits a block.
+        The seeds of ``ito`` are not counted: they hold at most log2(100,000) bits per block.
         """
         count, symbols = self._size(image_shape)
         flips = symbols if self.config.variant == "paper" else 0

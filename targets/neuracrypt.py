@@ -24,7 +24,7 @@ SIZES = {"paper": (2048, 16), "small": (256, 8)}
 
 
 class NeuraCrypt(NeuralTarget):
-    """NeuraCrypt: one code vector a patch, in an order of its own for every image.
+    """NeuraCrypt: one code vector per patch, in an order of its own for every image.
 
     A patch goes through a strided convolution and ReLU, ``depth - 3`` blocks of 1 × 1
     convolution, batch normalisation and ReLU, an added position vector, ReLU and a linear layer.
@@ -96,7 +96,7 @@ class NeuraCrypt(NeuralTarget):
         return bool(self.config.shuffle)
 
     def width(self, channels: int) -> int:
-        """As many numbers a patch as the hidden layers have."""
+        """As many numbers per patch as the hidden layers have."""
         del channels
         return self.hidden
 
@@ -104,7 +104,7 @@ class NeuraCrypt(NeuralTarget):
         """The shape of square grey images that have so many patches.
 
         Raises:
-            ImageError: where none has such codes.
+            ImageError: if none has such codes.
         """
         edge = isqrt(ciphertext_shape[0])
         if len(ciphertext_shape) != 2 or edge**2 != ciphertext_shape[0]:

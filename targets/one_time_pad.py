@@ -59,7 +59,7 @@ class OneTimePad(PermXorTarget):
         """Refuse, also, to use one pad for several images.
 
         Raises:
-            KeyFileError: where the pad would be used twice.
+            KeyFileError: if the pad would be used twice.
         """
         super().check_key(images, key, shape)
         if key.count is None and len(images) > 1:

@@ -30,7 +30,7 @@ class PE(PermXorTarget):
     """Pixel-wise encryption: a complement bit for each value, a colour order for each pixel.
 
     ``t = x XOR 255·negative``; with ``color_shuffle``, output channel c of pixel (h, w) is
-    channel ``COLOUR_ORDERS[colour[h, w]][c]`` of t. The journal version draws one key an image.
+    channel ``COLOUR_ORDERS[colour[h, w]][c]`` of t. The journal version draws one key per image.
 
     Variants:
         ``paper``: exact and invertible.
@@ -40,7 +40,7 @@ class PE(PermXorTarget):
         so 159 of the 256 values come out one too low when complemented. ``truncation``
         reproduces that; two plain values then share a ciphertext value and decryption raises.
 
-    Threat model: ciphertext-only; one key an image or one for all.
+    Threat model: ciphertext-only; one key per image or one for all.
 
     Deviations: grey images (C = 1) are an extension; they have no colours to shuffle.
 

@@ -41,7 +41,7 @@ class CovarianceMatching(Attack):
     is known but the unit.
 
     Threat model: ciphertexts under one key, and public images of the same distribution. With one
-    key an image there is nothing to find and nothing is gained.
+    key per image there is nothing to find and nothing is gained.
 
     Deviations: the reference finds the grid of pixels from distances and ignores signs; here
     public images give the correlations to look for, so that positions are absolute.

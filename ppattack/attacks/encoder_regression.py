@@ -102,7 +102,7 @@ class EncoderRegression(Attack):
         return ControlTarget("neuracrypt", CONTROL)
 
     def negative_control(self) -> ControlTarget:
-        """The same with a key an image, for pairs too: they then say nothing of other codes."""
+        """The same with one key per image, for pairs too: they then say nothing of other codes."""
         return ControlTarget("neuracrypt", CONTROL, "image")
 
     def obstacle(self, scheme: PublicScheme, image_shape: ImageShape) -> str | None:

@@ -35,7 +35,7 @@ class Exhaustive(Attack):
     arrangements are compared by the likelihood of their seams, which public images teach; the
     96 states of the whole image (16 without colours) by what else is common in public images.
 
-    Threat model: ciphertexts, one key an image or one for all, and public images of the same
+    Threat model: ciphertexts, one key per image or one for all, and public images of the same
     distribution. With ``prior=none`` ciphertexts alone: what seams look like is then learned
     from the insides of their own blocks, and the state of the whole image is left as found.
 

@@ -89,7 +89,7 @@ class Gan(Attack):
             Interval(ge=1, le=10_000),
             Doc("passes over the images; none: the variant's, 25 or 100"),
         ] = None
-        batch_size: Annotated[int, Interval(ge=2, le=4096), Doc("images a step, at most")] = 64
+        batch_size: Annotated[int, Interval(ge=2, le=4096), Doc("images per step, at most")] = 64
         images: PublicImages = 2000
         patience: Patience = None
         picture_every: PictureEvery = None

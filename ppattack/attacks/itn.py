@@ -1,6 +1,6 @@
 """ITN, the inverse transformation network: a network learns to undo the encryption.
 
-The adversary encrypts images of its own under keys of its own, one key an image, and trains a
+The adversary encrypts images of its own under keys of its own, one key per image, and trains a
 network to give the plain images back. Only what does not depend on the key can be learnt: an
 inverse that needs the victims' key is out of reach, by construction. Known pairs under that key
 bring it within reach.
@@ -115,7 +115,7 @@ class InverseTransformationNetwork(Attack):
         learning_rate: Annotated[
             float | None, Interval(gt=0, le=10), Doc("first or peak rate; none: the recipe's")
         ] = None
-        batch_size: Annotated[int, Interval(ge=2, le=4096), Doc("images a step, at most")] = 32
+        batch_size: Annotated[int, Interval(ge=2, le=4096), Doc("images per step, at most")] = 32
         images: Annotated[int, Interval(ge=4), Doc("public images to train on, at most")] = 2000
         width: Annotated[
             int, Interval(ge=1, le=256), Doc("features of the U-Net's first level; 64 in the paper")

@@ -28,11 +28,11 @@ class Jigsaw(Attack):
     """Blocks back in place by how well their borders continue each other.
 
     Each block can stand anywhere and be turned, mirrored, complemented and recoloured, as far as
-    the scheme does that. Under one key the evidence of all ciphertexts adds up; with a key an
+    the scheme does that. Under one key the evidence of all ciphertexts adds up; with a key per
     image every ciphertext is a puzzle of its own. Which of the states of the whole image (96, or
     16 without colours) is the natural one, public images decide where there are any.
 
-    Threat model: ciphertexts, one key an image or one for all. Public images of the same
+    Threat model: ciphertexts, one key per image or one for all. Public images of the same
     distribution are used where they are granted.
 
     Deviations: the published solvers look at one image at a time, and judge by hand or by the
@@ -162,7 +162,7 @@ class Jigsaw(Attack):
     def _each_alone(
         self, observation: Observation, natural: NaturalStates, context: Context
     ) -> tuple[PermXor, dict[str, Any]]:
-        """One key an image."""
+        """One key per image."""
         from ppattack.solvers.blocks import puzzle as block_puzzle
         from ppattack.solvers.global_state.key_estimate import together
 

@@ -70,7 +70,7 @@ class MaximumMeanDiscrepancy(Attack):
         """Settings of the attack."""
 
         epochs: Annotated[int, Interval(ge=1, le=10_000), Doc("passes over the candidates")] = 100
-        batch_size: Annotated[int, Interval(ge=2, le=4096), Doc("images a step, at most")] = 32
+        batch_size: Annotated[int, Interval(ge=2, le=4096), Doc("images per step, at most")] = 32
         learning_rate: Annotated[float, Interval(gt=0, le=1), Doc("of Adam, constant")] = 3e-3
         weight_decay: Annotated[float, Interval(ge=0, le=1), Doc("of Adam")] = 1e-3
 
@@ -86,7 +86,7 @@ class MaximumMeanDiscrepancy(Attack):
         return ControlTarget("neuracrypt", CONTROL)
 
     def negative_control(self) -> ControlTarget:
-        """The same with a key an image: one encoder then explains one code at most."""
+        """The same with one key per image: one encoder then explains one code at most."""
         return ControlTarget("neuracrypt", CONTROL, "image")
 
     def at_control_budget(self) -> Attack:

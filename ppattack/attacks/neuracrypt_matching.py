@@ -88,7 +88,7 @@ class NeuraCryptMatching(Attack):
         embedding_steps: Annotated[
             int, Interval(ge=1), Doc("of training the contrastive network; for variant=paper")
         ] = 80_000
-        embedding_batch: Annotated[int, Interval(ge=2), Doc("patches a step of that training")] = (
+        embedding_batch: Annotated[int, Interval(ge=2), Doc("patches per step of that training")] = (
             4096
         )
         embedding_rate: Annotated[
@@ -122,7 +122,7 @@ class NeuraCryptMatching(Attack):
         return ControlTarget("neuracrypt", CONTROL)
 
     def negative_control(self) -> ControlTarget:
-        """The same with a key an image: codes of different images then have nothing in common."""
+        """The same with one key per image: codes of different images then have nothing in common."""
         return ControlTarget("neuracrypt", CONTROL, "image")
 
     def at_control_budget(self) -> Attack:

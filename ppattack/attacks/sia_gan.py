@@ -101,7 +101,7 @@ class SiaGan(Attack):
         ] = 0.125
         epochs: Annotated[int, Interval(ge=1, le=10_000), Doc("passes over the images")] = 8
         batch_size: Annotated[
-            int, Interval(ge=2, le=4096), Doc("ciphertexts a step at most, and as many images")
+            int, Interval(ge=2, le=4096), Doc("ciphertexts per step at most, and as many images")
         ] = 32
         rate: Annotated[
             float,

@@ -43,7 +43,7 @@ class Digits(ImageSource):
         """See :meth:`ImageSource.load`; 32 pixels where no size is asked for.
 
         Raises:
-            DataError: where scikit-learn is not installed, or has too few images.
+            DataError: if scikit-learn is not installed, or has too few images.
         """
         images = list(_images(request.seed))
         wanted = replace(request, size=OWN_SIZE if request.size is None else request.size)

@@ -177,7 +177,7 @@ def _paths(root: Path, part: str = "") -> list[str]:
     Links are followed; what is hidden is left out.
 
     Raises:
-        DataError: where a folder may not be read.
+        DataError: if a folder may not be read.
     """
 
     def refuse(error: OSError) -> None:

@@ -63,7 +63,7 @@ def read_folder(path: Path) -> NamedImages:
     """Read every image file of a folder as a ciphertext; subfolders and other files are left out.
 
     Raises:
-        DataError: where there is no such folder, no image in it, an image that cannot be read
+        DataError: if there is no such folder, no image in it, an image that cannot be read
             (all of them are tried, the first are named), or images of different sizes.
     """
     import torch
@@ -98,8 +98,8 @@ def write_png(path: Path, image: Tensor) -> None:
     """Write ``(C, H, W)`` uint8, C of 1 or 3, as an 8-bit PNG; whole or not at all.
 
     Raises:
-        ImageError: where the image does not follow the convention.
-        DataError: where the place cannot be written.
+        ImageError: if the image does not follow the convention.
+        DataError: if the place cannot be written.
     """
     from PIL import Image
 
@@ -117,7 +117,7 @@ def list_images(path: Path) -> list[Path]:
     """Everything in a folder that has the extension of an image and is not hidden, by name.
 
     Raises:
-        DataError: where the folder is missing, is a file or may not be read.
+        DataError: if the folder is missing, is a file or may not be read.
     """
     check_folder(path)
     return sorted(found for found in path.iterdir() if has_image_name(found.name))
@@ -127,7 +127,7 @@ def check_folder(path: Path) -> None:
     """Refuse what is not a folder that can be read.
 
     Raises:
-        DataError: where the folder is missing, is a file or may not be read.
+        DataError: if the folder is missing, is a file or may not be read.
     """
     try:
         with os.scandir(path):

@@ -9,7 +9,7 @@ are asked for, the adversary has all of ``images``.
 Arrays are uint8: ``(N, H, W, C)`` or ``(N, C, H, W)`` with C of 1 or 3, or grey ``(N, H, W)``.
 Nothing is ever unpickled.
 
-Classes may stand beside them, integers or text, one an image: ``labels`` beside ``images``, else
+Classes may stand beside them, integers or text, one per image: ``labels`` beside ``images``, else
 under the names in ``LABELS``. An array of such a name that holds anything else gives no classes,
 which the notes say.
 """
@@ -122,10 +122,10 @@ class _Archive:
         return _array(self.stored, self.path, name)
 
     def _classes(self, images: str, count: int) -> NDArray[Any] | None:
-        """One class an image of an array, or None where there are none to be used.
+        """One class per image of an array, or None where there are none to be used.
 
         Raises:
-            DataError: where they are of another number of images.
+            DataError: if they are of another number of images.
         """
         name = LABELS[images]
         if name not in self.stored.files:
@@ -139,13 +139,13 @@ class _Archive:
         if column.ndim != 1 or column.dtype.kind not in "iuU":
             self.notes.append(
                 f"no classes: the array '{name}' holds {found.dtype} of shape {found.shape}, "
-                "not one integer or text an image"
+                "not one integer or text per image"
             )
             return None
         if len(column) != count:
             raise DataError(
                 f"{self.path} holds {count} images in '{images}' but {len(column)} classes in "
-                f"'{name}': write one class an image, or leave '{name}' out."
+                f"'{name}': write one class per image, or leave '{name}' out."
             )
         return column
 

@@ -41,7 +41,7 @@ def select(
         adversary: candidates for the adversary; those that a victim holds are passed over.
 
     Raises:
-        DataError: where the victims are too few, nothing is found, or sizes differ and none was
+        DataError: if the victims are too few, nothing is found, or sizes differ and none was
             asked for.
     """
     picker = _Picker(name, request.size)

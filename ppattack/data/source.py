@@ -168,7 +168,7 @@ def _check_labels(
     if tuple(labels.shape) != (len(images),):
         raise DataError(
             f"{name} has labels of shape {tuple(labels.shape)} for {len(images)} images: "
-            "one class index an image is needed."
+            "one class index per image is needed."
         )
     if len(labels) and not 0 <= int(labels.min()) <= int(labels.max()) < len(classes):
         raise DataError(
@@ -204,7 +204,7 @@ class ImageSource(ABC):
         """Images for both sides, disjoint, deterministic for a request.
 
         Raises:
-            DataError: where the source is missing, or has too few images for the victims.
+            DataError: if the source is missing, or has too few images for the victims.
         """
 
 

@@ -22,7 +22,7 @@ def read_ciphertexts(path: Path, cipher: Literal["image", "tokens"]) -> NamedIma
     """Read every ciphertext file of a folder, of the kind that a scheme makes.
 
     Raises:
-        DataError: where there is none, or one that cannot be used.
+        DataError: if there is none, or one that cannot be used.
     """
     return read_folder(path) if cipher == "image" else read_token_folder(path)
 
@@ -34,7 +34,7 @@ def read_token_folder(path: Path) -> NamedImages:
         names and float32 arrays of one shape, in a temporary file where they are large.
 
     Raises:
-        DataError: where there is no such folder, no NPY file in it, one that cannot be read (all
+        DataError: if there is no such folder, no NPY file in it, one that cannot be read (all
             of them are tried, the first are named), or arrays of different shapes.
     """
     check_folder(path)
@@ -77,7 +77,7 @@ def read_array(path: Path) -> NDArray[np.float32]:
     """One NPY file of finite numbers, as float32; nothing in it is executed.
 
     Raises:
-        DataError: where it is none.
+        DataError: if it is none.
     """
     try:
         array: NDArray[Any] = np.load(path, allow_pickle=False)
@@ -94,7 +94,7 @@ def write_tokens(path: Path, tokens: Tensor) -> None:
     """Write one ciphertext as an NPY file, float32; whole or not at all.
 
     Raises:
-        DataError: where the place cannot be written.
+        DataError: if the place cannot be written.
     """
     data = io.BytesIO()
     np.save(data, tokens.float().cpu().numpy(), allow_pickle=False)

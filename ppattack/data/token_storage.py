@@ -31,7 +31,7 @@ def empty_tokens(shape: tuple[int, ...], device: torch.device | str = "cpu") -> 
         name any more; its space is free again when the tensor is gone.
 
     Raises:
-        DataError: where the file cannot be made.
+        DataError: if the file cannot be made.
     """
     import torch
 

@@ -49,7 +49,7 @@ class TorchvisionSource(ImageSource):
         """See :meth:`ImageSource.load`.
 
         Raises:
-            DataError: where the files are missing and may not be fetched, or cannot be.
+            DataError: if the files are missing and may not be fetched, or cannot be.
         """
         return select(
             self.card.name,

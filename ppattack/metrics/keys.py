@@ -31,12 +31,12 @@ def key_agreement(recovered: PermXor, true: PermXor) -> KeyAgreement:
     """Compare a recovered transformation with the true one, symbol by symbol.
 
     Args:
-        recovered: over bytes or nibbles, one table for every image or one an image.
+        recovered: over bytes or nibbles, one table for every image or one per image.
         true: likewise; where units differ both are written over nibbles, and where only one
-            side has a table an image, the other's table is compared with each of them.
+            side has a table per image, the other's table is compared with each of them.
 
     Raises:
-        ImageError: where the tables are for images of different size or number.
+        ImageError: if the tables are for images of different size or number.
     """
     if recovered.unit != true.unit:
         recovered, true = recovered.as_nibbles(), true.as_nibbles()

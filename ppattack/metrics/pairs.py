@@ -14,7 +14,7 @@ def check_pair(x: Tensor, y: Tensor) -> None:
     """Refuse two batches that cannot be compared image by image.
 
     Raises:
-        ImageError: where one breaks the image convention, or shapes or devices differ.
+        ImageError: if one breaks the image convention, or shapes or devices differ.
     """
     image_ops.check(x, "the first images")
     image_ops.check(y, "the second images")

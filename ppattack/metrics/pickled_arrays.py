@@ -22,7 +22,7 @@ def read_arrays(path: Path) -> Arrays:
     """The dictionaries of float32 arrays in a pickle file.
 
     Raises:
-        pickle.UnpicklingError: where the pickle asks for anything else; a damaged file can raise
+        pickle.UnpicklingError: if the pickle asks for anything else; a damaged file can raise
             other exceptions too.
     """
     with path.open("rb") as file:

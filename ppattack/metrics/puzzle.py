@@ -78,12 +78,12 @@ def from_arrangements(
     """What arrangements make of the ciphertexts that others make plain.
 
     Args:
-        found: one an image.
-        true: one an image, or one for all.
+        found: one per image.
+        true: one per image, or one for all.
         group: the states.
 
     Raises:
-        ImageError: where an arrangement does not hold every block once.
+        ImageError: if an arrangement does not hold every block once.
     """
     origins, states = [], []
     for i, ours in enumerate(found):
@@ -116,8 +116,8 @@ def from_keys(
         group: the states.
 
     Raises:
-        ImageError: where the keys are not for the same images.
-        NotInvertible: where a key loses symbols.
+        ImageError: if the keys are not for the same images.
+        NotInvertible: if a key loses symbols.
     """
     made = found.inverse().after(true)
     index, mask = np.atleast_2d(made.index), np.atleast_2d(made.mask)
@@ -157,7 +157,7 @@ def scores(assembled: Assembled, group: States) -> PuzzleScores:
 
 
 def over_keys(found: PuzzleScores, select: Literal["max", "mean"] = "mean") -> PuzzleScores:
-    """One score an image, from its scores under several keys.
+    """One score per image, from its scores under several keys.
 
     Args:
         found: arrays of shape ``(images, keys)``.

@@ -44,7 +44,7 @@ class PatchDiscriminator(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        """One logit an image, ``(N,)``, of float images of at least 16 × 16 pixels."""
+        """One logit per image, ``(N,)``, of float images of at least 16 × 16 pixels."""
         if self.pool == "corner":
             x = x[..., :PUBLISHED_VIEW, :PUBLISHED_VIEW]
         logits: Tensor = self.layers(x)

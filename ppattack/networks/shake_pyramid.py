@@ -140,7 +140,7 @@ def shaken(x: Tensor, forward: Tensor, backward: Tensor) -> Tensor:
 
     Args:
         x: ``(N, C, H, W)`` float.
-        forward: ``(N,)`` float, one factor an image.
+        forward: ``(N,)`` float, one factor per image.
         backward: likewise.
     """
     result: Tensor = _Shaken.apply(x, forward, backward)

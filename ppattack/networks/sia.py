@@ -161,7 +161,7 @@ class SiaDiscriminator(nn.Module):
         self.layers = nn.Sequential(*layers)
 
     def forward(self, x: Tensor) -> Tensor:
-        """One logit an image, ``(N,)``."""
+        """One logit per image, ``(N,)``."""
         logits: Tensor = self.layers(x)
         return logits[:, 0]
 

@@ -78,7 +78,7 @@ class Target(ABC):
         """``(C, H, W)`` of the largest plain image that has such a ciphertext.
 
         Raises:
-            ImageError: where the scheme makes none of this shape.
+            ImageError: if the scheme makes none of this shape.
         """
         channels, height, width = ciphertext_shape
         return self.representation().image_shape((channels, height, width))
@@ -99,10 +99,10 @@ class Target(ABC):
         return Key(self.card.name, image_shape, self.key_parts(draw, image_shape))
 
     def generate_keys(self, rngs: Iterable[np.random.Generator], image_shape: ImageShape) -> Key:
-        """Draw one key an image, from one generator an image.
+        """Draw one key per image, from one generator per image.
 
         Raises:
-            ConfigError: where a setting fixes one key for all images.
+            ConfigError: if a setting fixes one key for all images.
         """
         for name in self.secret_settings:
             if getattr(self.config, name) is not None:
@@ -136,7 +136,7 @@ class Target(ABC):
         """The plain images, ``(N, C, H, W)`` uint8, cropped to the key's image size.
 
         Raises:
-            NotInvertible: where the scheme, in this variant, loses information.
+            NotInvertible: if the scheme, in this variant, loses information.
         """
 
     @abstractmethod
@@ -174,7 +174,7 @@ class Target(ABC):
             )
         if key.count is not None and key.count != len(images):
             raise KeyFileError(
-                f"the key holds one key an image for {key.count} images, not {len(images)}."
+                f"the key holds one key per image for {key.count} images, not {len(images)}."
             )
 
 
@@ -182,7 +182,7 @@ class PermXorTarget(Target):
     """A scheme that is one :class:`~ppattack.permxor.PermXor` of the prepared image."""
 
     KEYS_AT_ONCE: ClassVar[int] = 256
-    """Keys drawn or made into tables at a time under one key an image."""
+    """Keys drawn or made into tables at a time under one key per image."""
     TABLE_BYTES: ClassVar[int] = 1 << 20
     """Image bytes that the tables made at a time may serve: bounds the memory for large images."""
 
@@ -199,10 +199,10 @@ class PermXorTarget(Target):
         """
 
     def permxor(self, key: Key) -> PermXor:
-        """The transformation that a key stands for (built once a key).
+        """The transformation that a key stands for (built once per key).
 
         Raises:
-            KeyFileError: where the key's parts are not those of this scheme and image size.
+            KeyFileError: if the key's parts are not those of this scheme and image size.
         """
         for target, found in key._permxor:
             if target is self:

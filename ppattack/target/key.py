@@ -32,13 +32,13 @@ _MALFORMED = (
 
 @dataclass(frozen=True, eq=False)
 class Key:
-    """A secret key (or one an image). ``repr`` shows a fingerprint, never the secret.
+    """A secret key (or one per image). ``repr`` shows a fingerprint, never the secret.
 
     Args:
         scheme: name of the scheme it belongs to.
         image_shape: ``(C, H, W)`` of the plain images it encrypts.
         parts: component name to array; with a leading axis of ``count`` when it holds one key
-            an image.
+            per image.
         count: number of images, or None for one key for all.
     """
 
@@ -85,7 +85,7 @@ class Key:
         """Read :meth:`to_bytes` back.
 
         Raises:
-            KeyFileError: where the data are no key file.
+            KeyFileError: if the data are no key file.
         """
         import json
 
@@ -138,7 +138,7 @@ class Key:
         """Read :meth:`to_json` back.
 
         Raises:
-            KeyFileError: where the text is not a key file.
+            KeyFileError: if the text is not a key file.
         """
         import json
 

@@ -145,7 +145,7 @@ class NeuralTarget(Target):
         """The encoder of one key, on the CPU, without gradients.
 
         Raises:
-            KeyFileError: where its parts are not those of this scheme, settings and image size.
+            KeyFileError: if its parts are not those of this scheme, settings and image size.
         """
         import torch
 
@@ -175,7 +175,7 @@ class NeuralTarget(Target):
         return {name: part.numpy() for name, part in made.state_dict().items()}
 
     def generate_keys(self, rngs: Iterable[np.random.Generator], image_shape: ImageShape) -> Key:
-        """One key an image: 32 random bytes each, from which its encoder is drawn when needed.
+        """One key per image: 32 random bytes each, from which its encoder is drawn when needed.
 
         Deviations: the encoders themselves, up to 88 MB each, would not fit into memory.
         """

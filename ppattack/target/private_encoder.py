@@ -21,7 +21,7 @@ EPSILON = 1e-5
 
 
 class PrivateEncoder(nn.Module):
-    """Patches of an image, each through the same layers, to one vector a patch.
+    """Patches of an image, each through the same layers, to one vector per patch.
 
     A patch goes through a linear map and ReLU; ``depth`` blocks of linear map, batch
     normalisation and ReLU; then a vector of its position is added, and ReLU and a last linear map
@@ -33,7 +33,7 @@ class PrivateEncoder(nn.Module):
         patch: edge of a patch, pixels.
         depth: blocks; -1 for the linear encoder, which has neither ReLU nor positions.
         patches: in an image.
-        width: numbers a patch that come out.
+        width: numbers per patch that come out.
         bn: ``"batch"`` normalises by the statistics of the batch at hand, always;
             ``"frozen"`` by those that :meth:`calibrate` found.
     """

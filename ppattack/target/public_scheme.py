@@ -45,7 +45,7 @@ class PublicScheme:
         """The algorithm itself, for keys that the adversary draws.
 
         Raises:
-            ThreatModelError: where the threat model does not grant own keys.
+            ThreatModelError: if the threat model does not grant own keys.
         """
         if self._target is None:
             raise ThreatModelError(

@@ -66,7 +66,7 @@ class Representation:
         """``(C, H, W)`` of the largest plain image that has a ciphertext of this shape.
 
         Raises:
-            ImageError: where no plain image has.
+            ImageError: if no plain image has.
         """
         return shape
 

@@ -43,7 +43,7 @@ def save(
         facts: JSON-ready values.
 
     Raises:
-        OSError: where the file cannot be written.
+        OSError: if the file cannot be written.
     """
     tensors = {
         f"weights/{part}/{name}": value

@@ -10,7 +10,7 @@ from torch import nn
 from ppattack.training.checkpoints import Weights
 
 WARM_UP = 10.0
-"""Steps after which the average keeps about nine tenths of itself a step."""
+"""Steps after which the average keeps about nine tenths of itself per step."""
 
 
 class MovingAverage:
@@ -21,7 +21,7 @@ class MovingAverage:
 
     Args:
         network: is copied, in evaluation mode.
-        decay: what the average keeps of itself a step, in [0, 1).
+        decay: what the average keeps of itself per step, in [0, 1).
     """
 
     def __init__(self, network: nn.Module, decay: float) -> None:

@@ -17,7 +17,7 @@ def drawn(observation: Observation, context: Context, most: int) -> Tensor:
     """Rows of the public images to train on, ``(K,)`` int64: all of them, or ``most`` by chance.
 
     Raises:
-        DataError: where the images have another size than the victims'.
+        DataError: if the images have another size than the victims'.
     """
     import torch
 
@@ -36,7 +36,7 @@ def as_transformed(observation: Observation, public: Tensor, attack: str) -> Ten
     """Public images as the scheme would transform them, padded or rearranged.
 
     Raises:
-        DataError: where ciphertexts have another size than what is transformed.
+        DataError: if ciphertexts have another size than what is transformed.
     """
     plain = observation.scheme.representation.prepare(public)
     shape = tuple(observation.ciphertexts.shape[1:])

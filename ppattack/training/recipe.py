@@ -22,7 +22,7 @@ class Recipe:
 
     Args:
         epochs: passes over the data.
-        batch_size: examples a step at most; the batches of an epoch are of equal size.
+        batch_size: examples per step at most; the batches of an epoch are of equal size.
         optimizer: ``"sgd"``, ``"adam"`` or ``"adamw"``.
         learning_rate: at the start, or at the peak of a one-cycle schedule.
         momentum: of SGD.
