@@ -175,9 +175,7 @@ def _name(target: str | type[Any], attack: str | type[Any]) -> str:
 
 def _gain(done: Finished) -> float:
     """The number that the verdict rests on; an exact key is everything."""
-    from ppattack.evaluation.verdict import main_gain
-
-    key, found = done.report.scores.key, main_gain(done.report.scores)
+    key, found = done.report.scores.key, done.report.scores.main_gain()
     if key is not None and key.reconstruction.mean == 1.0:
         return float("inf")
     return found[1].mean if found else float("-inf")

@@ -20,7 +20,7 @@ from ppattack.attack import Attack, Context, ControlTarget
 from ppattack.config import as_dict
 from ppattack.errors import PpattackError
 from ppattack.evaluation.scores import evaluate
-from ppattack.evaluation.verdict import BROKEN_GAIN, came_back_up_to_state, main_gain, passes
+from ppattack.evaluation.verdict import BROKEN_GAIN, came_back_up_to_state, passes
 from ppattack.files import write_text
 from ppattack.plugins import registry
 from ppattack.reports.run import ControlResult, Summary
@@ -88,7 +88,7 @@ class ControlBench:
         context = replace(self.context, checkpoints=None, pictures=None)
         recovery = attack(scenario.observation, context)
         evaluation = evaluate(recovery, scenario, target, self.scorer, self.seed)
-        found = main_gain(evaluation.scores)
+        found = evaluation.scores.main_gain()
         gain = found[1] if found else None
         # Images that came back as negatives show that the attack works, and nowhere else do they
         # count as resistance either.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ppattack.reports.run import ControlResult, MetricScores, Scores, Summary, VerdictName
+from ppattack.reports.run import ControlResult, Summary, VerdictName
 
 if TYPE_CHECKING:
     from ppattack.evaluation.scores import Evaluation
@@ -18,15 +18,6 @@ NOT_ATTACKED = (
 """Why there is no verdict where nothing was attacked."""
 FEWEST_IMAGES = 10
 """Below this many scored images an interval means nothing, and no verdict is given."""
-
-
-def main_gain(scores: Scores) -> tuple[str, Summary] | None:
-    """The metric that the verdict rests on, and its gain: SSIM, else the matching."""
-    for name in ("ssim", "matching"):
-        found: MetricScores | None = getattr(scores, name)
-        if found is not None and found.gain is not None:
-            return name, found.gain
-    return None
 
 
 def decide(
@@ -45,7 +36,7 @@ def decide(
     key = evaluation.scores.key
     if key is not None and key.reconstruction.mean == 1.0:
         return _broken("the attack recovered the exact key", negative)
-    found = main_gain(evaluation.scores)
+    found = evaluation.scores.main_gain()
     if found is None:
         return "INCONCLUSIVE", "nothing could be scored: no truth was given, or no metric applies."
     metric, gain = found

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from ppattack.evaluation.verdict import main_gain
 from ppattack.render.matrix import Matrix, arrange
 from ppattack.reports.found import SavedRun
 from ppattack.reports.run import Report
@@ -104,5 +103,5 @@ def _experiment(report: Report) -> str:
 
 
 def _gain(report: Report) -> float | None:
-    found = main_gain(report.scores)
+    found = report.scores.main_gain()
     return found[1].mean if found else None

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ppattack.evaluation.verdict import main_gain
 from ppattack.render.numbers import plain_text
 from ppattack.reports.found import SavedRun
 from ppattack.reports.run import Report
@@ -82,7 +81,7 @@ def arrange(runs: Sequence[SavedRun]) -> Matrix:
 
 def strength(report: Report) -> tuple[int, float]:
     """Sorts the result that is worst for the target first."""
-    found = main_gain(report.scores)
+    found = report.scores.main_gain()
     return _WORST_FIRST.index(report.verdict), -(found[1].mean if found else 0.0)
 
 

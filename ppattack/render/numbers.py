@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 
-from ppattack.evaluation.verdict import main_gain
 from ppattack.reports.run import Report, Summary
 
 SYMBOLS = {"BROKEN": "✗", "RESISTED": "✓", "INCONCLUSIVE": "?"}
@@ -53,7 +52,7 @@ def headline(report: Report) -> str:
     key = report.scores.key
     if key is not None and key.reconstruction.mean == 1.0:
         return "exact key"
-    found = main_gain(report.scores)
+    found = report.scores.main_gain()
     if found is not None:
         metric, gain = found
         return f"{metric} {number(gain.mean, '+')}"

@@ -7,7 +7,6 @@ import io
 import re
 from collections.abc import Callable, Sequence
 
-from ppattack.evaluation.verdict import main_gain
 from ppattack.render import visual
 from ppattack.render.compare import Change, compare
 from ppattack.render.matrix import Matrix, arrange
@@ -166,7 +165,7 @@ def report_csv(runs: Sequence[SavedRun], base: Sequence[SavedRun] | None = None)
 
 def _csv_row(target: str, run: SavedRun) -> tuple[object, ...]:
     report, scores = run.report, run.report.scores
-    found = main_gain(scores)
+    found = scores.main_gain()
     metric, gain = found or (None, None)
     singles = [
         None if part is None else part.reconstruction.mean

@@ -100,6 +100,13 @@ class Scores(Part):
     matching: MatchingScores | None = None
     puzzle: PuzzleScores | None = None
 
+    def main_gain(self) -> tuple[str, Summary] | None:
+        """The metric that the verdict rests on, and its gain: SSIM, else the matching."""
+        for name, found in (("ssim", self.ssim), ("matching", self.matching)):
+            if found is not None and found.gain is not None:
+                return name, found.gain
+        return None
+
 
 class AttackPart(Part):
     """The attack as it was configured, and what it said of itself (unverified)."""

@@ -10,7 +10,6 @@ from pydantic import BaseModel, ConfigDict
 
 from ppattack.attack import Progress
 from ppattack.errors import NotApplicable, NotGranted, PpattackError, RunFailed
-from ppattack.evaluation.verdict import main_gain
 from ppattack.reports.run import Report, VerdictName, read_report
 from ppattack.request import RunRequest
 from ppattack.runs.run import Finished, run
@@ -65,7 +64,7 @@ def run_cell(
 
 def outcome_of(done: Finished, seconds: float) -> Outcome:
     """The outcome of a finished run."""
-    found = main_gain(done.report.scores)
+    found = done.report.scores.main_gain()
     metric, gain = found if found else (None, None)
     return Outcome(
         state="done",

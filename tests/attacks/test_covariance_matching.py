@@ -14,7 +14,6 @@ from ppattack.block_states import transformation
 from ppattack.data.source import ImageRequest, ImageSets
 from ppattack.errors import ConfigError, ThreatModelError
 from ppattack.evaluation.scores import evaluate
-from ppattack.evaluation.verdict import main_gain
 from ppattack.metrics.images import ImageScorer
 from ppattack.permxor import PermXor
 from ppattack.plugins import registry
@@ -50,7 +49,7 @@ def attacked(
 
 
 def gain(recovery: Recovery, scenario: Scenario, target: PermXorTarget) -> float:
-    found = main_gain(evaluate(recovery, scenario, target, SCORER, seed=0).scores)
+    found = evaluate(recovery, scenario, target, SCORER, seed=0).scores.main_gain()
     assert found is not None
     return float(found[1].mean)
 

@@ -13,7 +13,6 @@ from ppattack.attacks.exhaustive import Exhaustive
 from ppattack.data.source import ImageSets
 from ppattack.errors import ConfigError, ImageError
 from ppattack.evaluation.scores import Evaluation, evaluate
-from ppattack.evaluation.verdict import main_gain
 from ppattack.metrics.images import ImageScorer
 from ppattack.plugins import registry
 from ppattack.scenario import Scenario, simulate
@@ -45,7 +44,7 @@ def scored(recovery: Recovery, scenario: Scenario, target: PermXorTarget) -> Eva
 
 
 def gain(found: Evaluation) -> float:
-    values = main_gain(found.scores)
+    values = found.scores.main_gain()
     assert values is not None
     return float(values[1].mean)
 

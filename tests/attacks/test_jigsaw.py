@@ -17,7 +17,6 @@ from ppattack.data.image_files import read_folder
 from ppattack.data.source import ImageRequest, ImageSets
 from ppattack.errors import ConfigError, ImageError
 from ppattack.evaluation.scores import Evaluation, evaluate
-from ppattack.evaluation.verdict import main_gain
 from ppattack.jpeg import Jpeg
 from ppattack.metrics.images import ImageScorer
 from ppattack.metrics.states import best_state_ssim
@@ -70,7 +69,7 @@ class Outcome:
 
     @property
     def gain(self) -> float:
-        values = main_gain(self.found.scores)
+        values = self.found.scores.main_gain()
         assert values is not None
         return float(values[1].mean)
 
@@ -210,7 +209,7 @@ def test_noise_gives_nothing_away(scope: KeyScope) -> None:
     nothing = evaluate(recovery, outcome.scenario, target, SCORER, seed=0)
     assert nothing.scores.puzzle is not None
     assert nothing.scores.puzzle.neighbour < 0.1
-    values = main_gain(nothing.scores)
+    values = nothing.scores.main_gain()
     assert values is not None
     assert values[1].mean < 0.01
     assert outcome.gain > values[1].mean + 0.1
