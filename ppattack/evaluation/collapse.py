@@ -1,8 +1,8 @@
 """Whether reconstructions depend on the ciphertexts at all.
 
-A generator that has collapsed makes one image of every ciphertext. Such an image has the SSIM of
-a constant with each photograph, about 0.09 on CIFAR-10, and published tables hold that number as
-the strength of a scheme. It says nothing of the scheme.
+A generator that has collapsed turns every ciphertext into the same image. That image has the SSIM
+of a constant with each photograph, about 0.09 on CIFAR-10, and published tables give this number
+as the strength of a scheme. It says nothing about the scheme.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 LEAST_SPREAD = 2.0
-"""Grey levels: reconstructions whose standard deviation over images is below are all alike."""
+"""Grey levels: reconstructions with a smaller standard deviation over images are all alike."""
 CONSTANTS = ("const128", "black", "mean", "class-mean")
 """Blind baselines that are one image for all, or for all of a class."""
 SAME_SCORE = 0.02
 """Mean absolute difference of SSIM, image by image, below which two scores are the same: the faint
-texture of a collapsed generator costs it about so much."""
+texture of a collapsed generator costs it about that much."""
 SMALL_SHARE = 0.15
-"""Of the plain images' spread. Noise scores like black and is no collapse: it spreads widely."""
+"""Share of the plain images' spread. Noise scores like black but spreads widely: no collapse."""
 LOOKED_AT = 1024
-"""Images whose spread is measured, at most."""
+"""The largest number of images whose spread is measured."""
 
 
 def spread(images: Tensor) -> float:
@@ -42,7 +42,7 @@ def spread(images: Tensor) -> float:
 def collapse(
     images: Tensor, plain: Tensor, scores: Values, constants: Mapping[str, Values]
 ) -> str | None:
-    """Why these reconstructions do not depend on the ciphertexts; None where they seem to.
+    """Why these reconstructions do not depend on the ciphertexts; None if they seem to.
 
     Args:
         images: ``(N, C, H, W)`` uint8 reconstructions.

@@ -58,12 +58,12 @@ class ControlBench:
     version: str
 
     def positive(self, scheme: PublicScheme) -> ControlResult | None:
-        """The attack on the target that it must break; None where it names none."""
+        """The attack on the target that it must break; None if it names none."""
         control = self.attack.positive_control(scheme)
         return self._run(control, must_break=True) if control else None
 
     def negative(self) -> ControlResult | None:
-        """The attack where it must gain nothing; None where it cannot be tried there."""
+        """The attack on a target where it must gain nothing; None if it cannot be tried there."""
         return self._run(self.attack.negative_control(), must_break=False)
 
     def _run(self, control: ControlTarget, *, must_break: bool) -> ControlResult | None:
@@ -90,8 +90,8 @@ class ControlBench:
         evaluation = evaluate(recovery, scenario, target, self.scorer, self.seed)
         found = evaluation.scores.main_gain()
         gain = found[1] if found else None
-        # Images that came back as negatives show that the attack works, and nowhere else do they
-        # count as resistance either.
+        # Images that came back as negatives show that the attack works; in the run itself they do
+        # not count as resistance either.
         turned = evaluation.best_state_ssim if came_back_up_to_state(evaluation) else None
         result = ControlResult(
             target=control.target,

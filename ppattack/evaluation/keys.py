@@ -1,4 +1,4 @@
-"""Score recovered keys: symbol by symbol, and as puzzles where whole blocks were moved."""
+"""Score recovered keys: symbol by symbol, and as puzzles if whole blocks were moved."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ppattack.evaluation.absent import Absent
 from ppattack.evaluation.statistics import summarise
 from ppattack.permxor import PermXor
 from ppattack.reports.run import KeyScores, PuzzleScores
@@ -19,13 +20,13 @@ if TYPE_CHECKING:
     from ppattack.target.base import Target
 
 
-def key_scores(recovery: Recovery, scenario: Scenario, target: Target) -> KeyScores | str:
+def key_scores(recovery: Recovery, scenario: Scenario, target: Target) -> KeyScores | Absent:
     """How much of the key, or of the key of each image, was recovered; or why none is scored."""
     from ppattack.metrics.keys import high_nibble_agreement, key_agreement
 
     reason = _incomparable(recovery, scenario, target)
     if reason:
-        return reason
+        return Absent(reason)
     rows = []
     for found, true in _pairs(recovery, scenario, target):
         whole, high = key_agreement(found, true), high_nibble_agreement(found, true)
@@ -49,11 +50,11 @@ def key_scores(recovery: Recovery, scenario: Scenario, target: Target) -> KeySco
 
 def puzzle_scores(
     recovery: Recovery, scenario: Scenario, target: Target, seed: int
-) -> PuzzleScores | str:
+) -> PuzzleScores | Absent:
     """How many blocks the recovered key puts together; or why that is not scored."""
     reason = _incomparable(recovery, scenario, target) or _no_puzzle(recovery, target)
     if reason:
-        return reason
+        return Absent(reason)
     from ppattack.block_states import states
     from ppattack.metrics import puzzle
 
@@ -83,7 +84,7 @@ def _incomparable(recovery: Recovery, scenario: Scenario, target: Target) -> str
     if true is None:
         return "the victims' key is not known"
     if not isinstance(target, PermXorTarget):
-        return "the victims' key is no permutation and mask"
+        return "the victims' key is not a permutation with a mask"
     if true.count is not None and recovery.key.count is None:
         return "the attack recovers one key, and every image has its own"
     return None
@@ -105,7 +106,7 @@ def _no_puzzle(recovery: Recovery, target: Target) -> str | None:
 def _pairs(
     recovery: Recovery, scenario: Scenario, target: Target
 ) -> Iterator[tuple[PermXor, PermXor]]:
-    """Recovered and true key: one pair, or one an image where either differs by image."""
+    """Recovered and true key: one pair, or one per image if either differs by image."""
     found, true = recovery.key, scenario.truth.key
     if found is None or true is None or not isinstance(target, PermXorTarget):
         return

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from ppattack.evaluation.absent import Absent
 from ppattack.evaluation.collapse import CONSTANTS, collapse, spread
 from ppattack.evaluation.keys import key_scores, puzzle_scores
 from ppattack.evaluation.statistics import Values, wilson95
@@ -103,26 +104,26 @@ def evaluate(
             best_state = summarise({"best": best.numpy()}, seed)["best"]
     matching, right = _matching_scores(recovery, scenario, seed)
     columns |= right
-    results: dict[str, MetricScores | str] = {
+    results: dict[str, MetricScores | Absent] = {
         "key": key_scores(recovery, scenario, target),
         "puzzle": puzzle_scores(recovery, scenario, target, seed),
         "matching": matching,
     }
     for name, result in results.items():
-        if isinstance(result, str):
-            absent[name] = result
+        if isinstance(result, Absent):
+            absent[name] = result.reason
         else:
             found[name] = result
     return Evaluation(
-        Scores(**found),
-        {name: reason for name, reason in absent.items() if name not in found},
-        columns,
-        baselines,
-        _worst(columns, scenario.names),
-        failures,
-        best_state,
-        found_spread,
-        collapsed,
+        scores=Scores(**found),
+        absent={name: reason for name, reason in absent.items() if name not in found},
+        columns=columns,
+        baselines=baselines,
+        worst=_worst(columns, scenario.names),
+        failures=failures,
+        best_state_ssim=best_state,
+        spread=found_spread,
+        collapse=collapsed,
     )
 
 
@@ -132,7 +133,7 @@ _OWN = ("reconstruction",)
 def _image_values(
     images: Tensor, plain: Tensor, scenario: Scenario, scorer: ImageScorer, seed: int
 ) -> dict[str, dict[str, Values]]:
-    """Metric → (reconstruction, ciphertext and each baseline) → one value an image."""
+    """Metric → (reconstruction, ciphertext and each baseline) → one value per image."""
     from ppattack.metrics.baselines import blind_baselines, class_means
 
     blind = blind_baselines(
@@ -185,18 +186,18 @@ def _metric_scores(
 
 
 TOP = (1, 5, 10)
-"""Numbers of likeliest candidates among which the plain image is looked for."""
+"""How many of the likeliest candidates are searched for the plain image."""
 
 
 def _matching_scores(
     recovery: Recovery, scenario: Scenario, seed: int
-) -> tuple[MatchingScores | str, dict[str, Values]]:
-    """The scores, or why there are none; and for each ciphertext 1 where it was named, else 0."""
+) -> tuple[MatchingScores | Absent, dict[str, Values]]:
+    """The scores, or why they are absent; and 1 for each ciphertext that was named, else 0."""
     truth = scenario.truth.matching
     if recovery.matching is None:
-        return "the attack recovers no matching", {}
+        return Absent("the attack recovers no matching"), {}
     if truth is None:
-        return "the true matching is not known", {}
+        return Absent("the true matching is not known"), {}
     right = (recovery.matching == truth).numpy().astype(np.float64)
     chance = np.full_like(right, 1.0 / len(right))
     roles = {"reconstruction": right, "baseline": chance, "gain": right - chance}

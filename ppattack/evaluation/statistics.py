@@ -15,7 +15,7 @@ BOOTSTRAP_RESAMPLES = 2000
 NORMAL_975 = 1.959963984540054
 """The 97.5 % quantile of the normal distribution."""
 RESAMPLED_AT_ONCE = 1 << 18
-"""Values drawn at a time: bounds the memory for many images."""
+"""Values resampled at a time: bounds the memory for many images."""
 
 
 def summarise(columns: Mapping[str, Values], seed: int) -> dict[str, Summary]:
@@ -54,14 +54,14 @@ def wilson95(successes: int, count: int) -> tuple[float, float]:
 
 
 def _resampled_means(table: Values, seed: int) -> Values:
-    """``(rows, BOOTSTRAP_RESAMPLES)``: each row's mean over images drawn with replacement."""
+    """``(rows, BOOTSTRAP_RESAMPLES)``: each row's mean over images sampled with replacement."""
     rows, count = table.shape
     rng = numpy_stream(seed, "bootstrap")
     means = np.empty((rows, BOOTSTRAP_RESAMPLES))
     step = max(1, RESAMPLED_AT_ONCE // count)
     for start in range(0, BOOTSTRAP_RESAMPLES, step):
         part = means[:, start : start + step]
-        drawn = rng.integers(0, count, (part.shape[1], count))
+        sampled = rng.integers(0, count, (part.shape[1], count))
         for row in range(rows):
-            part[row] = table[row][drawn].mean(axis=1)
+            part[row] = table[row][sampled].mean(axis=1)
     return means

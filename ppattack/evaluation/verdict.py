@@ -13,9 +13,9 @@ BROKEN_GAIN = 0.05
 """Mean SSIM gain over the best blind baseline from which images count as recovered."""
 NOT_ATTACKED = (
     "no attack was run: the ciphertexts themselves were compared with the plain images. That says "
-    "nothing of what an attack brings back."
+    "nothing about what an attack could bring back."
 )
-"""Why there is no verdict where nothing was attacked."""
+"""Why there is no verdict if nothing was attacked."""
 FEWEST_IMAGES = 10
 """Below this many scored images an interval means nothing, and no verdict is given."""
 
@@ -28,7 +28,7 @@ def decide(
     Args:
         evaluation: of the attack on the target.
         positive: the attack on a target that it must break; needed for RESISTED.
-        negative: the attack where it must gain nothing; needed for BROKEN.
+        negative: the attack on a target where it must gain nothing; needed for BROKEN.
     """
     if evaluation.failures:
         count = len(evaluation.failures)
@@ -43,7 +43,7 @@ def decide(
     low, high = gain.ci95
     if evaluation.collapse:
         return "INCONCLUSIVE", (
-            f"the attack collapsed: {evaluation.collapse}. That says nothing of the scheme."
+            f"the attack collapsed: {evaluation.collapse}. That says nothing about the scheme."
         )
     words = f"mean {metric} gain {gain.mean:+.3f} [{low:+.3f}, {high:+.3f}] over the best baseline"
     if gain.n < FEWEST_IMAGES:
@@ -59,11 +59,11 @@ def decide(
     shown, guessed = _ciphertext_and_best_guess(evaluation)
     if shown - guessed > BROKEN_GAIN:
         return "INCONCLUSIVE", (
-            f"{words}, but the ciphertexts themselves are like their images: SSIM {shown:.3f}, "
-            f"where the best guess has {guessed:.3f}. What is not hidden cannot be brought back."
+            f"{words}, but the ciphertexts themselves look like their images: SSIM {shown:.3f}, "
+            f"the best guess {guessed:.3f}. What is not hidden cannot be brought back."
         )
     if high >= BROKEN_GAIN:
-        return "INCONCLUSIVE", f"{words}: the interval holds {BROKEN_GAIN}, use more images (-n)."
+        return "INCONCLUSIVE", f"{words}: the interval contains {BROKEN_GAIN}: use more images."
     if positive is None:
         return "INCONCLUSIVE", f"{words}, but no positive control shows that the attack works."
     if not positive.passed:

@@ -102,7 +102,7 @@ def test_a_target_that_does_not_encrypt_is_broken_by_an_idle_attack_only_in_name
 def test_ciphertexts_that_show_their_images_are_no_resistance(tmp_path: Path) -> None:
     done = ppattack.run(request(tmp_path, target="plain", key_scope="image"))
     assert done.report.verdict == "INCONCLUSIVE"
-    assert "the ciphertexts themselves are like their images: SSIM 1.000" in done.report.reason
+    assert "the ciphertexts themselves look like their images: SSIM 1.000" in done.report.reason
 
 
 def test_the_same_request_is_the_same_experiment(tmp_path: Path) -> None:
