@@ -45,12 +45,12 @@ class AttackCard:
         name: the registered name, lower case.
         title: one line for people.
         reference: where it was published.
-        recovers: what a recovery may hold; nothing where no attack is made, and then the verdict
-            is INCONCLUSIVE whatever the scores.
+        recovers: what a recovery may hold; empty if no attack is made, and then the verdict is
+            INCONCLUSIVE whatever the scores.
         requires: the least threat model it works under, in its default configuration.
         ciphers: the kinds of ciphertext it reads.
-        seconds: that its standard preset takes on 64 photographs of 32 pixels and one core, to
-            the order of magnitude: an audit runs cheap attacks first.
+        seconds: roughly how long its standard preset takes on 64 photographs of 32 pixels and one
+            core; an audit runs cheap attacks first.
     """
 
     name: str
@@ -64,7 +64,7 @@ class AttackCard:
 
 @dataclass(frozen=True)
 class ControlTarget:
-    """A target that an attack must break, the proof that a failure elsewhere means something.
+    """A target that an attack must break, so that a failure elsewhere means something.
 
     Args:
         target: registered name.
@@ -82,16 +82,16 @@ class Recovery:
     """What an attack recovered; at least one of the first three.
 
     Args:
-        images: ``(N, C, H, W)`` uint8 reconstructions, in the order of the ciphertexts. Where
+        images: ``(N, C, H, W)`` uint8 reconstructions, in the order of the ciphertexts. If
             they have the shape of the ciphertexts and not that of the plain images, they are
-            what the scheme transforms, and are brought back to plain images.
+            taken for what the scheme transforms and turned back into plain images.
         matching: ``(N,)`` int64, for each ciphertext the index of its candidate plain image.
         key: the recovered transformation; one table for all images, or one each.
         notes: JSON-ready facts for the report (training loss, steps, decisions taken).
-        failures: index of a ciphertext to why the attack failed on it. Errors count: any failure
-            makes the run INCONCLUSIVE.
+        failures: why the attack failed, by index of the ciphertext. Any failure makes the run
+            INCONCLUSIVE.
         ranking: ``(N, K)`` int64, for each ciphertext its likeliest candidates, the best first.
-        stages: what a matching was on the way, stage by stage, each ``(N,)`` int64.
+        stages: the matching after each stage of the attack, ``(N,)`` int64 by name.
         up_to_state: whether the ciphertexts determine the images only up to a global state
             (orientation, negative, colour order); the best state is then reported beside the raw
             scores.
@@ -181,22 +181,21 @@ class Attack(ABC):
         return self.card.requires
 
     def welcomes_public_images(self) -> bool:
-        """Whether unpaired public images help this configuration where it does not need them.
+        """Whether unpaired public images help this configuration though it does not need them.
 
-        They are then granted where there are any, and the threat model says so.
+        If there are any, they are then granted, and the threat model says so.
         """
         return False
 
     def positive_control(self, scheme: PublicScheme) -> ControlTarget | None:
-        """A target that this attack must break when it works, or None where there is none yet.
+        """A target that this attack must break if it works, or None if there is none yet.
 
         Without one a failed attack proves nothing, and the verdict is INCONCLUSIVE.
         """
-        del scheme
         return None
 
     def negative_control(self) -> ControlTarget:
-        """A target that gives nothing away to this attack: a one-time pad, unless it says more."""
+        """A target that gives this attack nothing: a one-time pad, unless it names another."""
         return ControlTarget("one-time-pad", key_scope="image")
 
     def at_control_budget(self) -> Attack:
@@ -204,8 +203,7 @@ class Attack(ABC):
         return self
 
     def obstacle(self, scheme: PublicScheme, image_shape: ImageShape) -> str | None:
-        """Why this attack cannot be tried on a scheme, in one sentence; None when it can."""
-        del image_shape
+        """Why this attack cannot be tried on a scheme, in one sentence; None if it can."""
         if scheme.card.cipher not in self.card.ciphers:
             kinds = " or ".join(self.card.ciphers)
             return f"it reads ciphertexts that are {kinds}, not {scheme.card.cipher}"
@@ -216,7 +214,6 @@ class Attack(ABC):
 
         Asked once, before the attack starts; the answers are in ``observation.chosen_pairs``.
         """
-        del scheme, image_shape
         return None
 
     @abstractmethod
@@ -227,11 +224,11 @@ class Attack(ABC):
         """Run under the threat model and check what comes back.
 
         Returns:
-            the recovery, its tensors on the CPU wherever the attack left them.
+            the recovery, with its tensors moved to the CPU.
 
         Raises:
-            ThreatModelError: where the threat model does not cover the requirement.
-            PluginError: where the recovery breaks the contract.
+            ThreatModelError: if the threat model does not cover the requirement.
+            PluginError: if the recovery breaks the contract.
         """
         missing = observation.threat.shortfall(self.requires())
         if missing:
@@ -248,7 +245,7 @@ class Attack(ABC):
 
 
 def _checked(recovery: object, observation: Observation, name: str) -> Recovery:
-    """The recovery, if it keeps the contract; its images as plain ones, all on the CPU."""
+    """The recovery if it keeps the contract, with plain images and all tensors on the CPU."""
     from ppattack import images as image_ops
 
     if not isinstance(recovery, Recovery):

@@ -2,8 +2,8 @@
 
 A state acts on a block ``(C, B, B)``: first the dihedral element, then the complement, then the
 channel order, which commute. States are numbered ``(dihedral · 2 + complement) · K + colour``
-with K = 6 colour orders, or K = 1 where colours stay. A subgroup numbers the elements that it
-has in the same order.
+with K = 6 colour orders, or K = 1 if colours stay. A subgroup numbers its own elements in the
+same order.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class States:
 
     Args:
         dihedral: ``(S,)`` dihedral element of each state.
-        negative: ``(S,)`` 1 where a state complements.
+        negative: ``(S,)`` 1 for states that complement.
         colour: ``(S,)`` colour code of each state.
         compose: ``(S, S)``, ``compose[s, t]`` is t followed by s.
         inverse: ``(S,)``.
@@ -64,7 +64,7 @@ class States:
 
 
 def states_of(structure: Structure, channels: int) -> States:
-    """The states that the blocks of a scheme can have, in images of so many channels."""
+    """The states that the blocks of a scheme can have, for images with so many channels."""
     return states(
         colours=structure.colours and channels == len(COLOUR_ORDERS[0]),
         turns=structure.turns,

@@ -16,7 +16,7 @@ def make_folder(path: Path) -> Path:
     """Create a folder with its parents.
 
     Raises:
-        DataError: where a file is in the way or the place cannot be written.
+        DataError: if a file is in the way or the folder cannot be written.
     """
     try:
         path.mkdir(parents=True, exist_ok=True)
@@ -34,7 +34,7 @@ def write_bytes(path: Path, data: bytes, *, private: bool = False) -> None:
         private: readable by the owner only (keys).
 
     Raises:
-        DataError: where the place cannot be written.
+        DataError: if the file cannot be written.
     """
     make_folder(path.parent)
     try:
@@ -62,7 +62,7 @@ def append_text(path: Path, text: str) -> None:
     """Add UTF-8 text at the end of a file that others write to as well.
 
     Raises:
-        DataError: where it cannot be written.
+        DataError: if it cannot be written.
     """
     try:
         with path.open("a", encoding="utf-8") as file:
@@ -73,16 +73,16 @@ def append_text(path: Path, text: str) -> None:
 
 @contextmanager
 def partial_folder(folder: Path) -> Iterator[Path]:
-    """A place beside ``folder`` for work on the way, which an interruption leaves to go on from.
+    """A folder beside ``folder`` for work in progress, kept after an interruption.
 
-    It is gone once the work has ended, well or in an error that is the user's to mend; then no
-    empty folder around it stays behind either.
+    It is removed once the work has ended, also with an error that the user must mend; in that case
+    no empty parent folder stays behind.
 
     Args:
-        folder: what the work makes; its own folder is created.
+        folder: what the work makes; its parent folder is created.
 
     Raises:
-        DataError: where the place cannot be written.
+        DataError: if the parent folder cannot be created.
     """
     place = folder.with_name(folder.name + ".partial")
     new = not folder.parent.exists()
@@ -92,7 +92,7 @@ def partial_folder(folder: Path) -> Iterator[Path]:
     except (PpattackError, RunFailed):
         shutil.rmtree(place, ignore_errors=True)
         if new:
-            with suppress(OSError):  # it may hold what a control found out
+            with suppress(OSError):  # it may hold cached results of a control
                 folder.parent.rmdir()
         raise
     shutil.rmtree(place, ignore_errors=True)
@@ -100,21 +100,21 @@ def partial_folder(folder: Path) -> Iterator[Path]:
 
 @contextmanager
 def new_folder(path: Path, *, private: bool = False, replace: bool = False) -> Iterator[Path]:
-    """A folder to fill, which appears at ``path`` once all went well, and else not at all.
+    """A folder to fill, which appears at ``path`` only if all went well.
 
     Args:
         path: nothing must be there, or an empty folder.
         private: readable by the owner only.
-        replace: a folder that is there gives way, once all went well.
+        replace: whether a folder that is there is replaced once all went well.
 
     Raises:
-        DataError: where something is there, or the place cannot be written.
+        DataError: if something is there, or the folder cannot be written.
     """
     try:
         if path.is_dir() and not any(path.iterdir()):
             path.rmdir()
         elif path.exists() and not (replace and path.is_dir()):
-            raise DataError(f"{path} is there already: name a new folder.")
+            raise DataError(f"{path} exists already: name a new folder.")
         make_folder(path.parent)
         temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
     except OSError as error:

@@ -1,4 +1,4 @@
-"""This process and others: how they end, what they may use."""
+"""This machine: its CPUs, GPUs and memory, and processes that must not outlive others."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def visible_gpus() -> list[str]:
 
 
 def resident_bytes(pid: int) -> int | None:
-    """Memory that a process holds, or None where this system does not say."""
+    """Memory that a process holds, or None if this system does not say."""
     try:
         pages = Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1]
     except (OSError, IndexError):

@@ -1,4 +1,4 @@
-"""pytest plug-in: security regression tests of one's own cipher.
+"""pytest plug-in: security regression tests for your own cipher.
 
 Installed with ppattack, pytest finds it by itself::
 
@@ -7,7 +7,7 @@ Installed with ppattack, pytest finds it by itself::
     def test_nothing_comes_back():
         assert_resists("my_cipher.py:MyCipher", "itn", max_gain=0.05, seeds=(0, 1))
 
-Every run is made anew once a session, in ``.ppattack`` beside the tests (``--ppattack-runs``).
+Every run is made anew, once per session, in ``.ppattack`` beside the tests (``--ppattack-runs``).
 """
 
 from __future__ import annotations
@@ -39,14 +39,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Markers, and where runs are written."""
-    config.addinivalue_line("markers", "gpu: needs a CUDA device; skipped where there is none")
+    """Register the markers and the folder of runs."""
+    config.addinivalue_line("markers", "gpu: needs a CUDA device; skipped if there is none")
     config.addinivalue_line("markers", "slow: takes minutes; leave out with -m 'not slow'")
     _place[0] = Path(config.getoption("--ppattack-runs") or config.rootpath / ".ppattack")
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Skip what needs a GPU where there is none."""
+    """Skip what needs a GPU if there is none."""
     if item.get_closest_marker("gpu") is not None:
         import torch
 
@@ -61,7 +61,7 @@ def attack_run() -> AttackRun:
 
 
 def run(target: str | type[Target], attack: str | type[Attack], **request: Any) -> Finished:
-    """Run an attack on a target, once a session.
+    """Run an attack on a target, once per session.
 
     Args:
         target: registered name, ``path/to/file.py:Class`` or a class.
@@ -69,9 +69,9 @@ def run(target: str | type[Target], attack: str | type[Attack], **request: Any) 
         request: further fields of :class:`ppattack.RunRequest`, ``preset`` or ``victims``.
 
     Raises:
-        ConfigError: for a field that there is not.
-        PpattackError: for whatever else the request has wrong.
-        RunFailed: where the attack breaks down.
+        ConfigError: for an unknown field.
+        PpattackError: if anything else in the request is wrong.
+        RunFailed: if the attack breaks down.
     """
     from ppattack.config import as_dict
     from ppattack.errors import ConfigError, nearest
@@ -99,7 +99,7 @@ def assert_resists(
     seeds: Sequence[int] = (0,),
     **request: Any,
 ) -> None:
-    """Fail where the worst seed's mean gain is above a bound, or a run decides nothing.
+    """Fail if the worst seed's mean gain is above a bound, or a run decides nothing.
 
     Ciphertexts that look like their images fail too: no attack gains on them, and none is needed.
 
@@ -107,7 +107,7 @@ def assert_resists(
         target: as in :func:`run`.
         attack: likewise.
         max_gain: allowed mean gain over the best blind baseline.
-        seeds: a run each.
+        seeds: one run each.
         request: as in :func:`run`.
 
     Raises:
@@ -135,12 +135,12 @@ def assert_broken(
     seeds: Sequence[int] = (0,),
     **request: Any,
 ) -> None:
-    """Fail where the attack breaks the target with none of the seeds.
+    """Fail if the attack breaks the target with none of the seeds.
 
     Args:
         target: as in :func:`run`.
         attack: likewise.
-        seeds: a run each; one that breaks it is enough.
+        seeds: one run each; one that breaks it is enough.
         request: as in :func:`run`.
 
     Raises:
@@ -153,7 +153,7 @@ def assert_broken(
 
 
 def _keep_out_of_version_control(folder: Path) -> None:
-    """Make the folder of runs one that Git passes over, where it is not there yet."""
+    """Create the folder of runs, if it is missing, so that Git ignores it."""
     from ppattack.files import write_text
 
     if not folder.exists():
@@ -161,7 +161,7 @@ def _keep_out_of_version_control(folder: Path) -> None:
 
 
 def _spec(plugin: str | type[Any]) -> str:
-    """What the registry finds a plug-in by."""
+    """The name by which the registry finds a plug-in."""
     if isinstance(plugin, str):
         return plugin
     return f"{inspect.getfile(plugin)}:{plugin.__name__}"
@@ -174,7 +174,7 @@ def _name(target: str | type[Any], attack: str | type[Any]) -> str:
 
 
 def _gain(done: Finished) -> float:
-    """The number that the verdict rests on; an exact key is everything."""
+    """The gain that the verdict rests on; infinite for an exact key."""
     key, found = done.report.scores.key, done.report.scores.main_gain()
     if key is not None and key.reconstruction.mean == 1.0:
         return float("inf")
@@ -182,7 +182,7 @@ def _gain(done: Finished) -> float:
 
 
 def _shown(done: Finished) -> float:
-    """Mean SSIM of the ciphertexts over the best guess that takes no look at them."""
+    """Mean SSIM of the ciphertexts over the best guess without them."""
     ssim, baselines = done.report.scores.ssim, done.report.controls.baselines
     guesses = [value for name, value in baselines.items() if name != "ciphertext"]
     if ssim is None or ssim.ciphertext is None or not guesses:

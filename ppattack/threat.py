@@ -29,7 +29,7 @@ class ThreatModel:
             (the victims' plain images, unmatched).
         pairs: known plaintext-ciphertext pairs under the victims' key.
         chosen: chosen plaintexts that the victims' key encrypts for the adversary.
-        own_keys: whether the adversary can run the algorithm under keys it draws itself.
+        own_keys: whether the adversary can run the algorithm under keys of its own.
         key_scope: ``dataset`` (one key for every image) or ``image`` (a fresh one each).
         labels: whether the adversary knows the class of every ciphertext and public image.
     """
@@ -61,7 +61,7 @@ class ThreatModel:
         known = [f"{self.pairs} known pairs"] if self.pairs else []
         known += [f"{self.chosen} chosen plaintexts"] if self.chosen else []
         public = {"unpaired": "unpaired public images", "candidates": "candidate plain images"}
-        keys = "one key for all images" if self.key_scope == "dataset" else "one key an image"
+        keys = "one key for all images" if self.key_scope == "dataset" else "one key per image"
         parts = [" and ".join(known) or "ciphertext-only", public.get(self.public, "")]
         parts.append("class labels" if self.labels else "")
         parts += ["own keys" if self.own_keys else "", keys]
@@ -171,10 +171,10 @@ class Truth:
     """What only the scorer holds.
 
     Args:
-        images: ``(N, C, H, W)`` uint8 plain images, or None where nobody knows them.
-        key: the victims' key, or None where nobody knows it.
+        images: ``(N, C, H, W)`` uint8 plain images, or None if nobody knows them.
+        key: the victims' key, or None if nobody knows it.
         matching: ``(N,)`` int64, for each ciphertext the index of its plain image among the
-            candidates, or None where the adversary holds no candidates.
+            candidates, or None if the adversary holds no candidates.
     """
 
     images: Tensor | None

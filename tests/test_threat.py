@@ -261,7 +261,7 @@ def test_a_scored_image_among_the_pairs_is_refused(sets: ImageSets) -> None:
 
 
 def test_pairs_make_no_sense_with_a_key_an_image(sets: ImageSets) -> None:
-    with pytest.raises(ThreatModelError, match="one key an image"):
+    with pytest.raises(ThreatModelError, match="one key per image"):
         _scenario(sets, FULL, "image")
 
 

@@ -308,7 +308,7 @@ def test_same_key_is_refused_where_it_cannot_work() -> None:
     attack = FeatureReconstruction(mode="same-key")
     with pytest.raises(ConfigError, match="works on blocks"):
         simulate(attack, make("etc"), photos(), "dataset", seed=7)
-    with pytest.raises(ThreatModelError, match="one key an image"):
+    with pytest.raises(ThreatModelError, match="one key per image"):
         simulate(attack, make("pe"), photos(), "image", seed=7)
 
 

@@ -151,8 +151,8 @@ ROWS = [
     (f"{COMMAND} --set target.deep=2", "no setting 'deep'"),
     (COMMAND.replace("images images", "images nowhere"), "there is no folder nowhere"),
     (COMMAND.replace("images images", "images empty"), "holds no image files"),
-    (COMMAND.replace("out out", "out full") + " --set target.variant=small", "is there already"),
-    (COMMAND.replace("gold gold", "gold file") + " --set target.variant=small", "is there already"),
+    (COMMAND.replace("out out", "out full") + " --set target.variant=small", "exists already"),
+    (COMMAND.replace("gold gold", "gold file") + " --set target.variant=small", "exists already"),
     (COMMAND.replace("gold gold", "gold file/x") + " --set target.variant=small", "file"),
 ]
 

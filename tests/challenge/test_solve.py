@@ -158,7 +158,7 @@ COMMAND = "challenge neuracrypt solve --challenge challenge --images images --ou
 ROWS = [
     (COMMAND.replace("images images", "images nowhere"), "there is no image"),
     (COMMAND.replace("challenge challenge", "challenge nowhere"), "nowhere"),
-    (COMMAND.replace("out s", "out gold"), "is there already"),
+    (COMMAND.replace("out s", "out gold"), "exists already"),
     (f"{COMMAND} --preset fast", "no preset 'fast'"),
     (f"{COMMAND} --encoder-steps -1", "0 is the least"),
     (f"{COMMAND} --size 64", "but images of 64 pixels have codes"),

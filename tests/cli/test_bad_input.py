@@ -128,7 +128,7 @@ ROWS: list[tuple[str, str]] = [
     (f"{RUN} --ciphertexts good --truth text", "note.png"),
     (f"{RUN} --ciphertexts good --truth oblong", "0.png"),
     (f"{RUN} --ciphertexts good --set attack.mode=same-key", "1 chosen plaintexts"),
-    (f"{RUN} --key-scope image --set attack.mode=same-key", "one key an image"),
+    (f"{RUN} --key-scope image --set attack.mode=same-key", "one key per image"),
     ("run --attack itn --target pe --ciphertexts good -q", "needs public images"),
     (f"{RUN} --curve jpeg=85,101", "JPEG '101:444' is not valid"),
     (f"{RUN} --curve quality=85", "attack.NAME or target.NAME, or jpeg, not 'quality'"),
