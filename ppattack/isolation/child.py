@@ -1,4 +1,4 @@
-"""The process that an attack is confined to: answers the questions of ``isolation``."""
+"""The process that an attack is confined to: it answers what :mod:`parent` asks."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ Answer = tuple[messages.Facts, "dict[str, Tensor | None]"]
 
 
 def main() -> None:
-    """Answer at the connection whose number is the argument."""
-    live(int(sys.argv[1]))
+    """Answer at a connection; the argument is its file descriptor."""
+    serve(int(sys.argv[1]))
 
 
-def live(handle: int) -> None:
+def serve(handle: int) -> None:
     """Answer until the other side closes the connection.
 
     Args:
-        handle: file descriptor of its end.
+        handle: file descriptor of this end.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the process that asks decides
     die_with_parent()
@@ -151,7 +151,7 @@ class _Sent:
             self._send({"progress": "close", "task": number})
 
     def log(self, message: str) -> None:
-        """Say one thing there."""
+        """Log a message there."""
         self._send({"progress": "log", "message": message})
 
 

@@ -1,8 +1,8 @@
-"""Processes for confined attacks, born of one that has loaded the libraries and seen nothing else.
+"""Processes for confined attacks, forked from one that has loaded the libraries and nothing else.
 
-Starting Python with torch takes seconds, a fork takes milliseconds. So the first attack that is to
-be confined starts a nursery: a process that imports what every attack needs, is told nothing, and
-forks for each attack. Between two attacks nothing passes: each has a copy of the nursery.
+Starting Python with torch takes seconds, a fork takes milliseconds. So the first confined attack
+starts a fork server: a process that imports what every attack needs, is told nothing, and forks
+once for each attack. Nothing passes from one attack to the next: each gets a fresh copy.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ import threading
 from typing import IO, Any, Protocol
 
 FORKS = sys.platform == "linux"
-"""Elsewhere a process that has loaded torch may break when it forks: there each is started anew."""
+"""Elsewhere a process that has loaded torch may break when it forks: each is then started anew."""
 _MESSAGE = struct.Struct("=ci")
-_BIRTH, _END = b"b", b"e"
+_FORK, _WAIT = b"f", b"w"
 _LOCK = threading.Lock()
-_nurseries: dict[int, _Nursery] = {}
+_servers: dict[int, _ForkServer] = {}
 
 
-class Confined(Protocol):
+class ConfinedProcess(Protocol):
     """A process that an attack is confined to."""
 
     @property
     def pid(self) -> int:
-        """Its number."""
+        """Its process id."""
 
     def kill(self) -> None:
         """End it."""
@@ -39,41 +39,41 @@ class Confined(Protocol):
         """Its exit code, once it has ended; minus the signal that ended it."""
 
 
-def confined(connection: int, output: IO[bytes]) -> Confined:
-    """A process that answers at a connection; see ``confined.live``.
+def start(connection: int, output: IO[bytes]) -> ConfinedProcess:
+    """Start a process that answers at a connection; see :func:`ppattack.isolation.child.serve`.
 
     Args:
         connection: file descriptor of its end.
-        output: where what it prints goes.
+        output: file that receives what it prints.
 
     Raises:
-        OSError: where it cannot be started.
+        OSError: if it cannot be started.
     """
     if not FORKS:
-        return _started("isolation.child", connection, output)
+        return _start_python("isolation.child", connection, output)
     with _LOCK:
         for last in (False, True):
-            nursery = _nurseries.get(os.getpid()) or _Nursery()
-            _nurseries[os.getpid()] = nursery
+            server = _servers.get(os.getpid()) or _ForkServer()
+            _servers[os.getpid()] = server
             try:
-                return nursery.birth(connection, output)
+                return server.fork(connection, output)
             except OSError:  # it was killed
-                _nurseries.pop(os.getpid()).close()
+                _servers.pop(os.getpid()).close()
                 if last:
                     raise
     raise AssertionError  # never reached
 
 
 def close() -> None:
-    """End the nursery of this process, if there is one; the next attack starts another."""
+    """End the fork server of this process, if there is one; the next attack starts another."""
     with _LOCK:
-        nursery = _nurseries.pop(os.getpid(), None)
-    if nursery is not None:
-        nursery.close()
+        server = _servers.pop(os.getpid(), None)
+    if server is not None:
+        server.close()
 
 
-def _started(module: str, handle: int, output: IO[bytes] | int) -> subprocess.Popen[bytes]:
-    """A new Python that runs the ``main`` of a module with a file descriptor."""
+def _start_python(module: str, handle: int, output: IO[bytes] | int) -> subprocess.Popen[bytes]:
+    """Start a new Python that runs the ``main`` of a module with a file descriptor."""
     return subprocess.Popen(  # noqa: S603
         [sys.executable, "-P", "-c", f"from ppattack.{module} import main; main()", str(handle)],
         pass_fds=(handle,),
@@ -84,48 +84,48 @@ def _started(module: str, handle: int, output: IO[bytes] | int) -> subprocess.Po
     )
 
 
-class _Nursery:
-    """The nursery of this process, as it is asked."""
+class _ForkServer:
+    """The fork server of this process, seen from outside."""
 
     def __init__(self) -> None:
         self._control, theirs = socket.socketpair()
-        self._process = _started("isolation.fork_server", theirs.fileno(), subprocess.DEVNULL)
+        self._process = _start_python("isolation.fork_server", theirs.fileno(), subprocess.DEVNULL)
         theirs.close()
         atexit.register(self.close)
 
-    def birth(self, connection: int, output: IO[bytes]) -> _Born:
-        message = _MESSAGE.pack(_BIRTH, 0)
+    def fork(self, connection: int, output: IO[bytes]) -> _Forked:
+        message = _MESSAGE.pack(_FORK, 0)
         socket.send_fds(self._control, [message], [connection, output.fileno()])
-        return _Born(self, self._answer())
+        return _Forked(self, self._answer())
 
-    def end(self, pid: int) -> int:
-        """Wait for one to end: its exit code."""
-        self._control.sendall(_MESSAGE.pack(_END, pid))
+    def wait_for(self, pid: int) -> int:
+        """Wait for a forked process to end; returns its exit code."""
+        self._control.sendall(_MESSAGE.pack(_WAIT, pid))
         return self._answer()
 
     def _answer(self) -> int:
         answer = self._control.recv(_MESSAGE.size, socket.MSG_WAITALL)
         if len(answer) < _MESSAGE.size:
-            raise BrokenPipeError("the nursery has ended")
+            raise BrokenPipeError("the fork server has ended")
         return int(_MESSAGE.unpack(answer)[1])
 
     def close(self) -> None:
-        """End it, and with it whoever is left."""
+        """End it, and with it the processes that are left."""
         atexit.unregister(self.close)
         self._control.close()
         self._process.kill()
         self._process.wait()
 
 
-class _Born:
-    """A process that a nursery has given birth to."""
+class _Forked:
+    """A process that a fork server has forked."""
 
-    def __init__(self, nursery: _Nursery, pid: int) -> None:
-        self._nursery, self.pid = nursery, pid
+    def __init__(self, server: _ForkServer, pid: int) -> None:
+        self._server, self.pid = server, pid
         self._code: int | None = None
 
     def kill(self) -> None:
-        # The nursery keeps its number until it is asked how it ended.
+        # The fork server keeps the number reserved until it is asked for the exit code.
         if self._code is None:
             os.kill(self.pid, signal.SIGKILL)
 
@@ -133,14 +133,14 @@ class _Born:
         if self._code is None:
             with _LOCK:
                 try:
-                    self._code = self._nursery.end(self.pid)
+                    self._code = self._server.wait_for(self.pid)
                 except OSError:
-                    self._code = -signal.SIGKILL  # they end with the nursery
+                    self._code = -signal.SIGKILL  # it ends with the fork server
         return self._code
 
 
 def main() -> None:
-    """Be a nursery until the other side closes the socket, whose number is the argument."""
+    """Fork on request until the other side closes the socket; the argument is its descriptor."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the process that asks decides
     control = socket.socket(fileno=int(sys.argv[1]))
     _load()
@@ -149,14 +149,14 @@ def main() -> None:
         if len(message) < _MESSAGE.size:
             return
         kind, pid = _MESSAGE.unpack(message)
-        if kind == _END:
+        if kind == _WAIT:
             code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
             control.sendall(_MESSAGE.pack(kind, code))
             continue
         pid = os.fork()
         if pid == 0:
             control.close()
-            _live(*handles)
+            _run_child(*handles)
         for handle in handles:
             os.close(handle)
         control.sendall(_MESSAGE.pack(kind, pid))
@@ -168,15 +168,15 @@ def _load() -> None:
     import torch
 
     from ppattack import permxor, request
-    from ppattack.isolation import child as answers
+    from ppattack.isolation import child
     from ppattack.target import public_scheme
 
-    del safetensors, torch, answers, permxor, public_scheme, request
+    del safetensors, torch, child, permxor, public_scheme, request
 
 
-def _live(connection: int, output: int) -> Any:
-    """The life of a child."""
-    from ppattack.isolation.child import live
+def _run_child(connection: int, output: int) -> Any:
+    """Run a forked child from its first step to its end."""
+    from ppattack.isolation.child import serve
 
     code = 1
     try:
@@ -184,7 +184,7 @@ def _live(connection: int, output: int) -> Any:
         os.dup2(output, 1)
         os.dup2(output, 2)
         os.close(output)
-        live(connection)
+        serve(connection)
         code = 0
     except BaseException:
         import traceback

@@ -38,7 +38,7 @@ def unpack(data: bytes) -> tuple[Facts, Tensors]:
     """Facts and tensors of a message.
 
     Raises:
-        ValueError: where it is none.
+        ValueError: if it is not a message.
     """
     import torch
     from safetensors import SafetensorError
@@ -72,7 +72,7 @@ def scheme_of(facts: Mapping[str, Any]) -> PublicScheme:
 
 
 def observation_parts(observation: Observation) -> tuple[Facts, dict[str, Tensor | None]]:
-    """Everything that an observation holds but its scheme."""
+    """Everything that an observation holds, except its scheme."""
     facts = {
         "threat": asdict(observation.threat),
         "image_shape": observation.image_shape,

@@ -1,4 +1,4 @@
-"""How the process of a confined attack is asked: its answers, its limits, its progress."""
+"""The parent's side of a confined attack: questions, answers, limits, progress."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ppattack import errors
 from ppattack.attack import Progress, ProgressTask, SilentProgress
 from ppattack.errors import PpattackError, RunFailed
 from ppattack.isolation import messages
-from ppattack.isolation.fork_server import Confined, confined
+from ppattack.isolation.fork_server import ConfinedProcess, start
 from ppattack.machine import resident_bytes
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from ppattack.target.public_scheme import PublicScheme
 
 SECONDS_BETWEEN_LOOKS = 0.05
-"""How often time and memory are looked at."""
+"""Seconds between two checks of time and memory."""
 GIB = 1 << 30
 
 
@@ -40,7 +40,7 @@ class Child:
         output: keeps what the process prints.
 
     Raises:
-        RunFailed: where the process cannot be started.
+        RunFailed: if the process cannot be started.
     """
 
     def __init__(self, request: RunRequest, target: Target, output: IO[bytes]) -> None:
@@ -48,7 +48,7 @@ class Child:
         self._connection, theirs = Pipe()
         with theirs:
             try:
-                self.process = confined(theirs.fileno(), output)
+                self.process = start(theirs.fileno(), output)
             except OSError as error:
                 raise RunFailed(
                     f"attack '{request.attack}' cannot be given a process of its own: {error}"
@@ -86,8 +86,8 @@ class Child:
         """Send a question and wait for its answer.
 
         Raises:
-            PpattackError: that the attack raised.
-            RunFailed: where it failed, died, or met a limit.
+            PpattackError: if the attack raised one.
+            RunFailed: if it failed, died, or met a limit.
         """
         shown = _Relay(progress or SilentProgress())
         with _Watch(self.process, self._request) as watch:
@@ -127,7 +127,7 @@ class Child:
 class _Watch:
     """Ends a process that takes too long or too much memory, and knows why."""
 
-    def __init__(self, process: Confined, request: RunRequest) -> None:
+    def __init__(self, process: ConfinedProcess, request: RunRequest) -> None:
         self.reason = ""
         self._process, self._request = process, request
         self._over = threading.Event()
@@ -158,14 +158,14 @@ class _Watch:
 
 
 class _Relay:
-    """Shows here the progress of there."""
+    """Shows the progress of the child's side here."""
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
         self._open: dict[int, tuple[AbstractContextManager[ProgressTask], ProgressTask]] = {}
 
     def show(self, facts: messages.Facts) -> None:
-        """One step of it."""
+        """Show one step."""
         kind, number = facts["progress"], facts.get("task", -1)
         if kind == "log":
             self._progress.log(facts["message"])
@@ -178,13 +178,13 @@ class _Relay:
             self._open.pop(number)[0].__exit__(None, None, None)
 
     def close(self) -> None:
-        """Take every bar away."""
+        """Remove every bar."""
         while self._open:
             self._open.popitem()[1][0].__exit__(None, None, None)
 
 
 def _error(answer: messages.Facts) -> Exception:
-    """The exception that an answer speaks of."""
+    """The exception that an answer describes."""
     kind = getattr(errors, str(answer["error"]), None)
     if isinstance(kind, type) and issubclass(kind, PpattackError | RunFailed):
         return kind(answer["message"])

@@ -1,9 +1,9 @@
 """An attack in a process of its own, which is sent the observation and nothing else.
 
-The plug-in's file is loaded there and nowhere else; here stands an attack that asks it. Keys,
-plain images and seeds of the victims are never in that process. It is a guard against attacks
-that look where they must not, by mistake or to look good; against one that reads the files or
-other processes of its user only the operating system guards.
+The plug-in's file is loaded there and nowhere else; the attack here only asks it. Keys,
+plain images and seeds of the victims are never in that process. This guards against attacks that
+look where they must not, by mistake or to look good. Against one that reads the files or other
+processes of its user, only the operating system guards.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import make_dataclass
 from typing import TYPE_CHECKING, Any
+
+from typing_extensions import override
 
 from ppattack.attack import Attack, AttackCard, Context, ControlTarget, Recovery
 from ppattack.card import Reference
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
 
 
 def isolated_by_default(attack: str) -> bool:
-    """Whether an attack comes from elsewhere than this package."""
+    """Whether an attack comes from outside this package."""
     return registry.is_third_party("attack", attack)
 
 
@@ -44,8 +46,8 @@ def isolated(request: RunRequest, target: Target) -> Iterator[IsolatedAttack]:
         target: the scheme; only its public part is passed on.
 
     Raises:
-        PpattackError: whatever the attack's settings have wrong.
-        RunFailed: where the process cannot be started.
+        PpattackError: if the attack's settings are wrong.
+        RunFailed: if the process cannot be started.
     """
     with tempfile.TemporaryFile() as output:
         child = Child(request, target, output)
@@ -65,41 +67,41 @@ class IsolatedAttack(Attack):
 
     @property
     def source_hash(self) -> str:
-        """Of the plug-in's file."""
+        """The hash of the plug-in's files."""
         return str(self._facts["source_hash"])
 
+    @override
     def requires(self) -> ThreatModel:
-        """See :meth:`Attack.requires`."""
         return ThreatModel(**self._facts["requires"])
 
+    @override
     def welcomes_public_images(self) -> bool:
-        """See :meth:`Attack.welcomes_public_images`."""
         return bool(self._facts["welcomes_public_images"])
 
+    @override
     def negative_control(self) -> ControlTarget:
-        """See :meth:`Attack.negative_control`."""
         return ControlTarget(**self._facts["negative_control"])
 
+    @override
     def positive_control(self, scheme: PublicScheme) -> ControlTarget | None:
-        """See :meth:`Attack.positive_control`."""
         found = self._ask("positive_control", scheme)[0]["control"]
         return ControlTarget(**found) if found else None
 
+    @override
     def at_control_budget(self) -> Attack:
-        """See :meth:`Attack.at_control_budget`."""
         return _proxy(self._child, self._ask("at_control_budget")[0])
 
+    @override
     def obstacle(self, scheme: PublicScheme, image_shape: ImageShape) -> str | None:
-        """See :meth:`Attack.obstacle`."""
         found: str | None = self._ask("obstacle", scheme, shape=image_shape)[0]["reason"]
         return found
 
+    @override
     def choose_plaintexts(self, scheme: PublicScheme, image_shape: ImageShape) -> Tensor | None:
-        """See :meth:`Attack.choose_plaintexts`."""
         return self._ask("choose_plaintexts", scheme, shape=image_shape)[1].get("chosen")
 
+    @override
     def run(self, observation: Observation, context: Context) -> Recovery:
-        """See :meth:`Attack.run`."""
         facts, tensors = messages.observation_parts(observation)
         question = {
             **facts,
@@ -121,7 +123,7 @@ class IsolatedAttack(Attack):
 
 
 def _proxy(child: Child, facts: messages.Facts) -> IsolatedAttack:
-    """An attack like the one that is described."""
+    """A stand-in for the attack that is described."""
     said = facts["card"]
     parts: dict[str, Any] = {
         "card": AttackCard(

@@ -159,17 +159,17 @@ def test_nothing_passes_from_one_attack_to_the_next(
 
 
 @pytest.mark.skipif(not fork_server.FORKS, reason="every process is started anew here")
-def test_processes_are_born_of_one_that_forks_safely_and_is_replaced(tmp_path: Path) -> None:
+def test_processes_come_from_one_that_forks_safely_and_is_replaced(tmp_path: Path) -> None:
     ppattack.run(request(tmp_path / "a", "Grey"))
-    mother = fork_server._nurseries[os.getpid()]
-    threads = list(Path(f"/proc/{mother._process.pid}/task").iterdir())
+    server = fork_server._servers[os.getpid()]
+    threads = list(Path(f"/proc/{server._process.pid}/task").iterdir())
     assert len(threads) == 1  # a fork copies the thread that forks alone
     ppattack.run(request(tmp_path / "b", "Grey"))
-    assert fork_server._nurseries[os.getpid()] is mother
-    mother._process.kill()
-    mother._process.wait()
+    assert fork_server._servers[os.getpid()] is server
+    server._process.kill()
+    server._process.wait()
     ppattack.run(request(tmp_path / "c", "Grey"))
-    assert fork_server._nurseries[os.getpid()] is not mother
+    assert fork_server._servers[os.getpid()] is not server
 
 
 def test_where_processes_do_not_fork_safely_each_is_started_anew(
