@@ -21,7 +21,7 @@ from pathlib import Path
 
 from ppattack.isolation import fork_server
 from ppattack.request import RunRequest
-from ppattack.sweeps.executors import Executor, InThisProcess, Processes
+from ppattack.sweeps.executors import Executor, InThisProcess, LocalProcesses
 from ppattack.sweeps.sweep import Sweep, run_sweep
 
 CELLS, JOBS, BUSY_SECONDS = 200, 2, 30
@@ -131,7 +131,7 @@ def trivial(folder: Path, base: RunRequest, cells: int, jobs: int) -> None:
     for isolate in (False, True):
         for name, executor in (
             ("this process", InThisProcess()),
-            (f"{jobs} processes", Processes(jobs)),
+            (f"{jobs} processes", LocalProcesses(jobs)),
         ):
             label = f"{name}, isolated" if isolate else name
             out = folder / label.replace(" ", "-")

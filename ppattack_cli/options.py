@@ -178,7 +178,7 @@ def executor(text: str | None, jobs: int, device: str = "auto") -> Executor:
         ConfigError: where the text names no such place, the number of jobs is below 1, or this
             machine is to run them and has no such device.
     """
-    from ppattack.sweeps.executors import InThisProcess, Processes
+    from ppattack.sweeps.executors import InThisProcess, LocalProcesses
 
     if jobs < 1:
         raise ConfigError(f"--jobs {jobs} is not valid: it must be at least 1.")
@@ -187,7 +187,7 @@ def executor(text: str | None, jobs: int, device: str = "auto") -> Executor:
             from ppattack.runs.provenance import choose_device
 
             choose_device(device)
-        return InThisProcess() if jobs == 1 else Processes(jobs)
+        return InThisProcess() if jobs == 1 else LocalProcesses(jobs)
     name, _, address = text.partition(":")
     if name != "ray":
         raise ConfigError(f"--executor '{text}' is not valid: use ray or ray:ADDRESS.")

@@ -22,7 +22,7 @@ from ppattack.plugins import registry
 from ppattack.scenario import simulate
 from ppattack.solvers.covariance import block_symbols, free_keys, low_nibbles, moments
 from ppattack.solvers.covariance.moments import GridMoments, Moments, gathered
-from ppattack.sweeps.executors import InThisProcess, Processes
+from ppattack.sweeps.executors import InThisProcess, LocalProcesses
 from ppattack.target import Target
 from ppattack.workers import Alone, Workers
 from tests.support.natural import natural_images, natural_sets
@@ -32,9 +32,9 @@ CONTEXT = Context(torch.device("cpu"), seed=3)
 
 
 @pytest.fixture(scope="module")
-def three() -> Iterator[Processes]:
+def three() -> Iterator[LocalProcesses]:
     """Three processes."""
-    made = Processes(3)
+    made = LocalProcesses(3)
     yield made
     made.close()
 
@@ -61,7 +61,7 @@ class Counted:
         return self._workers.map(function, parts)
 
 
-def test_sums_of_parts_are_exactly_those_of_the_whole(three: Processes) -> None:
+def test_sums_of_parts_are_exactly_those_of_the_whole(three: LocalProcesses) -> None:
     images = natural_images(50)
     shape = (3, 16, 16)
     whole = gathered(partial(_grid, shape), images, Alone())
@@ -108,7 +108,7 @@ def attacked(
     ],
 )
 def test_the_key_is_the_same_with_one_worker_and_with_three(
-    name: str, settings: dict[str, Any], structure: str, three: Processes
+    name: str, settings: dict[str, Any], structure: str, three: LocalProcesses
 ) -> None:
     target = registry.target(name)(**settings)
     sets = natural_sets(100, 300, 16 if structure == "auto" else 8)
@@ -124,7 +124,7 @@ def test_the_key_is_the_same_with_one_worker_and_with_three(
     assert notes[0] == notes[1]
 
 
-def test_low_nibbles_are_the_same_to_rounding(three: Processes) -> None:
+def test_low_nibbles_are_the_same_to_rounding(three: LocalProcesses) -> None:
     target, sets = registry.target("ele")(), natural_sets(400, 300)
     scenario = simulate(CovarianceMatching(), target, sets, "dataset", seed=5)
     key = target.permxor(scenario.truth.key)  # type: ignore[attr-defined]
@@ -153,7 +153,7 @@ def test_few_images_stay_here(monkeypatch: pytest.MonkeyPatch) -> None:
     assert workers.parts == 0
 
 
-def test_results_come_in_the_order_of_the_parts_and_processes_stay(three: Processes) -> None:
+def test_results_come_in_the_order_of_the_parts_and_processes_stay(three: LocalProcesses) -> None:
     first = three.map(_process, range(12))
     second = three.map(_process, range(12))
     assert [number for number, _ in first] == list(range(12))
@@ -165,7 +165,7 @@ def _process(number: int) -> tuple[int, int]:
     return number, os.getpid()
 
 
-def test_a_worker_that_dies_is_replaced(tmp_path: Path, three: Processes) -> None:
+def test_a_worker_that_dies_is_replaced(tmp_path: Path, three: LocalProcesses) -> None:
     marker = tmp_path / "marker"
     marker.touch()
     found = three.map(partial(_dies_while, marker), range(4))
@@ -180,7 +180,7 @@ def _dies_while(marker: Path, number: int) -> int:
     return 2 * number
 
 
-def test_what_fails_or_kills_every_worker_is_one_error(three: Processes) -> None:
+def test_what_fails_or_kills_every_worker_is_one_error(three: LocalProcesses) -> None:
     with pytest.raises(RunFailed, match="could not be computed: ZeroDivisionError"):
         three.map(_fails, [1, 0])
     with pytest.raises(RunFailed, match="died 3 times"):

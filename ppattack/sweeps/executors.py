@@ -1,6 +1,6 @@
-"""Where cells run, and who adds up for an attack: this process, or several of this machine's.
+"""Where cells run and an attack's sums are computed: this process, or several of this machine.
 
-Another place needs what :class:`Executor` asks for.
+Any other place needs what :class:`Executor` asks for.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from ppattack.workers import Alone, Part, Result, Workers
 Started = Callable[[int], None]
 Cells = Iterable[tuple[int, RunRequest]]
 TRIES = 3
-"""Times that a cell whose worker dies is tried: a cell that kills every worker must end too."""
+"""How often a cell is tried if its worker dies: a cell that kills every worker must end too."""
 
 
 class Executor(Workers, Protocol):
-    """Runs cells somewhere; its workers can also add up for an attack that runs here."""
+    """Runs cells somewhere; its workers can also compute sums for an attack that runs here."""
 
     def run(self, cells: Cells, started: Started) -> Iterator[tuple[int, Outcome]]:
         """Run every cell and give the outcomes as they come, in any order.
@@ -43,7 +43,7 @@ class InThisProcess(Alone):
     """One cell after another, here."""
 
     def run(self, cells: Cells, started: Started) -> Iterator[tuple[int, Outcome]]:
-        """See :meth:`Executor.run`."""
+        """Run one cell after another, in their order."""
         for number, request in cells:
             started(number)
             yield number, run_cell(request)
@@ -70,11 +70,11 @@ class _Failed:
     reason: str
 
 
-class Processes:
-    """Several processes of this machine; where there are GPUs each has one.
+class LocalProcesses:
+    """Several processes of this machine; if there are GPUs, each process gets one.
 
-    A process that dies is replaced and what it was at is tried again. Processes stay, and wait
-    for more, until ``close`` or the end of this process.
+    A process that dies is replaced, and its task is tried again. Processes stay and wait for more
+    work until ``close`` or the end of this process.
 
     Args:
         jobs: processes at a time.
@@ -86,7 +86,7 @@ class Processes:
         self._free: dict[int, _Worker | None] = dict.fromkeys(range(jobs))
 
     def run(self, cells: Cells, started: Started) -> Iterator[tuple[int, Outcome]]:
-        """See :meth:`Executor.run`."""
+        """Run cells on all processes, as many at a time as there are."""
         try:
             for number, answer in self._answers(run_cell, list(cells), started):
                 yield number, lost(answer.exit_code) if isinstance(answer, _Dead) else answer
@@ -94,7 +94,7 @@ class Processes:
             self.close()
 
     def map(self, function: Callable[[Part], Result], parts: Sequence[Part]) -> list[Result]:
-        """See :meth:`Workers.map`."""
+        """Compute the parts on all processes; results come in the order of the parts."""
         found: dict[int, Any] = {}
         for number, answer in self._answers(function, list(enumerate(parts)), lambda _: None):
             if isinstance(answer, _Dead):
@@ -114,7 +114,7 @@ class Processes:
     def _answers(
         self, function: Callable[[Any], Any], jobs: Sequence[tuple[int, Any]], started: Started
     ) -> Iterator[tuple[int, Any]]:
-        """What a function answers to each of numbered arguments, as the answers come."""
+        """What a function answers to each numbered argument, as the answers come."""
         queue = deque((number, argument, 1) for number, argument in jobs)
         busy: dict[Connection, tuple[_Worker, tuple[int, Any, int]]] = {}
         try:
@@ -160,7 +160,7 @@ def _send(worker: _Worker, function: Callable[[Any], Any], argument: Any) -> Non
     try:
         worker.connection.send((function, argument))
     except (BrokenPipeError, ConnectionResetError):
-        return  # it is gone: receiving says so
+        return  # it is gone: receiving will show that
 
 
 def _received(worker: _Worker) -> Any:
@@ -182,8 +182,10 @@ def lost(exit_code: int | None) -> Outcome:
 
 
 def _work(connection: Connection, gpu: str | None, threads: int) -> None:
-    """Answer one question after another, in a process of one's own."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all: the first process decides
+    """Answer one question after another, in a process of its own."""
+    signal.signal(
+        signal.SIGINT, signal.SIG_IGN
+    )  # Ctrl-C reaches all processes: the first one decides
     die_with_parent()
     if gpu is not None:
         os.environ["CUDA_VISIBLE_DEVICES"] = gpu

@@ -52,7 +52,7 @@ def read_matrix(source: str | None, changes: Mapping[str, Any]) -> Matrix:
 
     Raises:
         ConfigError: for an unknown field or preset, a value out of range, or an empty matrix.
-        DataError: where the file cannot be read or is no TOML.
+        DataError: if the file cannot be read or is no TOML.
     """
     values = {**({} if source is None else _toml(source)), **changes}
     for name in ("attacks", "targets"):

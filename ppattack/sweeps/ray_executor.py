@@ -1,7 +1,7 @@
 """Cells on a Ray cluster, which needs ``pip install ppattack[ray]``.
 
 Every machine needs ppattack, the user's plug-ins and the user's image files under the same paths;
-it needs no folder that all share: a run is made in a folder of its machine and sent back whole.
+they need not share a folder: a run is made on its machine and sent back whole.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ from ppattack.workers import Part, Result
 
 
 class Ray:
-    """A cluster; a cell takes one CPU, and one GPU where the cluster has some.
+    """A cluster; a cell takes one CPU, and one GPU if the cluster has any.
 
-    A cell whose worker or machine is lost is tried again on another. What a cell's attack adds
-    up is computed on the whole cluster, by tasks of one CPU each.
+    A cell whose worker or machine is lost is tried again on another. Sums of a
+    cell's attack are computed on the whole cluster, by tasks of one CPU each.
 
     Args:
-        address: of the cluster, or None for one of this machine's own.
+        address: of the cluster; None starts one on this machine.
 
     Raises:
-        ConfigError: where Ray is not installed, or no cluster answers.
+        ConfigError: if Ray is not installed, or no cluster answers.
     """
 
     def __init__(self, address: str | None = None) -> None:
@@ -59,7 +59,7 @@ class Ray:
         return max(1, int(self._ray.cluster_resources().get("CPU", 1)))
 
     def map(self, function: Callable[[Part], Result], parts: Sequence[Part]) -> list[Result]:
-        """See :meth:`Workers.map`."""
+        """Compute the parts as tasks of the cluster; results come in the order of the parts."""
         task = self._ray.remote(num_cpus=1, max_retries=TRIES - 1)(_remote_part)
         asked = [task.remote(function, part) for part in parts]
         try:
@@ -72,7 +72,7 @@ class Ray:
         return found
 
     def run(self, cells: Cells, started: Started) -> Iterator[tuple[int, Outcome]]:
-        """See :meth:`Executor.run`."""
+        """Run cells as tasks of the cluster."""
         ray = self._ray
         has = ray.cluster_resources()
         gpus = 1 if has.get("GPU", 0) >= 1 else 0
@@ -94,7 +94,7 @@ class Ray:
                 ray.cancel(left, force=True)
 
     def _outcome(self, ready: Any, request: RunRequest) -> Outcome:
-        """What came of a cell; its run is in the folder of the request from here on."""
+        """The outcome of a cell; its run is in the request's folder from here on."""
         try:
             text, run = self._ray.get(ready)
         except self._ray.exceptions.WorkerCrashedError:
@@ -126,7 +126,7 @@ def _remote_part(function: Callable[[Part], Result], part: Part) -> Result:
 
 
 def _unpack(run: bytes, folder: Path) -> None:
-    """Put a run that was sent into its place, whole."""
+    """Unpack a run that was sent into its place, all or nothing."""
     shutil.rmtree(folder, ignore_errors=True)
     try:
         with new_folder(folder) as temporary, zipfile.ZipFile(io.BytesIO(run)) as archive:

@@ -16,7 +16,7 @@ import pytest
 from ppattack.errors import ConfigError, DataError, ReportError, UnknownNameError
 from ppattack.reports.run import read_report
 from ppattack.request import RunRequest
-from ppattack.sweeps.executors import Executor, InThisProcess, Processes
+from ppattack.sweeps.executors import Executor, InThisProcess, LocalProcesses
 from ppattack.sweeps.matrix import Matrix, read_matrix, requests
 from ppattack.sweeps.sweep import Sweep, read_sweep, run_sweep
 from tests.support.program import as_a_person, in_process
@@ -165,7 +165,7 @@ def test_processes_give_the_same_results_with_a_gpu_each(
 ) -> None:
     alone, _ = swept(cells(tmp_path / "a", "Grey", "Broken"))
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3,5")
-    together, _ = swept(cells(tmp_path / "b", "Grey", "Broken"), Processes(2))
+    together, _ = swept(cells(tmp_path / "b", "Grey", "Broken"), LocalProcesses(2))
     reports = [
         read_report(tmp_path / "b" / c.outcome.run)
         for c in together.cells
@@ -182,14 +182,14 @@ def test_a_worker_that_dies_is_replaced(tmp_path: Path, monkeypatch: pytest.Monk
     marker = tmp_path / "marker"
     marker.touch()
     monkeypatch.setenv("DIES_WHILE", str(marker))
-    sweep, watch = swept(cells(tmp_path / "runs", "Dying", targets=["pe"]), Processes(1))
+    sweep, watch = swept(cells(tmp_path / "runs", "Dying", targets=["pe"]), LocalProcesses(1))
     assert states(sweep) == ["done"]
     assert watch.begun == [0, 0]
 
 
 @pytest.mark.slow
 def test_a_cell_that_kills_every_worker_fails_and_the_rest_goes_on(tmp_path: Path) -> None:
-    sweep, _ = swept(cells(tmp_path, "Dying", "Grey", targets=["pe"]), Processes(2))
+    sweep, _ = swept(cells(tmp_path, "Dying", "Grey", targets=["pe"]), LocalProcesses(2))
     assert states(sweep) == ["failed", "done"]
     outcome = sweep.cells[0].outcome
     assert outcome is not None
