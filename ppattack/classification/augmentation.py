@@ -23,7 +23,7 @@ def change_images(images: Tensor, config: TrainingConfig, rng: np.random.Generat
 
     Args:
         images: ``(N, C, H, W)`` uint8.
-        config: which of these.
+        config: which changes to make.
         rng: on the CPU.
     """
     if config.rand_augment:
@@ -49,14 +49,14 @@ def change_inputs(
 ) -> tuple[Tensor, Tensor]:
     """Network inputs erased in part, blended and pasted into one another, and their targets.
 
-    One kind of mixture a batch, of each input with the one as far from the end as it is from the
-    start. Tokens are blended, but none is pasted.
+    A batch has one kind of mixture: the first input is mixed with the last, the second with the
+    last but one, and so on. Tokens are blended but never pasted.
 
     Args:
         inputs: ``(N, C, H, W)`` or ``(N, P, D)`` float.
         labels: ``(N,)`` int64.
         classes: how many there are.
-        config: which of these.
+        config: which changes to make.
         rng: on the CPU.
 
     Returns:
@@ -81,7 +81,7 @@ def change_inputs(
 
 
 def shifted(images: Tensor, corners: np.ndarray[tuple[int, ...], np.dtype[np.int64]]) -> Tensor:
-    """Images cut out of themselves with 4 black pixels around.
+    """Images surrounded by 4 black pixels and cut out again at other places.
 
     Args:
         images: ``(N, C, H, W)``.
@@ -102,7 +102,7 @@ def _kinds(config: TrainingConfig, *, images: bool) -> dict[str, bool]:
 
 
 def _pasted(inputs: Tensor, share: float, rng: np.random.Generator) -> tuple[Tensor, float]:
-    """A rectangle of every input replaced by that of another, and the share that is left."""
+    """Every input with a rectangle of another pasted in, and the share that is left of it."""
     height, width = inputs.shape[-2:]
     edges = [round(edge * (1 - share) ** 0.5) for edge in (height, width)]
     middle = [int(rng.integers(edge)) for edge in (height, width)]
@@ -118,7 +118,7 @@ def _pasted(inputs: Tensor, share: float, rng: np.random.Generator) -> tuple[Ten
 def _one_by_one(
     images: Tensor, change: Callable[[Tensor], Tensor], rng: np.random.Generator
 ) -> Tensor:
-    """Each image changed by draws of its own; torchvision draws from the global generator."""
+    """Each image changed by its own random numbers; torchvision uses the global generator."""
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(int(rng.integers(SEEDS)))
         return torch.stack([change(image) for image in images])

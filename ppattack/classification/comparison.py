@@ -18,7 +18,7 @@ from ppattack.classification.experiment import (
 from ppattack.classification.plan import PLAIN
 
 PATCH_EMBEDDING = "stem.0.weight"
-"""Of a ConvMixer."""
+"""The name of these weights in a ConvMixer."""
 
 
 def compare(
@@ -28,17 +28,17 @@ def compare(
     *,
     plain: bool = True,
 ) -> list[Classified]:
-    """Train one classifier a target, each on the same images in the same order.
+    """Train one classifier per target, all on the same images in the same order.
 
     Args:
-        request: of each, but for the target and its settings.
+        request: what all share; its target and target settings are replaced.
         targets: settings by registered name or ``path/to/file.py:Class``.
         progress: where progress is shown.
-        plain: whether to begin with a classifier of images as they are.
+        plain: whether to begin with a classifier of plain images.
 
     Raises:
-        PpattackError: for whatever the request has wrong; every target and classifier is looked
-            at before anything is trained.
+        PpattackError: if anything in the request is wrong; every target and classifier is checked
+            before anything is trained.
     """
     sets = load(request)
     wanted = [
@@ -58,17 +58,17 @@ def compare(
 
 
 def draw_comparison(found: Sequence[Classified]) -> Path | None:
-    """Draw what the patch embeddings of ConvMixers look for, beside one another.
+    """Draw what the patch embeddings of ConvMixers look for, side by side.
 
     Args:
         found: classifications of one comparison.
 
     Returns:
-        the figure, beside the folder of the last; None where none is a ConvMixer of images whose
+        the figure, beside the folder of the last; None if none is a ConvMixer of images whose
         weights are still there.
 
     Raises:
-        DataError: where it cannot be written.
+        DataError: if the figure cannot be written.
     """
     from safetensors import SafetensorError, safe_open
 
@@ -83,7 +83,7 @@ def draw_comparison(found: Sequence[Classified]) -> Path | None:
                 if PATCH_EMBEDDING not in file.keys():  # noqa: SIM118
                     continue
                 filters = file.get_tensor(PATCH_EMBEDDING)
-        except (OSError, SafetensorError):  # of an earlier run, and thrown away since
+        except (OSError, SafetensorError):  # weights of an earlier run, deleted since
             continue
         if filters.shape[1] in CHANNELS:
             embeddings[each.report.target.name] = filters

@@ -25,7 +25,7 @@ class EncryptedInputs:
         key: one for all images; None for a fresh one each time an image is encrypted.
         config: how training images are changed.
         classes: how many there are.
-        centred: whether pixels are given as [-1, 1], or else as [0, 1].
+        centred: whether pixels are scaled to [-1, 1] instead of [0, 1].
     """
 
     target: Target
@@ -69,5 +69,5 @@ class EncryptedInputs:
 
 
 def is_centred(family: Family) -> bool:
-    """Whether a family of classifiers is given pixels as [-1, 1]; the ShakeDrop papers' is not."""
+    """Whether a family of classifiers takes pixels in [-1, 1]; the ShakeDrop papers' does not."""
     return family != "shakedrop"

@@ -1,4 +1,4 @@
-"""Classifiers by name: the ones of the papers, from timm where it has them."""
+"""Classifiers by name: those of the papers, taken from timm if it has them."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class InputForm:
 
     @property
     def tokens(self) -> bool:
-        """Whether it is codes of patches, in no order that is known."""
+        """Whether it is codes of patches, in an unknown order."""
         return len(self.shape) == 2
 
 
@@ -73,7 +73,7 @@ def family_of(name: str) -> Family:
     """The kind of classifier that a name stands for.
 
     Raises:
-        ConfigError: where no classifier has the name.
+        ConfigError: if no classifier has the name.
     """
     for family, pattern in PATTERNS.items():
         if pattern.fullmatch(name):
@@ -95,7 +95,7 @@ def build(name: str, config: ModelConfig, form: InputForm, *, download: bool = F
 
     Raises:
         ConfigError: for an unknown name, a size that the model cannot have or take, weights of
-            another network, or where timm is not installed.
+            another network, or if timm is not installed.
     """
     family = family_of(name)
     if form.tokens and family != "vit":
@@ -114,7 +114,7 @@ def build(name: str, config: ModelConfig, form: InputForm, *, download: bool = F
 
 
 def parameter_count(network: nn.Module) -> int:
-    """Trainable numbers."""
+    """The number of trainable parameters."""
     return sum(each.numel() for each in network.parameters() if each.requires_grad)
 
 
@@ -195,7 +195,7 @@ def _vit(name: str, config: ModelConfig, form: InputForm, *, download: bool) -> 
 
 
 def _token_vit(models: Any, architecture: str, form: InputForm) -> nn.Module:
-    """A ViT of codes: each is mapped to its width; nothing says where a code belongs."""
+    """A ViT of codes: each is mapped to the ViT's width; nothing tells it where a code belongs."""
     from torch import nn
 
     network: nn.Module = models.create_model(
@@ -227,7 +227,7 @@ def _adapted(family: Family, name: str, config: ModelConfig, form: InputForm) ->
 
 
 def _load(network: nn.Module, path: Path) -> None:
-    """Weights of a file; those of a head for other classes are left out."""
+    """Load weights from a file; a head for other classes is left out."""
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 

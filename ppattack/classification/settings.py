@@ -1,4 +1,4 @@
-"""How a classifier is trained: the papers' settings, and ones for a processor."""
+"""How a classifier is trained: the papers' settings, and smaller ones for a CPU."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ class TrainingConfig:
     """Settings of a training.
 
     Images are mirrored, moved, cut and changed in colour before they are encrypted; ciphertexts
-    are erased in part, blended and pasted into one another after.
+    are partly erased, blended and pasted into one another afterwards.
     """
 
     epochs: Annotated[int, Interval(ge=1, le=100_000), Doc("passes over the training images")] = 10
-    batch_size: Annotated[int, Interval(ge=2, le=65_536), Doc("images a step")] = 64
+    batch_size: Annotated[int, Interval(ge=2, le=65_536), Doc("images per step")] = 64
     optimizer: Annotated[Literal["adamw", "sgd"], Doc("sgd: with Nesterov's momentum of .9")] = (
         "adamw"
     )
@@ -58,15 +58,19 @@ class TrainingConfig:
         Literal["none", "shift", "resized"],
         Doc("move by up to 4 pixels, or cut out 5 to 100 % and resize"),
     ] = "shift"
-    rand_augment: Annotated[bool, Doc("two random changes of colour or form an image")] = False
+    rand_augment: Annotated[bool, Doc("two random changes of colour or shape per image")] = False
     erasing: Annotated[
         float, Interval(ge=0, le=1), Doc("chance that a rectangle of an image is erased")
     ] = 0.0
     mixup: Annotated[
-        float, Interval(ge=0, le=10), Doc("parameter of the Beta by which two blend; 0: none")
+        float,
+        Interval(ge=0, le=10),
+        Doc("parameter of the Beta by which two images blend; 0: none"),
     ] = 0.0
     cutmix: Annotated[
-        float, Interval(ge=0, le=10), Doc("parameter of the Beta by which one is pasted; 0: none")
+        float,
+        Interval(ge=0, le=10),
+        Doc("parameter of the Beta by which an image is pasted; 0: none"),
     ] = 0.0
 
     def recipe(self) -> Recipe:
@@ -122,11 +126,11 @@ def training_config(
 
     Args:
         preset: ``paper`` is what the papers of the model's family did, which augment plain images
-            more than encrypted ones; the others treat both alike and fit a processor.
+            more than encrypted ones; the others treat both alike and suit a CPU.
         model: its name.
         settings: changes by name.
-        encrypted: whether images are.
-        images: to train on; papers that count steps get as many epochs as these need.
+        encrypted: whether the images are encrypted.
+        images: number of training images; if a paper counts steps, it decides the epochs.
 
     Raises:
         ConfigError: for an unknown setting or a value out of range.

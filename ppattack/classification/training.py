@@ -29,7 +29,7 @@ class Trained:
     """A classifier and how good it is.
 
     Args:
-        parameters: its trainable numbers.
+        parameters: the number of its trainable parameters.
         accuracy: on the test images.
         losses: mean training loss of each epoch.
         accuracies: on the test images after each epoch.
@@ -51,14 +51,14 @@ def train(plan: Plan, sets: ImageSets, context: Context, download: bool = False)
     """Train and test.
 
     Args:
-        plan: what.
+        plan: what to train.
         sets: images with classes.
         context: device, seed, checkpoint folder and progress.
-        download: whether weights to begin with may be fetched.
+        download: whether initial weights may be fetched.
 
     Raises:
         ConfigError: for a model that cannot be built for these ciphertexts.
-        RunFailed: where the loss is not a finite number.
+        RunFailed: if the loss is not a finite number.
     """
     assert sets.adversary_labels is not None and sets.victim_labels is not None  # noqa: S101, PT018
     config, family = plan.training_config, family_of(plan.model)
@@ -93,7 +93,7 @@ def train(plan: Plan, sets: ImageSets, context: Context, download: bool = False)
     best = {name: value.clone() for name, value in network.state_dict().items()}
     network.load_state_dict(result.last)
     named = examination.named(network)
-    count = len(sets.victims)  # so that the share of as many right images is the same number
+    count = len(sets.victims)  # so that equally many right images give equal shares
     accuracies = tuple(round((1 - error) * count) / count for error in result.validation_losses)
     return Trained(
         parameters=parameters,
@@ -107,7 +107,7 @@ def train(plan: Plan, sets: ImageSets, context: Context, download: bool = False)
 
 
 class _Examination:
-    """What a classifier says of the test images.
+    """How a classifier does on the test images.
 
     Args:
         inputs: encrypts them.
@@ -135,7 +135,7 @@ class _Examination:
         return torch.cat(named)
 
     def error(self, network: nn.Module) -> float:
-        """The share of images that are named wrongly."""
+        """The share of images that are classified wrongly."""
         return float((self.named(network) != self.labels).double().mean())
 
 

@@ -1,4 +1,4 @@
-"""Image codecs behind one interface: a file of an image, and the image of a file."""
+"""Image codecs behind one interface: from an image to a file, and back."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
+
+from typing_extensions import override
 
 from ppattack.errors import ConfigError, nearest
 from ppattack.jpeg import Jpeg, Subsampling
@@ -23,7 +25,7 @@ class Codec(ABC):
 
     Args:
         name: as in reports and on the command line.
-        lossless: whether the image of a file is the image that was encoded, bit by bit.
+        lossless: whether decoding gives back the encoded image, bit by bit.
     """
 
     def __init__(self, name: str, *, lossless: bool) -> None:
@@ -32,15 +34,15 @@ class Codec(ABC):
 
     @abstractmethod
     def obstacle(self) -> str:
-        """Why it cannot be used here, and how to mend that; ``""`` where it can."""
+        """Why it cannot be used here, and how to mend that; ``""`` if it can."""
 
     @abstractmethod
     def encode(self, image: Tensor) -> bytes:
-        """The file of one image ``(C, H, W)`` uint8, C of 1 or 3."""
+        """The file of one image ``(C, H, W)`` uint8, with C = 1 or 3."""
 
     @abstractmethod
     def decode(self, data: bytes) -> Tensor:
-        """The image ``(C, H, W)`` uint8 of a file."""
+        """The image ``(C, H, W)`` uint8 in a file."""
 
 
 class JpegCodec(Codec):
@@ -48,7 +50,7 @@ class JpegCodec(Codec):
 
     Args:
         jpeg: quality and subsampling; grey images have no colours to subsample.
-        optimised: Huffman tables of the image's own instead of the standard's.
+        optimised: use Huffman tables made for the image instead of the standard's.
     """
 
     def __init__(self, jpeg: Jpeg, *, optimised: bool = False) -> None:
@@ -57,16 +59,16 @@ class JpegCodec(Codec):
         self.jpeg = jpeg
         self.optimised = optimised
 
+    @override
     def obstacle(self) -> str:
-        """See :meth:`Codec.obstacle`."""
         return _missing_from_pillow("jpg", "JPEG")
 
+    @override
     def encode(self, image: Tensor) -> bytes:
-        """See :meth:`Codec.encode`."""
         return self.jpeg.encode(image, optimised=self.optimised)
 
+    @override
     def decode(self, data: bytes) -> Tensor:
-        """See :meth:`Codec.decode`."""
         return _opened(data)
 
 
@@ -86,12 +88,12 @@ class PillowLossless(Codec):
         self._feature = feature
         self._for_colours = for_colours
 
+    @override
     def obstacle(self) -> str:
-        """See :meth:`Codec.obstacle`."""
         return _missing_from_pillow(self._feature, self._format)
 
+    @override
     def encode(self, image: Tensor) -> bytes:
-        """See :meth:`Codec.encode`."""
         from PIL import Image
 
         data = io.BytesIO()
@@ -99,8 +101,8 @@ class PillowLossless(Codec):
         Image.fromarray(_rows(image)).save(data, format=self._format, **options)
         return data.getvalue()
 
+    @override
     def decode(self, data: bytes) -> Tensor:
-        """See :meth:`Codec.decode`."""
         return _opened(data)
 
 
@@ -110,8 +112,8 @@ class JpegLs(Codec):
     def __init__(self) -> None:
         super().__init__("jpeg-ls", lossless=True)
 
+    @override
     def obstacle(self) -> str:
-        """See :meth:`Codec.obstacle`."""
         try:
             import imagecodecs
         except ImportError:
@@ -120,16 +122,16 @@ class JpegLs(Codec):
             return "this build of imagecodecs has no JPEG-LS: install its wheel for your platform"
         return ""
 
+    @override
     def encode(self, image: Tensor) -> bytes:
-        """See :meth:`Codec.encode`."""
         import imagecodecs
 
-        # the package's own estimate is too small for noise, which no codec makes smaller
+        # the package's own estimate is too small for noise, which no codec can shrink
         room = 2 * image.numel() + 1024
         return bytes(imagecodecs.jpegls_encode(_rows(image), out=room))
 
+    @override
     def decode(self, data: bytes) -> Tensor:
-        """See :meth:`Codec.decode`."""
         import imagecodecs
 
         return _tensor(imagecodecs.jpegls_decode(data))
@@ -139,12 +141,12 @@ def read_codec(name: str) -> Codec:
     """The codec of a name.
 
     Args:
-        name: ``jpeg-85-420`` (quality, then colours whole or halved; with ``-opt`` Huffman tables
-            of its own), ``jpeg-ls``, ``jpeg-2000``, ``jpeg-2000-rct`` (with the standard's colour
-            transform) or ``png``.
+        name: ``jpeg-85-420`` (quality, then colours whole or halved; ``-opt`` adds Huffman
+            tables made for the image), ``jpeg-ls``, ``jpeg-2000``, ``jpeg-2000-rct`` (with the
+            standard's colour transform) or ``png``.
 
     Raises:
-        ConfigError: where the name is none of these.
+        ConfigError: if the name is none of these.
     """
     found = _lossless().get(name)
     if found is not None:
@@ -170,7 +172,7 @@ def named_codecs(names: Sequence[str]) -> tuple[Codec, ...]:
     """The codecs of these names, in their order.
 
     Raises:
-        ConfigError: for an unknown name, one that comes twice, or a codec that is not installed.
+        ConfigError: for an unknown or repeated name, or a codec that is not installed.
     """
     found = tuple(read_codec(name) for name in names)
     for number, codec in enumerate(found):
@@ -183,7 +185,7 @@ def named_codecs(names: Sequence[str]) -> tuple[Codec, ...]:
 
 
 def versions() -> dict[str, str]:
-    """Versions of the libraries that write the files, by which sizes may differ."""
+    """Versions of the libraries that write the files; sizes may depend on them."""
     from importlib.metadata import PackageNotFoundError, version
 
     from PIL import features
@@ -217,7 +219,7 @@ def _missing_from_pillow(feature: str, name: str) -> str:
 
 
 def _rows(image: Tensor) -> Any:
-    """``(H, W)`` or ``(H, W, 3)`` uint8, a copy in C order, strides of single pixels too."""
+    """``(H, W)`` or ``(H, W, 3)`` uint8, a copy in C order whatever the image's strides."""
     pixels = image.cpu().numpy()
     return (pixels[0] if len(pixels) == 1 else pixels.transpose(1, 2, 0)).copy(order="C")
 

@@ -25,11 +25,11 @@ Tick = Callable[[], None]
 
 @dataclass(frozen=True)
 class Files:
-    """What a codec made of images.
+    """The files that a codec made of images.
 
     Args:
         sizes: ``(N,)``, bytes of each file.
-        quality: metric to ``(N,)``, of the images that came back; None where none did.
+        quality: ``(N,)`` by metric, of the images that came back; None if none did.
     """
 
     sizes: Values
@@ -42,8 +42,8 @@ class Measured:
 
     Args:
         row: for the report.
-        plain: bytes of each plain image's file; empty where the codec is absent.
-        encrypted: likewise of its ciphertext.
+        plain: bytes of each plain image's file; empty if the codec is not installed.
+        encrypted: likewise for its ciphertext.
     """
 
     row: CodecRow
@@ -81,15 +81,15 @@ def measure(
     """Compress plain images and ciphertexts alike.
 
     Args:
-        codec: one that can be used here, or not: its row says why then.
+        codec: the codec; if it cannot be used here, its row says why.
         plain: the plain images.
         ciphertexts: ``(N, C', H', W')`` uint8, in the same order.
-        decrypt: gives plain images of decompressed ciphertexts; None where the scheme cannot.
+        decrypt: gives plain images of decompressed ciphertexts; None if the scheme cannot decrypt.
         seed: of the bootstrap.
         tick: called after each image of either side.
 
     Raises:
-        RunFailed: where a lossless codec changes an image.
+        RunFailed: if a lossless codec changes an image.
     """
     obstacle = codec.obstacle()
     if obstacle:
@@ -122,7 +122,7 @@ def transport(codec: Codec, images: Tensor, tick: Tick = lambda: None) -> tuple[
         tick: called after each image.
 
     Raises:
-        RunFailed: where a lossless codec changes an image.
+        RunFailed: if a lossless codec changes an image.
     """
     sizes, received = np.empty(len(images)), torch.empty_like(images)
     for number, image in enumerate(images):
@@ -164,14 +164,14 @@ def _quality_part(side: str, files: Files, found: dict[str, Summary]) -> Quality
 
 
 def _ratio95(above: Values, below: Values, seed: int) -> tuple[float, float]:
-    """The bootstrap interval of the ratio of sums; both sides are drawn at the same images."""
+    """The bootstrap interval of the ratio of sums; both sides are resampled at the same images."""
     count = len(above)
     rng = numpy_stream(seed, "bootstrap of ratios")
     ratios = np.empty(BOOTSTRAP_RESAMPLES)
     step = max(1, RESAMPLED_AT_ONCE // count)
     for start in range(0, BOOTSTRAP_RESAMPLES, step):
         part = ratios[start : start + step]
-        drawn = rng.integers(0, count, (len(part), count))
-        part[:] = above[drawn].sum(axis=1) / below[drawn].sum(axis=1)
+        sampled = rng.integers(0, count, (len(part), count))
+        part[:] = above[sampled].sum(axis=1) / below[sampled].sum(axis=1)
     low, high = np.quantile(ratios, [0.025, 0.975])
     return float(low), float(high)
