@@ -29,7 +29,7 @@ _ROLES = ("reconstruction", "ciphertext", "baseline", "gain")
 _STATISTICS = ("n", "mean", "median", "q1", "q3", "min", "max", "low", "high")
 VERDICTS: tuple[str, ...] = get_args(VerdictName)
 DEEPEST = 20
-"""Brackets inside brackets."""
+"""The deepest that brackets may be nested."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Comparison:
     value: float | str
 
     def holds(self, report: Report) -> bool | None:
-        """Whether it is so, or None where the report does not say."""
+        """Whether it holds, or None if the report does not say."""
         found = value_of(report, self.name)
         return None if found is None else _COMPARE[self.sign](found, self.value)
 
@@ -58,10 +58,10 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Joined:
-    """Conditions that must all hold, or one of them.
+    """Several conditions: all of them must hold, or one of them.
 
     Args:
-        every: all of them, else one.
+        every: whether all must hold; one is enough otherwise.
         parts: the conditions.
     """
 
@@ -69,7 +69,7 @@ class Joined:
     parts: tuple[Condition, ...]
 
     def holds(self, report: Report) -> bool | None:
-        """Whether it is so; None where what the report does not say could decide it."""
+        """Whether it holds; None if that hangs on something the report does not say."""
         found = [part.holds(report) for part in self.parts]
         deciding = not self.every
         if deciding in found:
@@ -89,7 +89,7 @@ def parse(text: str) -> Condition:
     """The condition of a text.
 
     Raises:
-        ConfigError: where it is no condition or names what is no score.
+        ConfigError: if it is not a condition or names an unknown score.
     """
     parser = _Parser(text)
     condition = parser.either(0)
@@ -99,7 +99,7 @@ def parse(text: str) -> Condition:
 
 
 class _Parser:
-    """One token ahead, from left to right."""
+    """Reads a condition from left to right, one token ahead."""
 
     def __init__(self, text: str) -> None:
         self._whole = text
@@ -110,12 +110,12 @@ class _Parser:
     def error(self, reason: str) -> ConfigError:
         """What is wrong, with the text and an example."""
         return ConfigError(
-            f"'{self._whole.strip()}' is no condition: {reason}. A condition is like "
+            f"'{self._whole.strip()}' is not a condition: {reason}. A condition is like "
             "'ssim.gain > 0.1 or key.index == 1'."
         )
 
     def _next(self) -> str:
-        """Step on; returns the token that is left behind."""
+        """Step to the next token; returns the one before it."""
         left, match = self.text, next(self._tokens, None)
         self.kind = (match.lastgroup or "") if match else ""
         self.text = match[self.kind] if match else ""
@@ -135,7 +135,7 @@ class _Parser:
         if self.text != "(":
             return self._comparison()
         if depth == DEEPEST:
-            raise self.error("there are too many brackets inside brackets")
+            raise self.error("brackets are nested too deeply")
         self._next()
         inner = self.either(depth + 1)
         if self.text != ")":
@@ -145,7 +145,7 @@ class _Parser:
 
     def _comparison(self) -> Condition:
         if self.kind != "name" or self.text in ("and", "or"):
-            raise self.error(f"a score must stand before '{self.text}'" if self.text else "it ends")
+            raise self.error(f"a score is missing before '{self.text}'" if self.text else "it ends")
         name = self._next()
         if name not in known_names():
             raise self.error(
@@ -191,7 +191,7 @@ def _figures(kind: type[MetricScores]) -> list[str]:
 
 
 def value_of(report: Report, name: str) -> float | str | None:
-    """What a report says of a score; None where it says nothing.
+    """What a report says of a score; None if it says nothing.
 
     Args:
         report: the report.

@@ -1,4 +1,4 @@
-"""Findings of a gate as JUnit XML: a suite a rule, a case a run."""
+"""Findings of a gate as JUnit XML: one suite per rule, one case per run."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ _KIND = {"violated": "failure", "inconclusive": "error"}
 
 
 def junit_xml(findings: Sequence[Finding], when: datetime) -> str:
-    """The document, as the schema of Ant's JUnit task has it.
+    """The document, after the schema of Ant's JUnit task.
 
-    What is inconclusive is an error, or skipped where the rule lets it pass.
+    What is inconclusive is an error, or skipped if the rule lets it pass.
 
     Args:
         findings: of all rules, in order.

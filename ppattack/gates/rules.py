@@ -61,14 +61,14 @@ def _matches(name: str, patterns: Sequence[str]) -> bool:
 
 @dataclass(frozen=True)
 class Finding:
-    """What a rule says of a run.
+    """What a rule says about a run.
 
     Args:
         rule: the rule.
-        run: the run, or None where the rule found none.
+        run: the run, or None if the rule found none.
         state: whether the run meets what no run may meet.
         words: why.
-        missing: the cell that has no run, where there is one.
+        missing: the cell that has no run, if there is one.
     """
 
     rule: Rule
@@ -79,7 +79,7 @@ class Finding:
 
     @property
     def blocks(self) -> bool:
-        """Whether the gate stays shut."""
+        """Whether it keeps the gate shut."""
         if self.state == "inconclusive":
             return not self.rule.config.allow_inconclusive
         return self.state == "violated"
@@ -98,7 +98,7 @@ def rule(fail_on: str) -> Rule:
     """A rule for every run.
 
     Raises:
-        ConfigError: where the condition is none.
+        ConfigError: if the text is not a condition.
     """
     return Rule(RuleConfig(fail_on), parse(fail_on))
 
@@ -107,7 +107,7 @@ def read_policy(path: Path) -> list[Rule]:
     """The rules of a TOML file, each a table ``[[rule]]``.
 
     Raises:
-        ConfigError: where it is missing, is no TOML, or holds anything else.
+        ConfigError: if it is missing, is not TOML, or holds anything else.
     """
     try:
         document = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -145,7 +145,7 @@ def judge(
     Args:
         runs: the runs.
         rules: the rules.
-        missing: cells without a run; those to which their attack does not apply are no matter.
+        missing: cells without a run; those whose attack does not apply do not count.
     """
     findings = []
     for each in rules:
@@ -186,7 +186,7 @@ def _text(value: float | str | None) -> str:
 
 
 def exit_code(findings: Sequence[Finding]) -> int:
-    """0 where the gate opens, 1 where a rule is violated, 4 where that cannot be said."""
+    """0 if the gate opens, 1 if a rule is violated, 4 if that cannot be said."""
     shut = [finding for finding in findings if finding.blocks]
     if not shut:
         return PASSED

@@ -19,11 +19,11 @@ _LEVELS = {"violated": "error", "inconclusive": "warning"}
 
 
 def sarif_json(findings: Sequence[Finding], policy: Path | None = None) -> str:
-    """The document: a rule a rule, a result for whatever did not pass.
+    """The document: every rule, and a result for whatever did not pass.
 
     Args:
         findings: of all rules, in order.
-        policy: where the rules stand, which is where results without a run point to.
+        policy: the file of the rules; results without a run point to it.
     """
     names = labels(finding.run for finding in findings if finding.run)
     rules = list(dict.fromkeys(finding.rule for finding in findings))
@@ -62,7 +62,7 @@ def _rule(rule: Rule, identity: str) -> dict[str, Any]:
 
 
 def _identities(rules: Sequence[Rule]) -> dict[Rule, str]:
-    """A name for machines for each, none twice."""
+    """A machine-readable name for each rule, all different."""
     found: dict[Rule, str] = {}
     for rule in rules:
         words = re.sub(r"[^a-z0-9]+", "-", rule.name.lower()).strip("-") or "rule"
@@ -88,5 +88,5 @@ def _result(finding: Finding, names: dict[str, str], policy: Path | None) -> dic
 
 
 def _uri(path: Path) -> str:
-    """A path as a reference, relative where it is."""
+    """A path as a URI reference; a relative path stays relative."""
     return path.as_uri() if path.is_absolute() else quote(path.as_posix())

@@ -12,7 +12,7 @@ SYMBOLS = {"passed": "✓", "violated": "✗", "inconclusive": "?"}
 
 
 def gate_lines(findings: Sequence[Finding]) -> list[str]:
-    """A line a finding, then the outcome."""
+    """One line per finding, then the outcome."""
     names = labels(finding.run for finding in findings if finding.run)
     lines = []
     for finding in findings:
@@ -32,7 +32,7 @@ def outcome(findings: Sequence[Finding]) -> str:
 
 
 def gate_markdown(findings: Sequence[Finding]) -> str:
-    """Every finding, what blocks first."""
+    """Every finding; those that keep the gate shut come first."""
     names = labels(finding.run for finding in findings if finding.run)
     order = ("violated", "inconclusive", "passed")
     rows = [

@@ -114,7 +114,7 @@ def test_a_rule_may_let_the_undecided_pass(tmp_path: Path) -> None:
         ("rule = []", "has no rules"),
         ("[[rules]]\nfail_on = 'failures > 0'", "has a part 'rules'; the only one is [[rule]]"),
         ("[[rule]]\nname = 'a'", "rule 1 has no 'fail_on'"),
-        ("[[rule]]\nfail_on = 'a > 0'", "rule 1: 'a > 0' is no condition"),
+        ("[[rule]]\nfail_on = 'a > 0'", "rule 1: 'a > 0' is not a condition"),
         ("[[rule]]\nfail_on = 'failures > 0'\nfoo = 1", "no setting 'foo'"),
         ("[[rule]]\nfail_on = 'failures > 0'\ntargets = 'etc'", "targets='etc' is not valid"),
         ("[[rule]", "is not TOML"),
