@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 Kind = Literal["target", "attack", "dataset"]
 NO_ATTACK = "none"
-"""Registered like an attack, so that it can be run; it recovers nothing and counts nowhere."""
+"""Registered like an attack, so that it can be run; it recovers nothing and never counts as one."""
 
 
 @dataclass(frozen=True)
@@ -97,8 +97,8 @@ def _load(kind: Kind, name: str) -> type[Any]:
     """The plug-in class.
 
     Raises:
-        UnknownNameError: where no plug-in has the name.
-        PluginError: where it cannot be imported or is not of its kind.
+        UnknownNameError: if no plug-in has the name.
+        PluginError: if it cannot be imported or is not of its kind.
     """
     if _is_path(name):
         plugin = _from_file(kind, name)
@@ -120,10 +120,10 @@ def _load(kind: Kind, name: str) -> type[Any]:
 
 
 def source_file(kind: Kind, name: str) -> Path | None:
-    """The file that a plug-in is written in, found without running it; None where it is not.
+    """The file that a plug-in is written in, found without running it; None if it is not found.
 
     Raises:
-        UnknownNameError: where no plug-in has the name.
+        UnknownNameError: if no plug-in has the name.
     """
     if _is_path(name):
         return Path(name.rpartition(":")[0]).resolve()
@@ -135,10 +135,10 @@ def source_file(kind: Kind, name: str) -> Path | None:
 
 
 def is_third_party(kind: Kind, name: str) -> bool:
-    """Whether a plug-in comes from elsewhere than this package.
+    """Whether a plug-in comes from outside this package.
 
     Raises:
-        UnknownNameError: where no plug-in has the name.
+        UnknownNameError: if no plug-in has the name.
     """
     if _is_path(name):
         return True

@@ -1,4 +1,4 @@
-"""The first files of a plug-in of one's own: the plug-in, which works, and its tests."""
+"""The first files of your own plug-in: a plug-in that works, and its tests."""
 
 from __future__ import annotations
 
@@ -20,19 +20,21 @@ def new_plugin(kind: Literal["target", "attack"], name: str, folder: Path) -> li
 
     Args:
         kind: of the plug-in.
-        name: lower case letters, digits and hyphens: ``my-cipher``.
+        name: lower-case letters, digits and hyphens: ``my-cipher``.
         folder: where the files go.
 
     Returns:
         the two files, ``my_cipher.py`` and ``test_my_cipher.py``.
 
     Raises:
-        ConfigError: for a name that is none or taken, and where a file is there already.
-        DataError: where the place cannot be written.
+        ConfigError: for a name that is invalid or taken, or if a file exists already.
+        DataError: if the folder cannot be written.
     """
     module = name.replace("-", "_")
     if not _NAME.fullmatch(name) or keyword.iskeyword(module):
-        raise ConfigError(f"'{name}' is no name: use small letters, digits and hyphens, my-cipher.")
+        raise ConfigError(
+            f"'{name}' is not a valid name: use lower-case letters, digits and hyphens, my-cipher."
+        )
     if name in registry.names(kind):
         raise ConfigError(f"there is a {kind} '{name}' already: choose another name.")
     words = name.split("-")
@@ -48,7 +50,7 @@ def new_plugin(kind: Literal["target", "attack"], name: str, folder: Path) -> li
     }
     for path in parts:
         if path.exists():
-            raise ConfigError(f"{path} is there already: nothing was written.")
+            raise ConfigError(f"{path} exists already: nothing was written.")
     templates = files("ppattack.plugins") / "templates"
     for path, template in parts.items():
         write_text(path, (templates / template).read_text(encoding="utf-8").format(**known))

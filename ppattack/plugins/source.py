@@ -12,13 +12,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 MARKS = ("pyproject.toml", "setup.py", "setup.cfg", ".git")
-"""What lies in the root of a project."""
+"""Files and folders that mark the root of a project."""
 OURS = "ppattack"
-"""Covered by its version."""
+"""The package whose modules are left out: its version stands for them."""
 
 
 def source_hash(path: Path) -> str:
-    """SHA-256 over the files, or an empty text where the plug-in's cannot be read.
+    """SHA-256 over the files, or an empty text if the plug-in's file cannot be read.
 
     Args:
         path: the file of the plug-in.
@@ -40,7 +40,7 @@ def source_files(path: Path) -> list[Path]:
         path: the file of the plug-in.
 
     Raises:
-        OSError: where it cannot be read.
+        OSError: if it cannot be read.
     """
     first = path.resolve()
     roots, package = _roots(first), _package(first)

@@ -60,10 +60,10 @@ def _passes(folder: Path) -> None:
     ("arguments", "words"),
     [
         ("new target etc", "there is a target 'etc' already"),
-        ("new attack ../x", "'../x' is no name"),
-        ("new attack My", "'My' is no name"),
-        ("new target class", "'class' is no name"),
-        ("new target taken", "taken.py is there already"),
+        ("new attack ../x", "'../x' is not a valid name"),
+        ("new attack My", "'My' is not a valid name"),
+        ("new target class", "'class' is not a valid name"),
+        ("new target taken", "taken.py exists already"),
     ],
 )
 def test_bad_names_write_nothing(tmp_path: Path, arguments: str, words: str) -> None:
