@@ -93,7 +93,9 @@ def main() -> int:
     parser.add_argument("--only", help="rows whose title holds this text")
     parser.add_argument("--keys", type=int, help="at most so many keys per row")
     given = parser.parse_args()
-    print("| scheme | ciphertexts | SSIM | places | high nibbles | masks | exact | seconds per key |")
+    print(
+        "| scheme | ciphertexts | SSIM | places | high nibbles | masks | exact | seconds per key |"
+    )
     print("|---|---|---|---|---|---|---|---|")
     with tempfile.TemporaryDirectory() as out:
         for row in ROWS:

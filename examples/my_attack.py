@@ -17,7 +17,7 @@ from ppattack.attack import Attack, AttackCard, Context, ControlTarget, Preset, 
 from ppattack.card import Reference
 from ppattack.config import Doc, Interval
 from ppattack.permxor import PermXor
-from ppattack.target.public_scheme import PublicScheme
+from ppattack.target import PublicScheme
 from ppattack.threat import Observation, ThreatModel
 
 

@@ -22,8 +22,9 @@ if TYPE_CHECKING:
     from ppattack.reports.run import Report, read_report
     from ppattack.request import RunRequest
     from ppattack.runs.run import Finished, run
-    from ppattack.target.base import PermXorTarget, Target
+    from ppattack.target.base import Target
     from ppattack.target.key import Key
+    from ppattack.target.pixel import PermXorTarget
     from ppattack.threat import Observation, ThreatModel
 
 __version__ = "0.1.0"

@@ -6,31 +6,26 @@ against a truth that the attack never sees.
 
 from __future__ import annotations
 
-import time
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from ppattack import seeding
 from ppattack.card import Reference
 from ppattack.config import as_dict, resolve
+from ppattack.context import Context as Context
+from ppattack.context import Progress as Progress
+from ppattack.context import ProgressTask as ProgressTask
+from ppattack.context import SilentProgress as SilentProgress
 from ppattack.errors import ConfigError, ImageError, PluginError, ThreatModelError, nearest
-from ppattack.progress import Progress as Progress
-from ppattack.progress import ProgressTask as ProgressTask
-from ppattack.progress import SilentProgress as SilentProgress
 from ppattack.threat import KeyScope, Observation, ThreatModel
-from ppattack.workers import Alone, Workers
 
 if TYPE_CHECKING:
-    import numpy as np
-    import torch
     from torch import Tensor
 
+    from ppattack.images import ImageShape
     from ppattack.permxor import PermXor
-    from ppattack.target.key import ImageShape
-    from ppattack.target.public_scheme import PublicScheme
+    from ppattack.target.base import PublicScheme
 
 Recovers = Literal["images", "matching", "key"]
 Preset = Literal["smoke", "standard", "paper"]
@@ -105,43 +100,6 @@ class Recovery:
     ranking: Tensor | None = None
     stages: Mapping[str, Tensor] = field(default_factory=dict)
     up_to_state: bool = False
-
-
-@dataclass(frozen=True)
-class Context:
-    """Where and how an attack runs.
-
-    Args:
-        device: where its tensors should live.
-        seed: the attack's own seed; the victims' keys cannot be derived from it.
-        checkpoints: a folder for resuming, kept when the run is interrupted; None keeps nothing.
-        progress: where progress is shown.
-        deadline: seconds on ``time.monotonic`` by which the attack should return, or None.
-        pictures: a folder for pictures of reconstructions on the way; None draws none.
-        workers: compute parts of sums.
-    """
-
-    device: torch.device
-    seed: int
-    checkpoints: Path | None = None
-    progress: Progress = field(default_factory=SilentProgress)
-    deadline: float | None = None
-    pictures: Path | None = None
-    workers: Workers = field(default_factory=Alone)
-
-    def numpy_stream(self, *names: str | int) -> np.random.Generator:
-        """A named NumPy generator of this attack."""
-        return seeding.numpy_stream(self.seed, *names)
-
-    def torch_stream(
-        self, *names: str | int, device: torch.device | str = "cpu"
-    ) -> torch.Generator:
-        """A named torch generator of this attack."""
-        return seeding.torch_stream(self.seed, *names, device=device)
-
-    def out_of_time(self) -> bool:
-        """Whether the deadline has passed."""
-        return self.deadline is not None and time.monotonic() > self.deadline
 
 
 class Attack(ABC):

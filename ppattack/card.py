@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from ppattack.threat import KeyScope
+KeyScope = Literal["dataset", "image"]
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 CHANNELS = (1, 3)
+ImageShape = tuple[int, int, int]
+"""``(C, H, W)``."""
 
 
 def check(images: Any, name: str = "images") -> Tensor:

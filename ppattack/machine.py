@@ -6,6 +6,12 @@ import os
 import threading
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ppattack.errors import ConfigError
+
+if TYPE_CHECKING:
+    import torch
 
 
 def die_with_parent(seconds: float = 0.2) -> None:
@@ -44,3 +50,30 @@ def resident_bytes(pid: int) -> int | None:
     except (OSError, IndexError):
         return None
     return int(pages) * os.sysconf("SC_PAGE_SIZE")
+
+
+def device_name(device: torch.device) -> str:
+    """``cpu`` or the model name of the GPU."""
+    import torch
+
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else str(device)
+
+
+def choose_device(name: str) -> torch.device:
+    """The device of a name: ``auto`` takes a GPU when there is one.
+
+    Raises:
+        ConfigError: where the name is unknown or the device is not there.
+    """
+    import torch
+
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError):
+        raise ConfigError(
+            f"device '{name}' is not available here: use 'auto', 'cpu' or, with a GPU, 'cuda'."
+        ) from None
+    return device

@@ -11,20 +11,19 @@ from typing import TYPE_CHECKING
 
 from ppattack.data.source import ImageSets, content_hashes
 from ppattack.errors import ConfigError, DataError, NotApplicable, NotGranted, ThreatModelError
-from ppattack.key_holder import KeyHolder
-from ppattack.key_holder import draw_key as draw_key
-from ppattack.output_names import check_output_names
+from ppattack.files import check_output_names
 from ppattack.seeding import numpy_stream
+from ppattack.target.base import generate_scoped_key
 from ppattack.threat import KeyScope, Observation, ThreatModel, Truth
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from ppattack.attack import Attack
+    from ppattack.images import ImageShape
     from ppattack.jpeg import Jpeg
-    from ppattack.target.base import Target
-    from ppattack.target.key import ImageShape
-    from ppattack.target.public_scheme import PublicScheme
+    from ppattack.target.base import PublicScheme, Target
+    from ppattack.target.key import Key
 
 
 @dataclass(frozen=True)
@@ -132,7 +131,7 @@ def simulate(
     plain = sets.victims.clone()
     if jpeg is not None and target.card.cipher != "image":
         raise ConfigError(f"--jpeg needs ciphertexts that are images: '{scheme.name}' has none.")
-    key = draw_key(target, shape, scope, seed, "key", count)
+    key = generate_scoped_key(target, shape, scope, seed, "key", count)
     holder = KeyHolder(target, shape, key, scope, seed, jpeg)
     ciphertexts = holder.encrypted(plain, key, "encryption")
     known = chosen = None
@@ -292,3 +291,40 @@ def _shape(images: Tensor) -> ImageShape:
 
 def _numbered(count: int) -> tuple[str, ...]:
     return tuple(f"{i:05d}" for i in range(count))
+
+
+@dataclass(frozen=True)
+class KeyHolder:
+    """Who encrypts the victims' images, and what the adversary knows or chooses.
+
+    Args:
+        target: the scheme.
+        shape: of plain images.
+        key: the victims'.
+        scope: one key for all images, or one each.
+        seed: the run's.
+        jpeg: what every ciphertext goes through on its way, or None.
+    """
+
+    target: Target
+    shape: ImageShape
+    key: Key
+    scope: KeyScope
+    seed: int
+    jpeg: Jpeg | None
+
+    def encrypted(self, images: Tensor, key: Key, name: str) -> Tensor:
+        """Ciphertexts as they are received; ``name`` is that of the stream."""
+        made = self.target.encrypt(images, key, generator=numpy_stream(self.seed, name))
+        if self.target.card.cipher == "tokens":  # new numbers, and perhaps too many to copy
+            return made
+        return made.clone() if self.jpeg is None else self.jpeg.transport(made)
+
+    def answered(self, images: Tensor, name: str) -> tuple[Tensor, Tensor]:
+        """Images and their ciphertexts, under the one key or under a fresh one each."""
+        key = self.key
+        if self.scope == "image":
+            key = generate_scoped_key(
+                self.target, self.shape, self.scope, self.seed, name, len(images)
+            )
+        return images, self.encrypted(images, key, name)

@@ -5,17 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeVar
 
+from ppattack.card import KeyScope as KeyScope
 from ppattack.errors import ThreatModelError
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from ppattack.jpeg import Jpeg
+    from ppattack.target.base import PublicScheme
     from ppattack.target.key import Key
-    from ppattack.target.public_scheme import PublicScheme
 
 PublicImages = Literal["none", "unpaired", "candidates"]
-KeyScope = Literal["dataset", "image"]
 T = TypeVar("T")
 _PUBLIC_ORDER: tuple[PublicImages, ...] = ("none", "unpaired", "candidates")
 

@@ -11,9 +11,9 @@ import typer
 from ppattack.errors import ConfigError, nearest
 
 if TYPE_CHECKING:
+    from ppattack.context import Workers
     from ppattack.request import RunRequest
     from ppattack.sweeps.executors import Executor
-    from ppattack.workers import Workers
 
 Attack = Annotated[str, typer.Option("--attack", help="Name, or path/to/file.py:Class.")]
 Target = Annotated[str, typer.Option("--target", help="Name, or path/to/file.py:Class.")]
@@ -184,7 +184,7 @@ def executor(text: str | None, jobs: int, device: str = "auto") -> Executor:
         raise ConfigError(f"--jobs {jobs} is not valid: it must be at least 1.")
     if text is None:
         if device != "auto":
-            from ppattack.runs.provenance import choose_device
+            from ppattack.machine import choose_device
 
             choose_device(device)
         return InThisProcess() if jobs == 1 else LocalProcesses(jobs)

@@ -16,6 +16,7 @@ import torch
 
 from ppattack.attack import Attack, Context, Recovery
 from ppattack.attacks.covariance_matching import CovarianceMatching
+from ppattack.context import Alone, Workers
 from ppattack.data.source import ImageSets
 from ppattack.errors import RunFailed
 from ppattack.plugins import registry
@@ -24,7 +25,6 @@ from ppattack.solvers.covariance import block_symbols, free_keys, low_nibbles, m
 from ppattack.solvers.covariance.moments import GridMoments, Moments, gathered
 from ppattack.sweeps.executors import InThisProcess, LocalProcesses
 from ppattack.target import Target
-from ppattack.workers import Alone, Workers
 from tests.support.natural import natural_images, natural_sets
 from tests.support.program import in_process
 

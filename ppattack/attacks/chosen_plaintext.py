@@ -18,9 +18,9 @@ from ppattack.threat import Observation, ThreatModel
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from ppattack.images import ImageShape
     from ppattack.permxor import Unit
-    from ppattack.target.key import ImageShape
-    from ppattack.target.public_scheme import PublicScheme
+    from ppattack.target.base import PublicScheme
 
 
 class ChosenPlaintext(Attack):

@@ -21,9 +21,9 @@ from ppattack.threat import Observation, ThreatModel
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from ppattack.images import ImageShape
     from ppattack.solvers.global_state.key_estimate import KeyEstimate
-    from ppattack.target.key import ImageShape
-    from ppattack.target.public_scheme import PublicScheme
+    from ppattack.target.base import PublicScheme
 
 MOST_SYMBOLS = {"byte": 3072, "nibble": 6144}
 """Largest unstructured key: matching takes time in the square to the cube of the symbols."""

@@ -19,10 +19,10 @@ from ppattack.threat import Observation, ThreatModel
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from ppattack.images import ImageShape
     from ppattack.solvers.neuracrypt.encoder_regression import Inverse
-    from ppattack.target.key import ImageShape
+    from ppattack.target.base import PublicScheme
     from ppattack.target.neural import NeuralTarget
-    from ppattack.target.public_scheme import PublicScheme
 
 LINEAR_DEPTH = 1
 CONTROL = {"variant": "small", "depth": LINEAR_DEPTH, "shuffle": False}

@@ -19,9 +19,9 @@ from ppattack.threat import Observation, ThreatModel
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from ppattack.images import ImageShape
     from ppattack.solvers.blocks.search import BlockModel
-    from ppattack.target.key import ImageShape
-    from ppattack.target.public_scheme import PublicScheme
+    from ppattack.target.base import PublicScheme
 
 BLOCK_SIZE = 16
 """Edge of a block of the positive control where the scheme has no blocks."""

@@ -21,8 +21,8 @@ from ppattack.threat import Observation, ThreatModel
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from ppattack.target.key import ImageShape
-    from ppattack.target.public_scheme import PublicScheme
+    from ppattack.images import ImageShape
+    from ppattack.target.base import PublicScheme
 
 CONTROL_SHARE = 0.2
 CONTROL_EPOCHS_AT_LEAST = 3

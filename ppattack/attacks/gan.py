@@ -21,9 +21,9 @@ from ppattack.training.settings import Patience, PictureEvery, PublicImages
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
+    from ppattack.images import ImageShape
     from ppattack.solvers.trained.adversarial import Variant
-    from ppattack.target.key import ImageShape
-    from ppattack.target.public_scheme import PublicScheme
+    from ppattack.target.base import PublicScheme
 
 LEAST_EDGE = 16
 """Pixels: the discriminator judges patches of this size."""

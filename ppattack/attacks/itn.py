@@ -21,8 +21,8 @@ from ppattack.threat import Observation, ThreatModel
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from ppattack.target.key import ImageShape
-    from ppattack.target.public_scheme import PublicScheme
+    from ppattack.images import ImageShape
+    from ppattack.target.base import PublicScheme
     from ppattack.training.fit import FitResult
     from ppattack.training.recipe import Recipe
 

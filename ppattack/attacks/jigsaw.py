@@ -15,10 +15,10 @@ from ppattack.config import Doc, Interval
 from ppattack.threat import Observation, ThreatModel
 
 if TYPE_CHECKING:
+    from ppattack.images import ImageShape
     from ppattack.permxor import PermXor
     from ppattack.solvers.blocks.puzzle import NaturalStates, Puzzle
-    from ppattack.target.key import ImageShape
-    from ppattack.target.public_scheme import PublicScheme
+    from ppattack.target.base import PublicScheme
 
 BLOCK_SIZE = 8
 """Edge of a block of the positive control where the scheme has no blocks."""

@@ -16,7 +16,7 @@ from ppattack.config import Doc, Interval
 from ppattack.threat import Observation, ThreatModel
 
 if TYPE_CHECKING:
-    from ppattack.target.public_scheme import PublicScheme
+    from ppattack.target.base import PublicScheme
     from ppattack.target.structure import Structure
 
 

@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     import numpy as np
     from torch import Tensor
 
+    from ppattack.images import ImageShape
     from ppattack.permxor import PermXor
-    from ppattack.target.base import PermXorTarget
-    from ppattack.target.key import ImageShape
-    from ppattack.target.public_scheme import PublicScheme
+    from ppattack.target.base import PublicScheme
+    from ppattack.target.pixel import PermXorTarget
 
 SEEDS = Interval(ge=0, lt=2**32)
 

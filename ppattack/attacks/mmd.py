@@ -17,9 +17,9 @@ from ppattack.errors import DataError
 from ppattack.threat import Observation, ThreatModel
 
 if TYPE_CHECKING:
-    from ppattack.target.key import ImageShape
+    from ppattack.images import ImageShape
+    from ppattack.target.base import PublicScheme
     from ppattack.target.neural import NeuralTarget
-    from ppattack.target.public_scheme import PublicScheme
     from ppattack.training.recipe import Recipe
 
 CONTROL = {"variant": "small", "depth": 1, "shuffle": False}

@@ -17,11 +17,11 @@ from ppattack.config import Doc, Interval
 from ppattack.threat import Observation, ThreatModel
 
 if TYPE_CHECKING:
+    from ppattack.images import ImageShape
     from ppattack.solvers.neuracrypt.alternation import Alternation, Views
     from ppattack.solvers.neuracrypt.case import Case, Stages
-    from ppattack.target.key import ImageShape
+    from ppattack.target.base import PublicScheme
     from ppattack.target.neural import NeuralTarget
-    from ppattack.target.public_scheme import PublicScheme
 
 LINEAR_DEPTH = 1
 ROUNDS = 20
@@ -88,9 +88,9 @@ class NeuraCryptMatching(Attack):
         embedding_steps: Annotated[
             int, Interval(ge=1), Doc("of training the contrastive network; for variant=paper")
         ] = 80_000
-        embedding_batch: Annotated[int, Interval(ge=2), Doc("patches per step of that training")] = (
-            4096
-        )
+        embedding_batch: Annotated[
+            int, Interval(ge=2), Doc("patches per step of that training")
+        ] = 4096
         embedding_rate: Annotated[
             float, Interval(gt=0, le=1), Doc("learning rate of that training")
         ] = EMBEDDING_RATE
@@ -122,7 +122,7 @@ class NeuraCryptMatching(Attack):
         return ControlTarget("neuracrypt", CONTROL)
 
     def negative_control(self) -> ControlTarget:
-        """The same with one key per image: codes of different images then have nothing in common."""
+        """The same with one key per image: different codes then have nothing in common."""
         return ControlTarget("neuracrypt", CONTROL, "image")
 
     def at_control_budget(self) -> Attack:

@@ -16,8 +16,8 @@ from ppattack.card import Reference
 from ppattack.threat import Observation, ThreatModel
 
 if TYPE_CHECKING:
-    from ppattack.target.key import ImageShape
-    from ppattack.target.public_scheme import PublicScheme
+    from ppattack.images import ImageShape
+    from ppattack.target.base import PublicScheme
 
 
 class NoAttack(Attack):

@@ -22,10 +22,10 @@ from ppattack.training.settings import Patience, PictureEvery, PublicImages
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
+    from ppattack.images import ImageShape
     from ppattack.networks.sia import SiaGenerator
     from ppattack.solvers.trained.sia import Variant
-    from ppattack.target.key import ImageShape
-    from ppattack.target.public_scheme import PublicScheme
+    from ppattack.target.base import PublicScheme
     from ppattack.training.recipe import Recipe
 
 DEFAULT_BLOCK = 4

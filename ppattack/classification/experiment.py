@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ppattack import seeding
+from ppattack import machine, seeding
 from ppattack.attack import Context, Progress, SilentProgress
 from ppattack.classification.plan import Plan, make_plan
 from ppattack.classification.settings import COUNTS
@@ -140,7 +140,7 @@ def prepare(request: ClassifyRequest, sets: ImageSets) -> Prepared:
 
     from ppattack.classification.models import build
 
-    provenance.choose_device(request.device)
+    machine.choose_device(request.device)
     plan = make_plan(
         registry.target(request.target)(**request.target_settings),
         sets,
@@ -168,7 +168,7 @@ def run(prepared: Prepared, progress: Progress | None = None) -> Classified:
     watch = Stopwatch()
     with partial_folder(folder) as partial:
         context = Context(
-            device=provenance.choose_device(request.device),
+            device=machine.choose_device(request.device),
             seed=seeding.derive(request.seed, "classification"),
             checkpoints=partial,
             progress=progress or SilentProgress(),

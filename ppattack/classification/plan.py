@@ -18,12 +18,13 @@ from ppattack.classification.settings import (
 )
 from ppattack.config import as_dict
 from ppattack.data.source import ImageSets
+from ppattack.images import ImageShape
 from ppattack.request import source_hash
 from ppattack.runs import provenance
 from ppattack.scenario import key_scope_of
 from ppattack.seeding import numpy_stream
 from ppattack.target.base import Target
-from ppattack.target.key import ImageShape, Key
+from ppattack.target.key import Key
 from ppattack.threat import KeyScope
 
 PLAIN = "plain"

@@ -33,16 +33,18 @@ from ppattack.reports.compression import (
 from ppattack.reports.run import TargetPart
 from ppattack.request import as_paths, check_common, source_hash
 from ppattack.runs import provenance
-from ppattack.scenario import draw_key, key_scope_of
+from ppattack.scenario import key_scope_of
 from ppattack.seeding import numpy_stream
+from ppattack.target.base import generate_scoped_key
 from ppattack.threat import KeyScope
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from ppattack.compression.measure import Measured, PlainImages
+    from ppattack.images import ImageShape
     from ppattack.target.base import Target
-    from ppattack.target.key import ImageShape, Key
+    from ppattack.target.key import Key
 
 
 @dataclass(frozen=True)
@@ -173,7 +175,7 @@ def _one(
         return Finished(read_compression(folder), folder, reused=True)
     images = plain.images
     shape: ImageShape = (images.shape[1], images.shape[2], images.shape[3])
-    key = draw_key(target, shape, scope, request.seed, "key", len(images))
+    key = generate_scoped_key(target, shape, scope, request.seed, "key", len(images))
     generator = numpy_stream(request.seed, "encryption")
     ciphertexts = target.encrypt(images, key, generator=generator)
     obstacle = _round_trip_obstacle(target, ciphertexts, key)

@@ -29,7 +29,7 @@ from ppattack.scenario import simulate
 if TYPE_CHECKING:
     from ppattack.data.source import ImageSets
     from ppattack.metrics.images import ImageScorer
-    from ppattack.target.public_scheme import PublicScheme
+    from ppattack.target.base import PublicScheme
 
 CONTROL_VICTIMS = 64
 """Images scored in a control: enough for an interval of a few hundredths of SSIM."""

@@ -12,7 +12,7 @@ from ppattack.evaluation.absent import Absent
 from ppattack.evaluation.statistics import summarise
 from ppattack.permxor import PermXor
 from ppattack.reports.run import KeyScores, PuzzleScores
-from ppattack.target.base import PermXorTarget
+from ppattack.target.pixel import PermXorTarget
 
 if TYPE_CHECKING:
     from ppattack.attack import Recovery

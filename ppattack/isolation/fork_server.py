@@ -169,9 +169,9 @@ def _load() -> None:
 
     from ppattack import permxor, request
     from ppattack.isolation import child
-    from ppattack.target import public_scheme
+    from ppattack.target import base
 
-    del safetensors, torch, child, permxor, public_scheme, request
+    del safetensors, torch, base, child, permxor, request
 
 
 def _run_child(connection: int, output: int) -> Any:

@@ -18,7 +18,7 @@ from ppattack.threat import Observation, ThreatModel
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from ppattack.target.public_scheme import PublicScheme
+    from ppattack.target.base import PublicScheme
 
 Facts = dict[str, Any]
 Tensors = dict[str, "Tensor"]

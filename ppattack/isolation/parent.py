@@ -23,8 +23,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from ppattack.request import RunRequest
-    from ppattack.target.base import Target
-    from ppattack.target.public_scheme import PublicScheme
+    from ppattack.target.base import PublicScheme, Target
 
 SECONDS_BETWEEN_LOOKS = 0.05
 """Seconds between two checks of time and memory."""

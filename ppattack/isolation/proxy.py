@@ -26,10 +26,9 @@ from ppattack.threat import Observation, ThreatModel
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from ppattack.images import ImageShape
     from ppattack.request import RunRequest
-    from ppattack.target.base import Target
-    from ppattack.target.key import ImageShape
-    from ppattack.target.public_scheme import PublicScheme
+    from ppattack.target.base import PublicScheme, Target
 
 
 def isolated_by_default(attack: str) -> bool:

@@ -11,8 +11,8 @@ from torch import Tensor
 
 from ppattack import images as image_ops
 from ppattack.errors import ImageError
+from ppattack.images import ImageShape
 from ppattack.metrics.pairs import chunks
-from ppattack.target.key import ImageShape
 
 MEAN_AT_ONCE = 1 << 20
 """Pixels summed at a time: the 64-bit copies of larger chunks would cost memory."""

@@ -7,12 +7,12 @@ from collections.abc import Container, Iterator, Mapping
 import torch
 from torch import Tensor
 
+from ppattack.images import ImageShape
 from ppattack.metrics import IMAGE_METRICS
 from ppattack.metrics.lpips import VERSION, Lpips
 from ppattack.metrics.pairs import check_pair, chunks
 from ppattack.metrics.psnr import CAP_DB, mse, psnr_of_mse
 from ppattack.metrics.ssim import WINDOW, Variant, ssim, too_small
-from ppattack.target.key import ImageShape
 
 CPU_PIXELS = 1 << 18
 GPU_PIXELS = 1 << 22

@@ -26,8 +26,8 @@ from scipy.sparse.csgraph import connected_components
 from ppattack.block_states import STEPS, Arrangement, Indices, States
 from ppattack.blocks import COLOUR_ORDERS, byte_numbers, dihedral_table
 from ppattack.errors import ImageError
+from ppattack.images import ImageShape
 from ppattack.permxor import PermXor
-from ppattack.target.key import ImageShape
 
 Values = NDArray[np.float64]
 NOWHERE = -1

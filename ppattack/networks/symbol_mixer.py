@@ -13,7 +13,7 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from ppattack.target.key import ImageShape
+from ppattack.images import ImageShape
 from ppattack.target.structure import Structure
 
 

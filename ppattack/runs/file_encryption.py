@@ -6,18 +6,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ppattack.errors import ConfigError, KeyFileError
-from ppattack.files import write_bytes
-from ppattack.output_names import check_output_names, output_name
-from ppattack.scenario import draw_key, key_scope_of
+from ppattack.files import check_output_names, output_name, write_bytes
+from ppattack.scenario import key_scope_of
 from ppattack.seeding import numpy_stream
+from ppattack.target.base import generate_scoped_key
 from ppattack.target.key import Key
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from ppattack.images import ImageShape
     from ppattack.jpeg import Jpeg
     from ppattack.target.base import Target
-    from ppattack.target.key import ImageShape
     from ppattack.threat import KeyScope
 
 
@@ -110,7 +110,7 @@ def _key(
 ) -> Key:
     if key_file is not None and key_file.exists():
         return read_key(key_file)
-    return draw_key(target, shape, scope, seed, "key", count)
+    return generate_scoped_key(target, shape, scope, seed, "key", count)
 
 
 def _write(folder: Path, names: tuple[str, ...], images: Tensor) -> None:

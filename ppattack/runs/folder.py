@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ppattack.errors import DataError
-from ppattack.files import write_text
-from ppattack.output_names import output_name
+from ppattack.files import output_name, write_text
 from ppattack.reports.run import Report, scores_csv
 from ppattack.scenario import Scenario
 

@@ -11,6 +11,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ppattack import machine
+
 if TYPE_CHECKING:
     import torch
 
@@ -26,7 +28,7 @@ def collect(device: torch.device, seed: int) -> dict[str, Any]:
         "python": platform.python_version(),
         "platform": platform.platform(),
         "git_commit": git_commit(),
-        "device": device_name(device),
+        "device": machine.device_name(device),
         "threads": torch.get_num_threads(),
         "omp_wait_policy": os.environ.get("OMP_WAIT_POLICY", "default"),
         "seed": seed,
@@ -61,32 +63,3 @@ def git_commit() -> str | None:
     except (OSError, subprocess.SubprocessError):
         return None
     return answer.stdout.strip() or None
-
-
-def device_name(device: torch.device) -> str:
-    """``cpu`` or the model name of the GPU."""
-    import torch
-
-    return torch.cuda.get_device_name(device) if device.type == "cuda" else str(device)
-
-
-def choose_device(name: str) -> torch.device:
-    """The device of a name: ``auto`` takes a GPU when there is one.
-
-    Raises:
-        ConfigError: where the name is unknown or the device is not there.
-    """
-    import torch
-
-    from ppattack.errors import ConfigError
-
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError, NotImplementedError):
-        raise ConfigError(
-            f"device '{name}' is not available here: use 'auto', 'cpu' or, with a GPU, 'cuda'."
-        ) from None
-    return device

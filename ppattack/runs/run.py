@@ -16,9 +16,10 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ppattack import seeding
+from ppattack import machine, seeding
 from ppattack.attack import Attack, Context, Progress, Recovery, SilentProgress
 from ppattack.config import as_dict
+from ppattack.context import Alone, Workers
 from ppattack.errors import MetricUnavailable
 from ppattack.files import partial_folder
 from ppattack.isolation.proxy import isolated
@@ -38,7 +39,6 @@ from ppattack.request import build_scenario, check, identity, source_hash
 from ppattack.runs import provenance
 from ppattack.runs.folder import PICTURES, publish
 from ppattack.scenario import Scenario
-from ppattack.workers import Alone, Workers
 
 if TYPE_CHECKING:
     import torch
@@ -118,7 +118,7 @@ def _run(
     workers: Workers,
 ) -> Finished:
     watch = Stopwatch()
-    device = provenance.choose_device(request.device)
+    device = machine.choose_device(request.device)
     scorer = _scorer(request, device)
     with watch.stage("data and encryption"):
         scenario = build_scenario(request, attack, target)

@@ -9,11 +9,11 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from ppattack.attack import Progress
+from ppattack.context import Workers
 from ppattack.errors import NotApplicable, NotGranted, PpattackError, RunFailed
 from ppattack.reports.run import Report, VerdictName, read_report
 from ppattack.request import RunRequest
 from ppattack.runs.run import Finished, run
-from ppattack.workers import Workers
 
 State = Literal["done", "failed", "not applicable"]
 

@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ppattack.attack import Progress, SilentProgress
+from ppattack.context import Workers
 from ppattack.errors import ConfigError
 from ppattack.files import write_text
 from ppattack.request import RunRequest, check
 from ppattack.runs.run import Finished, run
-from ppattack.workers import Workers
 
 if TYPE_CHECKING:
     from ppattack.reports.run import MetricScores

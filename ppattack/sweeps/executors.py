@@ -15,11 +15,11 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from typing import Any, Protocol
 
+from ppattack.context import Alone, Part, Result, Workers
 from ppattack.errors import RunFailed
 from ppattack.machine import available_cpus, die_with_parent, visible_gpus
 from ppattack.request import RunRequest
 from ppattack.sweeps.cell import Outcome, run_cell
-from ppattack.workers import Alone, Part, Result, Workers
 
 Started = Callable[[int], None]
 Cells = Iterable[tuple[int, RunRequest]]

@@ -18,12 +18,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from ppattack.context import Part, Result
 from ppattack.errors import ConfigError, DataError, RunFailed
 from ppattack.files import new_folder
 from ppattack.request import RunRequest
 from ppattack.sweeps.cell import Outcome, run_cell
 from ppattack.sweeps.executors import TRIES, Cells, Started, lost
-from ppattack.workers import Part, Result
 
 
 class Ray:

@@ -4,12 +4,12 @@ Plug-ins import from here (or from :mod:`ppattack`).
 """
 
 from ppattack.card import TargetCard as TargetCard
+from ppattack.images import ImageShape as ImageShape
 from ppattack.target.base import Draw as Draw
-from ppattack.target.base import PermXorTarget as PermXorTarget
+from ppattack.target.base import PublicScheme as PublicScheme
 from ppattack.target.base import Target as Target
-from ppattack.target.key import ImageShape as ImageShape
 from ppattack.target.key import Key as Key
 from ppattack.target.key import Parts as Parts
-from ppattack.target.public_scheme import PublicScheme as PublicScheme
+from ppattack.target.pixel import PermXorTarget as PermXorTarget
 from ppattack.target.representation import Representation as Representation
 from ppattack.target.structure import Structure as Structure

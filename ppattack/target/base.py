@@ -7,28 +7,25 @@ other scheme subclasses :class:`Target`.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 import numpy as np
 
-from ppattack import images as image_ops
-from ppattack.card import TargetCard as TargetCard
+from ppattack.card import KeyScope, TargetCard
 from ppattack.config import as_dict, resolve
-from ppattack.errors import ConfigError, ImageError, KeyFileError
-from ppattack.permxor import PermXor, empty_like
+from ppattack.errors import ConfigError, ImageError, KeyFileError, ThreatModelError
+from ppattack.images import ImageShape
 from ppattack.seeding import numpy_stream
-from ppattack.target.key import ImageShape as ImageShape
-from ppattack.target.key import Key as Key
-from ppattack.target.key import Parts as Parts
+from ppattack.target.key import Key, Parts
 from ppattack.target.representation import Representation
 from ppattack.target.structure import Structure
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from ppattack.target.public_scheme import PublicScheme
-
+KEYS_AT_ONCE = 256
+"""Keys generated or made into tables at a time if every image has its own."""
 Draw: TypeAlias = "Callable[[str], np.random.Generator]"
 """Gives the independent random stream of a named key component."""
 
@@ -149,8 +146,6 @@ class Target(ABC):
 
     def public(self, *, own_keys: bool = True) -> PublicScheme:
         """The public part: algorithm and geometry, built anew from the configuration."""
-        from ppattack.target.public_scheme import PublicScheme
-
         withheld = dict.fromkeys(self.secret_settings)
         return PublicScheme(type(self)(self.config, **withheld), own_keys=own_keys)
 
@@ -178,97 +173,85 @@ class Target(ABC):
             )
 
 
-class PermXorTarget(Target):
-    """A scheme that is one :class:`~ppattack.permxor.PermXor` of the prepared image."""
+class PublicScheme:
+    """What everybody knows of a scheme. Holds no secret of the victims.
 
-    KEYS_AT_ONCE: ClassVar[int] = 256
-    """Keys drawn or made into tables at a time under one key per image."""
-    TABLE_BYTES: ClassVar[int] = 1 << 20
-    """Image bytes that the tables made at a time may serve: bounds the memory for large images."""
+    Args:
+        target: a fresh instance of the scheme.
+        own_keys: whether the threat model lets the adversary encrypt under its own keys.
+    """
 
-    @abstractmethod
-    def tables(self, parts: Parts, shape: ImageShape) -> PermXor:
-        """Build index and mask.
+    __slots__ = ("_target", "card", "config", "representation", "structure")
 
-        Args:
-            parts: key components, each with a leading axis of K keys.
-            shape: ``(C, H, W)`` of what is transformed.
+    def __init__(self, target: Target, *, own_keys: bool) -> None:
+        self.card = target.card
+        self.config = target.config
+        self.structure = target.structure()
+        self.representation = target.representation()
+        self._target = target if own_keys else None
 
-        Returns:
-            tables of shape ``(K, symbols)``.
-        """
+    @property
+    def name(self) -> str:
+        """The scheme's registered name."""
+        return self.card.name
 
-    def permxor(self, key: Key) -> PermXor:
-        """The transformation that a key stands for (built once per key).
+    @property
+    def own_keys(self) -> bool:
+        """Whether the adversary can encrypt under its own keys."""
+        return self._target is not None
+
+    @property
+    def target(self) -> Target:
+        """The algorithm itself, for keys that the adversary draws.
 
         Raises:
-            KeyFileError: if the key's parts are not those of this scheme and image size.
+            ThreatModelError: if the threat model does not grant own keys.
         """
-        for target, found in key._permxor:
-            if target is self:
-                return found
-        self._check_parts(key)
-        shape = self.padded_shape(key.image_shape)
-        shared = _is_shared(key)
-        parts = {name: part[None] for name, part in key.parts.items()} if shared else key.parts
-        try:
-            made = self.tables(parts, shape)
-        except IndexError as error:
-            raise KeyFileError(
-                f"the key for '{key.scheme}' holds a number out of range ({error}): "
-                "make a new one with generate_key."
-            ) from None
-        if shared:
-            made = PermXor(made.index[0], made.mask[0], made.unit)
-        key._permxor.append((self, made))
-        return made
+        if self._target is None:
+            raise ThreatModelError(
+                "this threat model does not let the adversary run the scheme under its own keys: "
+                "an attack that needs it must say own_keys=True in its requirement."
+            )
+        return self._target
 
-    def _check_parts(self, key: Key) -> None:
-        """Refuse parts whose names, types or shapes differ from those that a key draws."""
-        model = self.generate_key(np.random.default_rng(0), key.image_shape).parts
-        lead = () if key.count is None else (key.count,)
-        wanted = {name: (part.dtype, (*lead, *part.shape)) for name, part in model.items()}
-        found = {name: (part.dtype, part.shape) for name, part in key.parts.items()}
-        for name in sorted(wanted.keys() | found.keys()):
-            if wanted.get(name) != found.get(name):
-                raise KeyFileError(
-                    f"part '{name}' of the key for '{key.scheme}' is {_described(found, name)}, "
-                    f"not {_described(wanted, name)}: make a new key with generate_key."
-                )
+    def encrypt_with_fresh_keys(self, images: Tensor, rng: np.random.Generator) -> Tensor:
+        """Encrypt the adversary's images, each under a key drawn from ``rng``.
 
-    def encrypt(
-        self, images: Tensor, key: Key, *, generator: np.random.Generator | None = None
-    ) -> Tensor:
-        """See :meth:`Target.encrypt`."""
-        image_ops.check(images, "plain images")
-        self.check_key(images, key, key.image_shape)
-        return self._transform(self.representation().prepare(images), key, lambda table: table)
+        Args:
+            images: ``(N, C, H, W)`` uint8.
+            rng: the adversary's generator.
 
-    def decrypt(self, ciphertexts: Tensor, key: Key) -> Tensor:
-        """See :meth:`Target.decrypt`."""
-        image_ops.check(ciphertexts, "ciphertexts")
-        self.check_key(ciphertexts, key, self.padded_shape(key.image_shape))
-        plain = self._transform(ciphertexts, key, PermXor.inverse)
-        return self.representation().restore(plain, key.image_shape)
+        Returns:
+            ``(N, C, H', W')`` uint8 ciphertexts, or tokens.
+        """
+        import torch
 
-    def _transform(self, images: Tensor, key: Key, table: Callable[[PermXor], PermXor]) -> Tensor:
-        if _is_shared(key):
-            return table(self.permxor(key))(images)
-        step = max(1, min(self.KEYS_AT_ONCE, self.TABLE_BYTES // images.shape[1:].numel()))
-        out = empty_like(images)
+        target = self.target
+        channels, height, width = images.shape[1:]
+        master = rng.bytes(16)
+        done = []
+        step = KEYS_AT_ONCE
         for start in range(0, len(images), step):
-            part = slice(start, start + step)
-            out[part] = table(self.permxor(key.rows(part)))(images[part])
-        return out
+            part = images[start : start + step]
+            own = (numpy_stream(master, start + i) for i in range(len(part)))
+            keys = target.generate_keys(own, (channels, height, width))
+            done.append(target.encrypt(part, keys, generator=rng))
+        return torch.cat(done)
 
 
-def _is_shared(key: Key) -> bool:
-    """Whether one table serves every image: a data-set key, or a scheme without a key."""
-    return key.count is None or not key.parts
+def generate_scoped_key(
+    target: Target, shape: ImageShape, scope: KeyScope, seed: int, name: str, count: int
+) -> Key:
+    """The key of a named stream: one for all images, or one for each of ``count``.
 
-
-def _described(parts: Mapping[str, tuple[np.dtype[Any], tuple[int, ...]]], name: str) -> str:
-    if name not in parts:
-        return "absent"
-    dtype, shape = parts[name]
-    return f"{dtype} of shape {shape}"
+    Args:
+        target: the scheme.
+        shape: ``(C, H, W)`` of the plain images.
+        scope: ``dataset`` or ``image``.
+        seed: of the run.
+        name: of the stream.
+        count: images; it matters for the scope ``image`` only.
+    """
+    if scope == "dataset":
+        return target.generate_key(numpy_stream(seed, name), shape)
+    return target.generate_keys((numpy_stream(seed, name, i) for i in range(count)), shape)

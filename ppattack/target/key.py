@@ -4,18 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ppattack.errors import KeyFileError
+from ppattack.images import ImageShape
 
-if TYPE_CHECKING:
-    from ppattack.permxor import PermXor
-    from ppattack.target.base import Target
-
-ImageShape = tuple[int, int, int]
 Parts = Mapping[str, NDArray[Any]]
 KEY_FILE_VERSION = 1
 TEXT_BYTES = 1 << 20
@@ -46,7 +42,6 @@ class Key:
     image_shape: ImageShape
     parts: Parts = field(repr=False)
     count: int | None = None
-    _permxor: list[tuple[Target, PermXor]] = field(default_factory=list, init=False, repr=False)
 
     @property
     def fingerprint(self) -> str:

@@ -14,9 +14,10 @@ from ppattack import images as image_ops
 from ppattack.config import Doc, Interval
 from ppattack.data.token_storage import empty_tokens
 from ppattack.errors import ImageError, KeyFileError, NotInvertible
+from ppattack.images import ImageShape
 from ppattack.seeding import numpy_stream, torch_stream
 from ppattack.target.base import Draw, Target
-from ppattack.target.key import ImageShape, Key, Parts
+from ppattack.target.key import Key, Parts
 from ppattack.target.natural_noise import natural_images
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ppattack import images as image_ops
-from ppattack.target.key import ImageShape
+from ppattack.images import ImageShape
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -91,11 +91,11 @@ def solve(
 ) -> None:
     """Match codes with images and write a submission in the challenge's format."""
     del verbose
+    from ppattack import machine
     from ppattack.attack import Context
     from ppattack.challenge.solve import Task
     from ppattack.challenge.solve import solve as answer
     from ppattack.errors import ConfigError
-    from ppattack.runs import provenance
     from ppattack_cli.console import make_progress
 
     if size is not None:
@@ -114,7 +114,7 @@ def solve(
         encoder_steps=encoder_steps,
     )
     progress = make_progress(quiet=quiet)
-    context = Context(provenance.choose_device(device), seed, progress=progress)
+    context = Context(machine.choose_device(device), seed, progress=progress)
     progress.log(answer(task, context))
 
 

@@ -29,13 +29,13 @@ def doctor() -> None:
 
 
 def _device() -> str:
-    from ppattack.runs import provenance
+    from ppattack import machine
 
     try:
         import torch
 
-        device = provenance.choose_device("auto")
-        return f"{provenance.device_name(device)}, {torch.get_num_threads()} threads"
+        device = machine.choose_device("auto")
+        return f"{machine.device_name(device)}, {torch.get_num_threads()} threads"
     except (ImportError, RuntimeError) as error:
         return f"torch cannot be used: {error}"
 

@@ -13,9 +13,9 @@ from ppattack_cli.commands.gate import finish
 
 if TYPE_CHECKING:
     from ppattack.attack import Progress
+    from ppattack.context import Workers
     from ppattack.gates.rules import Rule
     from ppattack.request import RunRequest
-    from ppattack.workers import Workers
 
 
 def run(

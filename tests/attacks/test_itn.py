@@ -30,7 +30,7 @@ from ppattack.metrics.ssim import ssim
 from ppattack.plugins.registry import target as target_class
 from ppattack.scenario import Scenario, simulate
 from ppattack.solvers.trained.inverse_transformation import VARIANTS
-from ppattack.target.public_scheme import PublicScheme
+from ppattack.target.base import PublicScheme
 from ppattack.threat import Observation, ThreatModel
 from tests.conftest import smooth_images, smooth_sets
 

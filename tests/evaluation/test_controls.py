@@ -10,7 +10,7 @@ import torch
 from ppattack.attack import Context, ControlTarget, Recovery
 from ppattack.evaluation.controls import ControlBench
 from ppattack.metrics.images import ImageScorer
-from ppattack.target.public_scheme import PublicScheme
+from ppattack.target.base import PublicScheme
 from ppattack.threat import Observation, ThreatModel
 from targets.keyless import Keyless
 from tests.support.natural import natural_sets

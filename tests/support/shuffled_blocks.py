@@ -9,8 +9,7 @@ import numpy as np
 from ppattack.blocks import byte_numbers, place
 from ppattack.card import Reference
 from ppattack.permxor import PermXor, permutation_bits
-from ppattack.target import Draw, PermXorTarget, TargetCard
-from ppattack.target.key import ImageShape, Parts
+from ppattack.target import Draw, ImageShape, Parts, PermXorTarget, TargetCard
 from ppattack.target.structure import Structure
 
 

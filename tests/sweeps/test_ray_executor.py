@@ -13,13 +13,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from ppattack.context import Alone
 from ppattack.errors import ConfigError, RunFailed
 from ppattack.plugins import registry
 from ppattack.reports.run import read_report
 from ppattack.solvers.covariance import moments
 from ppattack.sweeps.executors import InThisProcess
 from ppattack.sweeps.ray_executor import Ray
-from ppattack.workers import Alone
 from tests.support.natural import natural_sets
 from tests.support.program import in_process
 from tests.sweeps.test_sweep import _timeless, cells, states, swept

@@ -19,8 +19,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ppattack.images import ImageShape
 from ppattack.permxor import PermXor
-from ppattack.target.key import ImageShape
 from ppattack.target.representation import Panel
 
 CELLS = 8

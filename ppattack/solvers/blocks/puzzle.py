@@ -21,6 +21,7 @@ from torch import Tensor
 from ppattack.block_states import Arrangement, States, states_of
 from ppattack.blocks import split
 from ppattack.errors import ImageError
+from ppattack.images import ImageShape
 from ppattack.jpeg import Jpeg
 from ppattack.permxor import PermXor
 from ppattack.solvers import jigsaw
@@ -33,7 +34,6 @@ from ppattack.solvers.global_state import prior as state_prior
 from ppattack.solvers.global_state.jpeg_priors import Priors
 from ppattack.solvers.global_state.prior import StatePrior
 from ppattack.solvers.jigsaw.solve import Assembly
-from ppattack.target.key import ImageShape
 from ppattack.target.representation import Panel
 from ppattack.target.structure import Structure
 

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ppattack import blocks
+from ppattack.context import Workers
 from ppattack.permxor import Unit
 from ppattack.solvers.covariance.moments import Moments, gathered
-from ppattack.workers import Workers
 
 CHUNK = 512
 

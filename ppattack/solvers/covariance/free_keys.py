@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ppattack.blocks import dihedral_table
+from ppattack.context import Alone, Workers
 from ppattack.jpeg import Jpeg
 from ppattack.permxor import PermXor, Unit
 from ppattack.solvers.covariance import (
@@ -26,7 +27,6 @@ from ppattack.solvers.covariance.moments import Moments, gathered
 from ppattack.solvers.covariance.shared_block_keys import most_correlated
 from ppattack.solvers.global_state.key_estimate import KeyEstimate
 from ppattack.solvers.matching.products import Products
-from ppattack.workers import Alone, Workers
 
 Places = NDArray[np.intp]
 SORTING_IMAGES = 1000

@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from ppattack.context import Alone, Workers
 from ppattack.permxor import PermXor
 from ppattack.solvers.covariance.moments import as_arrays, as_tensors, gathered
 from ppattack.solvers.covariance.signed_matching import Single, assign
-from ppattack.workers import Alone, Workers
 
 Table = NDArray[np.int64]
 WINDOW = 5

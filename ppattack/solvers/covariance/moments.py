@@ -16,8 +16,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ppattack.context import Workers
 from ppattack.errors import ImageError
-from ppattack.workers import Workers
 
 EXACT_IN_SINGLE = 1 << 24
 CHUNK_ROWS = 4096

@@ -7,13 +7,13 @@ from functools import partial
 import numpy as np
 from torch import Tensor
 
+from ppattack.context import Alone, Workers
 from ppattack.jpeg import Jpeg
 from ppattack.permxor import PermXor
 from ppattack.solvers.covariance import colour_orders, signed_graph
 from ppattack.solvers.covariance.moments import GridMoments, gathered
 from ppattack.solvers.global_state import choice
 from ppattack.solvers.global_state.key_estimate import KeyEstimate
-from ppattack.workers import Alone, Workers
 
 
 def recover(

@@ -14,9 +14,9 @@ from torch import Tensor
 
 from ppattack import images as image_ops
 from ppattack.errors import ImageError
+from ppattack.images import ImageShape
 from ppattack.permxor import PermXor, Unit
 from ppattack.solvers.known_pairs.symbols import as_symbols
-from ppattack.target.key import ImageShape
 
 SPREAD: dict[Unit, int] = {"byte": 2, "nibble": 1}
 """Levels from one digit to the next. A byte has two levels for each digit, because published code

@@ -17,11 +17,11 @@ from torch import Tensor
 from ppattack import blocks
 from ppattack import images as image_ops
 from ppattack.errors import ImageError
+from ppattack.images import ImageShape
 from ppattack.permxor import PermXor
 from ppattack.seeding import numpy_stream
 from ppattack.solvers.known_pairs.dihedral_matching import match_blocks
 from ppattack.solvers.known_pairs.symbols import LEVELS, as_symbols, padded
-from ppattack.target.key import ImageShape
 from ppattack.target.structure import Structure
 
 Bytes = NDArray[np.uint8]

@@ -7,8 +7,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ppattack.images import ImageShape
 from ppattack.permxor import PermXor, Unit
-from ppattack.target.key import ImageShape
 
 LEVELS: dict[Unit, int] = {"byte": 256, "nibble": 16}
 """How many values a symbol can have."""

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ppattack.target.key import ImageShape
+from ppattack.images import ImageShape
 
 RIDGES = tuple(10 ** (exponent / 2) for exponent in range(8, -9, -1))
 """Ridges from strong to weak, in units of the kernel, which is one for a code of zero."""

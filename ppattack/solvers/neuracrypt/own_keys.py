@@ -13,9 +13,9 @@ import torch
 from torch import Tensor, nn
 
 from ppattack.attack import Context
+from ppattack.images import ImageShape
 from ppattack.solvers.neuracrypt.features import energies, moment_features, patches
 from ppattack.solvers.neuracrypt.landmarks import similarities
-from ppattack.target.key import ImageShape
 from ppattack.target.neural import NeuralTarget
 
 INDEPENDENT_AT_ONCE = 32
