@@ -1,6 +1,6 @@
 """Matching points at scale: time, peak memory, and the proven distance to the optimum.
 
-Embeddings are drawn from a Gaussian; the other side are the same in another order, with noise.
+Embeddings are sampled from a Gaussian; the other side is the same in another order, with noise.
 The whole table of costs would take 80 GB at 100,000 points::
 
     python benchmarks/assignment.py [--points 100000] [--width 32] [--noise 0.5]
@@ -26,7 +26,7 @@ from ppattack.seeding import torch_stream
 from ppattack.solvers.matching.assignment import match_points
 
 BOTH_UP_TO = 5000
-"""Points up to which the dense solver runs beside."""
+"""Points up to which the dense solver runs as well."""
 
 
 def _points(count: int, width: int, noise: float) -> tuple[Tensor, Tensor, Tensor]:
@@ -39,7 +39,7 @@ def _points(count: int, width: int, noise: float) -> tuple[Tensor, Tensor, Tenso
 
 
 def main() -> int:
-    """Print one row a size."""
+    """Print one row per size."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--points", type=int, nargs="+", default=[1000, 5000, 20_000, 100_000])
     parser.add_argument("--width", type=int, default=32)

@@ -1,8 +1,9 @@
 """Every command beside a busy process against the same command alone.
 
 Another process spins while the command runs with torch's default thread count. On two cores a
-fair scheduler leaves the command at least half of the machine: up to twice the time is to be
-expected, and three times is the bound. With spinning barriers it would be 20 to 150 times.
+fair scheduler leaves the command at least half of the machine: up to twice the time can be
+expected, and three times is the bound. With spinning barriers it would take 20 to 150 times as
+long.
 """
 
 from __future__ import annotations

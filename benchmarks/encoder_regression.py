@@ -1,8 +1,8 @@
-"""Color-NeuraCrypt: what an adversary sees who knows some pairs, by their number.
+"""Color-NeuraCrypt: what an adversary who knows some pairs can see, by their number.
 
 Images come from a folder with ``train/`` (public images) and ``test/`` (victims and pairs), or
 from photographs that are installed with scikit-image. The victims are the same for every number
-of pairs; pairs, victims and public images are disjoint; every seed draws all three and a key::
+of pairs; pairs, victims and public images are disjoint; every seed chooses all three and a key::
 
     python benchmarks/encoder_regression.py [--data folder:DIR] [--size 64] [--victims 100]
         [--pairs 1 3 10 30 100 300] [--seeds 0 1 2] [--target NAME] [--set NAME=VALUE ...]
@@ -46,12 +46,12 @@ class Line:
     """One number of pairs under one seed.
 
     Args:
-        ssim: of the reconstructions.
+        ssim: SSIM of the reconstructions.
         gain: over the best blind baseline.
-        baseline: its name.
-        lpips: of the reconstructions, and the best blind baseline's.
-        matched: share.
-        seconds: of the attack.
+        baseline: name of the best blind baseline.
+        lpips: LPIPS of the reconstructions, and of the best blind baseline.
+        matched: share of victims matched.
+        seconds: what the attack took.
     """
 
     ssim: float
@@ -131,7 +131,7 @@ def _line(
 
 
 def _both(scores: MetricScores | None) -> tuple[float, float]:
-    """Reconstruction and best blind baseline, where both are measured."""
+    """Reconstruction and best blind baseline, if both are measured."""
     if scores is None or scores.baseline is None:
         return float("nan"), float("nan")
     return scores.reconstruction.mean, scores.baseline.mean

@@ -31,9 +31,9 @@ MEMORY_IMAGES = 60_000
 WARM_UP = 8
 """Untimed turns, until the allocator reuses the output's pages: fresh ones cost several copies."""
 MEMORY_SLACK = 0.1
-"""Memory beyond the output, as a part of it, that an encryption may take."""
+"""Memory beyond the output, as a share of it, that an encryption may take."""
 QUICK_REPEATS = 75
-"""Turns for a bound of 1; a higher bound means longer turns, and fewer do."""
+"""Turns for a bound of 1; a higher bound means longer turns, so fewer suffice."""
 BOUNDS: list[tuple[str, PermXorTarget, float]] = [
     ("pe", PE(), 1.5),
     ("pe with colour shuffle", PE(color_shuffle=True), 12),
@@ -43,11 +43,11 @@ BOUNDS: list[tuple[str, PermXorTarget, float]] = [
     ("le", LE(), 30),
     ("ele", ELE(), 30),
 ]
-"""What, how, and at most how many times as long as a copy."""
+"""The scheme, its settings, and at most how many times as long as a copy it may take."""
 
 
 def main() -> int:
-    """Measure everything; 1 where a bound is missed."""
+    """Measure everything; return 1 if a bound is missed."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--repeats", type=int, default=15, help="timed turns of each side")
     repeats = parser.parse_args().repeats
@@ -56,7 +56,7 @@ def main() -> int:
     if Path("/proc/self/clear_refs").exists():
         flat = [_memory_is_flat(name, target) for name, target, _ in BOUNDS]
     else:
-        print("memory is only measured on Linux")
+        print("memory is measured only on Linux")
     images = torch.randint(0, 256, (SPEED_IMAGES, *SHAPE), dtype=torch.uint8)
     ratios = [
         ratio
@@ -112,7 +112,7 @@ def _memory_is_flat(name: str, target: PermXorTarget) -> bool:
 
 
 def _restart_peak() -> int:
-    """Let Linux forget the peak memory of this process; the bytes that it holds now."""
+    """Let Linux forget the peak memory of this process; return the bytes that it holds now."""
     Path("/proc/self/clear_refs").write_text("5")
     return _status_bytes("VmRSS")
 

@@ -1,7 +1,7 @@
 """Exhaustive search on block scrambling: one ciphertext per key, and a few under one key.
 
-Prints how many of the images come back exactly up to their global state and outright, SSIM, and
-the time; then how many keys do from 1 to 10 ciphertexts. Needs CIFAR-10 as a folder with
+Prints how many images are recovered exactly up to their global state and outright, SSIM, and the
+time; then how many keys are, from 1 to 10 ciphertexts. Needs CIFAR-10 as a folder with
 ``train/`` and ``test/``::
 
     python benchmarks/exhaustive_search.py --cifar DIR
@@ -54,7 +54,7 @@ def main() -> int:
     def learned(public: Tensor | None, epochs: int) -> BlockModel:
         return search.learn(ciphertexts, TARGET.structure(), public, context, epochs=epochs)
 
-    print(f"{given.images} images, a key each, {given.public} public images")
+    print(f"{given.images} images, one key per image, {given.public} public images")
     print(
         "| knowledge | exact up to state | exact | SSIM | up to state | s learning | ms per image |"
     )
@@ -123,7 +123,7 @@ def _shared(plain: Tensor, count: int, model: BlockModel) -> str:
 
 
 def _right(found: Tensor, plain: Tensor) -> tuple[float, float]:
-    """The fractions of images that are right in some state, and as they are."""
+    """The fractions of images that are right in some state, and right as they are."""
     equal = torch.stack([(s == plain).flatten(1).all(1) for s in global_states(found)])
     return float(equal.any(0).double().mean()), float(equal[0].double().mean())
 

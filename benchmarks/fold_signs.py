@@ -1,7 +1,7 @@
-"""What is left of an image whose values are folded at mid-grey, by the signs of its channels.
+"""How much is left of an image whose values are folded at mid-grey, by the signs of its channels.
 
 A generator that sees one pixel at a time cannot know whether a value of PE is complemented: at best
-it makes the fold, or its negative, in every channel. ``python benchmarks/fold_signs.py DATA
+it returns the fold, or its negative, in every channel. ``python benchmarks/fold_signs.py DATA
 [IMAGES]``, for example ``folder:CIFAR10``, prints the quartiles of |SSIM|.
 """
 
@@ -27,7 +27,7 @@ CASES = {
 
 
 def main(data: str, count: int) -> None:
-    """Print a row for each choice of signs, and the published one."""
+    """Print a row for each choice of signs, and the published figures."""
     images = registry.dataset(data).load(ImageRequest(count, 1, size=32)).victims
     dark = torch.minimum(images, 255 - images) * 2  # 0 to 254
     print("| fold | lower quartile, median, upper quartile of |SSIM| | mean SSIM |")

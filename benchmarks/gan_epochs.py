@@ -1,8 +1,8 @@
-"""The published GAN attack, epoch by epoch: what its figures owe to training, overlap and display.
+"""The published GAN attack by epoch: how its figures depend on training, overlap and display.
 
-Published are a median of |SSIM| a scheme, no epoch and no seed. The published code gives the
-adversary the victims' own images and makes reconstructions in training mode, with the statistics of
-each batch of them::
+The publication gives a median of |SSIM| per scheme, but no epoch and no seed. The published code
+gives the adversary the victims' own images and makes reconstructions in training mode, with the
+statistics of each batch of them::
 
     python benchmarks/gan_epochs.py DATA [--images 5000] [--epochs 10] [--scheme le] [--seed 0]
         [--overlap yes]
@@ -41,10 +41,10 @@ def main() -> None:
     """Train on either scheme, with and without overlap, and print one row per epoch."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("data", help="for example folder:CIFAR10")
-    parser.add_argument("--images", type=int, default=5000, help="of either side")
+    parser.add_argument("--images", type=int, default=5000, help="images per side")
     parser.add_argument("--epochs", type=int, default=10)
     parser.add_argument("--scheme", choices=SCHEMES, action="append", help="or both")
-    parser.add_argument("--seed", type=int, action="append", help="or 0; may be repeated")
+    parser.add_argument("--seed", type=int, action="append", help="0, 1 and so on; may be repeated")
     parser.add_argument("--overlap", choices=["yes", "no"], action="append", help="or both")
     given = parser.parse_args()
     torch.set_num_threads(1)

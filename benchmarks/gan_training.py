@@ -2,8 +2,8 @@
 
 Both sides train the same two networks from the same weights on the same batches in the same
 order, and must reach the same losses. The plain loop is what the published code does: a
-``DataLoader`` of float images with two workers, two labels' cross-entropies, and gradients of the
-discriminator's weights in the generator's turn, too.
+``DataLoader`` of float images with two workers, cross-entropies with two labels, and gradients of
+the discriminator's weights in the generator's turn, too.
 """
 
 from __future__ import annotations
@@ -108,7 +108,7 @@ def plainly_trained(data: TrainingData, epochs: int) -> list[float]:
 
 
 def _judged(judge: PatchDiscriminator, x: Tensor) -> Tensor:
-    """As published: logits of the whole image, of which pooling leaves one."""
+    """As published: logits of the whole image, which pooling reduces to one."""
     logits = functional.max_pool2d(judge.layers(x), PUBLISHED_POOL)
     return torch.sigmoid(logits.flatten())
 

@@ -1,8 +1,8 @@
-"""Known pairs until the learnt inverse of a scheme is good: SSIM by number of pairs.
+"""Known pairs needed for a good learnt inverse of a scheme: SSIM by number of pairs.
 
 ``python benchmarks/itn_pairs.py [SOURCE]``: an image source as in ``ppattack run --data``. Each
-cell trains the position-specific network of ``itn`` on so many pairs under one key, and scores it
-on other images under that key.
+cell trains the position-specific network of ``itn`` on a number of pairs under one key, and scores
+it on other images under that key.
 """
 
 from __future__ import annotations

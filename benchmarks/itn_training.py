@@ -2,7 +2,7 @@
 
 Both sides train the same network from the same weights on the same batches in the same order,
 and must reach the same losses. The plain loop is what a first implementation does: a
-``DataLoader`` with two workers, a transfer and a float batch a step, contiguous images.
+``DataLoader`` with two workers, a transfer and a float batch in each step, contiguous images.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def main() -> int:
 
 
 def plain_block_net() -> nn.Module:
-    """The block-local network as it is published."""
+    """The block-local network as published."""
     return as_published(BlockLocalNet())
 
 

@@ -6,8 +6,8 @@ photographs that are installed with scikit-image. Folders are searched for image
 
     python benchmarks/jigsaw.py [--cifar DIR] [--photographs DIR] [--large DIR]
 
-``--photographs`` are of 256 × 256 pixels or more (their middle is used), ``--large`` of at least
-560 × 756 pixels: cut to the middle of the right shape and scaled down, never up.
+``--photographs`` have 256 × 256 pixels or more (their middle is used), ``--large`` at least 560 ×
+756 pixels: they are cut to the right shape in their middle and scaled down, never up.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class Puzzle:
 
 @dataclass(frozen=True)
 class Solved:
-    """Scores of one puzzle; seconds that passed, and those that the processor was busy with it."""
+    """Scores of one puzzle; seconds that passed, and seconds that the processor spent on it."""
 
     neighbour: float
     largest: float
@@ -75,9 +75,9 @@ def main() -> int:
     parser.add_argument("--cifar", type=Path, help="images of 32 × 32 pixels")
     parser.add_argument("--photographs", type=Path)
     parser.add_argument("--large", type=Path)
-    parser.add_argument("--only", default="", help="rows whose title holds this text")
+    parser.add_argument("--only", default="", help="rows whose title contains this text")
     parser.add_argument("--single", type=int, default=50, help="photographs solved one by one")
-    parser.add_argument("--keys", type=int, default=10, help="keys of the rows of many images")
+    parser.add_argument("--keys", type=int, default=10, help="keys for the rows of many images")
     parser.add_argument("--threads", type=int, default=2)
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
@@ -176,7 +176,7 @@ def _large(
 def _pooled(
     folder: Path, size: int, count: int, keys: int, edge: int, assembly: Assembly = "rebuilding"
 ) -> Iterator[Puzzle]:
-    """Puzzles of so many images; one by one, every image occurs once at most."""
+    """Puzzles of ``count`` images each; if that is one, every image occurs at most once."""
     files = _files(folder)
     order = numpy_stream(0, "benchmark").permutation(len(files))
     for key in range(keys):

@@ -1,10 +1,9 @@
-"""The jigsaw attack through the whole program: ciphertexts, JPEG on the way, grey components.
+"""The jigsaw attack through the whole program: ciphertexts, JPEG in between, grey components.
 
-Every row encrypts images under keys of its own and attacks the ciphertexts alone, with public
-images for the global state. N_c, L_c and D_c are strict; ``raw`` is D_c of the images as they
-were handed in, so that the global state counts. The last rows are those of the published
-protocol: ten keys per image, of which the best or the mean counts. Folders have ``train/`` and
-``test/``::
+Every row encrypts images under its own keys and attacks the ciphertexts alone, with public images
+for the global state. N_c, L_c and D_c are strict; ``raw`` is D_c of the images as the attack
+returned them, so that the global state counts. The last rows follow the published protocol: ten
+keys per image, of which the best or the mean counts. Folders have ``train/`` and ``test/``::
 
     python benchmarks/jigsaw_attack.py [--cifar DIR] [--photographs DIR]
 """
@@ -45,11 +44,11 @@ from ppattack.threat import KeyScope
 
 Select = Literal["max", "mean"]
 EDGE = 8
-"""Of the blocks of etc-gray, pixels."""
+"""Edge of the blocks of etc-gray, pixels."""
 DEVICE = torch.device("cpu")
 PAPER = {"compatibility": "mgc", "assembly": "gallagher"}
 IMAGES, KEYS = 5, 10
-"""Of the protocol of ten keys per image."""
+"""The numbers of the protocol of ten keys per image."""
 
 
 @dataclass(frozen=True)
@@ -58,15 +57,15 @@ class Row:
 
     Args:
         title: what is attacked.
-        size: of the images, pixels; 32 for CIFAR-10, more for the middle of photographs.
+        size: edge of the images, pixels; 32 for CIFAR-10, more for the middle of photographs.
         target: name of the scheme.
-        settings: of the scheme.
-        ciphertexts: under one key; with one key per image, how many there are.
-        keys: runs under other keys and with other images.
+        settings: the scheme's.
+        ciphertexts: how many, under one key unless there is one key per image.
+        keys: how many runs, each under another key and with other images.
         scope: one key, or one per image.
         jpeg: what the ciphertexts go through.
-        attack: settings of the attack.
-        public: images of the adversary's.
+        attack: the attack's settings.
+        public: how many images the adversary has.
     """
 
     title: str
@@ -113,7 +112,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cifar", type=Path, help="images of 32 × 32 pixels")
     parser.add_argument("--photographs", type=Path, help="of 256 × 256 pixels or more")
-    parser.add_argument("--only", default="", help="rows whose title holds this text")
+    parser.add_argument("--only", default="", help="rows whose title contains this text")
     parser.add_argument("--threads", type=int, default=1)
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
@@ -133,7 +132,7 @@ def main() -> int:
 
 
 def _print_separation(folder: Path, size: int) -> None:
-    """How many of the blocks that are taken for brightness are."""
+    """The share of the blocks taken for brightness that are brightness."""
     drawn = registry.dataset(f"folder:{folder}").load(ImageRequest(100, 200, size))
     for subsampling in ("444", "420"):
         form = registry.target("etc-gray")(subsampling=subsampling).representation()
@@ -157,7 +156,7 @@ def _print_separation(folder: Path, size: int) -> None:
 
 
 def _print_ten_keys(folder: Path) -> None:
-    """Each image under keys of its own, by the best key and by the mean."""
+    """Each image under its own keys, by the best key and by the mean."""
     drawn = registry.dataset(f"folder:{folder}").load(ImageRequest(IMAGES, 300, 256))
     paper: dict[str, Any] = PAPER
     for title, attack in (("etc, 16 px", {}), ("etc, 16 px, paper", paper)):

@@ -1,10 +1,10 @@
-"""Known pairs until the key is exact, for every fixed-key pixel scheme, beside what must be.
+"""Known pairs needed for an exact key, for every fixed-key pixel scheme, beside a lower bound.
 
 ``python benchmarks/known_pairs.py [SOURCE]``: an image source as in ``ppattack run --data``.
-Each draw takes a fresh key and fresh images; the smallest number of pairs that suffices is
-searched by doubling and halving. ``pairs alone``: no other key is left. ``with ciphertexts``: ties
-are broken by 1,000 ciphertexts whose images are not known, and the key comes out exact. The bound
-is the key's bits over those of a ciphertext, rounded up.
+Each round takes a fresh key and fresh images; the smallest sufficient number of pairs is found by
+doubling and halving. ``pairs alone``: no other key is possible. ``with ciphertexts``: ties
+are broken by 1,000 ciphertexts whose images are not known, and the key is exact. The bound is the
+key's bits divided by those of a ciphertext, rounded up.
 """
 
 from __future__ import annotations
@@ -54,8 +54,8 @@ def pairs_needed(
 
     Args:
         target: the scheme.
-        images: the known ones, and behind them those that are not known.
-        structure: what is known of the scheme.
+        images: the known ones, followed by those that are not known.
+        structure: what is known about the scheme.
         draw: number of the key.
         least: the search starts here.
         more: whether ciphertexts of unknown images break ties.
@@ -83,7 +83,7 @@ def pairs_needed(
 
 
 def spread(counts: list[int]) -> str:
-    """Median and greatest; a dash where the pairs never sufficed."""
+    """Median and greatest; a dash if the pairs never sufficed."""
     reached = [count or math.inf for count in counts]
     median, most = float(np.median(reached)), max(reached)
     return " / ".join("-" if value == math.inf else f"{value:g}" for value in (median, most))
@@ -94,7 +94,7 @@ def main() -> None:
     source = sys.argv[1] if len(sys.argv) > 1 else "photos"
     pool = registry.dataset(source).load(ImageRequest(victims=POOL, adversary=1)).victims
     bits = 8 * pool[0].numel()
-    print(f"{source}, {DRAWS} draws: known pairs that suffice, median / most")
+    print(f"{source}, {DRAWS} keys: known pairs that suffice, median / most")
     print(f"{'scheme':36} {'known of it':12} bound {'pairs alone':>14} {'with ciphertexts':>18}")
     for name, settings in SCHEMES:
         target = registry.target(name)(**settings)

@@ -45,7 +45,7 @@ def photo_pairs(size: int, count: int) -> tuple[Tensor, Tensor]:
 
 
 def scikit_image(x: Tensor, y: Tensor, **options: Any) -> Callable[[], Array]:
-    """The loop over pairs that people write."""
+    """The loop over pairs that people usually write."""
     a, b = (images.permute(0, 2, 3, 1).contiguous().numpy() for images in (x, y))
     return lambda: np.array(
         [reference_ssim(p, q, channel_axis=2, **options) for p, q in zip(a, b, strict=True)]
@@ -53,7 +53,7 @@ def scikit_image(x: Tensor, y: Tensor, **options: Any) -> Callable[[], Array]:
 
 
 def same(ours: Tensor, theirs: object, tolerance: float) -> None:
-    """Stop where the two sides do not compute the same: a fast wrong answer is worth nothing."""
+    """Stop if the two sides do not compute the same: a fast wrong answer is worth nothing."""
     worst = float(np.abs(ours.numpy() - np.asarray(theirs)).max())
     if not worst <= tolerance:
         raise SystemExit(f"the two sides differ by {worst:.1e}, more than {tolerance:g}")
@@ -93,7 +93,7 @@ def ssim_ratios() -> list[Ratio]:
 
 @torch.inference_mode()
 def lpips_ratios() -> list[Ratio]:
-    """Batches against one pair at a time with the same network, and what the cache gives."""
+    """Batches against one pair at a time with the same network, and what the cache saves."""
     try:
         metric = Lpips()
     except MetricUnavailable as error:
@@ -103,10 +103,10 @@ def lpips_ratios() -> list[Ratio]:
     ratios = []
     for size, bound in {32: 10.0, 64: 4.0, 224: 0.95}.items():
         x, y = photo_pairs(size, LPIPS_PAIRS[size])
-        few = min(len(x), 64 if size < 224 else 4)  # the slow side needs no more to be timed
+        few = min(len(x), 64 if size < 224 else 4)  # more are not needed to time the slow side
         same(metric(x, y)[:few], one_at_a_time(x[:few], y[:few]), 1e-5)
         ratio = compare(
-            f"LPIPS {size} px, {len(x)} pairs a batch, to one at a time",
+            f"LPIPS {size} px, {len(x)} pairs per batch, to one at a time",
             partial(metric, x, y),
             partial(one_at_a_time, x, y),
             sense="faster",
@@ -143,7 +143,7 @@ def reference_lpips(metric: Lpips) -> Callable[[Tensor, Tensor], list[float]]:
 
 
 def main() -> int:
-    """Run everything at one thread."""
+    """Run everything with one thread."""
     torch.set_num_threads(1)
     return finish([*ssim_ratios(), *lpips_ratios()])
 

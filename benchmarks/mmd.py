@@ -3,7 +3,7 @@
 ``python benchmarks/mmd.py [--data folder:DIR] [--size 64] [--images 200] [--preset standard]
 [--depths 1 3 7] [--shuffle]``: grey images (the mean of colours) and their codes, the former in
 another order. ``error``: mean squared difference between the codes of the trained encoder and the
-victims', image by image, over the variance of the latter; 1 is what the mean code has.
+victims', image by image, over the variance of the latter; the mean code scores 1.
 """
 
 from __future__ import annotations

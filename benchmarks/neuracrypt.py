@@ -45,9 +45,9 @@ class Row:
     Args:
         title: what is attacked.
         target: name of the scheme.
-        settings: of the scheme.
+        settings: the scheme's.
         scope: one key, or one per image.
-        channels: of the images.
+        channels: those of the images.
     """
 
     title: str
@@ -83,7 +83,7 @@ def main() -> int:
     parser.add_argument("--photographs", type=Path, help="a folder with train/ and test/")
     parser.add_argument("--size", type=int, default=64)
     parser.add_argument("--images", type=int, default=200)
-    parser.add_argument("--only", default="", help="rows whose title holds this text")
+    parser.add_argument("--only", default="", help="rows whose title contains this text")
     parser.add_argument("--preset", default="standard")
     parser.add_argument("--scheme", default="small", help="variant of the scheme")
     parser.add_argument("--set", nargs="*", default=[], help="settings of the attack")
@@ -129,7 +129,7 @@ def _measured(row: Row, given: argparse.Namespace, settings: Mapping[str, Any]) 
 
 
 def images_of(folder: Path | None, count: int, size: int, channels: int, seed: int) -> ImageSets:
-    """Images of the victims', from a folder or cut from the installed photographs."""
+    """The victims' images, from a folder or cut from the installed photographs."""
     source = registry.dataset("photos" if folder is None else f"folder:{folder}")
     sets = source.load(ImageRequest(victims=count, adversary=0, size=size, seed=seed))
     return sets if channels == 3 else replace(sets, victims=_grey(sets.victims))

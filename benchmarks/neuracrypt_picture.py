@@ -1,4 +1,4 @@
-"""The pictures of the page on the matching attack: accuracy over stages, and matched pairs.
+"""The pictures for the page on the matching attack: accuracy by stage, and matched pairs.
 
 Images are crops of photographs that are installed with scikit-image, 64 × 64 pixels, grey; the
 schemes are the small ones of ``benchmarks/neuracrypt.py``::

@@ -1,9 +1,9 @@
 """Steps of the matching attack on NeuraCrypt against the published ways of doing them.
 
-The published algorithms are written down here anew: moments by SciPy, one order at a time;
+The published algorithms are written again here: moments by SciPy, one order at a time;
 squared differences of all pairs of patches in one array; products of all pairs of patches summed
 in one array, then an assignment, pair of images by pair of images. Both sides get the same inputs,
-in one process, at one thread::
+in one process, with one thread::
 
     python benchmarks/neuracrypt_steps.py [--images 60] [--device cuda]
 """
@@ -45,9 +45,9 @@ Floats = NDArray[np.floating]
 
 
 def main() -> int:
-    """Print the ratios; 1 where a bound is missed."""
+    """Print the ratios; return 1 if a bound is missed."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--images", type=int, default=60, help="of the first matching")
+    parser.add_argument("--images", type=int, default=60, help="images of the first matching")
     parser.add_argument("--device", default="cpu")
     given = parser.parse_args()
     torch.set_num_threads(1)
@@ -128,7 +128,7 @@ def _first_matching(count: int, device: torch.device) -> list[Ratio]:
 
 
 def _embeddings(count: int) -> tuple[Tensor, Tensor]:
-    """Of codes and patches of crops of photographs, 256 patches each, as the attack has them."""
+    """Embeddings, as in the attack, of codes and patches of photograph crops, 256 patches each."""
     sets = registry.dataset("photos").load(ImageRequest(count, 0, size=64))
     attack = registry.attack("neuracrypt-matching")()
     target = registry.target("neuracrypt")(variant="small", patch_size=4)
@@ -151,7 +151,7 @@ def _in_one_order(codes: Tensor) -> Tensor:
 
 
 def _finished(work: Callable[[Tensor], Tensor], vectors: Tensor) -> None:
-    """Do it, and wait until an accelerator has."""
+    """Do it, and wait until an accelerator is done."""
     if work(vectors).device.type == "cuda":
         torch.cuda.synchronize(vectors.device)
 

@@ -1,7 +1,7 @@
 """One key for the whole data set: every scheme against ciphertext-only key recovery.
 
 Prints, for each scheme and number of ciphertexts, the mean SSIM over the victims' images (raw),
-how much of the key came back, and the seconds. Needs CIFAR-10 (and, for the last rows,
+how much of the key was recovered, and the seconds. Needs CIFAR-10 (and, for the last rows,
 photographs of 256 × 256 pixels or more) as folders with ``train/`` and ``test/``::
 
     python benchmarks/one_key.py --cifar DIR [--photographs DIR]
@@ -37,13 +37,13 @@ class Row:
         title: the scheme.
         target: its name.
         ciphertexts: how many the adversary sees; all are scored.
-        settings: of the target.
+        settings: the target's.
         attack: name of the attack.
-        attack_settings: over its standard preset.
+        attack_settings: changes to its standard preset.
         keys: how many keys are tried, one run each.
         photographs: 256 × 256 photographs instead of CIFAR-10.
-        public: images of the adversary's.
-        key_scope: one key, or one per image; then keys are images, each its own.
+        public: how many images the adversary has.
+        key_scope: one key, or one per image; then ``keys`` counts images.
     """
 
     title: str
@@ -90,12 +90,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cifar", type=Path, required=True)
     parser.add_argument("--photographs", type=Path)
-    parser.add_argument("--only", help="rows whose title holds this text")
-    parser.add_argument("--keys", type=int, help="at most so many keys per row")
+    parser.add_argument("--only", help="rows whose title contains this text")
+    parser.add_argument("--keys", type=int, help="keys per row, at most")
     given = parser.parse_args()
-    print(
-        "| scheme | ciphertexts | SSIM | places | high nibbles | masks | exact | seconds per key |"
-    )
+    print("| scheme | ciphertexts | SSIM | places | high nibbles | masks | exact | s per key |")
     print("|---|---|---|---|---|---|---|---|")
     with tempfile.TemporaryDirectory() as out:
         for row in ROWS:
@@ -125,7 +123,7 @@ def _measured(row: Row, data: Path, keys: int, out: Path) -> str:
 
 
 def _alone(row: Row, data: Path, out: Path) -> str:
-    """Images with a key each: exact ones count, and the seconds are an image's."""
+    """One key per image: exact images count, and the seconds are per image."""
     finished = _run(row, data, 0, out)
     ssim = finished.report.scores.ssim
     with (finished.folder / "scores.csv").open(newline="") as file:

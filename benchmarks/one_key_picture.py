@@ -1,4 +1,4 @@
-"""The picture of "One key for the whole data set": plain images, ELE ciphertexts, what came back.
+"""The picture for "One key for the whole data set": plain images, ELE ciphertexts, reconstructions.
 
 The key is learned from 1,000 ciphertexts of CIFAR-10 test images and public images of its training
 set; it then decrypts photographs installed with scikit-image that went through the same cipher::

@@ -12,7 +12,7 @@ from ppattack.networks.block_local import BlockLocalNet
 
 CONTEXT = Context(torch.device("cpu"), seed=0)
 NAME = "benchmark"
-"""Of the training: its streams have it."""
+"""Name of the training, which names its random streams."""
 
 
 def orders(count: int, epochs: int) -> Iterator[Tensor]:
@@ -24,12 +24,12 @@ def orders(count: int, epochs: int) -> Iterator[Tensor]:
 
 
 def as_published(ours: BlockLocalNet) -> nn.Sequential:
-    """The block-local network as it is published, with the weights of the project's."""
+    """The block-local network as published, with the weights of the project's."""
     plain = nn.Sequential(
         *list(ours.layers)[:-2], nn.PixelShuffle(4), nn.Conv2d(32, 3, 1), nn.Tanh()
     )
     plain[-2].load_state_dict(ours.layers[-2].state_dict())
-    for layer in (plain[6], plain[7]):  # before the shuffle: pixel by pixel to feature by feature
+    for layer in (plain[6], plain[7]):  # before the shuffle: pixels first to features first
         for value in layer.parameters():
             value.data = value.data.view(16, 32, -1).transpose(0, 1).reshape(value.shape)
     return plain
@@ -38,7 +38,7 @@ def as_published(ours: BlockLocalNet) -> nn.Sequential:
 def check_losses(
     title: str, ours: Sequence[float], reference: Sequence[float], tolerance: float
 ) -> None:
-    """Print the losses; end the program where both sides' differ."""
+    """Print the losses; end the program if the two sides differ."""
     worst = max(abs(a / b - 1) for a, b in zip(ours, reference, strict=True))
     print(f"{title}: losses {[f'{loss:.5f}' for loss in ours]}, worst difference {worst:.1e}")
     if worst > tolerance:

@@ -1,7 +1,7 @@
-"""The report of 100 cells with 64 samples each: how long it takes and how large it is.
+"""The report on 100 cells with 64 samples each: how long it takes and how large it is.
 
 Ten targets and ten attacks, 256 scored images per cell, a sheet of 64 reconstructions and eight
-sample columns. The images are noise, which no encoder makes small.
+sample columns. The images are noise, which no encoder can compress.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ LARGEST, LONGEST = 15e6, 10.0
 
 
 def main() -> None:
-    """Make the runs, then time the program on them."""
+    """Make the runs, then time the report."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cells", type=int, default=100)
     parser.add_argument("--size", type=int, default=32, help="edge of the images, pixels")

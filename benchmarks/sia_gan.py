@@ -1,6 +1,6 @@
 """SIA-GAN on four schemes, in LPIPS as its publication measured it.
 
-The publication feeds LPIPS (AlexNet) pixels in [0, 1], where the metric wants [-1, 1]; both are
+The publication feeds LPIPS (AlexNet) pixels in [0, 1], though the metric needs [-1, 1]; both are
 printed. ``python benchmarks/sia_gan.py DATA [IMAGES] [EPOCHS]``, for example ``folder:CIFAR10``.
 """
 

@@ -1,7 +1,7 @@
 """Two ways of doing one thing, timed side by side in one process.
 
-Machines are shared and clocks drift, so no figure here is absolute: both sides run alternately
-at one thread, and what is printed and compared with a bound is the ratio of their medians.
+Machines are shared and clocks drift, so no figure here is absolute: both sides run alternately with
+one thread, and the ratio of their medians is printed and compared with a bound.
 """
 
 from __future__ import annotations
@@ -54,8 +54,8 @@ def compare(
 ) -> Ratio:
     """Time both sides alternately, after one untimed turn each, and print the ratio.
 
-    With ``reference_runs`` one turn of the reference is so many runs, and its time their mean:
-    where both sides last about as long, a busy machine interrupts both alike.
+    With ``reference_runs``, one turn of the reference is that many runs, and its time their mean:
+    if both sides take about as long, a busy machine interrupts both alike.
     """
     ours(), reference()
     times: tuple[list[float], list[float]] = ([], [])
@@ -91,7 +91,7 @@ def machine() -> str:
 
 
 def finish(ratios: Iterable[Ratio]) -> int:
-    """Print the machine and the missed bounds; the exit code."""
+    """Print the machine and the missed bounds; return the exit code."""
     missed = [ratio.title for ratio in ratios if not ratio.kept]
     print(machine())
     print(f"missed: {', '.join(missed)}" if missed else "every bound kept")

@@ -1,10 +1,10 @@
-"""What a sweep costs beside the attacks: seconds per cell, and where they go.
+"""What a sweep costs besides the attacks: seconds per cell, and where they go.
 
     python benchmarks/sweep.py [CELLS] [JOBS]     cells that attack nothing
     python benchmarks/sweep.py busy [SECONDS]     four cells that compute for 30 s of processor time
 
 The first prints seconds per cell in this process and in JOBS processes, with and without isolation,
-the second what a sweep takes beside its attacks; both in processor time too, which a busy machine
+the second what a sweep takes besides its attacks; both also in processor time, which a busy machine
 changes less.
 """
 
@@ -65,7 +65,7 @@ def measured(name: str, requests: list[RunRequest], executor: Executor) -> None:
     """Run and print one row."""
     start, used = time.perf_counter(), _cpu_seconds()
     sweep, _ = run_sweep(requests, executor, Nobody())
-    fork_server.close()  # the processor time of its children counts from here on
+    fork_server.close()  # from here on the processor time of its children counts
     spent, used = time.perf_counter() - start, _cpu_seconds() - used
     if sweep.counts()["done"] != len(requests):
         raise SystemExit(f"{name}: {sweep.counts()}")
@@ -78,12 +78,12 @@ def measured(name: str, requests: list[RunRequest], executor: Executor) -> None:
 
 
 def _cpu_seconds() -> float:
-    """Of this process and of those that it started and that have ended."""
+    """Processor time of this process and of the ended ones that it started."""
     return sum(os.times()[:4])
 
 
 def overhead(folder: Path, base: RunRequest, seconds: float) -> None:
-    """Print what a sweep of four cells costs beside attacks that compute for so long.
+    """Print what a sweep of four cells costs besides attacks that compute for ``seconds``.
 
     The command itself is timed, from its start to its end.
     """
@@ -111,7 +111,7 @@ def overhead(folder: Path, base: RunRequest, seconds: float) -> None:
 
 
 def main() -> None:
-    """Measure every way."""
+    """Measure in every way."""
     busy = sys.argv[1:2] == ["busy"]
     given = [int(argument) for argument in sys.argv[1 + busy :]]
     with tempfile.TemporaryDirectory() as folder:

@@ -1,4 +1,4 @@
-"""A complete attack of one's own: a secret order of pixels, read from known pairs.
+"""A complete attack of your own: a secret order of pixels, read from known pairs.
 
 Run it with ``ppattack run --attack examples/my_attack.py:PixelOrder --target
 examples/my_target.py:TileShuffle``.
@@ -24,8 +24,8 @@ from ppattack.threat import Observation, ThreatModel
 class PixelOrder(Attack):
     """Undo any scheme that only moves whole pixels, the same way in every image.
 
-    A pixel's colours in the known images are its signature: sorting the signatures on both
-    sides lays every pixel beside its image. Pixels of equal signature stay ambiguous, so more
+    A pixel's colours in the known images are its signature: sorting the signatures on both sides
+    puts every pixel beside its image. Pixels with equal signatures stay ambiguous, so more
     pairs help.
 
     Threat model: known pairs under the key of the whole data set.
@@ -58,7 +58,7 @@ class PixelOrder(Attack):
         return ThreatModel(pairs=self.config.pairs)
 
     def positive_control(self, scheme: PublicScheme) -> ControlTarget:
-        """The scheme that it is made for."""
+        """The scheme for which it is made."""
         del scheme
         return ControlTarget(f"{Path(__file__).with_name('my_target.py')}:TileShuffle")
 

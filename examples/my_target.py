@@ -1,4 +1,4 @@
-"""A complete target of one's own: tiles change places under a secret permutation.
+"""A complete target of your own: tiles change places under a secret permutation.
 
 Run it with ``ppattack run --attack fr --target examples/my_target.py:TileShuffle``.
 """
@@ -46,7 +46,7 @@ class TileShuffle(PermXorTarget):
         return {"permutation": draw("permutation").permutation(self._tiles(image_shape))}
 
     def tables(self, parts: Parts, shape: ImageShape) -> PermXor:
-        """Number the bytes of an image, move the tiles, and read the numbers off."""
+        """Number the bytes of an image, move the tiles, and read the numbers."""
         numbers = np.arange(math.prod(shape)).reshape(shape)
         moved = blocks.split(numbers, self.config.tile)[parts["permutation"]]  # (K, n, C, B, B)
         index = blocks.merge(moved, *shape[1:]).reshape(len(moved), -1)

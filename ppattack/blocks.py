@@ -22,7 +22,7 @@ COLOUR_ORDERS: NDArray[np.intp] = np.array(
 COLOUR_INVERSES: NDArray[np.intp] = np.array([0, 1, 2, 4, 3, 5], dtype=np.intp)
 """The colour code that undoes each colour code."""
 DIHEDRAL_INVERSES: NDArray[np.intp] = np.array([0, 3, 2, 1, 4, 5, 6, 7], dtype=np.intp)
-"""The dihedral element that undoes each of :func:`dihedral_table`'s."""
+"""The dihedral element that undoes each element of :func:`dihedral_table`."""
 
 
 def split(array: NDArray[T], block: int) -> NDArray[T]:

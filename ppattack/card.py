@@ -15,7 +15,7 @@ class Reference:
     Args:
         authors: as printed, separated by commas.
         title: the title of the paper (or of the code base).
-        venue: journal, conference or archive, with volume and pages where known.
+        venue: journal, conference or archive, with volume and pages if known.
         year: year of publication.
         doi: the DOI without a resolver, or ``""``.
         arxiv: the arXiv identifier, or ``""``.

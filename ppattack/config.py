@@ -29,7 +29,7 @@ class Doc:
     """What a configuration field means, with its unit.
 
     Args:
-        text: a phrase for people.
+        text: a phrase for people to read.
     """
 
     __slots__ = ("text",)
@@ -39,7 +39,7 @@ class Doc:
 
 
 class Interval:
-    """The range of a configuration field; bounds that are left out do not bind.
+    """The range of a configuration field; bounds that are left out do not apply.
 
     It is what ``annotated_types.Interval`` is to pydantic, without loading that package (and
     dataclasses for each of its kinds) to answer ``ppattack list``.
@@ -79,7 +79,7 @@ def _adapter(cls: Hashable) -> TypeAdapter[Any]:
 
 @cache
 def _named_none(cls: Hashable) -> frozenset[str]:
-    """The fields with a choice that is called ``none``, which text cannot tell from None."""
+    """The fields with a choice called ``none``, which text cannot tell from None."""
     hints = typing.get_type_hints(cls)
     return frozenset(name for name, hint in hints.items() if "none" in typing.get_args(hint))
 
@@ -90,7 +90,7 @@ def resolve(cls: type[C], values: Mapping[str, Any], where: str) -> C:
     Args:
         cls: a frozen dataclass.
         values: field name to value; text is converted to the field's type, and None to a choice
-            of the name ``none`` where there is one.
+            called ``none`` if there is one.
         where: how to name the place in an error, for example ``"target.etc"``.
 
     Raises:
@@ -126,7 +126,7 @@ def as_dict(config: Any) -> dict[str, Any]:
 
 
 def describe(cls: type[Any]) -> list[dict[str, Any]]:
-    """One row a field: ``name``, ``type``, ``default``, ``range`` and ``doc``."""
+    """One row per field: ``name``, ``type``, ``default``, ``range`` and ``doc``."""
     hints = typing.get_type_hints(cls, include_extras=True)
     rows = []
     for field in dataclasses.fields(cls):

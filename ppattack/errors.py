@@ -1,4 +1,4 @@
-"""The exception tree. Every message says what was wrong, where, and how to mend it."""
+"""The exception tree. Every message says what was wrong, where, and how to fix it."""
 
 from __future__ import annotations
 
@@ -38,11 +38,11 @@ class NotApplicable(ConfigError):
 
 
 class NotGranted(ThreatModelError):
-    """An attack that needs what nobody can grant where it should be tried."""
+    """An attack that needs what cannot be granted in the run that was requested."""
 
 
 class UnknownNameError(PpattackError, LookupError):
-    """A name that no plug-in carries; the message lists the nearest ones."""
+    """A name that no plug-in has; the message lists the nearest ones."""
 
 
 class PluginError(PpattackError):
@@ -58,11 +58,11 @@ class ReportError(PpattackError, ValueError):
 
 
 class RunFailed(Exception):
-    """A run that broke through no fault of the user's input (exit code 3)."""
+    """A run that failed although the user's input was right (exit code 3)."""
 
 
 def nearest(name: str, known: Iterable[str], count: int = 3) -> str:
-    """The nearest known names as text: ``"etc, ele, le"`` (every known name when none is near)."""
+    """The nearest known names as text: ``"etc, ele, le"`` (all known names if none is near)."""
     import difflib
 
     known = sorted(known)

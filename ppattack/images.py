@@ -1,6 +1,6 @@
 """The one image convention: ``torch.uint8``, ``(N, C, H, W)``, 0..255, C of 1 or 3.
 
-Plain images, image ciphertexts and reconstructions keep to it at every module border.
+Plain images, image ciphertexts and reconstructions follow it at every module border.
 Networks and metrics convert inside themselves with :func:`to_float` and :func:`from_float`.
 """
 

@@ -1,4 +1,4 @@
-"""JPEG between encryption and whoever receives the ciphertexts."""
+"""JPEG compression between encryption and the receiver of the ciphertexts."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Jpeg:
 
     Args:
         quality: 1 to 100, as the Independent JPEG Group counts it.
-        subsampling: of the colours; grey ciphertexts have none.
+        subsampling: that of the colours; grey ciphertexts have none.
 
     Raises:
         ConfigError: if a value is out of range.
@@ -56,7 +56,7 @@ class Jpeg:
             paths: image files.
 
         Returns:
-            the lowest quality among them (the nearest, where an encoder has tables of its own);
+            the lowest quality among them (the nearest one if an encoder has its own tables);
             None unless all are JPEG files of one subsampling, 4:4:4 or 4:2:0.
         """
         from PIL import Image, JpegImagePlugin
@@ -77,7 +77,7 @@ class Jpeg:
 
     @property
     def halves_colours(self) -> bool:
-        """Whether colours are kept at half the size, and spread over their neighbours."""
+        """Whether colours are stored at half the size, and so spread over their neighbours."""
         return self.subsampling == "420"
 
     def __str__(self) -> str:
@@ -88,8 +88,8 @@ class Jpeg:
 
         Args:
             image: ``(C, H, W)`` uint8, C of 1 or 3.
-            optimised: Huffman tables of the image's own instead of the standard's; the pixels of
-                the file are the same.
+            optimised: whether the file has the image's own Huffman tables instead of the
+                standard's; its pixels are the same.
         """
         import numpy as np
         from PIL import Image
@@ -103,7 +103,7 @@ class Jpeg:
         return data.getvalue()
 
     def transport(self, images: Tensor) -> Tensor:
-        """What is left of images ``(N, C, H, W)`` uint8 after compression, on their device."""
+        """Images ``(N, C, H, W)`` uint8 after compression, on their device."""
         import numpy as np
         import torch
         from PIL import Image

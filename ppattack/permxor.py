@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
 Unit = Literal["byte", "nibble"]
 CPU_CHUNK_BYTES = 1 << 20
-"""Image bytes moved at a time on a CPU: measured best, near the second-level cache."""
+"""Image bytes moved at a time on a CPU: fastest near the size of the second-level cache."""
 DEVICE_CHUNK_BYTES = 1 << 26
-"""The same on other devices, where it only bounds the memory."""
+"""The same on other devices, where it only limits the memory."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,7 +62,7 @@ class PermXor:
 
     @property
     def count(self) -> int | None:
-        """How many images the tables are for, or None when one table serves every image."""
+        """How many images the tables are for, or None if one table serves every image."""
         return int(self.index.shape[0]) if self.index.ndim == 2 else None
 
     @property
@@ -85,7 +85,7 @@ class PermXor:
 
     @cached_property
     def _sources(self) -> NDArray[np.integer]:
-        """Where each source symbol goes, or -1 where it is lost."""
+        """Where each source symbol goes, or -1 if it is lost."""
         index = _one_row_if_equal(self.index)
         found = np.full(index.shape, -1, np.int32)
         np.put_along_axis(found, index, np.arange(self.symbols, dtype=np.int32)[None], axis=1)
@@ -97,10 +97,10 @@ class PermXor:
         return PermXor(self._sources, mask, self.unit)
 
     def after(self, first: PermXor) -> PermXor:
-        """The composition ``x -> self(first(x))``; both of one unit and size.
+        """The composition ``x -> self(first(x))``; both have one unit and size.
 
         Raises:
-            ImageError: if unit, size or number of images differ.
+            ImageError: if unit, size or number of images differs.
         """
         counts = {self.count, first.count} - {None}
         if (self.unit, self.symbols) != (first.unit, first.symbols) or len(counts) > 1:
@@ -120,7 +120,7 @@ class PermXor:
         return PermXor(index, np.concatenate([self.mask & 15, self.mask >> 4], axis=-1), "nibble")
 
     def __call__(self, images: Tensor) -> Tensor:
-        """Transform ``(N, ...)`` uint8 images of matching size; the input is left as it is.
+        """Transform ``(N, ...)`` uint8 images of matching size; the input is not changed.
 
         Beyond the output, the memory does not grow with the number of images.
         """
@@ -157,7 +157,7 @@ class PermXor:
             still = bool((index == np.arange(self.symbols)).all())
             if self.unit == "nibble":
                 low, high = np.split(mask, 2, axis=1)
-                # Moved nibbles travel in pairs, one image in each half of a byte.
+                # Nibbles are moved in pairs, one image in each half of a byte.
                 mask = low | high << np.uint8(4) if still else mask * np.uint8(17)
             self._tables[device] = (
                 None if still else torch.from_numpy(index.astype(np.int64)).to(device),
@@ -167,7 +167,7 @@ class PermXor:
 
 
 def _one_row_if_equal(index: NDArray[np.integer]) -> NDArray[np.integer]:
-    """``(1, S)`` where one row serves every image (a broadcast view), else ``(N, S)``."""
+    """``(1, S)`` if one row serves every image (a broadcast view), else ``(N, S)``."""
     index = np.atleast_2d(index)
     return index[:1] if index.strides[0] == 0 else index
 
@@ -184,10 +184,10 @@ def _move_bytes(x: Tensor, index: Tensor, mask: Tensor, out: Tensor) -> None:
 
 
 def _move_nibbles(x: Tensor, index: Tensor, mask: Tensor, out: Tensor) -> None:
-    """Gather the nibbles of two images at once: one rides in the low halves, one in the high.
+    """Gather the nibbles of two images at once: one in the low halves of bytes, one in the high.
 
-    Under one table the chunk's first half is paired with its last (an odd one overlaps); under
-    one table per image each image is paired with itself.
+    Under one table the chunk's first half is paired with its last (an odd one overlaps); with one
+    table per image, each image is paired with itself.
     """
     import torch
 
@@ -211,8 +211,8 @@ def _exchange_halves(a: Tensor, b: Tensor, low: Tensor, high: Tensor) -> None:
 def empty_like(images: Tensor) -> Tensor:
     """An uninitialised contiguous tensor of the images' shape, type uint8 and device.
 
-    On a CPU it is NumPy's memory: huge pages that are reused from call to call, where torch's
-    own allocation can cost several copies in page faults each time.
+    On a CPU it is NumPy's memory: huge pages that are reused from call to call, while torch's own
+    allocation can cost as much as several copies in page faults each time.
     """
     import torch
 
@@ -227,5 +227,5 @@ def identity(symbols: int, unit: Unit = "byte") -> PermXor:
 
 
 def permutation_bits(symbols: int) -> float:
-    """log2 of the number of permutations of so many symbols."""
+    """log2 of the number of permutations of ``count`` symbols."""
     return math.lgamma(symbols + 1) / math.log(2)

@@ -1,4 +1,4 @@
-"""Named random streams: one seed, and a new draw in one place shifts no other.
+"""Named random streams: one seed, and new random numbers in one place change no others.
 
 Every stream is derived by SHA-256 from the seed and a path of names, so streams are
 independent, and knowing one (an adversary's, say) does not give another (the victim's key).

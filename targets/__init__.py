@@ -1,1 +1,1 @@
-"""Encryption schemes: one a file."""
+"""Encryption schemes, one per file."""

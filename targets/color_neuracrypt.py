@@ -22,8 +22,8 @@ class ColorNeuraCrypt(NeuralTarget):
 
     The network is NeuraCrypt's with as many outputs per patch as a patch has pixel values, so that
     they can be laid out as a patch of an image: output ``c·p² + p·i + j`` is colour c of the
-    pixel in row i and column j. Ciphertexts are ``(N, 3, H, W)`` float32, unbounded, for a vision
-    transformer to be fine-tuned on.
+    pixel in row i and column j. Ciphertexts are ``(N, 3, H, W)`` float32, unbounded, for
+    fine-tuning a vision transformer.
 
     Variants:
         ``paper``: patches of 16 × 16; the paper has 224 × 224 pixels.
@@ -31,10 +31,10 @@ class ColorNeuraCrypt(NeuralTarget):
 
     Threat model: one network for the whole data set, training and test images alike.
 
-    Deviations: the paper leaves open how wide the network is, how images are normalised and what
-    a depth of 4 counts. Here the hidden layers are as wide as a patch has values (768), images
+    Deviations: the paper does not say how wide the network is, how images are normalised and what a
+    depth of 4 counts. Here the hidden layers are as wide as a patch has values (768), images
     are scaled to [-1, 1] and there are four blocks (``depth=7``, as NeuraCrypt names it). Batch
-    normalisation is frozen by default, as in ``neuracrypt``. Images that are no multiple of the
+    normalisation is frozen by default, as in ``neuracrypt``. Images that are not a multiple of the
     patch are padded by repeating the last row and column.
 
     Reference: Z. Qi, A. MaungMaung, H. Kiya: Color-NeuraCrypt: Privacy-Preserving Color-Image
@@ -72,7 +72,7 @@ class ColorNeuraCrypt(NeuralTarget):
         return int(self.config.patch_size or PATCH_SIZES[self.config.variant])
 
     def width(self, channels: int) -> int:
-        """As many numbers per patch as it has pixel values."""
+        """Numbers per patch, as many as it has pixel values."""
         return channels * self.patch_size**2
 
     def normalised(self, images: Tensor) -> Tensor:
@@ -80,7 +80,7 @@ class ColorNeuraCrypt(NeuralTarget):
         return self.representation().prepare(images).float().div_(127.5).sub_(1)
 
     def tokens(self, ciphertexts: Tensor) -> Tensor:
-        """The codes of the patches, ``(N, P, 3·p²)``: undoes the pixel shuffle."""
+        """The codes of the patches, ``(N, P, 3·p²)``, by undoing the pixel shuffle."""
         from torch.nn import functional
 
         codes = functional.pixel_unshuffle(ciphertexts, self.patch_size)
@@ -102,11 +102,11 @@ class ColorNeuraCrypt(NeuralTarget):
         """The shape of the ciphertext itself.
 
         Raises:
-            ImageError: if it is not of three channels and whole patches.
+            ImageError: if it does not have three channels and whole patches.
         """
         if len(ciphertext_shape) == 3 and self.padded_shape(ciphertext_shape) == ciphertext_shape:
             return super().plain_shape(ciphertext_shape)
         raise ImageError(
             f"ciphertexts of shape {ciphertext_shape} are not images in whole patches of "
-            f"{self.patch_size}: name the settings that they were made with."
+            f"{self.patch_size}: name the settings with which they were made."
         )

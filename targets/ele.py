@@ -1,8 +1,8 @@
 """ELE: extended learnable encryption.
 
-Like LE, but each block has a nibble key of its own, and the blocks change places. One key serves
-the whole data set, so every nibble of the image has one fixed source: few known images, or
-statistics over many ciphertexts, give it away.
+Like LE, but each block has its own nibble key, and the blocks change places. One key serves the
+whole data set, so every nibble of the image has one fixed source: a few known images, or statistics
+over many ciphertexts, give it away.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 ITO_BLOCK_SEEDS = 100_000
-"""The published code draws each block's key from so many seeds: at most 16.6 bits per block."""
+"""The published code derives each block's key from this many seeds: at most 16.6 bits per block."""
 
 
 class ELE(PermXorTarget):
@@ -41,8 +41,8 @@ class ELE(PermXorTarget):
         the permutations.
         ``madono``: the original authors' code. The block permutation is Python's
         ``random.Random(seed).shuffle`` (they use seed 30); complements follow from the
-        permutations as in LE's ``ito``. Its 64 permutations are files beside that code, no
-        function of a seed: here they are drawn from the key's stream.
+        permutations as in LE's ``ito``. Its 64 permutations are files beside that code, not a
+        function of a seed: here they come from the key's stream.
 
     Threat model: ciphertext-only; one key for the whole data set.
 
@@ -129,7 +129,7 @@ class ELE(PermXorTarget):
         return Structure("blocks", "nibble", self.config.block_size, moves_blocks=True)
 
     def key_space_bits(self, image_shape: ImageShape) -> float:
-        """log2 of (S!·2^S)^n·n!; without 2^S where permutations decide the complements.
+        """log2 of (S!·2^S)^n·n!; without 2^S if permutations decide the complements.
 
         The seeds of ``ito`` are not counted: they hold at most log2(100,000) bits per block.
         """

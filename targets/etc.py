@@ -1,7 +1,7 @@
 """EtC: encryption then compression, colour block scrambling.
 
 Whole blocks change places, are rotated or flipped, complemented, and their colours change
-places; inside a block neighbours stay neighbours, so that JPEG still compresses the result and
+places; inside a block neighbours stay neighbours, so that JPEG can still compress the result and
 jigsaw solvers can reassemble it.
 """
 
@@ -27,11 +27,11 @@ if TYPE_CHECKING:
 INTENDED_ORDERS = np.array(
     [[0, 1, 2], [1, 0, 2], [2, 1, 0], [0, 2, 1], [2, 0, 1], [1, 2, 0]], dtype=np.intp
 )
-"""The colour orders that the published codes' comments and branches mean."""
+"""The colour orders that the published codes' comments and branches intend."""
 LOSSY_ORDERS = np.array(
     [[0, 1, 2], [1, 1, 2], [2, 1, 2], [0, 2, 2], [2, 2, 2], [1, 2, 1]], dtype=np.intp
 )
-"""What they do: channels are overwritten before they are read."""
+"""What they actually do: channels are overwritten before they are read."""
 
 
 class EtC(PermXorTarget):
@@ -48,11 +48,11 @@ class EtC(PermXorTarget):
         30): rotation 0/90/180/270 then flip rows / columns / none, which makes reflections
         twice as likely as rotations; exactly half of the blocks complemented. Its colour
         change overwrites a channel before it is read, so 5 of 6 codes lose a channel.
-        ``ito``: the code behind the published robustness figures: the same on
-        ``default_rng(seed)`` with upper ends taken as exclusive: never unrotated, never
-        unflipped (only the 4 reflections remain), never the last colour code.
-        With ``channel_bug=false`` the published codes' colours become the permutations that
-        they were meant to be, and decryption works.
+        ``ito``: the code behind the published robustness figures: the same with
+        ``default_rng(seed)``, whose upper ends are exclusive: never unrotated, never unflipped
+        (only the 4 reflections remain), never the last colour code. With ``channel_bug=false`` the
+        published codes' colours become the permutations that they were meant to be, and decryption
+        works.
 
     Threat model: ciphertext-only, known image distribution; one key for the whole data set.
 
@@ -130,7 +130,7 @@ class EtC(PermXorTarget):
         )
 
     def key_space_bits(self, image_shape: ImageShape) -> float:
-        """log2 of n!·8^n·2^n·6^n; for published codes, of the draws that they make."""
+        """log2 of n!·8^n·2^n·6^n; for published codes, of the random numbers that they use."""
         count = self._count(image_shape)
         variant, colour = self.config.variant, image_shape[0] == 3
         if variant == "paper":
@@ -152,7 +152,7 @@ class EtC(PermXorTarget):
 
 
 def block_moves(draw: Draw, count: int) -> dict[str, NDArray[np.generic]]:
-    """``permutation``, ``dihedral`` and ``negative`` of so many blocks, all values as likely."""
+    """Uniformly random ``permutation``, ``dihedral`` and ``negative`` for a number of blocks."""
     return {
         "permutation": _smallest(draw("permutation").permutation(count)),
         "dihedral": draw("dihedral").integers(0, 8, count, dtype=np.uint8),
@@ -163,10 +163,10 @@ def block_moves(draw: Draw, count: int) -> dict[str, NDArray[np.generic]]:
 def scrambled_blocks(
     parts: Parts, shape: ImageShape, block: int, orders: NDArray[np.intp]
 ) -> PermXor:
-    """Number the bytes of each block and read off where each comes from.
+    """Number the bytes of each block and see where each comes from.
 
     Args:
-        parts: by output block, ``(K, n)`` each, ``colour`` only where colours change places.
+        parts: by output block, ``(K, n)`` each, ``colour`` only if colours change places.
         shape: ``(C, H, W)``, H and W multiples of ``block``.
         block: edge of a block, pixels.
         orders: the channels in the order of each colour code.
@@ -187,7 +187,7 @@ def _smallest(permutation: NDArray[np.integer]) -> NDArray[np.generic]:
 
 
 def _published_parts(variant: str, seed: int, count: int) -> dict[str, NDArray[np.generic]]:
-    """A published code's key: its draws by source block, brought to output blocks."""
+    """A published code's key: its random numbers by source block, reordered by output block."""
     order = list(range(count))
     kept = [1 - i % 2 for i in range(count)]
     if variant == "ito":

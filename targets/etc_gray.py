@@ -1,7 +1,7 @@
 """EtC on grey images: colour components side by side, then block scrambling.
 
-The three components of a colour image become one grey image three times as wide, whose blocks
-can be smaller than a colour JPEG unit and say nothing of colours where they meet.
+The three components of a colour image become one grey image three times as wide, whose blocks can
+be smaller than a colour JPEG unit and say nothing about colours where they meet.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ TO_YCBCR = (
     (-168_736, -331_264, 500_000, 128),
     (500_000, -418_688, -81_312, 128),
 )
-"""Full-range JFIF, in millionths; the last column is added."""
+"""Full-range JFIF, in millionths; the last column is an offset."""
 TO_RGB = ((0, 1_402_000), (-344_136, -714_136), (1_772_000, 0))
-"""What Cb - 128 and Cr - 128 add to Y, in millionths."""
+"""How much Cb - 128 and Cr - 128 add to Y, in millionths."""
 FREE_LEVELS = range(83, 174)
-"""Any Y, Cb and Cr of these levels are those of an RGB colour."""
+"""Levels of Y, Cb and Cr that belong to an RGB colour in every combination."""
 IMAGES_AT_ONCE = 64
 
 
@@ -45,7 +45,7 @@ class SideBySide(Representation):
     """Colour images as grey ones: ``[c1|c2|c3]``, or ``[Y|Cb over Cr]`` with halved chroma.
 
     Args:
-        multiple: of height and width, pixels; even where chroma is halved.
+        multiple: height and width are padded to multiples of it, pixels; even if chroma is halved.
         color_space: the components.
         subsampling: ``444`` for whole components, ``420`` for chroma averaged 2 by 2.
     """
@@ -93,7 +93,7 @@ class SideBySide(Representation):
         import torch
 
         if images.shape[1] != 3:
-            raise ImageError(f"these are images of {images.shape[1]} channels, not of 3.")
+            raise ImageError(f"these images have {images.shape[1]} channels, not 3.")
         done = []
         for part in pad_to_multiple(images, self.multiple).split(IMAGES_AT_ONCE):
             planes = part if self.color_space == "rgb" else _ycbcr(part)
@@ -105,7 +105,7 @@ class SideBySide(Representation):
         return torch.cat(done)
 
     def restore(self, prepared: Tensor, image_shape: ImageShape) -> Tensor:
-        """See :meth:`Representation.restore`; chroma is enlarged to the nearest pixel."""
+        """Plain images from prepared ones; chroma is enlarged to the nearest pixel."""
         import torch
 
         done = []
@@ -132,7 +132,7 @@ def _ycbcr(images: Tensor) -> Tensor:
 
 
 def _rgb(images: Tensor) -> Tensor:
-    """The nearest colours of YCbCr ones, ``(N, 3, H, W)`` uint8."""
+    """The RGB colours nearest to YCbCr ones, ``(N, 3, H, W)`` uint8."""
     import torch
 
     luma, blue, red = images.to(torch.int32).unbind(1)
@@ -150,7 +150,7 @@ def _halved(planes: Tensor) -> Tensor:
 
 
 def _rounded(values: Tensor, unit: int) -> Tensor:
-    """Integers in units, rounded half up, clipped to 0..255."""
+    """Integers divided by the unit, rounded half up and clipped to 0..255."""
     import torch
 
     whole = torch.div(values + unit // 2, unit, rounding_mode="floor")
@@ -168,9 +168,9 @@ class EtcGray(PermXorTarget):
 
     Threat model: ciphertext-only, known image distribution; one key for the whole data set.
 
-    Deviations: decryption gives back the grey image exactly; from Y, Cb and Cr a colour can come
-    back one level off, and with ``subsampling=420`` chroma comes back averaged. The papers leave
-    open how halved chroma is laid out: here Cb stands over Cr, to the right of Y.
+    Deviations: decryption returns the grey image exactly; from Y, Cb and Cr a colour can be one
+    level off, and with ``subsampling=420`` chroma is averaged. The papers do not say how halved
+    chroma is laid out: here Cb is above Cr, to the right of Y.
 
     Reference: T. Chuman, W. Sirichotedumrong, H. Kiya: Encryption-Then-Compression Systems
     Using Grayscale-Based Image Encryption for JPEG Images. IEEE Transactions on Information
@@ -234,7 +234,7 @@ class EtcGray(PermXorTarget):
         return Structure("blocks-dihedral", block_size=self.config.block_size, moves_blocks=True)
 
     def key_space_bits(self, image_shape: ImageShape) -> float:
-        """log2 of n!·8^n·2^n, n blocks in the grey image."""
+        """log2 of n!·8^n·2^n for n blocks in the grey image."""
         count = self._count(image_shape)
         return permutation_bits(count) + count * math.log2(8 * 2)
 

@@ -1,8 +1,8 @@
 """A fixed public transformation: the positive control for trained attacks.
 
-Every pixel becomes its complement and the colours rotate, always in the same way. There is
-nothing secret, so whatever learns from examples must undo it; an attack that does not, or a
-budget that does not suffice, says nothing about a scheme that it fails to break.
+Every pixel becomes its complement and the colours rotate, always in the same way. Nothing is
+secret, so whatever learns from examples must undo it; an attack that does not, or a budget that is
+too small, says nothing about a scheme that it fails to break.
 """
 
 from __future__ import annotations

@@ -41,7 +41,7 @@ class LE(PermXorTarget):
 
     Threat model: ciphertext-only; one key for the whole data set.
 
-    Deviations: grey images (C = 1) are an extension. Images that are no multiple of the block
+    Deviations: grey images (C = 1) are an extension. Images that are not a multiple of the block
     are padded by repeating the last row and column.
 
     Reference: M. Tanaka: Learnable Image Encryption. IEEE ICCE-TW 2018, pp. 1-2,
@@ -106,7 +106,7 @@ class LE(PermXorTarget):
         return Structure("shared-block", "nibble", self.config.block_size)
 
     def key_space_bits(self, image_shape: ImageShape) -> float:
-        """log2 of S!·2^S, or of S! where the permutation decides the complements."""
+        """log2 of S!·2^S, or of S! if the permutation decides the complements."""
         symbols = self._symbols(image_shape)
         return permutation_bits(symbols) + (symbols if self.config.variant == "paper" else 0)
 
@@ -115,7 +115,7 @@ class LE(PermXorTarget):
 
 
 def derived_complements(permutations: NDArray[np.integer]) -> NDArray[np.bool_]:
-    """The net complements of published code: before and after the shuffle where entries exceed S/2.
+    """The net complements of published code: before and after the shuffle, if entries exceed S/2.
 
     Args:
         permutations: ``(..., S)``.

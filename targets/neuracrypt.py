@@ -1,7 +1,7 @@
 """NeuraCrypt: patches of an image encoded by a secret random network, then shuffled.
 
-The owner of images publishes their codes and labels, and anybody trains on them. Whoever holds
-the plain images of some codes, unmatched, finds which is which.
+The owner of images publishes their codes and labels, and anybody can train on them. Anybody who has
+the plain images of some codes, unmatched, can find out which is which.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ SIZES = {"paper": (2048, 16), "small": (256, 8)}
 
 
 class NeuraCrypt(NeuralTarget):
-    """NeuraCrypt: one code vector per patch, in an order of its own for every image.
+    """NeuraCrypt: one code vector per patch, in a different order for every image.
 
     A patch goes through a strided convolution and ReLU, ``depth - 3`` blocks of 1 × 1
     convolution, batch normalisation and ReLU, an added position vector, ReLU and a linear layer.
-    All parameters are PyTorch's random initial ones and secret; the order of an image's patches
-    is secret and drawn anew for each. Codes are ``(N, patches, hidden)`` float32.
+    All parameters are PyTorch's random initial ones and secret; the order of the patches is secret
+    and chosen again for each image. Codes are ``(N, patches, hidden)`` float32.
 
     Variants:
         ``paper``: hidden width 2048, patches of 16 × 16; the paper has 256 × 256 pixels, grey.
@@ -38,15 +38,15 @@ class NeuraCrypt(NeuralTarget):
     Depths: 7 is the paper's; 3 has no block; 47 is the challenge's deepest; 1 is the linear
     encoder, a single convolution.
 
-    Threat model: one network for the whole data set. The published challenge hands the adversary
-    the plain images too, unmatched, or images of the same distribution.
+    Threat model: one network for the whole data set. The published challenge also gives the
+    adversary the plain images, unmatched, or images of the same distribution.
 
     Deviations: batch normalisation is frozen by default, so that a code depends on its image
-    alone; the statistics are drawn with the key, from noise with the spectrum of photographs,
-    because a key is drawn before there are images. The published code always normalises by the
-    batch: ``batch_norm=batch``, with its batches of 256. There a smaller last batch was dropped
-    and is kept here. Images that are no multiple of the patch are padded by repeating the last
-    row and column; colours are an extension.
+    alone; the statistics are generated with the key, from noise with the spectrum of photographs,
+    because a key is generated before there are images. The published code always normalises by the
+    batch: ``batch_norm=batch``, with its batches of 256. It drops a smaller last batch, which is
+        kept here. Images that are not a multiple of the patch are padded by repeating the last row
+        and column; colours are an extension.
 
     Reference: A. Yala, H. Esfahanizadeh, R. G. L. D' Oliveira, K. R. Duffy, M. Ghobadi,
     T. S. Jaakkola, V. Vaikuntanathan, R. Barzilay, M. Médard: NeuraCrypt: Hiding Private Health
@@ -92,19 +92,19 @@ class NeuraCrypt(NeuralTarget):
 
     @property
     def shuffles(self) -> bool:
-        """Whether the patches of every image come in an order of their own."""
+        """Whether the patches of every image come in a different order."""
         return bool(self.config.shuffle)
 
     def width(self, channels: int) -> int:
-        """As many numbers per patch as the hidden layers have."""
+        """Numbers per patch, as many as the hidden layers have."""
         del channels
         return self.hidden
 
     def plain_shape(self, ciphertext_shape: tuple[int, ...]) -> ImageShape:
-        """The shape of square grey images that have so many patches.
+        """The shape of the square grey images that have this many patches.
 
         Raises:
-            ImageError: if none has such codes.
+            ImageError: if no image has such codes.
         """
         edge = isqrt(ciphertext_shape[0])
         if len(ciphertext_shape) != 2 or edge**2 != ciphertext_shape[0]:
@@ -115,6 +115,6 @@ class NeuraCrypt(NeuralTarget):
         return 1, edge * self.patch_size, edge * self.patch_size
 
     def normalised(self, images: Tensor) -> Tensor:
-        """Grey levels less the mean, over the deviation."""
+        """Grey levels minus the mean, divided by the deviation."""
         values = self.representation().prepare(images).float()
         return values.sub_(self.config.mean).div_(self.config.std)

@@ -56,7 +56,7 @@ class OneTimePad(PermXorTarget):
         return {"pad": draw("pad").integers(0, 256, image_shape, dtype=np.uint8)}
 
     def check_key(self, images: Tensor, key: Key, shape: ImageShape) -> None:
-        """Refuse, also, to use one pad for several images.
+        """Refuse to use one pad for several images, too.
 
         Raises:
             KeyFileError: if the pad would be used twice.

@@ -1,7 +1,7 @@
 """PE: pixel-wise encryption.
 
-Each colour value is complemented or not, each pixel's colours may change places; no pixel moves.
-Because ``min(v, 255 - v)`` survives, edges can be read off a single ciphertext.
+Each colour value is complemented or not, and each pixel's colours may change places; no pixel
+moves. Because ``min(v, 255 - v)`` survives, edges are visible in a single ciphertext.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class PE(PermXorTarget):
         ``ito``: the code behind the published robustness figures: complement bits from
         ``RandomState(seed).randint(0, 2)`` of type int8 in the order channel, row, column, no
         colour shuffle. Saving ``(1 - v/255)`` as 8 bits there truncates where it should round,
-        so 159 of the 256 values come out one too low when complemented. ``truncation``
+        so 159 of the 256 values are one too low when complemented. ``truncation``
         reproduces that; two plain values then share a ciphertext value and decryption raises.
 
     Threat model: ciphertext-only; one key per image or one for all.
@@ -82,7 +82,7 @@ class PE(PermXorTarget):
                 raise ConfigError("the published code has no colour shuffle: use variant=paper")
 
     def key_parts(self, draw: Draw, image_shape: ImageShape) -> Parts:
-        """``negative``: (C, H, W) bits; ``colour``: (H, W) colour codes where they are shuffled."""
+        """``negative``: (C, H, W) bits; ``colour``: (H, W) colour codes if they are shuffled."""
         if self.config.variant == "ito":
             seed = published_seed(self.config.legacy_seed, draw)
             bits = np.random.RandomState(seed).randint(0, 2, image_shape, dtype=np.int8)
@@ -95,7 +95,7 @@ class PE(PermXorTarget):
         return parts
 
     def tables(self, parts: Parts, shape: ImageShape) -> PermXor:
-        """Complement, then the colour order, which the complement bits follow."""
+        """Complement, then reorder the colours together with their complement bits."""
         mask = parts["negative"] * np.uint8(255)  # (K, C, H, W)
         count, numbers = len(mask), np.arange(math.prod(shape), dtype=np.int32)
         if "colour" not in parts:
@@ -114,10 +114,10 @@ class PE(PermXorTarget):
         return self._truncated(out, key) if self._truncates else out
 
     def decrypt(self, ciphertexts: Tensor, key: Key) -> Tensor:
-        """See :meth:`~ppattack.target.base.Target.decrypt`.
+        """Decrypt, if nothing was truncated.
 
         Raises:
-            NotInvertible: under the published code's truncation.
+            NotInvertible: with the published code's truncation.
         """
         if self._truncates:
             raise NotInvertible(
@@ -131,7 +131,7 @@ class PE(PermXorTarget):
         return Structure("pixels", colours=self.config.color_shuffle)
 
     def key_space_bits(self, image_shape: ImageShape) -> float:
-        """One bit a value, and log2(6) a pixel where colours are shuffled."""
+        """One bit per value, and log2(6) per pixel if colours are shuffled."""
         colours = math.log2(6) if self._shuffles(image_shape) else 0.0
         return math.prod(image_shape) + colours * math.prod(image_shape[1:])
 
@@ -156,7 +156,7 @@ class PE(PermXorTarget):
 
 
 def _truncation_loss() -> NDArray[np.uint8]:
-    """(256,) by complemented value: 1 where single precision and truncation lose one level."""
+    """(256,) by complemented value: 1 if single precision and truncation lose one level."""
     plain = np.arange(256, dtype=np.float32) / np.float32(255)
     saved = ((np.float32(1) - plain) * np.float32(255)).astype(np.uint8)
     return ((255 - np.arange(256)) - saved)[::-1].astype(np.uint8)

@@ -1,4 +1,4 @@
-"""No encryption: the ceiling for every attack and the reference for every score."""
+"""No encryption: the upper limit for every attack and the reference for every score."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from ppattack.target import Draw, ImageShape, Parts, PermXorTarget, TargetCard
 
 
 class StreamCipher(PermXorTarget):
-    """Exclusive-or with a keystream of the length of an image.
+    """Exclusive-or with a keystream as long as the image.
 
     Reference: the ppattack authors: Worked example. ppattack, 2026.
     """
@@ -38,5 +38,5 @@ class StreamCipher(PermXorTarget):
         return PermXor(np.broadcast_to(np.arange(mask.shape[1]), mask.shape), mask)
 
     def key_space_bits(self, image_shape: ImageShape) -> float:
-        """Eight bits a byte."""
+        """Eight bits per byte."""
         return 8.0 * math.prod(image_shape)

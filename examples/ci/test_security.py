@@ -17,12 +17,12 @@ def test_a_fresh_keystream_an_image_gives_nothing_back() -> None:
 
 
 def test_a_keystream_used_twice_is_broken_by_one_known_image() -> None:
-    """The weakness that is known: if this fails, the tests above have lost their teeth."""
+    """The known weakness: if this fails, the tests above have lost their teeth."""
     assert_broken(StreamCipher, "known-plaintext", key_scope="dataset", **QUICK)
 
 
 def test_no_image_is_an_exception(attack_run: AttackRun) -> None:
-    """Any number of a report can be asked for."""
+    """Any number in a report can be used."""
     report = attack_run(StreamCipher, "fr", key_scope="image", **QUICK).report
     assert report.scores.ssim is not None
     assert report.scores.ssim.reconstruction.max < 0.3

@@ -1,1 +1,1 @@
-"""Attacks: one a file, thin classes that call solvers and networks."""
+"""Attacks, one per file: thin classes that call solvers and networks."""

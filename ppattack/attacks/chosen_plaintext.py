@@ -29,23 +29,23 @@ class ChosenPlaintext(Attack):
     It needs ``1 + ceil(log_q S)`` plaintexts for images of S symbols, q being 128 for bytes and
     16 for nibbles: for 32×32 colour images 3 and 5.
 
-    Threat model: chosen plaintexts under the one key of the whole data set. ``images`` bounds
-    their number; how many were used stands in the notes.
+    Threat model: chosen plaintexts under the one key of the whole data set. ``images`` limits their
+    number; the notes say how many were used.
 
-    Deviations: bytes hold digits of base 128, doubled, so that published code that truncates
-    does no harm. Where a scheme converts colours first, digits keep to levels that every triple
-    of components can have. Where images are padded, symbols that repeat the border cannot be
-    told apart by any plaintext: they carry the number of the one they repeat, which decrypts
-    exactly (but for chroma halved at a padded border, where the last pixels can be off). Where
-    published code loses symbols, the key is exact all the same, and each lost symbol is
-    decrypted as a copy of the nearest channel of its pixel.
+    Deviations: bytes hold digits of base 128, doubled, so that published code that truncates does
+    no harm. If a scheme converts colours first, digits keep to levels that every triple of
+    components can have. If images are padded, symbols that repeat the border cannot be told apart
+    by any plaintext: they carry the number of the one they repeat, which decrypts exactly (except
+    for halved chroma at a padded border, where the last pixels can be off). If published code loses
+    symbols, the key is still exact, and each lost symbol is decrypted as a copy of the nearest
+    channel of its pixel.
 
     Reference: the ppattack authors: Chosen-plaintext key recovery by digits. ppattack, 2026.
     """
 
     card = AttackCard(
         name="chosen-plaintext",
-        title="Chosen plaintexts: each symbol says its own number",
+        title="Chosen plaintexts: each symbol spells out its own number",
         reference=Reference(
             "the ppattack authors",
             "Chosen-plaintext key recovery by digits",
@@ -63,7 +63,7 @@ class ChosenPlaintext(Attack):
 
         unit: Annotated[
             Literal["auto", "byte", "nibble"],
-            Doc("what is moved; auto: what the scheme says; nibble serves every scheme"),
+            Doc("what is moved; auto: what the scheme says; nibble works for every scheme"),
         ] = "auto"
         images: Annotated[
             int,

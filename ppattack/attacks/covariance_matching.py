@@ -2,7 +2,7 @@
 
 Under one key every place of a ciphertext holds the same symbol of every plain image. So the
 correlations of the ciphertexts are those of plain images with rows, columns and signs permuted,
-and public images say what those are. No pair, no chosen plaintext, no key of one's own.
+and public images say what those are. It needs no pair, no chosen plaintext and no own key.
 """
 
 from __future__ import annotations
@@ -26,22 +26,22 @@ if TYPE_CHECKING:
     from ppattack.target.base import PublicScheme
 
 MOST_SYMBOLS = {"byte": 3072, "nibble": 6144}
-"""Largest unstructured key: matching takes time in the square to the cube of the symbols."""
+"""Largest unstructured key: matching time grows with the square to the cube of its symbols."""
 MOST_SHARED = 1536
-"""Largest block, symbols, of a key that all blocks share."""
+"""Largest block of a key that all blocks share, symbols."""
 
 
 class CovarianceMatching(Attack):
     """Key recovery from second-order statistics, with a solver for each public structure.
 
-    ``pixels``: complements are the signs of the correlations of neighbours, colour orders make
-    neighbours most probable. ``shared-block``: graph matching on the statistics of all blocks
-    together. ``blocks``, ``blocks-dihedral``: as those, and blocks find their places; where a
-    scheme lays colour components side by side, which is which is decided last. ``any``: nothing
-    is known but the unit.
+    ``pixels``: complements are the signs of the correlations of neighbours; colour orders are those
+    that make neighbours most probable. ``shared-block``: graph matching on the statistics of all
+    blocks together. ``blocks``, ``blocks-dihedral``: likewise, and blocks are put in their places;
+    if a scheme lays colour components side by side, it is decided last which is which. ``any``:
+    nothing is known but the unit.
 
     Threat model: ciphertexts under one key, and public images of the same distribution. With one
-    key per image there is nothing to find and nothing is gained.
+    key per image there is nothing to find, and nothing is gained.
 
     Deviations: the reference finds the grid of pixels from distances and ignores signs; here
     public images give the correlations to look for, so that positions are absolute.
@@ -70,12 +70,12 @@ class CovarianceMatching(Attack):
 
         structure: Annotated[
             Literal["auto", "any-byte", "any-nibble"],
-            Doc("auto: what the scheme says in public; any-…: nothing but the unit is known"),
+            Doc("auto: what the scheme makes public; any-…: only the unit is known"),
         ] = "auto"
         ciphertexts: Annotated[
             int,
             Interval(ge=0),
-            Doc("learn the key from the first so many ciphertexts only; 0: from all"),
+            Doc("learn the key from only this many ciphertexts; 0: from all"),
         ] = 0
         restarts: Annotated[
             int, Interval(ge=1, le=1000), Doc("shared-block: starts of graph matching")
@@ -192,7 +192,7 @@ def _shares_one_block(structure: Structure) -> bool:
 
 
 def _size(structure: Structure, shape: ImageShape) -> tuple[int, int]:
-    """Symbols whose places must be matched all at once, and how many can be."""
+    """How many symbols must be matched at once, and how many can be."""
     channels, height, width = shape
     edge = structure.block_size
     halves = 2 if structure.unit == "nibble" else 1

@@ -1,4 +1,4 @@
-"""Known pairs against encoders: learn the inverse, patch by patch, and see what codes show.
+"""Known pairs against encoders: learn the inverse, patch by patch, and read images from codes.
 
 Whoever has a few images together with their codes need not guess the secret network: it is the
 same for all images, so its inverse is a regression problem.
@@ -34,17 +34,18 @@ IMAGES_AT_ONCE = 64
 class EncoderRegression(Attack):
     """Images from codes, by a regression on known pairs.
 
-    Every patch of a known image is an example, because one network encodes them all. Codes are
-    taken less the mean code of their place and whitened; kernel ridge regression gives patches,
-    and a second one place by place corrects it where that lowers the error on images left out. The
-    ridge is the strongest that is not clearly worse on images left out than the best one.
-    Without evidence the answer is the mean image, or without public images the mean known patch.
+    Every patch of a known image is an example, because one network encodes them all. The mean code
+    of each place is subtracted from its codes, which are then whitened; kernel ridge regression
+    gives patches, and a second one corrects it place by place if that lowers the error on images
+    left out. The ridge is the strongest that is not clearly worse on images left out than the best
+    one. Without evidence the answer is the mean image, or, without public images, the mean known
+    patch.
 
-    Where patches are shuffled, the codes of every image are first brought into one order, as
+    If patches are shuffled, the codes of every image are first brought into one order, as
     ``neuracrypt-matching`` does; which place shows which patch follows from the pairs.
 
     Threat model: ``pairs`` known pairs under the one key of the data set; the public algorithm
-    under own keys. Public images of the same kind are used where there are any.
+    under own keys. Public images of the same kind are used if there are any.
 
     Deviations: not published for these schemes.
 
@@ -79,7 +80,7 @@ class EncoderRegression(Attack):
         own_encoders: Annotated[
             int,
             Interval(ge=1, le=1000),
-            Doc("encoders drawn by the adversary to find the order of shuffled patches"),
+            Doc("the adversary's own encoders, to find the order of shuffled patches"),
         ] = 8
 
     presets: ClassVar[Mapping[Preset, Mapping[str, Any]]] = {
@@ -93,7 +94,7 @@ class EncoderRegression(Attack):
         return ThreatModel(pairs=self.config.pairs, own_keys=True, key_scope="dataset")
 
     def welcomes_public_images(self) -> bool:
-        """Their mean is what is shown without evidence."""
+        """Optional: their mean is the answer without evidence."""
         return True
 
     def positive_control(self, scheme: PublicScheme) -> ControlTarget | None:
@@ -102,11 +103,11 @@ class EncoderRegression(Attack):
         return ControlTarget("neuracrypt", CONTROL)
 
     def negative_control(self) -> ControlTarget:
-        """The same with one key per image, for pairs too: they then say nothing of other codes."""
+        """The same with one key per image, for pairs too: they then tell nothing of others."""
         return ControlTarget("neuracrypt", CONTROL, "image")
 
     def obstacle(self, scheme: PublicScheme, image_shape: ImageShape) -> str | None:
-        """Only codes of a network whose order of patches can be found."""
+        """Why it cannot attack a scheme: it needs a network whose order of patches can be found."""
         from ppattack.target.neural import NeuralTarget  # here: it loads NumPy
 
         reason = super().obstacle(scheme, image_shape)
@@ -116,13 +117,13 @@ class EncoderRegression(Attack):
             return "it inverts a random network, and this scheme has none"
         if scheme.target.shuffles and scheme.target.config.depth == LINEAR_DEPTH:
             return (
-                "the linear encoder adds no positions by which its shuffle could be undone "
+                "the linear encoder adds no positions from which its shuffle could be undone "
                 "(shuffle=false can be attacked)"
             )
         return None
 
     def run(self, observation: Observation, context: Context) -> Recovery:
-        """Bring patches in order, fit, and predict."""
+        """Put patches in order, fit, and predict."""
         from ppattack.solvers.neuracrypt.encoder_regression import Inverse, Whitening
         from ppattack.solvers.neuracrypt.features import patches
 
@@ -163,8 +164,8 @@ class _Case:
 
     Args:
         plain: ``(K, C, H, W)`` uint8 known images.
-        public: ``(M, C, H, W)`` uint8, maybe none.
-        codes: ``(K + N, P, D)`` of known images, then of the victims', in plain order.
+        public: ``(M, C, H, W)`` uint8, possibly none.
+        codes: ``(K + N, P, D)`` of the known images, then of the victims', in plain order.
     """
 
     plain: Tensor
@@ -196,7 +197,7 @@ def _case(observation: Observation, target: NeuralTarget, context: Context, keys
 def _images(
     inverse: Inverse, codes: Tensor, observation: Observation, target: NeuralTarget
 ) -> Tensor:
-    """Plain images ``(N, C, H, W)`` uint8, some at a time."""
+    """Plain images ``(N, C, H, W)`` uint8, computed a few at a time."""
     import torch
 
     from ppattack.solvers.neuracrypt.encoder_regression import from_patches

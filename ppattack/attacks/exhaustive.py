@@ -1,6 +1,6 @@
 """Exhaustive search: block scrambling of at most four blocks, from a single ciphertext.
 
-A fresh key for every image is no protection where an image has few blocks: the best of all
+A fresh key for every image is no protection if an image has few blocks: the best of all
 arrangements is found in milliseconds. What remains open is the global state of the image.
 """
 
@@ -24,19 +24,19 @@ if TYPE_CHECKING:
     from ppattack.target.base import PublicScheme
 
 BLOCK_SIZE = 16
-"""Edge of a block of the positive control where the scheme has no blocks."""
+"""Edge of a block of the positive control if the scheme has no blocks."""
 MOST_BLOCKS = 4
 
 
 class Exhaustive(Attack):
     """The likeliest of all arrangements of the blocks, and of all states of the whole image.
 
-    Each block can stand anywhere and be turned, mirrored, complemented and recoloured. All
+    Each block can be anywhere and be turned, mirrored, complemented and recoloured. All
     arrangements are compared by the likelihood of their seams, which public images teach; the
     96 states of the whole image (16 without colours) by what else is common in public images.
 
     Threat model: ciphertexts, one key per image or one for all, and public images of the same
-    distribution. With ``prior=none`` ciphertexts alone: what seams look like is then learned
+    distribution. With ``prior=none``, ciphertexts alone: what seams look like is then learned
     from the insides of their own blocks, and the state of the whole image is left as found.
 
     Deviations: none published; evaluations of block scrambling compare key lengths only.
@@ -110,7 +110,7 @@ class Exhaustive(Attack):
         channels, height, width = scheme.representation.shape(image_shape)
         blocks = height * width // structure.block_size**2
         if self.config.prior == "none" and structure.block_size == 1:
-            return "blocks of one pixel say nothing of their neighbours: use prior=public"
+            return "blocks of one pixel say nothing about their neighbours: use prior=public"
         if blocks > MOST_BLOCKS:
             states = 96 if structure.colours and channels == 3 else 16
             bits = permutation_bits(blocks) + blocks * math.log2(states)

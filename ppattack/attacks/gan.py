@@ -1,8 +1,8 @@
-"""GAN: a generator learns to make photographs of ciphertexts, and never sees a pair.
+"""GAN: a generator learns to make photographs from ciphertexts, and never sees a pair.
 
 A discriminator tells the adversary's photographs from what the generator makes of the victims'
-ciphertexts; the generator learns to be taken for a photographer. It needs no key, no plain image
-of a victim and no algorithm: ciphertexts under one key and images of the same kind.
+ciphertexts; the generator learns to fool it. The attack needs no key, no plain image of a victim
+and no algorithm, only ciphertexts under one key and images of the same kind.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from ppattack.target.base import PublicScheme
 
 LEAST_EDGE = 16
-"""Pixels: the discriminator judges patches of this size."""
+"""The discriminator judges patches of this size, pixels."""
 CONTROL_SHARE = 0.5
 QUICK_EPOCHS = 12
 
@@ -35,15 +35,15 @@ class Gan(Attack):
     """Generative adversarial network from ciphertexts to images, unpaired.
 
     Variants:
-        ``paper``: as published, with what weakens it. The generator sees one 4 × 4 block at a
+        ``paper``: as published, with its weaknesses. The generator sees one 4 × 4 block at a
         time, or one pixel for ``pe``, with the same weights everywhere: it cannot undo what
-        moves between blocks or differs from block to block. The discriminator looks at the best
-        patch of the top left part only. Reconstructions are made in training mode, 128 at a
+        moves between blocks or differs from block to block. The discriminator looks only at the
+        best patch of the top left part. Reconstructions are made in training mode, 128 at a
         time, and truncated to 8 bits.
         ``fixed``: the same generator; all patches count, hinge loss with a penalty on the
         discriminator's gradient, a faster discriminator, averaged weights, evaluation mode,
         rounding. The moments of public images are part of the generator's loss, which keeps it
-        from making negatives, and the epoch is kept whose reconstructions have the nearest.
+        from making negatives, and the epoch whose reconstructions have the nearest moments is kept.
         ``global``: likewise, with a generator made of the scheme's own operations: a doubly
         stochastic assignment of blocks, and a map for each.
 
@@ -51,8 +51,8 @@ class Gan(Attack):
 
     Deviations: the published evaluation trains on the ciphertexts of 50,000 images whose plain
     images are the discriminator's, too, and attacks 10,000 others under the same key. Here no
-    image is on both sides, and the attack trains on the ciphertexts it attacks. Where one side
-    has fewer images, it is repeated. The published evaluation does not say which epoch it shows;
+    image is on both sides, and the attack trains on the ciphertexts it attacks. If one side has
+    fewer images, it is repeated. The published evaluation does not say which epoch it shows;
     ``paper`` shows the last.
 
     Reference: W. Sirichotedumrong, H. Kiya: A GAN-Based Image Transformation Scheme for
@@ -63,7 +63,7 @@ class Gan(Attack):
 
     card = AttackCard(
         name="gan",
-        title="GAN: make photographs of ciphertexts, without any pair",
+        title="GAN: make photographs from ciphertexts, without any pair",
         reference=Reference(
             authors="A. MaungMaung, H. Kiya",
             title="Privacy-Preserving Image Classification Using Isotropic Network",
@@ -101,7 +101,7 @@ class Gan(Attack):
     }
 
     def positive_control(self, scheme: PublicScheme) -> ControlTarget | None:
-        """A fixed transformation without any key: what photographs alone must suffice to undo."""
+        """A fixed transformation without any key, which photographs alone must suffice to undo."""
         del scheme
         return ControlTarget("keyless")
 
@@ -116,7 +116,7 @@ class Gan(Attack):
         if min(image_shape[1:]) < LEAST_EDGE:
             return f"its discriminator judges patches of {LEAST_EDGE} pixels: use larger images"
         if scheme.structure.kind == "any" and self._variant.rearranges:
-            return "variant 'global' needs a scheme that says which symbols can have gone where"
+            return "variant 'global' needs a scheme that makes public where symbols can have gone"
         return super().obstacle(scheme, image_shape)
 
     def run(self, observation: Observation, context: Context) -> Recovery:

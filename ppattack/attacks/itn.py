@@ -1,9 +1,9 @@
 """ITN, the inverse transformation network: a network learns to undo the encryption.
 
-The adversary encrypts images of its own under keys of its own, one key per image, and trains a
-network to give the plain images back. Only what does not depend on the key can be learnt: an
+The adversary encrypts its own images under its own keys, one key per image, and trains a network to
+return the plain images. Only what does not depend on the key can be learnt: an
 inverse that needs the victims' key is out of reach, by construction. Known pairs under that key
-bring it within reach.
+make it possible.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ CONTROL_SHARE = 0.2
 CONTROL_EPOCHS_AT_LEAST = 3
 EMA = 0.99
 LEAST_EXAMPLES = 640
-"""Few known pairs are gone through several times an epoch, so often that they number so many."""
+"""Examples per epoch, at least: if there are fewer known pairs, they are repeated."""
 MOST_WEIGHTS = 100_000_000
 
 
@@ -40,32 +40,31 @@ class InverseTransformationNetwork(Attack):
     Variants:
         ``paper``: the U-Net of the paper, mean squared error of its sigmoid.
         ``published-evaluation``: the evaluation behind the published robustness figure, with its
-        defects. Its network ends in a tanh, the loss puts a sigmoid on top and compares that
+        flaws. Its network ends in a tanh, the loss puts a sigmoid on top and compares that
         with pixels in [-1, 1], and the tanh itself is shown: a level below 0.634 comes out
         black, one above 0.866 white, whatever the scheme. The network sees one 4 × 4 block at a
         time, or one pixel for ``pe``. Reconstructions are made in training mode, in batches of
         128, and truncated to 8 bits. The published recipe never lowers its learning rate.
-        ``published-evaluation-fixed``: the same network without those defects: the loss compares
+        ``published-evaluation-fixed``: the same network without those flaws: the loss compares
         what is shown, evaluation mode, rounding, and the paper's recipe. It still sees one block
         or one pixel at a time.
-        ``fixed``: not published. Under own keys a U-Net with a tanh that is shown the bytes
-        folded about mid-grey too; its loss is the absolute error plus one less the structural
-        similarity. With known pairs a position-specific linear network,
-        :class:`~ppattack.networks.symbol_mixer.SymbolMixer`, that holds the inverse of every
-        scheme of the structure made public, and mixes all blocks where the scheme moves them.
+        ``fixed``: not published. Under own keys, a U-Net with a tanh that also sees the bytes
+        folded about mid-grey; its loss is the absolute error plus one minus the structural
+        similarity. With known pairs, a position-specific linear network,
+        :class:`~ppattack.networks.symbol_mixer.SymbolMixer`, that can represent the inverse of
+        every scheme of the public structure, and mixes all blocks if the scheme moves them.
 
-    Threat model: ciphertexts; images of the victims' distribution, unpaired; the public
-    algorithm under keys of the adversary's own. No image and no key of a victim. With ``pairs``:
-    so many known pairs under the one key of the data set, and nothing else.
+    Threat model: ciphertexts; images of the victims' distribution, unpaired; the public algorithm
+    under the adversary's own keys. No image and no key of a victim. With ``pairs``: that many known
+    pairs under the one key of the data set, and nothing else.
 
     Deviations: from the paper, the ``quick`` recipe trains by AdamW with a one-cycle schedule,
-    because a few minutes of CPU do not carry its 200 epochs of SGD; ``published`` is the paper's.
+    because its 200 epochs of SGD take more than a few minutes of CPU; ``published`` is the paper's.
     Batches of an epoch are of equal size. From the authors' code of the evaluation, training and
     victims' images are disjoint, and no image is trained under the victims' key (its image 0 was).
     Mirroring a ciphertext and its plain image together would be wrong under one fixed key; here
-    every image has a key of its own, and a mirrored key is as likely as any. Where a scheme
-    rearranges images before it encrypts them, the network learns the rearranged ones, and none
-    is mirrored.
+    every image has its own key, and a mirrored key is as likely as any. If a scheme rearranges
+    images before it encrypts them, the network learns the rearranged ones, and none is mirrored.
 
     Reference: H. Ito, Y. Kinoshita, H. Kiya: Image Transformation Network for Privacy-Preserving
     Deep Neural Networks and Its Security Evaluation. arXiv:2008.03143, 2020. The evaluation:
@@ -135,16 +134,15 @@ class InverseTransformationNetwork(Attack):
     }
 
     def requires(self) -> ThreatModel:
-        """Public images and own keys, or known pairs in their place."""
+        """Public images and own keys, or known pairs instead."""
         if self.config.pairs:
             return ThreatModel(pairs=self.config.pairs, key_scope="dataset")
         return self.card.requires
 
     def positive_control(self, scheme: PublicScheme) -> ControlTarget | None:
-        """What a network can undo if it learns at all.
+        """What a network can undo if it learns at all: a fixed transformation without any key.
 
-        That is a fixed transformation without any key; for the linear network with known pairs
-        a key that one pair gives away.
+        For the linear network with known pairs it is a key that one pair gives away.
         """
         del scheme
         return ControlTarget("le" if self._linear else "keyless")
@@ -158,7 +156,7 @@ class InverseTransformationNetwork(Attack):
         return type(self)(**(as_dict(self.config) | {"epochs": fewer}))
 
     def obstacle(self, scheme: PublicScheme, image_shape: ImageShape) -> str | None:
-        """Images for which the linear network would be too large."""
+        """Why it cannot attack images: the linear network would be too large for them."""
         reason = super().obstacle(scheme, image_shape)
         if reason is not None or not self._linear:
             return reason
@@ -202,7 +200,7 @@ class InverseTransformationNetwork(Attack):
         return Recovery(images=images, notes=_notes(network, result, len(plain)))
 
     def _pairs(self, observation: Observation, context: Context) -> tuple[Tensor, Tensor]:
-        """Known pairs, or public images and their ciphertexts under keys of the adversary's."""
+        """Known pairs, or public images and their ciphertexts under the adversary's own keys."""
         from ppattack.training.public_images import as_transformed, drawn
 
         if self.config.pairs:

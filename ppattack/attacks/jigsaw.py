@@ -21,19 +21,19 @@ if TYPE_CHECKING:
     from ppattack.target.base import PublicScheme
 
 BLOCK_SIZE = 8
-"""Edge of a block of the positive control where the scheme has no blocks."""
+"""Edge of a block of the positive control if the scheme has no blocks."""
 
 
 class Jigsaw(Attack):
-    """Blocks back in place by how well their borders continue each other.
+    """Put blocks back in place by how well their borders continue each other.
 
-    Each block can stand anywhere and be turned, mirrored, complemented and recoloured, as far as
-    the scheme does that. Under one key the evidence of all ciphertexts adds up; with a key per
-    image every ciphertext is a puzzle of its own. Which of the states of the whole image (96, or
-    16 without colours) is the natural one, public images decide where there are any.
+    Each block can be anywhere and be turned, mirrored, complemented and recoloured, as far as the
+    scheme does that. Under one key the evidence of all ciphertexts adds up; with one key per image
+    every ciphertext is a separate puzzle. Public images, if there are any, decide which state of
+    the whole image (of 96, or of 16 without colours) is the natural one.
 
     Threat model: ciphertexts, one key per image or one for all. Public images of the same
-    distribution are used where they are granted.
+    distribution are used if they are granted.
 
     Deviations: the published solvers look at one image at a time, and judge by hand or by the
     truth which state of the whole image is the right one. ``paper`` keeps their measure and
@@ -77,12 +77,12 @@ class Jigsaw(Attack):
         ] = "apart"
         prior: Annotated[
             Literal["public", "none"],
-            Doc("public: public images choose the global state where there are any"),
+            Doc("public: public images choose the global state, if there are any"),
         ] = "public"
         ciphertexts: Annotated[
             int,
             Interval(ge=0),
-            Doc("one key for all: compare the borders of the first so many only; 0: of all"),
+            Doc("one key for all: compare the borders of only this many ciphertexts; 0: of all"),
         ] = 50
 
     presets: ClassVar[Mapping[Preset, Mapping[str, Any]]] = {
@@ -162,7 +162,7 @@ class Jigsaw(Attack):
     def _each_alone(
         self, observation: Observation, natural: NaturalStates, context: Context
     ) -> tuple[PermXor, dict[str, Any]]:
-        """One key per image."""
+        """Solve ciphertexts under one key per image."""
         from ppattack.solvers.blocks import puzzle as block_puzzle
         from ppattack.solvers.global_state.key_estimate import together
 

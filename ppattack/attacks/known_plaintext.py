@@ -24,17 +24,16 @@ class KnownPlaintext(Attack):
     """Key recovery from known plaintexts, for schemes that move and complement symbols.
 
     Signatures are folded by the complement and matched by hashing. With ``structure`` the match
-    keeps to what the scheme says in public: pixels stay in place (channel order and complements
+    respects what the scheme makes public: pixels stay in place (channel order and complements
     are found pixel by pixel), blocks share one permutation (every block is one more pair),
     blocks move whole (they are matched first), or are turned and mirrored whole (each is matched
     in all its states). Symbols that no known pair tells apart are told apart by the victims'
-    ciphertexts, in which neighbouring pixels must come out alike; what is still open is matched
-    in order.
+    ciphertexts, in which neighbouring pixels must come out alike; the rest is matched in order.
 
     Threat model: ``pairs`` known plaintext-ciphertext pairs under the one key of the data set.
 
-    Deviations: it assumes that ciphertexts came without noise (no JPEG between encryption and
-    attack), except for pixel-wise schemes, which are matched by least differences. Masks other
+    Deviations: it assumes that ciphertexts have no noise (no JPEG between encryption and
+    attack), except for pixel-wise schemes, which are matched by the least difference. Masks other
     than complements are not found; ``chosen-plaintext`` finds any.
 
     Reference: the ppattack authors: Known-plaintext key recovery by signatures. ppattack, 2026.
@@ -61,7 +60,7 @@ class KnownPlaintext(Attack):
         pairs: Annotated[int, Interval(ge=1, le=10_000), Doc("known pairs")] = 8
         structure: Annotated[
             bool,
-            Doc("use what the scheme says of where symbols can have gone; false: only its unit"),
+            Doc("use what the scheme says about where symbols can have gone; false: only its unit"),
         ] = True
         unit: Annotated[
             Literal["auto", "byte", "nibble"],

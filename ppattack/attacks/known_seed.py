@@ -1,4 +1,4 @@
-"""Known seeds: published data, whose keys published code drew from small integers.
+"""Known seeds: data whose keys were drawn by published code from small integers.
 
 It breaks published data, not schemes: a key drawn at random is not among those it tries.
 """
@@ -34,11 +34,11 @@ class KnownSeed(Attack):
     drawn at random it finds nothing. For every seed it derives the key as the published code
     does, decrypts some ciphertexts, and sums the squared differences of neighbouring pixels.
 
-    Threat model: ciphertexts only; the adversary runs the published code under seeds of its own.
+    Threat model: ciphertexts only; the adversary runs the published code under its own seeds.
     One key for the whole data set.
 
-    Deviations: where published code loses symbols (colours, or levels by truncation), what is
-    scored and returned is decrypted as far as that can be.
+    Deviations: if published code loses symbols (colours, or levels by truncation), what is scored
+    and returned is decrypted as far as possible.
 
     Reference: the ppattack authors: Keys of published code from small seeds. ppattack, 2026.
     """
@@ -94,7 +94,7 @@ class KnownSeed(Attack):
         return None
 
     def _decides(self, target: Any, image_shape: ImageShape) -> bool:
-        """Whether a seed gives the same key whatever else is drawn."""
+        """Whether a seed alone gives the key, whatever else is drawn."""
         import numpy as np
 
         first, second = (

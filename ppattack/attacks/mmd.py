@@ -1,7 +1,7 @@
-"""The designers' own attack on NeuraCrypt: an encoder whose codes are distributed like the real.
+"""The designers' own attack on NeuraCrypt: an encoder whose codes are distributed like real ones.
 
-It breaks shallow encoders only. A scheme that resists it may well fall to ``neuracrypt-matching``,
-with no more than the same knowledge.
+It breaks only shallow encoders. A scheme that resists it may well fall to ``neuracrypt-matching``,
+which needs no more knowledge.
 """
 
 from __future__ import annotations
@@ -25,23 +25,23 @@ if TYPE_CHECKING:
 CONTROL = {"variant": "small", "depth": 1, "shuffle": False}
 CONTROL_EPOCHS = 60
 RANKED = 10
-"""Candidates of each ciphertext that are reported, the likeliest first."""
+"""Candidates reported for each ciphertext, the likeliest first."""
 
 
 class MaximumMeanDiscrepancy(Attack):
     """Maximum mean discrepancy: train an encoder, then match codes to the nearest of its own.
 
     An encoder of the public architecture is trained on the candidates until its codes and the
-    victims' have the same distribution, as far as a sum of 19 Gaussian kernels tells. Each
+    victims' have the same distribution, as far as a sum of 19 Gaussian kernels can tell. Each
     ciphertext is then matched with the candidate whose generated code is nearest; two may get the
-    same one. Where patches are shuffled an image stands for the mean of its codes, else for all
-    of them.
+    same one. If patches are shuffled, the mean of its codes represents an image, else all of them
+    do.
 
     Threat model: the victims' plain images, unmatched; the public algorithm under own keys.
 
     Deviations: training images are the candidates (the authors' sets of real and generated codes
-    overlap by half, at random). The rate is not lowered where the loss stands still for ten
-    epochs, which hardly happens in 25. Presets for the CPU train at a higher rate in smaller
+    overlap by half, at random). The rate is not lowered if the loss does not change for ten epochs,
+    which hardly happens in 25. Presets for the CPU train at a higher rate in smaller
     batches.
 
     Reference: A. Yala, H. Esfahanizadeh, R. G. L. D' Oliveira, K. R. Duffy, M. Ghobadi,
@@ -71,7 +71,9 @@ class MaximumMeanDiscrepancy(Attack):
 
         epochs: Annotated[int, Interval(ge=1, le=10_000), Doc("passes over the candidates")] = 100
         batch_size: Annotated[int, Interval(ge=2, le=4096), Doc("images per step, at most")] = 32
-        learning_rate: Annotated[float, Interval(gt=0, le=1), Doc("of Adam, constant")] = 3e-3
+        learning_rate: Annotated[
+            float, Interval(gt=0, le=1), Doc("learning rate of Adam, constant")
+        ] = 3e-3
         weight_decay: Annotated[float, Interval(ge=0, le=1), Doc("of Adam")] = 1e-3
 
     presets: ClassVar[Mapping[Preset, Mapping[str, Any]]] = {
@@ -90,11 +92,11 @@ class MaximumMeanDiscrepancy(Attack):
         return ControlTarget("neuracrypt", CONTROL, "image")
 
     def at_control_budget(self) -> Attack:
-        """Trained as long as few images need, at the rate of the CPU presets."""
+        """Trained for as long as few images need, at the rate of the CPU presets."""
         return type(self)(epochs=CONTROL_EPOCHS)
 
     def obstacle(self, scheme: PublicScheme, image_shape: ImageShape) -> str | None:
-        """Only schemes that encode with a network can be attacked."""
+        """Why it cannot attack a scheme: only those that encode with a network can be attacked."""
         from ppattack.target.neural import NeuralTarget  # here: it loads NumPy
 
         reason = super().obstacle(scheme, image_shape)
@@ -113,7 +115,7 @@ class MaximumMeanDiscrepancy(Attack):
         codes = target.tokens(observation.ciphertexts.to(context.device))
         if len(codes) != len(images):
             raise DataError(
-                f"'mmd' trains on as many candidates as ciphertexts, not on {len(images)} beside "
+                f"'mmd' trains on as many candidates as ciphertexts, not on {len(images)} with "
                 f"{len(codes)}: give as many of both."
             )
         real = represented(codes, shuffled=target.shuffles)

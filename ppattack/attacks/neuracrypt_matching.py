@@ -1,8 +1,8 @@
-"""Matching attack on NeuraCrypt: whose code is it, when the plain images are at hand.
+"""Matching attack on NeuraCrypt: which code belongs to which plain image, if all are at hand.
 
 The adversary holds all plain images and all codes and wants to know which belong together. Under
-keys of its own it learns what a code says of its patch whatever the key; assignment problems do
-the rest.
+its own keys it learns what a code says about its patch whatever the key; assignment problems do the
+rest.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from ppattack.config import Doc, Interval
 from ppattack.threat import Observation, ThreatModel
 
 if TYPE_CHECKING:
-    from ppattack.images import ImageShape
     from ppattack.solvers.neuracrypt.alternation import Alternation, Views
     from ppattack.solvers.neuracrypt.case import Case, Stages
-    from ppattack.target.base import PublicScheme
+    from ppattack.target.key import ImageShape
     from ppattack.target.neural import NeuralTarget
+    from ppattack.target.public_scheme import PublicScheme
 
 LINEAR_DEPTH = 1
 ROUNDS = 20
-"""Of an alternation that ends by itself, at most."""
+"""Rounds of an alternation that ends by itself, at most."""
 PAPER_ROUNDS = 3
 EMBEDDING_RATE = 1e-4
 CONTROL = {"variant": "small", "depth": 1, "shuffle": False}
@@ -44,9 +44,9 @@ class NeuraCryptMatching(Attack):
         matching corrects it.
 
     Both first undo the shuffle of every image, by assigning its codes to those of the first image
-    and then to the mean code. Where codes come unshuffled, steps about the order are skipped. The
-    linear encoder adds no positions to undo a shuffle by: both then compare the codes of an image
-    with each candidate's regardless of order.
+    and then to the mean code. If codes come unshuffled, the steps about their order are skipped.
+    The linear encoder adds no positions by which a shuffle could be undone: both then compare the
+    codes of an image with each candidate's regardless of order.
 
     Threat model: the victims' plain images, unmatched; the public algorithm under own keys.
 
@@ -78,19 +78,19 @@ class NeuraCryptMatching(Attack):
     class Config:
         """Settings of the attack."""
 
-        variant: Annotated[Literal["geometry", "paper"], Doc("see the class")] = "geometry"
+        variant: Annotated[
+            Literal["geometry", "paper"], Doc("how codes are matched; see the class")
+        ] = "geometry"
         own_encoders: Annotated[
-            int, Interval(ge=1, le=1000), Doc("encoders drawn by the adversary; 30 in the paper")
+            int, Interval(ge=1, le=1000), Doc("the adversary's own encoders; 30 in the paper")
         ] = 8
         images_each: Annotated[
             int, Interval(ge=2), Doc("images under each own encoder; for variant=paper")
         ] = 100
         embedding_steps: Annotated[
-            int, Interval(ge=1), Doc("of training the contrastive network; for variant=paper")
+            int, Interval(ge=1), Doc("steps of training the contrastive network; for variant=paper")
         ] = 80_000
-        embedding_batch: Annotated[
-            int, Interval(ge=2), Doc("patches per step of that training")
-        ] = 4096
+        embedding_batch: Annotated[int, Interval(ge=2), Doc("patches per step of it")] = 4096
         embedding_rate: Annotated[
             float, Interval(gt=0, le=1), Doc("learning rate of that training")
         ] = EMBEDDING_RATE
@@ -99,10 +99,12 @@ class NeuraCryptMatching(Attack):
             Doc("first matching for variant=paper: few exact scores, or all of them"),
         ] = "bounded"
         surrogate_steps: Annotated[
-            int, Interval(ge=0), Doc("of training an encoder on the matching, a round; 0: none")
+            int,
+            Interval(ge=0),
+            Doc("steps of training an encoder on the matching, per round; 0: none"),
         ] = 0
         surrogate_rounds: Annotated[
-            int, Interval(ge=1, le=100), Doc("of training it and matching by it")
+            int, Interval(ge=1, le=100), Doc("rounds of training it and matching by it")
         ] = 3
 
     presets: ClassVar[Mapping[Preset, Mapping[str, Any]]] = {
@@ -122,7 +124,7 @@ class NeuraCryptMatching(Attack):
         return ControlTarget("neuracrypt", CONTROL)
 
     def negative_control(self) -> ControlTarget:
-        """The same with one key per image: different codes then have nothing in common."""
+        """The same with one key per image: codes of different images then share nothing."""
         return ControlTarget("neuracrypt", CONTROL, "image")
 
     def at_control_budget(self) -> Attack:
@@ -130,7 +132,7 @@ class NeuraCryptMatching(Attack):
         return type(self)(own_encoders=4)
 
     def obstacle(self, scheme: PublicScheme, image_shape: ImageShape) -> str | None:
-        """Only schemes that encode with a network can be attacked."""
+        """Why it cannot attack a scheme: only those that encode with a network can be attacked."""
         from ppattack.target.neural import NeuralTarget  # here: it loads NumPy
 
         reason = super().obstacle(scheme, image_shape)
@@ -139,7 +141,7 @@ class NeuraCryptMatching(Attack):
         return reason
 
     def run(self, observation: Observation, context: Context) -> Recovery:
-        """Bring patches in order, match, and refine the matching."""
+        """Put patches in order, match, and refine the matching."""
         from ppattack.solvers.neuracrypt.case import Case, Stages, ranked
         from ppattack.solvers.neuracrypt.own_keys import OwnEncoders
 
@@ -166,7 +168,7 @@ class NeuraCryptMatching(Attack):
         )
 
     def _by_contents(self, case: Case, stages: Stages) -> Alternation:
-        """The linear encoder adds no positions, so that a shuffle cannot be undone by them."""
+        """Match regardless of order: the linear encoder adds no positions to undo a shuffle by."""
         import torch
 
         from ppattack.solvers.matching.assignment import greatest_score
@@ -260,7 +262,7 @@ class NeuraCryptMatching(Attack):
     def _by_surrogate(
         self, case: Case, found: Alternation, views: Views, stages: Stages
     ) -> tuple[Alternation, dict[str, Any]]:
-        """Train an encoder on the matching and match by it, some rounds."""
+        """Train an encoder on the matching and match by it, for some rounds."""
         from ppattack.solvers.matching.assignment import greatest_score
         from ppattack.solvers.neuracrypt import surrogate
         from ppattack.solvers.neuracrypt.alternation import places_of

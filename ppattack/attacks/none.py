@@ -1,8 +1,8 @@
 """No attack: the ciphertexts as they are, to measure what they show.
 
 Its scores are the *visual information* of a scheme: SSIM, PSNR and LPIPS of the ciphertext
-against the plain image. They say how much a person sees without doing anything, and nothing of
-what an adversary can bring back.
+against the plain image. They say how much a person sees without doing anything, and nothing about
+what an adversary can recover.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class NoAttack(Attack):
     """No attack: the ciphertexts are scored as they are.
 
     A ciphertext in the shape of its plain image is compared pixel by pixel. One of another shape
-    is read back by the public, keyless part of its scheme: padding is cut off, the three grey
+    is decoded by the public, keyless part of its scheme: padding is cut off, and the three grey
     panels of ``etc-gray`` become colours again. The verdict is always INCONCLUSIVE.
 
     Threat model: ciphertexts only.

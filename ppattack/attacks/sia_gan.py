@@ -1,9 +1,8 @@
 """SIA-GAN, the scrambling inversion attack: a generator with a branch for every block.
 
-Like the plain GAN attack it is trained on ciphertexts under one key and on unpaired images. Its
-generator has weights of its own for every place of a block, so that it can undo keys that differ
-from block to block, and where the classes of the ciphertexts are known, a classifier holds its
-images to them.
+Like the plain GAN attack, it is trained on ciphertexts under one key and on unpaired images. Its
+generator has separate weights for every place of a block, so that it can undo keys that differ from
+block to block. If the classes of the ciphertexts are known, a classifier keeps its images to them.
 """
 
 from __future__ import annotations
@@ -42,20 +41,20 @@ class SiaGan(Attack):
         ``paper``: as published. Weights are normalised in place with one power iteration, the
         classifier is trained together with the generator and on its images alone,
         reconstructions are made in training mode, 128 at a time.
-        ``fixed``: the generator first learns to give public images back as they are, so that
-        what it makes keeps to do with what it is given. Spectral normalisation proper, averaged
-        weights, evaluation mode, moments of public images in the loss, and the epoch whose
-        reconstructions have the nearest. With labels the classifier is trained on the adversary's
-        own images first, and held fixed.
-        ``global``: likewise, with a learnt doubly stochastic matrix that puts blocks elsewhere.
+        ``fixed``: the generator first learns to return public images unchanged, so that its output
+        stays related to its input. It has proper spectral normalisation, averaged weights,
+        evaluation mode, moments of public images in the loss, and keeps the epoch whose
+        reconstructions have the nearest moments. With labels, the classifier is trained on the
+        adversary's own images first, and held fixed. ``global``: likewise, with a learnt doubly
+        stochastic matrix that moves blocks.
 
     Threat model: ciphertexts under one key; images of the victims' distribution, unpaired; with
-    ``labels`` the class of every ciphertext and of every public image too.
+    ``labels``, also the class of every ciphertext and of every public image.
 
-    Deviations: the published code draws images and ciphertexts from one pool, so that the plain
+    Deviations: the published code takes images and ciphertexts from one pool, so that the plain
     image of every ciphertext is among the discriminator's; here no image is on both sides. It
     mirrors images before it encrypts them, which takes the key: here only the adversary's images
-    are mirrored. Its mix-up, its runs under several keys and its masks are not written. The
+    are mirrored. Its mix-up, its runs under several keys and its masks are not implemented. The
     default classifier is a ResNet-18; ``shake-pyramid`` is the published one. ``width`` makes all
     layers of generator and discriminator narrower, for a CPU.
 
@@ -89,15 +88,15 @@ class SiaGan(Attack):
             bool, Doc("know the classes of ciphertexts and public images, and use them")
         ] = False
         classifier: Annotated[
-            Literal["resnet-18", "shake-pyramid"], Doc("with labels: what classifies")
+            Literal["resnet-18", "shake-pyramid"], Doc("with labels: the classifier")
         ] = "resnet-18"
         classifier_epochs: Annotated[
             int,
             Interval(ge=1, le=10_000),
-            Doc("passes over the public images, where it is trained first"),
+            Doc("passes over the public images if it is trained first"),
         ] = 20
         width: Annotated[
-            float, Interval(gt=0, le=4), Doc("of all layers, as a share of the published")
+            float, Interval(gt=0, le=4), Doc("width of all layers, as a share of the published one")
         ] = 0.125
         epochs: Annotated[int, Interval(ge=1, le=10_000), Doc("passes over the images")] = 8
         batch_size: Annotated[
@@ -106,7 +105,7 @@ class SiaGan(Attack):
         rate: Annotated[
             float,
             Interval(gt=0, le=100),
-            Doc("of learning, in units of the published 1e-4 and 4e-4"),
+            Doc("learning rate, in units of the published 1e-4 and 4e-4"),
         ] = 2.0
         images: PublicImages = 2000
         patience: Patience = None
@@ -133,7 +132,7 @@ class SiaGan(Attack):
         return replace(self.card.requires, labels=self.config.labels)
 
     def positive_control(self, scheme: PublicScheme) -> ControlTarget | None:
-        """A fixed transformation without any key: what photographs alone must suffice to undo."""
+        """A fixed transformation without any key, which photographs alone must suffice to undo."""
         del scheme
         return ControlTarget("keyless")
 
@@ -210,7 +209,7 @@ class SiaGan(Attack):
     def _classifier(
         self, observation: Observation, plain: Tensor, chosen: Tensor, context: Context
     ) -> nn.Module | None:
-        """What holds reconstructions to their labels; trained already, where the variant says."""
+        """The classifier that keeps images to their labels, already trained in some variants."""
         if not self.config.labels:
             return None
         from ppattack.networks.resnet import resnet18
@@ -231,7 +230,7 @@ class SiaGan(Attack):
 
 
 def _block(scheme: PublicScheme, shape: tuple[int, int, int]) -> int:
-    """The edge of the generator's blocks: the scheme's, or the published one where it divides."""
+    """The edge of the generator's blocks: the scheme's, or the published one if it fits."""
     _, height, width = shape
     for edge in (scheme.structure.block_size, DEFAULT_BLOCK, 2):
         if edge > 1 and height % edge == 0 and width % edge == 0:

@@ -1,1 +1,1 @@
-"""Image sources: one a file, each a class registered under ``ppattack.datasets``."""
+"""Image sources, one per file, each a class registered under ``ppattack.datasets``."""

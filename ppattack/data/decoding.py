@@ -1,7 +1,7 @@
-"""One image file, decoded: exactly what is stored, or a reason why not.
+"""Decode one image file: exactly what is stored, or a reason why not.
 
-PNG, BMP, TIFF, WebP, JPEG and GIF, told apart by content, never by extension. What is refused,
-always: more than ``MAX_PIXELS`` (before anything is decoded), more than 8 bits a channel, floats,
+PNG, BMP, TIFF, WebP, JPEG and GIF, told apart by content, never by extension. Always refused are
+more than ``MAX_PIXELS`` (before anything is decoded), more than 8 bits per channel, floats,
 transparency, several frames or pages, truncated and damaged files.
 
 Two sets of rules for the rest. A *ciphertext* is read as stored: CMYK is refused, an orientation
@@ -33,7 +33,7 @@ _PNG_BIT_DEPTH_AT = 24
 
 
 class UnreadableImage(ImageError):
-    """A file that is not an image of the convention.
+    """A file that does not follow the image convention.
 
     Args:
         path: the file.
@@ -78,7 +78,7 @@ def open_image(path: Path, *, photograph: bool = False) -> tuple[Image, str]:
 
     Args:
         path: the file.
-        photograph: by the rules for photographs, or else for ciphertexts.
+        photograph: whether the rules for photographs apply, not those for ciphertexts.
 
     Returns:
         an image of mode ``L`` or ``RGB``, and what had to be converted, or ``""``.
@@ -90,7 +90,7 @@ def open_image(path: Path, *, photograph: bool = False) -> tuple[Image, str]:
 
     check_file(path)
     try:
-        # Pillow warns of large images and of odd metadata; what matters is refused by name.
+        # Pillow warns about large images and odd metadata; what matters is refused explicitly.
         with warnings.catch_warnings(), path.open("rb") as file:
             warnings.simplefilter("ignore")
             image = _decoded(file, photograph)
@@ -106,13 +106,13 @@ def open_image(path: Path, *, photograph: bool = False) -> tuple[Image, str]:
     except OSError as error:
         # The decoder reports damaged content as an OSError without a number.
         reason = f"cannot be read ({error.strerror})" if error.errno else f"is damaged ({error})"
-    except Exception as error:  # decoders raise nearly anything on damaged content
+    except Exception as error:  # decoders raise nearly anything for damaged content
         reason = f"is damaged ({type(error).__name__}: {error})"
     raise UnreadableImage(path, reason)
 
 
 class _Refused(Exception):
-    """The reason why an image that could be opened is not taken."""
+    """The reason why an image that could be opened is refused, if it is."""
 
 
 _TOO_LARGE = f"has more than {MAX_PIXELS // 1_000_000} million pixels, the limit"
@@ -126,7 +126,7 @@ def _decoded(file: BinaryIO, photograph: bool) -> Image:
     image = Image.open(file, formats=FORMATS)
     if image.width * image.height > MAX_PIXELS:
         raise _Refused(_TOO_LARGE)
-    # MPO is what phones write: a JPEG with further pictures behind it, which are left alone.
+    # Phones write MPO: a JPEG followed by further pictures, which are ignored.
     frames = 1 if image.format == "MPO" else getattr(image, "n_frames", 1)
     if frames > 1:
         raise _Refused(f"holds {frames} frames or pages, not one image")
@@ -139,19 +139,19 @@ def _decoded(file: BinaryIO, photograph: bool) -> Image:
     if image.format == "PNG":
         file.seek(_PNG_BIT_DEPTH_AT)
         bits = tuple(file.read(1))
-        # Pillow checks the checksums of the pixel data only here, and has to start over.
+        # Pillow checks the checksums of the pixel data only here, so it has to start over.
         file.seek(0)
         image.verify()
         file.seek(0)
         image = Image.open(file, formats=FORMATS)
     if max(bits) > 8:
-        raise _Refused(f"has {max(bits)} bits a channel, not 8: convert it to 8 bits")
+        raise _Refused(f"has {max(bits)} bits per channel, not 8: convert it to 8 bits")
     image.load()
     return image
 
 
 def _eight_bit(image: Image, photograph: bool) -> tuple[Image, str]:
-    """The image in mode ``L`` or ``RGB`` by the rules of the module."""
+    """The image in mode ``L`` or ``RGB``, by the rules of the module."""
     from PIL import ImageOps
 
     remark = ""

@@ -1,10 +1,10 @@
 """Handwritten digits that are installed with scikit-learn: classes without a download.
 
-1,797 grey images of 8 pixels and 17 levels in 10 classes, enlarged (to 32 pixels where no size is
-asked for) and given three equal channels, so that every scheme and classifier takes them. The
-victims' are drawn by the seed, the adversary has the others. It is the only labelled set that
-comes with a package; crops of a few photographs would not do, since the crops to test on would
-overlap those to train on.
+1,797 grey images of 8 pixels and 17 levels in 10 classes, enlarged (to 32 pixels unless a size is
+given) and given three equal channels, so that every scheme and classifier accepts them. The seed
+chooses the victims' images; the adversary has the others. It is the only labelled set that comes
+with a package; crops of a few photographs would not do, since the crops to test on would overlap
+with those to train on.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Digits(ImageSource):
     )
 
     def load(self, request: ImageRequest) -> ImageSets:
-        """See :meth:`ImageSource.load`; 32 pixels where no size is asked for.
+        """Load digits, of 32 pixels unless a size is given.
 
         Raises:
             DataError: if scikit-learn is not installed, or has too few images.

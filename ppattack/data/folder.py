@@ -1,16 +1,16 @@
-"""Image files in a folder of the user's.
+"""Image files in the user's own folder.
 
-With ``train/`` and ``test/`` (or ``val/``) inside, at any depth of class folders, the adversary
-has the training images and the victims the test images; which ones is drawn by the seed from
-their paths. Any other folder is split by content: the SHA-256 of a file decides its side (a half
-each, on average), so names do not matter, adding a file moves no other, and equal files are on
-one side. Where no victims are asked for, the adversary has them all.
+With ``train/`` and ``test/`` (or ``val/``) inside, at any depth of class folders, the adversary has
+the training images and the victims the test images; the seed chooses which ones, by their paths.
+Any other folder is split by content: the SHA-256 of a file decides its side (half each, on
+average), so names do not matter, adding a file moves no other, and equal files are on one side. If
+no victims are requested, the adversary has them all.
 
 The class of an image is the folder directly below DIR, or below ``train/`` and ``test/``, that
-holds it at any depth; an image that lies there itself has none.
+contains it at any depth; an image directly in one of those has none.
 
-Files are read by the rules for photographs (see ``decoding``); one that cannot be read is passed
-over and named in the notes. With a size, images are cut to the square in their middle and
+Files are read by the rules for photographs (see ``decoding``); one that cannot be read is skipped
+and named in the notes. With a size, images are cut to the square in their middle and
 resized; without one they must all have the same size.
 """
 
@@ -35,7 +35,7 @@ TESTS = ("test", "val")
 
 
 class Folder(ImageSource):
-    """Images of a folder: ``folder:DIR``."""
+    """Images in a folder: ``folder:DIR``."""
 
     card = SourceCard(
         name="folder",
@@ -50,11 +50,11 @@ class Folder(ImageSource):
     )
 
     def load(self, request: ImageRequest) -> ImageSets:
-        """See :meth:`ImageSource.load` and the module for the split.
+        """Load images; the module describes the split.
 
         Raises:
-            DataError: for a missing folder, too few images that can be read, or mixed sizes
-                where none was asked for.
+            DataError: for a missing folder, too few readable images, or mixed sizes if none was
+                given.
         """
         root = Path(self.argument).expanduser()
         check_folder(root)
@@ -87,7 +87,7 @@ class _Side:
 
 
 class _Reader:
-    """Reads files of one folder and remembers what it had to skip or convert."""
+    """Reads the files of one folder and remembers what it had to skip or convert."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -96,7 +96,7 @@ class _Reader:
         self.twins = 0
 
     def images(self, side: _Side) -> Iterator[tuple[str, Pixels, str | None]]:
-        """Path inside the folder, pixels and class of every file that can be read."""
+        """Path inside the folder, pixels and class of every readable file."""
         for path in side.paths:
             try:
                 image, remark = open_image(self.root / path, photograph=True)
@@ -174,10 +174,10 @@ def _digest(path: Path) -> bytes:
 def _paths(root: Path, part: str = "") -> list[str]:
     """The path inside ``root`` of every image file below ``root / part``, sorted.
 
-    Links are followed; what is hidden is left out.
+    Links are followed; hidden files and folders are left out.
 
     Raises:
-        DataError: if a folder may not be read.
+        DataError: if a folder cannot be read.
     """
 
     def refuse(error: OSError) -> None:
@@ -187,7 +187,7 @@ def _paths(root: Path, part: str = "") -> list[str]:
     visited: set[str] = set()
     for place, folders, files in os.walk(root / part, onerror=refuse, followlinks=True):
         real = os.path.realpath(place)
-        # A folder that links to one above it would be walked for ever.
+        # A folder that links to one above it would be walked forever.
         if real in visited:
             folders.clear()
             continue

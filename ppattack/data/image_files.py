@@ -1,4 +1,4 @@
-"""Image files and folders of them: read, list, write. What is refused: see ``decoding``."""
+"""Read, list and write image files and folders of them; ``decoding`` says what is refused."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SUFFIXES = frozenset({
     ".png", ".apng", ".bmp", ".dib", ".tif", ".tiff", ".webp", ".jpg", ".jpeg", ".jpe", ".jfif",
     ".gif", ".ppm", ".pgm", ".pbm", ".pnm", ".jp2", ".avif", ".heic", ".heif", ".tga",
 })  # fmt: skip
-"""Extensions of image files. A file of a format not read is refused by name, not passed over."""
+"""Extensions of image files. Files in formats that are not read are refused, not skipped."""
 NAMED_AT_MOST = 3
 
 
@@ -60,11 +60,11 @@ def read_image(path: Path, *, mode: Literal["RGB", "L"] | None = None) -> Tensor
 
 
 def read_folder(path: Path) -> NamedImages:
-    """Read every image file of a folder as a ciphertext; subfolders and other files are left out.
+    """Read every image file of a folder as a ciphertext; subfolders and other files are ignored.
 
     Raises:
-        DataError: if there is no such folder, no image in it, an image that cannot be read
-            (all of them are tried, the first are named), or images of different sizes.
+        DataError: if there is no such folder, no image in it, an image that cannot be read (all are
+            tried, the first few are named), or images of different sizes.
     """
     import torch
 
@@ -85,11 +85,11 @@ def read_folder(path: Path) -> NamedImages:
         if pixels.shape == stack.shape[1:]:
             stack[i] = pixels
         else:
-            bad.append(f"{file.name} ({_shape_text(pixels)}) is not of the same kind as {first}")
+            bad.append(f"{file.name} ({_shape_text(pixels)}) differs from {first}")
     if bad or stack is None:
         raise DataError(
             f"{len(bad)} of {len(paths)} image files in {path} cannot be used: {in_short(bad)}. "
-            "Mend or remove them; all must have one size and one number of channels."
+            "Repair or remove them; all must have the same size and number of channels."
         )
     return NamedImages(tuple(file.name for file in paths), torch.from_numpy(stack))
 
@@ -99,7 +99,7 @@ def write_png(path: Path, image: Tensor) -> None:
 
     Raises:
         ImageError: if the image does not follow the convention.
-        DataError: if the place cannot be written.
+        DataError: if the file cannot be written.
     """
     from PIL import Image
 

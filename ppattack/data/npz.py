@@ -1,17 +1,17 @@
 """Images in a NumPy archive.
 
 Either two arrays, the victims' and the adversary's, under one of the pairs of names in ``PAIRS``,
-or one array ``images``, which is split by content: the SHA-256 of an image decides its side (a
-half each, on average), so the order does not matter, adding an image moves no other, and equal
-images are on one side. Which images of a side are taken is drawn by the seed. Where no victims
-are asked for, the adversary has all of ``images``.
+or one array ``images``, which is split by content: the SHA-256 of an image decides its side (half
+each, on average), so the order does not matter, adding an image moves no other, and equal images
+are on one side. The seed chooses which images of a side are taken. If no victims are requested, the
+adversary has all of ``images``.
 
 Arrays are uint8: ``(N, H, W, C)`` or ``(N, C, H, W)`` with C of 1 or 3, or grey ``(N, H, W)``.
 Nothing is ever unpickled.
 
-Classes may stand beside them, integers or text, one per image: ``labels`` beside ``images``, else
-under the names in ``LABELS``. An array of such a name that holds anything else gives no classes,
-which the notes say.
+Classes, integers or text, may be given as well, one per image: as ``labels`` for ``images``,
+otherwise under the names in ``LABELS``. If an array of such a name holds anything else, there are
+no classes, and the notes say so.
 """
 
 from __future__ import annotations
@@ -45,12 +45,12 @@ LABELS = {
     "x_test": "y_test",
     "x_train": "y_train",
 }
-"""The name of the classes by the name of the images."""
+"""The name of the array of classes, by the name of the array of images."""
 Candidate = tuple[str, Pixels, str | None]
 
 
 class Npz(ImageSource):
-    """Images of a NumPy archive: ``npz:FILE``."""
+    """Images in a NumPy archive: ``npz:FILE``."""
 
     card = SourceCard(
         name="npz",
@@ -66,10 +66,10 @@ class Npz(ImageSource):
     )
 
     def load(self, request: ImageRequest) -> ImageSets:
-        """See :meth:`ImageSource.load` and the module for names and shapes.
+        """Load images; the module says from which names and shapes.
 
         Raises:
-            DataError: for a missing or damaged file, or arrays of other names, types or shapes.
+            DataError: for a missing or damaged file, or arrays with other names, types or shapes.
         """
         path = Path(self.argument).expanduser()
         with _opened(path) as stored:
@@ -94,7 +94,7 @@ class Npz(ImageSource):
 
 
 class _Archive:
-    """Images and classes of one archive, and what was wrong with the classes."""
+    """The images and classes of one archive, and what was wrong with the classes."""
 
     def __init__(self, stored: np.lib.npyio.NpzFile, path: Path) -> None:
         self.stored = stored
@@ -122,10 +122,10 @@ class _Archive:
         return _array(self.stored, self.path, name)
 
     def _classes(self, images: str, count: int) -> NDArray[Any] | None:
-        """One class per image of an array, or None where there are none to be used.
+        """One class per image of an array, or None if there are none that can be used.
 
         Raises:
-            DataError: if they are of another number of images.
+            DataError: if there are more or fewer classes than images.
         """
         name = LABELS[images]
         if name not in self.stored.files:
@@ -186,7 +186,7 @@ def _array(archive: np.lib.npyio.NpzFile, path: Path, name: str) -> NDArray[np.u
     try:
         array = archive[name]
     except (OSError, ValueError, EOFError, MemoryError, zipfile.BadZipFile) as error:
-        raise DataError(f"{where} cannot be read ({error}): write it anew as uint8.") from None
+        raise DataError(f"{where} cannot be read ({error}): write it again as uint8.") from None
     if array.dtype != np.uint8:
         fix = (
             "convert floats in [0, 1] with (x * 255).round().astype(np.uint8)"

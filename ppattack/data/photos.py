@@ -1,17 +1,17 @@
 """Crops of the everyday colour photographs that are installed with scikit-image: no download.
 
-The split is by photograph, the same for every seed: a person and a cat are the victims' (what
-one would hide, and easy to recognise when it comes back), a cup of coffee, a rocket and a
-motorcycle are the adversary's. The motorcycle is a stereo pair, one scene twice, so both halves
-are on one side. The scientific photographs of scikit-image are left out: they look like nothing
-else here.
+The split is by photograph, the same for every seed: a person and a cat are the victims' (the kind
+of image one would hide, and easy to recognise if it is recovered); a cup of coffee, a rocket and a
+motorcycle are the adversary's. The motorcycle is a stereo pair of one scene, so both halves are on
+one side. The scientific photographs of scikit-image are left out, as they look different from all
+others.
 
 Crops are squares of 35 % to 100 % of the shorter side of the photograph, their edges uniform on
-a log scale and never smaller than the image asked for (nothing is enlarged), placed uniformly
-and resized with antialiasing. The adversary's are mirrored half of the time. Crops that are
-nearly empty (bare sky) are passed over. Crops of one photograph overlap: with two photographs the
-victims' images are far fewer than n independent ones, and intervals over them are too narrow.
-There are no classes: the two sides share no photograph, so they could share no class either.
+a log scale and never smaller than the image asked for (nothing is enlarged), placed uniformly and
+resized with antialiasing. Half of the adversary's are mirrored. Nearly empty crops (bare sky) are
+skipped. Crops of one photograph overlap: with two photographs, n of the victims' images are worth
+far fewer independent ones, and intervals over them are too narrow. There are no classes: the two
+sides share no photograph, so they could not share a class either.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ SIZES = (16, 256)
 OWN_SIZE = 32
 SMALLEST_PART = 0.35
 LEAST_CONTRAST = 8.0
-"""Standard deviation of the mean of the channels over a crop, 0..255, below which it is empty."""
+"""A crop is empty if the mean of its channels, 0..255, has a lower standard deviation than this."""
 TRIES_PER_CROP = 4
 OVERLAP_NOTE = (
     "the victims' images are overlapping crops of {} photographs: intervals that treat them as "
@@ -64,10 +64,10 @@ class Photos(ImageSource):
     )
 
     def load(self, request: ImageRequest) -> ImageSets:
-        """See :meth:`ImageSource.load`; sizes from 16 to 256 pixels, 32 where none is asked for.
+        """Load crops of 16 to 256 pixels, 32 unless a size is given.
 
         Raises:
-            DataError: for another size, or where scikit-image was installed without its files.
+            DataError: for another size, or if scikit-image was installed without its files.
         """
         size = OWN_SIZE if request.size is None else request.size
         if not SIZES[0] <= size <= SIZES[1]:
@@ -99,7 +99,7 @@ def _crops(
 
 
 def _crop(photograph: Image, size: int, rng: np.random.Generator, *, mirror: bool) -> Pixels:
-    """One crop ``(size, size, 3)``; takes four numbers from ``rng``, whatever comes of them."""
+    """One crop ``(size, size, 3)``; takes four numbers from ``rng``, whatever they are."""
     from PIL.Image import Resampling
 
     scale, right, down, side = rng.random(4)
@@ -121,7 +121,7 @@ def _crop(photograph: Image, size: int, rng: np.random.Generator, *, mirror: boo
 def _photograph(name: str) -> Image:
     from ppattack.data.decoding import UnreadableImage, open_image
 
-    # Found without importing scikit-image, whose own loaders may turn to the network.
+    # Found without importing scikit-image, whose own loaders may use the network.
     spec = importlib.util.find_spec("skimage")
     places = spec.submodule_search_locations if spec else None
     if not places:

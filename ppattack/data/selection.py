@@ -1,4 +1,4 @@
-"""From candidates to two disjoint sets: sizes, repeats, counts. Every source ends here."""
+"""From candidates to two disjoint sets: sizes, repeats, counts. Every source ends up here."""
 
 from __future__ import annotations
 
@@ -19,30 +19,30 @@ if TYPE_CHECKING:
 
 Pixels = NDArray[np.uint8]
 Candidates = Iterable[tuple[str, Pixels] | tuple[str, Pixels, str | None]]
-"""Names and images ``(H, W, C)`` uint8, in the order in which they should be taken; where there
-are classes, with the name of the image's class or None."""
+"""Names and images ``(H, W, C)`` uint8, in the order in which they should be taken; if there are
+classes, with the name of the image's class or None."""
 
 
 def select(
     name: str, request: ImageRequest, victims: Candidates, adversary: Candidates
 ) -> ImageSets:
-    """Take images for both sides, each content once: no image is on both, or twice on one.
+    """Take images for both sides, each content once: no image is on both sides, or twice on one.
 
-    Candidates are drawn one at a time and no further than needed. Where the request names a size,
-    an image of another is cut to the square in its middle and resized (antialiased); one of that
-    size is taken as it is. One channel if every image is grey; else grey images become RGB.
-    Where every image that is taken has a class, the sets have labels; the classes are those of
-    the images taken, sorted by name.
+    Candidates are read one at a time and only as far as needed. If the request names a size, an
+    image of another size is cut to the square in its middle and resized (antialiased); one of that
+    size is taken as it is. One channel if every image is grey; else grey images become RGB. If
+    every image taken has a class, the sets have labels; the classes are those of the images taken,
+    sorted by name.
 
     Args:
         name: the source, for messages and the report.
-        request: how many, and their size.
+        request: how many images, and their size.
         victims: candidates for the victims.
-        adversary: candidates for the adversary; those that a victim holds are passed over.
+        adversary: candidates for the adversary; those that the victims hold are skipped.
 
     Raises:
-        DataError: if the victims are too few, nothing is found, or sizes differ and none was
-            asked for.
+        DataError: if there are too few for the victims, nothing is found, or sizes differ and none
+            was given.
     """
     picker = _Picker(name, request.size)
     ours, our_classes = picker.take(victims, request.victims)
@@ -97,7 +97,7 @@ class _Picker:
         self.first: tuple[str, Pixels] | None = None
 
     def take(self, candidates: Candidates, count: int) -> tuple[list[Pixels], list[str | None]]:
-        """Up to ``count`` images whose content has not been taken yet, and their classes."""
+        """Up to ``count`` images whose content has not been taken yet, with their classes."""
         taken: list[Pixels] = []
         classes: list[str | None] = []
         if count == 0:
@@ -120,7 +120,7 @@ class _Picker:
         """Facts for the report."""
         notes = []
         if self.repeats:
-            notes.append(f"{self.repeats} images with the content of another were passed over")
+            notes.append(f"{self.repeats} images with the content of another were skipped")
         if self.enlarged:
             notes.append(f"{self.enlarged} images were smaller than {self.size} px and enlarged")
         return notes
@@ -149,13 +149,13 @@ def _content(pixels: Pixels) -> bytes:
 
 
 def _names(classes: list[str | None]) -> tuple[str, ...]:
-    """The names of the classes, sorted; none where an image has no class."""
+    """The names of the classes, sorted; none if an image has no class."""
     names = {name for name in classes if name is not None}
     return () if None in classes else tuple(sorted(names))
 
 
 def _numbers(classes: list[str | None], names: tuple[str, ...]) -> Tensor | None:
-    """The place of each image's class among the names, or None where there are no names."""
+    """The place of each image's class among the names, or None if there are no names."""
     import torch
 
     if not names:
@@ -170,7 +170,7 @@ def _shape(images: list[Pixels]) -> tuple[int, int, int]:
 
 
 def _stack(images: list[Pixels], shape: tuple[int, int, int]) -> Tensor:
-    """``(N, C, H, W)``; empties the list as it goes, so that few images exist twice."""
+    """``(N, C, H, W)``; empties the list as it goes, so that few images are held twice."""
     import torch
 
     stack = np.empty((len(images), *shape), np.uint8)

@@ -24,7 +24,7 @@ class SourceCard:
         name: the registered name, lower case.
         title: one line for people.
         reference: where the images come from.
-        argument: what follows the name and a colon, for example ``"DIR"``; ``""`` for nothing.
+        argument: what follows the name and a colon, for example ``"DIR"``; ``""`` if nothing does.
     """
 
     name: str
@@ -35,18 +35,18 @@ class SourceCard:
 
 @dataclass(frozen=True)
 class ImageRequest:
-    """What a run asks of a source.
+    """What a run requests from a source.
 
     Args:
-        victims: images to encrypt and score; 0 where only the adversary's are wanted.
+        victims: images to encrypt and score; 0 if only the adversary's are wanted.
         adversary: images of the same distribution for the adversary; 0 for none.
         size: edge of the square images in pixels, or None for the source's own size.
-        seed: the run's seed; a source that samples does so by it.
+        seed: the run's seed; a source that samples uses it.
         download: whether the source may fetch its files from the network.
         pairs: how many of the victims' images become known pairs and are not scored.
 
     Raises:
-        ConfigError: for a number out of range, or a request for nothing.
+        ConfigError: for a number out of range, or an empty request.
     """
 
     victims: int
@@ -68,20 +68,20 @@ class ImageRequest:
 
 @dataclass(frozen=True)
 class ImageSets:
-    """Images for the two sides, disjoint unless it says otherwise.
+    """Images for the two sides, disjoint unless ``overlap`` says otherwise.
 
     Args:
         name: the source with its argument, for reports.
         victims: ``(N, C, H, W)`` uint8.
-        adversary: ``(M, C, H, W)`` uint8; may hold fewer images than asked.
+        adversary: ``(M, C, H, W)`` uint8; may hold fewer images than requested.
         notes: facts for the report (files skipped and why, images held twice).
-        classes: names of the classes; empty where the source has none.
+        classes: names of the classes; empty if the source has none.
         victim_labels: ``(N,)`` int64, the index of each image's class, or None.
         adversary_labels: ``(M,)`` int64, likewise.
-        overlap: whether the adversary's images are the victims', on purpose.
+        overlap: whether the adversary deliberately has the victims' images.
 
     Raises:
-        DataError: for labels of another number of images, or beyond the classes.
+        DataError: for labels of the wrong number, or beyond the classes.
     """
 
     name: str
@@ -98,7 +98,7 @@ class ImageSets:
         _check_labels(self.adversary, self.adversary_labels, self.classes, self.name)
 
     def first_victims(self, count: int) -> ImageSets:
-        """The same with the first of the victims' images alone, and their labels."""
+        """The same with only the first of the victims' images, and their labels."""
         labels = self.victim_labels
         return replace(
             self,
@@ -107,10 +107,10 @@ class ImageSets:
         )
 
     def overlapping(self, seed: int) -> ImageSets:
-        """The same with the victims' images for the adversary, in another order.
+        """The same with the victims' images given to the adversary, in another order.
 
-        Published evaluations of trained attacks do so. The adversary's images are no secret then,
-        and what such a run reports is comparable with published figures and nothing else.
+        Published evaluations of trained attacks do so. The victims' images are then no secret, and
+        the results of such a run are comparable with published figures and nothing else.
         """
         import torch
 
@@ -126,7 +126,7 @@ class ImageSets:
         )
 
     def without(self, images: Tensor) -> ImageSets:
-        """The same less the adversary's images that are among these, and their labels."""
+        """The same without the adversary's images, and their labels, that are among these."""
         others = set(content_hashes(images))
         found = content_hashes(self.adversary)
         keep = [i for i, content in enumerate(found) if content not in others]
@@ -181,7 +181,7 @@ class ImageSource(ABC):
     """Where images come from.
 
     Args:
-        argument: what followed the name and a colon, ``""`` where nothing did.
+        argument: what followed the name and a colon, ``""`` if nothing did.
 
     Raises:
         DataError: for an argument that the source does not take, or one that is missing.
@@ -201,7 +201,7 @@ class ImageSource(ABC):
 
     @abstractmethod
     def load(self, request: ImageRequest) -> ImageSets:
-        """Images for both sides, disjoint, deterministic for a request.
+        """Images for both sides, disjoint, and the same for the same request.
 
         Raises:
             DataError: if the source is missing, or has too few images for the victims.

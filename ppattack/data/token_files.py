@@ -1,4 +1,4 @@
-"""Ciphertexts that are no images: folders of NPY files, one a ciphertext."""
+"""Ciphertexts that are not images: folders of NPY files, one per ciphertext."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ def read_ciphertexts(path: Path, cipher: Literal["image", "tokens"]) -> NamedIma
 
 
 def read_token_folder(path: Path) -> NamedImages:
-    """Read every NPY file of a folder, by name; subfolders and other files are left out.
+    """Read every NPY file of a folder, by name; subfolders and other files are ignored.
 
     Returns:
-        names and float32 arrays of one shape, in a temporary file where they are large.
+        names and float32 arrays of one shape, in a temporary file if they are large.
 
     Raises:
-        DataError: if there is no such folder, no NPY file in it, one that cannot be read (all
-            of them are tried, the first are named), or arrays of different shapes.
+        DataError: if there is no such folder, no NPY file in it, one that cannot be read (all are
+            tried, the first few are named), or arrays of different shapes.
     """
     check_folder(path)
     files = [file for file in path.iterdir() if file.suffix == ".npy" and file.name[0] != "."]
@@ -46,10 +46,10 @@ def read_token_folder(path: Path) -> NamedImages:
 
 
 def read_token_files(files: list[Path]) -> Tensor:
-    """The arrays of some NPY files, ``(N, ...)`` float32, in a temporary file where large.
+    """The arrays of some NPY files, ``(N, ...)`` float32, in a temporary file if they are large.
 
     Raises:
-        DataError: as :func:`read_token_folder` says.
+        DataError: as in :func:`read_token_folder`.
     """
     import torch
 
@@ -67,7 +67,7 @@ def read_token_files(files: list[Path]) -> Tensor:
         if array.shape == tuple(stack.shape[1:]):
             stack[i] = torch.from_numpy(array)
         else:
-            bad.append(f"{file.name} {array.shape} is not of the shape of {first}")
+            bad.append(f"{file.name} {array.shape} does not have the shape of {first}")
     if bad or stack is None:
         raise DataError(f"{len(bad)} of {len(files)} NPY files cannot be used: {in_short(bad)}.")
     return stack
@@ -77,7 +77,7 @@ def read_array(path: Path) -> NDArray[np.float32]:
     """One NPY file of finite numbers, as float32; nothing in it is executed.
 
     Raises:
-        DataError: if it is none.
+        DataError: if it is not one.
     """
     try:
         array: NDArray[Any] = np.load(path, allow_pickle=False)
@@ -94,7 +94,7 @@ def write_tokens(path: Path, tokens: Tensor) -> None:
     """Write one ciphertext as an NPY file, float32; whole or not at all.
 
     Raises:
-        DataError: if the place cannot be written.
+        DataError: if the file cannot be written.
     """
     data = io.BytesIO()
     np.save(data, tokens.float().cpu().numpy(), allow_pickle=False)

@@ -1,4 +1,4 @@
-"""Where ciphertexts of tokens lie: in memory, or in a file where they would not fit."""
+"""Storage for ciphertexts of tokens: in memory, or in a file if they would not fit."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 IN_MEMORY_BYTES = 4 << 30
-"""Larger ciphertexts lie in a file: 10,000 of NeuraCrypt's take 20 GB."""
+"""Larger ciphertexts are kept in a file: 10,000 of NeuraCrypt's take 20 GB."""
 
 
 def empty_tokens(shape: tuple[int, ...], device: torch.device | str = "cpu") -> Tensor:
-    """An uninitialised float32 tensor, in a temporary file where it is large.
+    """An uninitialised float32 tensor, in a temporary file if it is large.
 
     Args:
-        shape: of the tensor.
-        device: where a small one lies; a large one is on the CPU.
+        shape: the tensor's shape.
+        device: where a small one is; a large one is on the CPU.
 
     Returns:
-        a tensor like any other. Its file, in the folder for temporary files (``TMPDIR``), has no
-        name any more; its space is free again when the tensor is gone.
+        a tensor like any other. Its file, in the folder for temporary files (``TMPDIR``), no longer
+        has a name; its space is freed when the tensor is gone.
 
     Raises:
         DataError: if the file cannot be made.
@@ -56,7 +56,7 @@ def empty_tokens(shape: tuple[int, ...], device: torch.device | str = "cpu") -> 
 
 
 def _reserve(descriptor: int, size_bytes: int) -> None:
-    """Claim the disk space now: a full disk would end the process when the mapping is written."""
+    """Claim the disk space now: a full disk would kill the process when the mapping is written."""
     if hasattr(os, "posix_fallocate"):
         os.posix_fallocate(descriptor, 0, size_bytes)
     else:
@@ -64,7 +64,7 @@ def _reserve(descriptor: int, size_bytes: int) -> None:
 
 
 def _remove(path: Path) -> None:
-    """Unlink a file whose mapping lives on; where a system refuses that, at exit."""
+    """Unlink a file whose mapping lives on; if the system refuses that, at exit."""
     try:
         path.unlink()
     except PermissionError:

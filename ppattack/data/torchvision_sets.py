@@ -1,12 +1,12 @@
-"""Public data sets through torchvision: the victims have test images, the adversary training.
+"""Public data sets through torchvision: victims have the test images, the adversary the others.
 
 Files are looked for in ``$PPATTACK_DATA_ROOT``, or ``~/.cache/ppattack/data``, and fetched only
-when the request says so. Which images are taken is drawn by the seed, without replacement. At
-their own size images are untouched; for another they are cut to a square and resized. Classes
-are those of the data set.
+when the request says so. The seed chooses which images are taken, without replacement. At their own
+size images are unchanged; for another size they are cut to a square and resized. Classes are those
+of the data set.
 
-The CIFAR archives are pickles; torchvision compares the MD5 of each file with the published one
-before it unpickles any.
+The CIFAR archives are pickles; before it unpickles any file, torchvision compares its MD5 with the
+published one.
 """
 
 from __future__ import annotations
@@ -46,10 +46,10 @@ class TorchvisionSource(ImageSource):
         """The torchvision data set: images with indices into its ``classes``."""
 
     def load(self, request: ImageRequest) -> ImageSets:
-        """See :meth:`ImageSource.load`.
+        """Load images from the files of the data set.
 
         Raises:
-            DataError: if the files are missing and may not be fetched, or cannot be.
+            DataError: if the files are missing and must not or cannot be fetched.
         """
         return select(
             self.card.name,
@@ -59,7 +59,7 @@ class TorchvisionSource(ImageSource):
         )
 
     def with_own_size(self, request: ImageRequest) -> ImageRequest:
-        """The request with the size that None stands for, where images differ in size."""
+        """The request with the size that None stands for, if images differ in size."""
         return request
 
     def _images(self, request: ImageRequest, *, train: bool) -> Iterator[tuple[str, Pixels, str]]:
@@ -76,17 +76,17 @@ class TorchvisionSource(ImageSource):
 
         name, root = self.card.name, data_root()
         try:
-            # Some of torchvision's downloaders print, and standard output is for results.
+            # Some of torchvision's downloaders print, but standard output is for results.
             with redirect_stdout(sys.stderr):
                 return self.open_split(request, root, train=train)
-        except Exception as error:  # torchvision raises nearly anything on damaged files
+        except Exception as error:  # torchvision raises nearly anything for damaged files
             if request.download:
                 raise DataError(
                     f"'{name}' could not be fetched into {root} ({error}): check the network and "
                     f"the folder, or fetch it elsewhere and set {ROOT_VARIABLE}."
                 ) from error
             raise DataError(
-                f"'{name}' is not in {root}, or is damaged there: add --download to fetch it "
+                f"'{name}' is not in {root}, or is damaged: add --download to fetch it "
                 f"({self.download_size}), or set {ROOT_VARIABLE} to a folder that holds it."
             ) from error
 
@@ -157,7 +157,7 @@ class Imagenette(TorchvisionSource):
     """Imagenette: 9,469 + 3,925 photographs of 10 ImageNet classes, cut to squares.
 
     The smallest of the published sizes that need not be enlarged is used (shorter side of 160 px,
-    320 px or as in ImageNet); 160 px where no size is asked for.
+    320 px or as in ImageNet); 160 px unless a size is given.
     """
 
     card = SourceCard(
@@ -192,7 +192,7 @@ class Imagenette(TorchvisionSource):
 
 
 def _class_name(found: str | tuple[str, ...]) -> str:
-    """The name of a class, the first of its synonyms where there are several."""
+    """The name of a class, the first of its synonyms if there are several."""
     return found if isinstance(found, str) else found[0]
 
 

@@ -1,4 +1,4 @@
-"""Metrics: one a file. Importing this package costs nothing; the metrics themselves need torch."""
+"""Metrics, one per file. Importing this package is cheap; the metrics themselves need torch."""
 
 from ppattack.metrics.table import IMAGE_METRICS, OTHER_METRICS, MetricCard
 

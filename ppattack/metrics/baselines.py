@@ -1,6 +1,6 @@
-"""Blind baselines: what an adversary scores who never attacks.
+"""Blind baselines: the scores of an adversary who never attacks.
 
-A reconstruction is worth something only as far as it beats the best of these.
+A reconstruction is worth something only if it beats the best of these.
 """
 
 from __future__ import annotations
@@ -15,25 +15,25 @@ from ppattack.images import ImageShape
 from ppattack.metrics.pairs import chunks
 
 MEAN_AT_ONCE = 1 << 20
-"""Pixels summed at a time: the 64-bit copies of larger chunks would cost memory."""
+"""Pixels summed at a time: 64-bit copies of larger chunks would cost memory."""
 
 
 def blind_baselines(
     ciphertexts: Tensor, shape: ImageShape, public: Tensor | None, rng: np.random.Generator
 ) -> dict[str, Tensor]:
-    """Reconstructions that anybody could hand in without an attack.
+    """Reconstructions that anybody could submit without an attack.
 
     Args:
         ciphertexts: ``(N, C', H', W')`` uint8, or tokens ``(N, P, D)``.
         shape: ``(C, H, W)`` of the plain images.
-        public: ``(M, C, H, W)`` uint8 images of the victims' distribution; None or M = 0 where
-            there are none.
+        public: ``(M, C, H, W)`` uint8 images of the victims' distribution; None or M = 0 if there
+            are none.
         rng: decides which public image stands for which victim.
 
     Returns:
         name to ``(N, C, H, W)`` uint8 on the ciphertexts' device: ``const128`` and ``black``
-        always, ``ciphertext`` where ciphertexts are images, ``mean`` (of the public images) and
-        ``random-public`` where there are public images. A baseline that is one image for all is
+        always, ``ciphertext`` if ciphertexts are images, ``mean`` (of the public images) and
+        ``random-public`` if there are public images. A baseline that is one image for all is
         held once (its stride over N is 0).
 
     Raises:
@@ -59,9 +59,9 @@ def blind_baselines(
 
 
 def class_means(public: Tensor, labels: Tensor, wanted: Tensor) -> Tensor:
-    """For each victim the mean public image of its class, ``(N, C, H, W)`` uint8.
+    """The mean public image of each victim's class, ``(N, C, H, W)`` uint8.
 
-    Whoever knows the classes can guess so without an attack. A class that no public image has
+    Anybody who knows the classes can guess this without an attack. A class without public images
     gets the mean of all.
 
     Args:
@@ -80,7 +80,7 @@ def class_means(public: Tensor, labels: Tensor, wanted: Tensor) -> Tensor:
 def constant(
     shape: ImageShape, count: int, value: int, *, device: torch.device | str = "cpu"
 ) -> Tensor:
-    """``(count, C, H, W)`` uint8 of one grey level 0..255, in the memory of one image."""
+    """``(count, C, H, W)`` uint8 of a single grey level 0..255, in the memory of one image."""
     one = torch.full((1, *shape), value, dtype=torch.uint8, device=device)
     return one.expand(count, -1, -1, -1)
 
@@ -95,7 +95,7 @@ def mean_image(images: Tensor) -> Tensor:
 
 
 def fit(images: Tensor, shape: ImageShape) -> Tensor:
-    """Images in another shape: the top-left part, tiled where too small.
+    """Images in another shape: the top-left part, tiled if too small.
 
     Args:
         images: ``(N, C', H', W')`` uint8.

@@ -1,4 +1,4 @@
-"""Every image metric of a batch at once, the plain images' part of the work done once."""
+"""Every image metric of a batch at once; the work on the plain images is done only once."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ppattack.metrics.ssim import WINDOW, Variant, ssim, too_small
 
 CPU_PIXELS = 1 << 18
 GPU_PIXELS = 1 << 22
-"""Pixels scored at a time: what is kept of the plain images must not grow with their number."""
+"""Pixels scored at a time: what is kept for the plain images must not grow with their number."""
 _SSIM: dict[str, Variant] = {"ssim": "skimage", "ssim_wang2004": "wang2004"}
 
 
@@ -33,7 +33,7 @@ class ImageScorer:
         self.lpips = lpips
 
     def absent(self, image_shape: ImageShape) -> dict[str, str]:
-        """Metric to reason, for every metric that images of this ``(C, H, W)`` do not have."""
+        """Metric to reason, for each metric that cannot be computed for images of ``(C, H, W)``."""
         _, height, width = image_shape
         reasons = {
             metric: too_small(variant, height, width)
@@ -45,7 +45,7 @@ class ImageScorer:
         return reasons | ({"lpips": reason} if reason else {})
 
     def variants(self) -> dict[str, str]:
-        """Metric to the exact variant computed, for reports."""
+        """Metric to the exact variant that is computed, for reports."""
         lpips = self.lpips
         return {
             "ssim": "scikit-image defaults: uniform 7x7, sample covariance, range 255, RGB mean",
@@ -70,7 +70,7 @@ class ImageScorer:
             :meth:`absent` names.
 
         Raises:
-            ImageError: for images that break the convention or differ from the plain in shape.
+            ImageError: for images that break the convention or differ in shape from the plain ones.
         """
         for images in others.values():
             check_pair(images, plain)

@@ -15,7 +15,7 @@ class KeyAgreement:
     """Agreement of a recovered transformation with the true one.
 
     Args:
-        index: fraction of symbols whose source is right; guessing gives about 1 in the number
+        index: fraction of symbols whose source is right; guessing gives about one over the number
             of symbols.
         mask: fraction of symbols whose mask is right; guessing gives 1/256 for bytes, 1/16 for
             nibbles.
@@ -32,8 +32,8 @@ def key_agreement(recovered: PermXor, true: PermXor) -> KeyAgreement:
 
     Args:
         recovered: over bytes or nibbles, one table for every image or one per image.
-        true: likewise; where units differ both are written over nibbles, and where only one
-            side has a table per image, the other's table is compared with each of them.
+        true: likewise; if units differ, both are written over nibbles, and if only one side has a
+            table per image, the other's table is compared with each of them.
 
     Raises:
         ImageError: if the tables are for images of different size or number.
@@ -53,10 +53,10 @@ def key_agreement(recovered: PermXor, true: PermXor) -> KeyAgreement:
 
 
 def high_nibble_agreement(recovered: PermXor, true: PermXor) -> KeyAgreement:
-    """As :func:`key_agreement`, over the symbols that carry a plain image's high nibbles.
+    """:func:`key_agreement` over the symbols that carry a plain image's high nibbles.
 
-    They make the visible image; a scheme over nibbles may put them anywhere, so the true table
-    says which they are.
+    They make up the visible image; a scheme over nibbles may put them anywhere, so the true table
+    tells which they are.
     """
     recovered, true = recovered.as_nibbles(), true.as_nibbles()
     index = np.equal(recovered.index, true.index)

@@ -35,7 +35,7 @@ EPSILON = 1e-10
 
 
 class Lpips:
-    """The distance between images as AlexNet, VGG16 or SqueezeNet features see it.
+    """The distance between images in the features of AlexNet, VGG16 or SqueezeNet.
 
     Args:
         net: ``alex``, ``vgg`` or ``squeeze``.
@@ -43,13 +43,13 @@ class Lpips:
             ``.safetensors``); None to look for them (see
             :func:`~ppattack.metrics.lpips_weights.find_weights`).
         device: where the network runs.
-        download: whether torchvision may fetch the weights when they are not found.
-        unit_range: feed pixels in [0, 1] to the network, as some publications do by mistake,
-            instead of [-1, 1]: lower numbers, for comparison with theirs only.
+        download: whether torchvision may fetch the weights if they are not found.
+        unit_range: whether to feed the network pixels in [0, 1], as some publications do by
+            mistake, instead of [-1, 1]: lower numbers, only for comparison with theirs.
 
     Raises:
         ConfigError: for an unknown network.
-        MetricUnavailable: where weights are not found, or are unusable.
+        MetricUnavailable: if weights are not found, or are unusable.
 
     Reference: R. Zhang, P. Isola, A. A. Efros, E. Shechtman, O. Wang: The unreasonable
         effectiveness of deep features as a perceptual metric. CVPR (2018). arXiv:1801.03924
@@ -80,7 +80,7 @@ class Lpips:
         self._gains = [layer.model[-1].weight.flatten().sqrt() for layer in model.lins]
 
     def obstacle(self, height: int, width: int) -> str | None:
-        """Why images of this size have no LPIPS, in one line; None when they have."""
+        """Why images of this size have no LPIPS, in one line; None if they have."""
         least = network(self.net).least_edge
         if min(height, width) >= least:
             return None
@@ -99,7 +99,7 @@ class Lpips:
 
         Returns:
             ``(N, D)`` float32 on the metric's device; D is 5,760 for ``alex`` at 32 px and
-            485,000 at 224 px, so give large sets in parts.
+            485,000 at 224 px, so pass large sets in parts.
 
         Raises:
             ImageError: for images that break the convention.
@@ -153,7 +153,7 @@ class Lpips:
         return torch.cat(parts) if parts else self.distance(self.features(x), self.features(y))
 
     def images_at_once(self, height: int, width: int) -> int:
-        """How many images of a size are worth giving at a time."""
+        """How many images of a size are worth passing at a time."""
         budget = CPU_PIXELS if self.device.type == "cpu" else GPU_PIXELS
         return max(1, budget // (height * width))
 
@@ -180,7 +180,7 @@ def _model(net: str, found: WeightsFound) -> Any:
 
     state = read_weights(net, found)
     with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
-        # Building draws random weights from the global generator, and uses an argument that
+        # Building takes random weights from the global generator, and uses an argument that
         # torchvision warns about.
         warnings.simplefilter("ignore")
         model = lpips.LPIPS(net=net, version=VERSION, pnet_rand=True, verbose=False)

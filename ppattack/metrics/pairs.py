@@ -1,4 +1,4 @@
-"""What every image metric asks of its two batches, and how it walks through them."""
+"""What every image metric requires of its two batches, and how it goes through them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reads a pickle of dictionaries of NumPy float32 arrays, and can make nothing else.
+"""Read a pickle of dictionaries of NumPy float32 arrays, and nothing else.
 
 A pickle is a program that calls what it names. Here the four names that an array needs stand for
 small classes that check what they are given; every other name is refused, and NumPy itself sees
@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Arrays = dict[str, Any]
-"""Name to float32 array or to a further dictionary."""
+"""Name to float32 array or to another dictionary."""
 
 
 def read_arrays(path: Path) -> Arrays:
@@ -42,7 +42,7 @@ def _unwrapped(tree: dict[Any, Any]) -> Arrays:
 
 
 class _ArrayName:
-    """``numpy.ndarray``, where it is only named."""
+    """``numpy.ndarray``, which is only named."""
 
     def __init__(self, *arguments: object) -> None:
         raise pickle.UnpicklingError("an array is built in an unknown way")

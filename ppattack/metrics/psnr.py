@@ -11,7 +11,7 @@ from ppattack.metrics.pairs import check_pair, chunks
 
 PEAK = 255.0
 CAP_DB = 100.0
-"""PSNR of equal images: finite, so that means and JSON stay so. No higher value is reported."""
+"""PSNR of equal images, finite for the sake of means and JSON. No higher value is reported."""
 CPU_PIXELS = 1 << 17
 GPU_PIXELS = 1 << 24
 
@@ -59,5 +59,5 @@ def psnr(x: Tensor, y: Tensor) -> Tensor:
 
 
 def psnr_of_mse(errors: Tensor) -> Tensor:
-    """PSNR in dB of mean squared errors."""
+    """PSNR in dB from mean squared errors."""
     return (10.0 * torch.log10(PEAK**2 / errors)).clamp_(max=CAP_DB)

@@ -1,11 +1,11 @@
-"""How far a puzzle of blocks was solved: D_c, N_c and L_c of block scrambling's literature.
+"""How far a puzzle of blocks was solved: D_c, N_c and L_c from the literature on block scrambling.
 
 ``D_c`` is the fraction of blocks at their own place, ``N_c`` the fraction of seams at which the
-right blocks meet, ``L_c`` the largest part that is put together without a wrong seam, as a
-fraction of the blocks. A seam is right where both blocks stand to each other as in the plain
-image: side, orientation, complement and colour order. So ``N_c`` and ``L_c`` are the same for an
-image and for that image turned, mirrored, complemented or recoloured as a whole; ``D_c`` is
-taken in the global state of the largest part, ``raw_direct`` in none.
+right blocks meet, ``L_c`` the largest part without a wrong seam, as a fraction of the blocks. A
+seam is right if the two blocks relate to each other as in the plain image: side, orientation,
+complement and colour order. So ``N_c`` and ``L_c`` are the same for an image and for that image
+turned, mirrored, complemented or recoloured as a whole; ``D_c`` is taken in the global state of the
+largest part, ``raw_direct`` as it is.
 
 Reference: T. Chuman, K. Kurihara, H. Kiya, "Security Evaluation for Block Scrambling-Based ETC
 Systems against Extended Jigsaw Puzzle Solver Attacks", ICASSP 2017; the largest part decides the
@@ -31,7 +31,7 @@ from ppattack.permxor import PermXor
 
 Values = NDArray[np.float64]
 NOWHERE = -1
-"""The origin of a block that is no plain block as a whole."""
+"""The origin of a block that is not a whole plain block."""
 BOTH = (0, 1)
 """Sides to the right and below: every seam once."""
 
@@ -42,7 +42,7 @@ class Assembled:
 
     Args:
         origin: ``(N, rows, columns)`` the plain image's place of the block at each place.
-        state: ``(N, rows, columns)`` what is left to undo there; 0 where a block is plain.
+        state: ``(N, rows, columns)`` what is left to undo there; 0 if the block is plain.
     """
 
     origin: Indices
@@ -51,15 +51,15 @@ class Assembled:
 
 @dataclass(frozen=True)
 class PuzzleScores:
-    """Scores of assembled images, each ``(N,)`` in 0..1; higher is more of the image.
+    """Scores of assembled images, each ``(N,)`` in 0..1; higher means more of the image.
 
     Args:
         direct: D_c, strict: place and state, in the global state of the largest part.
         neighbour: N_c, strict.
         largest: L_c, strict.
-        raw_direct: D_c, strict, of the images as they were handed in.
+        raw_direct: D_c, strict, of the images as the attack returned them.
         position_direct: D_c by place alone, in the same global state.
-        position_neighbour: N_c where the right blocks touch, however they stand.
+        position_neighbour: N_c if it counts where the right blocks touch, in whatever state.
         position_largest: L_c likewise.
     """
 
@@ -75,7 +75,7 @@ class PuzzleScores:
 def from_arrangements(
     found: Sequence[Arrangement], true: Sequence[Arrangement], group: States
 ) -> Assembled:
-    """What arrangements make of the ciphertexts that others make plain.
+    """The images that found arrangements make from ciphertexts, which the true ones make plain.
 
     Args:
         found: one per image.
@@ -104,9 +104,9 @@ def from_arrangements(
 def from_keys(
     found: PermXor, true: PermXor, shape: ImageShape, block_size: int, group: States
 ) -> Assembled:
-    """What decryption with a recovered key makes of the ciphertexts.
+    """The images that decryption with a recovered key makes from the ciphertexts.
 
-    A block is a plain block in a state where more than half of its bytes say so.
+    A block counts as a plain block in a state if more than half of its bytes agree.
 
     Args:
         found: the recovered key over bytes, for all images or one each.
@@ -191,7 +191,7 @@ def _by_majority(
     inside: Indices,
     flip: NDArray[np.uint8],
 ) -> tuple[Indices, Indices]:
-    """For each assembled block the plain block and state that most of its bytes agree on.
+    """The plain block and state that most bytes of each assembled block agree on.
 
     Args:
         block: ``(n, B²C)`` the plain block of each byte.
@@ -222,7 +222,7 @@ def _right_seams(
         before, after = cut
         known = (origin[before] != NOWHERE) & (origin[after] != NOWHERE)
         step = place[after] - place[before]
-        # The assembled pair is the plain one in its common state: undone, it must fit there.
+        # The assembled pair is the plain one in a common state: once undone, it must fit there.
         wanted = STEPS[group.side[group.inverse[state[before]], side]]
         same = (state[before] == state[after]) & (step == wanted).all(-1)
         strict.append(known & same)
@@ -231,7 +231,7 @@ def _right_seams(
 
 
 def _part_sizes(seams: list[NDArray[np.bool_]]) -> Indices:
-    """``(N, rows · columns)``: how many blocks the part of each block has."""
+    """``(N, rows · columns)``: how many blocks each block's part has."""
     across, down = seams
     count, rows, columns = len(across), across.shape[1], down.shape[2]
     number = np.arange(count * rows * columns).reshape(count, rows, columns)
@@ -252,7 +252,7 @@ def _share(seams: list[NDArray[np.bool_]], total: int) -> Values:
 
 
 def _direct(assembled: Assembled, undo: int, group: States) -> tuple[Values, Values]:
-    """D_c, strict and by place, of images brought by one state into another."""
+    """D_c, strict and by place, of images after a state is applied."""
     count, rows, columns = assembled.origin.shape
     places = np.arange(rows * columns, dtype=np.intp).reshape(rows, columns)
     turned = Arrangement(places, np.zeros_like(places)).turned(undo, group)
@@ -266,9 +266,9 @@ def _direct(assembled: Assembled, undo: int, group: States) -> tuple[Values, Val
 def _direct_of_largest(
     assembled: Assembled, sizes: Indices, group: States
 ) -> tuple[Values, Values]:
-    """D_c in the global state of the largest part; of equally large ones, of the best.
+    """D_c in the global state of the largest part, or of the best if several are as large.
 
-    A part that stands across an image that is not square has no such state: nothing is turned.
+    A part that lies sideways in an image that is not square has no such state: nothing is turned.
     """
     count, rows, columns = assembled.origin.shape
     state = assembled.state.reshape(count, -1)

@@ -12,11 +12,11 @@ from torch.nn import functional
 
 
 class SmallMapConv2d(nn.Conv2d):
-    """A convolution that keeps the map's size, quicker on a CPU where the map is small.
+    """A convolution that keeps the map's size, quicker on a CPU if the map is small.
 
     Args:
-        convolution: of stride 1 and padding half its kernel; its weights are shared, and must
-            not change any more.
+        convolution: one with stride 1 and padding of half its kernel; its weights are shared, and
+            must not change any more.
     """
 
     def __init__(self, convolution: nn.Conv2d) -> None:
@@ -44,7 +44,7 @@ class SmallMapConv2d(nn.Conv2d):
         return (made if self.bias is None else made.add_(self.bias)).permute(0, 3, 1, 2)
 
     def _matrix(self, height: int, width: int) -> Tensor:
-        """``(H·W·C', H·W·C)``: what the convolution makes of each single input."""
+        """``(H·W·C', H·W·C)``: the convolution's output for each single input."""
         size = height * width * self.in_channels
         single = torch.eye(size).view(size, height, width, self.in_channels)
         made = functional.conv2d(single.permute(0, 3, 1, 2), self.weight, padding="same")

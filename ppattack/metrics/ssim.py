@@ -1,4 +1,4 @@
-"""SSIM, the structural similarity, in the two variants that the literature mixes up.
+"""SSIM, the structural similarity, in the two variants that the literature confuses.
 
 Both compare the means, variances and covariance of windows of the two images::
 
@@ -6,8 +6,8 @@ Both compare the means, variances and covariance of windows of the two images::
     ---------------------------------------------------
     (E[x]² + E[y]² + c1) (var(x) + var(y) + c2)
 
-so windowed means of four planes do: x, y, x y and x² + y². Under uniform weights everything up
-to this ratio is integer arithmetic, hence exact.
+so the windowed means of four planes suffice: x, y, x y and x² + y². Under uniform weights
+everything up to this ratio is integer arithmetic, hence exact.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from ppattack.metrics.pairs import check_pair, chunks
 
 Variant = Literal["skimage", "wang2004"]
 WINDOW: dict[Variant, int] = {"skimage": 7, "wang2004": 11}
-"""Edge of the window, pixels: the least image edge."""
+"""Edge of the window, pixels: the smallest possible image edge."""
 C1 = (0.01 * 255) ** 2
 C2 = (0.03 * 255) ** 2
 SIGMA = 1.5
 CPU_PIXELS = 1 << 16
-"""Pixels of one channel worked on at a time on a CPU, where the working set must stay in cache."""
+"""Pixels of one channel processed at a time on a CPU; the working set must stay in the cache."""
 GPU_PIXELS = 1 << 22
 
 
@@ -157,7 +157,7 @@ def _mean_ratio(
         c1: the paper's constant, in the units of means.
         c2: likewise of spreads.
         shape: ``(P, H, W)`` of the planes.
-        edge: of the window.
+        edge: the window's edge.
     """
     planes, height, width = shape
     means[0].add_(c1 / 2)  # the two factors 2 above the line are taken out as one 4

@@ -1,8 +1,8 @@
 """The 96 global states: orientation, negative and colour order of the whole image.
 
-From ciphertexts alone some schemes can only be solved up to one such state, which prior knowledge
-of the images must then decide. Scores are reported raw; the best state, which takes the truth to
-find, is reported beside them and never instead.
+From ciphertexts alone some schemes can be solved only up to one such state; prior knowledge of the
+images must then decide it. Scores are reported raw; the score in the best state, which only the
+truth can tell, is reported beside them and never instead.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from ppattack.blocks import COLOUR_ORDERS
 from ppattack.metrics.ssim import ssim
 
 SAMPLE = 256
-"""Images by which the one state of a whole data set is found."""
+"""How many images decide the one state of a whole data set."""
 
 
 def global_states(images: Tensor) -> Iterator[Tensor]:

@@ -16,8 +16,8 @@ class MetricCard:
         better: whether higher or lower values mean that the attack recovered more.
         perfect: the value of an exact recovery.
         blind: mean of the best blind guess (a constant, the mean image, a random public image) on
-            natural photographs, between 32 and 224 pixels; for orientation, as a run measures
-            its own. None where there is no rule of thumb.
+            natural photographs, between 32 and 224 pixels; only a guide, since a run measures its
+            own. None if there is no rule of thumb.
     """
 
     name: str

@@ -1,1 +1,1 @@
-"""Network families: one a file."""
+"""Network families, one per file."""

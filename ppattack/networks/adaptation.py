@@ -1,4 +1,4 @@
-"""Networks that two schemes need before a classifier: they learn to undo the scrambling of blocks.
+"""Networks that two schemes need before a classifier: they learn to undo block scrambling.
 
 References: M. Tanaka: Learnable Image Encryption. IEEE ICCE-TW 2018, arXiv:1804.00490 (LE).
 K. Madono, M. Tanaka, M. Onishi, T. Ogawa: Block-wise Scrambled Image Recognition Using Adaptation
@@ -18,7 +18,7 @@ from ppattack.networks.sia import BlockBranches
 
 BLOCK = 4
 FEATURES = 16
-"""Channels of what the classifier is given."""
+"""Channels of the classifier's input."""
 LE_SLOPE, ELE_SLOPE = 0.1, 0.2
 ASSIGNMENT_WEIGHT, VARIATION_WEIGHT = 1e-3, 0.1
 VARIATION_CHANNELS = 3
@@ -28,7 +28,7 @@ class LeAdaptNet(nn.Module):
     """One linear map for all blocks, then their features side by side.
 
     Args:
-        channels: of the ciphertexts.
+        channels: those of the ciphertexts.
     """
 
     def __init__(self, channels: int = 3) -> None:
@@ -41,7 +41,7 @@ class LeAdaptNet(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        """Features ``(N, 16, H, W)`` of float ciphertexts ``(N, channels, H, W)``."""
+        """Features ``(N, 16, H, W)`` from float ciphertexts ``(N, channels, H, W)``."""
         made: Tensor = self.layers(x)
         return made
 
@@ -57,7 +57,7 @@ class EleAdaptNet(nn.Module):
         shape: ``(C, H, W)`` of the ciphertexts, H and W multiples of 4.
 
     Deviations: the published maps are one convolution for each block, here they are one product;
-        layers of the published network that nothing uses are left out. The variation of the
+        unused layers of the published network are left out. The variation of the
         features is the mean over the batch.
     """
 
@@ -73,7 +73,7 @@ class EleAdaptNet(nn.Module):
         nn.init.kaiming_uniform_(self.assignment, a=math.sqrt(5))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Features ``(N, 16, H, W)`` of float ciphertexts ``(N, C, H, W)``."""
+        """Features ``(N, 16, H, W)`` from float ciphertexts ``(N, C, H, W)``."""
         grid = x.unflatten(2, (self.rows, BLOCK)).unflatten(4, (self.columns, BLOCK))
         blocks = grid.permute(0, 2, 4, 1, 3, 5).flatten(3).flatten(1, 2)
         made = self.norm(self.branches(blocks).flatten(1))
@@ -82,7 +82,7 @@ class EleAdaptNet(nn.Module):
         return functional.pixel_shuffle(moved.unflatten(2, (self.rows, self.columns)), BLOCK)
 
     def penalty(self, features: Tensor) -> Tensor:
-        """What is added to the loss, so that the matrix gets near to a permutation."""
+        """What is added to the loss, so that the matrix gets close to a permutation."""
         matrix = self.assignment
         excess = sum(
             matrix.abs().sum() - torch.linalg.vector_norm(matrix, dim=dim).sum() for dim in (0, 1)
@@ -101,8 +101,8 @@ class Adapted(nn.Module):
     """A classifier behind an adaptation network.
 
     Args:
-        adaptation: of ciphertexts.
-        classifier: of 16 channels.
+        adaptation: turns ciphertexts into features.
+        classifier: takes 16 channels.
     """
 
     def __init__(self, adaptation: LeAdaptNet | EleAdaptNet, classifier: nn.Module) -> None:
@@ -110,7 +110,7 @@ class Adapted(nn.Module):
         self.adaptation, self.classifier = adaptation, classifier
 
     def forward(self, x: Tensor) -> Tensor:
-        """Logits ``(N, classes)`` of float ciphertexts ``(N, C, H, W)``."""
+        """Logits ``(N, classes)`` for float ciphertexts ``(N, C, H, W)``."""
         return self.judged(x)[0]
 
     def judged(self, x: Tensor) -> tuple[Tensor, Tensor]:
@@ -120,7 +120,7 @@ class Adapted(nn.Module):
 
 
 class _BlockSpectralNorm(nn.Module):
-    """Every block's matrix over its largest singular value, by one power iteration a pass.
+    """Every block's matrix divided by its largest singular value, by one power iteration per pass.
 
     Args:
         weight: ``(places, outputs, inputs)``.

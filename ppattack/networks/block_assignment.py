@@ -1,7 +1,7 @@
 """A generator that can undo a block permutation: it rearranges, and so cannot collapse.
 
 It is the family of the schemes themselves, made differentiable: a doubly stochastic matrix says
-which ciphertext block goes where, and every block goes through a linear map of its own.
+which ciphertext block goes where, and every block goes through its own linear map.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ FIRST_SHARPNESS = 3.0
 """Logit of the initial assignment of every block to its own place, over standard normal noise:
 neither settled nor so mixed that all blocks are the same."""
 LOGIT_SCALE = 20.0
-"""Of what is learnt to logits: a step of Adam moves a logit by so many learning rates, since a
-logit has far to go where a weight of a linear map has not."""
+"""Logits per unit of their parameters: a step of Adam moves a logit by this many learning rates,
+since a logit has far to go, unlike a weight of a linear map."""
 NOISE = 0.1
 
 
@@ -29,7 +29,7 @@ class BlockAssignmentNet(nn.Module):
 
     Args:
         shape: ``(C, H, W)`` of the images, H and W multiples of the block's edge.
-        structure: what the scheme says in public of its keys: it decides whether blocks move,
+        structure: what the scheme makes public about its keys: it decides whether blocks move,
             whether all share one map, whether nibbles are rearranged, and whether the map is a
             mixture of the 8 · 2 · 6 states of a block instead of any linear map.
     """
@@ -60,7 +60,7 @@ class BlockAssignmentNet(nn.Module):
                 self.weight[:, size:] += torch.eye(size) / 17
 
     def forward(self, x: Tensor) -> Tensor:
-        """Values of about [-1, 1], ``(N, C, H, W)``, of float ciphertexts in [-1, 1]."""
+        """Values of about [-1, 1], ``(N, C, H, W)``, from float ciphertexts in [-1, 1]."""
         channels, height, width = self.shape
         block, rows, columns = self.block, height // self.block, width // self.block
         grid = x.reshape(-1, channels, rows, block, columns, block).permute(2, 4, 0, 1, 3, 5)
@@ -74,7 +74,7 @@ class BlockAssignmentNet(nn.Module):
         return grid.permute(2, 3, 0, 4, 1, 5).reshape(-1, *self.shape)
 
     def _mixed(self, values: Tensor) -> Tensor:
-        """Every block as a mixture of its states; a complement turns the sign around."""
+        """Every block as a mixture of its states; a complement changes the sign."""
         share = (LOGIT_SCALE * self.weight).softmax(dim=1).unflatten(1, (2, -1))
         signed = share[:, 0] - share[:, 1]
         made = torch.zeros_like(values)
@@ -84,13 +84,13 @@ class BlockAssignmentNet(nn.Module):
 
 
 def first_assignment(count: int) -> Tensor:
-    """``(count, count)`` parameters of an assignment to begin with."""
+    """``(count, count)`` initial parameters of an assignment."""
     logits = FIRST_SHARPNESS * torch.eye(count) + torch.randn(count, count)
     return logits / LOGIT_SCALE
 
 
 def sinkhorn(parameters: Tensor, rounds: int = SINKHORN_ROUNDS) -> Tensor:
-    """A doubly stochastic matrix of ``(n, n)`` parameters; rows and columns sum to one in turn."""
+    """A doubly stochastic matrix from ``(n, n)`` parameters; rows and columns take turns."""
     logits = LOGIT_SCALE * parameters
     for _ in range(rounds):
         logits = logits - logits.logsumexp(dim=1, keepdim=True)

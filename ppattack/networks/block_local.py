@@ -28,8 +28,8 @@ class BlockLocalNet(nn.Module):
         channels: channels of the input and of the output.
 
     Deviations: sizes that do not divide by 4 are padded by repeating the last row and column,
-        and cropped again. The hidden features before the shuffle are numbered pixel by pixel,
-        where a pixel shuffle numbers them feature by feature: the same network, renamed.
+        and cropped again. The hidden features before the shuffle are numbered pixel by pixel, while
+        a pixel shuffle numbers them feature by feature: the same network, renumbered.
     """
 
     def __init__(self, channels: int = 3) -> None:

@@ -1,4 +1,4 @@
-"""Networks that tell photographs from what a generator makes of ciphertexts."""
+"""Networks that tell photographs from what a generator makes from ciphertexts."""
 
 from __future__ import annotations
 
@@ -10,21 +10,20 @@ from torch.nn.utils.parametrizations import spectral_norm
 SLOPE = 0.2
 FEATURES = (64, 128)
 PUBLISHED_POOL = 3
-"""Edge of the logits' part that the published network looks at."""
+"""Edge of the part of the logits that the published network looks at."""
 PUBLISHED_VIEW = 4 * PUBLISHED_POOL + 15
-"""Edge of the images' part that these logits depend on, pixels."""
+"""Edge of the part of the images that these logits depend on, pixels."""
 
 
 class PatchDiscriminator(nn.Module):
     """Three strided convolutions that judge overlapping patches of 16 × 16 pixels.
 
     Args:
-        channels: of the images.
-        pool: ``"corner"``: the largest of the logits, in the top left 3 × 3 of them only, which
-            is what pooling 5 × 5 logits by 3 with the default stride comes to: the patches at
-            the right and the lower edge are never judged, and one good patch is enough; no
-            layer has a bias.
-            ``"mean"``: the mean over all patches, and a bias of the last layer.
+        channels: those of the images.
+        pool: ``"corner"``: the largest of the top left 3 × 3 logits, which is what pooling 5 × 5
+            logits by 3 with the default stride amounts to: the patches at the right and lower edges
+            are never judged, and one good patch is enough; no layer has a bias.
+            ``"mean"``: the mean over all patches, and a bias in the last layer.
 
     Reference: the discriminator of github.com/ito-hiroki/learnable_encryption_robustness
         (``"corner"``), which goes back to W. Sirichotedumrong, H. Kiya: A GAN-Based Image

@@ -1,4 +1,4 @@
-"""ResNet-18 as it is used on images of 32 pixels.
+"""ResNet-18 as used on images of 32 pixels.
 
 Reference: He, Zhang, Ren, Sun, "Deep Residual Learning for Image Recognition", CVPR 2016,
 arXiv:1512.03385.
@@ -14,7 +14,7 @@ WIDTH = 64
 
 
 def resnet18(channels: int = 3, classes: int = 10) -> nn.Module:
-    """A classifier of small images: logits ``(N, classes)`` of float ``(N, channels, H, W)``.
+    """A classifier of small images: logits ``(N, classes)`` for float ``(N, channels, H, W)``.
 
     Args:
         channels: channels of the images.

@@ -23,7 +23,7 @@ LAYERS_A_BLOCK = 2
 SEEDS = 1 << 62
 
 Factors = tuple[Tensor, Tensor] | float
-"""What a branch is multiplied by: forward and backward ``(N,)``, or one number."""
+"""The factors of a branch: forward and backward ``(N,)``, or one number."""
 
 
 class ShakePyramidNet(nn.Module):
@@ -34,24 +34,24 @@ class ShakePyramidNet(nn.Module):
     [-1, 1] and beta uniform in [0, 1]; in evaluation by p_l, the expectation. p_l falls linearly
     with depth, from nearly 1 to ``last_keep``.
 
-    The draws come from streams of the network's own: a seed, which is drawn with the initial
-    weights, and the number of training passes so far. Both are in the state dict, so a network
-    that is stored and loaded goes on with the draws that it would have had. The global generator
-    is left alone, and the draws are the same on every device.
+    The random numbers come from the network's own streams, which depend on a seed, drawn with the
+    initial weights, and on the number of training passes so far. Both are in the state dict, so a
+    network that is stored and loaded continues with the same random numbers. The global generator
+    is left alone, and the numbers are the same on every device.
 
     Args:
         channels: channels of the images.
         classes: number of logits.
         depth: layers, ``6 n + 2`` for n blocks in each of three groups.
-        alpha: channels that the last block has more than the first layer.
+        alpha: how many more channels the last block has than the first layer.
         last_keep: p_L, the probability that the last block is not shaken.
 
     Raises:
         ConfigError: for a depth that is not ``6 n + 2``.
 
-    Deviations: b, alpha and beta are drawn for each image, where the paper compares draws for the
-        batch, an image, a channel and an element. The first convolution has a bias, as in public
-        code; normalisation takes it away again.
+    Deviations: b, alpha and beta are drawn for each image; the paper compares one draw per batch,
+        image, channel and element. The first convolution has a bias, as in public code;
+        normalisation removes it again.
     """
 
     def __init__(
@@ -86,7 +86,7 @@ class ShakePyramidNet(nn.Module):
         self.register_buffer("passes", torch.zeros((), dtype=torch.int64))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Logits ``(N, classes)`` of float images ``(N, channels, H, W)``."""
+        """Logits ``(N, classes)`` for float images ``(N, channels, H, W)``."""
         factors = self._drawn(x) if self.training else self.keep
         x = self.stem_norm(self.stem(x))
         for block, factor in zip(self.blocks, factors, strict=True):
@@ -108,7 +108,7 @@ class ShakePyramidNet(nn.Module):
 
 
 class _Block(nn.Module):
-    """Two convolutions beside a shortcut without weights: a mean and channels of zeros."""
+    """Two convolutions beside a shortcut without weights, made of a mean and channels of zeros."""
 
     def __init__(self, before: int, after: int, stride: int) -> None:
         super().__init__()

@@ -29,12 +29,12 @@ STRIDES = 8
 
 
 class BlockBranches(nn.Module):
-    """One linear map for each place of a block, as many as there are blocks.
+    """A separate linear map for each block.
 
     Args:
         places: number of blocks.
-        inputs: numbers in a block.
-        outputs: features of a block.
+        inputs: numbers per block.
+        outputs: features per block.
     """
 
     def __init__(self, places: int, inputs: int, outputs: int) -> None:
@@ -54,10 +54,10 @@ class SiaGenerator(nn.Module):
     Args:
         shape: ``(C, H, W)`` of the ciphertexts; H and W multiples of ``block``.
         block: edge of a block, pixels; 4 in the paper.
-        width: of all layers, as a share of the published.
-        assigns: whether branches are put at other places by a learnt doubly stochastic matrix,
-            so that a permutation of blocks can be undone; not in the paper.
-        published_norm: normalise weights as the published code does.
+        width: width of all layers, as a share of the published one.
+        assigns: whether a learnt doubly stochastic matrix moves branches to other places, so that a
+            permutation of blocks can be undone; not in the paper.
+        published_norm: whether to normalise weights as the published code does.
 
     Deviations: the published branches are one convolution each; here they are one product.
     """
@@ -79,7 +79,7 @@ class SiaGenerator(nn.Module):
         self.features = pixel * block * block
         normalise = published_spectral_norm if published_norm else _spectral_norm
         branches = BlockBranches(places, channels * block * block, self.features)
-        # A batch normalisation follows: the scale of the branches makes no difference to it.
+        # Batch normalisation follows, so the scale of the branches does not matter.
         self.branches = published_spectral_norm(branches) if published_norm else branches
         self.scale = nn.BatchNorm1d(places * self.features)
         self.assignment = nn.Parameter(first_assignment(places)) if assigns else None
@@ -99,11 +99,11 @@ class SiaGenerator(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        """Images in [-1, 1] of ciphertexts in [-1, 1], both ``(N, C, H, W)``."""
+        """Images in [-1, 1] from ciphertexts in [-1, 1], both ``(N, C, H, W)``."""
         return self.image(self.feature(x))
 
     def feature(self, x: Tensor) -> Tensor:
-        """``(N, 16 · width, H, W)``: what the branches make of the blocks, side by side."""
+        """``(N, 16 · width, H, W)``: the branches' outputs for the blocks, side by side."""
         count, channels = x.shape[:2]
         block = self.block
         grid = x.reshape(count, channels, self.rows, block, self.columns, block)
@@ -116,7 +116,7 @@ class SiaGenerator(nn.Module):
         return functional.pixel_shuffle(grid, block)
 
     def image(self, feature: Tensor) -> Tensor:
-        """The image of a feature."""
+        """The image made from a feature."""
         made = self.entry(feature)
         for block in self.residual:
             made = functional.leaky_relu(made + block(made), GENERATOR_SLOPE)
@@ -129,10 +129,10 @@ class SiaDiscriminator(nn.Module):
 
     Args:
         shape: ``(C, H, W)`` of the images, H and W multiples of 8.
-        width: of all layers, as a share of the published.
-        published_norm: normalise weights as the published code does.
+        width: width of all layers, as a share of the published one.
+        published_norm: whether to normalise weights as the published code does.
 
-    Deviations: two heads of the published network that nothing uses are left out.
+    Deviations: two heads of the published network that are not used are left out.
     """
 
     def __init__(
@@ -170,8 +170,8 @@ class SelfAttention(nn.Module):
     """Every place looks at every other; the residual weight starts at zero.
 
     Args:
-        features: of a place.
-        normalise: of the three 1 × 1 convolutions.
+        features: how many each place has.
+        normalise: normalises each of the three 1 × 1 convolutions.
     """
 
     def __init__(self, features: int, normalise: Normalise) -> None:
@@ -216,7 +216,7 @@ def _divide(module: nn.Module, _: object) -> None:
     left = functional.normalize(start, dim=-1)[..., None]
     right = functional.normalize(matrix.mT @ left, dim=-2)
     sigma = torch.linalg.vector_norm(matrix @ right, dim=(-2, -1), keepdim=True)
-    # By way of ``data``: a forward pass that waits for its backward pass may have used the weight.
+    # Through ``data``: a forward pass that waits for its backward pass may have used the weight.
     weight.data.div_(sigma if weight.ndim == 3 else sigma.view(()))
 
 

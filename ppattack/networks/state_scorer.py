@@ -14,10 +14,10 @@ class StateScorer(nn.Module):
 
     Args:
         source: ``(S, D)`` integers; feature j of a state is feature ``source[s, j]`` of the image.
-        sign: ``(S, D)``, what it is multiplied by.
-        centre: ``(D,)``, taken off a state's features.
-        scale: ``(D,)``, what they are then divided by.
-        linear: ``(D,)`` weights to start from, of the features as they are.
+        sign: ``(S, D)``, the factor it is multiplied by.
+        centre: ``(D,)``, subtracted from a state's features.
+        scale: ``(D,)``, they are then divided by it.
+        linear: ``(D,)`` weights to start from, for the features as they are.
     """
 
     def __init__(

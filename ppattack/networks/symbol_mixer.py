@@ -1,8 +1,8 @@
-"""A position-specific linear network with global mixing, that holds every signed permutation.
+"""A position-specific linear network with global mixing that can hold every signed permutation.
 
-Each symbol of the output is a mixture of symbols of the input and of their complements. The
-weights of a mixture are a softmax of learnt logits of that output's own, so values stay in range
-and a few examples are enough to single out the right symbol among thousands.
+Each symbol of the output is a mixture of symbols of the input and of their complements. The weights
+of a mixture are a softmax of logits learnt for that output alone, so values stay in range, and a
+few examples are enough to single out the right symbol among thousands.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ class Geometry:
     """How an image is cut, and what a fixed-key scheme of a known structure moves.
 
     Args:
-        channels: of the image.
+        channels: those of the image.
         rows: blocks in a column.
         columns: blocks in a row.
-        height: of a block, pixels.
-        width: of a block, pixels.
+        height: a block's height, pixels.
+        width: a block's width, pixels.
         nibbles: whether symbols are halves of bytes.
         shared: whether all blocks are transformed alike.
-        moves: whether blocks change places.
+        moves: whether blocks move.
     """
 
     channels: int
@@ -43,7 +43,7 @@ class Geometry:
 
     @classmethod
     def of(cls, structure: Structure, shape: ImageShape) -> Geometry:
-        """What the public structure of a scheme leaves open, for transformed images of a shape."""
+        """The geometry that a public structure gives to transformed images of ``shape``."""
         channels, height, width = shape
         edge = structure.block_size
         block = (edge, edge)
@@ -63,17 +63,17 @@ class Geometry:
 
     @property
     def blocks(self) -> int:
-        """Blocks of an image."""
+        """How many blocks an image has."""
         return self.rows * self.columns
 
     @property
     def symbols(self) -> int:
-        """Symbols of a block."""
+        """How many symbols a block has."""
         return self.channels * self.height * self.width * (2 if self.nibbles else 1)
 
     @property
     def weights(self) -> int:
-        """Logits of the network."""
+        """How many logits the network has."""
         within = (1 if self.shared else self.blocks) * 2 * self.symbols**2
         return within + (self.blocks**2 if self.moves else 0)
 
@@ -100,14 +100,14 @@ class Geometry:
 
 
 class SymbolMixer(nn.Module):
-    """Blocks take the place of one another, then symbols within each block.
+    """First blocks change places, then symbols within each block.
 
     Which block a block comes from is learnt on what no signed permutation within a block
-    changes, its folded and sorted symbols; that loss is convex but for the softmax, where the
-    mixtures within a block, learnt for the wrong block first, would lead it astray.
+    changes, its folded and sorted symbols; that loss is convex except for the softmax, whereas
+    mixtures within a block, if learnt for the wrong block first, would lead it astray.
 
     Args:
-        geometry: of the images.
+        geometry: that of the images.
     """
 
     def __init__(self, geometry: Geometry) -> None:
@@ -121,7 +121,7 @@ class SymbolMixer(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        """Plain images of ciphertexts; both ``(N, C, H, W)`` float in [-1, 1]."""
+        """Plain images from ciphertexts; both ``(N, C, H, W)`` float in [-1, 1]."""
         levels = x.add(1).mul(127.5).round().to(torch.uint8)
         return self.geometry.join(self.unscrambled(self.geometry.cut(levels)))
 

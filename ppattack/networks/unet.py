@@ -43,7 +43,7 @@ class UNet(nn.Module):
         self.last = nn.Conv2d(width, outputs or channels, 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Logits ``(N, outputs, H, W)`` of float images of any height and width."""
+        """Logits ``(N, outputs, H, W)`` for float images of any height and width."""
         height, width = x.shape[-2:]
         x = images.pad_to_multiple(x, self.size_multiple)
         skips: list[Tensor] = []
@@ -58,11 +58,11 @@ class UNet(nn.Module):
 
 
 class FoldedUNet(nn.Module):
-    """A U-Net that is shown each byte and how far it is from mid-grey, which no complement changes.
+    """A U-Net that sees each byte and how far it is from mid-grey, which no complement changes.
 
     Args:
         channels: channels of the images.
-        width: as of the U-Net.
+        width: as for the U-Net.
         levels: likewise.
     """
 
@@ -71,7 +71,7 @@ class FoldedUNet(nn.Module):
         self.unet = UNet(2 * channels, width, levels, channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Values in [-1, 1], ``(N, channels, H, W)``, of images in [-1, 1]."""
+        """Values in [-1, 1], ``(N, channels, H, W)``, from images in [-1, 1]."""
         distances = x.abs().mul(2.0).sub(1.0)
         values: Tensor = self.unet(torch.cat([x, distances], dim=1)).tanh()
         return values

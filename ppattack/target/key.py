@@ -15,7 +15,7 @@ from ppattack.images import ImageShape
 Parts = Mapping[str, NDArray[Any]]
 KEY_FILE_VERSION = 1
 TEXT_BYTES = 1 << 20
-"""Larger keys are written as safetensors, smaller ones as JSON, which a person can read."""
+"""Larger keys are written as safetensors, smaller ones as JSON, which people can read."""
 _MALFORMED = (
     ValueError,
     LookupError,
@@ -33,8 +33,8 @@ class Key:
     Args:
         scheme: name of the scheme it belongs to.
         image_shape: ``(C, H, W)`` of the plain images it encrypts.
-        parts: component name to array; with a leading axis of ``count`` when it holds one key
-            per image.
+        parts: component name to array; with a leading axis of ``count`` if it holds one key per
+            image.
         count: number of images, or None for one key for all.
     """
 
@@ -65,7 +65,7 @@ class Key:
         return Key(self.scheme, self.image_shape, parts, len(range(self.count)[part]))
 
     def to_bytes(self) -> bytes:
-        """The secret itself for a key file: JSON, or safetensors where it is large."""
+        """The secret itself for a key file: JSON, or safetensors if it is large."""
         if sum(part.nbytes for part in self.parts.values()) <= TEXT_BYTES:
             return self.to_json().encode()
         import json
@@ -77,10 +77,10 @@ class Key:
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Key:
-        """Read :meth:`to_bytes` back.
+        """Read what :meth:`to_bytes` wrote.
 
         Raises:
-            KeyFileError: if the data are no key file.
+            KeyFileError: if the data are not a key file.
         """
         import json
 
@@ -88,7 +88,7 @@ class Key:
         from safetensors.numpy import load
 
         length = int.from_bytes(data[:8], "little")
-        if len(data) < 8 or length > len(data) - 8:  # no safetensors header: text, then
+        if len(data) < 8 or length > len(data) - 8:  # no safetensors header, so it is text
             return cls.from_json(data.decode("utf-8", errors="replace"))
         try:
             header = json.loads(data[8 : 8 + length])
@@ -130,7 +130,7 @@ class Key:
 
     @classmethod
     def from_json(cls, text: str) -> Key:
-        """Read :meth:`to_json` back.
+        """Read what :meth:`to_json` wrote.
 
         Raises:
             KeyFileError: if the text is not a key file.

@@ -1,4 +1,4 @@
-"""Noise that looks like parts of photographs to a first layer, where there are no photographs."""
+"""Noise that looks like parts of photographs to a first layer, for use without photographs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 def natural_images(generator: torch.Generator, shape: tuple[int, int, int, int]) -> Tensor:
     """Noise with the spectrum, brightness, contrast and colour of parts of photographs.
 
-    Amplitudes fall with one over the frequency. Brightness has a mean of 112 and a deviation of
+    Amplitudes fall as one over the frequency. Brightness has a mean of 112 and a deviation of
     45 between images, contrast is uniform up to a deviation of 80, and a channel shares most of
     both with the others: figures of 64 × 64 pixels of photographs.
 

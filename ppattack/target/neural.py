@@ -1,4 +1,4 @@
-"""Schemes that encode images with an untrained network, and what attacks may know of them."""
+"""Schemes that encode images with an untrained network, and what attacks may know about them."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ if TYPE_CHECKING:
     from ppattack.target.private_encoder import PrivateEncoder
 
 NAMED_LAYERS = 3
-"""The published names count the first layer, the positions and the last layer as depth too."""
+"""Published depths also count the first layer, the positions and the last layer."""
 CALIBRATION_IMAGES = 256
 CALIBRATION_PATCHES = 4
 """Patches along the edge of a calibration image."""
 MASTER = "master"
-"""The key part that stands for the encoder of one image, where every image has its own."""
+"""The key part from which an image's encoder is generated, if every image has its own."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class NeuralConfig:
         Doc("normalise by statistics that belong to the key, or by those of the batch"),
     ] = "frozen"
     batch_size: Annotated[
-        int, Interval(ge=1, le=4096), Doc("images a batch, in order; for batch_norm=batch")
+        int, Interval(ge=1, le=4096), Doc("images per batch, in order; for batch_norm=batch")
     ] = 256
 
     def __post_init__(self) -> None:
@@ -68,17 +68,17 @@ class NeuralConfig:
 class NeuralTarget(Target):
     """A scheme whose key is the parameters of a :class:`PrivateEncoder`.
 
-    An attack with keys of its own needs no more of it than :meth:`tokens`, :attr:`shuffles`,
+    An attack with its own keys needs only :meth:`tokens`, :attr:`shuffles`,
     :meth:`normalised`, :meth:`encoder` and :meth:`surrogate`.
 
     With ``batch_norm=frozen`` a ciphertext depends on its image alone, to the last bit. With
-    ``batch_norm=batch`` it depends on the other images of its batch: images are encoded in their
-    order, ``batch_size`` at a time, the last batch may be smaller.
+    ``batch_norm=batch`` it also depends on the other images of its batch: images are encoded in
+    order, ``batch_size`` at a time; the last batch may be smaller.
     """
 
     @property
     def shuffles(self) -> bool:
-        """Whether the patches of every image come in an order of their own."""
+        """Whether the patches of every image come in a different order."""
         return False
 
     @property
@@ -97,7 +97,7 @@ class NeuralTarget(Target):
 
     @abstractmethod
     def normalised(self, images: Tensor) -> Tensor:
-        """What the encoder takes: ``(N, C, H', W')`` float32 of plain images, in whole patches.
+        """Plain images as the encoder takes them: ``(N, C, H', W')`` float32, in whole patches.
 
         Args:
             images: ``(N, C, H, W)`` uint8.
@@ -122,12 +122,12 @@ class NeuralTarget(Target):
         return self.patch_size
 
     def patches(self, image_shape: ImageShape) -> int:
-        """Patches of an image."""
+        """How many patches an image has."""
         _, height, width = self.padded_shape(image_shape)
         return height * width // self.patch_size**2
 
     def surrogate(self, generator: torch.Generator, image_shape: ImageShape) -> PrivateEncoder:
-        """A freshly drawn encoder, trainable, on the CPU: distributed like the victims'.
+        """A freshly generated encoder, trainable, on the CPU, distributed like the victims'.
 
         Args:
             generator: on the CPU; the same state gives the same encoder.
@@ -171,12 +171,12 @@ class NeuralTarget(Target):
         return made.requires_grad_(False)
 
     def key_parts(self, draw: Draw, image_shape: ImageShape) -> Parts:
-        """Every parameter of the encoder and, where frozen, every statistic, float32."""
+        """Every parameter of the encoder and, if frozen, every statistic, float32."""
         made = self.surrogate(torch_stream(draw("encoder").bytes(32)), image_shape)
         return {name: part.numpy() for name, part in made.state_dict().items()}
 
     def generate_keys(self, rngs: Iterable[np.random.Generator], image_shape: ImageShape) -> Key:
-        """One key per image: 32 random bytes each, from which its encoder is drawn when needed.
+        """Generate one key per image: 32 random bytes, from which its encoder follows.
 
         Deviations: the encoders themselves, up to 88 MB each, would not fit into memory.
         """
@@ -192,13 +192,13 @@ class NeuralTarget(Target):
 
         Args:
             images: ``(N, C, H, W)`` uint8.
-            key: of this scheme, settings and image size.
-            generator: draws the order of every image's patches. Without one an order follows
+            key: a key for this scheme, these settings and this image size.
+            generator: chooses the order of every image's patches. Without one, the order follows
                 from key and image, so that encryption stays a function.
 
         Returns:
-            float32 ciphertexts; where they exceed ``token_storage.IN_MEMORY_BYTES`` in a file
-            that is mapped into memory and vanishes with them.
+            float32 ciphertexts; if they exceed ``token_storage.IN_MEMORY_BYTES``, in a file that is
+            mapped into memory and vanishes with them.
         """
         import torch
 
@@ -231,7 +231,7 @@ class NeuralTarget(Target):
         )
 
     def key_space_bits(self, image_shape: ImageShape) -> float:
-        """32 bits a parameter, as the paper counts; parameters are far from uniform bits."""
+        """32 bits per parameter, as the paper counts; parameters are far from uniform bits."""
         import torch
 
         from ppattack.target.private_encoder import PrivateEncoder
@@ -249,9 +249,9 @@ class NeuralTarget(Target):
         return channels, self.hidden, self.patch_size, depth, patches, width, mode
 
     def _batches(self, count: int, key: Key) -> list[slice]:
-        """What is encoded at a time.
+        """How many images are encoded at a time.
 
-        Where images do not depend on each other it is one: other sizes round differently.
+        If images do not depend on each other, it is one: other sizes round differently.
         """
         frozen = self.config.batch_norm == "frozen"
         step = 1 if frozen or key.count is not None else self.config.batch_size
@@ -281,7 +281,7 @@ class NeuralTarget(Target):
 def _orders(
     images: Tensor, encoder: PrivateEncoder, patches: int, generator: np.random.Generator | None
 ) -> Tensor:
-    """``(N, P)`` int64: the patch that comes at each place, uniformly random for every image."""
+    """``(N, P)`` int64: the patch at each place, uniformly random for every image."""
     import torch
 
     keys: NDArray[np.float64]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from weakref import WeakKeyDictionary
 
 import numpy as np
+from typing_extensions import override
 
 from ppattack import images as image_ops
 from ppattack.errors import KeyFileError
@@ -26,7 +27,7 @@ class PermXorTarget(Target):
     KEYS_AT_ONCE: ClassVar[int] = KEYS_AT_ONCE
     """Keys drawn or made into tables at a time under one key per image."""
     TABLE_BYTES: ClassVar[int] = 1 << 20
-    """Image bytes that the tables made at a time may serve: bounds the memory for large images."""
+    """Image bytes that tables made at a time may serve, to limit the memory for large images."""
 
     def __init__(self, config: Any = None, **settings: Any) -> None:
         super().__init__(config, **settings)
@@ -81,16 +82,16 @@ class PermXorTarget(Target):
                     f"not {_described(wanted, name)}: make a new key with generate_key."
                 )
 
+    @override
     def encrypt(
         self, images: Tensor, key: Key, *, generator: np.random.Generator | None = None
     ) -> Tensor:
-        """See :meth:`Target.encrypt`."""
         image_ops.check(images, "plain images")
         self.check_key(images, key, key.image_shape)
         return self._transform(self.representation().prepare(images), key, lambda table: table)
 
+    @override
     def decrypt(self, ciphertexts: Tensor, key: Key) -> Tensor:
-        """See :meth:`Target.decrypt`."""
         image_ops.check(ciphertexts, "ciphertexts")
         self.check_key(ciphertexts, key, self.padded_shape(key.image_shape))
         plain = self._transform(ciphertexts, key, PermXor.inverse)

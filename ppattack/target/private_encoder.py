@@ -1,4 +1,4 @@
-"""The untrained network that NeuraCrypt encodes images with, without its shuffle of patches.
+"""The untrained network with which NeuraCrypt encodes images, without its shuffle of patches.
 
 Reference: Yala, Esfahanizadeh, D'Oliveira, Duffy, Ghobadi, Jaakkola, Vaikuntanathan, Barzilay,
 Médard, "NeuraCrypt: Hiding Private Health Data via Random Neural Networks for Public Training",
@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 LINEAR = -1
-"""The depth of the encoder that is a single linear map of each patch."""
+"""The depth of the encoder that is a single linear map for each patch."""
 EPSILON = 1e-5
 """Added to variances: PyTorch's default."""
 
@@ -25,15 +25,15 @@ class PrivateEncoder(nn.Module):
 
     A patch goes through a linear map and ReLU; ``depth`` blocks of linear map, batch
     normalisation and ReLU; then a vector of its position is added, and ReLU and a last linear map
-    follow. All parameters are zero until they are loaded or drawn.
+    follow. All parameters are zero until they are loaded or generated.
 
     Args:
-        channels: of the images.
-        hidden: width of every layer but the last.
+        channels: those of the images.
+        hidden: width of every layer except the last.
         patch: edge of a patch, pixels.
         depth: blocks; -1 for the linear encoder, which has neither ReLU nor positions.
-        patches: in an image.
-        width: numbers per patch that come out.
+        patches: how many an image has.
+        width: output numbers per patch.
         bn: ``"batch"`` normalises by the statistics of the batch at hand, always;
             ``"frozen"`` by those that :meth:`calibrate` found.
     """
@@ -76,7 +76,7 @@ class PrivateEncoder(nn.Module):
 
         Args:
             generator: on the CPU; the same state gives the same encoder.
-            channels: as of the class, like the following.
+            channels: as for the class, like the following.
             hidden: likewise.
             patch: likewise.
             depth: likewise.
@@ -96,7 +96,7 @@ class PrivateEncoder(nn.Module):
         return made
 
     def forward(self, x: Tensor) -> Tensor:
-        """Vectors ``(N, P, width)`` of normalised float images ``(N, C, H, W)``, row by row."""
+        """Vectors ``(N, P, width)`` for normalised float images ``(N, C, H, W)``, row by row."""
         x = self.embed(self._patches(x))
         if self.linear:
             return x
@@ -125,7 +125,7 @@ class PrivateEncoder(nn.Module):
 
 
 class _Affine(nn.Module):
-    """A linear map whose parameters nobody draws: the global random numbers stay untouched."""
+    """A linear map without initial parameters, so that the global generator is left alone."""
 
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__()
@@ -155,7 +155,7 @@ class _Block(nn.Module):
         return self._normalised(self.layer(x))
 
     def calibrated(self, x: Tensor) -> Tensor:
-        """As :meth:`forward`, with the statistics of this batch from now on."""
+        """:meth:`forward`, with the statistics of this batch from now on."""
         x = self.layer(x)
         if self.frozen:
             variance, mean = torch.var_mean(x.flatten(0, 1), dim=0, correction=0)

@@ -16,12 +16,12 @@ from ppattack.target.base import Draw
 PublishedSeed = Annotated[
     int | None,
     Interval(ge=0, lt=2**32),
-    Doc("seed of the published code's key (not for 'paper'); none: drawn like any key"),
+    Doc("seed of the published code's key (not for 'paper'); none: a random key"),
 ]
 
 
 def check_seed(variant: str, seed: int | None) -> None:
-    """Refuse a published seed where no published code is asked for.
+    """Refuse a published seed if the variant is not published code.
 
     Raises:
         ConfigError: for a seed under the variant ``paper``.
@@ -33,5 +33,5 @@ def check_seed(variant: str, seed: int | None) -> None:
 
 
 def published_seed(seed: int | None, draw: Draw) -> int:
-    """The seed that was asked for, or one drawn from the key's stream."""
+    """The seed in the settings, or one from the key's random stream."""
     return int(draw("seed").integers(1 << 32)) if seed is None else seed

@@ -41,24 +41,24 @@ class Panel:
 
 @dataclass(frozen=True)
 class Representation:
-    """The public, keyless part of a scheme: plain images as its transformation takes them.
+    """The public, keyless part of a scheme: plain images in the form its transformation takes.
 
     Here that is the image padded to whole blocks; a scheme that rearranges or converts images
-    before it encrypts them has a subclass. A ciphertext has the shape of what was transformed.
+    before it encrypts them uses a subclass. A ciphertext has the shape of what was transformed.
 
     Args:
-        multiple: height and width are padded to multiples of so many pixels.
+        multiple: height and width are padded to multiples of this many pixels.
     """
 
     multiple: int = 1
 
     @property
     def levels(self) -> range:
-        """Levels that all symbols of some image can have, whatever the others have."""
+        """Levels that every symbol of an image can have, whatever the others have."""
         return range(256)
 
     def shape(self, image_shape: ImageShape) -> ImageShape:
-        """``(C, H, W)`` of what is transformed, from that of a plain image."""
+        """``(C, H, W)`` of what is transformed, from the ``(C, H, W)`` of a plain image."""
         channels, height, width = image_shape
         return channels, height + -height % self.multiple, width + -width % self.multiple
 
@@ -66,16 +66,16 @@ class Representation:
         """``(C, H, W)`` of the largest plain image that has a ciphertext of this shape.
 
         Raises:
-            ImageError: if no plain image has.
+            ImageError: if no plain image has one.
         """
         return shape
 
     def panels(self, shape: ImageShape) -> tuple[Panel, ...]:
-        """The pictures that what is transformed, of this shape, is made of: here one."""
+        """The pictures that make up what is transformed, of this shape: here one."""
         return (Panel(0, 0, shape[1], shape[2]),)
 
     def prepare(self, images: Tensor) -> Tensor:
-        """Plain images ``(N, C, H, W)`` uint8 as the transformation takes them."""
+        """Plain images ``(N, C, H, W)`` uint8 in the form that the transformation takes."""
         return image_ops.pad_to_multiple(images, self.multiple)
 
     def restore(self, prepared: Tensor, image_shape: ImageShape) -> Tensor:

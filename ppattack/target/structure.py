@@ -1,4 +1,4 @@
-"""What a scheme says in public about the shape of its permutation and mask.
+"""What a scheme makes public about the shape of its permutation and mask.
 
 An adversary knows the algorithm, so it knows which symbols can have gone where. A solver that
 uses this needs far fewer ciphertexts than one that looks for any signed permutation.
@@ -19,11 +19,11 @@ class Structure:
     Args:
         kind: ``none`` (nothing is moved or complemented), ``pixels`` (bytes stay at their pixel),
             ``shared-block`` (one permutation of the symbols of a block, the same in every
-            block), ``blocks`` (blocks are permuted, and each has a permutation of its symbols),
-            ``blocks-dihedral`` (blocks are permuted and turned or mirrored whole) or ``any``
-            (any symbol can have gone anywhere).
+            block), ``blocks`` (blocks are permuted, and each has its own permutation of its
+            symbols), ``blocks-dihedral`` (blocks are permuted and turned or mirrored as a whole) or
+            ``any`` (any symbol can have gone anywhere).
         unit: what is moved, ``byte`` or ``nibble``.
-        block_size: edge of a block, pixels; 1 where there are no blocks.
+        block_size: edge of a block, pixels; 1 if there are no blocks.
         colours: whether the channels of a pixel (``pixels``) or of a block (``blocks-dihedral``)
             change places.
         moves_blocks: whether blocks change places.

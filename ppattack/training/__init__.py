@@ -1,1 +1,1 @@
-"""The one training loop, and what networks are trained with."""
+"""The training loop, and what networks are trained with."""

@@ -1,8 +1,8 @@
 """Checkpoints of a training: written whole or not at all, and checked when read.
 
-One safetensors file holds weights and the optimisers' states; its header holds a JSON text of
-facts and a SHA-256 over tensors and facts, so that a file cut short, altered or of another
-training is found out. Nothing is pickled.
+One safetensors file holds weights and the optimisers' states; its header holds a JSON text of facts
+and a SHA-256 over tensors and facts, so that a file that is truncated, altered or from another
+training is detected. Nothing is pickled.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Weights = dict[str, Tensor]
 
 
 class UnusableCheckpoint(Exception):
-    """A file that training cannot go on from; the message says why."""
+    """A file from which training cannot continue; the message says why."""
 
 
 def save(
@@ -36,10 +36,10 @@ def save(
     """Write a checkpoint; a reader finds the old file or the new one, never a part.
 
     Args:
-        path: the file; its folder is made where it is missing.
-        fingerprint: of the training.
-        weights: by a name without a slash.
-        optimizers: likewise, with their states now.
+        path: the file; its folder is made if it is missing.
+        fingerprint: identifies the training.
+        weights: weights by a name without a slash.
+        optimizers: likewise, with their current states.
         facts: JSON-ready values.
 
     Raises:
@@ -63,10 +63,10 @@ def save(
 def load(
     path: Path, fingerprint: str, optimizers: Mapping[str, torch.optim.Optimizer]
 ) -> tuple[dict[str, Weights], dict[str, Any]]:
-    """Put a checkpoint's states into the optimisers; its weights by name, and the facts.
+    """Load a checkpoint's states into the optimisers; return its weights by name, and the facts.
 
     Raises:
-        UnusableCheckpoint: where the file is damaged or of another training; nothing is changed.
+        UnusableCheckpoint: if the file is damaged or from another training; nothing is changed.
     """
     tensors, facts = _read(path)
     if facts.get("fingerprint") != fingerprint:

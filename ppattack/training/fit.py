@@ -1,9 +1,9 @@
 """The training loop: device, mixed precision, schedule, validation, averages, checkpoints.
 
 One network learns alone (:func:`fit`), or several take turns (:func:`fit_in_turns`), as the two
-of an adversarial training do. The data stay on the device and networks run channels-last. Every
-draw comes from a stream named by the training and the epoch, so a training that is interrupted
-and resumed goes through the same batches as one that is not.
+of an adversarial training do. The data stay on the device and networks run channels-last. Random
+numbers come from streams named by the training and the epoch, so a training that is interrupted and
+resumed sees the same batches as one that is not.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ N = TypeVar("N", bound=nn.Module)
 
 
 def seeded(build: Callable[[], N], context: Context, *names: str | int) -> N:
-    """A network whose initial weights come from a named stream; the global one is as before."""
+    """A network whose initial weights come from a named stream; the global one is left alone."""
     stream = context.torch_stream("weights", *names)
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.set_state(stream.get_state())
@@ -59,7 +59,7 @@ def seeded(build: Callable[[], N], context: Context, *names: str | int) -> N:
 
 @contextmanager
 def frozen(network: nn.Module) -> Iterator[None]:
-    """Within, no gradient is computed for the network's weights: they only pass one on."""
+    """A context in which the network's weights get no gradient: they only pass one on."""
     network.requires_grad_(False)
     try:
         yield
@@ -78,14 +78,14 @@ def fit(
 ) -> FitResult:
     """Train a network in place; it ends in evaluation mode on the context's device.
 
-    After every epoch the checkpoint is on disk, where the context keeps any: an interrupt loses
-    the epoch under way and nothing else. The deadline stops training after the step under way.
+    After every epoch the checkpoint is on disk, if the context keeps any: an interrupt loses only
+    the current epoch. The deadline stops training after the current step.
 
     Args:
         network: the network, with its initial weights.
-        data: at least two examples to train on beside those that validate.
+        data: at least two examples to train on, besides those for validation.
         loss: what is minimised.
-        recipe: how.
+        recipe: how to train.
         context: device, seed, checkpoint folder, progress and deadline.
         name: names the random streams and the checkpoint; trainings that differ in the loss or
             in the augmentation need different names.
@@ -93,7 +93,7 @@ def fit(
 
     Raises:
         DataError: for too few examples.
-        RunFailed: where the loss is not a finite number.
+        RunFailed: if the loss is not a finite number.
     """
 
     def turns(inputs: Tensor, targets: Tensor) -> Iterator[tuple[str, Tensor]]:
@@ -116,24 +116,24 @@ def fit_in_turns(
 ) -> FitResult:
     """Train networks that take turns on every batch; all end in evaluation mode.
 
-    As :func:`fit`, but what one player loses another may win, so that no loss says when to stop:
-    a criterion may. The first player is the one that is averaged, where its recipe says so, and
-    of which the best epoch is kept.
+    Like :func:`fit`, but one player may win what another loses, so that no loss says when to stop;
+    a criterion may. The first player is the one that is averaged, if its recipe says so, and whose
+    best epoch is kept.
 
     Args:
-        players: by name.
+        players: the players by name.
         data: at least two examples.
         turns: the losses of a batch, one after another.
         context: device, seed, checkpoint folder, progress and deadline.
         name: names the random streams and the checkpoint.
         augment: changes each batch.
-        pictures: what is shown of the first player on the way.
+        pictures: what is shown of the first player during training.
         criterion: judges the first player after every epoch; without one the last is kept.
-        judged_as: what progress shows of that; None for the number as it is, as ``loss``.
+        judged_as: how progress shows that number; None for the number itself, as ``loss``.
 
     Raises:
         DataError: for too few examples.
-        RunFailed: where a loss is not a finite number.
+        RunFailed: if a loss is not a finite number.
     """
     return Training(
         players,

@@ -1,4 +1,4 @@
-"""How far a training is: its steps, checkpoints, pictures and validation, epoch after epoch."""
+"""A training in progress: its steps, checkpoints, pictures and validation, epoch by epoch."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ STEPS_BETWEEN_REPORTS = 8
 
 
 class Training:
-    """One training: its data on the device, its optimisers, and how far it is."""
+    """One training: its data on the device, its optimisers, and its progress."""
 
     def __init__(
         self,
@@ -74,7 +74,7 @@ class Training:
         self.best: checkpoints.Weights = {}
 
     def ended(self) -> FitResult:
-        """Train to the end, from a checkpoint where there is one."""
+        """Train to the end, from a checkpoint if there is one."""
         resumed_after = self.resume()
         with self.context.progress.task(f"training {self.name}", self.recipe.epochs) as task:
             ending = self.run(task)
@@ -95,11 +95,11 @@ class Training:
 
     @property
     def epochs_done(self) -> int:
-        """Finished epochs, and the one that a deadline cut short."""
+        """Epochs finished, plus the one that a deadline cut short."""
         return len(self.losses[self.main])
 
     def run(self, task: ProgressTask) -> Ending:
-        """Train from where it stands to the end."""
+        """Train from the current state to the end."""
         while self.epochs_done < self.recipe.epochs:
             patience = self.recipe.patience
             if patience is not None and self.epochs_done - self.best_epoch >= patience:
@@ -112,7 +112,7 @@ class Training:
         return "finished"
 
     def _epoch(self, epoch: int, task: ProgressTask) -> bool:
-        """One pass over the training rows; False where the deadline cut it short."""
+        """One pass over the training rows; False if the deadline cut it short."""
         for player in self.players.values():
             player.network.train()
         stream = self.context.torch_stream(self.name, "batches", epoch)
@@ -195,20 +195,20 @@ class Training:
         return self.players[self.main].network if self.average is None else self.average.network
 
     def _shown(self, losses: Mapping[str, Tensor]) -> dict[str, float]:
-        """A loss by player, ``loss`` that of the first, and how the last epoch was judged."""
+        """The loss of each player, ``loss`` for the first, and how the last epoch was judged."""
         now = {"loss" if each == self.main else each: float(x) for each, x in losses.items()}
         return now | self.judged_facts
 
     @torch.no_grad()
     def _picture(self, step: int) -> None:
-        """Write what the first player makes now, where pictures are asked for."""
+        """Write what the first player makes now, if pictures are requested."""
         folder = self.context.pictures
         if self.pictures is None or folder is None or step % self.pictures.every:
             return
         from ppattack.render.samples import draw_sheet
 
-        # Of a copy: a network may change when it is looked at (running statistics, weights that
-        # are normalised in place), and a picture must not change a training.
+        # A copy makes the picture: a network may change when it is used (running statistics,
+        # weights that are normalised in place), and a picture must not change a training.
         images = self.pictures.draw(copy.deepcopy(self._kept()).eval())
         path = folder / f"{self.name}-{step:06d}.png"
         try:
@@ -217,7 +217,7 @@ class Training:
             self.context.progress.log(f"the picture {path} cannot be written: {error}")
 
     def resume(self) -> int:
-        """Go on from a checkpoint of this training, if there is one; the epochs it spares."""
+        """Continue from a checkpoint of this training, if any; return its finished epochs."""
         path = self._path()
         if path is None or not path.exists():
             return 0
@@ -283,14 +283,14 @@ def _channels_last(batch: Tensor) -> Tensor:
 
 
 def _batches(rows: Tensor, most: int) -> tuple[Tensor, ...]:
-    """Parts of equal size (to one), so that no step sees a single example left over."""
+    """Parts of equal size (give or take one), so that no step sees a single leftover example."""
     return rows.tensor_split(math.ceil(len(rows) / most))
 
 
 def _fingerprint(
     players: Mapping[str, Player], data: TrainingData, context: Context, name: str
 ) -> str:
-    """What two trainings must share for one to go on from the other's checkpoint."""
+    """What two trainings must share for one to continue from the other's checkpoint."""
     facts = {
         "name": name,
         "recipes": {each: dataclasses.asdict(player.recipe) for each, player in players.items()},

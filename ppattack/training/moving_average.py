@@ -10,7 +10,7 @@ from torch import nn
 from ppattack.training.checkpoints import Weights
 
 WARM_UP = 10.0
-"""Steps after which the average keeps about nine tenths of itself per step."""
+"""At first the average keeps ``(1 + n) / (WARM_UP + n)`` of itself in step n."""
 
 
 class MovingAverage:
@@ -20,8 +20,8 @@ class MovingAverage:
     ``min(decay, (1 + n) / (10 + n))`` of itself, so that the initial weights are soon forgotten.
 
     Args:
-        network: is copied, in evaluation mode.
-        decay: what the average keeps of itself per step, in [0, 1).
+        network: the network, which is copied in evaluation mode.
+        decay: the share of itself that the average keeps per step, in [0, 1).
     """
 
     def __init__(self, network: nn.Module, decay: float) -> None:
@@ -31,7 +31,7 @@ class MovingAverage:
 
     @torch.no_grad()
     def update(self, network: nn.Module) -> None:
-        """Take one step of the network in."""
+        """Add one step of the network."""
         kept = min(self.decay, (1 + self.steps) / (WARM_UP + self.steps))
         self.steps += 1
         current = network.state_dict()
@@ -42,6 +42,6 @@ class MovingAverage:
                 value.copy_(current[name])
 
     def resume(self, weights: Weights, steps: int) -> None:
-        """Go on from an average that was saved after that many steps."""
+        """Continue from an average that was saved after that many steps."""
         self.network.load_state_dict(weights)
         self.steps = steps

@@ -1,4 +1,4 @@
-"""What a training is made of, and how it went."""
+"""The parts of a training, and how it went."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from torch import Tensor, nn
 from ppattack.training.recipe import Recipe
 
 Loss = Callable[[nn.Module, Tensor, Tensor], Tensor]
-"""Of the network and a batch of inputs and targets: their mean loss, a scalar."""
+"""From the network and a batch of inputs and targets to their mean loss, a scalar."""
 Turns = Callable[..., Iterator[tuple[str, Tensor]]]
-"""Of a batch of inputs, targets and labels, if any: turn by turn, a player and the loss that it
-minimises. The player has made its step when the next turn is asked for."""
+"""From a batch of inputs, targets and labels, if any, to a player and the loss that it minimises,
+turn by turn. The player has made its step when the next turn is requested."""
 Criterion = Callable[[nn.Module], float]
-"""Of a network in evaluation mode: the lower the better. That of an attack goes by what the
-adversary holds alone."""
+"""From a network in evaluation mode to a number, the lower the better. An attack's criterion uses
+only what the adversary has."""
 JudgedAs = Callable[[float], Mapping[str, float]]
-"""Of what a criterion said: what is shown of it beside the loss."""
+"""From a criterion's number to what is shown beside the loss."""
 Augment = Callable[[Tensor, Tensor, torch.Generator], tuple[Tensor, Tensor]]
 """A batch changed at random; the generator is on the CPU."""
 Ending = Literal["finished", "patience", "deadline"]
@@ -33,7 +33,7 @@ class TrainingData:
     Args:
         inputs: ``(N, ...)``, any dtype; the loss converts.
         targets: ``(N, ...)``, likewise.
-        labels: ``(N,)`` of the inputs, or None; turns are given them as their third argument.
+        labels: ``(N,)``, those of the inputs, or None; turns get them as their third argument.
     """
 
     inputs: Tensor
@@ -47,8 +47,8 @@ class Player:
 
     Args:
         network: with its initial weights; it is trained in place.
-        recipe: its optimiser and rates. What concerns all (epochs, batches) is the first
-            player's.
+        recipe: its optimiser and rates. What concerns all players (epochs, batches) is taken from
+            the first one's.
     """
 
     network: nn.Module
@@ -57,10 +57,10 @@ class Player:
 
 @dataclass(frozen=True)
 class Pictures:
-    """What a training shows of itself while it goes on.
+    """What a training shows while it is running.
 
     Args:
-        draw: of the network as it is now, in evaluation mode: ``(N, C, H, W)`` uint8.
+        draw: from the network as it is now, in evaluation mode, to ``(N, C, H, W)`` uint8.
         every: steps between two pictures.
     """
 
@@ -73,14 +73,15 @@ class FitResult:
     """How a training went; the network holds the weights of the best epoch.
 
     Args:
-        train_losses: mean loss of each epoch's steps; of several players, the first one's.
-        validation_losses: what judged the network after each epoch, the loss of the validating
+        train_losses: mean loss of each epoch's steps; if there are several players, the first
+            one's.
+        validation_losses: what judged the network after each epoch, the loss on the validation
             examples or a criterion; empty without either.
-        best_epoch: the one whose weights are kept, from 1; without validation the last.
-        resumed_after: finished epochs that a checkpoint spared.
+        best_epoch: the one whose weights are kept, from 1; the last one without validation.
+        resumed_after: finished epochs that a checkpoint saved repeating.
         ended: why training stopped.
         rival_losses: mean loss of each epoch's steps by player, for all but the first.
-        last: the weights after the last epoch, of the network that is kept.
+        last: weights after the last epoch, of the network that is kept.
     """
 
     train_losses: tuple[float, ...]

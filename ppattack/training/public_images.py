@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
 
 def drawn(observation: Observation, context: Context, most: int) -> Tensor:
-    """Rows of the public images to train on, ``(K,)`` int64: all of them, or ``most`` by chance.
+    """Rows of the public images to train on, ``(K,)`` int64: all, or ``most`` at random.
 
     Raises:
-        DataError: if the images have another size than the victims'.
+        DataError: if the images do not have the victims' size.
     """
     import torch
 
@@ -36,7 +36,7 @@ def as_transformed(observation: Observation, public: Tensor, attack: str) -> Ten
     """Public images as the scheme would transform them, padded or rearranged.
 
     Raises:
-        DataError: if ciphertexts have another size than what is transformed.
+        DataError: if ciphertexts do not have the size of what is transformed.
     """
     plain = observation.scheme.representation.prepare(public)
     shape = tuple(observation.ciphertexts.shape[1:])

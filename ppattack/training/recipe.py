@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 WARM_UP_SHARE = 0.25
-"""The part of a one-cycle schedule in which the rate rises."""
+"""The share of a one-cycle schedule in which the rate rises."""
 TRIANGLE = ((0.0, 0.0), (0.4, 1.0), (0.8, 0.05), (1.0, 0.0))
 """Corners of a triangular schedule: share of the epochs, share of the peak."""
 
@@ -25,21 +25,21 @@ class Recipe:
         batch_size: examples per step at most; the batches of an epoch are of equal size.
         optimizer: ``"sgd"``, ``"adam"`` or ``"adamw"``.
         learning_rate: at the start, or at the peak of a one-cycle schedule.
-        momentum: of SGD.
-        weight_decay: of any optimiser; of ``"adam"`` it is part of the gradient.
+        momentum: that of SGD.
+        weight_decay: that of any optimiser; for ``"adam"`` it is part of the gradient.
         schedule: ``"multistep"`` multiplies the rate by ``decay`` at each of the ``milestones``;
             ``"one-cycle"`` raises it from zero, then lowers it to zero, along cosines;
             ``"triangular"`` does so along straight lines, with a slow end.
-        milestones: epochs.
-        decay: a factor.
-        validation_share: share of the examples that validate; 0 for none.
+        milestones: epochs after which the rate is multiplied.
+        decay: the factor.
+        validation_share: share of the examples used for validation; 0 for none.
         patience: epochs without a better validation loss after which training stops, or None.
-        clip_norm: bound on the norm of the gradient, or None.
+        clip_norm: limit on the norm of the gradient, or None.
         ema: decay per step of a moving average of the weights, which is what is kept, or
             None; in its first steps it forgets faster, so that the initial weights do not count.
-        betas: of Adam.
-        epsilon: of Adam.
-        nesterov: whether SGD looks ahead.
+        betas: those of Adam.
+        epsilon: that of Adam.
+        nesterov: whether SGD uses Nesterov momentum.
         warm_up: share of a one-cycle schedule in which the rate rises; 0 for none.
     """
 
@@ -62,7 +62,7 @@ class Recipe:
     warm_up: float = WARM_UP_SHARE
 
     def rate(self, done: float) -> float:
-        """The learning rate when ``done`` epochs are, counting the parts of one."""
+        """The learning rate when ``done`` epochs are finished, counting parts of an epoch."""
         if self.schedule == "multistep":
             passed = sum(done >= milestone for milestone in self.milestones)
             return self.learning_rate * self.decay**passed
@@ -79,7 +79,7 @@ class Recipe:
         return self.learning_rate
 
     def optimiser(self, network: nn.Module) -> torch.optim.Optimizer:
-        """The optimiser of a network's parameters."""
+        """The optimiser for a network's parameters."""
         parameters, rate, decay = network.parameters(), self.learning_rate, self.weight_decay
         if self.optimizer == "sgd":
             return torch.optim.SGD(

@@ -1,4 +1,4 @@
-"""Settings that the attacks by generator and discriminator share."""
+"""Settings that the adversarial attacks share."""
 
 from __future__ import annotations
 
