@@ -34,7 +34,7 @@ class Scenario:
         observation: what the attack is given.
         truth: what only the scorer holds.
         sets: the images of both sides, for the scorer's blind baselines and controls.
-        names: one name per ciphertext.
+        names: one name a ciphertext.
     """
 
     observation: Observation
@@ -57,7 +57,7 @@ def key_scope_of(target: Target, asked: KeyScope | None) -> KeyScope:
     """The key scope to use: the one asked for, or the target's default.
 
     Raises:
-        NotApplicable: if the target does not support the scope asked for.
+        NotApplicable: where the target does not support the scope asked for.
     """
     scopes = target.card.key_scopes
     if asked is not None and asked not in scopes:
@@ -75,14 +75,14 @@ def granted(
     With ``public`` there are public images, and an attack that welcomes them is granted them.
 
     Raises:
-        NotGranted: if it needs pairs under a key that no other image shares, unless
+        NotGranted: where it needs pairs under a key that no other image shares, unless
             ``vain_pairs`` allows pairs that say nothing.
     """
     needed = attack.requires()
     if scope == "image" and (needed.pairs or needed.chosen) and not vain_pairs:
         raise NotGranted(
             f"attack '{attack.card.name}' needs plaintext-ciphertext pairs under the victims' "
-            "key, but with one key per image no pair says anything about another image:  "
+            "key, but with one key per image no pair says anything about another image: "
             "use --key-scope dataset or another attack."
         )
     if public and needed.public == "none" and attack.welcomes_public_images():
@@ -100,12 +100,12 @@ def simulate(
     vain_pairs: bool = False,
     jpeg: Jpeg | None = None,
 ) -> Scenario:
-    """Encrypt the victims' images under a key that only the scorer keeps.
+    """Encrypt the victims' images under a key that nobody keeps but the scorer.
 
     Args:
         attack: decides how little the observation holds.
         target: the scheme.
-        sets: images of both sides; if the attack needs known pairs, the last victims'
+        sets: images of both sides; where the attack needs known pairs, the last victims'
             images become the pairs and are not scored.
         scope: one key for all images, or one each.
         seed: the run's seed.
@@ -179,8 +179,8 @@ def from_ciphertexts(
         attack: must need neither pairs nor labels.
         target: the scheme that is believed to have made them.
         ciphertexts: ``(N, C, H, W)`` uint8, or float32 tokens.
-        names: one name per ciphertext.
-        truth: their plain images ``(N, C, H', W')`` uint8, H' ≤ H, if they are known.
+        names: one name a ciphertext.
+        truth: their plain images ``(N, C, H', W')`` uint8, H' ≤ H, where they are known.
         public: images for the adversary, or None.
         scope: whether one key is believed to have made them all.
         jpeg: how the files were compressed.
@@ -239,7 +239,7 @@ def _chosen(attack: Attack, scheme: PublicScheme, shape: ImageShape, threat: Thr
 
 
 def _check_files_suffice(attack: Attack, threat: ThreatModel, has_public: bool) -> None:
-    """Refuse an attack that needs more than ciphertexts and the public images given."""
+    """Refuse what needs more than ciphertexts, and public images where there are some."""
     if threat.pairs or threat.chosen or threat.public == "candidates":
         raise NotGranted(
             f"attack '{attack.card.name}' needs more ({threat.in_words()}) than files of "

@@ -97,7 +97,7 @@ def find_weights(
 
     Raises:
         ConfigError: for an unknown network.
-        MetricUnavailable: where the given file does not exist.
+        MetricUnavailable: if the given file does not exist.
     """
     wanted = network(net)
     if weights is not None:
@@ -136,7 +136,7 @@ def read_weights(net: str, found: WeightsFound) -> dict[str, Tensor]:
     """The network's convolutions, under torchvision's names (``features.0.weight``).
 
     Raises:
-        MetricUnavailable: where the file is damaged or is something else, or the download failed.
+        MetricUnavailable: if the file is damaged or is something else, or the download failed.
     """
     wanted = network(net)
     try:

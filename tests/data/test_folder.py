@@ -133,7 +133,7 @@ def test_a_test_image_is_taken_from_the_training_images(tmp_path: Path) -> None:
     fill(tmp_path / "test", range(5, 8))
     sets = load(tmp_path, 3, 10)
     assert hashes(sets.adversary) == expected(range(10)) - expected(range(5, 8))
-    assert "3 images with the content of another were passed over" in sets.notes
+    assert "3 images with the content of another were skipped" in sets.notes
 
 
 def test_a_flat_folder_is_split_by_content_alone(tmp_path: Path) -> None:

@@ -103,7 +103,7 @@ def test_too_few_victims_say_how_many_there_are() -> None:
 
 def test_repeats_are_counted() -> None:
     sets = select("made", ImageRequest(2, 2, None), images(1, 1, 2), images(2, 3, 1, 4))
-    assert "3 images with the content of another were passed over" in sets.notes
+    assert "3 images with the content of another were skipped" in sets.notes
 
 
 def test_a_grey_image_and_its_colour_copy_are_one() -> None:

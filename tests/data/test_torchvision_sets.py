@@ -113,7 +113,7 @@ def test_the_checksums_of_cifar_guard_its_pickles(root: Path) -> None:
     (root / plugin.base_folder).mkdir()
     for file, _ in [*plugin.train_list, *plugin.test_list]:
         (root / plugin.base_folder / file).write_bytes(pickle.dumps({"data": TEST}))
-    with pytest.raises(DataError, match="or is damaged there: add --download"):
+    with pytest.raises(DataError, match="or is damaged: add --download"):
         load("cifar10", 1, 1)
 
 
@@ -202,5 +202,5 @@ def test_images_that_cannot_be_read_are_named(root: Path) -> None:
     photographs(root, "imagenette2-160", 160)
     for path in (root / "imagenette2-160" / "val").rglob("*.JPEG"):
         path.write_bytes(encoded(Image.new("F", (4, 4)), "TIFF"))
-    with pytest.raises(ValueError, match=r"\d\.JPEG has 32 bits a channel"):
+    with pytest.raises(ValueError, match=r"\d\.JPEG has 32 bits per channel"):
         load("imagenette", 1, 0)

@@ -197,7 +197,7 @@ def test_plain_comes_first_and_settings_tell_namesakes_apart() -> None:
 
 
 def test_one_key_and_a_key_an_image_are_schemes_of_their_own() -> None:
-    """Accuracy under one key an image says nothing of what withstands one key for all."""
+    """Accuracy under one key per image says nothing of what withstands one key for all."""
     found = Collection(
         runs(report("fr", "pe")),
         [classification("pe", key_scope="image"), classification("plain", key_scope="image")],

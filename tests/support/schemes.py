@@ -97,7 +97,7 @@ def draw_key(target: PermXorTarget, image_shape: ImageShape, seed: int = 0) -> K
 
 
 def draw_keys(target: PermXorTarget, image_shape: ImageShape, count: int, seed: int = 0) -> Key:
-    """One key an image."""
+    """One key per image."""
     rngs = (numpy_stream(seed, "key", i) for i in range(count))
     return target.generate_keys(rngs, image_shape)
 
