@@ -59,7 +59,6 @@ class PixelOrder(Attack):
 
     def positive_control(self, scheme: PublicScheme) -> ControlTarget:
         """The scheme for which it is made."""
-        del scheme
         return ControlTarget(f"{Path(__file__).with_name('my_target.py')}:TileShuffle")
 
     def run(self, observation: Observation, context: Context) -> Recovery:

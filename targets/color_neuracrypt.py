@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from typing_extensions import override
+
 from ppattack.card import Reference
 from ppattack.errors import ImageError
 from ppattack.target import ImageShape, TargetCard
@@ -62,23 +64,28 @@ class ColorNeuraCrypt(NeuralTarget):
         """Settings of the scheme."""
 
     @property
+    @override
     def hidden(self) -> int:
         """Width of the hidden layers."""
         return int(self.config.hidden or self.width(3))
 
     @property
+    @override
     def patch_size(self) -> int:
         """Edge of a patch, pixels."""
         return int(self.config.patch_size or PATCH_SIZES[self.config.variant])
 
+    @override
     def width(self, channels: int) -> int:
         """Numbers per patch, as many as it has pixel values."""
         return channels * self.patch_size**2
 
+    @override
     def normalised(self, images: Tensor) -> Tensor:
         """Levels scaled to [-1, 1]."""
         return self.representation().prepare(images).float().div_(127.5).sub_(1)
 
+    @override
     def tokens(self, ciphertexts: Tensor) -> Tensor:
         """The codes of the patches, ``(N, P, 3·p²)``, by undoing the pixel shuffle."""
         from torch.nn import functional
@@ -86,6 +93,7 @@ class ColorNeuraCrypt(NeuralTarget):
         codes = functional.pixel_unshuffle(ciphertexts, self.patch_size)
         return codes.flatten(2).transpose(1, 2)
 
+    @override
     def ciphertexts(self, tokens: Tensor, image_shape: ImageShape) -> Tensor:
         """The pixel shuffle of codes ``(N, P, 3·p²)``: ``(N, 3, H, W)``."""
         from torch.nn import functional
@@ -94,10 +102,12 @@ class ColorNeuraCrypt(NeuralTarget):
         grid = (height // self.patch_size, width // self.patch_size)
         return functional.pixel_shuffle(tokens.transpose(1, 2).unflatten(2, grid), self.patch_size)
 
+    @override
     def ciphertext_shape(self, image_shape: ImageShape) -> tuple[int, ...]:
         """The shape of one ciphertext: that of the padded image."""
         return self.padded_shape(image_shape)
 
+    @override
     def plain_shape(self, ciphertext_shape: tuple[int, ...]) -> ImageShape:
         """The shape of the ciphertext itself.
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import numpy as np
+from typing_extensions import override
 
 from ppattack import blocks
 from ppattack.card import Reference
@@ -80,10 +81,12 @@ class ELE(PermXorTarget):
             check_seed(self.variant, self.legacy_seed)
 
     @property
+    @override
     def size_multiple(self) -> int:
         """Images are padded to whole blocks."""
         return int(self.config.block_size)
 
+    @override
     def key_parts(self, draw: Draw, image_shape: ImageShape) -> Parts:
         """``blocks``: (n,) source blocks; ``permutations`` and ``negatives``: (n, S), as in LE."""
         count, symbols = self._size(image_shape)
@@ -115,6 +118,7 @@ class ELE(PermXorTarget):
         random.Random(seed).shuffle(order)  # noqa: S311 (the published generator)
         return np.array(order)
 
+    @override
     def tables(self, parts: Parts, shape: ImageShape) -> PermXor:
         """Each block's own nibble table, then the blocks in their new order."""
         numbers = blocks.nibble_numbers(shape, self.config.block_size)  # (n, S)
@@ -124,10 +128,11 @@ class ELE(PermXorTarget):
         mask = parts["negatives"][key, source] * np.uint8(15)
         return PermXor(blocks.place(index, numbers), blocks.place(mask, numbers), "nibble")
 
+    @override
     def structure(self) -> Structure:
-        """See :class:`~ppattack.target.structure.Structure`."""
         return Structure("blocks", "nibble", self.config.block_size, moves_blocks=True)
 
+    @override
     def key_space_bits(self, image_shape: ImageShape) -> float:
         """log2 of (S!·2^S)^n·n!; without 2^S if permutations decide the complements.
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import numpy as np
+from typing_extensions import override
 
 from ppattack import blocks
 from ppattack.card import Reference
@@ -97,10 +98,12 @@ class EtC(PermXorTarget):
             check_seed(self.variant, self.legacy_seed)
 
     @property
+    @override
     def size_multiple(self) -> int:
         """Images are padded to whole blocks."""
         return int(self.config.block_size)
 
+    @override
     def key_parts(self, draw: Draw, image_shape: ImageShape) -> Parts:
         """By output block, (n,) each: ``permutation``, ``dihedral``, ``negative``, ``colour``."""
         count = self._count(image_shape)
@@ -115,12 +118,12 @@ class EtC(PermXorTarget):
             del parts["colour"]
         return parts
 
+    @override
     def tables(self, parts: Parts, shape: ImageShape) -> PermXor:
-        """See :meth:`PermXorTarget.tables`."""
         return scrambled_blocks(parts, shape, self.config.block_size, self._orders)
 
+    @override
     def structure(self) -> Structure:
-        """See :class:`~ppattack.target.structure.Structure`."""
         return Structure(
             "blocks-dihedral",
             block_size=self.config.block_size,
@@ -129,6 +132,7 @@ class EtC(PermXorTarget):
             lossy=self.config.variant != "paper" and self.config.channel_bug,
         )
 
+    @override
     def key_space_bits(self, image_shape: ImageShape) -> float:
         """log2 of n!·8^n·2^n·6^n; for published codes, of the random numbers that they use."""
         count = self._count(image_shape)

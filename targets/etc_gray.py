@@ -10,6 +10,8 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Literal
 
+from typing_extensions import override
+
 from ppattack.blocks import COLOUR_ORDERS
 from ppattack.card import Reference
 from ppattack.config import Doc, Interval
@@ -54,17 +56,18 @@ class SideBySide(Representation):
     subsampling: Subsampling = "444"
 
     @property
+    @override
     def levels(self) -> range:
-        """See :attr:`Representation.levels`."""
         return FREE_LEVELS if self.color_space == "ycbcr" else range(256)
 
+    @override
     def shape(self, image_shape: ImageShape) -> ImageShape:
         """``(1, H, 3W)`` or ``(1, H, 1.5W)``, H and W after padding."""
         _, height, width = super().shape(image_shape)
         return 1, height, width * 3 // (1 if self.subsampling == "444" else 2)
 
+    @override
     def image_shape(self, shape: ImageShape) -> ImageShape:
-        """See :meth:`Representation.image_shape`."""
         channels, height, width = shape
         whole = 3, height, (width if self.subsampling == "444" else 2 * width) // 3
         if channels != 1 or self.shape(whole) != shape:
@@ -75,8 +78,8 @@ class SideBySide(Representation):
             )
         return whole
 
+    @override
     def panels(self, shape: ImageShape) -> tuple[Panel, ...]:
-        """See :meth:`Representation.panels`."""
         _, height, width = shape
         if self.subsampling == "444":
             differences = self.color_space == "ycbcr"
@@ -88,8 +91,8 @@ class SideBySide(Representation):
         chroma = (Panel(top, right, half, width - right, chroma=True) for top in (0, half))
         return (Panel(0, 0, height, right), *chroma)
 
+    @override
     def prepare(self, images: Tensor) -> Tensor:
-        """See :meth:`Representation.prepare`."""
         import torch
 
         if images.shape[1] != 3:
@@ -104,6 +107,7 @@ class SideBySide(Representation):
                 done.append(torch.cat([planes[:, :1], halves], dim=3))
         return torch.cat(done)
 
+    @override
     def restore(self, prepared: Tensor, image_shape: ImageShape) -> Tensor:
         """Plain images from prepared ones; chroma is enlarged to the nearest pixel."""
         import torch
@@ -212,27 +216,30 @@ class EtcGray(PermXorTarget):
                 raise ConfigError("color_space=rgb has no chroma to halve: use subsampling=444")
 
     @property
+    @override
     def size_multiple(self) -> int:
         """Images are padded so that every component is made of whole blocks."""
         return int(self.config.block_size) * (1 if self.config.subsampling == "444" else 2)
 
+    @override
     def representation(self) -> SideBySide:
-        """See :meth:`Target.representation`."""
         config = self.config
         return SideBySide(self.size_multiple, config.color_space, config.subsampling)
 
+    @override
     def key_parts(self, draw: Draw, image_shape: ImageShape) -> Parts:
         """By output block, (n,) each: ``permutation``, ``dihedral``, ``negative``."""
         return block_moves(draw, self._count(image_shape))
 
+    @override
     def tables(self, parts: Parts, shape: ImageShape) -> PermXor:
-        """See :meth:`PermXorTarget.tables`."""
         return scrambled_blocks(parts, shape, self.config.block_size, COLOUR_ORDERS)
 
+    @override
     def structure(self) -> Structure:
-        """See :class:`~ppattack.target.structure.Structure`."""
         return Structure("blocks-dihedral", block_size=self.config.block_size, moves_blocks=True)
 
+    @override
     def key_space_bits(self, image_shape: ImageShape) -> float:
         """log2 of n!·8^n·2^n for n blocks in the grey image."""
         count = self._count(image_shape)

@@ -11,6 +11,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+from typing_extensions import override
 
 from ppattack.card import Reference
 from ppattack.permxor import PermXor
@@ -36,20 +37,23 @@ class Keyless(PermXorTarget):
     class Config:
         """It has no settings."""
 
+    @override
     def key_parts(self, draw: Draw, image_shape: ImageShape) -> Parts:
         """There is no key."""
         return {}
 
+    @override
     def tables(self, parts: Parts, shape: ImageShape) -> PermXor:
         """One table, for every image."""
         numbers = np.arange(math.prod(shape)).reshape(shape)
         index = np.roll(numbers, 1, axis=0).reshape(1, -1)
         return PermXor(index, np.full(index.shape, 255, np.uint8))
 
+    @override
     def structure(self) -> Structure:
-        """See :class:`~ppattack.target.structure.Structure`."""
         return Structure("pixels", colours=True)
 
+    @override
     def key_space_bits(self, image_shape: ImageShape) -> float:
         """Zero."""
         return 0.0

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import numpy as np
+from typing_extensions import override
 
 from ppattack import blocks
 from ppattack.card import Reference
@@ -75,10 +76,12 @@ class LE(PermXorTarget):
             check_seed(self.variant, self.legacy_seed)
 
     @property
+    @override
     def size_multiple(self) -> int:
         """Images are padded to whole blocks."""
         return int(self.config.block_size)
 
+    @override
     def key_parts(self, draw: Draw, image_shape: ImageShape) -> Parts:
         """``permutation``: (S,) source nibbles; ``negative``: (S,) which ones are complemented."""
         symbols = self._symbols(image_shape)
@@ -94,6 +97,7 @@ class LE(PermXorTarget):
             "negative": negative,
         }
 
+    @override
     def tables(self, parts: Parts, shape: ImageShape) -> PermXor:
         """The block's table, repeated for every block."""
         numbers = blocks.nibble_numbers(shape, self.config.block_size)  # (n, S)
@@ -101,10 +105,11 @@ class LE(PermXorTarget):
         mask = np.broadcast_to(parts["negative"][:, None] * np.uint8(15), index.shape)
         return PermXor(blocks.place(index, numbers), blocks.place(mask, numbers), "nibble")
 
+    @override
     def structure(self) -> Structure:
-        """See :class:`~ppattack.target.structure.Structure`."""
         return Structure("shared-block", "nibble", self.config.block_size)
 
+    @override
     def key_space_bits(self, image_shape: ImageShape) -> float:
         """log2 of S!·2^S, or of S! if the permutation decides the complements."""
         symbols = self._symbols(image_shape)

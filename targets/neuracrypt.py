@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from math import isqrt
 from typing import TYPE_CHECKING, Annotated
 
+from typing_extensions import override
+
 from ppattack.card import Reference
 from ppattack.config import Doc, Interval
 from ppattack.errors import ImageError
@@ -81,25 +83,29 @@ class NeuraCrypt(NeuralTarget):
         ] = 63.2
 
     @property
+    @override
     def hidden(self) -> int:
         """Width of the hidden layers and of the codes."""
         return int(self.config.hidden or SIZES[self.config.variant][0])
 
     @property
+    @override
     def patch_size(self) -> int:
         """Edge of a patch, pixels."""
         return int(self.config.patch_size or SIZES[self.config.variant][1])
 
     @property
+    @override
     def shuffles(self) -> bool:
         """Whether the patches of every image come in a different order."""
         return bool(self.config.shuffle)
 
+    @override
     def width(self, channels: int) -> int:
         """Numbers per patch, as many as the hidden layers have."""
-        del channels
         return self.hidden
 
+    @override
     def plain_shape(self, ciphertext_shape: tuple[int, ...]) -> ImageShape:
         """The shape of the square grey images that have this many patches.
 
@@ -114,6 +120,7 @@ class NeuraCrypt(NeuralTarget):
             )
         return 1, edge * self.patch_size, edge * self.patch_size
 
+    @override
     def normalised(self, images: Tensor) -> Tensor:
         """Grey levels minus the mean, divided by the deviation."""
         values = self.representation().prepare(images).float()

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from typing_extensions import override
 
 from ppattack.card import Reference
 from ppattack.errors import KeyFileError
@@ -51,10 +52,12 @@ class OneTimePad(PermXorTarget):
     class Config:
         """It has no settings."""
 
+    @override
     def key_parts(self, draw: Draw, image_shape: ImageShape) -> Parts:
         """``pad``: a uniform byte for each byte of the image."""
         return {"pad": draw("pad").integers(0, 256, image_shape, dtype=np.uint8)}
 
+    @override
     def check_key(self, images: Tensor, key: Key, shape: ImageShape) -> None:
         """Refuse to use one pad for several images, too.
 
@@ -68,15 +71,17 @@ class OneTimePad(PermXorTarget):
                 "(key scope 'image')."
             )
 
+    @override
     def tables(self, parts: Parts, shape: ImageShape) -> PermXor:
         """The identity table and the pads."""
         mask = parts["pad"].reshape(-1, math.prod(shape))
         return PermXor(np.broadcast_to(np.arange(mask.shape[1]), mask.shape), mask)
 
+    @override
     def structure(self) -> Structure:
-        """See :class:`~ppattack.target.structure.Structure`."""
         return Structure("pixels")
 
+    @override
     def key_space_bits(self, image_shape: ImageShape) -> float:
         """Eight bits a byte."""
         return 8.0 * math.prod(image_shape)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import numpy as np
+from typing_extensions import override
 
 from ppattack import blocks
 from ppattack.card import Reference
@@ -81,6 +82,7 @@ class PE(PermXorTarget):
             if self.variant == "ito" and self.color_shuffle:
                 raise ConfigError("the published code has no colour shuffle: use variant=paper")
 
+    @override
     def key_parts(self, draw: Draw, image_shape: ImageShape) -> Parts:
         """``negative``: (C, H, W) bits; ``colour``: (H, W) colour codes if they are shuffled."""
         if self.config.variant == "ito":
@@ -94,6 +96,7 @@ class PE(PermXorTarget):
             parts["colour"] = draw("colour").integers(0, 6, image_shape[1:], dtype=np.uint8)
         return parts
 
+    @override
     def tables(self, parts: Parts, shape: ImageShape) -> PermXor:
         """Complement, then reorder the colours together with their complement bits."""
         mask = parts["negative"] * np.uint8(255)  # (K, C, H, W)
@@ -106,13 +109,14 @@ class PE(PermXorTarget):
         mask = np.take_along_axis(mask, order, axis=1)
         return PermXor(moved.reshape(count, -1), mask.reshape(count, -1))
 
+    @override
     def encrypt(
         self, images: Tensor, key: Key, *, generator: np.random.Generator | None = None
     ) -> Tensor:
-        """See :meth:`~ppattack.target.base.Target.encrypt`."""
         out = super().encrypt(images, key, generator=generator)
         return self._truncated(out, key) if self._truncates else out
 
+    @override
     def decrypt(self, ciphertexts: Tensor, key: Key) -> Tensor:
         """Decrypt, if nothing was truncated.
 
@@ -126,10 +130,11 @@ class PE(PermXorTarget):
             )
         return super().decrypt(ciphertexts, key)
 
+    @override
     def structure(self) -> Structure:
-        """See :class:`~ppattack.target.structure.Structure`."""
         return Structure("pixels", colours=self.config.color_shuffle)
 
+    @override
     def key_space_bits(self, image_shape: ImageShape) -> float:
         """One bit per value, and log2(6) per pixel if colours are shuffled."""
         colours = math.log2(6) if self._shuffles(image_shape) else 0.0

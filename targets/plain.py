@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+from typing_extensions import override
 
 from ppattack.card import Reference
 from ppattack.permxor import PermXor
@@ -29,19 +30,22 @@ class Plain(PermXorTarget):
     class Config:
         """It has no settings."""
 
+    @override
     def key_parts(self, draw: Draw, image_shape: ImageShape) -> Parts:
         """There is no key."""
         return {}
 
+    @override
     def tables(self, parts: Parts, shape: ImageShape) -> PermXor:
         """One identity table, for every image."""
         symbols = math.prod(shape)
         return PermXor(np.arange(symbols)[None], np.zeros((1, symbols), np.uint8))
 
+    @override
     def structure(self) -> Structure:
-        """See :class:`~ppattack.target.structure.Structure`."""
         return Structure("none")
 
+    @override
     def key_space_bits(self, image_shape: ImageShape) -> float:
         """Zero."""
         return 0.0

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
+from typing_extensions import override
+
 from ppattack.attack import Attack, AttackCard, Context, ControlTarget, Preset, Recovery
 from ppattack.card import Reference
 from ppattack.config import Doc, Interval
@@ -77,17 +79,16 @@ class ChosenPlaintext(Attack):
         "paper": {},
     }
 
+    @override
     def requires(self) -> ThreatModel:
-        """See :meth:`Attack.requires`."""
         return ThreatModel(chosen=self.config.images, key_scope="dataset")
 
+    @override
     def positive_control(self, scheme: PublicScheme) -> ControlTarget:
-        """See :meth:`Attack.positive_control`."""
-        del scheme
         return ControlTarget("etc", {"block_size": 4})
 
+    @override
     def obstacle(self, scheme: PublicScheme, image_shape: ImageShape) -> str | None:
-        """See :meth:`Attack.obstacle`."""
         from ppattack.solvers.known_pairs import chosen_plaintext as solver
 
         reason = super().obstacle(scheme, image_shape)
@@ -104,16 +105,16 @@ class ChosenPlaintext(Attack):
             )
         return None
 
+    @override
     def choose_plaintexts(self, scheme: PublicScheme, image_shape: ImageShape) -> Tensor:
-        """See :meth:`Attack.choose_plaintexts`."""
         from ppattack.solvers.known_pairs import chosen_plaintext as solver
 
         form = scheme.representation
         digits = solver.digit_images(form.shape(image_shape), self._unit(scheme), form.levels)
         return form.restore(digits, image_shape)
 
+    @override
     def run(self, observation: Observation, context: Context) -> Recovery:
-        """See :meth:`Attack.run`."""
         from ppattack.solvers.known_pairs import chosen_plaintext as solver
         from ppattack.solvers.known_pairs.symbols import explained, partial_inverse
 

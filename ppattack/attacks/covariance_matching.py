@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
+from typing_extensions import override
+
 from ppattack.attack import Attack, AttackCard, Context, ControlTarget, Preset, Recovery
 from ppattack.card import Reference
 from ppattack.config import Doc, Interval
@@ -87,16 +89,17 @@ class CovarianceMatching(Attack):
         "paper": {"restarts": 40},
     }
 
+    @override
     def positive_control(self, scheme: PublicScheme) -> ControlTarget:
-        """See :meth:`Attack.positive_control`."""
         return ControlTarget("le" if scheme.structure.kind == "shared-block" else "pe")
 
+    @override
     def at_control_budget(self) -> Attack:
-        """See :meth:`Attack.at_control_budget`: few ciphertexts need the structure."""
+        """The same attack with the structure, which few ciphertexts need."""
         return type(self)(replace(self.config, structure="auto"))
 
+    @override
     def obstacle(self, scheme: PublicScheme, image_shape: ImageShape) -> str | None:
-        """See :meth:`Attack.obstacle`."""
         reason = super().obstacle(scheme, image_shape)
         if reason:
             return reason
@@ -109,8 +112,8 @@ class CovarianceMatching(Attack):
             )
         return None
 
+    @override
     def run(self, observation: Observation, context: Context) -> Recovery:
-        """See :meth:`Attack.run`."""
         structure = self._structure(observation.scheme)
         ciphertexts = observation.ciphertexts
         learned = ciphertexts[: self.config.ciphertexts or None].to(context.device)

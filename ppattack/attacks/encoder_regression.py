@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, cast
 
+from typing_extensions import override
+
 from ppattack.attack import Attack, AttackCard, Context, ControlTarget, Preset, Recovery
 from ppattack.card import Reference
 from ppattack.config import Doc, Interval
@@ -89,23 +91,26 @@ class EncoderRegression(Attack):
         "paper": {"pairs": 300, "centres": 8000},
     }
 
+    @override
     def requires(self) -> ThreatModel:
-        """See :meth:`Attack.requires`."""
         return ThreatModel(pairs=self.config.pairs, own_keys=True, key_scope="dataset")
 
+    @override
     def welcomes_public_images(self) -> bool:
         """Optional: their mean is the answer without evidence."""
         return True
 
+    @override
     def positive_control(self, scheme: PublicScheme) -> ControlTarget | None:
         """The linear encoder without a shuffle."""
-        del scheme
         return ControlTarget("neuracrypt", CONTROL)
 
+    @override
     def negative_control(self) -> ControlTarget:
         """The same with one key per image, for pairs too: they then tell nothing of others."""
         return ControlTarget("neuracrypt", CONTROL, "image")
 
+    @override
     def obstacle(self, scheme: PublicScheme, image_shape: ImageShape) -> str | None:
         """Why it cannot attack a scheme: it needs a network whose order of patches can be found."""
         from ppattack.target.neural import NeuralTarget  # here: it loads NumPy
@@ -122,6 +127,7 @@ class EncoderRegression(Attack):
             )
         return None
 
+    @override
     def run(self, observation: Observation, context: Context) -> Recovery:
         """Put patches in order, fit, and predict."""
         from ppattack.solvers.neuracrypt.encoder_regression import Inverse, Whitening

@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
+from typing_extensions import override
+
 from ppattack.attack import Attack, AttackCard, Context, ControlTarget, Preset, Recovery
 from ppattack.card import Reference
 from ppattack.config import Doc, Interval, as_dict
@@ -78,22 +80,25 @@ class Exhaustive(Attack):
         "paper": {"epochs": 40},
     }
 
+    @override
     def requires(self) -> ThreatModel:
-        """See :meth:`Attack.requires`: public images only where they are used."""
+        """Public images, but only if they are used."""
         return ThreatModel() if self.config.prior == "none" else self.card.requires
 
+    @override
     def positive_control(self, scheme: PublicScheme) -> ControlTarget:
-        """See :meth:`Attack.positive_control`: the scheme's blocks, under one key."""
+        """The scheme's blocks, under one key."""
         blocks = scheme.structure.kind == "blocks-dihedral"
         size = scheme.structure.block_size if blocks else BLOCK_SIZE
         return ControlTarget("etc", {"block_size": size})
 
+    @override
     def at_control_budget(self) -> Attack:
-        """See :meth:`Attack.at_control_budget`: many images decide their state together."""
+        """A linear model: many images decide their state together."""
         return type(self)(**(as_dict(self.config) | {"epochs": 0}))
 
+    @override
     def obstacle(self, scheme: PublicScheme, image_shape: ImageShape) -> str | None:
-        """See :meth:`Attack.obstacle`."""
         import math
 
         from ppattack.permxor import permutation_bits
@@ -121,8 +126,8 @@ class Exhaustive(Attack):
             )
         return None
 
+    @override
     def run(self, observation: Observation, context: Context) -> Recovery:
-        """See :meth:`Attack.run`."""
         from ppattack.solvers.blocks import search
 
         began = time.monotonic()

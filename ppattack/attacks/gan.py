@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
+from typing_extensions import override
+
 from ppattack.attack import Attack, AttackCard, Context, ControlTarget, Preset, Recovery
 from ppattack.card import Reference
 from ppattack.config import Doc, Interval, as_dict
@@ -100,25 +102,27 @@ class Gan(Attack):
         "paper": {"variant": "paper", "images": 50_000, "picture_every": 1000},
     }
 
+    @override
     def positive_control(self, scheme: PublicScheme) -> ControlTarget | None:
         """A fixed transformation without any key, which photographs alone must suffice to undo."""
-        del scheme
         return ControlTarget("keyless")
 
+    @override
     def at_control_budget(self) -> Gan:
         """The same training, at half of its epochs."""
         return type(self)(
             **(as_dict(self.config) | {"epochs": math.ceil(self._epochs() * CONTROL_SHARE)})
         )
 
+    @override
     def obstacle(self, scheme: PublicScheme, image_shape: ImageShape) -> str | None:
-        """See :meth:`Attack.obstacle`."""
         if min(image_shape[1:]) < LEAST_EDGE:
             return f"its discriminator judges patches of {LEAST_EDGE} pixels: use larger images"
         if scheme.structure.kind == "any" and self._variant.rearranges:
             return "variant 'global' needs a scheme that makes public where symbols can have gone"
         return super().obstacle(scheme, image_shape)
 
+    @override
     def run(self, observation: Observation, context: Context) -> Recovery:
         """Train on the ciphertexts and public images, then show what the generator makes."""
         from ppattack.networks.discriminators import PatchDiscriminator

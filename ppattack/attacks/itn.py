@@ -13,6 +13,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
+from typing_extensions import override
+
 from ppattack.attack import Attack, AttackCard, Context, ControlTarget, Preset, Recovery
 from ppattack.card import Reference
 from ppattack.config import Doc, Interval, as_dict
@@ -133,20 +135,22 @@ class InverseTransformationNetwork(Attack):
         },
     }
 
+    @override
     def requires(self) -> ThreatModel:
         """Public images and own keys, or known pairs instead."""
         if self.config.pairs:
             return ThreatModel(pairs=self.config.pairs, key_scope="dataset")
         return self.card.requires
 
+    @override
     def positive_control(self, scheme: PublicScheme) -> ControlTarget | None:
         """What a network can undo if it learns at all: a fixed transformation without any key.
 
         For the linear network with known pairs it is a key that one pair gives away.
         """
-        del scheme
         return ControlTarget("le" if self._linear else "keyless")
 
+    @override
     def at_control_budget(self) -> InverseTransformationNetwork:
         """The same training, at a fifth of its epochs; the linear network is cheap."""
         if self._linear:
@@ -155,6 +159,7 @@ class InverseTransformationNetwork(Attack):
         fewer = max(math.ceil(epochs * CONTROL_SHARE), min(epochs, CONTROL_EPOCHS_AT_LEAST))
         return type(self)(**(as_dict(self.config) | {"epochs": fewer}))
 
+    @override
     def obstacle(self, scheme: PublicScheme, image_shape: ImageShape) -> str | None:
         """Why it cannot attack images: the linear network would be too large for them."""
         reason = super().obstacle(scheme, image_shape)
@@ -171,6 +176,7 @@ class InverseTransformationNetwork(Attack):
             )
         return None
 
+    @override
     def run(self, observation: Observation, context: Context) -> Recovery:
         """Train on pairs, then apply the network to the victims' ciphertexts."""
         from ppattack.networks.symbol_mixer import symbol_loss

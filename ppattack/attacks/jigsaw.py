@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
+from typing_extensions import override
+
 from ppattack.attack import Attack, AttackCard, Context, ControlTarget, Preset, Recovery
 from ppattack.card import Reference
 from ppattack.config import Doc, Interval
@@ -91,18 +93,19 @@ class Jigsaw(Attack):
         "paper": {"compatibility": "mgc", "assembly": "gallagher"},
     }
 
+    @override
     def welcomes_public_images(self) -> bool:
-        """See :meth:`Attack.welcomes_public_images`."""
         return bool(self.config.prior == "public")
 
+    @override
     def positive_control(self, scheme: PublicScheme) -> ControlTarget:
-        """See :meth:`Attack.positive_control`: the scheme's blocks, under one key."""
+        """The scheme's blocks, under one key."""
         blocks = scheme.structure.kind == "blocks-dihedral"
         size = scheme.structure.block_size if blocks else BLOCK_SIZE
         return ControlTarget("etc", {"block_size": size})
 
+    @override
     def obstacle(self, scheme: PublicScheme, image_shape: ImageShape) -> str | None:
-        """See :meth:`Attack.obstacle`."""
         reason = super().obstacle(scheme, image_shape)
         if reason:
             return reason
@@ -124,8 +127,8 @@ class Jigsaw(Attack):
             )
         return None
 
+    @override
     def run(self, observation: Observation, context: Context) -> Recovery:
-        """See :meth:`Attack.run`."""
         from ppattack.solvers.blocks import puzzle as block_puzzle
 
         scheme = observation.scheme

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
+from typing_extensions import override
+
 from ppattack.attack import Attack, AttackCard, Context, ControlTarget, Preset, Recovery
 from ppattack.card import Reference
 from ppattack.config import Doc, Interval
@@ -78,17 +80,16 @@ class KnownPlaintext(Attack):
         "paper": {},
     }
 
+    @override
     def requires(self) -> ThreatModel:
-        """See :meth:`Attack.requires`."""
         return ThreatModel(pairs=self.config.pairs, key_scope="dataset")
 
+    @override
     def positive_control(self, scheme: PublicScheme) -> ControlTarget:
-        """See :meth:`Attack.positive_control`."""
-        del scheme
         return ControlTarget("etc", {"block_size": 4})
 
+    @override
     def run(self, observation: Observation, context: Context) -> Recovery:
-        """See :meth:`Attack.run`."""
         from ppattack.solvers.known_pairs.known_plaintext import match_key
         from ppattack.solvers.known_pairs.symbols import explained, partial_inverse
         from ppattack.solvers.known_pairs.tie_breaking import break_ties

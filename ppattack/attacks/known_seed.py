@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
+from typing_extensions import override
+
 from ppattack.attack import Attack, AttackCard, Context, ControlTarget, Preset, Recovery
 from ppattack.card import Reference
 from ppattack.config import Doc, Interval
@@ -74,14 +76,13 @@ class KnownSeed(Attack):
         "paper": {},
     }
 
+    @override
     def positive_control(self, scheme: PublicScheme) -> ControlTarget:
-        """See :meth:`Attack.positive_control`."""
-        del scheme
         seed = (self.config.first + self.config.last) // 2
         return ControlTarget("le", {"variant": "ito", "legacy_seed": seed})
 
+    @override
     def obstacle(self, scheme: PublicScheme, image_shape: ImageShape) -> str | None:
-        """See :meth:`Attack.obstacle`."""
         reason = super().obstacle(scheme, image_shape)
         if reason is not None:
             return reason
@@ -109,8 +110,8 @@ class KnownSeed(Attack):
         seeded = type(target)(target.config, legacy_seed=seed)
         return seeded.permxor(seeded.generate_key(rng, shape))
 
+    @override
     def run(self, observation: Observation, context: Context) -> Recovery:
-        """See :meth:`Attack.run`."""
         from ppattack.solvers.known_pairs.smoothness import roughness
         from ppattack.solvers.known_pairs.symbols import partial_inverse
 

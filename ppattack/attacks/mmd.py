@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, cast
 
+from typing_extensions import override
+
 from ppattack.attack import Attack, AttackCard, Context, ControlTarget, Preset, Recovery
 from ppattack.card import Reference
 from ppattack.config import Doc, Interval
@@ -82,19 +84,22 @@ class MaximumMeanDiscrepancy(Attack):
         "paper": {"epochs": 25, "batch_size": 64, "learning_rate": 1e-4},
     }
 
+    @override
     def positive_control(self, scheme: PublicScheme) -> ControlTarget | None:
         """The linear encoder without a shuffle."""
-        del scheme
         return ControlTarget("neuracrypt", CONTROL)
 
+    @override
     def negative_control(self) -> ControlTarget:
         """The same with one key per image: one encoder then explains one code at most."""
         return ControlTarget("neuracrypt", CONTROL, "image")
 
+    @override
     def at_control_budget(self) -> Attack:
         """Trained for as long as few images need, at the rate of the CPU presets."""
         return type(self)(epochs=CONTROL_EPOCHS)
 
+    @override
     def obstacle(self, scheme: PublicScheme, image_shape: ImageShape) -> str | None:
         """Why it cannot attack a scheme: only those that encode with a network can be attacked."""
         from ppattack.target.neural import NeuralTarget  # here: it loads NumPy
@@ -104,6 +109,7 @@ class MaximumMeanDiscrepancy(Attack):
             reason = "it trains an encoder of the scheme's kind, and this scheme has none"
         return reason
 
+    @override
     def run(self, observation: Observation, context: Context) -> Recovery:
         """Train, encode the candidates, and match to the nearest."""
         import torch

@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, cast
 
+from typing_extensions import override
+
 from ppattack.attack import Attack, AttackCard, Context, ControlTarget, Preset, Recovery
 from ppattack.card import Reference
 from ppattack.config import Doc, Interval
@@ -118,19 +120,22 @@ class NeuraCryptMatching(Attack):
         },
     }
 
+    @override
     def positive_control(self, scheme: PublicScheme) -> ControlTarget | None:
         """The linear encoder without a shuffle, which the moments alone give away."""
-        del scheme
         return ControlTarget("neuracrypt", CONTROL)
 
+    @override
     def negative_control(self) -> ControlTarget:
         """The same with one key per image: codes of different images then share nothing."""
         return ControlTarget("neuracrypt", CONTROL, "image")
 
+    @override
     def at_control_budget(self) -> Attack:
         """The unpublished variant, which takes seconds, without a surrogate."""
         return type(self)(own_encoders=4)
 
+    @override
     def obstacle(self, scheme: PublicScheme, image_shape: ImageShape) -> str | None:
         """Why it cannot attack a scheme: only those that encode with a network can be attacked."""
         from ppattack.target.neural import NeuralTarget  # here: it loads NumPy
@@ -140,6 +145,7 @@ class NeuraCryptMatching(Attack):
             reason = "it matches codes of a random network, and this scheme has none"
         return reason
 
+    @override
     def run(self, observation: Observation, context: Context) -> Recovery:
         """Put patches in order, match, and refine the matching."""
         from ppattack.solvers.neuracrypt.case import Case, Stages, ranked

@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from typing_extensions import override
+
 from ppattack.attack import Attack, AttackCard, Context, Preset, Recovery
 from ppattack.card import Reference
 from ppattack.threat import Observation, ThreatModel
@@ -61,13 +63,12 @@ class NoAttack(Attack):
         "paper": {},
     }
 
+    @override
     def obstacle(self, scheme: PublicScheme, image_shape: ImageShape) -> str | None:
-        """See :meth:`Attack.obstacle`."""
         if super().obstacle(scheme, image_shape):
             return "its ciphertexts are tokens, and there is no image to compare with the plain one"
         return None
 
+    @override
     def run(self, observation: Observation, context: Context) -> Recovery:
-        """See :meth:`Attack.run`."""
-        del context
         return Recovery(images=observation.ciphertexts.clone())

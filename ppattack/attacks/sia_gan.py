@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
+from typing_extensions import override
+
 from ppattack.attack import Attack, AttackCard, Context, ControlTarget, Preset, Recovery
 from ppattack.card import Reference
 from ppattack.config import Doc, Interval, as_dict
@@ -127,26 +129,28 @@ class SiaGan(Attack):
         },
     }
 
+    @override
     def requires(self) -> ThreatModel:
-        """See :meth:`Attack.requires`."""
         return replace(self.card.requires, labels=self.config.labels)
 
+    @override
     def positive_control(self, scheme: PublicScheme) -> ControlTarget | None:
         """A fixed transformation without any key, which photographs alone must suffice to undo."""
-        del scheme
         return ControlTarget("keyless")
 
+    @override
     def at_control_budget(self) -> SiaGan:
         """The same training, at half of its epochs."""
         fewer = math.ceil(self.config.epochs * CONTROL_SHARE)
         return type(self)(**(as_dict(self.config) | {"epochs": fewer}))
 
+    @override
     def obstacle(self, scheme: PublicScheme, image_shape: ImageShape) -> str | None:
-        """See :meth:`Attack.obstacle`."""
         if scheme.card.cipher == "image" and min(image_shape[1:]) < SIZE_MULTIPLE:
             return f"its discriminator halves edges three times: use {SIZE_MULTIPLE} pixels or more"
         return super().obstacle(scheme, image_shape)
 
+    @override
     def run(self, observation: Observation, context: Context) -> Recovery:
         """Train on the ciphertexts and public images, then show what the generator makes."""
         from ppattack.networks.sia import SiaDiscriminator, SiaGenerator

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
+from typing_extensions import override
 
 from ppattack.card import Reference
 from ppattack.data.selection import Pixels, select
@@ -39,6 +40,7 @@ class Digits(ImageSource):
         ),
     )
 
+    @override
     def load(self, request: ImageRequest) -> ImageSets:
         """Load digits, of 32 pixels unless a size is given.
 

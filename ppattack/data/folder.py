@@ -22,6 +22,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from typing_extensions import override
+
 from ppattack.card import Reference
 from ppattack.data.decoding import UnreadableImage, check_file, open_image, pixels_of
 from ppattack.data.image_files import check_folder, has_image_name, in_short
@@ -49,6 +51,7 @@ class Folder(ImageSource):
         argument="DIR",
     )
 
+    @override
     def load(self, request: ImageRequest) -> ImageSets:
         """Load images; the module describes the split.
 

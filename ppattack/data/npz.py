@@ -25,6 +25,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from typing_extensions import override
 
 from ppattack.card import Reference
 from ppattack.data.decoding import UnreadableImage, check_file
@@ -65,6 +66,7 @@ class Npz(ImageSource):
         argument="FILE",
     )
 
+    @override
     def load(self, request: ImageRequest) -> ImageSets:
         """Load images; the module says from which names and shapes.
 

@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from typing_extensions import override
 
 from ppattack.card import Reference
 from ppattack.data.selection import Pixels, select
@@ -63,6 +64,7 @@ class Photos(ImageSource):
         ),
     )
 
+    @override
     def load(self, request: ImageRequest) -> ImageSets:
         """Load crops of 16 to 256 pixels, 32 unless a size is given.
 

@@ -20,6 +20,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
+from typing_extensions import override
+
 from ppattack.card import Reference
 from ppattack.data.decoding import open_image, pixels_of
 from ppattack.data.selection import Pixels, select
@@ -45,6 +47,7 @@ class TorchvisionSource(ImageSource):
     def open_split(self, request: ImageRequest, root: Path, *, train: bool) -> Any:
         """The torchvision data set: images with indices into its ``classes``."""
 
+    @override
     def load(self, request: ImageRequest) -> ImageSets:
         """Load images from the files of the data set.
 
@@ -106,8 +109,8 @@ class Cifar10(TorchvisionSource):
     )
     download_size = "170 MB"
 
+    @override
     def open_split(self, request: ImageRequest, root: Path, *, train: bool) -> Any:
-        """See :class:`TorchvisionSource`."""
         from torchvision.datasets import CIFAR10
 
         return CIFAR10(root, train=train, download=request.download)
@@ -123,8 +126,8 @@ class Cifar100(TorchvisionSource):
     )
     download_size = "169 MB"
 
+    @override
     def open_split(self, request: ImageRequest, root: Path, *, train: bool) -> Any:
-        """See :class:`TorchvisionSource`."""
         from torchvision.datasets import CIFAR100
 
         return CIFAR100(root, train=train, download=request.download)
@@ -146,8 +149,8 @@ class Mnist(TorchvisionSource):
     )
     download_size = "12 MB"
 
+    @override
     def open_split(self, request: ImageRequest, root: Path, *, train: bool) -> Any:
-        """See :class:`TorchvisionSource`."""
         from torchvision.datasets import MNIST
 
         return MNIST(root, train=train, download=request.download)
@@ -173,12 +176,12 @@ class Imagenette(TorchvisionSource):
     download_size = "99 MB up to 160 px, 341 MB up to 320 px, 1.5 GB beyond"
     own_size: ClassVar[int] = 160
 
+    @override
     def with_own_size(self, request: ImageRequest) -> ImageRequest:
-        """See :class:`TorchvisionSource`."""
         return replace(request, size=request.size or self.own_size)
 
+    @override
     def open_split(self, request: ImageRequest, root: Path, *, train: bool) -> Any:
-        """See :class:`TorchvisionSource`."""
         from torchvision.datasets import Imagenette as Photographs
 
         size = request.size or self.own_size

@@ -67,7 +67,6 @@ class _Dtype:
     """``numpy.dtype``, little-endian float32 only."""
 
     def __init__(self, code: object, align: object, copy: object) -> None:
-        del align, copy
         if code != "f4":
             raise pickle.UnpicklingError(f"arrays of type {code!r} are not admitted")
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import numpy as np
+from typing_extensions import override
 
 from ppattack import images as image_ops
 from ppattack.config import Doc, Interval
@@ -109,14 +110,15 @@ class NeuralTarget(Target):
 
     def ciphertexts(self, tokens: Tensor, image_shape: ImageShape) -> Tensor:
         """The form in which codes ``(N, P, D)`` are published; undoes :meth:`tokens`."""
-        del image_shape
         return tokens
 
+    @override
     def ciphertext_shape(self, image_shape: ImageShape) -> tuple[int, ...]:
         """The shape of one ciphertext."""
         return self.patches(image_shape), self.width(image_shape[0])
 
     @property
+    @override
     def size_multiple(self) -> int:
         """Images are padded to whole patches."""
         return self.patch_size
@@ -170,11 +172,13 @@ class NeuralTarget(Target):
             ) from None
         return made.requires_grad_(False)
 
+    @override
     def key_parts(self, draw: Draw, image_shape: ImageShape) -> Parts:
         """Every parameter of the encoder and, if frozen, every statistic, float32."""
         made = self.surrogate(torch_stream(draw("encoder").bytes(32)), image_shape)
         return {name: part.numpy() for name, part in made.state_dict().items()}
 
+    @override
     def generate_keys(self, rngs: Iterable[np.random.Generator], image_shape: ImageShape) -> Key:
         """Generate one key per image: 32 random bytes, from which its encoder follows.
 
@@ -185,6 +189,7 @@ class NeuralTarget(Target):
         part = np.frombuffer(masters, np.uint8).reshape(-1, 32)
         return Key(self.card.name, image_shape, {MASTER: part}, len(part))
 
+    @override
     def encrypt(
         self, images: Tensor, key: Key, *, generator: np.random.Generator | None = None
     ) -> Tensor:
@@ -219,6 +224,7 @@ class NeuralTarget(Target):
                 out[part] = self.ciphertexts(codes, key.image_shape)
         return out
 
+    @override
     def decrypt(self, ciphertexts: Tensor, key: Key) -> Tensor:
         """There is no decryption.
 
@@ -230,6 +236,7 @@ class NeuralTarget(Target):
             "on them, and only an attack may turn them into images again."
         )
 
+    @override
     def key_space_bits(self, image_shape: ImageShape) -> float:
         """32 bits per parameter, as the paper counts; parameters are far from uniform bits."""
         import torch

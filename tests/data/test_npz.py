@@ -120,7 +120,7 @@ def test_classes_of_another_number_of_images_are_refused(
 @pytest.mark.parametrize(
     ("labels", "reason"),
     [
-        (np.zeros(20), r"holds float64 of shape \(20,\), not one integer or text an image"),
+        (np.zeros(20), r"holds float64 of shape \(20,\), not one integer or text per image"),
         (np.eye(20, dtype=np.int64), r"holds int64 of shape \(20, 20\)"),
         (np.array(["a"] * 20, dtype=object), "cannot be read"),
     ],

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from typing_extensions import override
 
 from ppattack.attack import Context
 from ppattack.block_states import States
@@ -41,8 +42,8 @@ class StateNetwork(StatePrior):
     network: nn.Module
 
     @torch.no_grad()
+    @override
     def scores(self, images: Tensor) -> Tensor:
-        """See :meth:`StatePrior.scores`."""
         found = []
         for start in range(0, len(images), AT_ONCE):
             part = self.measured(images[start : start + AT_ONCE])
