@@ -32,21 +32,12 @@ def flowing(text: str) -> str:
     return " ".join(text.split())
 
 
-def is_text(node: ast.AST) -> bool:
-    return (
-        isinstance(node, ast.Expr)
-        and isinstance(node.value, ast.Constant)
-        and isinstance(node.value.value, str)
-    )
-
-
 def docstrings(tree: ast.AST) -> Iterator[str]:
     """Those of modules, classes and functions, and texts that stand below a constant."""
     for node in ast.walk(tree):
-        if is_text(node):
-            assert isinstance(node, ast.Expr)
-            assert isinstance(node.value, ast.Constant)
-            yield flowing(str(node.value.value))
+        match node:
+            case ast.Expr(value=ast.Constant(value=str(text))):
+                yield flowing(text)
 
 
 def strings(tree: ast.AST) -> Iterator[str]:

@@ -129,10 +129,10 @@ class Gan(Attack):
         from ppattack.solvers.trained.adversarial import game, published_weights, recovered
         from ppattack.solvers.trained.naturalness import Naturalness
         from ppattack.training.fit import Player, seeded
-        from ppattack.training.public_images import as_transformed, drawn
+        from ppattack.training.public_images import as_transformed, sample_rows
 
         variant = self._variant
-        chosen = drawn(observation, context, self.config.images)
+        chosen = sample_rows(observation, context, self.config.images)
         plain = as_transformed(observation, observation.public_images[chosen], self.card.name)
         channels = int(plain.shape[1])
         generator = seeded(lambda: self._generator(observation.scheme, plain), context, "gan")

@@ -207,12 +207,12 @@ class InverseTransformationNetwork(Attack):
 
     def _pairs(self, observation: Observation, context: Context) -> tuple[Tensor, Tensor]:
         """Known pairs, or public images and their ciphertexts under the adversary's own keys."""
-        from ppattack.training.public_images import as_transformed, drawn
+        from ppattack.training.public_images import as_transformed, sample_rows
 
         if self.config.pairs:
             known, ciphertexts = observation.known_pairs
             return as_transformed(observation, known, self.card.name), ciphertexts
-        public = observation.public_images[drawn(observation, context, self.config.images)]
+        public = observation.public_images[sample_rows(observation, context, self.config.images)]
         plain = as_transformed(observation, public, self.card.name)
         stream = context.numpy_stream("own keys")
         ciphertexts = observation.scheme.encrypt_with_fresh_keys(public, stream)

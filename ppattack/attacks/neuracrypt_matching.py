@@ -273,7 +273,7 @@ class NeuraCryptMatching(Attack):
         from ppattack.solvers.neuracrypt import surrogate
         from ppattack.solvers.neuracrypt.alternation import places_of
 
-        encoder = case.own.drawn("surrogate")
+        encoder = case.own.generate("surrogate")
         losses = []
         for number in range(1, self.config.surrogate_rounds + 1):
             with stages.timed("surrogate"):

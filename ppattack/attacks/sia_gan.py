@@ -158,10 +158,10 @@ class SiaGan(Attack):
         from ppattack.solvers.trained.naturalness import Naturalness
         from ppattack.solvers.trained.sia import VARIANTS, copy_loss, game, warm_recipe
         from ppattack.training.fit import Player, TrainingData, fit, seeded
-        from ppattack.training.public_images import as_transformed, drawn
+        from ppattack.training.public_images import as_transformed, sample_rows
 
         config, variant = self.config, VARIANTS[self.config.variant]
-        chosen = drawn(observation, context, config.images)
+        chosen = sample_rows(observation, context, config.images)
         plain = as_transformed(observation, observation.public_images[chosen], self.card.name)
         natural = Naturalness(plain)
         channels, height, width = plain.shape[1:]

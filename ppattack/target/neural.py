@@ -137,7 +137,7 @@ class NeuralTarget(Target):
         """
         from ppattack.target.private_encoder import PrivateEncoder
 
-        made = PrivateEncoder.drawn(generator, *self._geometry(image_shape))
+        made = PrivateEncoder.generate(generator, *self._geometry(image_shape))
         if self.config.batch_norm == "frozen" and len(made.blocks):
             edge = CALIBRATION_PATCHES * self.patch_size
             shape = (CALIBRATION_IMAGES, image_shape[0], edge, edge)

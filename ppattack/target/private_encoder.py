@@ -58,7 +58,7 @@ class PrivateEncoder(nn.Module):
             self.project = _Affine(hidden, width)
 
     @classmethod
-    def drawn(
+    def generate(
         cls,
         generator: torch.Generator,
         channels: int,

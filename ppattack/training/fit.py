@@ -100,7 +100,7 @@ def fit(
         yield "network", loss(network, inputs, targets)
 
     players = {"network": Player(network, recipe)}
-    return Training(players, data, turns, context, name, augment, judge=loss).ended()
+    return Training(players, data, turns, context, name, augment, judge=loss).fit()
 
 
 def fit_in_turns(
@@ -145,4 +145,4 @@ def fit_in_turns(
         pictures=pictures,
         criterion=criterion,
         judged_as=judged_as,
-    ).ended()
+    ).fit()

@@ -73,7 +73,7 @@ class Training:
         self.best_epoch = 0
         self.best: checkpoints.Weights = {}
 
-    def ended(self) -> FitResult:
+    def fit(self) -> FitResult:
         """Train to the end, from a checkpoint if there is one."""
         resumed_after = self.resume()
         with self.context.progress.task(f"training {self.name}", self.recipe.epochs) as task:

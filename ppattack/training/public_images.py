@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from ppattack.threat import Observation
 
 
-def drawn(observation: Observation, context: Context, most: int) -> Tensor:
+def sample_rows(observation: Observation, context: Context, most: int) -> Tensor:
     """Rows of the public images to train on, ``(K,)`` int64: all, or ``most`` at random.
 
     Raises:

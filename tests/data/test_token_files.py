@@ -39,7 +39,10 @@ BAD = {
     "words": (np.array(["a"]), "does not hold an array of numbers"),
     "a single number": (np.float32(1), "does not hold an array of numbers"),
     "not finite": (np.array([[1, np.nan]]), "not finite"),
-    "another shape": (np.zeros((2, 3)), r"b\.npy \(2, 3\) does not have the shape of a\.npy \(4, 5\)"),
+    "another shape": (
+        np.zeros((2, 3)),
+        r"b\.npy \(2, 3\) does not have the shape of a\.npy \(4, 5\)",
+    ),
 }
 
 

@@ -12,7 +12,7 @@ GEOMETRY = {"channels": 3, "hidden": 24, "patch": 4, "depth": 2, "patches": 4, "
 
 
 def _drawn(seed: int = 0, **changes: object) -> PrivateEncoder:
-    return PrivateEncoder.drawn(torch_stream(seed), **{**GEOMETRY, **changes})  # type: ignore[arg-type]
+    return PrivateEncoder.generate(torch_stream(seed), **{**GEOMETRY, **changes})  # type: ignore[arg-type]
 
 
 def _images(count: int = 5, seed: int = 1) -> Tensor:

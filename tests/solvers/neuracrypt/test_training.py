@@ -55,7 +55,7 @@ def test_the_loss_is_the_contrastive_one() -> None:
 
 
 def _encoder(seed: int) -> PrivateEncoder:
-    return PrivateEncoder.drawn(torch_stream(seed, "encoder"), 1, 24, 8, 0, 4, 24)
+    return PrivateEncoder.generate(torch_stream(seed, "encoder"), 1, 24, 8, 0, 4, 24)
 
 
 def test_a_surrogate_matches_images_that_it_was_not_trained_on() -> None:
