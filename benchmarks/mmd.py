@@ -1,9 +1,9 @@
 """Maximum mean discrepancy on NeuraCrypt, by depth: re-identification, error of codes, seconds.
 
 ``python benchmarks/mmd.py [--data folder:DIR] [--size 64] [--images 200] [--preset standard]
-[--depths 1 3 7] [--shuffle]``: grey images (the mean of colours) and their codes, the former in
+[--depths 1 3 7] [--shuffle]``: grey images (the mean of colours) and their codes, the images in
 another order. ``error``: mean squared difference between the codes of the trained encoder and the
-victims', image by image, over the variance of the latter; the mean code scores 1.
+victims', image by image, divided by the variance of the victims' codes; the mean code scores 1.
 """
 
 from __future__ import annotations

@@ -40,7 +40,7 @@ def main(data: str, images: int, epochs: int) -> None:
         made = attack(scenario.observation, Context(torch.device("cpu"), seed=0)).images
         plain = scenario.truth.images
         if made is None or plain is None:
-            raise SystemExit("nothing came back")
+            raise SystemExit("nothing was returned")
         row = [
             float(metric.distance(metric.features(each), metric.features(plain)).mean())
             for metric, each in (

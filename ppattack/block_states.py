@@ -64,7 +64,7 @@ class States:
 
 
 def states_of(structure: Structure, channels: int) -> States:
-    """The states that the blocks of a scheme can have, for images with so many channels."""
+    """The states that the blocks of a scheme can have, for images with ``channels`` channels."""
     return states(
         colours=structure.colours and channels == len(COLOUR_ORDERS[0]),
         turns=structure.turns,

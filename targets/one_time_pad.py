@@ -83,5 +83,5 @@ class OneTimePad(PermXorTarget):
 
     @override
     def key_space_bits(self, image_shape: ImageShape) -> float:
-        """Eight bits a byte."""
+        """Eight bits per byte."""
         return 8.0 * math.prod(image_shape)

@@ -62,7 +62,7 @@ class TorchvisionSource(ImageSource):
         )
 
     def with_own_size(self, request: ImageRequest) -> ImageRequest:
-        """The request with the size that None stands for, if images differ in size."""
+        """The request with the size that None means, if images differ in size."""
         return request
 
     def _images(self, request: ImageRequest, *, train: bool) -> Iterator[tuple[str, Pixels, str]]:

@@ -106,7 +106,7 @@ def _measured(
 
 
 def _moved(images: Tensor, device: torch.device) -> Tensor:
-    """Images on a device; one image that stands for all stays one."""
+    """Images on a device; one image expanded to many is moved once."""
     if len(images) > 1 and images.stride(0) == 0:
         return images[:1].to(device).expand_as(images)
     return images.to(device)

@@ -155,7 +155,7 @@ def _mean_ratio(
         means: ``(2, M)``, ``E[x] E[y]`` and ``E[x]² + E[y]²`` of each window; overwritten.
         spreads: ``(2, M)``, covariance and sum of variances; overwritten.
         c1: the paper's constant, in the units of means.
-        c2: likewise of spreads.
+        c2: likewise for spreads.
         shape: ``(P, H, W)`` of the planes.
         edge: the window's edge.
     """

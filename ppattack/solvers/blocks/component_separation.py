@@ -7,7 +7,7 @@ component has is public. Public images say how much weight each has.
 Reference: Ciphertext-Only Attack on Grayscale-Based EtC Image Encryption via Component
 Separation and Regularized Single-Channel Compatibility. Journal of Imaging 12(2):65, 2026.
 
-Deviations: the reference's classifier goes by texture alone; distance from mid-grey, learning
+Deviations: the reference's classifier uses texture alone; distance from mid-grey, learning
 from public images and pooling over ciphertexts under one key are this project's own.
 """
 

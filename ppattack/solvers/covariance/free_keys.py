@@ -32,7 +32,7 @@ Places = NDArray[np.intp]
 SORTING_IMAGES = 1000
 """Ciphertexts that are enough to tell high nibbles from low ones."""
 NOISE_FLOOR = 3.0
-"""Correlations below so many standard errors say nothing about that."""
+"""Correlations below this many standard errors say nothing about that."""
 
 
 def recover(

@@ -77,7 +77,7 @@ def likeliest(
         signs: ``(S,)`` of -1 and 1.
         symmetries: permutations of the plain symbols that hardly change their correlations; the
             likeliest is tried as well.
-        block: so many successive symbols stay together, on both sides.
+        block: how many successive symbols stay together, on both sides.
         products: computes products and inverses.
 
     Returns:
@@ -138,8 +138,8 @@ def improve(
         seen: ``(S, S)`` correlations of the symbols believed to be at each place, signed as
             believed, with a diagonal of ones.
         weights: from :func:`precision`.
-        block: so many successive places are a block, whose symbols stay together; None if there are
-            no blocks.
+        block: how many successive places make up a block, whose symbols stay together; None if
+            there are no blocks.
         products: computes products.
     """
     state = _State(seen.copy(), weights, products.product(seen, weights), block, products)

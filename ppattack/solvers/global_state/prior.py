@@ -39,8 +39,8 @@ STEPS = 15
 DRAWS = 400
 """Groups of images sampled to estimate how often the choice is right."""
 FREEDOM = 4
-"""Degrees of freedom of the distribution that summed scores are held against: heavy tails, so that
-scores unlike those of public images say little."""
+"""Degrees of freedom of the distribution with which summed scores are compared: heavy tails, so
+that scores unlike those of public images say little."""
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ Reference for the ideas: A. Gallagher, CVPR 2012 (constrained tree); K. Son, J. 
 D. Cooper, "Solving Square Jigsaw Puzzles with Loop Constraints", ECCV 2014 (squares);
 G. Paikin, A. Tal, "Solving Multiple Square Jigsaw Puzzles with Missing Pieces", CVPR 2015
 (growth by confidence); D. Pomeranz, M. Shemesh, O. Ben-Shahar, CVPR 2011 (the largest part is
-kept, shifted and completed anew). The likelihoods and the exact re-assignments are this
+kept, shifted and completed again). The likelihoods and the exact re-assignments are this
 project's own.
 """
 

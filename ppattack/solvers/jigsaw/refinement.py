@@ -128,7 +128,7 @@ def rebuild(
     """Take parts out and grow them again, keeping what lowers the total.
 
     What stays is the largest part without a seam that is too surprising, or another such part,
-    or all but the weak pieces and a window. The rest is grown around it anew; the whole may
+    or all but the weak pieces and a window. The rest is grown around it again; the whole may
     slide, which mends an image that was put together in two halves around a wrong middle.
 
     Args:

@@ -80,8 +80,8 @@ def solve(
         negatives: whether they can be complemented.
         colours: whether their channels can have changed places; no effect unless C = 3.
         compatibility: name of a measure in :data:`.compatibility.MEASURES`.
-        assembly: ``rebuilding``, or ``gallagher`` as published. Up to four pieces, the former is
-            an exhaustive search.
+        assembly: ``rebuilding``, or ``gallagher`` as published. Up to four pieces, ``rebuilding``
+            is an exhaustive search.
         seed: for the random choices of the assembly.
         rounds: how often a part is taken out and grown again, at most.
 

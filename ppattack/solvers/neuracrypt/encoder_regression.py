@@ -147,7 +147,8 @@ def better(first: Tensor, second: Tensor) -> bool:
 def _left_out(scores: Tensor, powers: Tensor, residuals: Tensor, together: int) -> Tensor:
     """Residuals of examples that the fit does not know, from those of a fit to all.
 
-    With the hat matrix H, those of a group G are the inverse of ``I - H[G, G]`` times the latter.
+    With the hat matrix H, a group G has the inverse of ``I - H[G, G]`` times its residuals in the
+    fit to all.
     """
     groups = scores.view(-1, together, scores.shape[1])
     known = torch.matmul(groups / powers, groups.transpose(1, 2))

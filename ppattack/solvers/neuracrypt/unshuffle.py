@@ -28,7 +28,7 @@ def patch_orders(codes: Tensor, refinements: int = REFINEMENTS) -> Tensor:
     the sum of products by a constant, so that products decide.
 
     Args:
-        codes: ``(N, P, D)``, every image's patches in an order of their own.
+        codes: ``(N, P, D)``, every image's patches in a different order.
         refinements: how often the mean code takes the place of image 0.
 
     Returns:
