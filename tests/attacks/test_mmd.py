@@ -95,5 +95,5 @@ def test_other_schemes_and_numbers_are_refused() -> None:
         image_shape=seen.image_shape,
         public_images=seen.public_images[:5],
     )
-    with pytest.raises(DataError, match="5 beside 6"):
+    with pytest.raises(DataError, match="5 with 6"):
         attack(fewer, CONTEXT)

@@ -62,7 +62,7 @@ def test_constant_symbols_correlate_with_nothing() -> None:
 
 
 def test_sizes_must_agree() -> None:
-    with pytest.raises(ImageError, match="of 3 symbols"):
+    with pytest.raises(ImageError, match="for 3 symbols"):
         Moments(3).add(rows(4, 5, 256))
     with pytest.raises(ImageError, match="same symbols"):
         Moments(3).merge(Moments(3, 16))
