@@ -19,6 +19,7 @@ from ppattack.attack import Attack, AttackCard, Context, ControlTarget, Preset, 
 from ppattack.card import Reference
 from ppattack.config import Doc, Interval, as_dict
 from ppattack.threat import Observation, ThreatModel
+from ppattack.training.settings import control_epochs
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
     from ppattack.training.fit import FitResult
     from ppattack.training.recipe import Recipe
 
-CONTROL_SHARE = 0.2
-CONTROL_EPOCHS_AT_LEAST = 3
 EMA = 0.99
 LEAST_EXAMPLES = 640
 """Examples per epoch, at least: if there are fewer known pairs, they are repeated."""
@@ -155,8 +154,7 @@ class InverseTransformationNetwork(Attack):
         """The same training, at a fifth of its epochs; the linear network is cheap."""
         if self._linear:
             return self
-        epochs = self._recipe().epochs
-        fewer = max(math.ceil(epochs * CONTROL_SHARE), min(epochs, CONTROL_EPOCHS_AT_LEAST))
+        fewer = control_epochs(self._recipe().epochs)
         return type(self)(**(as_dict(self.config) | {"epochs": fewer}))
 
     @override

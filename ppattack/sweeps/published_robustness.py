@@ -63,7 +63,7 @@ VARIANTS: Mapping[Protocol, tuple[Variant, ...]] = {
         Variant("itn", "itn", {"variant": "published-evaluation"}),
     ),
     "corrected": (
-        Variant("fr", "fr", {"mode": "learned"}),
+        Variant("fr", "fold"),
         Variant("gan", "gan", {"variant": "fixed"}, epochs=True),
         Variant("gan global", "gan", {"variant": "global"}, epochs=True),
         Variant("itn", "itn", {"variant": "fixed"}),

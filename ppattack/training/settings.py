@@ -1,7 +1,8 @@
-"""Settings that the adversarial attacks share."""
+"""Settings and budgets that trained attacks share."""
 
 from __future__ import annotations
 
+import math
 from typing import Annotated
 
 from ppattack.config import Doc, Interval
@@ -15,3 +16,11 @@ Patience = Annotated[
 PictureEvery = Annotated[
     int | None, Interval(ge=1), Doc("steps between pictures in training/; none: no picture")
 ]
+
+CONTROL_SHARE = 0.2
+CONTROL_EPOCHS_AT_LEAST = 3
+
+
+def control_epochs(epochs: int) -> int:
+    """Epochs of a control: a fifth of the attack's, but three at least if it has as many."""
+    return max(math.ceil(epochs * CONTROL_SHARE), min(epochs, CONTROL_EPOCHS_AT_LEAST))

@@ -11,88 +11,36 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from numpy.typing import NDArray
 from PIL import Image
-from skimage import data, metrics
 from torch import Tensor
 
-from ppattack.attack import Context, Recovery
+from ppattack.attack import Context
 from ppattack.attacks.fr import FeatureReconstruction
 from ppattack.data.source import ImageSets
 from ppattack.errors import ConfigError, ThreatModelError
-from ppattack.plugins import registry
-from ppattack.scenario import Scenario, simulate
+from ppattack.scenario import simulate
 from ppattack.seeding import numpy_stream
 from ppattack.solvers.folding import feature_reconstruction as solver
-from ppattack.target import PermXorTarget, Target
+from ppattack.target import PermXorTarget
 from ppattack.threat import KeyScope, Observation, ThreatModel
+from tests.support.photo_attacks import CONTEXT, attacked, gain, make, photos, ssim
+from tests.support.program import in_process
 
-CONTEXT = Context(torch.device("cpu"), seed=11)
 MODES: list[dict[str, Any]] = [
     {},
     {"bright": True},
     {"mode": "advanced"},
     {"mode": "advanced", "seed_pixel": "encrypted", "reference": "4nbr"},
     {"mode": "same-key"},
-    {"mode": "mrf"},
 ]
-STRONG_MODES = [MODES[0], MODES[2], MODES[4], MODES[5]]
+STRONG_MODES = [MODES[0], MODES[2], MODES[4]]
 """Those without the options that are there for comparison with the literature alone."""
-DATA: Any = data
-METRICS: Any = metrics
-NOBODY = torch.empty(0, 3, 32, 32, dtype=torch.uint8)
 PUBLISHED = {"le": 0.0516, "ele": 0.0238, "pe": 0.3098, "etc": 0.0390}
 """Medians of |SSIM| over the 10,000 CIFAR-10 test images, FR basic on the published code."""
 
 
-def crops(photo: NDArray[np.uint8], count: int, seed: int) -> Tensor:
-    """Crops of 96 pixels, every third pixel kept."""
-    rng = np.random.default_rng(seed)
-    places = rng.integers(0, np.array(photo.shape[:2]) - 96, (count, 2))
-    cut = [photo[row : row + 96 : 3, column : column + 96 : 3] for row, column in places]
-    return torch.from_numpy(np.stack(cut)).permute(0, 3, 1, 2).contiguous()
-
-
-@cache
-def photos() -> ImageSets:
-    victims = torch.cat([crops(DATA.astronaut(), 20, 1), crops(DATA.coffee(), 20, 2)])
-    public = torch.cat([crops(DATA.chelsea(), 20, 3), crops(DATA.rocket(), 20, 4)])
-    return ImageSets("photographs", victims, public)
-
-
 def grey(sets: ImageSets) -> ImageSets:
     return ImageSets("grey", sets.victims[:, 1:2], sets.adversary[:, 1:2])
-
-
-def attacked(
-    attack: FeatureReconstruction,
-    target: Target,
-    sets: ImageSets | None = None,
-    scope: KeyScope = "dataset",
-) -> tuple[Recovery, Scenario]:
-    scenario = simulate(attack, target, sets or photos(), scope, seed=7)
-    return attack(scenario.observation, CONTEXT), scenario
-
-
-def ssim(images: Tensor | None, plain: Tensor | None) -> NDArray[np.float64]:
-    assert images is not None
-    assert plain is not None
-    pairs = zip(images.movedim(1, 3).numpy(), plain.movedim(1, 3).numpy(), strict=True)
-    return np.array([METRICS.structural_similarity(a, b, channel_axis=2) for a, b in pairs])
-
-
-def gain(recovery: Recovery, scenario: Scenario) -> float:
-    """Mean SSIM over the better of the mean public image and the ciphertext."""
-    plain = scenario.truth.images
-    assert plain is not None
-    mean = scenario.sets.adversary.double().mean(0).round().to(torch.uint8)
-    blind = [mean.expand_as(plain), scenario.observation.ciphertexts]
-    best = max(float(ssim(images, plain).mean()) for images in blind)
-    return float(ssim(recovery.images, plain).mean()) - best
-
-
-def make(name: str, **settings: Any) -> Target:
-    return registry.target(name)(**settings)
 
 
 @pytest.mark.parametrize("settings", STRONG_MODES, ids=str)
@@ -208,7 +156,6 @@ def test_each_mode_asks_for_what_it_uses_and_no_more() -> None:
         ThreatModel(public="unpaired"),
         ThreatModel(),
         ThreatModel(chosen=1),
-        ThreatModel(),
     ]
     ciphertexts = photos().victims
     bare = Observation(
@@ -226,82 +173,24 @@ def test_each_mode_asks_for_what_it_uses_and_no_more() -> None:
                 attack(bare, CONTEXT)
 
 
-@cache
-def crowd() -> ImageSets:
-    """Few victims, and enough public images of their kind to learn from."""
-    victims = [crops(DATA.chelsea(), 16, 3), crops(DATA.coffee(), 16, 4)]
-    public = [crops(DATA.chelsea(), 128, 5), crops(DATA.coffee(), 128, 6)]
-    return ImageSets("photographs", torch.cat(victims), torch.cat(public))
-
-
-LEARNED: dict[str, Any] = {"preset": "smoke", "mode": "learned"}
-
-
-@pytest.mark.parametrize("shuffle", [False, True])
-def test_learned_reads_more_than_basic_shows(shuffle: bool) -> None:
-    target = make("pe", color_shuffle=shuffle)
-    attack = FeatureReconstruction(**LEARNED, epochs=8)
-    learned, scenario = attacked(attack, target, crowd(), "image")
-    basic, _ = attacked(FeatureReconstruction(), target, crowd(), "image")
-    assert learned.notes["color_shuffle"] == shuffle
-    assert gain(learned, scenario) > gain(basic, scenario) + 0.05
-
-
-def test_learned_at_its_control_budget_breaks_its_positive_control() -> None:
-    attack = FeatureReconstruction(**LEARNED)
-    control = attack.positive_control(make("etc").public())
-    few = attack.at_control_budget()
-    assert few.config.epochs < attack.config.epochs
-    target = make(control.target, **control.settings)
-    assert gain(*attacked(few, target, crowd(), control.key_scope)) > 0.05
-
-
-def hardly(mode: str = "learned") -> FeatureReconstruction:
-    """Hardly trained: for what does not depend on how much was learnt."""
-    return FeatureReconstruction(mode=mode, epochs=1, images=32, levels=2, batch_size=16)
-
-
-@pytest.mark.parametrize("mode", ["learned", "mrf"])
-def test_under_any_key_the_same_is_read(mode: str) -> None:
-    keys: list[tuple[str, KeyScope]] = [("plain", "dataset"), ("pe", "dataset"), ("pe", "image")]
-    read = [
-        attacked(hardly(mode), make(name, **settings), scope=scope)[0].images
-        for name, scope in keys
-        for settings in ([{"color_shuffle": False}] if name == "pe" else [{}])
-    ]
-    assert read[0] is not None
-    for images in read[1:]:
-        assert images is not None
-        assert torch.equal(images, read[0])
-
-
-def test_under_a_colour_shuffle_learned_reads_the_same_under_any_key() -> None:
-    target = make("pe", color_shuffle=True)
-    attack = hardly()
-    one, other = (attacked(attack, target, scope=scope)[0] for scope in ("dataset", "image"))
-    assert one.images is not None
-    assert other.images is not None
-    assert torch.equal(one.images, other.images)
-
-
-def test_learned_gains_nothing_on_a_one_time_pad_and_needs_public_images() -> None:
-    attack = FeatureReconstruction(**LEARNED)
-    assert attack.requires() == ThreatModel(public="unpaired")
-    assert not attack.welcomes_public_images()
-    assert gain(*attacked(attack, make("one-time-pad"), crowd(), "image")) < 0.02
-
-
-def test_the_field_uses_public_images_where_there_are_any() -> None:
-    attack = FeatureReconstruction(mode="mrf")
-    assert attack.requires() == ThreatModel()
-    assert attack.welcomes_public_images()
-    public, scenario = attacked(attack, make("pe"))
-    assert scenario.observation.threat.public == "unpaired"
-    bare, alone = attacked(attack, make("pe"), ImageSets("none", photos().victims, NOBODY))
-    assert alone.observation.threat.public == "none"
-    assert public.images is not None
-    assert bare.images is not None
-    assert not torch.equal(public.images, bare.images)
+@pytest.mark.parametrize(
+    ("mode", "words"),
+    [
+        ("learned", "attack.fr.mode: 'learned' is now the attack 'fold'."),
+        ("mrf", "attack.fr.mode: 'mrf' is now the attack 'fold' with attack.mode=mrf."),
+    ],
+)
+def test_a_mode_that_is_an_attack_of_its_own_now_says_so(
+    mode: str, words: str, tmp_path: Path
+) -> None:
+    with pytest.raises(ConfigError) as raised:
+        FeatureReconstruction(preset="smoke", mode=mode)
+    assert str(raised.value) == words
+    arguments = f"run --attack fr --target pe -q --set attack.mode={mode} --set attack.epochs=3"
+    code, out, errors = in_process(arguments, tmp_path)
+    assert (code, out) == (2, "")
+    assert errors.strip() == f"ppattack: {words}"
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_same_key_is_refused_where_it_cannot_work() -> None:

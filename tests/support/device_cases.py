@@ -63,8 +63,9 @@ GROUPS: dict[str, list[Case]] = {
         Case("jigsaw", "etc-gray", victims=2),
     ],
     "networks": [
-        *(Case("fr", "pe", {"mode": mode}) for mode in ("basic", "advanced", "same-key", "mrf")),
-        Case("fr", "pe", ONE_EPOCH | {"mode": "learned"}, {"color_shuffle": True}),
+        Case("fold", "pe", ONE_EPOCH, {"color_shuffle": True}),
+        Case("fold", "pe", {"mode": "mrf"}),
+        *(Case("fr", "pe", {"mode": mode}) for mode in ("basic", "advanced", "same-key")),
         *(
             Case("gan", target, {"variant": variant, "epochs": 1, "batch_size": 16})
             for variant, target in (("paper", "pe"), ("fixed", "le"), ("global", "etc"))

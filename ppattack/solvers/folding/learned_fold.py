@@ -19,6 +19,8 @@ from ppattack.training.fit import FitResult, TrainingData, fit, seeded
 from ppattack.training.recipe import Recipe
 
 EMA = 0.99
+STREAMS = "fr"
+"""Names the random streams: as when this was a mode of ``fr``, so that figures repeat."""
 AT_ONCE = 128
 
 
@@ -65,8 +67,10 @@ def learnt(
         levels: likewise.
         sorts: likewise.
     """
-    reader = seeded(lambda: FoldReader(public.shape[1], width, levels, sorts=sorts), context, "fr")
-    name = "fr-learned-sorted" if sorts else "fr-learned"
+    reader = seeded(
+        lambda: FoldReader(public.shape[1], width, levels, sorts=sorts), context, STREAMS
+    )
+    name = f"{STREAMS}-learned-sorted" if sorts else f"{STREAMS}-learned"
     return reader, fit(reader, TrainingData(public, public), _loss, recipe, context, name, mirrored)
 
 
