@@ -238,15 +238,15 @@ class InverseTransformationNetwork(Attack):
         return unet(channels, self.config.width, self.config.levels)
 
     def _recipe(self) -> Recipe:
-        from ppattack.solvers.trained import inverse_transformation_recipes as recipes
+        from ppattack.solvers.trained.inverse_transformation import LINEAR, PUBLISHED, QUICK
 
         config = self.config
         if self._linear:
-            made = recipes.LINEAR
+            made = LINEAR
         elif config.recipe == "quick":
-            made = recipes.QUICK
+            made = QUICK
         else:
-            made = recipes.PUBLISHED[config.variant]
+            made = PUBLISHED[config.variant]
         return replace(
             made,
             epochs=config.epochs or made.epochs,

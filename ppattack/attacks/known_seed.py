@@ -112,8 +112,8 @@ class KnownSeed(Attack):
 
     @override
     def run(self, observation: Observation, context: Context) -> Recovery:
-        from ppattack.solvers.known_pairs.smoothness import roughness
         from ppattack.solvers.known_pairs.symbols import partial_inverse
+        from ppattack.solvers.known_pairs.tie_breaking import roughness
 
         target: Any = observation.scheme.target
         shape = observation.image_shape

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ from ppattack.errors import DataError
 from ppattack.files import write_bytes
 
 if TYPE_CHECKING:
+    from PIL.Image import Image
     from torch import Tensor
 
 SUFFIXES = frozenset({
@@ -24,6 +26,10 @@ SUFFIXES = frozenset({
 })  # fmt: skip
 """Extensions of image files. Files in formats that are not read are refused, not skipped."""
 NAMED_AT_MOST = 3
+SHEET_EDGE = 40
+"""Pixels of the longer edge of an image in a sheet, at most."""
+SHEET_AT_MOST = 64
+"""Images in a sheet."""
 
 
 @dataclass(frozen=True)
@@ -101,15 +107,53 @@ def write_png(path: Path, image: Tensor) -> None:
         ImageError: if the image does not follow the convention.
         DataError: if the file cannot be written.
     """
-    from PIL import Image
-
     from ppattack.images import check
 
     check(image[None], "the image to write")
-    pixels = image.cpu().numpy()
-    rows = pixels[0] if len(pixels) == 1 else np.ascontiguousarray(pixels.transpose(1, 2, 0))
+    write_picture(path, as_picture(image))
+
+
+def draw_sheet(path: Path, images: Tensor) -> None:
+    """Write the first images side by side, twice as wide as high.
+
+    Args:
+        path: the PNG file.
+        images: ``(N, C, H, W)`` uint8, N > 0.
+    """
+    from PIL import Image
+
+    small = [thumbnail(image, SHEET_EDGE) for image in images[:SHEET_AT_MOST]]
+    width, height = small[0].size
+    across = math.ceil(math.sqrt(2 * len(small)))
+    sheet = Image.new(small[0].mode, (across * width, math.ceil(len(small) / across) * height))
+    for place, image in enumerate(small):
+        sheet.paste(image, (place % across * width, place // across * height))
+    write_picture(path, sheet)
+
+
+def thumbnail(image: Tensor, edge: int) -> Image:
+    """The image ``(C, H, W)`` uint8 as a picture, no edge of it longer than ``edge``."""
+    picture = as_picture(image)
+    picture.thumbnail((edge, edge))
+    return picture
+
+
+def as_picture(image: Tensor) -> Image:
+    """``(C, H, W)`` uint8, C of 1 or 3, as a picture in grey or RGB."""
+    from PIL import Image
+
+    pixels = np.ascontiguousarray(image.permute(1, 2, 0).cpu().numpy())
+    return Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels)
+
+
+def write_picture(path: Path, picture: Image) -> None:
+    """Write a picture as a PNG; whole or not at all.
+
+    Raises:
+        DataError: if the place cannot be written.
+    """
     data = io.BytesIO()
-    Image.fromarray(rows).save(data, format="PNG")
+    picture.save(data, format="PNG")
     write_bytes(path, data.getvalue())
 
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from xml.etree import ElementTree as ET
 
 from ppattack.gates.rules import Finding
-from ppattack.render.labels import labels
+from ppattack.render.matrix import labels
 
 _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _KIND = {"violated": "failure", "inconclusive": "error"}

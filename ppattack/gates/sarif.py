@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 import ppattack
 from ppattack.gates.rules import Finding, Rule
-from ppattack.render.labels import labels
+from ppattack.render.matrix import labels
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 _LEVELS = {"violated": "error", "inconclusive": "warning"}

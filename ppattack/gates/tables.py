@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ppattack.gates.rules import PASSED, VIOLATED, Finding, exit_code
-from ppattack.render.labels import labels
+from ppattack.render.matrix import labels
 from ppattack.render.tables import markdown_table
 
 SYMBOLS = {"passed": "✓", "violated": "✗", "inconclusive": "?"}

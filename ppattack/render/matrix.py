@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -67,16 +67,27 @@ def arrange(runs: Sequence[SavedRun]) -> Matrix:
     for run in runs:
         by_target.setdefault(json.dumps(target_facts(run.report)), []).append(run)
     facts = [target_facts(members[0].report) for members in by_target.values()]
-    groups, labels = [], {}
+    groups, run_labels = [], {}
     for label, members in zip(distinguish(facts), by_target.values(), strict=True):
         members.sort(key=lambda run: (run.report.attack.name, strength(run.report)))
         groups.append(Group(label, members[0].report.target.name, tuple(members)))
         names = distinguish([_attack_facts(run.report) for run in members])
         for run, own in zip(members, names, strict=True):
-            labels[str(run.folder)] = own if names.count(own) == 1 else f"{own} {run.report.id}"
+            run_labels[str(run.folder)] = own if names.count(own) == 1 else f"{own} {run.report.id}"
     groups.sort(key=lambda group: group.label)
     attacks = sorted({run.report.attack.name for run in runs})
-    return Matrix(tuple(groups), tuple(attacks), labels)
+    return Matrix(tuple(groups), tuple(attacks), run_labels)
+
+
+def labels(runs: Iterable[SavedRun]) -> dict[str, str]:
+    """What to call runs in a list: ``itn on etc`` by folder, with what tells namesakes apart."""
+    unique = list({str(run.folder): run for run in runs}.values())
+    matrix = arrange(unique)
+    return {
+        str(run.folder): f"{matrix.label(run)} on {group.label}"
+        for group in matrix.groups
+        for run in group.runs
+    }
 
 
 def strength(report: Report) -> tuple[int, float]:
@@ -91,7 +102,7 @@ def distinguish(facts: Sequence[dict[str, Any]]) -> list[str]:
     Args:
         facts: each with a ``name`` and whatever else there is to know, in order of interest.
     """
-    labels = []
+    found = []
     for own in facts:
         namesakes = [other for other in facts if other["name"] == own["name"]]
         differing = [
@@ -99,8 +110,8 @@ def distinguish(facts: Sequence[dict[str, Any]]) -> list[str]:
             for key, value in own.items()
             if any(other.get(key) != value for other in namesakes)
         ]
-        labels.append(" ".join([own["name"], *([f"({', '.join(differing)})"] * bool(differing))]))
-    return labels
+        found.append(" ".join([own["name"], *([f"({', '.join(differing)})"] * bool(differing))]))
+    return found
 
 
 def pixels(report: Report) -> str:

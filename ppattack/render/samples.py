@@ -7,8 +7,6 @@ smaller. ``sheet.png`` shows the first reconstructions.
 
 from __future__ import annotations
 
-import io
-import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from ppattack.files import write_bytes
+from ppattack.data.image_files import as_picture, draw_sheet, thumbnail, write_picture
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -26,10 +24,6 @@ COLUMNS = 8
 """Images shown: from the least to the best recovered, at even ranks."""
 FILE_EDGE = 128
 """Pixels of the longer edge of a file in ``samples/`` at most."""
-SHEET_EDGE = 40
-"""The same in the sheet."""
-SHEET_AT_MOST = 64
-"""Reconstructions in the sheet."""
 EDGE, GAP, LINE, TITLE = 160, 10, 17, 500
 """Of the picture, pixels: edge of an image, space between two, height of a line of text,
 width of the title."""
@@ -70,7 +64,7 @@ def draw_samples(
             canvas.paste(_picture(images[index]), (left, top + LINE))
             caption = _caption(columns, role, index)
             pen.multiline_text((left, top + LINE + EDGE + 2), caption, "black", font, spacing=1)
-    _write(path, canvas)
+    write_picture(path, canvas)
 
 
 def write_samples(
@@ -92,51 +86,9 @@ def write_samples(
     chosen = _chosen(len(reconstructions), columns.get("ssim.reconstruction"))
     for role, images in _rows(plain, ciphertexts, reconstructions).items():
         for rank, index in enumerate(chosen):
-            _write(folder / f"{rank}-{index:05d}-{role}.png", _small(images[index], FILE_EDGE))
+            picture = thumbnail(images[index], FILE_EDGE)
+            write_picture(folder / f"{rank}-{index:05d}-{role}.png", picture)
     draw_sheet(folder / "sheet.png", reconstructions)
-
-
-def draw_sheet(path: Path, images: Tensor) -> None:
-    """Write the first images side by side.
-
-    Args:
-        path: the PNG file.
-        images: ``(N, C, H, W)`` uint8, N > 0.
-    """
-    _write(path, _sheet(images[:SHEET_AT_MOST]))
-
-
-def _sheet(images: Tensor) -> Image:
-    """Images side by side, twice as wide as high."""
-    from PIL import Image
-
-    small = [_small(image, SHEET_EDGE) for image in images]
-    width, height = small[0].size
-    across = math.ceil(math.sqrt(2 * len(small)))
-    made = Image.new(small[0].mode, (across * width, math.ceil(len(small) / across) * height))
-    for place, image in enumerate(small):
-        made.paste(image, (place % across * width, place // across * height))
-    return made
-
-
-def _small(image: Tensor, edge: int) -> Image:
-    """The image, no edge of it longer than ``edge``."""
-    made = _as_picture(image)
-    made.thumbnail((edge, edge))
-    return made
-
-
-def _as_picture(image: Tensor) -> Image:
-    from PIL import Image
-
-    pixels = np.ascontiguousarray(image.permute(1, 2, 0).cpu().numpy())
-    return Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels)
-
-
-def _write(path: Path, image: Image) -> None:
-    data = io.BytesIO()
-    image.save(data, format="PNG")
-    write_bytes(path, data.getvalue())
 
 
 def _rows(plain: Tensor | None, ciphertexts: Tensor, reconstructions: Tensor) -> dict[str, Tensor]:
@@ -157,7 +109,7 @@ def _picture(image: Tensor) -> Image:
     """The image as large as the square that it is shown in; single pixels stay visible."""
     from PIL.Image import Resampling
 
-    shown = _as_picture(image)
+    shown = as_picture(image)
     scale = EDGE / max(shown.size)
     edges = max(1, round(shown.width * scale)), max(1, round(shown.height * scale))
     way = Resampling.NEAREST if scale > 1 else Resampling.BOX

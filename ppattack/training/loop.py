@@ -205,7 +205,7 @@ class Training:
         folder = self.context.pictures
         if self.pictures is None or folder is None or step % self.pictures.every:
             return
-        from ppattack.render.samples import draw_sheet
+        from ppattack.data.image_files import draw_sheet
 
         # A copy makes the picture: a network may change when it is used (running statistics,
         # weights that are normalised in place), and a picture must not change a training.

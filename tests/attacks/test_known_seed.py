@@ -14,7 +14,7 @@ from ppattack.evaluation.scores import evaluate
 from ppattack.metrics.images import ImageScorer
 from ppattack.metrics.keys import key_agreement
 from ppattack.scenario import Scenario, simulate
-from ppattack.solvers.known_pairs.smoothness import roughness
+from ppattack.solvers.known_pairs.tie_breaking import roughness
 from ppattack.target import PermXorTarget, Target
 from targets.ele import ELE
 from targets.etc import EtC

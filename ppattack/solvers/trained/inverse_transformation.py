@@ -1,4 +1,4 @@
-"""What sets the variants of the inverse transformation network attack apart.
+"""What sets the variants of the inverse transformation network attack apart, and their recipes.
 
 Each scales pixels, measures its loss and shows its output in its own way; the way of the published
 evaluation is wrong, and is kept so that its figures can be reproduced.
@@ -7,7 +7,7 @@ evaluation is wrong, and is kept so that its figures can be reproduced.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import torch
@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from ppattack.solvers.trained.display import Display
 from ppattack.solvers.trained.structural_loss import structural_loss
+from ppattack.training.recipe import Recipe
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +56,46 @@ VARIANTS: Mapping[str, Variant] = {
     "published-evaluation-fixed": Variant(network="block-local"),
     "fixed": Variant(network="folded-unet", flips=True, structural=True),
 }
+
+
+QUICK = Recipe(
+    epochs=10,
+    batch_size=32,
+    optimizer="adamw",
+    learning_rate=1e-2,
+    weight_decay=1e-2,
+    schedule="one-cycle",
+)
+LINEAR = Recipe(
+    epochs=15,
+    batch_size=32,
+    optimizer="adamw",
+    learning_rate=0.3,  # for logits, which have to grow to about 10
+    schedule="one-cycle",
+)
+
+
+def _published(epochs: int, learning_rate: float) -> Recipe:
+    return Recipe(
+        epochs=epochs,
+        batch_size=128,
+        optimizer="sgd",
+        learning_rate=learning_rate,
+        momentum=0.9,
+        weight_decay=5e-4,
+        schedule="multistep",
+        milestones=(60, 120, 160),
+        decay=0.2,
+    )
+
+
+PUBLISHED: Mapping[str, Recipe] = {
+    "paper": _published(200, 0.1),
+    "published-evaluation": _published(50, 0.01),
+    "published-evaluation-fixed": _published(200, 0.1),
+    "fixed": replace(QUICK, epochs=100, learning_rate=1e-3),
+}
+"""How the variants were trained; ``fixed``, which is not published, is a longer ``QUICK``."""
 
 
 def mirrored(
