@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from ppattack.render.matrix import Matrix, arrange
+from ppattack.render.matrix import RunTable, arrange
 from ppattack.reports.found import SavedRun
 from ppattack.reports.run import Report
 
@@ -19,8 +19,8 @@ class Change:
     Args:
         target: label of the target.
         attack: label of the run.
-        before: verdict in the earlier set, or None where it is new.
-        after: verdict now, or None where it is gone.
+        before: verdict in the earlier set, or None if it is new.
+        after: verdict now, or None if it is gone.
         gain_before: mean gain in the earlier set.
         gain_after: mean gain now.
     """
@@ -34,7 +34,7 @@ class Change:
 
     @property
     def kind(self) -> Literal["new", "gone", "verdict", "gain", "same"]:
-        """What is different, most important first."""
+        """The most important difference."""
         if self.before is None:
             return "new"
         if self.after is None:
@@ -54,11 +54,11 @@ class Change:
 def compare(runs: Sequence[SavedRun], base: Sequence[SavedRun]) -> list[Change]:
     """Every experiment of either set, those whose verdict changed first.
 
-    The same experiment is the same attack, target and settings of both, images by name, numbers
-    of images, and seed; versions may differ.
+    Two runs are the same experiment if they share the attack, the target, the settings of both, the
+    name and numbers of images, and the seed; versions may differ.
 
     Args:
-        runs: the set of now.
+        runs: the current set.
         base: the earlier set.
     """
     now, then = _by_experiment(runs), _by_experiment(base)
@@ -81,7 +81,7 @@ def compare(runs: Sequence[SavedRun], base: Sequence[SavedRun]) -> list[Change]:
 
 
 def _by_experiment(runs: Sequence[SavedRun]) -> dict[str, tuple[str, str, Report]]:
-    matrix: Matrix = arrange(runs)
+    matrix: RunTable = arrange(runs)
     return {
         _experiment(run.report): (group.label, matrix.label(run), run.report)
         for group in matrix.groups

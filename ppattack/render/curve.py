@@ -18,8 +18,8 @@ def draw_curve(path: Path, curve: Curve) -> None:
 
     Args:
         path: the PNG file.
-        curve: with numbers above zero the axis is logarithmic, but of JPEG's quality; other values
-            stand side by side.
+        curve: if all its values are numbers above zero, the axis is to scale, and logarithmic
+            unless they are JPEG qualities; other values stand side by side.
     """
     import io
 

@@ -15,7 +15,7 @@ from ppattack.files import write_bytes
 Filters = NDArray[np.float32]
 INCHES = 3.4
 BETWEEN = 0.12
-"""Of two pictures, as a share of their width."""
+"""Space between two pictures, as a share of their width."""
 DOTS_PER_INCH = 150
 LEAST_GAP = 1
 
@@ -25,10 +25,10 @@ def draw_embeddings(path: Path, embeddings: Mapping[str, Filters]) -> None:
 
     Args:
         path: the file.
-        embeddings: ``(D, C, P, P)`` by title, C of 1 or 3.
+        embeddings: ``(D, C, P, P)`` by title, C = 1 or 3.
 
     Raises:
-        DataError: where the file cannot be written.
+        DataError: if the file cannot be written.
     """
     from matplotlib.figure import Figure
 
@@ -48,11 +48,11 @@ def mosaic(filters: Filters) -> Filters:
     """Filters side by side, the strongest first.
 
     Args:
-        filters: ``(D, C, P, P)``, C of 1 or 3.
+        filters: ``(D, C, P, P)``, C = 1 or 3.
 
     Returns:
         ``(H, W, 3)`` in [0, 1]: in every filter, grey stands for 0 and black or white for its
-        largest weight; white between them.
+        largest weight; the space between filters is white.
     """
     count, _, height, width = filters.shape
     order = np.argsort(-np.square(filters).sum(axis=(1, 2, 3)), kind="stable")

@@ -9,7 +9,7 @@ from functools import cached_property
 import ppattack
 from ppattack.render import numbers, page_curves, pictures, visual
 from ppattack.render.compare import Change, compare
-from ppattack.render.matrix import Group, Matrix, arrange
+from ppattack.render.matrix import Group, RunTable, arrange
 from ppattack.render.plots import Box, BoxPlot, box, box_plot
 from ppattack.render.summary_table import REQUIREMENTS, Scheme
 from ppattack.reports.found import ImageScores, MissingRun, SavedRun, read_image_scores
@@ -51,7 +51,7 @@ class RunView:
 
     @property
     def command(self) -> str:
-        """What repeats it; empty where the report does not say."""
+        """What repeats it; empty if the report does not say."""
         request = self.report.provenance.get("request")
         return command(request) if isinstance(request, dict) else ""
 
@@ -73,7 +73,7 @@ class RunView:
 
     @property
     def overview(self) -> pictures.Picture | None:
-        """The samples in one picture, where they are not there one by one."""
+        """The samples in one picture, if there are no single ones."""
         return None if self.samples else pictures.overview(self.run.folder)
 
     @property
@@ -106,7 +106,7 @@ class TargetView:
 
     @property
     def box_plots(self) -> list[BoxPlot]:
-        """One plot a metric: a box for each run, and what a bystander has."""
+        """One plot per metric: a box for each run, and what a bystander has."""
         plots = []
         for metric in PLOTTED:
             scored = [
@@ -145,13 +145,13 @@ def report_html(
     """The page.
 
     Args:
-        runs: of attacks, and of none.
+        runs: with and without an attack.
         base: an earlier set to compare with, or None.
         missing: cells without a run.
         schemes: rows of the table of requirements.
 
     Raises:
-        ReportError: where a file of a run folder is damaged.
+        ReportError: if a file of a run folder is damaged.
     """
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
@@ -192,7 +192,7 @@ def report_html(
     )
 
 
-def _targets(matrix: Matrix) -> list[TargetView]:
+def _targets(matrix: RunTable) -> list[TargetView]:
     count = sum(len(group.runs) for group in matrix.groups)
     edge = pictures.EDGE if count > MANY_RUNS else None
     views = []

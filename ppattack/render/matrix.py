@@ -1,4 +1,4 @@
-"""Runs in order: a row a target, a column an attack, the strongest result in each cell."""
+"""Runs in order: one row per target, one column per attack, the strongest result in each cell."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ class Group:
 
 
 @dataclass(frozen=True)
-class Matrix:
-    """The runs of a report.
+class RunTable:
+    """The runs of a page, by target and attack.
 
     Args:
         groups: the rows.
@@ -57,7 +57,7 @@ class Matrix:
         return self.labels[str(run.folder)]
 
 
-def arrange(runs: Sequence[SavedRun]) -> Matrix:
+def arrange(runs: Sequence[SavedRun]) -> RunTable:
     """Group the runs.
 
     Args:
@@ -76,7 +76,7 @@ def arrange(runs: Sequence[SavedRun]) -> Matrix:
             run_labels[str(run.folder)] = own if names.count(own) == 1 else f"{own} {run.report.id}"
     groups.sort(key=lambda group: group.label)
     attacks = sorted({run.report.attack.name for run in runs})
-    return Matrix(tuple(groups), tuple(attacks), run_labels)
+    return RunTable(tuple(groups), tuple(attacks), run_labels)
 
 
 def labels(runs: Iterable[SavedRun]) -> dict[str, str]:
@@ -120,7 +120,7 @@ def pixels(report: Report) -> str:
 
 
 def target_facts(report: Report) -> dict[str, Any]:
-    """What makes a target another one, in order of interest."""
+    """What tells one target from another, in order of interest."""
     return {
         "name": report.target.name,
         **report.target.config,

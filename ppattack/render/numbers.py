@@ -7,11 +7,11 @@ import json
 from ppattack.reports.run import Report, Summary
 
 SYMBOLS = {"BROKEN": "✗", "RESISTED": "✓", "INCONCLUSIVE": "?"}
-"""Beside the word, so that no verdict is told by its colour alone."""
+"""Shown beside the word, so that no verdict depends on its colour alone."""
 
 
 def number(value: float | None, sign: str = "") -> str:
-    """Three decimals for small numbers, one for large ones; nothing for None.
+    """Three decimals for small numbers, one for large ones; empty for None.
 
     Args:
         value: the number.
@@ -23,7 +23,7 @@ def number(value: float | None, sign: str = "") -> str:
 
 
 def mean(summary: Summary | None) -> str:
-    """The mean; nothing where there is no summary."""
+    """The mean; empty if there is no summary."""
     return number(None if summary is None else summary.mean)
 
 

@@ -82,7 +82,7 @@ class RunCurve:
 
     @property
     def x_labels(self) -> list[float]:
-        """The values that are written along the axis: those that find room."""
+        """The values that are written along the axis: those that fit."""
         shown: list[float] = []
         for value in self.values:
             if not shown or self.x(value) - self.x(shown[-1]) >= LETTERS_APART:
@@ -109,7 +109,7 @@ def curves(runs: Sequence[SavedRun]) -> list[RunCurve]:
 
 
 def _numbers(report: Report) -> dict[str, float]:
-    """Everything countable that may differ between two runs of an attack on a target."""
+    """Every number that may differ between two runs of an attack on a target."""
     config = report.attack.config.items()
     counted = {
         name: float(value)
@@ -160,7 +160,7 @@ def _lines(members: list[tuple[float, Report]]) -> Iterator[Series]:
 
 
 def _averaged(points: list[tuple[float, float]]) -> tuple[tuple[float, float], ...]:
-    """One point a value: the mean over seeds."""
+    """One point per value: the mean over seeds."""
     by_value: dict[float, list[float]] = {}
     for x, y in points:
         by_value.setdefault(x, []).append(y)

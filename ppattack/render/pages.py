@@ -1,4 +1,4 @@
-"""The pages and tables of a set of runs, written all or none."""
+"""The pages and tables of a set of runs, all written or none."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def write_pages(
 
     Raises:
         ReportError: for places without runs and damaged files.
-        DataError: where a page cannot be written.
+        DataError: if a page cannot be written.
     """
     collection = read_collection(places)
     runs, rows = collection.runs, schemes(collection)

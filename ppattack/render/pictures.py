@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
 ROLES = ("plain", "ciphertext", "reconstruction")
 EDGE = 64
-"""Pixels of the longer edge at most where there are many runs; larger images are made smaller."""
+"""Pixels of the longer edge at most if there are many runs; larger images are made smaller."""
 QUALITY = 85
 EFFORT = 2
-"""Of the encoder, 0 to 6; 4 takes twice as long for 1 % less."""
+"""Effort of the encoder, 0 to 6; 4 takes twice as long and saves 1 %."""
 _NAME = re.compile(r"(\d+)-(\d+)-(plain|ciphertext|reconstruction)\.png")
 
 
@@ -30,7 +30,7 @@ class Picture:
     """An image inside the page.
 
     Args:
-        uri: it all, as a data URI.
+        uri: the whole file, as a data URI.
         alt: what it shows, in words.
         width: pixels.
         height: pixels.
@@ -66,7 +66,7 @@ def samples(folder: Path, scores: ImageScores | None, edge: int | None = None) -
         edge: pixels of the longer edge at most; None leaves them as they are.
 
     Raises:
-        ReportError: where one cannot be read.
+        ReportError: if one cannot be read.
     """
     found: dict[int, tuple[int, dict[str, Path]]] = {}
     for path in sorted((folder / "samples").glob("*.png")):
@@ -96,20 +96,20 @@ def _sample(
 
 
 def sheet(folder: Path) -> Picture | None:
-    """The sheet of the first reconstructions, or None where the run saved none.
+    """The sheet of the first reconstructions, or None if the run saved none.
 
     Raises:
-        ReportError: where it cannot be read.
+        ReportError: if it cannot be read.
     """
     path = folder / "samples" / "sheet.png"
     return _picture(_read(path), "the first reconstructions") if path.is_file() else None
 
 
 def overview(folder: Path) -> Picture | None:
-    """``samples.png``, for a run folder without single samples; None where it is missing.
+    """``samples.png``, for a run folder without single samples; None if it is missing.
 
     Raises:
-        ReportError: where it cannot be read.
+        ReportError: if it cannot be read.
     """
     path = folder / "samples.png"
     if not path.is_file():

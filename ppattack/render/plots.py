@@ -51,7 +51,7 @@ def box(label: str, values: Sequence[float] | None, summary: Summary) -> Box:
 
     Args:
         label: what they are.
-        values: one an image; without them the whiskers end at the extremes.
+        values: one per image; without them the whiskers end at the extremes.
         summary: of the same values.
     """
     q1, q3 = summary.q1, summary.q3

@@ -1,4 +1,4 @@
-"""The robustness table as Markdown and as box plots beside the published ones."""
+"""The robustness table as Markdown, and as box plots beside the published ones."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def draw(path: Path, table: RobustnessTable) -> None:
     FigureCanvasAgg(figure)
     panels = figure.subplots(1, len(targets), sharey=True, squeeze=False)[0]
     for axes, target in zip(panels, targets, strict=True):
-        boxes = list(_drawn([row for row in table.rows if row.target == target]))
+        boxes = list(_box_statistics([row for row in table.rows if row.target == target]))
         made = axes.bxp([stats for stats, _ in boxes], showfliers=False, patch_artist=True)
         for patch, (_, kind) in zip(made["boxes"], boxes, strict=True):
             patch.set_facecolor(COLOURS[kind])
@@ -119,16 +119,16 @@ def draw(path: Path, table: RobustnessTable) -> None:
     write_bytes(path, data.getvalue())
 
 
-def _drawn(rows: list[Row]) -> Iterator[tuple[dict[str, Any], str]]:
-    """Statistics of each box, and what it is."""
+def _box_statistics(rows: list[Row]) -> Iterator[tuple[dict[str, Any], str]]:
+    """The statistics of each box, and what it shows."""
     for row in rows:
         if row.published and row.protocol == "published":
-            yield _stats(f"{row.attack}, figure", row.published), "figure"
+            yield _statistics(f"{row.attack}, figure", row.published), "figure"
         if row.absolute:
-            yield _stats(f"{row.attack}, {row.protocol}", row.absolute), row.protocol
+            yield _statistics(f"{row.attack}, {row.protocol}", row.absolute), row.protocol
 
 
-def _stats(label: str, box: Mapping[str, float]) -> dict[str, Any]:
+def _statistics(label: str, box: Mapping[str, float]) -> dict[str, Any]:
     return {
         "label": label,
         "q1": box["q1"],

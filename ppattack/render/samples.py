@@ -25,7 +25,7 @@ COLUMNS = 8
 FILE_EDGE = 128
 """Pixels of the longer edge of a file in ``samples/`` at most."""
 EDGE, GAP, LINE, TITLE = 160, 10, 17, 500
-"""Of the picture, pixels: edge of an image, space between two, height of a line of text,
+"""Sizes in the picture, pixels: edge of an image, space between two, height of a line of text,
 width of the title."""
 
 
@@ -40,7 +40,7 @@ def draw_samples(
 
     Args:
         path: the PNG file.
-        plain: ``(N, C, H, W)`` uint8, or None where it is not known.
+        plain: ``(N, C, H, W)`` uint8, or None if it is not known.
         ciphertexts: ``(N, C, H', W')`` uint8; anything else is left out.
         reconstructions: ``(N, C, H, W)`` uint8.
         columns: per-image values by ``<metric>.<role>``.

@@ -1,6 +1,6 @@
-"""What each scheme costs and withstands: a row a scheme, a column a requirement.
+"""What each scheme costs and withstands: one row per scheme, one column per requirement.
 
-Every cell is computed from the reports that are given. One without a report says so, and names
+Every cell is computed from the reports that are given. A cell without a report says so, and names
 the command that would measure it.
 """
 
@@ -29,17 +29,17 @@ REQUIREMENTS = (
 NOT_MEASURED = "not measured"
 PLAIN = "plain"
 NO_NETWORK = "none"
-"""How a classification report says that nothing was put before the classifier."""
+"""How a classification report says that there is no adaptation network."""
 _LEFT_OUT = ("--no-plain", "--json", "--force")
 
 
 @dataclass(frozen=True)
-class Cell:
-    """One requirement of one scheme.
+class Requirement:
+    """How one scheme meets one requirement.
 
     Args:
-        lines: what was measured; ``not measured`` where nothing was.
-        command: that would measure what is missing; empty where nothing is.
+        lines: what was measured; ``not measured`` if nothing was.
+        command: what would measure what is missing; empty if nothing is.
     """
 
     lines: tuple[str, ...]
@@ -57,11 +57,11 @@ class Scheme:
 
     Args:
         label: the scheme's name, and the settings in which it differs from its namesakes.
-        cells: one a requirement, in their order.
+        cells: one per requirement, in the order of :data:`REQUIREMENTS`.
     """
 
     label: str
-    cells: tuple[Cell, ...]
+    cells: tuple[Requirement, ...]
 
 
 @dataclass(frozen=True)
@@ -90,9 +90,9 @@ class _Found:
         words += ["--key-scope", self.key_scope] * (self.key_scope != "dataset")
         return shlex.join(words)
 
-    def missing(self, name: str) -> Cell:
+    def missing(self, name: str) -> Requirement:
         """The cell that a command would fill."""
-        return Cell((NOT_MEASURED,), self.command(name))
+        return Requirement((NOT_MEASURED,), self.command(name))
 
 
 def schemes(collection: Collection) -> list[Scheme]:
@@ -124,7 +124,7 @@ def schemes(collection: Collection) -> list[Scheme]:
     return [scheme for _, scheme in sorted(rows, key=lambda row: (row[0], row[1].label))]
 
 
-def _cells(found: _Found, plain: Sequence[ClassificationReport]) -> tuple[Cell, ...]:
+def _cells(found: _Found, plain: Sequence[ClassificationReport]) -> tuple[Requirement, ...]:
     return (
         _accuracy(found, plain),
         _robustness(found),
@@ -147,7 +147,7 @@ def best_by_images(reports: Iterable[ClassificationReport]) -> list[Classificati
     return sorted(best.values(), key=lambda each: (each.data.name, each.data.shape))
 
 
-def _accuracy(found: _Found, plain: Sequence[ClassificationReport]) -> Cell:
+def _accuracy(found: _Found, plain: Sequence[ClassificationReport]) -> Requirement:
     if not found.classifications:
         return found.missing("classify")
     lines, command = [], ""
@@ -161,13 +161,13 @@ def _accuracy(found: _Found, plain: Sequence[ClassificationReport]) -> Cell:
             else:
                 words += f", {_gap(report, counterpart)}"
         lines.append(words)
-    return Cell(tuple(lines), command)
+    return Requirement(tuple(lines), command)
 
 
 def _counterpart(
     report: ClassificationReport, plain: Sequence[ClassificationReport]
 ) -> ClassificationReport | None:
-    """A classifier of the same images in plain: the most alike, and the best of those."""
+    """A classifier of the plain images: the most similar one, and among those the best."""
 
     def fit(each: ClassificationReport) -> tuple[bool, bool, float]:
         same_model = each.model.name == report.model.name
@@ -191,7 +191,7 @@ def _epochs(report: ClassificationReport) -> object:
 
 
 def _plain_command(report: ClassificationReport) -> str:
-    """The command of the report, which trains on plain images too where it is not forbidden to."""
+    """The command of the report, which trains on plain images too unless told not to."""
     found = report.provenance.get("command")
     if isinstance(found, list) and found[1:2] == ["classify"]:
         words = ["ppattack", *(str(word) for word in found[1:] if word not in _LEFT_OUT)]
@@ -201,22 +201,22 @@ def _plain_command(report: ClassificationReport) -> str:
     return shlex.join(words)
 
 
-def _robustness(found: _Found) -> Cell:
+def _robustness(found: _Found) -> Requirement:
     if not found.attacks:
         return found.missing("audit")
     worst = min(found.attacks, key=_worst_first)
     words = f"{worst.verdict}: {worst.attack.name}, {headline(worst)}"
     count = sum(report.attack.name != AUDIT for report in found.attacks)
-    return Cell((f"{words}, the strongest of {count} runs" if count > 1 else words,))
+    return Requirement((f"{words}, the strongest of {count} runs" if count > 1 else words,))
 
 
 def _worst_first(report: Report) -> tuple[int, bool, float]:
-    """As :func:`strength`; an audit draws attacks together, so its attacks go before it."""
+    """Like :func:`strength`; an audit merges attacks, so the attacks themselves come first."""
     verdict, gain = strength(report)
     return verdict, report.attack.name == AUDIT, gain
 
 
-def _compressibility(found: _Found) -> Cell:
+def _compressibility(found: _Found) -> Requirement:
     lines = []
     for report in sorted(found.compressions, key=lambda each: (each.data.name, each.data.shape)):
         kinds = {"lossy": False, "lossless": True}
@@ -224,7 +224,7 @@ def _compressibility(found: _Found) -> Cell:
         measured = "; ".join(part for part in parts if part)
         if measured:
             lines.append(f"{measured}, of plain files ({_images(report)})")
-    return Cell(tuple(dict.fromkeys(lines))) if lines else found.missing("compress")
+    return Requirement(tuple(dict.fromkeys(lines))) if lines else found.missing("compress")
 
 
 def _ratios(kind: str, codecs: Sequence[CodecRow], lossless: bool) -> str:
@@ -240,7 +240,7 @@ def _ratios(kind: str, codecs: Sequence[CodecRow], lossless: bool) -> str:
     return f"{kind} {' to '.join(f'{ratio:.3f} ({codec})' for ratio, codec in ends)}"
 
 
-def _large_inputs(found: _Found) -> Cell:
+def _large_inputs(found: _Found) -> Requirement:
     sizes: dict[tuple[int, int], dict[str, None]] = {}
     kinds: dict[str, Sequence[Any]] = {
         "classified": found.classifications,
@@ -253,17 +253,17 @@ def _large_inputs(found: _Found) -> Cell:
             _, height, width = report.data.shape
             sizes.setdefault((width, height), {})[kind] = None
     width, height = max(sizes, key=lambda size: size[0] * size[1])
-    return Cell((f"{width}x{height} pixels ({', '.join(sizes[width, height])})",))
+    return Requirement((f"{width}x{height} pixels ({', '.join(sizes[width, height])})",))
 
 
-def _no_adaptation(found: _Found) -> Cell:
+def _no_adaptation(found: _Found) -> Requirement:
     if not found.classifications:
         return found.missing("classify")
     lines = [
         "yes" if report.model.adaptation == NO_NETWORK else f"no: {report.model.adaptation}"
         for report in best_by_images(found.classifications)
     ]
-    return Cell(tuple(dict.fromkeys(lines)))
+    return Requirement(tuple(dict.fromkeys(lines)))
 
 
 def _percent(share: float) -> str:
@@ -275,7 +275,7 @@ def _images(report: ClassificationReport | CompressionReport) -> str:
 
 
 def _changed(target: TargetPart) -> dict[str, Any]:
-    """The settings that are not the defaults; all of them where those are not known here."""
+    """The settings that are not the defaults; all of them if the defaults are not known here."""
     name, defaults = target.name, {}
     if name in registry.names("target") and not registry.is_third_party("target", name):
         defaults = as_dict(registry.target(name)().config)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 
 from ppattack.render import visual
 from ppattack.render.compare import Change, compare
-from ppattack.render.matrix import Matrix, arrange
+from ppattack.render.matrix import RunTable, arrange
 from ppattack.render.numbers import SYMBOLS, headline, interval, mean, number, percent
 from ppattack.render.summary_table import REQUIREMENTS, Scheme
 from ppattack.reports.found import SavedRun
@@ -31,7 +31,7 @@ def report_markdown(
     """The matrix, the requirements, every run, and what changed, as GitHub's Markdown.
 
     Args:
-        runs: of attacks, and of none.
+        runs: with and without an attack.
         base: an earlier set to compare with, or None.
         schemes: rows of the table of requirements.
     """
@@ -59,11 +59,11 @@ def report_markdown(
     return "\n".join(lines)
 
 
-def _counts(matrix: Matrix) -> list[str]:
+def _counts(matrix: RunTable) -> list[str]:
     return [", ".join(f"{matrix.count(name)} {_verdict(name)}" for name in SYMBOLS) + "."]
 
 
-def _matrix(matrix: Matrix) -> list[str]:
+def _matrix(matrix: RunTable) -> list[str]:
     rows = []
     for group in matrix.groups:
         cells = [group.of(attack) for attack in matrix.attacks]
@@ -94,7 +94,7 @@ def _changes(changes: Sequence[Change]) -> list[str]:
 
 
 def _changed(changes: Sequence[Change], verdict: Callable[[str], str]) -> list[tuple[str, ...]]:
-    """A row for whatever is not the same."""
+    """One row for whatever is not the same."""
     return [
         (
             change.target,
@@ -130,22 +130,22 @@ def _verdict(name: str) -> str:
 
 
 def markdown_table(heading: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    """Lines of a table in which all text is text."""
+    """Lines of a table, all of its text escaped."""
     lines = [heading, ["---"] * len(heading), *rows]
     return [f"| {' | '.join(_cell(text) for text in line)} |" for line in lines]
 
 
 def _cell(text: str) -> str:
-    """Text that Markdown takes as text."""
+    """Text escaped for Markdown."""
     return re.sub(r"([\\|`*_<>\[\]#])", r"\\\1", " ".join(text.split()))
 
 
 def report_csv(runs: Sequence[SavedRun], base: Sequence[SavedRun] | None = None) -> str:
-    """One row a run.
+    """One row per run.
 
     Args:
         runs: at least one.
-        base: an earlier set: its verdicts and gains stand in two more columns.
+        base: an earlier set; its verdicts and gains fill two more columns.
     """
     matrix = arrange(runs)
     text = io.StringIO()
@@ -198,10 +198,10 @@ def report_latex(
     base: Sequence[SavedRun] | None = None,
     schemes: Sequence[Scheme] = (),
 ) -> str:
-    """Booktabs tables: one row a run, grouped by target; the requirements; and what changed.
+    """Booktabs tables: one row per run, grouped by target; the requirements; and what changed.
 
     Args:
-        runs: of attacks, and of none.
+        runs: with and without an attack.
         base: an earlier set to compare with, or None.
         schemes: rows of the table of requirements.
     """
@@ -272,6 +272,6 @@ _LATEX = {
 
 
 def _latex(text: str) -> str:
-    """Text that LaTeX takes as text; numbers with a sign as mathematics."""
+    """Text escaped for LaTeX; signed numbers are set as mathematics."""
     escaped = "".join(_LATEX.get(letter, letter) for letter in " ".join(text.split()))
     return re.sub(r"(?<![\w.])([+-]\d[\d.]*)", r"$\1$", escaped)

@@ -1,4 +1,4 @@
-"""Visual information: how near ciphertexts are to their images where nothing was attacked."""
+"""Visual information: how close ciphertexts are to their images if nothing is attacked."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Shown:
 
     @property
     def command(self) -> str:
-        """What repeats it; empty where the report does not say."""
+        """What repeats it; empty if the report does not say."""
         request = self.report.provenance.get("request")
         return command(request) if isinstance(request, dict) else ""
 
@@ -47,7 +47,7 @@ class Shown:
         return read_image_scores(self.run.folder)
 
     def scores(self, metric: str) -> MetricScores | None:
-        """A metric of the ciphertexts, or None where it does not apply."""
+        """A metric of the ciphertexts, or None if it does not apply."""
         found: MetricScores | None = getattr(self.report.scores, metric)
         return found
 
@@ -65,7 +65,7 @@ class Shown:
 
 
 def split(runs: Sequence[SavedRun]) -> tuple[list[SavedRun], list[SavedRun]]:
-    """The attacks, and the runs that attacked nothing."""
+    """Split runs into attacks and runs that attacked nothing."""
     attacked = [run for run in runs if run.report.attack.name != NO_ATTACK]
     return attacked, [run for run in runs if run.report.attack.name == NO_ATTACK]
 
@@ -82,7 +82,7 @@ def shown(runs: Sequence[SavedRun]) -> list[Shown]:
 
 
 def box_plots(rows: Sequence[Shown]) -> list[BoxPlot]:
-    """LPIPS and SSIM of the ciphertexts, a box a scheme and size."""
+    """LPIPS and SSIM of the ciphertexts, one box per scheme and size."""
     plots = []
     for metric in PLOTTED:
         scored = [found for row in rows if (found := row.scores(metric)) is not None]

@@ -10,7 +10,7 @@ from ppattack.config import as_dict
 from ppattack.errors import ReportError
 from ppattack.plugins import registry
 from ppattack.render.html import report_html
-from ppattack.render.summary_table import REQUIREMENTS, Cell, Scheme, schemes
+from ppattack.render.summary_table import REQUIREMENTS, Requirement, Scheme, schemes
 from ppattack.render.tables import report_latex, report_markdown
 from ppattack.reports.collection import Collection, read_collection
 from ppattack.reports.found import SavedRun
@@ -27,7 +27,7 @@ def runs(*reports: Report) -> list[SavedRun]:
     return [SavedRun(Path(str(place)), content) for place, content in enumerate(reports)]
 
 
-def row(collection: Collection, label: str = "etc") -> dict[str, Cell]:
+def row(collection: Collection, label: str = "etc") -> dict[str, Requirement]:
     """The cells of a scheme by requirement."""
     (found,) = (scheme for scheme in schemes(collection) if scheme.label == label)
     return dict(zip(REQUIREMENTS, found.cells, strict=True))
@@ -35,8 +35,8 @@ def row(collection: Collection, label: str = "etc") -> dict[str, Cell]:
 
 def test_what_has_no_report_names_the_command_that_measures_it() -> None:
     cells = row(Collection(compressions=[compression("etc", ("png", 1.5))]))
-    assert cells["accuracy"] == Cell(("not measured",), "ppattack classify --target etc")
-    assert cells["robustness"] == Cell(("not measured",), "ppattack audit --target etc")
+    assert cells["accuracy"] == Requirement(("not measured",), "ppattack classify --target etc")
+    assert cells["robustness"] == Requirement(("not measured",), "ppattack audit --target etc")
     assert cells["no adaptation network"].command == "ppattack classify --target etc"
     assert cells["compressibility"].command == ""
     attacked = row(Collection(runs(report("itn", "etc"))))
@@ -86,7 +86,7 @@ def test_another_model_s_gap_says_so_and_other_images_have_none() -> None:
         "80.0 % (vit, digits 32x32), 10.0 points above plain (convmixer-256/8)",
     )
     cells = row(Collection(classifications=[ours, classification("plain", 0.7, edge=64)]))
-    assert cells["accuracy"] == Cell(
+    assert cells["accuracy"] == Requirement(
         ("80.0 % (vit, digits 32x32), gap to plain not measured",),
         "ppattack classify --target plain --model vit --data digits",
     )
@@ -289,6 +289,6 @@ def test_nothing_breaks_out_of_a_latex_comment_or_a_markdown_row() -> None:
 
 
 def test_a_row_is_all_that_a_page_needs() -> None:
-    cells = tuple(Cell((name,)) for name in REQUIREMENTS)
+    cells = tuple(Requirement((name,)) for name in REQUIREMENTS)
     page = Page(report_html([], schemes=[Scheme("mine", cells)]))
     assert [cell.text for cell in page.all("td")] == list(REQUIREMENTS)
