@@ -60,10 +60,10 @@ def device_name(device: torch.device) -> str:
 
 
 def choose_device(name: str) -> torch.device:
-    """The device of a name: ``auto`` takes a GPU when there is one.
+    """The device of a name: ``auto`` takes a GPU if there is one.
 
     Raises:
-        ConfigError: where the name is unknown or the device is not there.
+        ConfigError: if the name is unknown or the device is not there.
     """
     import torch
 

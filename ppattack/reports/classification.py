@@ -42,12 +42,12 @@ class ImagesPart(Part):
 
 
 class Accuracy(Part):
-    """Shares of the test images that were named rightly, 0 to 1.
+    """Shares of the test images that were classified correctly, 0 to 1.
 
-    ``last`` is that of the weights of the last epoch, with its Wilson interval, and ``best`` that
-    of the epoch which is best on the test images, as papers report it: it is too high, since the
-    test images chose it. ``chance`` is the share of the commonest class, ``by_class`` that of
-    each class with the last weights.
+    ``last`` belongs to the weights of the last epoch and has a Wilson interval. ``best`` belongs to
+    the epoch that is best on the test images, as papers report it: it is too high, since the test
+    images chose it. ``chance`` is the share of the commonest class, ``by_class`` the share of each
+    class with the last weights.
     """
 
     last: float
@@ -84,6 +84,6 @@ def read_classification(path: Path) -> ClassificationReport:
     """Read ``classification.json``, or the run folder that holds it.
 
     Raises:
-        ReportError: where it is missing, damaged or of another schema version.
+        ReportError: if it is missing, damaged or of another schema version.
     """
     return read_versioned(path, FILE, ClassificationReport, "a report of a classification")

@@ -1,4 +1,4 @@
-"""Reports of every kind, found again on disk: attacks, classifications and compressions."""
+"""Saved reports of every kind: attacks, classifications and compressions."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Collection:
     """Reports, each once.
 
     Args:
-        runs: of attacks, and of none.
+        runs: with and without an attack.
         classifications: accuracies on encrypted or plain images.
         compressions: file sizes of encrypted images.
     """
@@ -40,7 +40,7 @@ def read_collection(places: Sequence[Path]) -> Collection:
             folders and unfinished runs are passed over.
 
     Raises:
-        ReportError: where a place is missing or holds no report, or a report is damaged.
+        ReportError: if a place is missing or holds no report, or a report is damaged.
     """
     found = Collection()
     seen: set[Path] = set()
@@ -58,7 +58,7 @@ def read_collection(places: Sequence[Path]) -> Collection:
 
 
 def _named(place: Path, name: str) -> list[Path]:
-    """The files of one name; a file that is named itself is an attack's unless it says more."""
+    """The files of one name; a place that is a file is an attack's unless its name says more."""
     if place.is_file():
         kind = place.name if place.name in FILES else REPORT
         return [place] if kind == name else []

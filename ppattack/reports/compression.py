@@ -19,7 +19,7 @@ FILE = "compression.json"
 
 
 class Quality(Part):
-    """How near images are to the plain ones, over images.
+    """How close images are to the plain ones, over images.
 
     ``psnr`` in dB, at most 100; ``ssim`` as scikit-image's, null for images smaller than its
     window; ``exact`` is the share of images that are equal in every bit.
@@ -36,8 +36,8 @@ class CodecRow(Part):
     ``absent`` says why nothing was measured, and how to mend it; everything else is null then.
     ``ratio`` is the sum of encrypted sizes over the sum of plain ones, ``ratio_ci95`` its
     bootstrap interval over images. ``plain_quality`` is what the codec alone leaves of plain
-    images, ``round_trip`` what encryption, codec and decryption leave of them; it is null where
-    the scheme has no decryption, for which see the report's ``round_trip_absent``.
+    images, ``round_trip`` what encryption, codec and decryption leave of them; it is null if
+    the scheme has no decryption (see ``round_trip_absent`` in the report).
     """
 
     codec: str
@@ -65,7 +65,7 @@ class CompressionReport(VersionedReport):
     """One target, one set of images, several codecs. See the class of each part.
 
     ``ciphertext_shape`` is ``(C, H, W)`` of a ciphertext, which padding or the scheme may make
-    another than the images'. An uncompressed image has as many bytes as its shape has values.
+    different from the images'. An uncompressed image has as many bytes as its shape has values.
     """
 
     schema_version: str = SCHEMA_VERSION
@@ -79,7 +79,7 @@ class CompressionReport(VersionedReport):
     provenance: dict[str, Any]
 
     def row(self, codec: str) -> CodecRow | None:
-        """The row of a codec, ``jpeg-85-420`` for instance, or None where it was not asked for."""
+        """The row of a codec, ``jpeg-85-420`` for instance, or None if it was not asked for."""
         return next((row for row in self.codecs if row.codec == codec), None)
 
 
@@ -87,16 +87,16 @@ def read_compression(path: Path) -> CompressionReport:
     """Read ``compression.json``, or the folder that holds it.
 
     Raises:
-        ReportError: where it is missing, damaged or of another schema version.
+        ReportError: if it is missing, damaged or of another schema version.
     """
     return read_versioned(path, FILE, CompressionReport, "a ppattack compression report")
 
 
 def sizes_csv(columns: Mapping[str, list[int]], count: int) -> str:
-    """File sizes as CSV text: one row an image, one column a codec and side, bytes.
+    """File sizes as CSV text: one row per image, one column per codec and side, in bytes.
 
     Args:
-        columns: ``<codec>.plain`` and ``<codec>.encrypted`` to one size an image.
+        columns: one size per image, by ``<codec>.plain`` and ``<codec>.encrypted``.
         count: the number of images.
     """
     text = io.StringIO()

@@ -28,11 +28,11 @@ class SavedRun:
 
 @dataclass(frozen=True)
 class ImageScores:
-    """``scores.csv``.
+    """The content of ``scores.csv``.
 
     Args:
         names: of the images, in the order of the run.
-        columns: a value an image, by ``<metric>.<role>``.
+        columns: one value per image, by ``<metric>.<role>``.
     """
 
     names: tuple[str, ...]
@@ -47,7 +47,7 @@ def read_runs(places: Sequence[Path]) -> list[SavedRun]:
             hidden folders and unfinished runs are passed over.
 
     Raises:
-        ReportError: where a place is missing or holds no run, or a report is damaged.
+        ReportError: if a place is missing or holds no run, or a report is damaged.
     """
     found: dict[Path, SavedRun] = {}
     for place in places:
@@ -68,7 +68,7 @@ class MissingRun:
         target: likewise.
         state: ``failed``, ``not applicable`` or ``queued``.
         reason: why, in words.
-        command: that runs it.
+        command: the command that runs it.
     """
 
     attack: str
@@ -85,7 +85,7 @@ def read_missing(places: Sequence[Path]) -> list[MissingRun]:
         places: as for :func:`read_runs`.
 
     Raises:
-        ReportError: where a record is damaged.
+        ReportError: if a record is damaged.
     """
     records = {
         path.resolve(): path
@@ -100,16 +100,16 @@ def read_missing(places: Sequence[Path]) -> list[MissingRun]:
         for cell in read_sweep(path).cells:
             state = cell.outcome.state if cell.outcome else "queued"
             if state != "done":
-                reason = cell.outcome.reason if cell.outcome else "it was not run yet."
+                reason = cell.outcome.reason if cell.outcome else "it has not been run yet."
                 found.append(MissingRun(cell.attack, cell.target, state, reason, cell.command))
     return found
 
 
 def paths_below(place: Path, name: str) -> Iterator[Path]:
-    """The files of a name in finished folders at or below a place; a file is found as it is.
+    """The files of one name in finished folders at or below a place; a file stands for itself.
 
     Raises:
-        ReportError: where the place is missing.
+        ReportError: if the place is missing.
     """
     if not place.exists():
         raise ReportError(f"there is no {place}: name run folders, or folders that hold them.")
@@ -123,10 +123,10 @@ def paths_below(place: Path, name: str) -> Iterator[Path]:
 
 
 def read_image_scores(folder: Path) -> ImageScores | None:
-    """The scores of every image of a run, or None where the run has none.
+    """The scores of every image of a run, or None if the run has none.
 
     Raises:
-        ReportError: where the file is damaged.
+        ReportError: if the file is damaged.
     """
     path = folder / "scores.csv"
     if not path.exists():

@@ -19,7 +19,7 @@ class Part(BaseModel):
 
 
 class VersionedReport(Part):
-    """A whole report; its first part of the version is raised when readers would break."""
+    """A whole report; the first part of its version is raised if readers would break."""
 
     schema_version: str
 
@@ -38,7 +38,7 @@ def read_versioned(path: Path, file: str, kind: type[R], words: str) -> R:
         words: what it should be, for the message.
 
     Raises:
-        ReportError: where it is missing, damaged or of another schema version.
+        ReportError: if it is missing, damaged or of another schema version.
     """
     if path.is_dir():
         path = path / file

@@ -35,8 +35,8 @@ class Summary(Part):
 class MetricScores(Part):
     """One metric against the truth.
 
-    ``gain`` is the paired difference to the best blind baseline, positive where the
-    reconstruction is closer to the truth, whatever the metric's direction.
+    ``gain`` is the paired difference to the best blind baseline, positive if the reconstruction is
+    closer to the truth, whatever the metric's direction.
     """
 
     better: Literal["higher", "lower"]
@@ -89,7 +89,7 @@ class MatchingScores(MetricScores):
 
 
 class Scores(Part):
-    """Every metric by name; null where it does not apply (the reason is in ``absent``)."""
+    """Every metric by name; null if it does not apply (the reason is in ``absent``)."""
 
     ssim: MetricScores | None = None
     ssim_wang2004: MetricScores | None = None
@@ -182,10 +182,10 @@ class Report(VersionedReport):
     """One run. See the class of each part.
 
     ``best_state_ssim`` is the SSIM under the best global state (orientation, negative, colour
-    order), which takes the truth to find: it stands beside the raw scores of attacks that can
-    only determine images up to such a state; it can keep a verdict from RESISTED, and makes none
-    BROKEN. ``spread`` is the standard deviation of the reconstructions over images, in grey
-    levels, and ``collapse`` says why they do not depend on the ciphertexts, where they do not.
+    order), which only the truth can tell. It stands beside the raw scores of attacks that can
+    only determine images up to such a state; it can keep a verdict from being RESISTED but never
+    makes one BROKEN. ``spread`` is the standard deviation of the reconstructions over images, in
+    grey levels, and ``collapse`` says why they do not depend on the ciphertexts, if they do not.
     """
 
     schema_version: str = SCHEMA_VERSION
@@ -212,13 +212,13 @@ def read_report(path: Path) -> Report:
     """Read ``report.json``, or the run folder that holds it.
 
     Raises:
-        ReportError: where it is missing, damaged or of another schema version.
+        ReportError: if it is missing, damaged or of another schema version.
     """
     return read_versioned(path, "report.json", Report, "a ppattack report")
 
 
 def scores_csv(names: Sequence[str], columns: Mapping[str, Sequence[float]]) -> str:
-    """Per-image scores as CSV text: one row an image, one column a score."""
+    """Per-image scores as CSV text: one row per image, one column per score."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["image", *columns])

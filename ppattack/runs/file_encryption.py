@@ -33,16 +33,16 @@ def encrypt_files(
     seed: int,
     jpeg: Jpeg | None = None,
 ) -> str:
-    """Write one PNG an image, or one JPEG; or, where ciphertexts are tokens, one NPY file.
+    """Write one file per image: PNG or JPEG, or NPY if ciphertexts are tokens.
 
     Args:
         target: the scheme.
         plain: ``(N, C, H, W)`` uint8.
-        names: one name an image.
+        names: one name per image.
         out: folder of the ciphertexts.
         plain_out: folder for copies of the plain images, or None.
-        key_file: read where it exists, written (readable by the owner only) where it does not.
-        scope: one key, or one an image; None for the target's default.
+        key_file: read if it exists, else written (readable by the owner only).
+        scope: one key for all, or one per image; None for the target's default.
         seed: of the key.
         jpeg: writes the ciphertexts as JPEG files; None for PNG files, which are exact.
 
@@ -90,7 +90,7 @@ def read_key(path: Path) -> Key:
     """Read a key file.
 
     Raises:
-        KeyFileError: where it is missing or malformed.
+        KeyFileError: if it is missing or malformed.
     """
     try:
         return Key.from_bytes(path.read_bytes())

@@ -50,7 +50,7 @@ def versions() -> dict[str, str]:
 
 @cache
 def git_commit() -> str | None:
-    """The commit of the checkout that this package runs from, or None outside of one."""
+    """The commit of the checkout that this package runs from, or None if it runs from none."""
     package = Path(__file__).parents[1]
     try:
         answer = subprocess.run(  # noqa: S603

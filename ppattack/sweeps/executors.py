@@ -183,9 +183,7 @@ def lost(exit_code: int | None) -> Outcome:
 
 def _work(connection: Connection, gpu: str | None, threads: int) -> None:
     """Answer one question after another, in a process of its own."""
-    signal.signal(
-        signal.SIGINT, signal.SIG_IGN
-    )  # Ctrl-C reaches all processes: the first one decides
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all: the first one decides
     die_with_parent()
     if gpu is not None:
         os.environ["CUDA_VISIBLE_DEVICES"] = gpu

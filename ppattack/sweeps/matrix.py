@@ -29,7 +29,7 @@ class Matrix:
     key_scopes: Annotated[
         tuple[Scope, ...], Doc("dataset, image; none: each target's default")
     ] = ()
-    seeds: Annotated[tuple[int, ...], Doc("a run for each")] = (0,)
+    seeds: Annotated[tuple[int, ...], Doc("one run for each")] = (0,)
     preset: Annotated[str, Doc("of every attack: smoke, standard or paper")] = "standard"
     data: Annotated[str, Doc("image source")] = "photos"
     size: Annotated[int | None, Interval(ge=1, le=4096), Doc("edge of the images, pixels")] = None
@@ -52,7 +52,7 @@ def read_matrix(source: str | None, changes: Mapping[str, Any]) -> Matrix:
 
     Raises:
         ConfigError: for an unknown field or preset, a value out of range, or an empty matrix.
-        DataError: if the file cannot be read or is no TOML.
+        DataError: if the file cannot be read or is not TOML.
     """
     values = {**({} if source is None else _toml(source)), **changes}
     for name in ("attacks", "targets"):
@@ -80,14 +80,14 @@ def _toml(source: str) -> dict[str, Any]:
 
 
 def requests(matrix: Matrix, base: RunRequest) -> tuple[RunRequest, ...]:
-    """One request a cell, target by target, each cell once.
+    """One request per cell, target by target, each cell once.
 
     Args:
         matrix: what to cover.
         base: where to write, the device, limits: what all cells share.
 
     Raises:
-        UnknownNameError: for an attack or a target that is not there.
+        UnknownNameError: for an unknown attack or target.
         ConfigError: for settings of a plug-in that the matrix does not hold.
     """
     attacks, targets = _names("attack", matrix.attacks), _names("target", matrix.targets)
@@ -119,7 +119,7 @@ def requests(matrix: Matrix, base: RunRequest) -> tuple[RunRequest, ...]:
 
 
 def _names(kind: registry.Kind, given: tuple[str, ...]) -> list[str]:
-    """The names, each once; all the registered ones in the place of ``all``."""
+    """The names, each once; ``all`` stands for every registered one."""
     every = registry.attacks() if kind == "attack" else registry.names(kind)
     found: dict[str, None] = {}
     for name in given:

@@ -1,4 +1,4 @@
-"""Several runs over the same images as one: for each image, the run that recovered most of it."""
+"""Several runs over the same images, merged: for each image, the run that recovered most of it."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ class WorstCase:
     """The strongest result of every image.
 
     Args:
-        scores: summaries by metric. A ciphertext counts as matched where any run named its image;
-            key and puzzle are those of the run that has most.
-        absent: metric name to why it is null.
+        scores: summaries by metric. A ciphertext counts as matched if any run named its image;
+            key and puzzle are those of the run that recovered most.
+        absent: why a metric is null, by its name.
         columns: per-image values by ``<metric>.<role>``, each row from the run that was kept.
-        names: of the images; empty where no run scored any.
-        kept: for each image the run with the highest SSIM; where no run scored images, one that
+        names: of the images; empty if no run scored any.
+        kept: for each image the run with the highest SSIM; if no run scored images, one that
             named the image of that ciphertext, or the one that named most.
-        strongest: the run that was kept most often; where there are no images the one that the
-            scores are from.
+        strongest: the run that was kept most often; without images, the run that the scores
+            are from.
         worst: the image that came back best.
     """
 
@@ -48,10 +48,10 @@ class WorstCase:
 
 
 def worst_case(runs: Sequence[SavedRun], seed: int) -> WorstCase:
-    """Draw runs together.
+    """Merge runs.
 
     Args:
-        runs: at least one; those that scored other images than most are left out of the images.
+        runs: at least one; those that scored other images than most do not count for the images.
         seed: of the bootstrap.
     """
     read = [(run, read_image_scores(run.folder)) for run in runs]
@@ -66,7 +66,7 @@ def worst_case(runs: Sequence[SavedRun], seed: int) -> WorstCase:
     strongest = whole["matching"] or whole["key"] or runs[0]
     worst = None
     if matched:
-        # The one that named most first: it is kept where none or several named the image.
+        # The run that named most comes first: it is kept if none or several named the image.
         matched.sort(key=lambda each: -sum(each[1].columns[MATCHED]))
         names = matched[0][1].names
         chosen = np.array([scores.columns[MATCHED] for _, scores in matched]).argmax(axis=0)
