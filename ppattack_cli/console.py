@@ -103,7 +103,7 @@ def _facts(facts: dict[str, float]) -> str:
 
 
 def make_progress(*, quiet: bool) -> TerminalProgress | PlainProgress | SilentProgress:
-    """Progress that fits where stderr goes."""
+    """Progress that suits stderr: bars on a terminal, plain lines elsewhere."""
     if quiet:
         return SilentProgress()
     return TerminalProgress() if sys.stderr.isatty() else PlainProgress()

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ppattack.sweeps.curve import Curve
 
 PLAIN_WIDTH = 160
-"""Columns where stdout is no terminal: wide enough that nothing is cut."""
+"""Columns if stdout is not a terminal: wide enough that nothing is cut."""
 VERDICT_COLOURS = {"BROKEN": "bold red", "RESISTED": "bold green", "INCONCLUSIVE": "bold yellow"}
 _METRICS = ("ssim", "ssim_wang2004", "psnr", "mse", "lpips", "key", "matching", "puzzle")
 
@@ -86,7 +86,7 @@ def print_report(report: Report, folder: Path) -> None:
 
 
 def print_curve(curve: Curve, folder: Path) -> None:
-    """One row a value of the setting."""
+    """One row per value of the setting."""
     screen = console()
     screen.print(f"{curve.attack} on {curve.target}, {curve.data}", markup=False)
     rows = table(

@@ -1,4 +1,4 @@
-"""A matrix on the screen: live on a terminal, a line a cell elsewhere, and the table at the end."""
+"""A matrix on the screen: live on a terminal, else one line per cell; then the final table."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ LEGEND = (
 
 
 class Nobody:
-    """Sees nothing."""
+    """Shows nothing."""
 
     def started(self, number: int) -> None:
         """Ignore it."""
@@ -47,7 +47,7 @@ class Lines:
         """Say nothing."""
 
     def changed(self, sweep: Sweep) -> None:
-        """Say what has ended since the last time."""
+        """Print what has ended since the last time."""
         for number, cell in enumerate(sweep.cells):
             if cell.outcome is not None and number not in self._seen:
                 self._seen.add(number)
@@ -80,7 +80,7 @@ class Screen:
 
 @contextmanager
 def watcher(*, quiet: bool) -> Iterator[Watcher]:
-    """Whoever fits where stderr goes."""
+    """The watcher that suits stderr."""
     if quiet:
         yield Nobody()
     elif not sys.stderr.isatty():
@@ -127,7 +127,7 @@ def fail_if_any_failed(sweep: Sweep, place: object) -> None:
     """Say how many cells failed, after everything has been written and shown.
 
     Raises:
-        RunFailed: where any did.
+        RunFailed: if any did.
     """
     failed, cells = sweep.counts()["failed"], len(sweep.cells)
     if failed:
@@ -166,5 +166,5 @@ def _row(cell: Cell) -> str:
 
 
 def _short(name: str) -> str:
-    """A plug-in of a file by its class."""
+    """A short name; for a plug-in in a file, its class."""
     return name.rpartition(":")[2] if ".py:" in name else name

@@ -46,7 +46,6 @@ def generate(
     verbose: options.Verbose = False,
 ) -> None:
     """Encode images under a new key, in the challenge's layout; answers go elsewhere."""
-    del verbose
     import secrets
 
     from ppattack.challenge.generate import Wish
@@ -90,7 +89,6 @@ def solve(
     verbose: options.Verbose = False,
 ) -> None:
     """Match codes with images and write a submission in the challenge's format."""
-    del verbose
     from ppattack import machine
     from ppattack.attack import Context
     from ppattack.challenge.solve import Task

@@ -40,7 +40,7 @@ def classify(
         int | None, typer.Option("--train", help="Images to train on. [default: the preset's]")
     ] = None,
     plain: Annotated[
-        bool, typer.Option("--plain/--no-plain", help="Also train on images as they are.")
+        bool, typer.Option("--plain/--no-plain", help="Also train on plain images.")
     ] = True,
     key_scope: options.KeyScopeOption = None,
     preset: options.Preset = "standard",
@@ -56,8 +56,7 @@ def classify(
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
 ) -> None:
-    """Train and test a classifier on images under one key, and on the same images as they are."""
-    del verbose
+    """Train and test a classifier on images under one key, and on the same images in plain."""
     from ppattack.classification.comparison import compare, draw_comparison
     from ppattack.classification.experiment import ClassifyRequest
     from ppattack_cli.console import make_progress

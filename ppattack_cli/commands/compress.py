@@ -61,7 +61,6 @@ def compress(
     verbose: options.Verbose = False,
 ) -> None:
     """Compare file sizes of plain and encrypted images through real codecs."""
-    del verbose
     from ppattack.compression.experiment import CompressionRequest
     from ppattack.compression.experiment import compress as measure
     from ppattack_cli.console import make_progress
@@ -99,7 +98,7 @@ def compress(
 
 
 def _qualities(text: str) -> tuple[int, ...]:
-    """``"80,85"`` as numbers; whoever uses them checks their range."""
+    """``"80,85"`` as numbers; their range is checked later."""
     parts = [part.strip() for part in text.split(",")]
     if not all(part.isascii() and part.isdecimal() and len(part) < 4 for part in parts):
         raise ConfigError(
@@ -109,7 +108,7 @@ def _qualities(text: str) -> tuple[int, ...]:
 
 
 def _print(done: Finished) -> None:
-    """One row a codec."""
+    """One row per codec."""
     from rich.markup import escape
 
     from ppattack_cli.tables import console, table

@@ -13,14 +13,15 @@ from ppattack_cli import options
 def decrypt(
     target: options.Target,
     ciphertexts: Annotated[Path, typer.Option("--ciphertexts", help="Folder of ciphertexts.")],
-    key_file: Annotated[Path, typer.Option("--key-file", help="The key 'encrypt' wrote.")],
+    key_file: Annotated[
+        Path, typer.Option("--key-file", help="The key file that 'encrypt' wrote.")
+    ],
     out: Annotated[Path, typer.Option("--out", help="Folder for the plain images (PNG).")],
     set_: options.Settings = None,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
 ) -> None:
     """Decrypt files with their key."""
-    del verbose
     from ppattack.plugins import registry
     from ppattack.runs.file_encryption import decrypt_files
     from ppattack_cli.console import make_progress

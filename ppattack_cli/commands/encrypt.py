@@ -32,7 +32,7 @@ def encrypt(
     key_scope: options.KeyScopeOption = None,
     key_file: Annotated[
         Path | None,
-        typer.Option("--key-file", help="Read the key from here, or write it here when new."),
+        typer.Option("--key-file", help="Read the key from here, or write a new one here."),
     ] = None,
     set_: options.Settings = None,
     jpeg: options.Jpeg = None,
@@ -45,7 +45,6 @@ def encrypt(
     verbose: options.Verbose = False,
 ) -> None:
     """Encrypt images into files."""
-    del verbose
     import secrets
 
     from ppattack.jpeg import Jpeg

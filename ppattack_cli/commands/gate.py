@@ -1,4 +1,4 @@
-"""``ppattack gate``: runs held against a policy, for CI."""
+"""``ppattack gate``: hold runs against a policy, for CI."""
 
 from __future__ import annotations
 
@@ -29,8 +29,7 @@ def gate(
     sarif: Annotated[Path | None, typer.Option("--sarif", help="SARIF 2.1.0.")] = None,
     verbose: options.Verbose = False,
 ) -> None:
-    """Exit with 1 where a run breaks a rule, with 4 where that cannot be said, else with 0."""
-    del verbose
+    """Exit with 1 if a run breaks a rule, with 4 if that cannot be said, else with 0."""
     from ppattack.files import write_text
     from ppattack.gates.junit import junit_xml
     from ppattack.gates.rules import judge, read_policy, rule

@@ -1,4 +1,4 @@
-"""``ppattack new``: the first files of a plug-in of one's own."""
+"""``ppattack new``: the first files of your own plug-in."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import typer
 app = typer.Typer(
     help="Start a plug-in of your own: a file that works, and its tests.", no_args_is_help=True
 )
-Name = Annotated[str, typer.Argument(help="Small letters, digits and hyphens: my-cipher.")]
+Name = Annotated[str, typer.Argument(help="Lower-case letters, digits and hyphens: my-cipher.")]
 Folder = Annotated[Path, typer.Option("--out", help="Folder for the files.")]
 
 

@@ -16,11 +16,13 @@ def report(
     ],
     html: Annotated[
         Path | None,
-        typer.Option("--html", help="One HTML file with all in it. [default: report.html]"),
+        typer.Option("--html", help="One HTML file with everything in it. [default: report.html]"),
     ] = None,
     md: Annotated[Path | None, typer.Option("--md", help="Markdown tables.")] = None,
-    csv: Annotated[Path | None, typer.Option("--csv", help="One row a run.")] = None,
-    latex: Annotated[Path | None, typer.Option("--latex", help="A booktabs table.")] = None,
+    csv: Annotated[Path | None, typer.Option("--csv", help="A CSV file, one row per run.")] = None,
+    latex: Annotated[
+        Path | None, typer.Option("--latex", help="LaTeX tables for booktabs.")
+    ] = None,
     compare: Annotated[
         Path | None,
         typer.Option("--compare", metavar="BASE", help="Show what changed against these runs."),
@@ -28,7 +30,6 @@ def report(
     verbose: options.Verbose = False,
 ) -> None:
     """Put runs together: one page with matrix, plots and samples, or tables ('-' for stdout)."""
-    del verbose
     from ppattack.render.pages import write_pages
 
     if not (html or md or csv or latex):
