@@ -1,4 +1,4 @@
-"""Pictures like photographs, and requests of a second."""
+"""Pictures like photographs, and requests that take a second."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """The same work on the CPU and on a device that is not the CPU, case by case.
 
 Run in a process of its own, ``python -m tests.support.device_cases [GROUP]``, since pretending a
-device changes torch for good. It prints a JSON list with a line for each case that went wrong;
-without a group, what the device itself refuses.
+device changes torch for good. It prints a JSON list with one line for each case that went wrong;
+without a group, it shows what the device itself refuses.
 """
 
 from __future__ import annotations
@@ -252,7 +252,7 @@ NAMES = [*GROUPS, *CHECKS]
 
 
 def main(group: str) -> list[str]:
-    """What went wrong in a group, a line each."""
+    """What went wrong in a group, one line each."""
     torch.set_num_threads(1)
     device = pretended_device.prepare()
     work: dict[str, Callable[[], str | None]] = {

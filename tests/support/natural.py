@@ -1,4 +1,4 @@
-"""Images with what natural ones have: bright tops, a blue cast, alike channels, few highlights."""
+"""Images with the marks of natural ones: bright tops, a blue cast, similar channels, few highlights."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ def as_batch(image: NDArray[np.uint8]) -> Tensor:
 
 
 def random_pairs(size: int, count: int, seed: int = 0) -> tuple[Tensor, Tensor]:
-    """Uniform noise, and the same with a change between none and complete."""
+    """Uniform noise, and the same, changed by anything from nothing to everything."""
     rng = np.random.default_rng([seed, size])
     x = rng.integers(0, 256, (count, 3, size, size), dtype=np.uint8)
     other = rng.integers(0, 256, x.shape, dtype=np.uint8)

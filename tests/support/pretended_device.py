@@ -50,11 +50,11 @@ class OnDevice(Tensor):
         return made
 
     def __repr__(self) -> str:  # type: ignore[override]
-        """Without a call of torch that would come back here."""
+        """Written without any call of torch that would come back here."""
         return f"OnDevice({tuple(self.shape)}, {self.dtype})"
 
     def tolist(self) -> Any:
-        """Which torch has for its own devices only."""
+        """The values as a list; torch offers this for its own devices only."""
         return self.cpu().tolist()
 
     @classmethod

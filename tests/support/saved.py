@@ -41,7 +41,7 @@ def summary(mean: float, spread: float = 0.05, n: int = 20) -> Summary:
 
 
 def metric(mean: float, gain: float | None) -> MetricScores:
-    """Scores of a metric where higher is better."""
+    """Scores of a metric for which higher is better."""
     return MetricScores(
         better="higher",
         reconstruction=summary(mean),
@@ -106,7 +106,7 @@ def _key(share: float) -> KeyScores:
 
 
 def save(folder: Path, content: Report, *, images: int = 0) -> SavedRun:
-    """A run folder with the report, and images and their scores where asked for."""
+    """A run folder with the report, and images and their scores if asked for."""
     run = folder / f"{content.attack.name}-{content.target.name}-{content.id}".replace("/", "_")
     write_text(run / "report.json", content.to_json())
     if images:

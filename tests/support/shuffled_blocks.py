@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from typing_extensions import override
 
 from ppattack.blocks import byte_numbers, place
 from ppattack.card import Reference
@@ -27,24 +28,24 @@ class ShuffledBlocks(PermXorTarget):
         moves_blocks: bool = False
 
     @property
+    @override
     def size_multiple(self) -> int:
-        """See :attr:`Target.size_multiple`."""
         return int(self.config.block_size)
 
+    @override
     def structure(self) -> Structure:
-        """See :meth:`Target.structure`."""
         return Structure(
             "shared-block",
             block_size=self.config.block_size,
             moves_blocks=self.config.moves_blocks,
         )
 
+    @override
     def key_space_bits(self, image_shape: ImageShape) -> float:
-        """See :meth:`Target.key_space_bits`."""
         return permutation_bits(image_shape[0] * self.config.block_size**2)
 
+    @override
     def key_parts(self, draw: Draw, image_shape: ImageShape) -> Parts:
-        """See :meth:`Target.key_parts`."""
         channels, height, width = image_shape
         area = self.config.block_size**2
         count = height * width // area
@@ -55,8 +56,8 @@ class ShuffledBlocks(PermXorTarget):
         moved = draw("blocks").permutation(count) if self.config.moves_blocks else np.arange(count)
         return {"inside": inside.astype(np.int32), "blocks": moved.astype(np.int32)}
 
+    @override
     def tables(self, parts: Parts, shape: ImageShape) -> PermXor:
-        """See :meth:`PermXorTarget.tables`."""
         numbers = byte_numbers(shape, self.config.block_size)
         numbers = numbers.reshape(len(numbers), -1)
         index = np.stack(
