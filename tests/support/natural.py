@@ -1,4 +1,4 @@
-"""Images with the marks of natural ones: bright tops, a blue cast, similar channels, few highlights."""
+"""Images like natural ones: bright tops, a blue cast, similar channels, few highlights."""
 
 from __future__ import annotations
 

@@ -60,7 +60,6 @@ class OnDevice(Tensor):
     @classmethod
     def __torch_dispatch__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:  # type: ignore[override]
         """Every operator with a tensor of the device among its arguments."""
-        del types
         return _run(func, args, kwargs or {})
 
 
@@ -68,7 +67,6 @@ class _Everything(TorchDispatchMode):
     """Every operator at all, for those that make a tensor of the device from nothing."""
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        del types
         return _run(func, args, kwargs or {})
 
 
