@@ -75,7 +75,7 @@ def append_text(path: Path, text: str) -> None:
 def partial_folder(folder: Path) -> Iterator[Path]:
     """A folder beside ``folder`` for work in progress, kept after an interruption.
 
-    It is removed once the work has ended, also with an error that the user must mend; in that case
+    It is removed once the work has ended, also with an error that the user must fix; in that case
     no empty parent folder stays behind.
 
     Args:

@@ -34,7 +34,7 @@ class Codec(ABC):
 
     @abstractmethod
     def obstacle(self) -> str:
-        """Why it cannot be used here, and how to mend that; ``""`` if it can."""
+        """Why it cannot be used here, and how to fix that; ``""`` if it can."""
 
     @abstractmethod
     def encode(self, image: Tensor) -> bytes:

@@ -33,7 +33,7 @@ class Quality(Part):
 class CodecRow(Part):
     """One codec. Sizes are those of whole files, headers included, in bytes.
 
-    ``absent`` says why nothing was measured, and how to mend it; everything else is null then.
+    ``absent`` says why nothing was measured, and how to fix it; everything else is null then.
     ``ratio`` is the sum of encrypted sizes over the sum of plain ones, ``ratio_ci95`` its
     bootstrap interval over images. ``plain_quality`` is what the codec alone leaves of plain
     images, ``round_trip`` what encryption, codec and decryption leave of them; it is null if

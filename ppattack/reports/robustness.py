@@ -55,5 +55,5 @@ EXAMPLE: Mapping[str, Mapping[str, float]] = {
     "gan": {"le": 0.864, "ele": 0.009, "pe": 0.109, "etc": 0.018},
     "itn": {"le": 0.281, "ele": 0.071, "pe": 0.017, "etc": 0.025},
 }
-"""SSIM of the one image that the publication shows. Its ``itn`` is another network than that
+"""SSIM of the one image that the publication shows; its ``itn`` is not the network
 behind the boxes."""
