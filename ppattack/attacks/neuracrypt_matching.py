@@ -92,7 +92,9 @@ class NeuraCryptMatching(Attack):
         embedding_steps: Annotated[
             int, Interval(ge=1), Doc("steps of training the contrastive network; for variant=paper")
         ] = 80_000
-        embedding_batch: Annotated[int, Interval(ge=2), Doc("patches per step of it")] = 4096
+        embedding_batch: Annotated[
+            int, Interval(ge=2), Doc("patches per step of that training")
+        ] = 4096
         embedding_rate: Annotated[
             float, Interval(gt=0, le=1), Doc("learning rate of that training")
         ] = EMBEDDING_RATE

@@ -31,7 +31,7 @@ def change_images(images: Tensor, config: TrainingConfig, rng: np.random.Generat
 
         images = _one_by_one(images, RandAugment(OPERATIONS), rng)
     if config.crop == "shift":
-        images = shifted(images, rng.integers(0, 2 * MOST_SHIFT + 1, (2, len(images))))
+        images = shift(images, rng.integers(0, 2 * MOST_SHIFT + 1, (2, len(images))))
     elif config.crop == "resized":
         from torchvision.transforms.v2 import RandomResizedCrop
 
@@ -80,7 +80,7 @@ def change_inputs(
     return inputs, share * targets + (1 - share) * targets.flip(0)
 
 
-def shifted(images: Tensor, corners: np.ndarray[tuple[int, ...], np.dtype[np.int64]]) -> Tensor:
+def shift(images: Tensor, corners: np.ndarray[tuple[int, ...], np.dtype[np.int64]]) -> Tensor:
     """Images surrounded by 4 black pixels and cut out again at other places.
 
     Args:

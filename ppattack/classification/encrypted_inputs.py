@@ -48,13 +48,13 @@ class EncryptedInputs:
             inputs, and the share of each class in each, ``(N, classes)``.
         """
         rng = numpy_stream(int(torch.randint(SEEDS, (), generator=generator)), "augmentation")
-        inputs = self.encrypted(change_images(images, self.config, rng), rng)
+        inputs = self.encrypt(change_images(images, self.config, rng), rng)
         inputs, targets = change_inputs(inputs, labels, self.classes, self.config, rng)
         if inputs.ndim == 4:
             inputs = inputs.contiguous(memory_format=torch.channels_last)
         return inputs, targets
 
-    def encrypted(self, images: Tensor, rng: np.random.Generator) -> Tensor:
+    def encrypt(self, images: Tensor, rng: np.random.Generator) -> Tensor:
         """Float inputs of plain images ``(N, C, H, W)`` uint8; tokens are given as they are."""
         key = self._fresh_keys(images, rng) if self.key is None else self.key
         ciphertexts = self.target.encrypt(images.contiguous(), key, generator=rng)

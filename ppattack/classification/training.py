@@ -92,7 +92,7 @@ def train(plan: Plan, sets: ImageSets, context: Context, download: bool = False)
     )
     best = {name: value.clone() for name, value in network.state_dict().items()}
     network.load_state_dict(result.last)
-    named = examination.named(network)
+    named = examination.predict(network)
     count = len(sets.victims)  # so that equally many right images give equal shares
     accuracies = tuple(round((1 - error) * count) / count for error in result.validation_losses)
     return Trained(
@@ -122,13 +122,13 @@ class _Examination:
         self.inputs, self.images, self.labels, self.context = inputs, images, labels, context
 
     @torch.no_grad()
-    def named(self, network: nn.Module) -> Tensor:
+    def predict(self, network: nn.Module) -> Tensor:
         """``(N,)`` int64 on the CPU, the class that a network in evaluation mode names."""
         named = []
         for number, part in enumerate(chunks(len(self.images), TESTED_AT_ONCE)):
             images = self.images[part].to(self.context.device)
             rng = numpy_stream(self.context.seed, "tested encryption", number)
-            given = self.inputs.encrypted(images, rng)
+            given = self.inputs.encrypt(images, rng)
             if given.ndim == 4:
                 given = given.contiguous(memory_format=torch.channels_last)
             named.append(network(given).argmax(dim=1).cpu())
@@ -136,7 +136,7 @@ class _Examination:
 
     def error(self, network: nn.Module) -> float:
         """The share of images that are classified wrongly."""
-        return float((self.named(network) != self.labels).double().mean())
+        return float((self.predict(network) != self.labels).double().mean())
 
 
 def _judged(network: nn.Module, batch: Tensor) -> tuple[Tensor, Tensor | float]:

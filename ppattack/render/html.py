@@ -170,7 +170,7 @@ def report_html(
         plain_text=numbers.plain_text,
     )
     attacked, unattacked = visual.split(runs)
-    matrix, shown = arrange(attacked), visual.shown(unattacked)
+    matrix, shown = arrange(attacked), visual.table_rows(unattacked)
     changes: list[Change] | None = None
     if base is not None:
         changes = compare(attacked, visual.split(base)[0])

@@ -45,7 +45,7 @@ def report_markdown(
     if base is not None:
         lines += ["## What changed", "", *_changes(compare(attacked, visual.split(base)[0])), ""]
     if unattacked:
-        rows = [row.cells for row in visual.shown(unattacked)]
+        rows = [row.cells for row in visual.table_rows(unattacked)]
         lines += ["## Visual information", "", VISUAL, ""]
         lines += [*markdown_table(visual.HEADING, rows), ""]
     for group in matrix.groups:
@@ -221,7 +221,7 @@ def report_latex(
     if schemes:
         lines += ["", "% requirements", *_latex_requirements(schemes)]
     if unattacked:
-        cells = [_latex_row(row.cells) for row in visual.shown(unattacked)]
+        cells = [_latex_row(row.cells) for row in visual.table_rows(unattacked)]
         names = [_latex(name) for name in visual.HEADING]
         lines += ["", "% visual information: the ciphertexts themselves, no attack"]
         lines += _latex_table("lrrrr", names, ["\\midrule", *cells])

@@ -70,8 +70,8 @@ def split(runs: Sequence[SavedRun]) -> tuple[list[SavedRun], list[SavedRun]]:
     return attacked, [run for run in runs if run.report.attack.name == NO_ATTACK]
 
 
-def shown(runs: Sequence[SavedRun]) -> list[Shown]:
-    """Runs that attacked nothing with their labels, small images first, then by scheme."""
+def table_rows(runs: Sequence[SavedRun]) -> list[Shown]:
+    """The rows of runs that attacked nothing, small images first, then by scheme."""
     labels = distinguish([_facts(run.report) for run in runs])
     unique = [
         label if labels.count(label) == 1 else f"{label} {run.report.id}"

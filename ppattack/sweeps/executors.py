@@ -89,7 +89,10 @@ class LocalProcesses:
         """Run cells on all processes, as many at a time as there are."""
         try:
             for number, answer in self._answers(run_cell, list(cells), started):
-                yield number, lost(answer.exit_code) if isinstance(answer, _Dead) else answer
+                yield (
+                    number,
+                    lost_outcome(answer.exit_code) if isinstance(answer, _Dead) else answer,
+                )
         finally:
             self.close()
 
@@ -98,7 +101,7 @@ class LocalProcesses:
         found: dict[int, Any] = {}
         for number, answer in self._answers(function, list(enumerate(parts)), lambda _: None):
             if isinstance(answer, _Dead):
-                answer = _Failed(lost(answer.exit_code).reason)
+                answer = _Failed(lost_outcome(answer.exit_code).reason)
             if isinstance(answer, _Failed):
                 raise RunFailed(f"a part of a sum could not be computed: {answer.reason}")
             found[number] = answer
@@ -172,7 +175,7 @@ def _received(worker: _Worker) -> Any:
         return _Dead(worker.process.exitcode)
 
 
-def lost(exit_code: int | None) -> Outcome:
+def lost_outcome(exit_code: int | None) -> Outcome:
     """The outcome of a cell that takes every worker with it."""
     return Outcome(
         state="failed",

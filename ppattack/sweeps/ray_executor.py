@@ -23,7 +23,8 @@ from ppattack.errors import ConfigError, DataError, RunFailed
 from ppattack.files import new_folder
 from ppattack.request import RunRequest
 from ppattack.sweeps.cell import Outcome, run_cell
-from ppattack.sweeps.executors import TRIES, Cells, Started, lost
+from ppattack.sweeps.executors import TRIES, Cells, Started, lost_outcome
+from ppattack.context import Part, Result
 
 
 class Ray:
@@ -98,7 +99,7 @@ class Ray:
         try:
             text, run = self._ray.get(ready)
         except self._ray.exceptions.WorkerCrashedError:
-            return lost(None)
+            return lost_outcome(None)
         except self._ray.exceptions.RayError as error:
             return Outcome(state="failed", reason=f"Ray: {type(error).__name__}: {error}")
         outcome = Outcome.model_validate_json(text)

@@ -11,7 +11,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ppattack.classification.augmentation import change_images, change_inputs, shifted
+from ppattack.classification.augmentation import change_images, change_inputs, shift
 from ppattack.classification.settings import TrainingConfig
 
 NOTHING: dict[str, Any] = {"flip": False, "crop": "none"}
@@ -27,12 +27,12 @@ def images(count: int = 6, size: int = 16, channels: int = 3) -> torch.Tensor:
 def test_shifts_are_cuts_of_a_padded_image(seed: int) -> None:
     corners = np.random.default_rng(seed).integers(0, 9, (2, 6))
     plain = images()
-    moved = shifted(plain, corners)
+    moved = shift(plain, corners)
     for before, after, top, left in zip(plain.numpy(), moved.numpy(), *corners, strict=True):
         padded = np.zeros((3, 24, 24), np.uint8)
         padded[:, 4:20, 4:20] = before
         assert np.array_equal(after, padded[:, top : top + 16, left : left + 16])
-    assert torch.equal(shifted(plain, np.full((2, 6), 4)), plain)
+    assert torch.equal(shift(plain, np.full((2, 6), 4)), plain)
 
 
 def test_nothing_is_changed_where_nothing_is_asked_for() -> None:

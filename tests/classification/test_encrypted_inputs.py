@@ -52,18 +52,18 @@ def test_images_are_changed_before_they_are_encrypted(name: str, centred: bool) 
 def test_an_identity_would_be_noticed() -> None:
     images, _ = batch()
     rng = np.random.default_rng(0)
-    plain = inputs_of("plain").encrypted(images, rng)
+    plain = inputs_of("plain").encrypt(images, rng)
     torch.testing.assert_close(plain, images.float() / 127.5 - 1)
     for name in ("etc", "ele", "le", "pe"):
-        assert not torch.equal(inputs_of(name).encrypted(images, rng), plain)
+        assert not torch.equal(inputs_of(name).encrypt(images, rng), plain)
 
 
 def test_one_key_for_all_images_or_a_fresh_one_each() -> None:
     images = batch()[0][:1].repeat(3, 1, 1, 1)
-    same = inputs_of("ele").encrypted(images, np.random.default_rng(0))
+    same = inputs_of("ele").encrypt(images, np.random.default_rng(0))
     assert torch.equal(same[0], same[1])
     fresh = replace(inputs_of("ele"), key=None)
-    given = [fresh.encrypted(images, np.random.default_rng(seed)) for seed in (0, 0, 1)]
+    given = [fresh.encrypt(images, np.random.default_rng(seed)) for seed in (0, 0, 1)]
     assert len({each.numpy().tobytes() for each in (*given[0], *given[2])}) == 6
     assert torch.equal(given[0], given[1])
 
@@ -73,7 +73,7 @@ def test_codes_are_given_as_they_are(name: str) -> None:
     made = inputs_of(name, variant="small", hidden=16)
     images, labels = batch()
     rng = np.random.default_rng(0)
-    given = made.encrypted(images, rng)
+    given = made.encrypt(images, rng)
     assert given.shape[1:] == made.target.ciphertext_shape(SHAPE)
     assert made.key is not None
     assert torch.equal(

@@ -12,7 +12,7 @@ from ppattack.evaluation.statistics import summarise
 from ppattack.files import write_text
 from ppattack.render.html import report_html
 from ppattack.render.tables import report_latex, report_markdown
-from ppattack.render.visual import box_plots, shown, split
+from ppattack.render.visual import box_plots, split, table_rows
 from ppattack.reports.found import SavedRun, read_runs
 from ppattack.reports.run import DataPart, MetricScores, Scores, scores_csv
 from tests.support.page import Page
@@ -76,7 +76,7 @@ def test_small_images_come_first_and_every_box_is_that_of_its_images(tmp_path: P
     large, _ = unattacked(tmp_path, "ele", edge=224)
     small, values = unattacked(tmp_path, "pe")
     other, _ = unattacked(tmp_path, "ele")
-    rows = shown([large, small, other])
+    rows = table_rows([large, small, other])
     assert [row.label for row in rows] == ["ele 32x32", "pe 32x32", "ele 224x224"]
     plots = box_plots(rows)
     assert [plot.metric.split(",")[0] for plot in plots] == ["LPIPS", "SSIM"]
@@ -95,12 +95,12 @@ def test_namesakes_are_told_apart() -> None:
         SavedRun(Path(str(block)), report("none", target_config={"block_size": block}))
         for block in (4, 16)
     ]
-    assert [row.label for row in shown(runs)] == [
+    assert [row.label for row in table_rows(runs)] == [
         "etc 8x8 (block_size=16)",
         "etc 8x8 (block_size=4)",
     ]
     twins = [SavedRun(Path(name), report("none", identity=name * 12)) for name in "ab"]
-    assert [row.label for row in shown(twins)] == ["etc 8x8 " + name * 12 for name in "ab"]
+    assert [row.label for row in table_rows(twins)] == ["etc 8x8 " + name * 12 for name in "ab"]
 
 
 def test_they_are_no_attacks(tmp_path: Path) -> None:
