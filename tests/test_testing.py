@@ -12,13 +12,14 @@ import pytest
 
 from ppattack import testing
 from ppattack.errors import ConfigError
+from tests.support.forked import forked_pytest
 
 EXAMPLE = Path(__file__).parents[1] / "examples" / "ci"
 QUICK = "preset='smoke', victims=12, adversary=24"
 
 
-def _pytest(folder: Path, *arguments: str) -> tuple[int, str]:
-    """Exit code and output of pytest in a folder."""
+def _as_a_user(folder: Path, *arguments: str) -> tuple[int, str]:
+    """Exit code and output of pytest in a folder, in a process of its own."""
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-q", *arguments],
         cwd=folder,
@@ -34,7 +35,7 @@ def _pytest(folder: Path, *arguments: str) -> tuple[int, str]:
 def test_the_example_project_passes_and_notices_a_weak_cipher(tmp_path: Path) -> None:
     project = tmp_path / "project"
     shutil.copytree(EXAMPLE, project, ignore=shutil.ignore_patterns(".ppattack", "__pycache__"))
-    code, output = _pytest(project)
+    code, output = _as_a_user(project)
     assert code == 0, output
     assert "3 passed" in output
     assert list(project.glob(".ppattack/fr-stream-cipher-*/report.json"))
@@ -42,7 +43,7 @@ def test_the_example_project_passes_and_notices_a_weak_cipher(tmp_path: Path) ->
     cipher = project / "stream_cipher.py"
     weak = cipher.read_text().replace("integers(0, 256, image_shape", "integers(0, 2, image_shape")
     cipher.write_text(weak)
-    code, output = _pytest(project)
+    code, output = forked_pytest(project)
     assert code == 1
     assert "fr on StreamCipher: the ciphertexts themselves are above 0.05." in output
 
@@ -58,7 +59,7 @@ def test_an_edit_of_what_the_cipher_imports_is_another_experiment(tmp_path: Path
     )
     for text, runs in (("", 1), ("# edited\n", 2)):
         (tmp_path / "constants.py").write_text(text)
-        code, output = _pytest(tmp_path)
+        code, output = forked_pytest(tmp_path)
         assert code == 0, output
         assert len(list(tmp_path.glob(".ppattack/fr-stream-cipher-*"))) == runs
 
@@ -71,7 +72,7 @@ def test_a_failure_shows_numbers_report_and_command(tmp_path: Path) -> None:
         "def test_broken():\n"
         f"    assert_broken('one-time-pad', 'fr', {QUICK})\n"
     )
-    code, output = _pytest(tmp_path, "--ppattack-runs", "out")
+    code, output = forked_pytest(tmp_path, "--ppattack-runs", "out")
     assert code == 1
     assert "2 failed" in output
     assert "fr on pe: the worst seed is above the allowed gain of 0.05." in output
@@ -90,7 +91,7 @@ def test_markers_are_known_and_gpu_is_skipped_without_one(tmp_path: Path) -> Non
         "import pytest\n@pytest.mark.gpu\ndef test_gpu():\n    import torch\n"
         "    assert torch.cuda.is_available()\n@pytest.mark.slow\ndef test_slow():\n    pass\n"
     )
-    code, output = _pytest(tmp_path, "--strict-markers")
+    code, output = forked_pytest(tmp_path, "--strict-markers")
     assert code == 0, output
 
 

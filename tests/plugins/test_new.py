@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from tests.contract import test_attacks as attacks
 from tests.contract import test_targets as targets
+from tests.support.forked import forked_pytest
 from tests.support.program import in_process
 
 
@@ -44,16 +42,8 @@ def test_a_new_attack_passes_its_tests_and_the_contract(tmp_path: Path) -> None:
 
 
 def _passes(folder: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-q"],
-        cwd=folder,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout
+    code, output = forked_pytest(folder)
+    assert code == 0, output
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,8 @@
 """The same work on the CPU and on a device that is not the CPU, case by case.
 
-Run in a process of its own, ``python -m tests.support.device_cases [GROUP]``, since pretending a
-device changes torch for good. It prints a JSON list with one line for each case that went wrong;
-without a group, it shows what the device itself refuses.
+Run in a process of its own, ``python -m tests.support.device_cases``, since pretending a device
+changes torch for good. It prints a JSON object: a list for each group with a line for each case
+that went wrong, and what the device itself refuses.
 """
 
 from __future__ import annotations
@@ -93,8 +93,12 @@ GROUPS: dict[str, list[Case]] = {
 }
 
 
-def _compare(case: Case, device: torch.device) -> str | None:
-    """What is wrong, or None."""
+Check = Callable[[torch.device], str | None]
+"""Says what is wrong on the device, or None."""
+
+
+def _compared(case: Case) -> Check:
+    """Run a case on the CPU, and see later whether the device gives the same."""
     from ppattack.attack import Context, Recovery
     from ppattack.plugins import registry
     from ppattack.scenario import simulate
@@ -102,21 +106,27 @@ def _compare(case: Case, device: torch.device) -> str | None:
 
     target = registry.target(case.target)(**case.scheme)
     sets = smooth_sets(victims=case.victims, adversary=64, size=32)
-    found: list[Recovery] = []
-    for where in (CPU, device):
+
+    def found(where: torch.device) -> Recovery:
         attack = registry.attack(case.attack)(preset="smoke", **case.settings)
         scope: Any = case.scope
         scenario = simulate(attack, target, sets, scope, seed=0)
         pretended_device.ran.clear()
-        found.append(attack(scenario.observation, Context(where, seed=7)))
-    if not pretended_device.ran:
-        return "nothing ran on the device"
-    here, there = found
-    for name in ("images", "matching", "ranking"):
-        wrong = _differ(getattr(here, name), getattr(there, name))
-        if wrong:
-            return f"{name}: {wrong}"
-    return None
+        return attack(scenario.observation, Context(where, seed=7))
+
+    here = found(CPU)
+
+    def check(device: torch.device) -> str | None:
+        there = found(device)
+        if not pretended_device.ran:
+            return "nothing ran on the device"
+        for name in ("images", "matching", "ranking"):
+            wrong = _differ(getattr(here, name), getattr(there, name))
+            if wrong:
+                return f"{name}: {wrong}"
+        return None
+
+    return check
 
 
 def _differ(here: Tensor | None, there: Tensor | None) -> str | None:
@@ -251,27 +261,23 @@ CHECKS: dict[str, list[Callable[[torch.device], str | None]]] = {
 NAMES = [*GROUPS, *CHECKS]
 
 
-def main(group: str) -> list[str]:
-    """What went wrong in a group, one line each."""
-    torch.set_num_threads(1)
-    device = pretended_device.prepare()
-    work: dict[str, Callable[[], str | None]] = {
-        str(case): lambda case=case: _compare(case, device)  # type: ignore[misc]
-        for case in GROUPS.get(group, [])
-    }
-    for check in CHECKS.get(group, []):
-        work[check.__name__] = lambda check=check: check(device)  # type: ignore[misc]
+def problems_of(group: str, device: torch.device) -> list[str]:
+    """What went wrong in a group, a line each."""
+    work: dict[str, Check] = {check.__name__: check for check in CHECKS.get(group, [])}
+    for case in GROUPS.get(group, []):
+        work[str(case)] = _compared(case)  # before every operator is followed, which takes time
     problems = []
-    for name, attempt in work.items():
-        try:
-            wrong = attempt()
-        except Exception as error:
-            last = traceback.extract_tb(error.__traceback__)[-1]
-            where = [x for x in traceback.extract_tb(error.__traceback__) if "ppattack/" in x[0]]
-            last = where[-1] if where else last
-            wrong = f"{type(error).__name__}: {str(error)[:200]} ({last.filename}:{last.lineno})"
-        if wrong:
-            problems.append(f"{name}: {wrong}")
+    with pretended_device.followed():
+        for name, check in work.items():
+            try:
+                wrong = check(device)
+            except Exception as error:
+                frames = traceback.extract_tb(error.__traceback__)
+                last = [x for x in frames if "ppattack/" in x[0]] or frames
+                place = f"{last[-1].filename}:{last[-1].lineno}"
+                wrong = f"{type(error).__name__}: {str(error)[:200]} ({place})"
+            if wrong:
+                problems.append(f"{name}: {wrong}")
     return problems
 
 
@@ -293,18 +299,26 @@ FINE: dict[str, Callable[[Tensor], object]] = {
 }
 
 
-def refused() -> list[str]:
+def refused(device: torch.device) -> list[str]:
     """What the pretended device refuses."""
-    there = torch.arange(3.0, device=pretended_device.prepare())
     found = []
-    for name, attempt in (MISTAKES | FINE).items():
-        try:
-            attempt(there)
-        except (RuntimeError, TypeError):
-            found.append(name)
+    with pretended_device.followed():
+        there = torch.arange(3.0, device=device)
+        for name, attempt in (MISTAKES | FINE).items():
+            try:
+                attempt(there)
+            except (RuntimeError, TypeError):
+                found.append(name)
     return found
 
 
+def main() -> None:
+    """Try everything."""
+    torch.set_num_threads(1)
+    device = pretended_device.prepare()
+    problems = {group: problems_of(group, device) for group in NAMES}
+    sys.stdout.write("\n" + json.dumps({"problems": problems, "refused": refused(device)}) + "\n")
+
+
 if __name__ == "__main__":
-    found = main(sys.argv[1]) if len(sys.argv) > 1 else refused()
-    sys.stdout.write("\n" + json.dumps(found) + "\n")
+    main()

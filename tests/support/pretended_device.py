@@ -10,13 +10,14 @@ found, not what a kernel computes wrongly.
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.utils import backend_registration
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves, tree_map
+from torch.utils._pytree import tree_map
 
 NAME = "pretended"
 ran: set[str] = set()
@@ -76,19 +77,24 @@ class _Backend(backend_registration._DummyBackendModule):
 
 
 def prepare() -> torch.device:
-    """Register the device and follow every operator from now on."""
+    """Register the device, which torch wants before the first gradient of the process."""
     backend_registration._setup_privateuseone_for_python_backend(
         rename=NAME, backend_module=_Backend()
     )
     torch.__future__.set_swap_module_params_on_conversion(True)
     torch._C._set_only_lift_cpu_tensors(True)
     torch.inference_mode = torch.no_grad  # type: ignore[misc, assignment]  # needs no versions
-    _Everything().__enter__()  # type: ignore[no-untyped-call]
     return torch.device(NAME)
 
 
+def followed() -> AbstractContextManager[Any]:
+    """Follow every operator while this is entered; tensors of the device are for there only."""
+    return _Everything()  # type: ignore[no-any-return, no-untyped-call]
+
+
 def _run(func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
-    tensors = [each for each in tree_leaves((args, kwargs)) if isinstance(each, Tensor)]
+    tensors: list[Tensor] = []
+    held_args, held_kwargs = _held(args, tensors), _held(kwargs, tensors)
     ours = [each for each in tensors if isinstance(each, OnDevice)]
     asked = kwargs.get("device")
     result_is_ours = bool(ours) if asked is None else torch.device(asked).type == NAME
@@ -99,10 +105,9 @@ def _run(func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
         raise RuntimeError(f"{func}: expected a generator of the device")
     if ours or result_is_ours:
         ran.add(str(func))
-    given = {name: value for name, value in kwargs.items() if name != "pin_memory"}
+    held_kwargs.pop("pin_memory", None)
     if asked is not None:
-        given["device"] = torch.device("cpu")
-    held_args, held_kwargs = tree_map(_held, (args, given))
+        held_kwargs["device"] = torch.device("cpu")
     made = func(*held_args, **held_kwargs)
     if not result_is_ours:
         return made
@@ -127,5 +132,13 @@ def _refuse_mixtures(func: Any, args: Any, tensors: list[Tensor]) -> None:
         raise RuntimeError(f"{func}: expected all tensors to be on the same device")
 
 
-def _held(value: Any) -> Any:
-    return value.held if isinstance(value, OnDevice) else value
+def _held(value: Any, tensors: list[Tensor]) -> Any:
+    """An argument with what its tensors hold; the tensors themselves are added to a list."""
+    if isinstance(value, Tensor):
+        tensors.append(value)
+        return value.held if isinstance(value, OnDevice) else value
+    if isinstance(value, list | tuple):
+        return type(value)([_held(each, tensors) for each in value])
+    if isinstance(value, dict):
+        return {name: _held(each, tensors) for name, each in value.items()}
+    return value
