@@ -23,7 +23,7 @@ from ppattack.sweeps.ray_executor import Ray
 from tests.support.natural import natural_sets
 from tests.support.program import in_process
 from tests.sweeps.test_sweep import _timeless, cells, states, swept
-from tests.test_workers import Counted, _fails, attacked
+from tests.sweeps.test_executors import Counted, _fails, attacked
 
 
 def test_without_ray_one_line_says_what_to_install(
