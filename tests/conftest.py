@@ -21,7 +21,7 @@ from ppattack.data.photos import Photos
 from ppattack.data.source import ImageRequest, ImageSets
 
 torch.set_num_threads(1)
-
+pytest.register_assert_rewrite("tests.support")
 
 _smooth: dict[tuple[int, int, int], torch.Tensor] = {}
 """The images made so far: the first ones are the same for every count."""

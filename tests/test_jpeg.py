@@ -31,8 +31,8 @@ from targets.etc_gray import EtcGray
 from targets.le import LE
 from targets.pe import PE
 from tests.conftest import smooth_images, smooth_sets
-from tests.runs.test_run import request
-from tests.test_threat import Probe
+from tests.support.probe import Probe
+from tests.support.run_requests import request
 
 
 @given(st.integers(1, 100), st.sampled_from(["444", "420"]))

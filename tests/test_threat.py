@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import gc
 import types
-from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
-from ppattack.attack import Attack, AttackCard, Context, Recovery
-from ppattack.card import Reference
+from ppattack.attack import Context, Recovery
 from ppattack.data.source import ImageSets
 from ppattack.errors import ConfigError, DataError, PluginError, ThreatModelError
 from ppattack.permxor import PermXor
@@ -21,35 +20,7 @@ from ppattack.scenario import Scenario, simulate
 from ppattack.target import Key
 from ppattack.threat import KeyScope, Observation, PublicImages, ThreatModel
 from targets.le import LE
-
-NOWHERE = Reference("nobody", "made for a test", "nowhere", 2026)
-
-
-class Probe(Attack):
-    """Gives back what a function finds in the observation."""
-
-    @dataclass(frozen=True)
-    class Config:
-        pass
-
-    presets: ClassVar[Any] = {"smoke": {}, "standard": {}, "paper": {}}
-    card = AttackCard("probe", "for tests", NOWHERE, ("images",), ThreatModel())
-
-    def __init__(self, needs: ThreatModel, reach: Any = None) -> None:
-        super().__init__()
-        self._needs = needs
-        self._reach = reach
-
-    def requires(self) -> ThreatModel:
-        return self._needs
-
-    def choose_plaintexts(self, scheme: Any, image_shape: tuple[int, int, int]) -> Any:
-        return torch.zeros((self._needs.chosen, *image_shape), dtype=torch.uint8)
-
-    def run(self, observation: Observation, context: Context) -> Recovery:
-        found = self._reach(observation) if self._reach else None
-        return Recovery(observation.ciphertexts, notes={"found": found})
-
+from tests.support.probe import Probe
 
 FULL = ThreatModel(public="unpaired", pairs=3, chosen=2, own_keys=True, labels=True)
 CONTEXT = Context(torch.device("cpu"), seed=1)

@@ -19,7 +19,7 @@ from ppattack.scenario import Scenario, simulate
 from ppattack.target import Target
 from ppattack.threat import KeyScope, Observation
 from tests.support.natural import natural_sets
-from tests.training.test_fit import Recorder
+from tests.support.recorder import Recorder
 
 CONTEXT = Context(torch.device("cpu"), seed=0)
 SCORER = ImageScorer(torch.device("cpu"), "not needed here")

@@ -15,27 +15,13 @@ from PIL import Image
 from safetensors.torch import load_file
 
 from ppattack.classification.comparison import compare, draw_comparison
-from ppattack.classification.experiment import Classified, ClassifyRequest, classify
+from ppattack.classification.experiment import Classified, classify
 from ppattack.classification.models import InputForm, ModelConfig, build
 from ppattack.classification.settings import training_config
 from ppattack.errors import ConfigError, DataError, ReportError, RunFailed
 from ppattack.reports.classification import read_classification
-from tests.training.test_fit import Recorder
-
-SMALL: dict[str, Any] = {
-    "model": "convmixer-16/2",
-    "model_settings": {"patch_size": 4, "kernel_size": 3},
-    "size": 16,
-    "test": 300,
-    "train": 1200,
-}
-STILL: dict[str, Any] = {"epochs": 4, "batch_size": 32, "crop": "none", "flip": False}
-ONE: dict[str, Any] = {**STILL, "epochs": 1}
-
-
-def request(out: Path, target: str = "plain", **changes: Any) -> ClassifyRequest:
-    settings: dict[str, Any] = {**SMALL, "training_settings": STILL, **changes}
-    return ClassifyRequest(target=target, out=out, **settings)
+from tests.support.classify_requests import ONE, request
+from tests.support.recorder import Recorder
 
 
 def facts(done: Classified) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from ppattack.scenario import simulate
 from ppattack.threat import ThreatModel
 from targets.pe import PE
 from tests.conftest import smooth_sets
-from tests.test_threat import Probe
+from tests.support.probe import Probe
 
 SCORER = ImageScorer(torch.device("cpu"), "switched off in this test")
 PASSED = ControlResult(target="t", config={}, victims=24, gain=None, passed=True, words="")

@@ -14,7 +14,7 @@ from ppattack.target.base import PublicScheme
 from ppattack.threat import Observation, ThreatModel
 from targets.keyless import Keyless
 from tests.support.natural import natural_sets
-from tests.test_threat import Probe
+from tests.support.probe import Probe
 
 CONTEXT = Context(torch.device("cpu"), seed=0)
 SCORER = ImageScorer(torch.device("cpu"), "not needed here")

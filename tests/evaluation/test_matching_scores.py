@@ -9,7 +9,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ppattack.attack import Recovery
+from ppattack.attack import Context, Recovery
 from ppattack.data.source import ImageSets
 from ppattack.errors import PluginError
 from ppattack.evaluation.scores import evaluate
@@ -19,7 +19,7 @@ from ppattack.reports.run import MatchingScores, MetricScores, Scores
 from ppattack.scenario import Scenario, simulate
 from ppattack.threat import ThreatModel
 from targets.pe import PE
-from tests.test_threat import Probe
+from tests.support.probe import Probe
 
 SCORER = ImageScorer(torch.device("cpu"), "switched off in this test")
 
@@ -94,10 +94,8 @@ def test_stages_and_rankings_of_another_length_are_refused(
         def run(self, observation: object, context: object) -> Recovery:
             return replace(good, **change)  # type: ignore[arg-type]
 
-    from tests.contract.test_attacks import CONTEXT
-
     with pytest.raises(PluginError, match=words):
-        Wrong(ThreatModel(public="candidates"))(observation, CONTEXT)
+        Wrong(ThreatModel(public="candidates"))(observation, Context(torch.device("cpu"), seed=7))
 
 
 def test_reports_of_before_are_still_read() -> None:

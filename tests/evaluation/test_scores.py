@@ -21,7 +21,7 @@ from ppattack.scenario import Scenario, simulate
 from ppattack.threat import KeyScope, ThreatModel
 from targets.etc import EtC
 from targets.pe import PE
-from tests.test_threat import Probe
+from tests.support.probe import Probe
 
 SCORER = ImageScorer(torch.device("cpu"), "switched off in this test")
 TARGET = PE()

@@ -23,9 +23,7 @@ from ppattack.sweeps.executors import InThisProcess
 from ppattack.sweeps.sweep import run_sweep
 from tests.conftest import smooth_sets
 from tests.support.program import in_process
-from tests.sweeps.test_sweep import Watch, states
-
-SWEEPING = Path(__file__).parents[1] / "support" / "plugins" / "sweeping.py"
+from tests.support.sweeps import SWEEPING, Watch, states
 
 
 def request(out: Path, attack: str, **changes: object) -> RunRequest:

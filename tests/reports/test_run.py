@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from ppattack.errors import ReportError
 from ppattack.reports.run import SCHEMA_VERSION, Summary, read_report, scores_csv
-from tests.runs.test_run import finished_report
+from tests.support.run_requests import finished_report
 
 PLACES = (
     "schema_version id attack target data threat scores verdict controls timing provenance"

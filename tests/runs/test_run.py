@@ -11,23 +11,12 @@ from ppattack.classification.experiment import ClassifyRequest
 from ppattack.compression.experiment import CompressionRequest
 from ppattack.data.image_files import read_folder
 from ppattack.errors import ConfigError, DataError, ImageError, PluginError
-from ppattack.reports.run import Report
 from ppattack.request import RunRequest
 from ppattack.runs import run
 from ppattack.runs.run import Finished
+from tests.support.run_requests import request
 
 PLUGINS = Path(__file__).parents[1] / "support" / "plugins"
-
-
-def request(out: Path, **changes: object) -> RunRequest:
-    """A run of a second: feature reconstruction on PE, few images."""
-    base = RunRequest("fr", "pe", victims=12, adversary=24, size=32, out=out, save_images=3)
-    return replace(base, **changes)  # type: ignore[arg-type]
-
-
-def finished_report(folder: Path) -> Report:
-    """The report of that run."""
-    return ppattack.run(request(folder / "runs")).report
 
 
 def _names(folder: Path) -> list[str]:

@@ -23,7 +23,7 @@ from ppattack.scenario import from_ciphertexts, simulate
 from ppattack.threat import Observation, PublicImages, ThreatModel
 from targets.le import LE
 from tests.conftest import smooth_images
-from tests.test_threat import Probe
+from tests.support.probe import Probe
 
 READER = Path(__file__).parents[1] / "support" / "plugins" / "labelled.py"
 

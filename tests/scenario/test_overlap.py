@@ -16,7 +16,7 @@ from ppattack.runs.run import run
 from ppattack.scenario import simulate
 from ppattack.threat import ThreatModel
 from targets.pe import PE
-from tests.test_threat import Probe
+from tests.support.probe import Probe
 
 
 def test_the_adversary_holds_the_same_images_in_another_order(sets: ImageSets) -> None:

@@ -143,11 +143,11 @@ def _differ(here: Tensor | None, there: Tensor | None) -> str | None:
 
 
 def _encrypted(device: torch.device) -> str | None:
-    from tests.contract.test_targets import NAMES as TARGETS
-    from tests.contract.test_targets import _example
+    from ppattack.plugins import registry
+    from tests.support.target_contract import example
 
-    for name in TARGETS:
-        target, images, key = _example(name, count=3)
+    for name in registry.names("target"):
+        target, images, key = example(name, count=3)
         here, there = target.encrypt(images, key), target.encrypt(images.to(device), key)
         if there.device.type != device.type:
             return f"{name}: ciphertexts are on {there.device}"
@@ -236,7 +236,7 @@ def _challenge(device: torch.device) -> str | None:
 def _classified(device: torch.device) -> str | None:
     """A classifier learns from ciphertexts as on the CPU."""
     from ppattack.classification.experiment import classify
-    from tests.classification.test_classify import ONE, request
+    from tests.support.classify_requests import ONE, request
 
     with tempfile.TemporaryDirectory() as folder:
         here, there = (

@@ -19,7 +19,7 @@ from ppattack.sweeps.executors import InThisProcess
 from ppattack.sweeps.sweep import Cell, Sweep, read_sweep, run_sweep
 from ppattack.sweeps.worst_case import worst_case
 from tests.support.program import in_process
-from tests.sweeps.test_sweep import SWEEPING, Watch
+from tests.support.sweeps import SWEEPING, Watch
 
 
 def base(out: Path, **changes: object) -> RunRequest:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Iterator
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,21 +13,17 @@ import numpy as np
 import pytest
 import torch
 
-from ppattack.attack import Attack, Context, Recovery
 from ppattack.attacks.covariance_matching import CovarianceMatching
-from ppattack.context import Alone, Workers
-from ppattack.data.source import ImageSets
 from ppattack.errors import RunFailed
 from ppattack.plugins import registry
 from ppattack.scenario import simulate
 from ppattack.solvers.covariance import block_symbols, free_keys, low_nibbles, moments
 from ppattack.solvers.covariance.moments import GridMoments, Moments, gathered
 from ppattack.sweeps.executors import InThisProcess, LocalProcesses
-from ppattack.target import Target
+from ppattack.context import Alone
 from tests.support.natural import natural_images, natural_sets
 from tests.support.program import in_process
-
-CONTEXT = Context(torch.device("cpu"), seed=3)
+from tests.support.sums import Counted, attacked, fails
 
 
 @pytest.fixture(scope="module")
@@ -42,23 +37,6 @@ def three() -> Iterator[LocalProcesses]:
 @pytest.fixture(autouse=True)
 def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(moments, "LEAST_IN_A_PART", 8)
-
-
-class Counted:
-    """Counts the parts that other workers are given."""
-
-    def __init__(self, workers: Workers) -> None:
-        self._workers, self.parts = workers, 0
-
-    @property
-    def count(self) -> int:
-        """As they are."""
-        return self._workers.count
-
-    def map(self, function: Any, parts: Any) -> Any:
-        """Theirs."""
-        self.parts += len(parts)
-        return self._workers.map(function, parts)
 
 
 def test_sums_of_parts_are_exactly_those_of_the_whole(three: LocalProcesses) -> None:
@@ -87,15 +65,6 @@ def _grid(shape: tuple[int, int, int], images: torch.Tensor) -> GridMoments:
 
 def _symbols(images: torch.Tensor) -> Moments:
     return Moments(48).add(images.flatten(1)[:, :48])
-
-
-def attacked(
-    target: Target, sets: ImageSets, workers: Workers, attack: Attack | None = None
-) -> Recovery:
-    """What comes of covariance matching."""
-    attack = attack or CovarianceMatching()
-    observation = simulate(attack, target, sets, "dataset", seed=5).observation
-    return attack(observation, replace(CONTEXT, workers=workers))
 
 
 @pytest.mark.parametrize(
@@ -182,14 +151,10 @@ def _dies_while(marker: Path, number: int) -> int:
 
 def test_what_fails_or_kills_every_worker_is_one_error(three: LocalProcesses) -> None:
     with pytest.raises(RunFailed, match="could not be computed: ZeroDivisionError"):
-        three.map(_fails, [1, 0])
+        three.map(fails, [1, 0])
     with pytest.raises(RunFailed, match="died 3 times"):
         three.map(_dies, [1])
     assert three.map(_process, [5])[0][0] == 5
-
-
-def _fails(number: int) -> float:
-    return 1 / number
 
 
 def _dies(number: int) -> None:

@@ -22,8 +22,8 @@ from ppattack.sweeps.executors import InThisProcess
 from ppattack.sweeps.ray_executor import Ray
 from tests.support.natural import natural_sets
 from tests.support.program import in_process
-from tests.sweeps.test_sweep import _timeless, cells, states, swept
-from tests.sweeps.test_executors import Counted, _fails, attacked
+from tests.support.sums import Counted, attacked, fails
+from tests.support.sweeps import cells, states, swept, timeless
 
 
 def test_without_ray_one_line_says_what_to_install(
@@ -55,7 +55,7 @@ def test_a_cluster_gives_the_results_of_one_process(tmp_path: Path, cluster: Any
     swept(cells(tmp_path / "here", "Grey", "Broken", "jigsaw"), InThisProcess())
     swept(cells(tmp_path / "there", "Grey", "Broken", "jigsaw"), Ray())
     shutil.rmtree(tmp_path / "here" / ".controls")  # a cache, which every machine has of its own
-    assert _timeless(tmp_path / "there") == _timeless(tmp_path / "here")
+    assert timeless(tmp_path / "there") == timeless(tmp_path / "here")
 
 
 @pytest.mark.slow
@@ -99,7 +99,7 @@ def test_a_cluster_adds_up_what_one_process_does(
     assert np.array_equal(alone.key.index, together.key.index)
     assert np.array_equal(alone.key.mask, together.key.mask)
     with pytest.raises(RunFailed, match="could not be computed: ZeroDivisionError"):
-        Ray().map(_fails, [1, 0])
+        Ray().map(fails, [1, 0])
 
 
 @pytest.mark.slow
@@ -116,7 +116,7 @@ def test_cells_of_a_cluster_add_up_on_all_of_it(tmp_path: Path, cluster: Any) ->
 
 
 @pytest.mark.slow
-def test_a_cell_that_kills_every_worker_fails(tmp_path: Path, cluster: Any) -> None:
+def test_a_cell_that_kills_every_workerfails(tmp_path: Path, cluster: Any) -> None:
     sweep, _ = swept(cells(tmp_path, "Dying", "Grey", targets=["pe"]), Ray())
     assert states(sweep) == ["failed", "done"]
 

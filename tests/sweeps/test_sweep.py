@@ -9,59 +9,17 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from ppattack.errors import ConfigError, DataError, ReportError, UnknownNameError
 from ppattack.reports.run import read_report
 from ppattack.request import RunRequest
-from ppattack.sweeps.executors import Executor, InThisProcess, LocalProcesses
+from ppattack.sweeps.executors import InThisProcess, LocalProcesses
 from ppattack.sweeps.matrix import Matrix, read_matrix, requests
-from ppattack.sweeps.sweep import Sweep, read_sweep, run_sweep
+from ppattack.sweeps.sweep import read_sweep, run_sweep
 from tests.support.program import as_a_person, in_process
-
-SWEEPING = Path(__file__).parents[1] / "support" / "plugins" / "sweeping.py"
-LITTLE = {"preset": "smoke", "victims": 12, "adversary": 12, "size": 16}
-
-
-class Watch:
-    """Keeps what it sees."""
-
-    def __init__(self) -> None:
-        self.begun: list[int] = []
-        self.counts: list[tuple[int, ...]] = []
-
-    def started(self, number: int) -> None:
-        """Keep it."""
-        self.begun.append(number)
-
-    def changed(self, sweep: Sweep) -> None:
-        """Keep it."""
-        self.counts.append(tuple(sweep.counts().values()))
-
-
-def cells(out: Path, *attacks: str, **changes: Any) -> list[RunRequest]:
-    """A little matrix of the test's attacks on two targets."""
-    names = [f"{SWEEPING}:{name}" if name[0].isupper() else name for name in attacks]
-    values = {"attacks": names, "targets": ["pe", "one-time-pad"], **LITTLE, **changes}
-    base = RunRequest("", "", out=out, save_images=2)
-    return list(requests(read_matrix(None, values), base))
-
-
-def swept(
-    wanted: list[RunRequest], executor: Executor | None = None, **options: Any
-) -> tuple[Sweep, Watch]:
-    """The record, and what was seen on the way."""
-    watch = Watch()
-    sweep, place = run_sweep(wanted, executor or InThisProcess(), watch, **options)
-    assert read_sweep(place) == sweep
-    return sweep, watch
-
-
-def states(sweep: Sweep) -> list[str]:
-    """One word a cell."""
-    return [cell.outcome.state if cell.outcome else "queued" for cell in sweep.cells]
+from tests.support.sweeps import SWEEPING, Watch, cells, states, swept, timeless
 
 
 def test_failures_and_what_does_not_apply_are_results(tmp_path: Path) -> None:
@@ -172,7 +130,7 @@ def test_processes_give_the_same_results_with_a_gpu_each(
         if c.outcome and c.outcome.run
     ]
     assert {each.attack.notes["gpu"] for each in reports} <= {"3", "5"}
-    assert _timeless(tmp_path / "b") == _timeless(tmp_path / "a")
+    assert timeless(tmp_path / "b") == timeless(tmp_path / "a")
     assert [c.outcome and c.outcome.run for c in alone.cells] == [
         c.outcome and c.outcome.run for c in together.cells
     ]
@@ -196,27 +154,11 @@ def test_a_cell_that_kills_every_worker_fails_and_the_rest_goes_on(tmp_path: Pat
     assert "died 3 times (exit code -9)" in outcome.reason
 
 
-def _timeless(out: Path) -> dict[str, Any]:
-    """Every file of a folder of runs, less what tells the time or the way there."""
-    found: dict[str, Any] = {}
-    for path in sorted(p for p in out.rglob("*") if p.is_file()):
-        data: Any = path.read_bytes()
-        if path.suffix == ".json":
-            data = json.loads(data)
-            for part in (data, data.get("attack", {})):
-                for name in ("timing", "provenance", "notes"):
-                    part.pop(name, None) if isinstance(part, dict) else None
-            for cell in data.get("cells", ()):
-                cell["outcome"].pop("seconds")
-        found[str(path.relative_to(out))] = data
-    return found
-
-
 def _killed_and_resumed(folder: Path, kills: int) -> None:
     """Kill a sweep at random moments until it has been killed so often; compare every result."""
     rng = random.Random(kills)
     swept(cells(folder / "reference", "Grey", "Broken", seeds=[0, 1]))
-    reference = _timeless(folder / "reference")
+    reference = timeless(folder / "reference")
     done = rounds = 0
     while done < kills:
         wanted = cells(folder / str(rounds), "Grey", "Broken", seeds=[0, 1])
@@ -233,10 +175,10 @@ def _killed_and_resumed(folder: Path, kills: int) -> None:
             done += 1
             continue
         swept(wanted)  # ended by itself: nothing is left to do but to compare
-        assert _timeless(folder / str(rounds)) == reference
+        assert timeless(folder / str(rounds)) == reference
         rounds += 1
     swept(wanted)
-    assert _timeless(folder / str(rounds)) == reference
+    assert timeless(folder / str(rounds)) == reference
 
 
 def test_killed_at_random_moments_it_ends_as_if_nothing_had_been(tmp_path: Path) -> None:
@@ -274,7 +216,7 @@ def test_killed_with_all_its_processes_isolated_or_not(tmp_path: Path) -> None:
         program.wait()
     done = as_a_person(*words, "--out", "killed", folder=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert _timeless(tmp_path / "killed") == _timeless(tmp_path / "reference")
+    assert timeless(tmp_path / "killed") == timeless(tmp_path / "reference")
 
 
 def test_a_matrix_is_every_combination_once() -> None:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import itertools
 import math
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,38 +15,16 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from ppattack.attack import Context, ProgressTask
+from ppattack.attack import Context
 from ppattack.errors import DataError, RunFailed
 from ppattack.training.fit import FitResult, TrainingData, fit, seeded
 from ppattack.training.recipe import Recipe
 from tests.conftest import numpy_global_state
+from tests.support.recorder import Recorder
 
 CPU = torch.device("cpu")
 SGD = Recipe(epochs=6, batch_size=8, optimizer="sgd", learning_rate=0.05)
 ADAMW = replace(SGD, optimizer="adamw", learning_rate=0.01, schedule="one-cycle")
-
-
-@dataclass
-class Recorder:
-    """Progress that keeps what it is shown, and can interrupt."""
-
-    interrupt_at: float = math.inf
-    updates: list[tuple[float, dict[str, float]]] = field(default_factory=list)
-    messages: list[str] = field(default_factory=list)
-    opened: list[tuple[str, float]] = field(default_factory=list)
-
-    @contextmanager
-    def task(self, description: str, total: float) -> Iterator[ProgressTask]:
-        self.opened.append((description, total))
-        yield self
-
-    def update(self, completed: float, **facts: float) -> None:
-        self.updates.append((completed, facts))
-        if completed >= self.interrupt_at:
-            raise KeyboardInterrupt
-
-    def log(self, message: str) -> None:
-        self.messages.append(message)
 
 
 def _network() -> nn.Module:

@@ -29,7 +29,7 @@ from ppattack.training.fit import (
 )
 from ppattack.training.moving_average import MovingAverage
 from ppattack.training.recipe import Recipe
-from tests.training.test_fit import Recorder
+from tests.support.recorder import Recorder
 
 CPU = torch.device("cpu")
 RECIPE = Recipe(epochs=5, batch_size=8, optimizer="adam", learning_rate=0.01, validation_share=0.0)
