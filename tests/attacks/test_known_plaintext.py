@@ -68,14 +68,17 @@ def test_pairs_that_suffice_give_key_and_images(target: PermXorTarget, pairs: in
 
 
 def test_every_registered_permutation_and_mask_is_broken() -> None:
-    for name in registry.names("target"):
-        target = registry.target(name)()
+    targets = {name: registry.target(name)() for name in registry.names("target")}
+    broken = 0
+    for name, target in targets.items():
         if isinstance(target, PermXorTarget) and "dataset" in target.card.key_scopes:
             recovery, scenario = attacked(target)
             assert recovery.images is not None
             assert scenario.truth.key is not None
             decrypted = target.decrypt(scenario.observation.ciphertexts, scenario.truth.key)
             assert (recovery.images == decrypted).float().mean() > 0.99, name
+            broken += 1
+    assert broken >= 7
 
 
 def test_lossy_published_code() -> None:

@@ -84,7 +84,9 @@ def test_scores_are_those_of_the_ciphertext_and_the_plain_image(tmp_path: Path, 
     folder = measured(tmp_path, name).folder
     scores = read_image_scores(folder)
     assert scores is not None
-    for path in (folder / "samples").glob("*-ciphertext.png"):
+    samples = list((folder / "samples").glob("*-ciphertext.png"))
+    assert len(samples) == 8
+    for path in samples:
         index = int(path.name.split("-")[1])
         both = [
             read_image(path.with_name(path.name.replace("ciphertext", role))).movedim(0, 2).numpy()

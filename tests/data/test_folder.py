@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from ppattack.data.folder import Folder
@@ -15,6 +15,9 @@ from ppattack.data.source import ImageRequest, ImageSets, content_hashes
 from ppattack.errors import DataError
 from ppattack.plugins import registry
 from tests.support.image_files import GREY, animated, encoded, noise, oriented, with_alpha
+
+SPLIT_FROM = 6
+"""So many images of the tests are the fewest of which each side has one."""
 
 
 def fill(folder: Path, seeds: range, shape: tuple[int, ...] = (8, 8, 3)) -> Path:
@@ -153,15 +156,19 @@ def test_a_flat_folder_is_split_by_content_alone(tmp_path: Path) -> None:
 
 
 @settings(deadline=None, max_examples=10)
+@example(present=SPLIT_FROM, added=1)
 @given(present=st.integers(4, 12), added=st.integers(1, 12))
 def test_adding_files_moves_no_other(
     tmp_path_factory: pytest.TempPathFactory, present: int, added: int
 ) -> None:
     folder = fill(tmp_path_factory.mktemp("growing"), range(present))
-    before = sides(folder) if splits(folder) else (set[str](), set[str]())
+    assert splits(folder) == (present >= SPLIT_FROM)
+    before = sides(folder) if present >= SPLIT_FROM else (set[str](), set[str]())
     fill(folder, range(present, present + added))
-    if splits(folder):
+    assert splits(folder) == (present + added >= SPLIT_FROM)
+    if present + added >= SPLIT_FROM:
         after = sides(folder)
+        assert all(after)
         assert before[0] <= after[0]
         assert before[1] <= after[1]
 

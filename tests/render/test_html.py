@@ -52,10 +52,11 @@ def test_every_picture_has_words_and_every_scroll_area_a_name_and_a_focus(page: 
     drawn = [svg for svg in page.all("svg") if svg.attributes.get("role") == "img"]
     assert drawn
     assert all("median" in svg.attributes["aria-label"] for svg in drawn)
-    for area in page.all("div"):
-        if area.attributes.get("class") == "scroll":
-            assert area.attributes["tabindex"] == "0"
-            assert area.attributes["aria-label"]
+    areas = [area for area in page.all("div") if area.attributes.get("class") == "scroll"]
+    assert areas
+    for area in areas:
+        assert area.attributes["tabindex"] == "0"
+        assert area.attributes["aria-label"]
 
 
 def test_links_lead_somewhere_and_ids_are_unique(page: Page) -> None:
