@@ -80,6 +80,7 @@ def test_without_isolation_the_same_attack_finds_the_key(tmp_path: Path) -> None
     notes = ppattack.run(replace(request(tmp_path, "Curious"), isolate=False)).report.attack.notes
     assert {"Key", "Truth"} <= set(notes["secrets"])
     assert notes["stacks"] > 0
+    assert "ppattack.runs.run" in notes["modules"]
     assert notes["seen while choosing"] == 255
 
 

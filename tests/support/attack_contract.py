@@ -12,7 +12,7 @@ from ppattack.attack import PRESETS, Attack, Context, Recovery
 from ppattack.config import as_dict
 from ppattack.errors import ConfigError
 from ppattack.evaluation.scores import evaluate
-from ppattack.evaluation.verdict import BROKEN_GAIN, main_gain
+from ppattack.evaluation.verdict import BROKEN_GAIN
 from ppattack.metrics.images import ImageScorer
 from ppattack.plugins import registry
 from ppattack.scenario import Scenario, simulate
@@ -84,7 +84,7 @@ def nothing_is_gained_on_the_negative_control(name: str) -> None:
     scenario = simulate(attack, target, sets, control.key_scope, seed=0, vain_pairs=True)
     recovery = attack(scenario.observation, CONTEXT)
     scorer = ImageScorer(CONTEXT.device, "not needed here")
-    found = main_gain(evaluate(recovery, scenario, target, scorer, seed=0).scores)
+    found = evaluate(recovery, scenario, target, scorer, seed=0).scores.main_gain()
     assert found is not None
     assert found[1].ci95[0] <= BROKEN_GAIN
     assert found[1].mean < BROKEN_GAIN

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import pickle
 import signal
@@ -39,6 +40,12 @@ def forked(work: Callable[[], Result]) -> Result:
         result, error = pickle.loads(place.read_bytes())
     assert error is None, error
     return result  # type: ignore[no-any-return]
+
+
+def fork_workers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let workers be copies of this process, where it does not matter how they are started."""
+    context = multiprocessing.get_context("fork")
+    monkeypatch.setattr(multiprocessing, "get_context", lambda _: context)
 
 
 def _answer(work: Callable[[], Result], place: Path) -> NoReturn:

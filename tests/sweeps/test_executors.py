@@ -21,6 +21,7 @@ from ppattack.solvers.covariance import block_symbols, free_keys, low_nibbles, m
 from ppattack.solvers.covariance.moments import GridMoments, Moments, gathered
 from ppattack.sweeps.executors import InThisProcess, LocalProcesses
 from ppattack.context import Alone
+from tests.support.forked import fork_workers
 from tests.support.natural import natural_images, natural_sets
 from tests.support.program import in_process
 from tests.support.sums import Counted, attacked, fails
@@ -134,10 +135,19 @@ def _process(number: int) -> tuple[int, int]:
     return number, os.getpid()
 
 
-def test_a_worker_that_dies_is_replaced(tmp_path: Path, three: LocalProcesses) -> None:
+@pytest.fixture
+def copies(monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalProcesses]:
+    """Three processes that start at once."""
+    fork_workers(monkeypatch)
+    made = LocalProcesses(3)
+    yield made
+    made.close()
+
+
+def test_a_worker_that_dies_is_replaced(tmp_path: Path, copies: LocalProcesses) -> None:
     marker = tmp_path / "marker"
     marker.touch()
-    found = three.map(partial(_dies_while, marker), range(4))
+    found = copies.map(partial(_dies_while, marker), range(4))
     assert found == [0, 2, 4, 6]
     assert not marker.exists()
 
@@ -149,12 +159,12 @@ def _dies_while(marker: Path, number: int) -> int:
     return 2 * number
 
 
-def test_what_fails_or_kills_every_worker_is_one_error(three: LocalProcesses) -> None:
+def test_what_fails_or_kills_every_worker_is_one_error(copies: LocalProcesses) -> None:
     with pytest.raises(RunFailed, match="could not be computed: ZeroDivisionError"):
-        three.map(fails, [1, 0])
+        copies.map(fails, [1, 0])
     with pytest.raises(RunFailed, match="died 3 times"):
-        three.map(_dies, [1])
-    assert three.map(_process, [5])[0][0] == 5
+        copies.map(_dies, [1])
+    assert copies.map(_process, [5])[0][0] == 5
 
 
 def _dies(number: int) -> None:

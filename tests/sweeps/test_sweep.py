@@ -18,6 +18,7 @@ from ppattack.request import RunRequest
 from ppattack.sweeps.executors import InThisProcess, LocalProcesses
 from ppattack.sweeps.matrix import Matrix, read_matrix, requests
 from ppattack.sweeps.sweep import read_sweep, run_sweep
+from tests.support.forked import fork_workers
 from tests.support.program import as_a_person, in_process
 from tests.support.sweeps import SWEEPING, Watch, cells, states, swept, timeless
 
@@ -123,6 +124,7 @@ def test_processes_give_the_same_results_with_a_gpu_each(
 ) -> None:
     alone, _ = swept(cells(tmp_path / "a", "Grey", "Broken"))
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3,5")
+    fork_workers(monkeypatch)
     together, _ = swept(cells(tmp_path / "b", "Grey", "Broken"), LocalProcesses(2))
     reports = [
         read_report(tmp_path / "b" / c.outcome.run)
@@ -140,6 +142,7 @@ def test_a_worker_that_dies_is_replaced(tmp_path: Path, monkeypatch: pytest.Monk
     marker = tmp_path / "marker"
     marker.touch()
     monkeypatch.setenv("DIES_WHILE", str(marker))
+    fork_workers(monkeypatch)
     sweep, watch = swept(cells(tmp_path / "runs", "Dying", targets=["pe"]), LocalProcesses(1))
     assert states(sweep) == ["done"]
     assert watch.begun == [0, 0]

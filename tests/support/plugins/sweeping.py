@@ -162,7 +162,7 @@ class Curious(Grey):
 
     def choose_plaintexts(self, scheme: Any, image_shape: Any) -> torch.Tensor:
         """Where a key or a truth can be reached, white; else black."""
-        found = len(_secrets()) > 0
+        found = len(_secrets(_objects())) > 0
         return torch.full((1, *image_shape), 255 if found else 0, dtype=torch.uint8)
 
     def run(self, observation: Observation, context: Context) -> Recovery:
@@ -175,18 +175,19 @@ class Curious(Grey):
                 *observation.chosen_pairs,
             )
         }
+        objects = _objects()
         stacks = [
             each
-            for each in _objects()
+            for each in objects
             if isinstance(each, torch.Tensor) and each.ndim == 4 and each.data_ptr() not in own
         ]
         seen = int(observation.chosen_pairs[0].max())
         notes = {
-            "secrets": _secrets(),
+            "secrets": _secrets(objects),
             "stacks": len(stacks),
             "seen while choosing": seen,
             "arguments": sys.argv,
-            "modules": [name for name in sys.modules if name.startswith("ppattack.exp")],
+            "modules": [name for name in sys.modules if name.startswith("ppattack.runs.run")],
         }
         return Recovery(super().run(observation, context).images, notes=notes)
 
@@ -206,6 +207,6 @@ def _parts(each: Any) -> list[Any]:
     return list(gc.get_referents(each)) if isinstance(each, dict | tuple | list) else []
 
 
-def _secrets() -> list[str]:
+def _secrets(objects: list[Any]) -> list[str]:
     kinds = ("Key", "Truth", "Scenario", "RunRequest", "ImageSets")
-    return sorted({type(each).__name__ for each in _objects()} & set(kinds))
+    return sorted({type(each).__name__ for each in objects} & set(kinds))
