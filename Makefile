@@ -3,10 +3,11 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
+PARALLEL := -n auto --maxprocesses 4 --dist worksteal
 export OMP_WAIT_POLICY ?= PASSIVE
 export OPENBLAS_NUM_THREADS ?= 1
 
-.PHONY: help demo test test-slow lint format bench clean
+.PHONY: help demo test test-fast test-slow lint format bench clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -29,7 +30,10 @@ demo: $(VENV)/.installed ## Install, then attack EtC with the inverse transforma
 	$(BIN)/ppattack run --attack itn --target etc
 
 test: $(VENV)/.installed-dev ## Install, then run the tests
-	$(BIN)/python -m pytest -n auto --maxprocesses 4
+	$(BIN)/python -m pytest $(PARALLEL)
+
+test-fast: $(VENV)/.installed-dev ## The tests of a minute: no long one, no other process
+	$(BIN)/python -m pytest $(PARALLEL) -m 'not slow and not long and not process'
 
 test-slow: $(VENV)/.installed-dev ## The tests that take minutes
 	$(BIN)/python -m pytest -m slow

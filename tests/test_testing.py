@@ -14,6 +14,8 @@ from ppattack import testing
 from ppattack.errors import ConfigError
 from tests.support.forked import forked_pytest
 
+pytestmark = pytest.mark.process
+
 EXAMPLE = Path(__file__).parents[1] / "examples" / "ci"
 QUICK = "preset='smoke', victims=12, adversary=24"
 

@@ -24,7 +24,6 @@ from ppattack.files import new_folder
 from ppattack.request import RunRequest
 from ppattack.sweeps.cell import Outcome, run_cell
 from ppattack.sweeps.executors import TRIES, Cells, Started, lost_outcome
-from ppattack.context import Part, Result
 
 
 class Ray:

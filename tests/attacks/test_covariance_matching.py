@@ -24,6 +24,8 @@ from ppattack.threat import KeyScope, Observation, ThreatModel
 from tests.support.natural import natural_sets
 from tests.support.shuffled_blocks import ShuffledBlocks
 
+pytestmark = pytest.mark.long
+
 CONTEXT = Context(torch.device("cpu"), seed=3)
 SCORER = ImageScorer(CONTEXT.device, "not needed here")
 EXACT: list[tuple[str, dict[str, Any], int]] = [

@@ -26,6 +26,8 @@ from targets.color_neuracrypt import ColorNeuraCrypt
 from targets.neuracrypt import NeuraCrypt
 from targets.pe import PE
 
+pytestmark = pytest.mark.long
+
 CONTEXT = Context(torch.device("cpu"), seed=7)
 VICTIMS = 24
 

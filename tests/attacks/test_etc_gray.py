@@ -16,6 +16,8 @@ from ppattack.scenario import Scenario, simulate
 from targets.etc_gray import EtcGray
 from tests.support.natural import natural_sets
 
+pytestmark = pytest.mark.long
+
 CONTEXT = Context(torch.device("cpu"), seed=3)
 TARGETS = [EtcGray(), EtcGray(subsampling="420"), EtcGray(color_space="rgb")]
 

@@ -21,6 +21,8 @@ from ppattack.threat import KeyScope, Observation, ThreatModel
 from tests.support.natural import natural_images, natural_sets
 from tests.support.schemes import noise
 
+pytestmark = pytest.mark.long
+
 CONTEXT = Context(torch.device("cpu"), seed=3)
 SCORER = ImageScorer(CONTEXT.device, "not needed here")
 

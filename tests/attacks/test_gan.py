@@ -21,6 +21,8 @@ from ppattack.threat import KeyScope, Observation
 from tests.support.natural import natural_sets
 from tests.support.recorder import Recorder
 
+pytestmark = pytest.mark.long
+
 CONTEXT = Context(torch.device("cpu"), seed=0)
 SCORER = ImageScorer(torch.device("cpu"), "not needed here")
 

@@ -34,6 +34,8 @@ from ppattack.target.base import PublicScheme
 from ppattack.threat import Observation, ThreatModel
 from tests.conftest import smooth_images, smooth_sets
 
+pytestmark = pytest.mark.long
+
 CPU = torch.device("cpu")
 ALL_VARIANTS = sorted(VARIANTS)
 SOUND_VARIANTS = ["paper", "published-evaluation-fixed", "fixed"]
@@ -416,6 +418,7 @@ def _cifar10_test(count: int) -> Tensor:
     return torch.stack(found).permute(0, 3, 1, 2).contiguous()
 
 
+@pytest.mark.process
 def test_importing_the_attack_does_not_import_torch() -> None:
     code = "import sys, ppattack.attacks.itn; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -32,6 +32,8 @@ from tests.support.program import in_process
 from tests.support.puzzles import landscape, noisy
 from tests.support.schemes import noise
 
+pytestmark = pytest.mark.long
+
 CONTEXT = Context(torch.device("cpu"), seed=3)
 SCORER = ImageScorer(CONTEXT.device, "not needed here")
 

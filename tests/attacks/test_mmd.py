@@ -24,6 +24,8 @@ from ppattack.training.recipe import Recipe
 from targets.neuracrypt import NeuraCrypt
 from targets.pe import PE
 
+pytestmark = pytest.mark.long
+
 CONTEXT = Context(torch.device("cpu"), seed=7)
 
 

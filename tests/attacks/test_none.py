@@ -60,6 +60,7 @@ def test_no_scheme_gets_a_verdict_and_no_control_is_run(tmp_path: Path, target: 
     assert report.scores.ssim.reconstruction == report.scores.ssim.ciphertext
 
 
+@pytest.mark.process
 def test_it_is_the_same_in_a_process_of_its_own(tmp_path: Path) -> None:
     inside = measured(tmp_path / "inside", "pe").report
     outside = measured(tmp_path / "outside", "pe", isolate=True).report

@@ -15,6 +15,8 @@ from ppattack.threat import KeyScope, Observation
 from tests.support.natural import natural_sets
 from tests.support.schemes import noise
 
+pytestmark = pytest.mark.long
+
 CONTEXT = Context(torch.device("cpu"), seed=3)
 ATTACKS: list[tuple[str, dict[str, Any], int]] = [
     ("covariance-matching", {}, 0),

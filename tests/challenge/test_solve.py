@@ -49,6 +49,7 @@ def _task(folder: Path, out: Path, **changes: object) -> Task:
     return Task(**{**given, **changes})  # type: ignore[arg-type]
 
 
+@pytest.mark.long
 def test_a_challenge_is_solved_in_the_submission_format(made: Path, tmp_path: Path) -> None:
     solve(_task(made, tmp_path / "submission"), CONTEXT)
     names = {path.name for path in (tmp_path / "submission").iterdir()}

@@ -23,6 +23,8 @@ from ppattack.reports.classification import read_classification
 from tests.support.classify_requests import ONE, request
 from tests.support.recorder import Recorder
 
+pytestmark = pytest.mark.long
+
 
 def facts(done: Classified) -> dict[str, Any]:
     """The report without what differs from run to run."""

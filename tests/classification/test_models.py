@@ -16,6 +16,7 @@ from tests.conftest import numpy_global_state
 CIFAR, PHOTOGRAPH, TOKENS = (3, 32, 32), (3, 224, 224), (196, 2048)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("name", "settings", "shape", "parameters"),
     [

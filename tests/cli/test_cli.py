@@ -15,6 +15,8 @@ from ppattack.data.image_files import read_folder
 from ppattack.reports.run import Report
 from tests.support.program import as_a_person, in_process
 
+pytestmark = pytest.mark.process
+
 RUN = "run --attack fr --target pe -n 12 --adversary 24"
 
 

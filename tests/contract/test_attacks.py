@@ -15,6 +15,8 @@ from ppattack.plugins import registry
 from tests.support import attack_contract as contract
 from tests.support.attack_contract import CONTEXT, positive, smoke
 
+pytestmark = pytest.mark.long
+
 NAMES = registry.names("attack")
 ATTACKS = registry.attacks()
 """Without ``none``, which recovers nothing and so has no control that it must break."""

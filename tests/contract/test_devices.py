@@ -12,6 +12,8 @@ from torch.utils import backend_registration
 from ppattack.plugins import registry
 from tests.support.device_cases import GROUPS, MISTAKES, NAMES
 
+pytestmark = pytest.mark.process
+
 
 def test_every_attack_has_a_case() -> None:
     cases = [case for group in GROUPS.values() for case in group]

@@ -145,6 +145,7 @@ def test_folders_without_images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         list_images(tmp_path / "empty")
 
 
+@pytest.mark.process
 def test_nothing_heavy_is_imported_with_the_sources() -> None:
     modules = "decoding image_files selection photos torchvision_sets folder npz".split()
     heavy = ("torch", "torchvision", "PIL", "skimage", "scipy")

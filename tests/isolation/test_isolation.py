@@ -25,6 +25,8 @@ from tests.conftest import smooth_sets
 from tests.support.program import in_process
 from tests.support.sweeps import SWEEPING, Watch, states
 
+pytestmark = pytest.mark.process
+
 
 def request(out: Path, attack: str, **changes: object) -> RunRequest:
     """An isolated run of a second."""

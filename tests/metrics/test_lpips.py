@@ -23,6 +23,8 @@ from ppattack.metrics.lpips import Lpips
 from tests.conftest import numpy_global_state
 from tests.support.photographs import as_batch, photo, random_pairs, real_pairs
 
+pytestmark = pytest.mark.long
+
 ASTRONAUT, COFFEE, CHELSEA = photo("astronaut"), photo("coffee"), photo("chelsea")
 FACE, CAT = ASTRONAUT[0:64, 200:264], CHELSEA[100:164, 100:164]
 

@@ -16,6 +16,8 @@ from ppattack.metrics.lpips import Lpips, find_weights
 from ppattack.metrics.lpips_weights import NETWORKS, read_weights, searched
 from tests.support.photographs import real_pairs
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture
 def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:

@@ -19,6 +19,8 @@ from ppattack.metrics import ssim as ssim_module
 from ppattack.metrics.ssim import WINDOW, Variant, ssim
 from tests.support.photographs import as_batch, photo, random_pairs, real_pairs
 
+pytestmark = pytest.mark.long
+
 scikit_image: Any = structural_similarity
 VARIANTS: tuple[Variant, ...] = get_args(Variant)
 OPTIONS: dict[Variant, dict[str, Any]] = {

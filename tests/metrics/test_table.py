@@ -5,6 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import pytest
+
 from ppattack.metrics import IMAGE_METRICS, OTHER_METRICS
 
 
@@ -24,6 +26,7 @@ def test_blind_scores_are_worse_than_perfect_ones() -> None:
         assert high < card.perfect if card.better == "higher" else low > card.perfect
 
 
+@pytest.mark.process
 def test_listing_loads_neither_numpy_nor_torch() -> None:
     program = (
         "import sys, ppattack.metrics; "

@@ -103,6 +103,7 @@ def test_it_can_represent_the_inverse_of_every_scheme_exactly(
     assert float(symbol_loss(network, ciphertexts, plain).detach()) < 1e-5
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("name", "settings"), SCHEMES[:5], ids=str)
 def test_a_planted_key_is_learnt_from_few_pairs_of_noise(
     name: str, settings: dict[str, Any]

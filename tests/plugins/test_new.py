@@ -11,6 +11,8 @@ from tests.support import target_contract as targets
 from tests.support.forked import forked_pytest
 from tests.support.program import in_process
 
+pytestmark = pytest.mark.process
+
 
 def test_a_new_target_passes_its_tests_and_the_contract(tmp_path: Path) -> None:
     code, out, _ = in_process("new target my-cipher --out own", tmp_path)

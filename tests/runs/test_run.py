@@ -16,6 +16,8 @@ from ppattack.runs import run
 from ppattack.runs.run import Finished
 from tests.support.run_requests import request
 
+pytestmark = pytest.mark.long
+
 PLUGINS = Path(__file__).parents[1] / "support" / "plugins"
 
 

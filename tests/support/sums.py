@@ -9,10 +9,10 @@ import torch
 
 from ppattack.attack import Attack, Context, Recovery
 from ppattack.attacks.covariance_matching import CovarianceMatching
+from ppattack.context import Workers
 from ppattack.data.source import ImageSets
 from ppattack.scenario import simulate
 from ppattack.target import Target
-from ppattack.context import Workers
 
 CONTEXT = Context(torch.device("cpu"), seed=3)
 

@@ -21,6 +21,8 @@ from ppattack.sweeps.worst_case import worst_case
 from tests.support.program import in_process
 from tests.support.sweeps import SWEEPING, Watch
 
+pytestmark = pytest.mark.long
+
 
 def base(out: Path, **changes: object) -> RunRequest:
     """A little audit."""

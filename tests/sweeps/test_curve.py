@@ -19,6 +19,8 @@ from ppattack.request import RunRequest
 from ppattack.sweeps.curve import Curve, CurvePoint, run_curve
 from tests.support.program import in_process
 
+pytestmark = pytest.mark.long
+
 POINT = CurvePoint("1", 0.5, 0.4, 0.6, 0.1, 0.9, "BROKEN", 0.1, "a-b-0")
 
 

@@ -14,17 +14,19 @@ import pytest
 import torch
 
 from ppattack.attacks.covariance_matching import CovarianceMatching
+from ppattack.context import Alone
 from ppattack.errors import RunFailed
 from ppattack.plugins import registry
 from ppattack.scenario import simulate
 from ppattack.solvers.covariance import block_symbols, free_keys, low_nibbles, moments
 from ppattack.solvers.covariance.moments import GridMoments, Moments, gathered
 from ppattack.sweeps.executors import InThisProcess, LocalProcesses
-from ppattack.context import Alone
 from tests.support.forked import fork_workers
 from tests.support.natural import natural_images, natural_sets
 from tests.support.program import in_process
 from tests.support.sums import Counted, attacked, fails
+
+pytestmark = pytest.mark.process
 
 
 @pytest.fixture(scope="module")

@@ -73,6 +73,7 @@ def only_fr(monkeypatch: pytest.MonkeyPatch) -> None:
     )
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("only_fr")
 def test_the_command_prints_and_writes_the_table(tmp_path: Path) -> None:
     arguments = "reproduce isotropic-robustness --preset smoke -n 12 --adversary 24 --size 16"

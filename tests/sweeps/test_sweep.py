@@ -22,6 +22,8 @@ from tests.support.forked import fork_workers
 from tests.support.program import as_a_person, in_process
 from tests.support.sweeps import SWEEPING, Watch, cells, states, swept, timeless
 
+pytestmark = pytest.mark.process
+
 
 def test_failures_and_what_does_not_apply_are_results(tmp_path: Path) -> None:
     sweep, watch = swept(cells(tmp_path, "Grey", "Broken", "Refusing", "jigsaw", "fr"))

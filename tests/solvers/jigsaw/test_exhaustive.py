@@ -27,6 +27,8 @@ from targets.etc import EtC
 from tests.conftest import smooth_images
 from tests.support.natural import natural_images
 
+pytestmark = pytest.mark.long
+
 GREY, COLOUR = states(colours=False), states(colours=True)
 CONTEXT = Context(torch.device("cpu"), seed=1)
 

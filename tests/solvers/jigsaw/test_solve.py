@@ -17,6 +17,8 @@ from ppattack.solvers.jigsaw.compatibility import MEASURES
 from tests.support.natural import natural_images
 from tests.support.puzzles import in_state, landscape, noisy, scored, scrambled
 
+pytestmark = pytest.mark.long
+
 KNOWN = {"turns": False, "flips": False, "negatives": False}
 
 

@@ -64,6 +64,7 @@ def test_padding_is_decrypted_exactly(
     assert np.array_equal(read.key.mask, table.mask)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("shape", "unit", "count"),
     [

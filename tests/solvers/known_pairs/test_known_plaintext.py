@@ -63,6 +63,7 @@ def test_the_key_explains_the_pairs_however_few_and_dull(
     assert min(agreement.index, agreement.mask) >= match.certain - 1e-12
 
 
+@pytest.mark.long
 @given(SEEDS)
 @settings(deadline=None, max_examples=15)
 def test_images_that_differ_everywhere_give_every_key_away(seed: int) -> None:

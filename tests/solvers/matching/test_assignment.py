@@ -49,6 +49,7 @@ def test_greatest_score_and_more_columns_than_rows() -> None:
     assert least_cost(scores).tolist() in ([0, 2], [2, 0])
 
 
+@pytest.mark.long
 @given(
     st.integers(0, 10_000),
     st.integers(2, 120),
