@@ -9,34 +9,66 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+from typing import Any
 
 import typer
+from typer.core import TyperGroup
+from typing_extensions import override
 
 from ppattack.errors import PpattackError, RunFailed
 
 BAD_INPUT, FAILED, INTERRUPTED = 2, 3, 130
+START = """\
+ppattack finds out how much of an image an image encryption scheme hides.
+Begin with:   ppattack run --attack covariance-matching --target le
+All commands: ppattack --help"""
 COMMANDS = {
-    "run": "run",
-    "audit": "audit",
-    "bench": "bench",
-    "compress": "compress",
-    "classify": "classify",
-    "report": "report",
-    "gate": "gate",
-    "new": "new",
-    "encrypt": "encrypt",
-    "decrypt": "decrypt",
-    "challenge": "challenge",
-    "reproduce": "reproduce",
-    "list": "list_plugins",
-    "info": "info",
-    "doctor": "doctor",
+    "Attack": {
+        "run": "Run one attack on one target.",
+        "audit": "Run every attack that applies and give one verdict.",
+        "bench": "Run a matrix of attacks and targets.",
+        "reproduce": "Run a published evaluation again, as printed and corrected.",
+        "challenge": "Make, solve and score a published challenge.",
+    },
+    "Measure": {
+        "classify": "Measure what a classifier learns from encrypted images.",
+        "compress": "Compare file sizes of plain and encrypted images.",
+    },
+    "Report": {
+        "report": "Put runs together as one page or as tables.",
+        "gate": "Fail a build when a run breaks a rule.",
+    },
+    "Own schemes": {
+        "new": "Start a target or an attack of your own, with its tests.",
+        "encrypt": "Encrypt images into files.",
+        "decrypt": "Decrypt files with their key.",
+    },
+    "Look up": {
+        "list": "List attacks, targets, datasets or metrics.",
+        "info": "Describe one attack, target or dataset.",
+        "doctor": "Check this installation.",
+    },
 }
-"""Modules by command: each holds a function of its own name, or an ``app`` of several."""
+"""Commands with their line of help, by group.
+
+The module of a command holds a function of its name (``list_`` for ``list``), or an ``app`` of
+several commands.
+"""
 
 
-def _program(asked: str | None) -> typer.Typer:
-    """The program with the command that is asked for, or with all where that is none of them.
+class _Groups(TyperGroup):
+    """The program, whose help lists the commands by group."""
+
+    @override
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        column = max(len(name) for group in COMMANDS.values() for name in group)
+        for title, commands in COMMANDS.items():
+            with formatter.section(title):
+                formatter.write_dl([(f"{name:<{column}}", line) for name, line in commands.items()])
+
+
+def _program(asked: str) -> typer.Typer:
+    """The program with the command that is asked for, or with all if it is none of them.
 
     Typer reads the annotations of every option of every command that it is given.
     """
@@ -44,19 +76,20 @@ def _program(asked: str | None) -> typer.Typer:
         name="ppattack",
         help="Attack perceptual image encryption under an enforced threat model, and report "
         "honestly how much of the images came back.",
-        no_args_is_help=True,
+        cls=_Groups,
         rich_markup_mode=None,
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     made.callback()(_options)
-    for command in [asked] if asked in COMMANDS else COMMANDS:
-        name = COMMANDS[command]
-        module = importlib.import_module(f"ppattack_cli.commands.{name}")
+    lines = {name: line for group in COMMANDS.values() for name, line in group.items()}
+    for command in [asked] if asked in lines else lines:
+        module = importlib.import_module(f"ppattack_cli.commands.{command}")
         if hasattr(module, "app"):
-            made.add_typer(module.app, name=command)
+            made.add_typer(module.app, name=command, short_help=lines[command])
         else:
-            made.command(command)(getattr(module, name))
+            function = getattr(module, command, None) or getattr(module, f"{command}_")
+            made.command(command, short_help=lines[command])(function)
     return made
 
 
@@ -87,8 +120,11 @@ def main() -> None:
 
 
 def _run() -> int:
+    if len(sys.argv) == 1:
+        print(START, file=sys.stderr)  # noqa: T201
+        return BAD_INPUT
     try:
-        code = _program(sys.argv[1] if len(sys.argv) > 1 else None)(standalone_mode=False)
+        code = _program(sys.argv[1])(standalone_mode=False)
         if code == INTERRUPTED:  # how the option parser hands over Ctrl-C
             raise KeyboardInterrupt
     except PpattackError as error:

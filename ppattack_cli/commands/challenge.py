@@ -25,7 +25,7 @@ Gold = Annotated[
 ]
 
 
-@neuracrypt.command()
+@neuracrypt.command(short_help="Encode images under a new key, in the challenge's layout.")
 def generate(
     images: Images,
     out: Annotated[Path, typer.Option("--out", help="New folder for the challenge.")],
@@ -67,7 +67,7 @@ def generate(
     progress.log(make(wish, progress))
 
 
-@neuracrypt.command()
+@neuracrypt.command(short_help="Match codes with images and write a submission.")
 def solve(
     challenge: Annotated[
         Path, typer.Option("--challenge", help="Folder of the challenge, made here or downloaded.")
@@ -116,7 +116,7 @@ def solve(
     progress.log(answer(task, context))
 
 
-@neuracrypt.command()
+@neuracrypt.command(short_help="Rate a submission by the challenge's thresholds.")
 def score(
     submission: Annotated[Path, typer.Option("--submission", help="Folder of the submission.")],
     gold: Gold,

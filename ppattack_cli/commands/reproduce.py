@@ -22,7 +22,7 @@ def _evaluations() -> None:
     """Published evaluations, run again and corrected."""
 
 
-@app.command("isotropic-robustness")
+@app.command("isotropic-robustness", short_help="LE, ELE, PE and EtC under FR, GAN and ITN.")
 def isotropic_robustness(
     protocol: Annotated[
         str, typer.Option("--protocol", help="published, corrected or both.")

@@ -13,7 +13,7 @@ from ppattack_cli import options
 KINDS = {"attacks": "attack", "targets": "target", "datasets": "dataset"}
 
 
-def list_plugins(
+def list_(
     kind: Annotated[str, typer.Argument(help="attacks, targets, datasets or metrics.")],
     as_json: options.AsJson = False,
 ) -> None:
