@@ -35,8 +35,14 @@ def table(*columns: str) -> Table:
     return made
 
 
-def print_report(report: Report, folder: Path) -> None:
-    """Metric × ciphertext, baseline, reconstruction, gain; then the verdict in words."""
+def print_report(report: Report, folder: Path, next_step: str | None = None) -> None:
+    """Metric × ciphertext, baseline, reconstruction, gain; then the verdict in words.
+
+    Args:
+        report: the result.
+        folder: where it lies.
+        next_step: what to try next, and the command; None says nothing of it.
+    """
     screen = console()
     screen.print(f"{report.attack.name} on {report.target.name}: {report.threat.words}")
     screen.print(
@@ -83,6 +89,11 @@ def print_report(report: Report, folder: Path) -> None:
     screen.print(f"[{VERDICT_COLOURS[report.verdict]}]{report.verdict}[/]", end=" ")
     screen.print(report.reason, markup=False)
     screen.print(f"report: {folder / 'report.json'}", markup=False, soft_wrap=True)
+    if next_step is not None:
+        screen.print(f"next: {next_step}", markup=False, soft_wrap=True)
+    picture = folder / "samples.png"
+    if picture.is_file():
+        screen.print(f"picture: {picture}", markup=False, soft_wrap=True)
 
 
 def print_curve(curve: Curve, folder: Path) -> None:

@@ -20,7 +20,7 @@ from ppattack.training.settings import control_epochs
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from ppattack.target.public_scheme import PublicScheme
+    from ppattack.target.base import PublicScheme
 
 
 class Fold(Attack):

@@ -19,11 +19,11 @@ from ppattack.config import Doc, Interval
 from ppattack.threat import Observation, ThreatModel
 
 if TYPE_CHECKING:
+    from ppattack.images import ImageShape
     from ppattack.solvers.neuracrypt.alternation import Alternation, Views
     from ppattack.solvers.neuracrypt.case import Case, Stages
-    from ppattack.target.key import ImageShape
+    from ppattack.target.base import PublicScheme
     from ppattack.target.neural import NeuralTarget
-    from ppattack.target.public_scheme import PublicScheme
 
 LINEAR_DEPTH = 1
 ROUNDS = 20

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     from ppattack.attack import Progress
     from ppattack.context import Workers
     from ppattack.gates.rules import Rule
+    from ppattack.reports.run import Report
     from ppattack.request import RunRequest
 
 
@@ -131,12 +134,34 @@ def run(
     if as_json:
         typer.echo(finished.report.to_json(), nl=False)
     else:
-        print_report(finished.report, finished.folder)
+        print_report(finished.report, finished.folder, _next_step(request, finished.report))
     if rules:
         from ppattack.gates.rules import judge
         from ppattack.reports.found import SavedRun
 
         finish(judge([SavedRun(finished.folder, finished.report)], rules))
+
+
+def _next_step(request: RunRequest, report: Report) -> str | None:
+    """What to try after a run, with the command; None for ciphertext files, which are as they are.
+
+    The program is named as it was called: with its folder if that is not on the path.
+    """
+    if request.ciphertexts is not None:
+        return None
+    called = Path(sys.argv[0])
+    program = str(called) if called.name == "ppattack" and not called.is_absolute() else "ppattack"
+    threat = report.threat
+    answers = threat.pairs or threat.chosen
+    if report.verdict == "BROKEN" and threat.key_scope == "dataset" and not answers:
+        words = [program, *sys.argv[1:], "--key-scope", "image"]
+        return f"give every image a key of its own: {shlex.join(words)}"
+    words = [program, "audit", "--target", request.target]
+    if request.data != "photos":
+        words += ["--data", str(request.data)]
+    for name, value in request.target_settings.items():
+        words += ["--set", f"target.{name}={value}"]
+    return f"try every attack that applies: {shlex.join(words)}"
 
 
 def _rules(fail_on: list[str] | None, curve: str | None) -> list[Rule]:

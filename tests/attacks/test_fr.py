@@ -26,12 +26,8 @@ from ppattack.threat import KeyScope, Observation, ThreatModel
 from tests.support.photo_attacks import CONTEXT, attacked, gain, make, photos, ssim
 from tests.support.program import in_process
 
-<<<<<<< HEAD
-=======
 pytestmark = pytest.mark.long
 
-CONTEXT = Context(torch.device("cpu"), seed=11)
->>>>>>> bf7aaf3 (make test-fast: a minute of tests for the inner loop; stolen work, no tail)
 MODES: list[dict[str, Any]] = [
     {},
     {"bright": True},

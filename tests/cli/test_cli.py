@@ -13,6 +13,7 @@ import pytest
 
 from ppattack.data.image_files import read_folder
 from ppattack.reports.run import Report
+from ppattack_cli import main as program
 from tests.support.program import as_a_person, in_process
 
 pytestmark = pytest.mark.process
@@ -33,8 +34,10 @@ def test_run_prints_a_table_a_verdict_and_the_path(tmp_path: Path) -> None:
     lines = done.stdout.splitlines()
     assert any("ssim ↑" in line and "[+" in line for line in lines)
     assert any(line.startswith(("BROKEN", "INCONCLUSIVE")) for line in lines)
-    path = Path(lines[-1].removeprefix("report: "))
-    assert (tmp_path / path).is_file()
+    places = dict(line.split(": ", 1) for line in lines[-3:])
+    assert list(places) == ["report", "next", "picture"]
+    assert (tmp_path / places["report"]).is_file()
+    assert (tmp_path / places["picture"]).read_bytes().startswith(b"\x89PNG")
     assert "\x1b[" not in done.stdout + done.stderr
     again, errors = succeeds(RUN, tmp_path)
     assert "was run before" in errors
@@ -162,7 +165,56 @@ def test_ctrl_c_says_one_line_and_the_same_command_continues(tmp_path: Path) -> 
     assert not list(tmp_path.glob("runs/*/report.json"))
 
 
-@pytest.mark.parametrize("words", ["", "new", "challenge", "reproduce"])
+def test_the_next_step_is_the_same_command_under_keys_per_image(tmp_path: Path) -> None:
+    out, _ = succeeds("run --attack covariance-matching --target pe -n 24 --adversary 48", tmp_path)
+    (step,) = (line for line in out.splitlines() if line.startswith("next: "))
+    command = step.rpartition(": ppattack ")[2]
+    assert command.endswith("-n 24 --adversary 48 --key-scope image")
+    out, _ = succeeds(command, tmp_path)
+    (step,) = (line for line in out.splitlines() if line.startswith("next: "))
+    assert step.endswith(": ppattack audit --target pe")
+
+
+def test_the_next_step_keeps_data_and_settings_of_the_target(tmp_path: Path) -> None:
+    changes = "--data digits --set target.color_shuffle=true"
+    out, _ = succeeds(f"run --attack none --target pe -n 12 --adversary 24 {changes}", tmp_path)
+    (step,) = (line for line in out.splitlines() if line.startswith("next: "))
+    command = "ppattack audit --target pe --data digits --set target.color_shuffle=true"
+    assert step.endswith(f": {command}")
+
+
+HELP = ["", "new", "reproduce", "challenge", "challenge neuracrypt"]
+
+
+@pytest.mark.parametrize("words", HELP)
+def test_help_fits_80_columns_and_cuts_no_line(tmp_path: Path, words: str) -> None:
+    done = as_a_person(*words.split(), "--help", folder=tmp_path)
+    lines = done.stdout.splitlines()
+    assert max(len(line) for line in lines) <= 80
+    assert not [line for line in lines[1:] if "..." in line]
+
+
+def test_help_names_every_command_of_the_folder_once(tmp_path: Path) -> None:
+    folder = Path(program.__file__).parent / "commands"
+    modules = sorted(file.stem for file in folder.glob("[!_]*.py"))
+    listed = [name for group in program.COMMANDS.values() for name in group]
+    assert sorted(listed) == modules
+    out, _ = succeeds("--help", tmp_path)
+    assert [line.split()[0] for line in out.splitlines() if line[:2] == "  "][
+        -len(listed) :
+    ] == listed
+    assert [line[:-1] for line in out.splitlines() if line[:1].strip()][2:] == [*program.COMMANDS]
+
+
+def test_the_program_alone_says_how_to_begin_in_three_lines(tmp_path: Path) -> None:
+    code, out, errors = in_process("", tmp_path)
+    assert (code, out) == (2, "")
+    assert len(errors.splitlines()) == 3
+    assert "ppattack run --attack" in errors
+    assert errors.endswith("ppattack --help\n")
+
+
+@pytest.mark.parametrize("words", ["new", "challenge", "reproduce"])
 def test_without_a_command_the_help_is_shown_as_it_is(tmp_path: Path, words: str) -> None:
     code, out, errors = in_process(words, tmp_path)
     assert (code, out) == (2, "")
