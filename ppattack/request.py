@@ -1,31 +1,16 @@
-"""What to run: the request, the scenario it describes, and the name of that experiment."""
+"""What to run: the request, and what can be refused about it without asking a plug-in."""
 
 from __future__ import annotations
 
-import hashlib
-import inspect
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from ppattack.attack import PRESETS, Attack
-from ppattack.config import as_dict
-from ppattack.data.source import ImageRequest, ImageSets
+from ppattack.attack import PRESETS
 from ppattack.errors import ConfigError, DataError, nearest
-from ppattack.isolation.proxy import IsolatedAttack
 from ppattack.jpeg import Jpeg
-from ppattack.plugins import registry, source
-from ppattack.runs import provenance
-from ppattack.scenario import Scenario, from_ciphertexts, key_scope_of, simulate
 from ppattack.threat import KeyScope
-
-if TYPE_CHECKING:
-    import torch
-
-    from ppattack.data.image_files import NamedImages
-    from ppattack.target.base import Target
 
 
 @dataclass(frozen=True)
@@ -153,135 +138,3 @@ def check_common(preset: str | None, size: int | None, out: Path) -> None:
         raise ConfigError(f"--size {size} is not valid: it must be 1 to 4096 pixels.")
     if out.exists() and not out.is_dir():
         raise DataError(f"--out {out} is a file: name a folder.")
-
-
-def _load(request: RunRequest, size: int | None, victims: int, pairs: int = 0) -> ImageSets:
-    wanted = ImageRequest(
-        victims=victims + pairs,
-        adversary=request.adversary,
-        size=size,
-        seed=request.seed,
-        download=request.download,
-        pairs=pairs,
-    )
-    return registry.dataset(request.data or "photos").load(wanted)
-
-
-def check_images(request: RunRequest, pairs: int = 0) -> None:
-    """Read what a request names, so that many requests with the same inputs fail at once.
-
-    Args:
-        request: of which the attack does not matter.
-        pairs: known pairs that there must be images for, too.
-
-    Raises:
-        PpattackError: for whatever the images or ciphertexts have wrong.
-    """
-    if request.ciphertexts is not None:
-        target = registry.target(request.target)(**request.target_settings)
-        _read_ciphertexts(request, request.ciphertexts, target)
-    else:
-        _load(request, request.size, request.victims, pairs)
-
-
-def build_scenario(request: RunRequest, attack: Attack, target: Target) -> Scenario:
-    """Load the images or ciphertexts that a request names, and set the scene.
-
-    Raises:
-        PpattackError: for whatever they have wrong.
-    """
-    scope = key_scope_of(target, request.key_scope)
-    if request.ciphertexts is None:
-        if request.data is None:
-            raise ConfigError("no images: name a source with --data or a folder of ciphertexts.")
-        sets = _load(request, request.size, request.victims, attack.requires().pairs)
-        if request.overlap:
-            sets = sets.overlapping(request.seed)
-        jpeg = None if request.jpeg is None else Jpeg.read(request.jpeg)
-        return simulate(attack, target, sets, scope, request.seed, jpeg=jpeg)
-    found, truth, public = _read_ciphertexts(request, request.ciphertexts, target)
-    jpeg = None
-    if target.card.cipher == "image":
-        jpeg = Jpeg.of_files(request.ciphertexts / name for name in found.names)
-    return from_ciphertexts(
-        attack,
-        target,
-        found.images,
-        found.names,
-        truth=truth,
-        public=public,
-        scope=scope,
-        jpeg=jpeg,
-    )
-
-
-def _read_ciphertexts(
-    request: RunRequest, folder: Path, target: Target
-) -> tuple[NamedImages, torch.Tensor | None, ImageSets | None]:
-    """Ciphertexts, their plain images and the adversary's public ones, where they are named."""
-    from ppattack.data.token_files import read_ciphertexts
-
-    found = read_ciphertexts(folder, target.card.cipher)
-    truth = None
-    if request.truth is not None:
-        truth = _matching_truth(found.names, request.truth)
-    public = None
-    if request.data is not None:
-        given = tuple(found.images.shape[1:])
-        _, height, width = target.plain_shape(given) if truth is None else truth.shape[1:]
-        if height != width:
-            raise DataError(
-                f"the plain images are {width}x{height} pixels: public images can be cut to "
-                "squares only, so --data cannot be used with them."
-            )
-        public = _load(request, int(height), 0)
-    return found, truth, public
-
-
-def _matching_truth(names: tuple[str, ...], folder: Path) -> torch.Tensor:
-    """The plain images in the order of the ciphertexts' names (extensions may differ)."""
-    from ppattack.data.image_files import read_folder
-
-    plain = read_folder(folder)
-    place = {Path(name).stem: i for i, name in enumerate(plain.names)}
-    missing = [name for name in names if Path(name).stem not in place]
-    if missing:
-        raise DataError(
-            f"--truth {folder} has no image for {len(missing)} ciphertexts, first '{missing[0]}': "
-            "plain images must carry the names of their ciphertexts."
-        )
-    return plain.images[[place[Path(name).stem] for name in names]]
-
-
-def identity(request: RunRequest, attack: Attack, target: Target, scenario: Scenario) -> str:
-    """12 hexadecimal digits: the same for the same configuration, data and versions."""
-    facts = {
-        "attack": [attack.card.name, as_dict(attack.config), source_hash(attack)],
-        "target": [target.card.name, as_dict(target.config), source_hash(target)],
-        "data": [scenario.sets.name, scenario.sets.hash],
-        "ciphertexts": _hash(scenario.observation.ciphertexts) if request.ciphertexts else "",
-        "threat": scenario.observation.threat.in_words(),
-        "seed": request.seed,
-        "lpips": request.lpips_net,
-        "versions": provenance.versions(),
-    }
-    if scenario.observation.jpeg is not None:
-        facts["jpeg"] = str(scenario.observation.jpeg)
-    if scenario.observation.threat.labels:
-        facts["labels"] = scenario.sets.label_hash
-    text = json.dumps(facts, sort_keys=True, default=str)
-    return hashlib.sha256(text.encode()).hexdigest()[:12]
-
-
-def _hash(images: torch.Tensor) -> str:
-    return hashlib.sha256(images.contiguous().numpy().data).hexdigest()
-
-
-def source_hash(plugin: object) -> str:
-    """The hash of the plug-in's files, so that an edited plug-in is another experiment."""
-    if isinstance(plugin, IsolatedAttack):
-        return plugin.source_hash
-    try:
-        return source.source_hash(Path(inspect.getfile(type(plugin))))
-    except (OSError, TypeError):
-        return ""

@@ -19,7 +19,7 @@ from ppattack.classification.settings import (
 from ppattack.config import as_dict
 from ppattack.data.source import ImageSets
 from ppattack.images import ImageShape
-from ppattack.request import source_hash
+from ppattack.plugins.source import source_hash
 from ppattack.runs import provenance
 from ppattack.scenario import key_scope_of
 from ppattack.seeding import numpy_stream

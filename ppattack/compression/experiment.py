@@ -23,6 +23,7 @@ from ppattack.data.source import ImageRequest, ImageSets
 from ppattack.errors import ConfigError, NotInvertible
 from ppattack.files import new_folder, write_text
 from ppattack.plugins import registry
+from ppattack.plugins.source import source_hash
 from ppattack.reports.compression import (
     FILE,
     CompressionData,
@@ -31,7 +32,7 @@ from ppattack.reports.compression import (
     sizes_csv,
 )
 from ppattack.reports.run import TargetPart
-from ppattack.request import as_paths, check_common, source_hash
+from ppattack.request import as_paths, check_common
 from ppattack.runs import provenance
 from ppattack.scenario import key_scope_of
 from ppattack.seeding import numpy_stream

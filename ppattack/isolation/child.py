@@ -98,7 +98,7 @@ class _Answers:
         return self._described(plugin(preset=facts["preset"], **facts["settings"]))
 
     def _described(self, attack: Attack) -> messages.Facts:
-        from ppattack.request import source_hash
+        from ppattack.plugins.source import source_hash
 
         self._attacks.append(attack)
         return {

@@ -167,11 +167,12 @@ def _load() -> None:
     import safetensors.numpy
     import torch
 
-    from ppattack import permxor, request
+    from ppattack import permxor
     from ppattack.isolation import child
+    from ppattack.plugins import source
     from ppattack.target import base
 
-    del safetensors, torch, base, child, permxor, request
+    del safetensors, torch, base, child, permxor, source
 
 
 def _run_child(connection: int, output: int) -> Any:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import inspect
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,8 +18,24 @@ OURS = "ppattack"
 """The package whose modules are left out: its version stands for them."""
 
 
-def source_hash(path: Path) -> str:
-    """SHA-256 over the files, or an empty text if the plug-in's file cannot be read.
+def source_hash(plugin: object) -> str:
+    """The hash of a plug-in's files, so that an edited plug-in is another experiment.
+
+    Args:
+        plugin: an attack or a target; one that stands for another tells the other's hash in its
+            attribute ``source_hash``.
+    """
+    told = getattr(plugin, "source_hash", None)
+    if isinstance(told, str):
+        return told
+    try:
+        return files_hash(Path(inspect.getfile(type(plugin))))
+    except (OSError, TypeError):
+        return ""
+
+
+def files_hash(path: Path) -> str:
+    """SHA-256 over the files, or an empty text where the plug-in's cannot be read.
 
     Args:
         path: the file of the plug-in.

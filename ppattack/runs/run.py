@@ -24,6 +24,7 @@ from ppattack.errors import MetricUnavailable
 from ppattack.files import partial_folder
 from ppattack.isolation.proxy import isolated
 from ppattack.plugins import registry
+from ppattack.plugins.source import source_hash
 from ppattack.reports.run import (
     AttackPart,
     Controls,
@@ -35,9 +36,11 @@ from ppattack.reports.run import (
     read_report,
 )
 from ppattack.request import RunRequest as RunRequest
-from ppattack.request import build_scenario, check, identity, source_hash
+from ppattack.request import check
 from ppattack.runs import provenance
 from ppattack.runs.folder import PICTURES, publish
+from ppattack.runs.identity import identity
+from ppattack.runs.inputs import build_scenario
 from ppattack.scenario import Scenario
 
 if TYPE_CHECKING:

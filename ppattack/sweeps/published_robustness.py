@@ -23,7 +23,8 @@ from ppattack.reports.found import read_image_scores
 from ppattack.reports.robustness import BOXES, EXAMPLE, TARGETS
 from ppattack.reports.run import read_report
 from ppattack.reproduce import command
-from ppattack.request import RunRequest, check, check_images
+from ppattack.request import RunRequest, check
+from ppattack.runs.inputs import check_images
 from ppattack.sweeps.cell import Outcome
 from ppattack.sweeps.executors import Executor
 from ppattack.sweeps.sweep import Watcher, run_sweep

@@ -24,10 +24,11 @@ from ppattack.config import as_dict
 from ppattack.errors import ConfigError, ReportError
 from ppattack.files import make_folder, write_text
 from ppattack.plugins import registry
-from ppattack.plugins.source import source_hash
+from ppattack.plugins.source import files_hash
 from ppattack.reproduce import command
-from ppattack.request import RunRequest, check, check_images
+from ppattack.request import RunRequest, check
 from ppattack.runs import provenance
+from ppattack.runs.inputs import check_images
 from ppattack.sweeps.cell import Outcome
 from ppattack.sweeps.executors import Executor
 
@@ -200,7 +201,7 @@ def _identity(requests: Sequence[RunRequest]) -> str:
     facts: list[Any] = [provenance.versions(), [_as_json(request) for request in requests]]
     plugins = {registry.source_file("attack", request.attack) for request in requests}
     plugins |= {registry.source_file("target", request.target) for request in requests}
-    facts += [source_hash(path) for path in sorted(filter(None, plugins))]
+    facts += [files_hash(path) for path in sorted(filter(None, plugins))]
     first = requests[0]
     _, _, argument = (first.data or "").partition(":")
     places = (Path(argument) if argument else None, first.ciphertexts, first.truth)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from ppattack.plugins import registry
-from ppattack.plugins.source import source_files, source_hash
+from ppattack.plugins.source import files_hash, source_files
 
 
 @pytest.fixture
@@ -64,10 +64,10 @@ def test_the_files_of_the_project_that_are_imported_directly_or_not(project: Pat
     ],
 )
 def test_an_edit_of_any_of_them_changes_the_hash(project: Path, edited: str, changes: bool) -> None:
-    before = source_hash(project / "ciphers" / "mine.py")
+    before = files_hash(project / "ciphers" / "mine.py")
     with (project / edited).open("a") as file:
         file.write("\n# edited\n")
-    assert (source_hash(project / "ciphers" / "mine.py") != before) is changes
+    assert (files_hash(project / "ciphers" / "mine.py") != before) is changes
 
 
 def test_without_a_project_what_lies_beside_the_file(tmp_path: Path) -> None:
@@ -90,15 +90,15 @@ def test_an_installed_package_counts_itself_and_not_its_neighbours(tmp_path: Pat
 
 
 def test_what_cannot_be_read_has_no_hash_and_bad_syntax_has_one(tmp_path: Path) -> None:
-    assert source_hash(tmp_path / "none.py") == ""
+    assert files_hash(tmp_path / "none.py") == ""
     (tmp_path / "bad.py").write_text("def (")
-    assert len(source_hash(tmp_path / "bad.py")) == 64
+    assert len(files_hash(tmp_path / "bad.py")) == 64
 
 
 def test_the_place_of_a_project_is_no_part_of_the_hash(project: Path, tmp_path: Path) -> None:
-    before = source_hash(project / "ciphers" / "mine.py")
+    before = files_hash(project / "ciphers" / "mine.py")
     project.rename(tmp_path / "elsewhere")
-    assert source_hash(tmp_path / "elsewhere" / "ciphers" / "mine.py") == before
+    assert files_hash(tmp_path / "elsewhere" / "ciphers" / "mine.py") == before
 
 
 def test_targets_of_this_package_count_what_they_are_made_of() -> None:

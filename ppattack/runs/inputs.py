@@ -1,0 +1,118 @@
+"""The images or ciphertexts that a request names, and the scenario that they make."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ppattack.data.source import ImageRequest, ImageSets
+from ppattack.errors import ConfigError, DataError
+from ppattack.jpeg import Jpeg
+from ppattack.plugins import registry
+from ppattack.scenario import Scenario, from_ciphertexts, key_scope_of, simulate
+
+if TYPE_CHECKING:
+    import torch
+
+    from ppattack.attack import Attack
+    from ppattack.data.image_files import NamedImages
+    from ppattack.request import RunRequest
+    from ppattack.target.base import Target
+
+
+def _load(request: RunRequest, size: int | None, victims: int, pairs: int = 0) -> ImageSets:
+    wanted = ImageRequest(
+        victims=victims + pairs,
+        adversary=request.adversary,
+        size=size,
+        seed=request.seed,
+        download=request.download,
+        pairs=pairs,
+    )
+    return registry.dataset(request.data or "photos").load(wanted)
+
+
+def check_images(request: RunRequest, pairs: int = 0) -> None:
+    """Read what a request names, so that many requests with the same inputs fail at once.
+
+    Args:
+        request: of which the attack does not matter.
+        pairs: known pairs that there must be images for, too.
+
+    Raises:
+        PpattackError: for whatever the images or ciphertexts have wrong.
+    """
+    if request.ciphertexts is not None:
+        target = registry.target(request.target)(**request.target_settings)
+        _read_ciphertexts(request, request.ciphertexts, target)
+    else:
+        _load(request, request.size, request.victims, pairs)
+
+
+def build_scenario(request: RunRequest, attack: Attack, target: Target) -> Scenario:
+    """Load the images or ciphertexts that a request names, and set the scene.
+
+    Raises:
+        PpattackError: for whatever they have wrong.
+    """
+    scope = key_scope_of(target, request.key_scope)
+    if request.ciphertexts is None:
+        if request.data is None:
+            raise ConfigError("no images: name a source with --data or a folder of ciphertexts.")
+        sets = _load(request, request.size, request.victims, attack.requires().pairs)
+        if request.overlap:
+            sets = sets.overlapping(request.seed)
+        jpeg = None if request.jpeg is None else Jpeg.read(request.jpeg)
+        return simulate(attack, target, sets, scope, request.seed, jpeg=jpeg)
+    found, truth, public = _read_ciphertexts(request, request.ciphertexts, target)
+    jpeg = None
+    if target.card.cipher == "image":
+        jpeg = Jpeg.of_files(request.ciphertexts / name for name in found.names)
+    return from_ciphertexts(
+        attack,
+        target,
+        found.images,
+        found.names,
+        truth=truth,
+        public=public,
+        scope=scope,
+        jpeg=jpeg,
+    )
+
+
+def _read_ciphertexts(
+    request: RunRequest, folder: Path, target: Target
+) -> tuple[NamedImages, torch.Tensor | None, ImageSets | None]:
+    """Ciphertexts, their plain images and the adversary's public ones, where they are named."""
+    from ppattack.data.token_files import read_ciphertexts
+
+    found = read_ciphertexts(folder, target.card.cipher)
+    truth = None
+    if request.truth is not None:
+        truth = _matching_truth(found.names, request.truth)
+    public = None
+    if request.data is not None:
+        given = tuple(found.images.shape[1:])
+        _, height, width = target.plain_shape(given) if truth is None else truth.shape[1:]
+        if height != width:
+            raise DataError(
+                f"the plain images are {width}x{height} pixels: public images can be cut to "
+                "squares only, so --data cannot be used with them."
+            )
+        public = _load(request, int(height), 0)
+    return found, truth, public
+
+
+def _matching_truth(names: tuple[str, ...], folder: Path) -> torch.Tensor:
+    """The plain images in the order of the ciphertexts' names (extensions may differ)."""
+    from ppattack.data.image_files import read_folder
+
+    plain = read_folder(folder)
+    place = {Path(name).stem: i for i, name in enumerate(plain.names)}
+    missing = [name for name in names if Path(name).stem not in place]
+    if missing:
+        raise DataError(
+            f"--truth {folder} has no image for {len(missing)} ciphertexts, first '{missing[0]}': "
+            "plain images must carry the names of their ciphertexts."
+        )
+    return plain.images[[place[Path(name).stem] for name in names]]
