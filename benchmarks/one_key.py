@@ -135,7 +135,7 @@ def _alone(row: Row, data: Path, out: Path) -> str:
     )
 
 
-def _run(row: Row, data: Path, seed: int, out: Path) -> ppattack.Finished:
+def _run(row: Row, data: Path, seed: int, out: Path) -> ppattack.Finished[ppattack.Report]:
     request = ppattack.RunRequest(
         attack=row.attack,
         target=row.target,

@@ -89,8 +89,9 @@ def partial_folder(folder: Path) -> Iterator[Path]:
     make_folder(folder.parent)
     try:
         yield place
-    except (PpattackError, RunFailed):
-        shutil.rmtree(place, ignore_errors=True)
+    except BaseException as error:
+        if isinstance(error, PpattackError | RunFailed):
+            shutil.rmtree(place, ignore_errors=True)
         if new:
             with suppress(OSError):  # it may hold cached results of a control
                 folder.parent.rmdir()

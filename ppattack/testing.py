@@ -23,11 +23,12 @@ import pytest
 
 if TYPE_CHECKING:
     from ppattack.attack import Attack
-    from ppattack.runs.run import Finished
+    from ppattack.reports.run import Report
+    from ppattack.runs.store import Finished
     from ppattack.target.base import Target
 
-AttackRun = Callable[..., "Finished"]
-_finished: dict[str, Finished] = {}
+AttackRun = Callable[..., "Finished[Report]"]
+_finished: dict[str, Finished[Report]] = {}
 _place = [Path(".ppattack")]
 
 
@@ -60,7 +61,7 @@ def attack_run() -> AttackRun:
     return run
 
 
-def run(target: str | type[Target], attack: str | type[Attack], **request: Any) -> Finished:
+def run(target: str | type[Target], attack: str | type[Attack], **request: Any) -> Finished[Report]:
     """Run an attack on a target, once per session.
 
     Args:
@@ -173,7 +174,7 @@ def _name(target: str | type[Any], attack: str | type[Any]) -> str:
     )
 
 
-def _gain(done: Finished) -> float:
+def _gain(done: Finished[Report]) -> float:
     """The gain that the verdict rests on; infinite for an exact key."""
     key, found = done.report.scores.key, done.report.scores.main_gain()
     if key is not None and key.reconstruction.mean == 1.0:
@@ -181,7 +182,7 @@ def _gain(done: Finished) -> float:
     return found[1].mean if found else float("-inf")
 
 
-def _shown(done: Finished) -> float:
+def _shown(done: Finished[Report]) -> float:
     """Mean SSIM of the ciphertexts over the best guess without them."""
     ssim, baselines = done.report.scores.ssim, done.report.controls.baselines
     guesses = [value for name, value in baselines.items() if name != "ciphertext"]
@@ -190,7 +191,7 @@ def _shown(done: Finished) -> float:
     return ssim.ciphertext.mean - max(guesses)
 
 
-def _message(words: str, runs: Sequence[Finished]) -> str:
+def _message(words: str, runs: Sequence[Finished[Report]]) -> str:
     from ppattack.reproduce import command
 
     lines = [f"{words}."]

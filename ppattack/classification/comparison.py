@@ -9,13 +9,13 @@ from typing import Any
 
 from ppattack.attack import Progress, SilentProgress
 from ppattack.classification.experiment import (
-    Classified,
     ClassifyRequest,
-    load,
-    prepare,
-    run,
+    LabelledImages,
+    resolve,
 )
 from ppattack.classification.plan import PLAIN
+from ppattack.reports.classification import ClassificationReport
+from ppattack.runs.store import Finished
 
 PATCH_EMBEDDING = "stem.0.weight"
 """The name of these weights in a ConvMixer."""
@@ -27,7 +27,7 @@ def compare(
     progress: Progress | None = None,
     *,
     plain: bool = True,
-) -> list[Classified]:
+) -> list[Finished[ClassificationReport]]:
     """Train one classifier per target, all on the same images in the same order.
 
     Args:
@@ -40,7 +40,7 @@ def compare(
         PpattackError: if anything in the request is wrong; every target and classifier is checked
             before anything is trained.
     """
-    sets = load(request)
+    images = LabelledImages(request)
     wanted = [
         replace(request, target=name, target_settings=settings)
         for name, settings in targets.items()
@@ -48,16 +48,20 @@ def compare(
     ]
     if plain or PLAIN in targets:
         wanted.insert(0, replace(request, target=PLAIN, target_settings={}, key_scope=None))
-    prepared = [prepare(each, sets) for each in wanted]
-    found = []
-    for number, each in enumerate(prepared, start=1):
-        shown = progress or SilentProgress()
-        shown.log(f"classifier {number} of {len(prepared)}: {each.request.target}")
-        found.append(run(each, progress))
-    return found
+    resolved = [resolve(each, images) for each in wanted]
+    found = [each.find() for each in resolved]
+    for each, done in zip(resolved, found, strict=True):
+        if done is None:
+            _ = each.plan  # refuses images that scheme or classifier do not take
+    shown = progress or SilentProgress()
+    finished = []
+    for number, (each, done) in enumerate(zip(resolved, found, strict=True), start=1):
+        shown.log(f"classifier {number} of {len(resolved)}: {each.request.target}")
+        finished.append(done or each.train(progress))
+    return finished
 
 
-def draw_comparison(found: Sequence[Classified]) -> Path | None:
+def draw_comparison(found: Sequence[Finished[ClassificationReport]]) -> Path | None:
     """Draw what the patch embeddings of ConvMixers look for, side by side.
 
     Args:

@@ -9,22 +9,24 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ppattack import machine, seeding
 from ppattack.attack import Context, Progress, SilentProgress
-from ppattack.classification.plan import Plan, make_plan
+from ppattack.classification.plan import Choice, Plan, choose, make_plan
 from ppattack.classification.settings import COUNTS
 from ppattack.config import as_dict
 from ppattack.data.source import ImageRequest, ImageSets
 from ppattack.errors import ConfigError, DataError
-from ppattack.files import partial_folder
 from ppattack.plugins import registry
 from ppattack.reports.classification import FILE, ClassificationReport, read_classification
 from ppattack.request import as_paths, check_common
 from ppattack.runs import provenance
+from ppattack.runs.identity import image_facts
 from ppattack.runs.run import Stopwatch
+from ppattack.runs.store import Fill, Finished, Store
 from ppattack.threat import KeyScope
 
 if TYPE_CHECKING:
@@ -79,37 +81,76 @@ class ClassifyRequest:
         as_paths(self, "out")
 
 
-@dataclass(frozen=True)
-class Classified:
-    """A finished classification.
-
-    Args:
-        report: the result.
-        folder: where it lies.
-        reused: whether it was there already.
-    """
-
-    report: ClassificationReport
-    folder: Path
-    reused: bool
+CLASSIFICATIONS = Store(FILE, read_classification)
 
 
 @dataclass(frozen=True)
-class Prepared:
-    """A request that can be trained.
+class Classification:
+    """A request, resolved and named; its images are loaded once they are needed.
 
     Args:
         request: as it was.
-        plan: what it comes to.
-        sets: images with classes.
+        choice: scheme, classifier and training.
+        images: with classes.
+        id: 12 hexadecimal digits.
     """
 
     request: ClassifyRequest
-    plan: Plan
-    sets: ImageSets
+    choice: Choice
+    images: LabelledImages
+    id: str
+
+    @property
+    def folder(self) -> Path:
+        """Where its result lies, or will lie."""
+        return self.request.out / self.choice.folder_name(self.id)
+
+    def find(self) -> Finished[ClassificationReport] | None:
+        """The result if it is there and need not be made again."""
+        return None if self.request.force else CLASSIFICATIONS.find(self.folder)
+
+    @cached_property
+    def plan(self) -> Plan:
+        """What it comes to with its images.
+
+        Raises:
+            PpattackError: for images that cannot be loaded, or that scheme or classifier do not
+                take.
+        """
+        import torch
+
+        from ppattack.classification.models import build
+
+        plan = make_plan(self.id, self.choice, self.images.sets)
+        with torch.random.fork_rng(devices=[]):
+            build(plan.model, plan.model_config, plan.form, download=self.request.download)
+        return plan
+
+    def train(self, progress: Progress | None = None) -> Finished[ClassificationReport]:
+        """Train and test; see :func:`classify`."""
+        from ppattack.classification.run_folder import fill
+        from ppattack.classification.training import train
+
+        request, plan, watch = self.request, self.plan, Stopwatch()
+
+        def work(partial: Path) -> tuple[ClassificationReport, Fill]:
+            context = Context(
+                device=machine.choose_device(request.device),
+                seed=seeding.derive(request.seed, "classification"),
+                checkpoints=partial,
+                progress=progress or SilentProgress(),
+            )
+            with watch.stage("training"):
+                trained = train(plan, self.images.sets, context, request.download)
+            report = _report(self, trained, watch.seconds, context)
+            return report, lambda new: fill(new, trained)
+
+        return CLASSIFICATIONS.make(self.folder, work)
 
 
-def classify(request: ClassifyRequest, progress: Progress | None = None) -> Classified:
+def classify(
+    request: ClassifyRequest, progress: Progress | None = None
+) -> Finished[ClassificationReport]:
     """Train and test a classifier, or find it finished.
 
     Args:
@@ -118,32 +159,28 @@ def classify(request: ClassifyRequest, progress: Progress | None = None) -> Clas
 
     Raises:
         PpattackError: for whatever the request has wrong; nothing half-written stays behind.
-        RunFailed: where the training diverges.
+        RunFailed: if the training diverges.
         KeyboardInterrupt: checkpoints stay in ``<folder>.partial`` and the same request
             continues from them.
     """
-    return run(prepare(request, load(request)), progress)
+    resolved = resolve(request, LabelledImages(request))
+    return resolved.find() or resolved.train(progress)
 
 
-def prepare(request: ClassifyRequest, sets: ImageSets) -> Prepared:
-    """Resolve a request, and refuse what cannot be trained.
+def resolve(request: ClassifyRequest, images: LabelledImages) -> Classification:
+    """Resolve the names and settings of a request.
 
     Args:
         request: what to train and test.
-        sets: its images.
+        images: of this request, or of one that asks for the same.
 
     Raises:
-        PpattackError: for an unknown name or setting, a value out of range, a device that is not
-            there, or a classifier that these ciphertexts do not fit.
+        PpattackError: for an unknown name or setting, a value out of range, or a device that is
+            not there.
     """
-    import torch
-
-    from ppattack.classification.models import build
-
     machine.choose_device(request.device)
-    plan = make_plan(
+    choice = choose(
         registry.target(request.target)(**request.target_settings),
-        sets,
         preset=request.preset,
         key_scope=request.key_scope,
         model=request.model,
@@ -151,33 +188,8 @@ def prepare(request: ClassifyRequest, sets: ImageSets) -> Prepared:
         training_settings=request.training_settings,
         seed=request.seed,
     )
-    with torch.random.fork_rng(devices=[]):
-        build(plan.model, plan.model_config, plan.form, download=request.download)
-    return Prepared(request, plan, sets)
-
-
-def run(prepared: Prepared, progress: Progress | None = None) -> Classified:
-    """Train and test what is prepared, or find it finished; see :func:`classify`."""
-    from ppattack.classification.run_folder import publish
-    from ppattack.classification.training import train
-
-    request, plan, sets = prepared.request, prepared.plan, prepared.sets
-    folder = request.out / plan.folder_name
-    if (folder / FILE).is_file() and not request.force:
-        return Classified(read_classification(folder), folder, reused=True)
-    watch = Stopwatch()
-    with partial_folder(folder) as partial:
-        context = Context(
-            device=machine.choose_device(request.device),
-            seed=seeding.derive(request.seed, "classification"),
-            checkpoints=partial,
-            progress=progress or SilentProgress(),
-        )
-        with watch.stage("training"):
-            trained = train(plan, sets, context, request.download)
-        report = _report(prepared, trained, watch.seconds, context)
-        publish(folder, report, trained)
-    return Classified(report, folder, reused=False)
+    name = choice.identity(images.wanted.adversary, images.facts)
+    return Classification(request, choice, images, name)
 
 
 def check(request: ClassifyRequest) -> None:
@@ -193,23 +205,50 @@ def check(request: ClassifyRequest) -> None:
     check_common(request.preset, request.size, request.out)
 
 
-def load(request: ClassifyRequest) -> ImageSets:
-    """Images with classes.
+class LabelledImages:
+    """The images of a request, loaded once they are needed.
+
+    Args:
+        request: what to train and test.
 
     Raises:
         ConfigError: for a number out of range.
-        DataError: where there are none, or a class is tested that none was trained on.
+        DataError: if the output folder is a file.
     """
-    check(request)
-    test, train = DIGIT_COUNTS if request.data == DIGITS else COUNTS[request.preset]
-    wanted = ImageRequest(
-        victims=test if request.test is None else request.test,
-        adversary=train if request.train is None else request.train,
-        size=request.size,
-        seed=request.seed,
-        download=request.download,
-    )
-    sets = registry.dataset(request.data).load(wanted)
+
+    def __init__(self, request: ClassifyRequest) -> None:
+        check(request)
+        test, train = DIGIT_COUNTS if request.data == DIGITS else COUNTS[request.preset]
+        self.wanted = ImageRequest(
+            victims=test if request.test is None else request.test,
+            adversary=train if request.train is None else request.train,
+            size=request.size,
+            seed=request.seed,
+            download=request.download,
+        )
+        self._source = registry.dataset(request.data)
+
+    @cached_property
+    def sets(self) -> ImageSets:
+        """Images with classes.
+
+        Raises:
+            DataError: if there are none, or a class is tested that none was trained on.
+        """
+        sets = self._source.load(self.wanted)
+        _check_classes(sets)
+        return sets
+
+    @cached_property
+    def facts(self) -> dict[str, Any]:
+        """What decides which images these are."""
+        return {
+            "source": image_facts(self._source, lambda: self.sets, labels=True),
+            "wanted": [self.wanted.victims, self.wanted.adversary, self.wanted.size],
+        }
+
+
+def _check_classes(sets: ImageSets) -> None:
     if sets.victim_labels is None or sets.adversary_labels is None:
         raise DataError(
             f"{sets.name} has no class for every image: use digits, cifar10, folder:DIR with a "
@@ -225,16 +264,15 @@ def load(request: ClassifyRequest) -> ImageSets:
         )
     if len(sets.classes) < 2:
         raise DataError(f"{sets.name} has one class only: there is nothing to tell apart.")
-    return sets
 
 
 def _report(
-    prepared: Prepared, trained: Trained, seconds: dict[str, float], context: Context
+    done: Classification, trained: Trained, seconds: dict[str, float], context: Context
 ) -> ClassificationReport:
     from ppattack.reports.classification import ImagesPart, ModelPart
     from ppattack.reports.run import TargetPart
 
-    request, plan, sets = prepared.request, prepared.plan, prepared.sets
+    request, plan, sets = done.request, done.plan, done.images.sets
     facts = {
         **provenance.collect(context.device, request.seed),
         "versions": plan.versions,

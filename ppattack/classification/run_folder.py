@@ -1,4 +1,4 @@
-"""The folder of a finished classification, which appears whole or not at all."""
+"""What lies in the folder of a classification beside its report."""
 
 from __future__ import annotations
 
@@ -10,31 +10,25 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from ppattack.classification.training import Trained
-from ppattack.errors import DataError
-from ppattack.files import new_folder, write_text
-from ppattack.reports.classification import FILE, ClassificationReport
 
 BEST, LAST = "best.safetensors", "last.safetensors"
 
 
-def publish(folder: Path, report: ClassificationReport, trained: Trained) -> None:
-    """Write report and weights into a temporary folder, then move it into place.
+def fill(folder: Path, trained: Trained) -> None:
+    """Write the weights.
 
     Args:
-        folder: where it goes; what was there is replaced.
-        report: becomes ``classification.json``.
+        folder: the run's, new.
         trained: its weights become ``best.safetensors`` and ``last.safetensors``.
 
     Raises:
-        DataError: where the place cannot be written.
+        OSError: if they cannot be written.
     """
     try:
-        with new_folder(folder, replace=True) as temporary:
-            write_text(temporary / FILE, report.to_json())
-            for name, weights in ((BEST, trained.best), (LAST, trained.last)):
-                save_file(_stored(weights), temporary / name)
+        for name, weights in ((BEST, trained.best), (LAST, trained.last)):
+            save_file(_stored(weights), folder / name)
     except SafetensorError as error:
-        raise DataError(f"cannot write {folder}: {error}.") from None
+        raise OSError(str(error)) from None
 
 
 def _stored(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:

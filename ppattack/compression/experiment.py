@@ -6,11 +6,10 @@ finished one is reused.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,7 +20,7 @@ from ppattack.compression.codecs import QUALITIES, Codec
 from ppattack.config import as_dict
 from ppattack.data.source import ImageRequest, ImageSets
 from ppattack.errors import ConfigError, NotInvertible
-from ppattack.files import new_folder, write_text
+from ppattack.files import write_text
 from ppattack.plugins import registry
 from ppattack.plugins.source import source_hash
 from ppattack.reports.compression import (
@@ -34,6 +33,8 @@ from ppattack.reports.compression import (
 from ppattack.reports.run import TargetPart
 from ppattack.request import as_paths, check_common
 from ppattack.runs import provenance
+from ppattack.runs.identity import image_facts
+from ppattack.runs.store import Fill, Finished, Store, identity
 from ppattack.scenario import key_scope_of
 from ppattack.seeding import numpy_stream
 from ppattack.target.base import generate_scoped_key
@@ -87,22 +88,12 @@ class CompressionRequest:
         as_paths(self, "out")
 
 
-@dataclass(frozen=True)
-class Finished:
-    """A finished measurement.
-
-    Args:
-        report: the result.
-        folder: where it lies.
-        reused: whether it was there already.
-    """
-
-    report: CompressionReport
-    folder: Path
-    reused: bool
+COMPRESSIONS = Store(FILE, read_compression)
 
 
-def compress(request: CompressionRequest, progress: Progress | None = None) -> list[Finished]:
+def compress(
+    request: CompressionRequest, progress: Progress | None = None
+) -> list[Finished[CompressionReport]]:
     """Measure every target of a request, or find it finished.
 
     Args:
@@ -110,25 +101,29 @@ def compress(request: CompressionRequest, progress: Progress | None = None) -> l
         progress: where progress is shown; None shows nothing.
 
     Returns:
-        one a target, in their order.
+        one per target, in their order.
 
     Raises:
         PpattackError: for whatever the request has wrong, before anything is measured; nothing
             half-written stays behind.
-        RunFailed: where a lossless codec changes an image.
+        RunFailed: if a lossless codec changes an image.
     """
-    from ppattack.compression.measure import PlainImages
-
     chosen = _codecs(request)
     targets = [_target(request, name) for name in request.targets]
-    sets = _load(request)
-    shape: ImageShape = (sets.victims.shape[1], sets.victims.shape[2], sets.victims.shape[3])
-    for target in targets:  # refuses images that it does not take
-        target.generate_key(numpy_stream(request.seed, "key"), shape)
-    plain = PlainImages(sets.victims)
+    images = _Images(request)
+    names = [_identity(request, target, images, chosen) for target in targets]
+    folders = [
+        request.out / f"compress-{target.card.name}-{name}"
+        for target, name in zip(targets, names, strict=True)
+    ]
+    found = [None if request.force else COMPRESSIONS.find(folder) for folder in folders]
+    for target, done in zip(targets, found, strict=True):
+        if done is None:  # refuses images that it does not take
+            target.generate_key(numpy_stream(request.seed, "key"), images.shape)
+    shown = progress or SilentProgress()
     return [
-        _one(request, target, sets, plain, chosen, progress or SilentProgress())
-        for target in targets
+        done or _make(request, target, images, chosen, name, folder, shown)
+        for target, name, folder, done in zip(targets, names, folders, found, strict=True)
     ]
 
 
@@ -153,54 +148,86 @@ def _target(request: CompressionRequest, name: str) -> Target:
     return target
 
 
-def _load(request: CompressionRequest) -> ImageSets:
-    if request.images < 1:
-        raise ConfigError(f"-n {request.images} is not valid: it must be at least 1.")
-    check_common(None, request.size, request.out)
-    wanted = ImageRequest(request.images, 0, request.size, request.seed, request.download)
-    return registry.dataset(request.data).load(wanted)
+class _Images:
+    """The images of a request, loaded once they are needed."""
+
+    def __init__(self, request: CompressionRequest) -> None:
+        if request.images < 1:
+            raise ConfigError(f"-n {request.images} is not valid: it must be at least 1.")
+        check_common(None, request.size, request.out)
+        self._wanted = ImageRequest(request.images, 0, request.size, request.seed, request.download)
+        self._source = registry.dataset(request.data)
+
+    @cached_property
+    def sets(self) -> ImageSets:
+        return self._source.load(self._wanted)
+
+    @cached_property
+    def plain(self) -> PlainImages:
+        from ppattack.compression.measure import PlainImages
+
+        return PlainImages(self.sets.victims)
+
+    @property
+    def shape(self) -> ImageShape:
+        channels, height, width = self.sets.victims.shape[1:]
+        return int(channels), int(height), int(width)
+
+    @cached_property
+    def facts(self) -> dict[str, Any]:
+        """What decides which images these are."""
+        return {
+            "source": image_facts(self._source, lambda: self.sets, labels=False),
+            "wanted": [self._wanted.victims, self._wanted.size],
+        }
 
 
-def _one(
+def _make(
     request: CompressionRequest,
     target: Target,
-    sets: ImageSets,
-    plain: PlainImages,
+    images: _Images,
     chosen: Sequence[Codec],
+    name: str,
+    folder: Path,
     progress: Progress,
-) -> Finished:
-    scope = key_scope_of(target, request.key_scope)
-    name = _identity(request, target, scope, sets, chosen)
-    folder = request.out / f"compress-{target.card.name}-{name}"
-    if (folder / FILE).is_file() and not request.force:
-        return Finished(read_compression(folder), folder, reused=True)
-    images = plain.images
-    shape: ImageShape = (images.shape[1], images.shape[2], images.shape[3])
-    key = generate_scoped_key(target, shape, scope, request.seed, "key", len(images))
-    generator = numpy_stream(request.seed, "encryption")
-    ciphertexts = target.encrypt(images, key, generator=generator)
-    obstacle = _round_trip_obstacle(target, ciphertexts, key)
-    found = _measured(
-        request, target, plain, ciphertexts, None if obstacle else key, chosen, progress
-    )
-    report = CompressionReport(
-        id=name,
-        target=TargetPart(
-            name=target.card.name,
-            config=as_dict(target.config),
-            key_space_bits=target.key_space_bits(shape),
-        ),
-        data=CompressionData(
-            name=sets.name, hash=sets.hash, shape=shape, images=len(images), notes=list(sets.notes)
-        ),
-        key_scope=scope,
-        ciphertext_shape=(ciphertexts.shape[1], ciphertexts.shape[2], ciphertexts.shape[3]),
-        codecs=[each.row for each in found],
-        round_trip_absent=obstacle,
-        provenance=_provenance(request, key),
-    )
-    _publish(folder, report, found)
-    return Finished(report, folder, reused=False)
+) -> Finished[CompressionReport]:
+    scope, shape, plain = key_scope_of(target, request.key_scope), images.shape, images.plain.images
+
+    def work(_: Path) -> tuple[CompressionReport, Fill]:
+        key = generate_scoped_key(target, shape, scope, request.seed, "key", len(plain))
+        generator = numpy_stream(request.seed, "encryption")
+        ciphertexts = target.encrypt(plain, key, generator=generator)
+        obstacle = _round_trip_obstacle(target, ciphertexts, key)
+        known = None if obstacle else key
+        found = _measured(request, target, images.plain, ciphertexts, known, chosen, progress)
+        sets = images.sets
+        report = CompressionReport(
+            id=name,
+            target=TargetPart(
+                name=target.card.name,
+                config=as_dict(target.config),
+                key_space_bits=target.key_space_bits(shape),
+            ),
+            data=CompressionData(
+                name=sets.name,
+                hash=sets.hash,
+                shape=shape,
+                images=len(plain),
+                notes=list(sets.notes),
+            ),
+            key_scope=scope,
+            ciphertext_shape=(
+                ciphertexts.shape[1],
+                ciphertexts.shape[2],
+                ciphertexts.shape[3],
+            ),
+            codecs=[each.row for each in found],
+            round_trip_absent=obstacle,
+            provenance=_provenance(request, key),
+        )
+        return report, lambda new: _fill(new, found, len(plain))
+
+    return COMPRESSIONS.make(folder, work)
 
 
 def _measured(
@@ -240,23 +267,19 @@ def _round_trip_obstacle(target: Target, ciphertexts: Tensor, key: Key) -> str |
 
 
 def _identity(
-    request: CompressionRequest,
-    target: Target,
-    scope: KeyScope,
-    sets: ImageSets,
-    chosen: Sequence[Codec],
+    request: CompressionRequest, target: Target, images: _Images, chosen: Sequence[Codec]
 ) -> str:
     """12 hexadecimal digits: the same for the same configuration, data and versions."""
-    facts = {
-        "target": [target.card.name, as_dict(target.config), source_hash(target)],
-        "data": [sets.name, sets.hash],
-        "key scope": scope,
-        "seed": request.seed,
-        "codecs": [codec.name for codec in chosen],
-        "versions": [provenance.versions(), codec_choice.versions()],
-    }
-    text = json.dumps(facts, sort_keys=True, default=str)
-    return hashlib.sha256(text.encode()).hexdigest()[:12]
+    return identity(
+        {
+            "target": [target.card.name, as_dict(target.config), source_hash(target)],
+            "data": images.facts,
+            "key scope": key_scope_of(target, request.key_scope),
+            "seed": request.seed,
+            "codecs": [codec.name for codec in chosen],
+            "versions": [provenance.versions(), codec_choice.versions()],
+        }
+    )
 
 
 def _provenance(request: CompressionRequest, key: Key) -> dict[str, Any]:
@@ -270,13 +293,11 @@ def _provenance(request: CompressionRequest, key: Key) -> dict[str, Any]:
     }
 
 
-def _publish(folder: Path, report: CompressionReport, found: Sequence[Measured]) -> None:
-    """Write the folder whole or not at all."""
+def _fill(folder: Path, found: Sequence[Measured], images: int) -> None:
+    """Write the sizes of every image into a new folder."""
     columns = {}
     for each in found:
         if each.row.absent is None:
             columns[f"{each.row.codec}.plain"] = each.plain
             columns[f"{each.row.codec}.encrypted"] = each.encrypted
-    with new_folder(folder, replace=True) as temporary:
-        write_text(temporary / FILE, report.to_json())
-        write_text(temporary / "sizes.csv", sizes_csv(columns, report.data.images))
+    write_text(folder / "sizes.csv", sizes_csv(columns, images))

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from importlib.metadata import PackageNotFoundError, version
 
 import numpy as np
 from typing_extensions import override
@@ -50,6 +51,13 @@ class Digits(ImageSource):
         images = list(_images(request.seed))
         wanted = replace(request, size=OWN_SIZE if request.size is None else request.size)
         return select(self.card.name, wanted, images, images)
+
+    @override
+    def fingerprint(self, *, labels: bool) -> str | None:
+        try:
+            return f"scikit-learn {version('scikit-learn')}"
+        except PackageNotFoundError:
+            return None
 
 
 def _images(seed: int) -> Iterator[tuple[str, Pixels, str]]:

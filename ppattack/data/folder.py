@@ -26,6 +26,7 @@ from typing_extensions import override
 
 from ppattack.card import Reference
 from ppattack.data.decoding import UnreadableImage, check_file, open_image, pixels_of
+from ppattack.data.fingerprint import of_files
 from ppattack.data.image_files import check_folder, has_image_name, in_short
 from ppattack.data.selection import Pixels, select
 from ppattack.data.source import ImageRequest, ImageSets, ImageSource, SourceCard
@@ -74,6 +75,12 @@ class Folder(ImageSource):
             skipped = reader.notes()
             raise DataError(" ".join([str(error), *skipped])) from None
         return replace(sets, notes=(*reader.notes(), *sets.notes))
+
+    @override
+    def fingerprint(self, *, labels: bool) -> str | None:
+        root = Path(self.argument).expanduser()
+        check_folder(root)
+        return of_files((path, root / path) for path in _paths(root))
 
 
 @dataclass(frozen=True)

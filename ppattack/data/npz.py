@@ -29,6 +29,7 @@ from typing_extensions import override
 
 from ppattack.card import Reference
 from ppattack.data.decoding import UnreadableImage, check_file
+from ppattack.data.fingerprint import HASHED_AT_MOST
 from ppattack.data.selection import Pixels, select
 from ppattack.data.source import ImageRequest, ImageSets, ImageSource, SourceCard
 from ppattack.errors import DataError
@@ -93,6 +94,23 @@ class Npz(ImageSource):
                 )
             sets = select(f"{self.card.name}:{self.argument}", request, victims, adversary)
         return replace(sets, notes=(*dict.fromkeys(archive.notes), *sets.notes))
+
+    @override
+    def fingerprint(self, *, labels: bool) -> str | None:
+        path = Path(self.argument).expanduser()
+        digest = hashlib.sha256()
+        try:
+            check_file(path)
+            if path.stat().st_size > HASHED_AT_MOST:
+                return None
+            with zipfile.ZipFile(path) as archive:
+                for name in sorted(archive.namelist()):
+                    if labels or name.removesuffix(".npy") not in LABELS.values():
+                        digest.update(hashlib.sha256(name.encode()).digest())
+                        digest.update(hashlib.sha256(archive.read(name)).digest())
+        except Exception:  # loading it says what is wrong with it
+            return None
+        return digest.hexdigest()
 
 
 class _Archive:

@@ -27,6 +27,7 @@ import numpy as np
 from typing_extensions import override
 
 from ppattack.card import Reference
+from ppattack.data.fingerprint import of_files
 from ppattack.data.selection import Pixels, select
 from ppattack.data.source import ImageRequest, ImageSets, ImageSource, SourceCard
 from ppattack.errors import DataError
@@ -86,6 +87,10 @@ class Photos(ImageSource):
         note = (OVERLAP_NOTE.format(len(VICTIMS)),) if request.victims else ()
         return replace(sets, notes=sets.notes + note)
 
+    @override
+    def fingerprint(self, *, labels: bool) -> str | None:
+        return of_files((name, _place(name)) for name in (*VICTIMS, *ADVERSARY))
+
 
 def _crops(
     names: tuple[str, ...], size: int, seed: int, side: str, count: int
@@ -123,15 +128,19 @@ def _crop(photograph: Image, size: int, rng: np.random.Generator, *, mirror: boo
 def _photograph(name: str) -> Image:
     from ppattack.data.decoding import UnreadableImage, open_image
 
-    # Found without importing scikit-image, whose own loaders may use the network.
-    spec = importlib.util.find_spec("skimage")
-    places = spec.submodule_search_locations if spec else None
-    if not places:
-        raise DataError("'photos' needs scikit-image: pip install scikit-image.")
     try:
-        return open_image(Path(places[0]) / "data" / name)[0].convert("RGB")
+        return open_image(_place(name))[0].convert("RGB")
     except UnreadableImage as error:
         raise DataError(
             f"the photograph {error.path} {error.reason}: reinstall scikit-image with "
             "'pip install --force-reinstall scikit-image', or use your own with folder:DIR."
         ) from None
+
+
+def _place(name: str) -> Path:
+    # Found without importing scikit-image, whose own loaders may use the network.
+    spec = importlib.util.find_spec("skimage")
+    places = spec.submodule_search_locations if spec else None
+    if not places:
+        raise DataError("'photos' needs scikit-image: pip install scikit-image.")
+    return Path(places[0]) / "data" / name

@@ -37,12 +37,20 @@ def read_token_folder(path: Path) -> NamedImages:
         DataError: if there is no such folder, no NPY file in it, one that cannot be read (all are
             tried, the first few are named), or arrays of different shapes.
     """
-    check_folder(path)
-    files = [file for file in path.iterdir() if file.suffix == ".npy" and file.name[0] != "."]
-    files.sort()
+    files = list_tokens(path)
     if not files:
         raise DataError(f"{path} holds no NPY files, which are what this scheme's ciphertexts are.")
     return NamedImages(tuple(file.name for file in files), read_token_files(files))
+
+
+def list_tokens(path: Path) -> list[Path]:
+    """The NPY files in a folder that are not hidden, by name.
+
+    Raises:
+        DataError: if the folder is missing, is a file or may not be read.
+    """
+    check_folder(path)
+    return sorted(file for file in path.iterdir() if file.suffix == ".npy" and file.name[0] != ".")
 
 
 def read_token_files(files: list[Path]) -> Tensor:

@@ -24,6 +24,7 @@ from typing_extensions import override
 
 from ppattack.card import Reference
 from ppattack.data.decoding import open_image, pixels_of
+from ppattack.data.fingerprint import of_files
 from ppattack.data.selection import Pixels, select
 from ppattack.data.source import ImageRequest, ImageSets, ImageSource, SourceCard
 from ppattack.errors import DataError
@@ -42,6 +43,8 @@ class TorchvisionSource(ImageSource):
     """A data set of torchvision."""
 
     download_size: ClassVar[str]
+    folders: ClassVar[tuple[str, ...]]
+    """Where torchvision puts its files, below the root."""
 
     @abstractmethod
     def open_split(self, request: ImageRequest, root: Path, *, train: bool) -> Any:
@@ -60,6 +63,14 @@ class TorchvisionSource(ImageSource):
             self._images(request, train=False),
             self._images(request, train=True),
         )
+
+    @override
+    def fingerprint(self, *, labels: bool) -> str | None:
+        root = data_root()
+        files = sorted(
+            path for name in self.folders for path in (root / name).rglob("*") if path.is_file()
+        )
+        return of_files((path.relative_to(root).as_posix(), path) for path in files)
 
     def with_own_size(self, request: ImageRequest) -> ImageRequest:
         """The request with the size that None means, if images differ in size."""
@@ -108,6 +119,7 @@ class Cifar10(TorchvisionSource):
         ),
     )
     download_size = "170 MB"
+    folders = ("cifar-10-batches-py",)
 
     @override
     def open_split(self, request: ImageRequest, root: Path, *, train: bool) -> Any:
@@ -125,6 +137,7 @@ class Cifar100(TorchvisionSource):
         reference=Cifar10.card.reference,
     )
     download_size = "169 MB"
+    folders = ("cifar-100-python",)
 
     @override
     def open_split(self, request: ImageRequest, root: Path, *, train: bool) -> Any:
@@ -148,6 +161,7 @@ class Mnist(TorchvisionSource):
         ),
     )
     download_size = "12 MB"
+    folders = ("MNIST/raw",)
 
     @override
     def open_split(self, request: ImageRequest, root: Path, *, train: bool) -> Any:
@@ -174,6 +188,7 @@ class Imagenette(TorchvisionSource):
         ),
     )
     download_size = "99 MB up to 160 px, 341 MB up to 320 px, 1.5 GB beyond"
+    folders = ("imagenette2-160", "imagenette2-320", "imagenette2")
     own_size: ClassVar[int] = 160
 
     @override

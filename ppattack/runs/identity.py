@@ -3,41 +3,115 @@
 from __future__ import annotations
 
 import hashlib
-import json
+from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ppattack.config import as_dict
+from ppattack.jpeg import Jpeg
+from ppattack.plugins import registry
 from ppattack.plugins.source import source_hash
-from ppattack.runs import provenance
+from ppattack.runs import provenance, store
+from ppattack.runs.inputs import load_images, read_inputs
+from ppattack.scenario import key_scope_of
 
 if TYPE_CHECKING:
     import torch
 
     from ppattack.attack import Attack
+    from ppattack.data.source import ImageSets, ImageSource
     from ppattack.request import RunRequest
-    from ppattack.scenario import Scenario
     from ppattack.target.base import Target
 
 
-def identity(request: RunRequest, attack: Attack, target: Target, scenario: Scenario) -> str:
-    """12 hexadecimal digits: the same for the same configuration, data and versions."""
+def identity(request: RunRequest, attack: Attack, target: Target) -> str:
+    """12 hexadecimal digits: the same for the same configuration, data and versions.
+
+    Images are not loaded for it, nor ciphertexts read, if hashes of their files tell them apart.
+
+    Raises:
+        PpattackError: for an unknown source, or a folder or an image that cannot be read.
+    """
+    threat, source = attack.requires(), None
+    if request.data is not None:
+        source = registry.dataset(request.data)
     facts = {
         "attack": [attack.card.name, as_dict(attack.config), source_hash(attack)],
         "target": [target.card.name, as_dict(target.config), source_hash(target)],
-        "data": [scenario.sets.name, scenario.sets.hash],
-        "ciphertexts": _hash(scenario.observation.ciphertexts) if request.ciphertexts else "",
-        "threat": scenario.observation.threat.in_words(),
+        "threat": [threat.in_words(), key_scope_of(target, request.key_scope)],
         "seed": request.seed,
         "lpips": request.lpips_net,
         "versions": provenance.versions(),
+        "adversary": None if request.overlap else request.adversary,
     }
-    if scenario.observation.jpeg is not None:
-        facts["jpeg"] = str(scenario.observation.jpeg)
-    if scenario.observation.threat.labels:
-        facts["labels"] = scenario.sets.label_hash
-    text = json.dumps(facts, sort_keys=True, default=str)
-    return hashlib.sha256(text.encode()).hexdigest()[:12]
+    if request.ciphertexts is None:
+        facts["victims"] = [request.victims, request.size]
+        if source is not None:
+            facts["data"] = image_facts(
+                source,
+                lambda: load_images(request, request.size, request.victims, threat.pairs),
+                labels=threat.labels,
+            )
+        if request.jpeg is not None:
+            facts["jpeg"] = str(Jpeg.read(request.jpeg))
+    else:
+        facts["ciphertexts"], facts["truth"] = _file_facts(request, request.ciphertexts, target)
+        if source is not None:
+            folder = request.ciphertexts
+            facts["data"] = image_facts(
+                source,
+                lambda: _public_images(request, folder, target),
+                labels=False,
+            )
+    return store.identity(facts)
+
+
+def image_facts(
+    source: ImageSource, load: Callable[[], ImageSets], *, labels: bool
+) -> tuple[str, ...]:
+    """What decides which images a source gives, with what is asked of it.
+
+    Args:
+        source: of the images.
+        load: loads them, if their source cannot tell without.
+        labels: whether classes count.
+
+    Raises:
+        PpattackError: if the images must be loaded and cannot be.
+    """
+    content = source.fingerprint(labels=labels)
+    if content is None:
+        sets = load()
+        content = source.fingerprint(labels=labels)  # it may have been fetched just now
+        if content is None:
+            content = f"{sets.hash} {sets.label_hash if labels else ''}"
+    return source.card.name, source.argument, source_hash(source), content
+
+
+def _file_facts(request: RunRequest, folder: Path, target: Target) -> tuple[str, str]:
+    """Hashes of the ciphertexts' files and of those of their plain images."""
+    from ppattack.data.fingerprint import of_files
+    from ppattack.data.image_files import list_images, read_folder
+    from ppattack.data.token_files import list_tokens, read_ciphertexts
+
+    cipher, truth = target.card.cipher, ""
+    listed = list_images(folder) if cipher == "image" else list_tokens(folder)
+    ciphertexts = of_files((file.name, file) for file in listed)
+    if ciphertexts is None:
+        ciphertexts = _hash(read_ciphertexts(folder, cipher).images)
+    if request.truth is not None:
+        found = of_files((file.name, file) for file in list_images(request.truth))
+        truth = _hash(read_folder(request.truth).images) if found is None else found
+    return ciphertexts, truth
+
+
+def _public_images(request: RunRequest, folder: Path, target: Target) -> ImageSets:
+    _, _, public = read_inputs(request, folder, target)
+    assert public is not None  # noqa: S101
+    return public
 
 
 def _hash(images: torch.Tensor) -> str:
     return hashlib.sha256(images.contiguous().numpy().data).hexdigest()
+
+

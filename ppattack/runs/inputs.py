@@ -20,7 +20,18 @@ if TYPE_CHECKING:
     from ppattack.target.base import Target
 
 
-def _load(request: RunRequest, size: int | None, victims: int, pairs: int = 0) -> ImageSets:
+def load_images(request: RunRequest, size: int | None, victims: int, pairs: int = 0) -> ImageSets:
+    """Load images of the source that a request names.
+
+    Args:
+        request: names the source.
+        size: edge of the images in pixels; None for the source's own.
+        victims: images to encrypt and score.
+        pairs: known pairs, on top of these.
+
+    Raises:
+        PpattackError: if there is no such source, or it cannot give them.
+    """
     wanted = ImageRequest(
         victims=victims + pairs,
         adversary=request.adversary,
@@ -44,9 +55,9 @@ def check_images(request: RunRequest, pairs: int = 0) -> None:
     """
     if request.ciphertexts is not None:
         target = registry.target(request.target)(**request.target_settings)
-        _read_ciphertexts(request, request.ciphertexts, target)
+        read_inputs(request, request.ciphertexts, target)
     else:
-        _load(request, request.size, request.victims, pairs)
+        load_images(request, request.size, request.victims, pairs)
 
 
 def build_scenario(request: RunRequest, attack: Attack, target: Target) -> Scenario:
@@ -59,12 +70,12 @@ def build_scenario(request: RunRequest, attack: Attack, target: Target) -> Scena
     if request.ciphertexts is None:
         if request.data is None:
             raise ConfigError("no images: name a source with --data or a folder of ciphertexts.")
-        sets = _load(request, request.size, request.victims, attack.requires().pairs)
+        sets = load_images(request, request.size, request.victims, attack.requires().pairs)
         if request.overlap:
             sets = sets.overlapping(request.seed)
         jpeg = None if request.jpeg is None else Jpeg.read(request.jpeg)
         return simulate(attack, target, sets, scope, request.seed, jpeg=jpeg)
-    found, truth, public = _read_ciphertexts(request, request.ciphertexts, target)
+    found, truth, public = read_inputs(request, request.ciphertexts, target)
     jpeg = None
     if target.card.cipher == "image":
         jpeg = Jpeg.of_files(request.ciphertexts / name for name in found.names)
@@ -80,10 +91,14 @@ def build_scenario(request: RunRequest, attack: Attack, target: Target) -> Scena
     )
 
 
-def _read_ciphertexts(
+def read_inputs(
     request: RunRequest, folder: Path, target: Target
 ) -> tuple[NamedImages, torch.Tensor | None, ImageSets | None]:
-    """Ciphertexts, their plain images and the adversary's public ones, where they are named."""
+    """Read ciphertexts, and their plain images and the adversary's public ones if they are named.
+
+    Raises:
+        PpattackError: for whatever they have wrong.
+    """
     from ppattack.data.token_files import read_ciphertexts
 
     found = read_ciphertexts(folder, target.card.cipher)
@@ -99,7 +114,7 @@ def _read_ciphertexts(
                 f"the plain images are {width}x{height} pixels: public images can be cut to "
                 "squares only, so --data cannot be used with them."
             )
-        public = _load(request, int(height), 0)
+        public = load_images(request, int(height), 0)
     return found, truth, public
 
 

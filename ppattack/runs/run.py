@@ -21,7 +21,6 @@ from ppattack.attack import Attack, Context, Progress, Recovery, SilentProgress
 from ppattack.config import as_dict
 from ppattack.context import Alone, Workers
 from ppattack.errors import MetricUnavailable
-from ppattack.files import partial_folder
 from ppattack.isolation.proxy import isolated
 from ppattack.plugins import registry
 from ppattack.plugins.source import source_hash
@@ -38,9 +37,11 @@ from ppattack.reports.run import (
 from ppattack.request import RunRequest as RunRequest
 from ppattack.request import check
 from ppattack.runs import provenance
-from ppattack.runs.folder import PICTURES, publish
+from ppattack.runs.folder import PICTURES, fill
 from ppattack.runs.identity import identity
 from ppattack.runs.inputs import build_scenario
+from ppattack.runs.store import Fill, Store
+from ppattack.runs.store import Finished as Finished
 from ppattack.scenario import Scenario
 
 if TYPE_CHECKING:
@@ -52,19 +53,7 @@ if TYPE_CHECKING:
     from ppattack.target.base import Target
 
 
-@dataclass(frozen=True)
-class Finished:
-    """A finished run.
-
-    Args:
-        report: the result.
-        folder: where it lies.
-        reused: whether it was there already.
-    """
-
-    report: Report
-    folder: Path
-    reused: bool
+RUNS = Store("report.json", read_report)
 
 
 class Stopwatch:
@@ -86,7 +75,7 @@ class Stopwatch:
 
 def run(
     request: RunRequest, progress: Progress | None = None, workers: Workers | None = None
-) -> Finished:
+) -> Finished[Report]:
     """Run an experiment, or find it finished.
 
     Args:
@@ -119,17 +108,18 @@ def _run(
     target: Target,
     progress: Progress | None,
     workers: Workers,
-) -> Finished:
-    watch = Stopwatch()
+) -> Finished[Report]:
     device = machine.choose_device(request.device)
+    name = identity(request, attack, target)
+    folder = request.out / f"{attack.card.name}-{target.card.name}-{name}"
+    if not request.force and (found := RUNS.find(folder)) is not None:
+        return found
+    watch = Stopwatch()
     scorer = _scorer(request, device)
     with watch.stage("data and encryption"):
         scenario = build_scenario(request, attack, target)
-    name = identity(request, attack, target, scenario)
-    folder = request.out / f"{attack.card.name}-{target.card.name}-{name}"
-    if (folder / "report.json").is_file() and not request.force:
-        return Finished(read_report(folder), folder, reused=True)
-    with partial_folder(folder) as partial:
+
+    def work(partial: Path) -> tuple[Report, Fill]:
         context = Context(
             device=device,
             seed=seeding.derive(request.seed, "attack"),
@@ -142,9 +132,11 @@ def _run(
         with watch.stage("attack"):
             recovery = attack(scenario.observation, context)
         report, evaluation = under_way.report(name, recovery)
-        shown = request.save_images
-        publish(folder, report, evaluation, scenario, recovery, shown, context.pictures)
-    return Finished(report, folder, reused=False)
+        return report, lambda new: fill(
+            new, evaluation, scenario, recovery, request.save_images, context.pictures
+        )
+
+    return RUNS.make(folder, work)
 
 
 @dataclass(frozen=True)

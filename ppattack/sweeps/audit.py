@@ -8,22 +8,22 @@ image by image: what an owner must expect who does not know which attack is comi
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from ppattack.errors import PpattackError
-from ppattack.files import new_folder, write_text
+from ppattack.errors import PpattackError, ReportError
+from ppattack.files import write_text
 from ppattack.isolation.proxy import isolated_by_default
 from ppattack.plugins import registry
 from ppattack.reports.found import SavedRun, read_runs
-from ppattack.reports.run import Report, VerdictName, scores_csv
+from ppattack.reports.run import Report, VerdictName, read_report, scores_csv
 from ppattack.request import RunRequest
+from ppattack.runs.store import Fill, Finished, Store, identity
 from ppattack.sweeps.cell import State
 from ppattack.sweeps.executors import Executor
 from ppattack.sweeps.sweep import Sweep, Watcher, run_sweep
@@ -31,6 +31,7 @@ from ppattack.sweeps.worst_case import WorstCase, worst_case
 
 AUDIT = "audit"
 """The name that stands for all attacks in the report."""
+FILE = "audit.json"
 SCHEMA_VERSION = "1.0"
 _PUBLIC = ("none", "unpaired", "candidates")
 
@@ -74,20 +75,25 @@ class Audit(BaseModel):
     reason: str
     attacks: tuple[AuditedAttack, ...]
 
+    def to_json(self) -> str:
+        """The text of its file."""
+        return self.model_dump_json(indent=2) + "\n"
 
-@dataclass(frozen=True)
-class Audited:
-    """A finished audit.
 
-    Args:
-        audit: verdict and attacks.
-        report: in the form of a run's, or None where no attack could be run.
-        folder: where both lie.
+def read_audit(folder: Path) -> Audit:
+    """Read the audit of a folder.
+
+    Raises:
+        ReportError: if it is missing or of another schema.
     """
+    path = folder / FILE
+    try:
+        return Audit.model_validate_json(path.read_bytes())
+    except (OSError, ValueError) as error:
+        raise ReportError(f"{path} is not an audit: {str(error).splitlines()[0]}.") from None
 
-    audit: Audit
-    report: Report | None
-    folder: Path
+
+AUDITS = Store(FILE, read_audit)
 
 
 def run_audit(
@@ -97,7 +103,7 @@ def run_audit(
     *,
     isolate: bool | None = None,
     retry_failed: bool = False,
-) -> Audited:
+) -> Finished[Audit]:
     """Run every attack on the target of a request and draw them together.
 
     Args:
@@ -137,7 +143,7 @@ def cheapest_first(attacks: Sequence[str]) -> list[str]:
     return sorted(attacks, key=cost)
 
 
-def draw_together(sweep: Sweep, base: RunRequest) -> Audited:
+def draw_together(sweep: Sweep, base: RunRequest) -> Finished[Audit]:
     """The audit of a finished sweep over attacks, written into its folder.
 
     Args:
@@ -154,18 +160,17 @@ def draw_together(sweep: Sweep, base: RunRequest) -> Audited:
         reason=reason,
         attacks=tuple(_audited(cell, runs, found) for cell in sweep.cells),
     )
-    identity = hashlib.sha256(audit.model_dump_json().encode()).hexdigest()[:12]
-    folder = base.out / f"{AUDIT}-{target}-{identity}"
-    report = None
-    if found is not None:
-        report = _report(identity, audit, list(runs.values()), found, base)
-    shutil.rmtree(folder, ignore_errors=True)
-    with new_folder(folder) as temporary:
-        write_text(temporary / "audit.json", audit.model_dump_json(indent=2) + "\n")
-        if report is not None and found is not None:
-            write_text(temporary / "report.json", report.to_json())
-            _write_images(temporary, found)
-    return Audited(audit, report, folder)
+    name = identity({"audit": audit.model_dump(mode="json")})
+
+    def work(_: Path) -> tuple[Audit, Fill]:
+        return audit, lambda new: _fill(new, name, audit, list(runs.values()), found, base)
+
+    return AUDITS.make(base.out / f"{AUDIT}-{target}-{name}", work)
+
+
+def worst_report(done: Finished[Audit]) -> Report | None:
+    """The worst case over the attacks, in the form of a run's report; None if none could be run."""
+    return read_report(done.folder) if (done.folder / "report.json").is_file() else None
 
 
 def decide(sweep: Sweep, runs: Mapping[str, SavedRun]) -> tuple[VerdictName, str]:
@@ -265,6 +270,20 @@ def _report(
             "provenance": facts,
         }
     )
+
+
+def _fill(
+    folder: Path,
+    name: str,
+    audit: Audit,
+    runs: list[SavedRun],
+    found: WorstCase | None,
+    base: RunRequest,
+) -> None:
+    """Write what lies beside the audit into a new folder."""
+    if found is not None:
+        write_text(folder / "report.json", _report(name, audit, runs, found, base).to_json())
+        _write_images(folder, found)
 
 
 def _write_images(folder: Path, found: WorstCase) -> None:

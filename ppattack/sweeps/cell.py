@@ -62,7 +62,7 @@ def run_cell(
     return Outcome(state="failed", reason=reason, seconds=round(time.perf_counter() - start, 3))
 
 
-def outcome_of(done: Finished, seconds: float) -> Outcome:
+def outcome_of(done: Finished[Report], seconds: float) -> Outcome:
     """The outcome of a finished run."""
     found = done.report.scores.main_gain()
     metric, gain = found if found else (None, None)

@@ -19,6 +19,7 @@ from ppattack.attack import Progress, SilentProgress
 from ppattack.context import Workers
 from ppattack.errors import ConfigError
 from ppattack.files import write_text
+from ppattack.reports.run import Report
 from ppattack.request import RunRequest, check
 from ppattack.runs.run import Finished, run
 
@@ -152,7 +153,7 @@ def _with(request: RunRequest, setting: str, value: str) -> RunRequest:
     return replace(request, target_settings={**request.target_settings, name: value})
 
 
-def _point(value: str, done: Finished) -> CurvePoint:
+def _point(value: str, done: Finished[Report]) -> CurvePoint:
     scores = done.report.scores
     ssim: MetricScores | None = scores.ssim
     low, high = ssim.reconstruction.ci95 if ssim else (None, None)

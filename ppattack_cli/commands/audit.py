@@ -11,7 +11,8 @@ from ppattack.errors import RunFailed
 from ppattack_cli import options
 
 if TYPE_CHECKING:
-    from ppattack.sweeps.audit import Audited
+    from ppattack.runs.store import Finished
+    from ppattack.sweeps.audit import Audit
 
 
 def audit(
@@ -73,26 +74,27 @@ def audit(
     with watcher(quiet=quiet) as watch:
         done = run_audit(base, place, watch, isolate=isolate, retry_failed=retry_failed)
     if as_json:
-        typer.echo(done.audit.model_dump_json(indent=2))
+        typer.echo(done.report.model_dump_json(indent=2))
     else:
         _print(done)
-    failed = [one.attack for one in done.audit.attacks if one.state == "failed"]
+    failed = [one.attack for one in done.report.attacks if one.state == "failed"]
     if failed:
         raise RunFailed(
-            f"{len(failed)} of {len(done.audit.attacks)} attacks failed ({', '.join(failed)}); "
+            f"{len(failed)} of {len(done.report.attacks)} attacks failed ({', '.join(failed)}); "
             f"{done.folder / 'audit.json'} says why, and --retry-failed tries them again."
         )
 
 
-def _print(done: Audited) -> None:
+def _print(done: Finished[Audit]) -> None:
     """One row an attack, the worst case, the verdict."""
     from rich.markup import escape
 
+    from ppattack.sweeps.audit import worst_report
     from ppattack_cli.tables import VERDICT_COLOURS, console, table
 
-    screen, report = console(), done.report
+    screen, report = console(), worst_report(done)
     rows = table("attack", "what it was granted", "verdict", "gain", "strongest on", "why")
-    for one in done.audit.attacks:
+    for one in done.report.attacks:
         rows.add_row(
             escape(one.attack),
             escape(one.threat or ""),
@@ -108,6 +110,6 @@ def _print(done: Audited) -> None:
             f"worst case over attacks: SSIM {worst.mean:.3f} over {worst.n} images, "
             f"half above {worst.median:.3f}, the best recovered {worst.max:.3f}"
         )
-    screen.print(f"[{VERDICT_COLOURS[done.audit.verdict]}]{done.audit.verdict}[/]", end=" ")
-    screen.print(done.audit.reason, markup=False)
+    screen.print(f"[{VERDICT_COLOURS[done.report.verdict]}]{done.report.verdict}[/]", end=" ")
+    screen.print(done.report.reason, markup=False)
     screen.print(f"audit: {done.folder}", markup=False, soft_wrap=True)

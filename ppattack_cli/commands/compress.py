@@ -12,8 +12,8 @@ from ppattack.errors import ConfigError
 from ppattack_cli import options
 
 if TYPE_CHECKING:
-    from ppattack.compression.experiment import Finished
-    from ppattack.reports.compression import CodecRow, Quality
+    from ppattack.reports.compression import CodecRow, CompressionReport, Quality
+    from ppattack.runs.store import Finished
 
 
 def compress(
@@ -107,7 +107,7 @@ def _qualities(text: str) -> tuple[int, ...]:
     return tuple(int(part) for part in parts)
 
 
-def _print(done: Finished) -> None:
+def _print(done: Finished[CompressionReport]) -> None:
     """One row per codec."""
     from rich.markup import escape
 

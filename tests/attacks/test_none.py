@@ -17,6 +17,7 @@ from ppattack.errors import NotApplicable
 from ppattack.metrics.psnr import psnr
 from ppattack.plugins import registry
 from ppattack.reports.found import read_image_scores
+from ppattack.reports.run import Report
 from ppattack.request import RunRequest
 from ppattack.runs.run import Finished, run
 from ppattack.scenario import simulate
@@ -30,7 +31,7 @@ LIKE_PLAIN = ("plain", "le", "ele", "pe", "etc", "one-time-pad")
 REASON = "no attack was run: the ciphertexts themselves were compared with the plain images."
 
 
-def measured(out: Path, target: str, **changes: Any) -> Finished:
+def measured(out: Path, target: str, **changes: Any) -> Finished[Report]:
     """A small run."""
     asked = RunRequest("none", target, victims=12, adversary=0, size=32, out=out, save_images=0)
     return run(replace(asked, **changes))

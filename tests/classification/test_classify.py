@@ -15,18 +15,19 @@ from PIL import Image
 from safetensors.torch import load_file
 
 from ppattack.classification.comparison import compare, draw_comparison
-from ppattack.classification.experiment import Classified, classify
+from ppattack.classification.experiment import classify
 from ppattack.classification.models import InputForm, ModelConfig, build
 from ppattack.classification.settings import training_config
 from ppattack.errors import ConfigError, DataError, ReportError, RunFailed
-from ppattack.reports.classification import read_classification
+from ppattack.reports.classification import ClassificationReport, read_classification
+from ppattack.runs.store import Finished
 from tests.support.classify_requests import ONE, request
 from tests.support.recorder import Recorder
 
 pytestmark = pytest.mark.long
 
 
-def facts(done: Classified) -> dict[str, Any]:
+def facts(done: Finished[ClassificationReport]) -> dict[str, Any]:
     """The report without what differs from run to run."""
     report = json.loads(done.report.to_json())
     return {name: part for name, part in report.items() if name not in ("timing", "provenance")}

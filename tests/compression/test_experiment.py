@@ -13,19 +13,20 @@ from PIL import Image
 
 from ppattack.compression import measure as measuring
 from ppattack.compression.codecs import Codec, read_codec
-from ppattack.compression.experiment import Finished, compress
+from ppattack.compression.experiment import compress
 from ppattack.errors import ConfigError, DataError, ImageError, NotApplicable, ReportError
 from ppattack.reports.compression import CompressionReport, read_compression
+from ppattack.runs.store import Finished
 from tests.support.compression_pictures import request
 from tests.support.program import in_process
 
 
 @pytest.fixture(scope="module")
-def done(tmp_path_factory: pytest.TempPathFactory) -> list[Finished]:
+def done(tmp_path_factory: pytest.TempPathFactory) -> list[Finished[CompressionReport]]:
     return compress(request(tmp_path_factory.mktemp("runs"), "etc", "plain"))
 
 
-def test_each_target_has_a_folder(done: list[Finished]) -> None:
+def test_each_target_has_a_folder(done: list[Finished[CompressionReport]]) -> None:
     for finished, target in zip(done, ("etc", "plain"), strict=True):
         assert finished.folder.name == f"compress-{target}-{finished.report.id}"
         assert sorted(path.name for path in finished.folder.iterdir()) == [
@@ -35,7 +36,7 @@ def test_each_target_has_a_folder(done: list[Finished]) -> None:
     assert len(list(done[0].folder.parent.iterdir())) == 2
 
 
-def test_reports_come_back_as_they_were(done: list[Finished]) -> None:
+def test_reports_come_back_as_they_were(done: list[Finished[CompressionReport]]) -> None:
     for finished in done:
         assert read_compression(finished.folder) == finished.report
         assert read_compression(finished.folder / "compression.json") == finished.report
@@ -52,7 +53,7 @@ def test_reports_come_back_as_they_were(done: list[Finished]) -> None:
     assert report.provenance["codec_versions"]["libjpeg-turbo"]
 
 
-def test_sizes_of_every_image(done: list[Finished]) -> None:
+def test_sizes_of_every_image(done: list[Finished[CompressionReport]]) -> None:
     rows = list(csv.DictReader((done[0].folder / "sizes.csv").open()))
     assert [row["image"] for row in rows] == ["00000", "00001", "00002", "00003"]
     for row in done[0].report.codecs:
@@ -63,7 +64,7 @@ def test_sizes_of_every_image(done: list[Finished]) -> None:
         assert row.ratio == pytest.approx(sums[1] / sums[0], rel=1e-12)
 
 
-def test_a_finished_one_is_reused(done: list[Finished]) -> None:
+def test_a_finished_one_is_reused(done: list[Finished[CompressionReport]]) -> None:
     out = done[0].folder.parent
     again = compress(request(out, "etc", "plain"))
     assert [each.reused for each in again] == [True, True]
@@ -89,7 +90,7 @@ def test_a_finished_one_is_reused(done: list[Finished]) -> None:
     ids=str,
 )
 def test_another_request_is_another_experiment(
-    done: list[Finished], tmp_path: Path, change: dict[str, Any]
+    done: list[Finished[CompressionReport]], tmp_path: Path, change: dict[str, Any]
 ) -> None:
     (other,) = compress(request(tmp_path, "etc", **change))
     assert other.report.id != done[0].report.id
@@ -232,7 +233,9 @@ def test_damaged_reports_are_named(tmp_path: Path) -> None:
         read_compression(tmp_path)
 
 
-def test_reports_of_another_schema_are_refused(done: list[Finished], tmp_path: Path) -> None:
+def test_reports_of_another_schema_are_refused(
+    done: list[Finished[CompressionReport]], tmp_path: Path
+) -> None:
     text = done[0].report.model_copy(update={"schema_version": "2.0"}).to_json()
     (tmp_path / "compression.json").write_text(text)
     with pytest.raises(ReportError, match=r"schema version 2\.0"):

@@ -16,7 +16,7 @@ from ppattack.errors import NotGranted
 from ppattack.evaluation.controls import ControlBench
 from ppattack.isolation import messages
 from ppattack.metrics.images import ImageScorer
-from ppattack.reports.run import ThreatPart
+from ppattack.reports.run import Report, ThreatPart
 from ppattack.request import RunRequest
 from ppattack.runs.run import Finished
 from ppattack.scenario import from_ciphertexts, simulate
@@ -113,7 +113,7 @@ def archive(folder: Path, classes: list[str]) -> str:
 
 @pytest.mark.parametrize("isolate", [False, True])
 def test_a_run_reports_labels_and_its_id_depends_on_them(tmp_path: Path, isolate: bool) -> None:
-    def run(classes: list[str], attack: str) -> Finished:
+    def run(classes: list[str], attack: str) -> Finished[Report]:
         data = archive(tmp_path, classes)
         request = RunRequest(f"{READER}:{attack}", "pe", data=data, victims=12, adversary=12)
         return ppattack.run(replace(request, out=tmp_path / "runs", size=16, isolate=isolate))

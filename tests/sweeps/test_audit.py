@@ -13,7 +13,8 @@ from ppattack.plugins import registry
 from ppattack.reports.found import ImageScores, SavedRun, read_image_scores
 from ppattack.reports.run import MatchingScores, Report, Scores, read_report
 from ppattack.request import RunRequest
-from ppattack.sweeps.audit import Audited, cheapest_first, draw_together, run_audit
+from ppattack.runs.store import Finished
+from ppattack.sweeps.audit import Audit, cheapest_first, draw_together, run_audit, worst_report
 from ppattack.sweeps.cell import Outcome
 from ppattack.sweeps.executors import InThisProcess
 from ppattack.sweeps.sweep import Cell, Sweep, read_sweep, run_sweep
@@ -30,7 +31,7 @@ def base(out: Path, **changes: object) -> RunRequest:
     return replace(made, save_images=4, **changes)  # type: ignore[arg-type]
 
 
-def audited(asked: RunRequest, *attacks: str) -> Audited:
+def audited(asked: RunRequest, *attacks: str) -> Finished[Audit]:
     """An audit with these attacks alone."""
     requests = [replace(asked, attack=attack) for attack in attacks]
     sweep, _ = run_sweep(requests, InThisProcess(), Watch())
@@ -44,13 +45,13 @@ def mine(name: str) -> str:
 
 def test_one_attack_that_breaks_it_is_enough(tmp_path: Path) -> None:
     done = audited(base(tmp_path), mine("Grey"), "chosen-plaintext", "fr", "jigsaw", mine("Broken"))
-    assert done.audit.verdict == "BROKEN"
+    assert done.report.verdict == "BROKEN"
     # The one that needs least comes first.
-    assert done.audit.reason.startswith(
+    assert done.report.reason.startswith(
         "2 of 3 attacks broke it, by least need: fr (ciphertext-only; one key for all images); "
         "chosen-plaintext (6 chosen plaintexts"
     )
-    states = [one.state for one in done.audit.attacks]
+    states = [one.state for one in done.report.attacks]
     assert states == ["done", "done", "done", "not applicable", "failed"]
     assert json.loads((done.folder / "audit.json").read_text())["verdict"] == "BROKEN"
     report = read_report(done.folder)
@@ -62,7 +63,7 @@ def test_one_attack_that_breaks_it_is_enough(tmp_path: Path) -> None:
 def test_the_strongest_result_of_every_image_is_kept(tmp_path: Path) -> None:
     done = audited(base(tmp_path), mine("Grey"), "fr")
     columns = []
-    for one in done.audit.attacks:
+    for one in done.report.attacks:
         assert one.run is not None
         scores = read_image_scores(tmp_path / one.run)
         assert scores is not None
@@ -71,14 +72,14 @@ def test_the_strongest_result_of_every_image_is_kept(tmp_path: Path) -> None:
     kept = read_image_scores(done.folder)
     assert kept is not None
     np.testing.assert_allclose(kept.columns["ssim.reconstruction"], expected)
-    assert done.report is not None
-    assert done.report.scores.ssim is not None
-    assert done.report.scores.ssim.reconstruction.mean == pytest.approx(expected.mean())
-    wins = [one.strongest_on for one in done.audit.attacks]
+    assert worst_report(done) is not None
+    assert worst_report(done).scores.ssim is not None
+    assert worst_report(done).scores.ssim.reconstruction.mean == pytest.approx(expected.mean())
+    wins = [one.strongest_on for one in done.report.attacks]
     assert wins == [int((np.argmax(columns, axis=0) == k).sum()) for k in (0, 1)]
     assert sum(wins) == 12
     first = int(np.argmax(columns, axis=0)[0])
-    run = done.audit.attacks[first].run
+    run = done.report.attacks[first].run
     assert run is not None
     ours, theirs = (
         (folder / "reconstructions" / "00000.png").read_bytes()
@@ -89,9 +90,9 @@ def test_the_strongest_result_of_every_image_is_kept(tmp_path: Path) -> None:
 
 def test_resisting_every_attack_that_applies_is_resisting(tmp_path: Path) -> None:
     done = audited(base(tmp_path, target="one-time-pad", victims=32), "fr", "jigsaw")
-    assert done.audit.attacks[0].verdict == "RESISTED"
-    assert done.audit.verdict == "RESISTED"
-    assert done.audit.reason == "all 1 attacks that apply, whose controls passed: fr."
+    assert done.report.attacks[0].verdict == "RESISTED"
+    assert done.report.verdict == "RESISTED"
+    assert done.report.reason == "all 1 attacks that apply, whose controls passed: fr."
 
 
 @pytest.mark.parametrize("spoiler", ["Broken", "Grey"])
@@ -100,15 +101,15 @@ def test_an_attack_that_failed_or_proves_nothing_leaves_it_open(
 ) -> None:
     asked = base(tmp_path, target="one-time-pad", victims=32)
     done = audited(asked, "fr", mine(spoiler))
-    assert done.audit.verdict == "INCONCLUSIVE"
-    assert f"no attack broke it, but {mine(spoiler)}: " in done.audit.reason
+    assert done.report.verdict == "INCONCLUSIVE"
+    assert f"no attack broke it, but {mine(spoiler)}: " in done.report.reason
 
 
 def test_without_any_attack_nothing_is_known(tmp_path: Path) -> None:
     done = audited(base(tmp_path), "jigsaw")
-    assert done.audit.verdict == "INCONCLUSIVE"
-    assert done.audit.reason == "no installed attack can be tried on it."
-    assert done.report is None
+    assert done.report.verdict == "INCONCLUSIVE"
+    assert done.report.reason == "no installed attack can be tried on it."
+    assert worst_report(done) is None
     assert not (done.folder / "report.json").exists()
 
 
@@ -122,7 +123,7 @@ def test_runs_over_other_images_are_not_mixed(tmp_path: Path) -> None:
         (folder / "scores.csv").write_text("image,ssim.reconstruction,ssim.ciphertext\n" + rows)
         return SavedRun(folder, report)
 
-    made = audited(base(tmp_path / "runs"), mine("Grey")).report
+    made = worst_report(audited(base(tmp_path / "runs"), mine("Grey")))
     assert isinstance(made, Report)
     report = made
     runs = [saved("a", 0.1, 0.0), saved("b", 0.3, 0.0), saved("other", 0.9, 0.5)]
@@ -157,7 +158,7 @@ def _matching(folder: Path, report: Report, right: str, images: str = "") -> Sav
 
 
 def test_a_ciphertext_counts_as_matched_where_any_attack_named_its_image(tmp_path: Path) -> None:
-    report = audited(base(tmp_path / "runs"), mine("Grey")).report
+    report = worst_report(audited(base(tmp_path / "runs"), mine("Grey")))
     assert report is not None
     runs = [
         _matching(tmp_path / "few", report, "110000000000"),
@@ -179,7 +180,7 @@ def test_a_ciphertext_counts_as_matched_where_any_attack_named_its_image(tmp_pat
 
 
 def test_matchings_stand_beside_the_images_that_are_kept(tmp_path: Path) -> None:
-    report = audited(base(tmp_path / "runs"), mine("Grey")).report
+    report = worst_report(audited(base(tmp_path / "runs"), mine("Grey")))
     assert report is not None
     runs = [
         _matching(tmp_path / "a", report, "1000", images="1911"),
