@@ -53,8 +53,9 @@ def no_work(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(registry.target(name), "encrypt", refuse)
     monkeypatch.setattr(Target, "encrypt", refuse)
     monkeypatch.setattr("ppattack.metrics.lpips.Lpips.__init__", refuse)
-    monkeypatch.setattr("ppattack.data.image_files.read_folder", refuse)
+    # In this order, so that token_files is not imported while image_files is changed.
     monkeypatch.setattr("ppattack.data.token_files.read_folder", refuse)
+    monkeypatch.setattr("ppattack.data.image_files.read_folder", refuse)
     monkeypatch.setattr("ppattack.runs.run._scorer", refuse)
 
 
