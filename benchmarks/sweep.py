@@ -20,9 +20,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from ppattack.isolation import fork_server
+from ppattack.reports.sweep import Sweep
 from ppattack.request import RunRequest
 from ppattack.sweeps.executors import Executor, InThisProcess, LocalProcesses
-from ppattack.sweeps.sweep import Sweep, run_sweep
+from ppattack.sweeps.sweep import run_sweep
 
 CELLS, JOBS, BUSY_SECONDS = 200, 2, 30
 ATTACK = """

@@ -12,8 +12,8 @@ from rich.markup import escape
 from rich.table import Table
 
 if TYPE_CHECKING:
+    from ppattack.reports.curve import Curve
     from ppattack.reports.run import MetricScores, Report, Summary
-    from ppattack.sweeps.curve import Curve
 
 PLAIN_WIDTH = 160
 """Columns if stdout is not a terminal: wide enough that nothing is cut."""

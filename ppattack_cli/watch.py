@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from rich.console import Group
     from rich.live import Live
 
-    from ppattack.sweeps.cell import Outcome
-    from ppattack.sweeps.sweep import Cell, Sweep, Watcher
+    from ppattack.reports.sweep import Cell, Outcome, Sweep
+    from ppattack.sweeps.sweep import Watcher
 
 LETTERS = {"BROKEN": "B", "RESISTED": "R", "INCONCLUSIVE": "?"}
 COLOURS = {"B": "red", "R": "green", "?": "yellow", "failed": "magenta", "running": "cyan"}

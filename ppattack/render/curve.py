@@ -10,7 +10,7 @@ from ppattack.files import write_bytes
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from ppattack.sweeps.curve import Curve
+    from ppattack.reports.curve import Curve
 
 
 def draw_curve(path: Path, curve: Curve) -> None:

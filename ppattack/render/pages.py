@@ -8,8 +8,7 @@ from pathlib import Path
 from ppattack.errors import DataError
 from ppattack.files import write_text
 from ppattack.render.summary_table import schemes
-from ppattack.reports.collection import read_collection
-from ppattack.reports.found import read_missing, read_runs
+from ppattack.reports.found import read_collection, read_missing, read_runs
 
 
 def write_pages(

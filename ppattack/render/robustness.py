@@ -11,7 +11,7 @@ from ppattack.files import write_bytes
 from ppattack.reports.robustness import EXAMPLE
 
 if TYPE_CHECKING:
-    from ppattack.sweeps.published_robustness import RobustnessTable, Row
+    from ppattack.reports.robustness import RobustnessTable, Row
 
 COLOURS = {"figure": "#bbbbbb", "published": "#4477aa", "corrected": "#ee6677"}
 

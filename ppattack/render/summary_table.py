@@ -16,11 +16,11 @@ from ppattack.config import as_dict
 from ppattack.plugins import registry
 from ppattack.render.matrix import distinguish, strength
 from ppattack.render.numbers import headline, plain_text
+from ppattack.reports.audit import AUDIT
 from ppattack.reports.classification import ClassificationReport
-from ppattack.reports.collection import Collection
 from ppattack.reports.compression import CodecRow, CompressionReport
+from ppattack.reports.found import Collection
 from ppattack.reports.run import Report, TargetPart
-from ppattack.sweeps.audit import AUDIT
 from ppattack.threat import KeyScope
 
 REQUIREMENTS = (

@@ -11,8 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from ppattack.reports.report_files import Part, VersionedReport, read_versioned
-from ppattack.reports.run import Summary, TargetPart
+from ppattack.reports.run import Part, Summary, TargetPart, VersionedReport, read_versioned
 
 SCHEMA_VERSION = "1.0"
 FILE = "compression.json"

@@ -9,7 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
+Protocol = Literal["published", "corrected"]
+PROTOCOLS: tuple[Protocol, ...] = ("published", "corrected")
 ATTACKS = ("fr", "gan", "itn")
 TARGETS = ("le", "ele", "pe", "etc")
 
@@ -57,3 +60,56 @@ EXAMPLE: Mapping[str, Mapping[str, float]] = {
 }
 """SSIM of the one image that the publication shows; its ``itn`` is not the network
 behind the boxes."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One attack on one target.
+
+    Args:
+        protocol: published or corrected.
+        attack: its name in the table.
+        target: registered name of the scheme.
+        absolute: quartiles, whisker and extreme of |SSIM|: ``q1``, ``median``, ``q3``,
+            ``whisker``, ``highest``; None where nothing was scored.
+        mean: SSIM with its sign.
+        gain: over the best blind baseline.
+        verdict: of the run; ``failed`` or ``not applicable`` where there is none.
+        collapsed: whether the reconstructions depend on no ciphertext.
+        example: |SSIM| of the first image, and of its ciphertext.
+        published: the published box, where there is one.
+        published_example: the published SSIM of one image, likewise.
+        run: name of the run's folder.
+        command: that runs it alone.
+    """
+
+    protocol: Protocol
+    attack: str
+    target: str
+    absolute: Mapping[str, float] | None
+    mean: float | None
+    gain: float | None
+    verdict: str
+    collapsed: bool
+    example: tuple[float, float] | None
+    published: Mapping[str, float] | None
+    published_example: float | None
+    run: str | None
+    command: str
+
+
+@dataclass(frozen=True)
+class RobustnessTable:
+    """The finished table.
+
+    Args:
+        data: the images, as the runs name them.
+        victims: images scored in each run.
+        baselines: quartiles of |SSIM| of images that depend on no ciphertext, by name.
+        rows: one attack on one target each.
+    """
+
+    data: str
+    victims: int
+    baselines: Mapping[str, float]
+    rows: tuple[Row, ...]

@@ -113,5 +113,3 @@ def _public_images(request: RunRequest, folder: Path, target: Target) -> ImageSe
 
 def _hash(images: torch.Tensor) -> str:
     return hashlib.sha256(images.contiguous().numpy().data).hexdigest()
-
-

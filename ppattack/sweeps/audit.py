@@ -14,83 +14,21 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
-
-from ppattack.errors import PpattackError, ReportError
+from ppattack.errors import PpattackError
 from ppattack.files import write_text
 from ppattack.isolation.proxy import isolated_by_default
 from ppattack.plugins import registry
+from ppattack.reports.audit import AUDIT, FILE, Audit, AuditedAttack, read_audit
 from ppattack.reports.found import SavedRun, read_runs
 from ppattack.reports.run import Report, VerdictName, read_report, scores_csv
+from ppattack.reports.sweep import Sweep
 from ppattack.request import RunRequest
 from ppattack.runs.store import Fill, Finished, Store, identity
-from ppattack.sweeps.cell import State
 from ppattack.sweeps.executors import Executor
-from ppattack.sweeps.sweep import Sweep, Watcher, run_sweep
+from ppattack.sweeps.sweep import Watcher, run_sweep
 from ppattack.sweeps.worst_case import WorstCase, worst_case
 
-AUDIT = "audit"
-"""The name that stands for all attacks in the report."""
-FILE = "audit.json"
-SCHEMA_VERSION = "1.0"
 _PUBLIC = ("none", "unpaired", "candidates")
-
-
-class AuditedAttack(BaseModel):
-    """What came of one attack.
-
-    Args:
-        attack: its name.
-        state: ``done``, ``failed`` or ``not applicable``.
-        threat: what it was granted, in words.
-        verdict: of its run.
-        metric: that the verdict rests on.
-        gain: mean gain in it over the best blind baseline.
-        strongest_on: images on which no attack did better.
-        run: name of its folder.
-        reason: of the verdict; why it failed or does not apply.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    attack: str
-    state: State
-    threat: str | None
-    verdict: VerdictName | None
-    metric: str | None
-    gain: float | None
-    strongest_on: int
-    run: str | None
-    reason: str
-
-
-class Audit(BaseModel):
-    """``audit.json``: the verdict over all attacks, which are in the order in which they ran."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    schema_version: str = SCHEMA_VERSION
-    target: str
-    verdict: VerdictName
-    reason: str
-    attacks: tuple[AuditedAttack, ...]
-
-    def to_json(self) -> str:
-        """The text of its file."""
-        return self.model_dump_json(indent=2) + "\n"
-
-
-def read_audit(folder: Path) -> Audit:
-    """Read the audit of a folder.
-
-    Raises:
-        ReportError: if it is missing or of another schema.
-    """
-    path = folder / FILE
-    try:
-        return Audit.model_validate_json(path.read_bytes())
-    except (OSError, ValueError) as error:
-        raise ReportError(f"{path} is not an audit: {str(error).splitlines()[0]}.") from None
 
 
 AUDITS = Store(FILE, read_audit)

@@ -6,12 +6,9 @@ interrupted curve continues where it stopped.
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
-import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +16,7 @@ from ppattack.attack import Progress, SilentProgress
 from ppattack.context import Workers
 from ppattack.errors import ConfigError
 from ppattack.files import write_text
+from ppattack.reports.curve import Curve, CurvePoint
 from ppattack.reports.run import Report
 from ppattack.request import RunRequest, check
 from ppattack.runs.run import Finished, run
@@ -29,68 +27,6 @@ if TYPE_CHECKING:
 PARTS = ("attack", "target")
 JPEG = "jpeg"
 """The setting that sends ciphertexts through JPEG; its value ``none`` leaves them as they are."""
-
-
-@dataclass(frozen=True)
-class CurvePoint:
-    """One run of the curve.
-
-    Args:
-        value: of the setting, as it was given.
-        ssim: mean over the images, with its 95 % interval, or None where nothing was scored.
-        ssim_low: lower end of that interval.
-        ssim_high: upper end.
-        baseline: mean SSIM of the best blind baseline.
-        key: fraction of the key that was recovered, or None where the attack recovers none.
-        verdict: of the run.
-        seconds: that the attack took.
-        run: name of the run's folder.
-        best_state: mean SSIM under the best global state of each image, where the attack leaves
-            that state open (``best_state_ssim`` in the report); else None.
-    """
-
-    value: str
-    ssim: float | None
-    ssim_low: float | None
-    ssim_high: float | None
-    baseline: float | None
-    key: float | None
-    verdict: str
-    seconds: float
-    run: str
-    best_state: float | None = None
-
-
-@dataclass(frozen=True)
-class Curve:
-    """A finished curve.
-
-    Args:
-        attack: its registered name.
-        target: its registered name.
-        setting: the setting that changes, ``attack.pairs`` or ``jpeg`` for instance.
-        data: name of the images.
-        points: in the order in which the values were given.
-    """
-
-    attack: str
-    target: str
-    setting: str
-    data: str
-    points: tuple[CurvePoint, ...]
-
-    def to_json(self) -> str:
-        """The curve as indented JSON text."""
-        return json.dumps(asdict(self), indent=2) + "\n"
-
-    def to_csv(self) -> str:
-        """The points as CSV text; what was not scored is empty."""
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        names = [field.name for field in fields(CurvePoint)]
-        writer.writerow(names)
-        writer.writerows([getattr(point, name) for name in names] for point in self.points)
-        return text.getvalue()
 
 
 def run_curve(

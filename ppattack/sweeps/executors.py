@@ -8,18 +8,23 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
+from pathlib import Path
 from typing import Any, Protocol
 
-from ppattack.context import Alone, Part, Result, Workers
-from ppattack.errors import RunFailed
+from ppattack.context import Alone, Part, Progress, Result, Workers
+from ppattack.errors import NotApplicable, NotGranted, PpattackError, RunFailed
 from ppattack.machine import available_cpus, die_with_parent, visible_gpus
+from ppattack.reports.run import Report, read_report
+from ppattack.reports.sweep import Outcome
 from ppattack.request import RunRequest
-from ppattack.sweeps.cell import Outcome, run_cell
+from ppattack.runs.run import run
+from ppattack.runs.store import Finished
 
 Started = Callable[[int], None]
 Cells = Iterable[tuple[int, RunRequest]]
@@ -202,3 +207,42 @@ def _work(connection: Connection, gpu: str | None, threads: int) -> None:
         except Exception as error:
             answer = _Failed(f"{type(error).__name__}: {error}")
         connection.send(answer)
+
+
+def run_cell(
+    request: RunRequest, progress: Progress | None = None, workers: Workers | None = None
+) -> Outcome:
+    """Run one cell; whatever goes wrong is in the outcome, but for an interruption."""
+    start = time.perf_counter()
+    try:
+        done = run(request, progress, workers)
+    except (NotApplicable, NotGranted) as error:
+        return Outcome(state="not applicable", reason=str(error))
+    except (PpattackError, RunFailed) as error:
+        reason = str(error)
+    except Exception as error:
+        reason = f"{type(error).__name__}: {error}"
+    else:
+        return outcome_of(done, round(time.perf_counter() - start, 3))
+    return Outcome(state="failed", reason=reason, seconds=round(time.perf_counter() - start, 3))
+
+
+def outcome_of(done: Finished[Report], seconds: float) -> Outcome:
+    """The outcome of a finished run."""
+    found = done.report.scores.main_gain()
+    metric, gain = found if found else (None, None)
+    return Outcome(
+        state="done",
+        run=done.folder.name,
+        verdict=done.report.verdict,
+        metric=metric,
+        score=getattr(done.report.scores, metric).reconstruction.mean if metric else None,
+        gain=gain.mean if gain else None,
+        reason=done.report.reason,
+        seconds=seconds,
+    )
+
+
+def report_of(outcome: Outcome, out: Path) -> Report | None:
+    """The report of a cell that is done, or None."""
+    return read_report(out / outcome.run) if outcome.run else None

@@ -13,24 +13,22 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from ppattack.errors import ConfigError, ReportError
 from ppattack.files import make_folder, write_text
 from ppattack.reports.found import read_image_scores
-from ppattack.reports.robustness import BOXES, EXAMPLE, TARGETS
+from ppattack.reports.robustness import BOXES, EXAMPLE, TARGETS, Protocol, RobustnessTable, Row
 from ppattack.reports.run import read_report
+from ppattack.reports.sweep import Outcome
 from ppattack.reproduce import command
 from ppattack.request import RunRequest, check
 from ppattack.runs.inputs import check_images
-from ppattack.sweeps.cell import Outcome
 from ppattack.sweeps.executors import Executor
 from ppattack.sweeps.sweep import Watcher, run_sweep
 
-Protocol = Literal["published", "corrected"]
-PROTOCOLS: tuple[Protocol, ...] = ("published", "corrected")
 BLOCK = 4
 """Edge of a block, pixels, as in the published evaluation."""
 PAIRS = 10
@@ -72,59 +70,6 @@ VARIANTS: Mapping[Protocol, tuple[Variant, ...]] = {
         Variant("covariance", "covariance-matching"),
     ),
 }
-
-
-@dataclass(frozen=True)
-class Row:
-    """One attack on one target.
-
-    Args:
-        protocol: published or corrected.
-        attack: its name in the table.
-        target: registered name of the scheme.
-        absolute: quartiles, whisker and extreme of |SSIM|: ``q1``, ``median``, ``q3``,
-            ``whisker``, ``highest``; None where nothing was scored.
-        mean: SSIM with its sign.
-        gain: over the best blind baseline.
-        verdict: of the run; ``failed`` or ``not applicable`` where there is none.
-        collapsed: whether the reconstructions depend on no ciphertext.
-        example: |SSIM| of the first image, and of its ciphertext.
-        published: the published box, where there is one.
-        published_example: the published SSIM of one image, likewise.
-        run: name of the run's folder.
-        command: that runs it alone.
-    """
-
-    protocol: Protocol
-    attack: str
-    target: str
-    absolute: Mapping[str, float] | None
-    mean: float | None
-    gain: float | None
-    verdict: str
-    collapsed: bool
-    example: tuple[float, float] | None
-    published: Mapping[str, float] | None
-    published_example: float | None
-    run: str | None
-    command: str
-
-
-@dataclass(frozen=True)
-class RobustnessTable:
-    """The finished table.
-
-    Args:
-        data: the images, as the runs name them.
-        victims: images scored in each run.
-        baselines: quartiles of |SSIM| of images that depend on no ciphertext, by name.
-        rows: one attack on one target each.
-    """
-
-    data: str
-    victims: int
-    baselines: Mapping[str, float]
-    rows: tuple[Row, ...]
 
 
 def requests(

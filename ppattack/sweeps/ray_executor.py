@@ -21,9 +21,9 @@ from typing import Any
 from ppattack.context import Part, Result
 from ppattack.errors import ConfigError, DataError, RunFailed
 from ppattack.files import new_folder
+from ppattack.reports.sweep import Outcome
 from ppattack.request import RunRequest
-from ppattack.sweeps.cell import Outcome, run_cell
-from ppattack.sweeps.executors import TRIES, Cells, Started, lost_outcome
+from ppattack.sweeps.executors import TRIES, Cells, Started, lost_outcome, run_cell
 
 
 class Ray:

@@ -16,57 +16,19 @@ import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal, Protocol
-
-from pydantic import BaseModel, ConfigDict, ValidationError
+from typing import Any, Protocol
 
 from ppattack.config import as_dict
-from ppattack.errors import ConfigError, ReportError
+from ppattack.errors import ConfigError
 from ppattack.files import make_folder, write_text
 from ppattack.plugins import registry
 from ppattack.plugins.source import files_hash
+from ppattack.reports.sweep import Cell, Sweep, read_sweep
 from ppattack.reproduce import command
 from ppattack.request import RunRequest, check
 from ppattack.runs import provenance
 from ppattack.runs.inputs import check_images
-from ppattack.sweeps.cell import Outcome
 from ppattack.sweeps.executors import Executor
-
-SCHEMA_VERSION = "1.0"
-
-
-class Cell(BaseModel):
-    """A cell of the matrix; ``outcome`` is null while it is queued."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    attack: str
-    target: str
-    key_scope: Literal["dataset", "image"] | None
-    seed: int
-    isolated: bool
-    command: str
-    outcome: Outcome | None = None
-
-
-class Sweep(BaseModel):
-    """The record of a matrix."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    schema_version: str = SCHEMA_VERSION
-    id: str
-    cells: tuple[Cell, ...]
-
-    def counts(self) -> dict[str, int]:
-        """How many cells are done, broken (of those done), failed and queued."""
-        found = [cell.outcome for cell in self.cells]
-        return {
-            "done": sum(o is not None and o.state == "done" for o in found),
-            "broken": sum(o is not None and o.verdict == "BROKEN" for o in found),
-            "failed": sum(o is not None and o.state == "failed" for o in found),
-            "queued": sum(o is None for o in found),
-        }
 
 
 class Watcher(Protocol):
@@ -125,30 +87,6 @@ def run_sweep(
             watcher.changed(sweep)
         _clean(out, sweep, place)
     return sweep, place
-
-
-def read_sweep(path: Path) -> Sweep:
-    """Read a record.
-
-    Raises:
-        ReportError: where it is missing, damaged or of another version.
-    """
-    try:
-        sweep = Sweep.model_validate_json(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise ReportError(f"cannot read the record {path}: {error}.") from None
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "document"
-        raise ReportError(
-            f"{path} is not the record of a sweep: {where}: {first['msg']}; remove it, finished "
-            "runs stay."
-        ) from None
-    if sweep.schema_version != SCHEMA_VERSION:
-        raise ReportError(
-            f"{path} has version {sweep.schema_version}; this ppattack reads {SCHEMA_VERSION}."
-        )
-    return sweep
 
 
 def _inputs(request: RunRequest) -> tuple[object, ...]:

@@ -11,8 +11,8 @@ from ppattack.errors import RunFailed
 from ppattack_cli import options
 
 if TYPE_CHECKING:
+    from ppattack.reports.audit import Audit
     from ppattack.runs.store import Finished
-    from ppattack.sweeps.audit import Audit
 
 
 def audit(

@@ -12,7 +12,7 @@ from ppattack.errors import ConfigError, RunFailed, nearest
 from ppattack_cli import options
 
 if TYPE_CHECKING:
-    from ppattack.sweeps.published_robustness import Protocol, RobustnessTable
+    from ppattack.reports.robustness import Protocol, RobustnessTable
 
 app = typer.Typer(help="Published evaluations, run again and corrected.", no_args_is_help=True)
 
@@ -90,7 +90,7 @@ def isotropic_robustness(
 
 
 def _protocols(text: str) -> tuple[Protocol, ...]:
-    from ppattack.sweeps.published_robustness import PROTOCOLS
+    from ppattack.reports.robustness import PROTOCOLS
 
     if text == "both":
         return PROTOCOLS

@@ -12,9 +12,9 @@ import pytest
 from rich.console import Console
 from rich.live import Live
 
+from ppattack.reports.sweep import Cell, Outcome, Sweep
 from ppattack.request import RunRequest
-from ppattack.sweeps.cell import Outcome
-from ppattack.sweeps.sweep import Cell, Sweep, run_sweep
+from ppattack.sweeps.sweep import run_sweep
 from ppattack_cli.watch import Lines, Nobody, Screen, drawing, watcher
 
 BROKEN = Outcome(state="done", run="a", verdict="BROKEN", metric="ssim", gain=0.3)

@@ -12,8 +12,7 @@ from ppattack.plugins import registry
 from ppattack.render.html import report_html
 from ppattack.render.summary_table import REQUIREMENTS, Requirement, Scheme, schemes
 from ppattack.render.tables import report_latex, report_markdown
-from ppattack.reports.collection import Collection, read_collection
-from ppattack.reports.found import SavedRun
+from ppattack.reports.found import Collection, SavedRun, read_collection
 from ppattack.reports.run import Report
 from tests.support.page import Page
 from tests.support.program import in_process

@@ -7,8 +7,7 @@ import pytest
 from ppattack.errors import ReportError
 from ppattack.render.html import report_html
 from ppattack.reports.found import read_image_scores, read_missing, read_runs
-from ppattack.sweeps.cell import Outcome
-from ppattack.sweeps.sweep import Cell, Sweep
+from ppattack.reports.sweep import Cell, Outcome, Sweep
 from tests.support.page import Page
 from tests.support.saved import report, save
 

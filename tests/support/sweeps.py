@@ -6,10 +6,11 @@ import json
 from pathlib import Path
 from typing import Any
 
+from ppattack.reports.sweep import Sweep, read_sweep
 from ppattack.request import RunRequest
 from ppattack.sweeps.executors import Executor, InThisProcess
 from ppattack.sweeps.matrix import read_matrix, requests
-from ppattack.sweeps.sweep import Sweep, read_sweep, run_sweep
+from ppattack.sweeps.sweep import run_sweep
 
 SWEEPING = Path(__file__).parent / "plugins" / "sweeping.py"
 LITTLE = {"preset": "smoke", "victims": 12, "adversary": 12, "size": 16}

@@ -10,14 +10,15 @@ import pytest
 from ppattack.errors import ConfigError
 from ppattack.evaluation.statistics import summarise, wilson95
 from ppattack.plugins import registry
+from ppattack.reports.audit import Audit
 from ppattack.reports.found import ImageScores, SavedRun, read_image_scores
 from ppattack.reports.run import MatchingScores, Report, Scores, read_report
+from ppattack.reports.sweep import Cell, Outcome, Sweep, read_sweep
 from ppattack.request import RunRequest
 from ppattack.runs.store import Finished
-from ppattack.sweeps.audit import Audit, cheapest_first, draw_together, run_audit, worst_report
-from ppattack.sweeps.cell import Outcome
+from ppattack.sweeps.audit import cheapest_first, draw_together, run_audit, worst_report
 from ppattack.sweeps.executors import InThisProcess
-from ppattack.sweeps.sweep import Cell, Sweep, read_sweep, run_sweep
+from ppattack.sweeps.sweep import run_sweep
 from ppattack.sweeps.worst_case import worst_case
 from tests.support.program import in_process
 from tests.support.sweeps import SWEEPING, Watch
@@ -72,9 +73,10 @@ def test_the_strongest_result_of_every_image_is_kept(tmp_path: Path) -> None:
     kept = read_image_scores(done.folder)
     assert kept is not None
     np.testing.assert_allclose(kept.columns["ssim.reconstruction"], expected)
-    assert worst_report(done) is not None
-    assert worst_report(done).scores.ssim is not None
-    assert worst_report(done).scores.ssim.reconstruction.mean == pytest.approx(expected.mean())
+    worst = worst_report(done)
+    assert worst is not None
+    assert worst.scores.ssim is not None
+    assert worst.scores.ssim.reconstruction.mean == pytest.approx(expected.mean())
     wins = [one.strongest_on for one in done.report.attacks]
     assert wins == [int((np.argmax(columns, axis=0) == k).sum()) for k in (0, 1)]
     assert sum(wins) == 12

@@ -14,9 +14,10 @@ from PIL import Image
 from ppattack.attack import SilentProgress
 from ppattack.errors import ConfigError
 from ppattack.render.curve import _places, draw_curve
+from ppattack.reports.curve import Curve, CurvePoint
 from ppattack.reports.run import read_report
 from ppattack.request import RunRequest
-from ppattack.sweeps.curve import Curve, CurvePoint, run_curve
+from ppattack.sweeps.curve import run_curve
 from tests.support.program import in_process
 
 pytestmark = pytest.mark.long

@@ -13,10 +13,19 @@ from PIL import Image
 from ppattack.errors import ConfigError
 from ppattack.plugins import registry
 from ppattack.render.robustness import markdown
-from ppattack.reports.robustness import ATTACKS, BOXES, EXAMPLE, TARGETS
+from ppattack.reports.robustness import (
+    ATTACKS,
+    BOXES,
+    EXAMPLE,
+    PROTOCOLS,
+    TARGETS,
+    Protocol,
+    RobustnessTable,
+    Row,
+)
 from ppattack.request import RunRequest
 from ppattack.sweeps import published_robustness
-from ppattack.sweeps.published_robustness import PROTOCOLS, VARIANTS, Variant, box, requests
+from ppattack.sweeps.published_robustness import VARIANTS, Variant, box, requests
 from tests.support.program import in_process
 
 BASE = RunRequest(attack="", target="", preset="smoke", victims=12, adversary=24)
@@ -41,7 +50,7 @@ def test_the_corrected_protocol_keeps_nobodys_images_on_both_sides() -> None:
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
-def test_every_cell_is_a_valid_configuration(protocol: published_robustness.Protocol) -> None:
+def test_every_cell_is_a_valid_configuration(protocol: Protocol) -> None:
     for _, _, request in requests(BASE, (protocol,), gan_epochs=2):
         registry.attack(request.attack)(preset=request.preset, **request.attack_settings)
         target = registry.target(request.target)(**request.target_settings)
@@ -103,7 +112,7 @@ def test_the_command_prints_and_writes_the_table(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("only_fr")
 def test_a_row_without_a_result_stands_in_the_table(tmp_path: Path) -> None:
-    row = published_robustness.Row(
+    row = Row(
         protocol="corrected",
         attack="fr",
         target="pe",
@@ -118,7 +127,7 @@ def test_a_row_without_a_result_stands_in_the_table(tmp_path: Path) -> None:
         run=None,
         command="ppattack run",
     )
-    text = markdown(published_robustness.RobustnessTable("photos", 3, {"const128": 0.1}, (row,)))
+    text = markdown(RobustnessTable("photos", 3, {"const128": 0.1}, (row,)))
     assert "| corrected | fr | `pe` |" in text
     assert "failed" in text
 

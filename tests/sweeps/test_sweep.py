@@ -14,10 +14,11 @@ import pytest
 
 from ppattack.errors import ConfigError, DataError, ReportError, UnknownNameError
 from ppattack.reports.run import read_report
+from ppattack.reports.sweep import read_sweep
 from ppattack.request import RunRequest
 from ppattack.sweeps.executors import InThisProcess, LocalProcesses
 from ppattack.sweeps.matrix import Matrix, read_matrix, requests
-from ppattack.sweeps.sweep import read_sweep, run_sweep
+from ppattack.sweeps.sweep import run_sweep
 from tests.support.forked import fork_workers
 from tests.support.program import as_a_person, in_process
 from tests.support.sweeps import SWEEPING, Watch, cells, states, swept, timeless

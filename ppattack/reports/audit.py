@@ -1,0 +1,73 @@
+"""``audit.json``: the verdict on a target over all attacks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict
+
+from ppattack.errors import ReportError
+from ppattack.reports.run import VerdictName
+from ppattack.reports.sweep import State
+
+AUDIT = "audit"
+"""The name that stands for all attacks in the report."""
+FILE = "audit.json"
+SCHEMA_VERSION = "1.0"
+
+
+class AuditedAttack(BaseModel):
+    """What came of one attack.
+
+    Args:
+        attack: its name.
+        state: ``done``, ``failed`` or ``not applicable``.
+        threat: what it was granted, in words.
+        verdict: of its run.
+        metric: that the verdict rests on.
+        gain: mean gain in it over the best blind baseline.
+        strongest_on: images on which no attack did better.
+        run: name of its folder.
+        reason: of the verdict; why it failed or does not apply.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    attack: str
+    state: State
+    threat: str | None
+    verdict: VerdictName | None
+    metric: str | None
+    gain: float | None
+    strongest_on: int
+    run: str | None
+    reason: str
+
+
+class Audit(BaseModel):
+    """``audit.json``: the verdict over all attacks, which are in the order in which they ran."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    schema_version: str = SCHEMA_VERSION
+    target: str
+    verdict: VerdictName
+    reason: str
+    attacks: tuple[AuditedAttack, ...]
+
+    def to_json(self) -> str:
+        """The text of its file."""
+        return self.model_dump_json(indent=2) + "\n"
+
+
+def read_audit(folder: Path) -> Audit:
+    """Read the audit of a folder.
+
+    Raises:
+        ReportError: if it is missing or of another schema.
+    """
+    path = folder / FILE
+    try:
+        return Audit.model_validate_json(path.read_bytes())
+    except (OSError, ValueError) as error:
+        raise ReportError(f"{path} is not an audit: {str(error).splitlines()[0]}.") from None
