@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 import numpy as np
+from typing_extensions import override
 
 from ppattack.card import KeyScope, TargetCard
 from ppattack.config import as_dict, resolve
@@ -44,7 +45,7 @@ class Target(ABC):
     card: ClassVar[TargetCard]
     Config: ClassVar[type[Any]]
     secret_settings: ClassVar[tuple[str, ...]] = ()
-    """Settings that fix the key, None by default: never part of the public scheme."""
+    """Settings that fix the key, None by default; they are never part of the public scheme."""
 
     def __init__(self, config: Any = None, **settings: Any) -> None:
         values = {**(as_dict(config) if config is not None else {}), **settings}
@@ -60,7 +61,7 @@ class Target(ABC):
         return 1
 
     def representation(self) -> Representation:
-        """Plain images as the scheme transforms them: padded, unless a scheme says more."""
+        """Plain images in the form that is transformed: padded, unless overridden."""
         return Representation(self.size_multiple)
 
     def padded_shape(self, image_shape: ImageShape) -> ImageShape:
@@ -68,7 +69,7 @@ class Target(ABC):
         return self.representation().shape(image_shape)
 
     def ciphertext_shape(self, image_shape: ImageShape) -> tuple[int, ...]:
-        """The shape of one ciphertext; schemes of tokens say more."""
+        """The shape of one ciphertext; schemes whose ciphertexts are tokens override this."""
         return self.padded_shape(image_shape)
 
     def plain_shape(self, ciphertext_shape: tuple[int, ...]) -> ImageShape:
@@ -81,7 +82,7 @@ class Target(ABC):
         return self.representation().image_shape((channels, height, width))
 
     def generate_key(self, rng: np.random.Generator, image_shape: ImageShape) -> Key:
-        """Draw one key.
+        """Generate one key.
 
         Args:
             rng: a generator on the CPU; the same state gives the same key on every device.
@@ -96,7 +97,7 @@ class Target(ABC):
         return Key(self.card.name, image_shape, self.key_parts(draw, image_shape))
 
     def generate_keys(self, rngs: Iterable[np.random.Generator], image_shape: ImageShape) -> Key:
-        """Draw one key per image, from one generator per image.
+        """Generate one key per image, from one generator per image.
 
         Raises:
             ConfigError: if a setting fixes one key for all images.
@@ -114,7 +115,7 @@ class Target(ABC):
 
     @abstractmethod
     def key_parts(self, draw: Draw, image_shape: ImageShape) -> Parts:
-        """Draw the components of one key, each from its own stream ``draw(name)``."""
+        """Generate the components of one key, each from its own stream ``draw(name)``."""
 
     @abstractmethod
     def encrypt(
@@ -124,7 +125,7 @@ class Target(ABC):
 
         Args:
             images: ``(N, C, H, W)`` uint8 on any device.
-            key: of this scheme and image size.
+            key: a key of this scheme and image size.
             generator: for schemes that draw fresh randomness for each image.
         """
 
@@ -141,7 +142,7 @@ class Target(ABC):
         """log2 of the number of keys for one image, as the paper counts it."""
 
     def structure(self) -> Structure:
-        """What is public about where symbols can have gone; nothing, unless a scheme says more."""
+        """What is public about where symbols can have gone: nothing, unless overridden."""
         return Structure()
 
     def public(self, *, own_keys: bool = True) -> PublicScheme:
@@ -153,12 +154,12 @@ class Target(ABC):
         if image_shape[0] not in self.card.channels:
             wanted = " or ".join(str(count) for count in self.card.channels)
             raise ImageError(
-                f"target '{self.card.name}' takes images of {wanted} channels, "
+                f"target '{self.card.name}' takes images with {wanted} channels, "
                 f"not {image_shape[0]}."
             )
 
     def check_key(self, images: Tensor, key: Key, shape: ImageShape) -> None:
-        """Refuse a key of another scheme, image size or number of images."""
+        """Refuse a key for another scheme, image size or number of images."""
         if key.scheme != self.card.name:
             raise KeyFileError(f"the key is for '{key.scheme}', not for '{self.card.name}'.")
         if tuple(images.shape[1:]) != shape:
