@@ -138,6 +138,7 @@ def _photograph(name: str) -> Image:
 
 
 def _place(name: str) -> Path:
+    """Where scikit-image keeps a photograph."""
     # Found without importing scikit-image, whose own loaders may use the network.
     spec = importlib.util.find_spec("skimage")
     places = spec.submodule_search_locations if spec else None

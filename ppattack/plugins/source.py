@@ -22,7 +22,7 @@ def source_hash(plugin: object) -> str:
     """The hash of a plug-in's files, so that an edited plug-in is another experiment.
 
     Args:
-        plugin: an attack or a target; one that stands for another tells the other's hash in its
+        plugin: an attack, a target or an image source; one that stands for another tells the other's hash in its
             attribute ``source_hash``.
     """
     told = getattr(plugin, "source_hash", None)
@@ -35,7 +35,7 @@ def source_hash(plugin: object) -> str:
 
 
 def files_hash(path: Path) -> str:
-    """SHA-256 over the files, or an empty text where the plug-in's cannot be read.
+    """SHA-256 over the files, or an empty text if the plug-in's file cannot be read.
 
     Args:
         path: the file of the plug-in.
