@@ -22,8 +22,8 @@ def source_hash(plugin: object) -> str:
     """The hash of a plug-in's files, so that an edited plug-in is another experiment.
 
     Args:
-        plugin: an attack, a target or an image source; one that stands for another tells the other's hash in its
-            attribute ``source_hash``.
+        plugin: an attack, a target or an image source; a proxy tells the hash of what it stands
+            for in its attribute ``source_hash``.
     """
     told = getattr(plugin, "source_hash", None)
     if isinstance(told, str):
