@@ -2,15 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import dataclasses
+import json
+import shlex
+import typing
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from ppattack.attack import PRESETS
+from ppattack.config import Doc, Interval
 from ppattack.errors import ConfigError, DataError, nearest
 from ppattack.jpeg import Jpeg
 from ppattack.threat import KeyScope
+
+
+class Flag:
+    """The option of the command line that sets a field of a request.
+
+    Args:
+        names: as they are typed, the one for messages and commands first.
+        unit: of the number, for messages.
+        repeats: whether the command that repeats a run names it; where a run writes to changes no
+            result.
+    """
+
+    __slots__ = ("names", "repeats", "unit")
+
+    def __init__(self, *names: str, unit: str = "", repeats: bool = True) -> None:
+        self.names, self.unit, self.repeats = names, unit, repeats
 
 
 @dataclass(frozen=True)
@@ -49,31 +70,96 @@ class RunRequest:
         memory_limit: GiB of memory that it may hold; implies ``isolate``.
     """
 
-    attack: str
-    target: str
-    data: str | None = "photos"
-    size: int | None = None
-    victims: int = 256
-    adversary: int = 2000
-    overlap: bool = False
-    key_scope: KeyScope | None = None
-    preset: str = "standard"
+    attack: Annotated[str, Flag("--attack"), Doc("Name, or path/to/file.py:Class.")]
+    target: Annotated[str, Flag("--target"), Doc("Name, or path/to/file.py:Class.")]
+    data: Annotated[
+        str | None,
+        Flag("--data"),
+        Doc(
+            "Image source: photos, cifar10, folder:DIR, npz:FILE, … With --ciphertexts: the "
+            "adversary's public images. [default: photos; with --ciphertexts: none]"
+        ),
+    ] = "photos"
+    size: Annotated[
+        int | None,
+        Interval(ge=1, le=4096),
+        Flag("--size", unit=" pixels"),
+        Doc("Edge of the images, pixels. [default: 32 for photos, else native]"),
+    ] = None
+    victims: Annotated[
+        int, Interval(ge=1), Flag("-n", "--victims"), Doc("Images to encrypt and score.")
+    ] = 256
+    adversary: Annotated[
+        int, Interval(ge=0), Flag("--adversary"), Doc("Public images for the adversary.")
+    ] = 2000
+    overlap: Annotated[
+        bool,
+        Flag("--published-overlap"),
+        Doc(
+            "Give the adversary the victims' own images, unpaired, as published evaluations of "
+            "trained attacks do; to repeat their figures only."
+        ),
+    ] = False
+    key_scope: Annotated[
+        KeyScope | None,
+        Flag("--key-scope"),
+        Doc("dataset (one key for all) or image (a fresh one each)."),
+    ] = None
+    preset: Annotated[
+        str, Flag("--preset"), Doc("smoke (seconds), standard (minutes), paper (GPU).")
+    ] = "standard"
     attack_settings: Mapping[str, Any] = field(default_factory=dict)
     target_settings: Mapping[str, Any] = field(default_factory=dict)
-    seed: int = 0
-    device: str = "auto"
-    out: Path = Path("runs")
-    force: bool = False
-    save_images: int | None = 64
-    ciphertexts: Path | None = None
-    truth: Path | None = None
-    jpeg: str | None = None
-    lpips_net: str = "alex"
-    lpips_weights: Path | None = None
-    download: bool = False
-    isolate: bool = False
-    time_limit: float | None = None
-    memory_limit: float | None = None
+    seed: Annotated[int, Flag("--seed"), Doc("One number for everything random.")] = 0
+    device: Annotated[str, Flag("--device"), Doc("auto, cpu, cuda, cuda:1, …")] = "auto"
+    out: Annotated[Path, Flag("--out", repeats=False), Doc("Folder to write to.")] = Path("runs")
+    force: Annotated[bool, Flag("--force", repeats=False), Doc("Run again what is finished.")] = (
+        False
+    )
+    save_images: Annotated[
+        int | None,
+        Flag("--save-images", repeats=False),
+        Doc("Reconstructions to write: all, none or a number."),
+    ] = 64
+    ciphertexts: Annotated[
+        Path | None,
+        Flag("--ciphertexts"),
+        Doc("Attack these ciphertext files; nobody knows the key."),
+    ] = None
+    truth: Annotated[
+        Path | None,
+        Flag("--truth"),
+        Doc("Plain images of --ciphertexts, under the same names."),
+    ] = None
+    jpeg: Annotated[
+        str | None,
+        Flag("--jpeg"),
+        Doc("Send every ciphertext through JPEG: 1 to 100, colours whole (444) or halved (420)."),
+    ] = None
+    lpips_net: Annotated[
+        str, Flag("--lpips-net"), Doc("Network of LPIPS: alex, vgg or squeeze.")
+    ] = "alex"
+    lpips_weights: Annotated[
+        Path | None, Flag("--lpips-weights"), Doc("Its convolution weights.")
+    ] = None
+    download: Annotated[bool, Flag("--download"), Doc("Allow fetching data and weights.")] = False
+    isolate: Annotated[
+        bool,
+        Flag("--isolate"),
+        Doc("Run the attack in a process of its own that holds nothing secret."),
+    ] = False
+    time_limit: Annotated[
+        float | None,
+        Interval(gt=0),
+        Flag("--time-limit"),
+        Doc("Stop an attack after this time; isolates it."),
+    ] = None
+    memory_limit: Annotated[
+        float | None,
+        Interval(gt=0),
+        Flag("--memory-limit"),
+        Doc("Stop an attack above this; isolates it."),
+    ] = None
 
     def __post_init__(self) -> None:
         as_paths(self, "out", "ciphertexts", "truth", "lpips_weights")
@@ -82,6 +168,62 @@ class RunRequest:
     def isolated(self) -> bool:
         """Whether the attack gets a process of its own."""
         return self.isolate or self.time_limit is not None or self.memory_limit is not None
+
+
+@dataclass(frozen=True)
+class Option:
+    """A field of a request that the command line can set.
+
+    Args:
+        name: of the field.
+        type: without what is said about it.
+        flag: how it is typed.
+        interval: its range, or None.
+        help: what it means.
+        default: ``dataclasses.MISSING`` if it must be given.
+    """
+
+    name: str
+    type: Any
+    flag: Flag
+    interval: Interval | None
+    help: str
+    default: Any
+
+
+def options(cls: type[Any] = RunRequest) -> Iterator[Option]:
+    """The table of run options, in the order of the fields."""
+    hints = typing.get_type_hints(cls, include_extras=True)
+    for each in dataclasses.fields(cls):
+        kind, *said = typing.get_args(hints[each.name]) or (hints[each.name],)
+        for flag in said:
+            if isinstance(flag, Flag):
+                interval = next((one for one in said if isinstance(one, Interval)), None)
+                text = " ".join(one.text for one in said if isinstance(one, Doc))
+                yield Option(each.name, kind, flag, interval, text, each.default)
+
+
+def check_range(option: Option, value: Any) -> None:
+    """Refuse a value of an option that is out of its range.
+
+    Raises:
+        ConfigError: naming the flag and the range.
+    """
+    bounds = option.interval
+    if bounds is None or value is None:
+        return
+    if bounds.ge is not None and bounds.le is not None:
+        valid, words = bounds.ge <= value <= bounds.le, f"{bounds.ge} to {bounds.le}"
+    elif bounds.ge is not None:
+        valid, words = value >= bounds.ge, f"at least {bounds.ge}"
+    elif bounds.gt is not None:
+        valid, words = value > bounds.gt, f"above {bounds.gt}"
+    else:
+        raise TypeError(f"the range of '{option.name}' has no words: give it ge, ge and le, or gt.")
+    if not valid:
+        raise ConfigError(
+            f"{option.flag.names[0]} {value} is not valid: it must be {words}{option.flag.unit}."
+        )
 
 
 def as_paths(request: object, *names: str) -> None:
@@ -99,14 +241,9 @@ def check(request: RunRequest) -> None:
         ConfigError: for a number out of range or options that do not go together.
         DataError: where the output folder is a file.
     """
-    for name, value, least in (("-n", request.victims, 1), ("--adversary", request.adversary, 0)):
-        if value < least:
-            raise ConfigError(f"{name} {value} is not valid: it must be at least {least}.")
+    for option in options(type(request)):
+        check_range(option, getattr(request, option.name))
     check_common(request.preset, request.size, request.out)
-    limits = {"--time-limit": request.time_limit, "--memory-limit": request.memory_limit}
-    for name, limit in limits.items():
-        if limit is not None and not limit > 0:
-            raise ConfigError(f"{name} {limit} is not valid: it must be above 0.")
     if request.truth is not None and request.ciphertexts is None:
         raise ConfigError("--truth belongs to --ciphertexts: name the folder of ciphertexts too.")
     if request.jpeg is not None:
@@ -134,7 +271,41 @@ def check_common(preset: str | None, size: int | None, out: Path) -> None:
         raise ConfigError(
             f"there is no preset '{preset}'; the nearest are: {nearest(preset, PRESETS)}."
         )
-    if size is not None and not 1 <= size <= 4096:
-        raise ConfigError(f"--size {size} is not valid: it must be 1 to 4096 pixels.")
+    for option in options():
+        if option.name == "size":
+            check_range(option, size)
     if out.exists() and not out.is_dir():
         raise DataError(f"--out {out} is a file: name a folder.")
+
+
+def command(request: Mapping[str, Any], cls: type[Any] = RunRequest) -> str:
+    """The command that repeats a run, one line for a shell; defaults are left out.
+
+    Args:
+        request: the fields of a ``RunRequest``, as in ``provenance.request`` of a report.
+        cls: the class whose fields they are.
+    """
+    words, switches = ["ppattack", "run"], []
+    for option in options(cls):
+        value = request.get(option.name)
+        if not option.flag.repeats or value is None:
+            continue
+        if option.type is bool:
+            switches += [option.flag.names[0]] if value else []
+        elif value != option.default or (option.name == "data" and request.get("ciphertexts")):
+            words += [option.flag.names[0], str(value)]
+    for part in ("target", "attack"):
+        for name, value in (request.get(f"{part}_settings") or {}).items():
+            words += ["--set", f"{part}.{name}={plain_text(value)}"]
+    words += switches
+    saved = request.get("save_images", RunRequest.save_images)
+    if saved != RunRequest.save_images and not request.get("ciphertexts"):
+        words += ["--save-images", "all" if saved is None else str(saved or "none")]
+    return shlex.join(words)
+
+
+def plain_text(value: object) -> str:
+    """A setting as it is written in a command: ``true``, ``none``, ``4``."""
+    if value is None:
+        return "none"
+    return value if isinstance(value, str) else json.dumps(value, default=str)

@@ -192,7 +192,7 @@ def _shown(done: Finished[Report]) -> float:
 
 
 def _message(words: str, runs: Sequence[Finished[Report]]) -> str:
-    from ppattack.reproduce import command
+    from ppattack.request import command
 
     lines = [f"{words}."]
     for done in runs:

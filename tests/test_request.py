@@ -10,8 +10,7 @@ import pytest
 
 from ppattack.config import as_dict
 from ppattack.errors import RunFailed
-from ppattack.reproduce import command
-from ppattack.request import RunRequest
+from ppattack.request import RunRequest, command
 from ppattack.runs import run as experiment
 from tests.support.program import in_process
 

@@ -14,7 +14,7 @@ from ppattack.render.plots import Box, BoxPlot, box, box_plot
 from ppattack.render.summary_table import REQUIREMENTS, Scheme
 from ppattack.reports.found import ImageScores, MissingRun, SavedRun, read_image_scores
 from ppattack.reports.run import MetricScores, Report, VerdictName
-from ppattack.reproduce import command
+from ppattack.request import command
 
 METRICS = ("ssim", "ssim_wang2004", "psnr", "mse", "lpips", "key", "matching", "puzzle")
 PLOTTED = ("ssim", "lpips")

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
-
 from ppattack.reports.run import Report, Summary
+from ppattack.request import plain_text as plain_text
 
 SYMBOLS = {"BROKEN": "✗", "RESISTED": "✓", "INCONCLUSIVE": "?"}
 """Shown beside the word, so that no verdict depends on its colour alone."""
@@ -38,13 +37,6 @@ def interval(summary: Summary | None, sign: str = "") -> str:
 def percent(value: float | None) -> str:
     """A share as a percentage."""
     return "" if value is None else f"{100 * value:.1f} %"
-
-
-def plain_text(value: object) -> str:
-    """A setting as it is written in a command: ``true``, ``none``, ``4``."""
-    if value is None:
-        return "none"
-    return value if isinstance(value, str) else json.dumps(value, default=str)
 
 
 def headline(report: Report) -> str:

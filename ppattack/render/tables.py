@@ -14,7 +14,7 @@ from ppattack.render.numbers import SYMBOLS, headline, interval, mean, number, p
 from ppattack.render.summary_table import REQUIREMENTS, Scheme
 from ppattack.reports.found import SavedRun
 from ppattack.reports.run import Report
-from ppattack.reproduce import command
+from ppattack.request import command
 
 CSV_COLUMNS = (
     "target", "attack", "seed", "data", "images", "public_images", "threat", "verdict", "metric",

@@ -12,7 +12,7 @@ from ppattack.render.numbers import interval, mean
 from ppattack.render.plots import Box, BoxPlot, box, box_plot
 from ppattack.reports.found import ImageScores, SavedRun, read_image_scores
 from ppattack.reports.run import MetricScores, Report
-from ppattack.reproduce import command
+from ppattack.request import command
 
 PLOTTED = ("lpips", "ssim")
 HEADING = ("scheme and size", "images", "LPIPS [95 %]", "SSIM [95 %]", "PSNR")

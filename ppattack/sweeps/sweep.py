@@ -24,8 +24,7 @@ from ppattack.files import make_folder, write_text
 from ppattack.plugins import registry
 from ppattack.plugins.source import files_hash
 from ppattack.reports.sweep import Cell, Sweep, read_sweep
-from ppattack.reproduce import command
-from ppattack.request import RunRequest, check
+from ppattack.request import RunRequest, check, command
 from ppattack.runs import provenance
 from ppattack.runs.inputs import check_images
 from ppattack.sweeps.executors import Executor
