@@ -23,15 +23,18 @@ class Flag:
 
     Args:
         names: as they are typed, the one for messages and commands first.
+        metavar: what stands for the value in the help; None for its type.
         unit: of the number, for messages.
         repeats: whether the command that repeats a run names it; where a run writes to changes no
             result.
     """
 
-    __slots__ = ("names", "repeats", "unit")
+    __slots__ = ("metavar", "names", "repeats", "unit")
 
-    def __init__(self, *names: str, unit: str = "", repeats: bool = True) -> None:
-        self.names, self.unit, self.repeats = names, unit, repeats
+    def __init__(
+        self, *names: str, metavar: str | None = None, unit: str = "", repeats: bool = True
+    ) -> None:
+        self.names, self.metavar, self.unit, self.repeats = names, metavar, unit, repeats
 
 
 @dataclass(frozen=True)
@@ -133,7 +136,7 @@ class RunRequest:
     ] = None
     jpeg: Annotated[
         str | None,
-        Flag("--jpeg"),
+        Flag("--jpeg", metavar="QUALITY[:444|420]"),
         Doc("Send every ciphertext through JPEG: 1 to 100, colours whole (444) or halved (420)."),
     ] = None
     lpips_net: Annotated[
@@ -151,13 +154,13 @@ class RunRequest:
     time_limit: Annotated[
         float | None,
         Interval(gt=0),
-        Flag("--time-limit"),
+        Flag("--time-limit", metavar="SECONDS"),
         Doc("Stop an attack after this time; isolates it."),
     ] = None
     memory_limit: Annotated[
         float | None,
         Interval(gt=0),
-        Flag("--memory-limit"),
+        Flag("--memory-limit", metavar="GIB"),
         Doc("Stop an attack above this; isolates it."),
     ] = None
 

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import dataclasses
+import functools
+import inspect
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, cast
 
 import typer
 
 from ppattack.errors import ConfigError, nearest
+from ppattack.request import Option as RunOption
+from ppattack.request import options as run_options
 
 if TYPE_CHECKING:
     from ppattack.context import Workers
@@ -115,6 +120,72 @@ MemoryLimit = Annotated[
     float | None,
     typer.Option("--memory-limit", metavar="GIB", help="Stop an attack above this; isolates it."),
 ]
+
+
+def from_table(
+    cls: type[RunRequest],
+    after: Mapping[str, Sequence[str]],
+    only: Collection[str] | None = None,
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a command the options of the table of run options, and the request that they make.
+
+    The command's first parameter is the request; the options of the table take its place.
+
+    Args:
+        cls: the request, whose fields are the table.
+        after: field to the command's own options that follow it in the help; those that are not
+            named come last.
+        only: the fields that are options of this command; None for all.
+    """
+
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        rest = list(inspect.signature(command, eval_str=True).parameters.values())[1:]
+        own = {each.name: each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in rest}
+        table = [one for one in run_options(cls) if only is None or one.name in only]
+        parameters = []
+        for one in table:
+            parameters.append(_parameter(one))
+            parameters += [own.pop(name) for name in after.get(one.name, ())]
+        parameters += own.values()
+
+        @functools.wraps(command)
+        def with_request(**values: Any) -> None:
+            read = {one.name: values.pop(one.name) for one in table}
+            command(_request(cls, read, values.get("set_")), **values)
+
+        with_request.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        with_request.__annotations__ = {each.name: each.annotation for each in parameters}
+        return with_request
+
+    return decorate
+
+
+def _parameter(option: RunOption) -> inspect.Parameter:
+    kind, default = option.type, option.default
+    if option.name in _READ:
+        kind, default = _READ[option.name].type, _READ[option.name].default
+    elif option.name == "data":
+        default = None
+    if default is dataclasses.MISSING:
+        default = inspect.Parameter.empty
+    shown = typer.Option(*option.flag.names, metavar=option.flag.metavar, help=option.help)
+    return inspect.Parameter(
+        option.name,
+        inspect.Parameter.KEYWORD_ONLY,
+        default=default,
+        annotation=Annotated[kind, shown],
+    )
+
+
+def _request(cls: type[RunRequest], values: dict[str, Any], pairs: list[str] | None) -> RunRequest:
+    files = values.get("ciphertexts")
+    parts = settings(pairs, ("target", "attack"))
+    values["data"] = values["data"] or (None if files else "photos")
+    for name, text in _READ.items():
+        values[name] = text.read(values[name])
+    if files:
+        values["save_images"] = None
+    return cls(**values, attack_settings=parts["attack"], target_settings=parts["target"])
 
 
 def settings(pairs: Sequence[str] | None, parts: tuple[str, ...]) -> dict[str, dict[str, Any]]:
@@ -224,3 +295,17 @@ def save_images(text: str) -> int | None:
     if not text.isdecimal():
         raise ConfigError(f"--save-images '{text}' is not valid: use all, none or a number.")
     return int(text)
+
+
+class _Text(NamedTuple):
+    """A field that the command line gives as text of its own form."""
+
+    type: Any
+    default: str | None
+    read: Callable[[Any], Any]
+
+
+_READ = {
+    "key_scope": _Text(str | None, None, key_scope),
+    "save_images": _Text(str, "64", save_images),
+}

@@ -1,17 +1,21 @@
 from __future__ import annotations
 
+import dataclasses
 import json
 import shlex
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
+import typer
+from typer.testing import CliRunner
 
-from ppattack.config import as_dict
-from ppattack.errors import RunFailed
-from ppattack.request import RunRequest, command
+from ppattack.config import Doc, Interval, as_dict
+from ppattack.errors import ConfigError, RunFailed
+from ppattack.request import Flag, RunRequest, check, command
 from ppattack.runs import run as experiment
+from ppattack_cli import options
 from tests.support.program import in_process
 
 PLAIN = RunRequest("fr", "pe")
@@ -64,3 +68,30 @@ def test_the_program_reads_the_command_as_the_same_request(
 def test_what_is_the_default_is_left_out() -> None:
     assert command(as_dict(PLAIN)) == "ppattack run --attack fr --target pe"
     assert command({"attack": "a", "target": "b;rm"}) == ("ppattack run --attack a --target 'b;rm'")
+
+
+def test_one_field_is_an_option_a_check_and_a_part_of_the_command() -> None:
+    kind = Annotated[int, Interval(ge=3), Flag("--rounds"), Doc("How often to try.")]
+    wider: Any = dataclasses.make_dataclass(
+        "Wider", [("rounds", kind, 5)], bases=(RunRequest,), frozen=True
+    )
+    seen: list[Any] = []
+    app = typer.Typer()
+
+    @app.command()
+    @options.from_table(wider, after={})
+    def run(request: RunRequest) -> None:
+        seen.append(request)
+
+    program = CliRunner()
+    shown = program.invoke(app, ["--help"]).output
+    assert "--rounds" in shown
+    assert "How often to try." in shown
+    asked = ["--attack", "fr", "--target", "pe", "--rounds"]
+    for value in ("7", "2"):
+        assert program.invoke(app, [*asked, value]).exit_code == 0
+    valid, invalid = seen
+    check(valid)
+    with pytest.raises(ConfigError, match="--rounds 2 is not valid: it must be at least 3"):
+        check(invalid)
+    assert command(as_dict(valid), wider) == "ppattack run --attack fr --target pe --rounds 7"

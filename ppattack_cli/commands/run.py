@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ppattack.errors import ConfigError
+from ppattack.request import RunRequest
 from ppattack_cli import options
 from ppattack_cli.commands.gate import finish
 
@@ -18,26 +19,11 @@ if TYPE_CHECKING:
     from ppattack.context import Workers
     from ppattack.gates.rules import Rule
     from ppattack.reports.run import Report
-    from ppattack.request import RunRequest
 
 
+@options.from_table(RunRequest, after={"preset": ("set_", "curve"), "out": ("as_json", "fail_on")})
 def run(
-    attack: options.Attack,
-    target: options.Target,
-    data: options.Data = None,
-    size: options.Size = None,
-    victims: options.Victims = 256,
-    adversary: options.Adversary = 2000,
-    overlap: Annotated[
-        bool,
-        typer.Option(
-            "--published-overlap",
-            help="Give the adversary the victims' own images, unpaired, as published evaluations "
-            "of trained attacks do; to repeat their figures only.",
-        ),
-    ] = False,
-    key_scope: options.KeyScopeOption = None,
-    preset: options.Preset = "standard",
+    request: RunRequest,
     set_: options.Settings = None,
     curve: Annotated[
         str | None,
@@ -48,31 +34,8 @@ def run(
             "it: attack.pairs=1,2,4,8 or jpeg=none,95,85,75.",
         ),
     ] = None,
-    seed: options.Seed = 0,
-    device: options.Device = "auto",
-    out: options.Out = Path("runs"),
     as_json: options.AsJson = False,
     fail_on: options.FailOn = None,
-    force: options.Force = False,
-    save_images: options.SaveImages = "64",
-    ciphertexts: options.Ciphertexts = None,
-    truth: options.Truth = None,
-    jpeg: options.Jpeg = None,
-    lpips_net: Annotated[
-        str, typer.Option("--lpips-net", help="Network of LPIPS: alex, vgg or squeeze.")
-    ] = "alex",
-    lpips_weights: Annotated[
-        Path | None, typer.Option("--lpips-weights", help="Its convolution weights.")
-    ] = None,
-    download: options.Download = False,
-    isolate: Annotated[
-        bool,
-        typer.Option(
-            "--isolate", help="Run the attack in a process of its own that holds nothing secret."
-        ),
-    ] = False,
-    time_limit: options.TimeLimit = None,
-    memory_limit: options.MemoryLimit = None,
     jobs: Annotated[
         int,
         typer.Option(
@@ -88,41 +51,12 @@ def run(
     verbose: options.Verbose = False,
 ) -> None:
     """Run one attack on one target and report how much of the images came back."""
-    del verbose
-    from ppattack.request import RunRequest
+    del set_, verbose
     from ppattack.runs.run import run as run_experiment
     from ppattack_cli.console import make_progress
     from ppattack_cli.tables import print_report
 
     rules = _rules(fail_on, curve)
-    parts = options.settings(set_, ("target", "attack"))
-    request = RunRequest(
-        attack=attack,
-        target=target,
-        data=data or (None if ciphertexts else "photos"),
-        size=size,
-        victims=victims,
-        adversary=adversary,
-        overlap=overlap,
-        key_scope=options.key_scope(key_scope),
-        preset=preset,
-        attack_settings=parts["attack"],
-        target_settings=parts["target"],
-        seed=seed,
-        device=device,
-        out=out,
-        force=force,
-        save_images=options.save_images(save_images) if ciphertexts is None else None,
-        ciphertexts=ciphertexts,
-        truth=truth,
-        jpeg=jpeg,
-        lpips_net=lpips_net,
-        lpips_weights=lpips_weights,
-        download=download,
-        isolate=isolate,
-        time_limit=time_limit,
-        memory_limit=memory_limit,
-    )
     workers = options.workers(executor, jobs, request)
     progress = make_progress(quiet=quiet)
     if curve is not None:
