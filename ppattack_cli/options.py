@@ -12,11 +12,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, cast
 import typer
 
 from ppattack.errors import ConfigError, nearest
-from ppattack.request import Option as RunOption
-from ppattack.request import options as run_options
 
 if TYPE_CHECKING:
     from ppattack.context import Workers
+    from ppattack.request import Option as RunOption
     from ppattack.request import RunRequest
     from ppattack.sweeps.executors import Executor
 
@@ -137,6 +136,7 @@ def from_table(
             named come last.
         only: the fields that are options of this command; None for all.
     """
+    from ppattack.request import options as run_options
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
         rest = list(inspect.signature(command, eval_str=True).parameters.values())[1:]
