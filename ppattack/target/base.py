@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 import numpy as np
-from typing_extensions import override
 
 from ppattack.card import KeyScope, TargetCard
 from ppattack.config import as_dict, resolve
