@@ -13,12 +13,21 @@ from typing import Annotated, Any, ClassVar
 
 import numpy as np
 
-from ppattack.attack import Attack, AttackCard, Context, ControlTarget, Preset, Recovery
-from ppattack.card import Reference
-from ppattack.config import Doc, Interval
-from ppattack.permxor import PermXor
-from ppattack.target import PublicScheme
-from ppattack.threat import Observation, ThreatModel
+from ppattack import (
+    Attack,
+    AttackCard,
+    Context,
+    ControlTarget,
+    Doc,
+    Interval,
+    Observation,
+    PermXor,
+    Preset,
+    PublicScheme,
+    Recovery,
+    Reference,
+    ThreatModel,
+)
 
 
 class PixelOrder(Attack):

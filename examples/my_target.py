@@ -11,11 +11,18 @@ from typing import Annotated
 
 import numpy as np
 
-from ppattack import blocks
-from ppattack.card import Reference
-from ppattack.config import Doc, Interval
-from ppattack.permxor import PermXor
-from ppattack.target import Draw, ImageShape, Parts, PermXorTarget, TargetCard
+from ppattack import (
+    Doc,
+    Draw,
+    ImageShape,
+    Interval,
+    Parts,
+    PermXor,
+    PermXorTarget,
+    Reference,
+    TargetCard,
+    blocks,
+)
 
 
 class TileShuffle(PermXorTarget):

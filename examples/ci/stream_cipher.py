@@ -7,9 +7,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ppattack.card import Reference
-from ppattack.permxor import PermXor
-from ppattack.target import Draw, ImageShape, Parts, PermXorTarget, TargetCard
+from ppattack import (
+    Draw,
+    ImageShape,
+    Parts,
+    PermXor,
+    PermXorTarget,
+    Reference,
+    TargetCard,
+)
 
 
 class StreamCipher(PermXorTarget):

@@ -24,7 +24,7 @@ from ppattack.reports.run import Report, VerdictName, read_report, scores_csv
 from ppattack.reports.sweep import Sweep
 from ppattack.request import RunRequest
 from ppattack.runs.store import Fill, Finished, Store, identity
-from ppattack.sweeps.executors import Executor
+from ppattack.sweeps.executors import Executor, InThisProcess
 from ppattack.sweeps.sweep import Watcher, run_sweep
 from ppattack.sweeps.worst_case import WorstCase, worst_case
 
@@ -32,6 +32,36 @@ _PUBLIC = ("none", "unpaired", "candidates")
 
 
 AUDITS = Store(FILE, read_audit)
+
+
+def audit(
+    request: RunRequest, *, isolate: bool | None = None, retry_failed: bool = False
+) -> Finished[Audit]:
+    """Run every attack that applies to a target, one after another, in this process.
+
+    Args:
+        request: target, images and preset; its attack is ignored.
+        isolate: whether attacks get processes of their own; None for those from elsewhere.
+        retry_failed: whether attacks that failed before are tried again.
+
+    Returns:
+        the verdict over all attacks, and its folder.
+
+    Raises:
+        PpattackError: for whatever the request has wrong.
+    """
+    executor = InThisProcess()
+    return run_audit(request, executor, _Unwatched(), isolate=isolate, retry_failed=retry_failed)
+
+
+class _Unwatched:
+    """Looks away."""
+
+    def started(self, number: int) -> None:
+        """Show nothing."""
+
+    def changed(self, sweep: Sweep) -> None:
+        """Show nothing."""
 
 
 def run_audit(
@@ -42,7 +72,7 @@ def run_audit(
     isolate: bool | None = None,
     retry_failed: bool = False,
 ) -> Finished[Audit]:
-    """Run every attack on the target of a request and draw them together.
+    """Run every attack on the target of a request and merge what they found.
 
     Args:
         base: target, images and preset; its attack is ignored.
@@ -64,7 +94,7 @@ def run_audit(
         for attack in cheapest_first(registry.attacks())
     ]
     sweep, _ = run_sweep(requests, executor, watcher, retry_failed=retry_failed)
-    return draw_together(sweep, base)
+    return merge(sweep, base)
 
 
 def cheapest_first(attacks: Sequence[str]) -> list[str]:
@@ -81,7 +111,7 @@ def cheapest_first(attacks: Sequence[str]) -> list[str]:
     return sorted(attacks, key=cost)
 
 
-def draw_together(sweep: Sweep, base: RunRequest) -> Finished[Audit]:
+def merge(sweep: Sweep, base: RunRequest) -> Finished[Audit]:
     """The audit of a finished sweep over attacks, written into its folder.
 
     Args:

@@ -16,7 +16,7 @@ from ppattack.reports.run import MatchingScores, Report, Scores, read_report
 from ppattack.reports.sweep import Cell, Outcome, Sweep, read_sweep
 from ppattack.request import RunRequest
 from ppattack.runs.store import Finished
-from ppattack.sweeps.audit import cheapest_first, draw_together, run_audit, worst_report
+from ppattack.sweeps.audit import cheapest_first, merge, run_audit, worst_report
 from ppattack.sweeps.executors import InThisProcess
 from ppattack.sweeps.sweep import run_sweep
 from ppattack.sweeps.worst_case import worst_case
@@ -36,7 +36,7 @@ def audited(asked: RunRequest, *attacks: str) -> Finished[Audit]:
     """An audit with these attacks alone."""
     requests = [replace(asked, attack=attack) for attack in attacks]
     sweep, _ = run_sweep(requests, InThisProcess(), Watch())
-    return draw_together(sweep, asked)
+    return merge(sweep, asked)
 
 
 def mine(name: str) -> str:
