@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import graphlib
+import tomllib
 from pathlib import Path
 
 TESTS = Path(__file__).parent
@@ -54,3 +56,46 @@ def test_what_tests_share_is_in_the_support_folder() -> None:
     assert strays == []
     misplaced = [str(path) for path in (TESTS / "support").rglob("test_*.py")]
     assert misplaced == []
+
+
+PACKAGE = TESTS.parent / "ppattack"
+
+
+def _graph() -> dict[str, set[str]]:
+    """The modules of the library and what each imports, in functions and for types too."""
+    files = {}
+    for path in sorted(PACKAGE.rglob("*.py")):
+        parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
+        files[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    assert len(files) > 200
+    graph: dict[str, set[str]] = {}
+    for module, path in files.items():
+        graph[module] = set()
+        for name in _imports(path):
+            known = name if name in files else name.rpartition(".")[0]
+            if known in files and known != module:
+                graph[module].add(known)
+    return graph
+
+
+def test_no_circle_of_files() -> None:
+    order = list(graphlib.TopologicalSorter(_graph()).static_order())
+    assert order.index("ppattack.errors") < order.index("ppattack.runs.run")
+
+
+def test_every_room_has_its_layer() -> None:
+    settings = tomllib.loads((TESTS.parent / "pyproject.toml").read_text(encoding="utf-8"))
+    contract = settings["tool"]["importlinter"]["contracts"][0]
+    layers = {name for layer in contract["layers"] for name in layer.split(" | ")}
+    inside = {module for module in _graph() if module.count(".") == 1}
+    assert inside == {name for name in layers if name.startswith("ppattack.")}
+
+
+def test_the_root_holds_the_vocabulary_only() -> None:
+    assert len(list(PACKAGE.glob("*.py"))) <= 20
+
+
+def test_rooms_are_described() -> None:
+    for folder in ("ppattack/solvers", "benchmarks"):
+        text = (TESTS.parent / folder / "README.md").read_text(encoding="utf-8")
+        assert 5 <= len(text.splitlines()) <= 20
