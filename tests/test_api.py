@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import inspect
 import subprocess
 import sys
@@ -84,3 +85,27 @@ def test_authors_need_one_import(path: str) -> None:
     lines = (ROOT / path).read_text(encoding="utf-8").splitlines()
     imports = [line for line in lines if line.startswith(("from ppattack", "import ppattack"))]
     assert imports == ["from ppattack import ("]
+
+
+PLACES = {
+    "target": "Target PermXorTarget TargetCard Key Parts Draw ImageShape PublicScheme Structure "
+    "Representation",
+    "attack": "Attack AttackCard Context ControlTarget Recovery Preset PRESETS Progress "
+    "ProgressTask SilentProgress",
+    "threat": "ThreatModel Observation Truth KeyScope",
+    "card": "Reference TargetCard",
+    "config": "Doc Interval resolve as_dict describe",
+    "permxor": "PermXor empty_like identity permutation_bits",
+    "blocks": "split merge dihedral_table byte_numbers nibble_numbers place COLOUR_ORDERS",
+    "images": "check to_float from_float pad_to_multiple crop CHANNELS",
+    "errors": "PpattackError ImageError ConfigError DataError KeyFileError NotInvertible "
+    "ThreatModelError NotApplicable NotGranted PluginError MetricUnavailable RunFailed",
+    "testing": "AttackRun assert_resists assert_broken",
+}
+"""What plug-ins outside import from the modules that keep their places."""
+
+
+@pytest.mark.parametrize("module", PLACES)
+def test_modules_that_plugins_import_keep_their_names(module: str) -> None:
+    found = importlib.import_module(f"ppattack.{module}")
+    assert [name for name in PLACES[module].split() if not hasattr(found, name)] == []
