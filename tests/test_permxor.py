@@ -23,7 +23,7 @@ COUNTS = st.integers(0, 9)
 quick = settings(deadline=None, max_examples=25)
 
 
-def _drawn(unit: Unit, seed: int, count: int | None = None, size: int = SIZE) -> PermXor:
+def _random_table(unit: Unit, seed: int, count: int | None = None, size: int = SIZE) -> PermXor:
     rng = np.random.default_rng(seed)
     symbols = size if unit == "byte" else 2 * size
     lead = () if count is None else (count,)
@@ -51,7 +51,7 @@ def _slow(table: PermXor, images: torch.Tensor) -> torch.Tensor:
 @quick
 @given(seed=SEEDS, count=COUNTS)
 def test_equals_the_slow_version(unit: Unit, per_image: bool, seed: int, count: int) -> None:
-    table = _drawn(unit, seed, count if per_image else None)
+    table = _random_table(unit, seed, count if per_image else None)
     images = noise(count, SHAPE, seed)
     before = images.clone()
     assert torch.equal(table(images), _slow(table, images))
@@ -63,7 +63,7 @@ def test_equals_the_slow_version(unit: Unit, per_image: bool, seed: int, count: 
 def test_chunks_of_any_length_give_the_same(
     unit: Unit, count: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    table, images = _drawn(unit, 0), noise(count, SHAPE)
+    table, images = _random_table(unit, 0), noise(count, SHAPE)
     whole = table(images)
     for chunk in (1, 3 * SIZE, 10 * SIZE):
         monkeypatch.setattr(permxor, "CPU_CHUNK_BYTES", chunk)
@@ -72,7 +72,7 @@ def test_chunks_of_any_length_give_the_same(
 
 @pytest.mark.parametrize("unit", UNITS)
 def test_memory_layout_does_not_matter(unit: Unit) -> None:
-    for table in (_drawn(unit, 0), identity(SIZE * (1 + (unit == "nibble")), unit)):
+    for table in (_random_table(unit, 0), identity(SIZE * (1 + (unit == "nibble")), unit)):
         images = noise(6, SHAPE)
         expected = table(images)
         assert torch.equal(table(images.to(memory_format=torch.channels_last)), expected)
@@ -87,7 +87,7 @@ def test_memory_layout_does_not_matter(unit: Unit) -> None:
 @quick
 @given(seed=SEEDS)
 def test_the_inverse_undoes(unit: Unit, count: int | None, seed: int) -> None:
-    table, images = _drawn(unit, seed, count), noise(4, SHAPE, seed)
+    table, images = _random_table(unit, seed, count), noise(4, SHAPE, seed)
     assert table.is_bijective
     assert torch.equal(table.inverse()(table(images)), images)
     assert torch.equal(table(table.inverse()(images)), images)
@@ -100,7 +100,7 @@ def test_the_inverse_undoes(unit: Unit, count: int | None, seed: int) -> None:
 def test_composition_is_one_after_the_other(
     unit: Unit, counts: tuple[int | None, int | None], seed: int
 ) -> None:
-    second, first = (_drawn(unit, seed + i, count) for i, count in enumerate(counts))
+    second, first = (_random_table(unit, seed + i, count) for i, count in enumerate(counts))
     images = noise(4, SHAPE, seed)
     assert torch.equal(second.after(first)(images), second(first(images)))
 
@@ -109,7 +109,7 @@ def test_composition_is_one_after_the_other(
 @quick
 @given(seed=SEEDS)
 def test_the_same_over_nibbles(count: int | None, seed: int) -> None:
-    table, images = _drawn("byte", seed, count), noise(4, SHAPE, seed)
+    table, images = _random_table("byte", seed, count), noise(4, SHAPE, seed)
     halves = table.as_nibbles()
     assert halves.unit == "nibble"
     assert halves.as_nibbles() is halves
@@ -127,17 +127,17 @@ def test_the_identity(unit: Unit) -> None:
 @pytest.mark.parametrize("unit", UNITS)
 def test_a_mask_without_a_permutation(unit: Unit) -> None:
     for count in (None, 4):
-        drawn = _drawn(unit, 3, count)
-        still = np.broadcast_to(np.arange(drawn.symbols), drawn.index.shape)
+        made = _random_table(unit, 3, count)
+        still = np.broadcast_to(np.arange(made.symbols), made.index.shape)
         for index in (still, still.copy()):
-            table = PermXor(index, drawn.mask, unit)
+            table = PermXor(index, made.mask, unit)
             images = noise(4, SHAPE)
             assert torch.equal(table(images), _slow(table, images))
             assert torch.equal(table.inverse()(table(images)), images)
 
 
 def test_tables_may_be_read_only() -> None:
-    table, images = _drawn("byte", 0), noise(2, SHAPE)
+    table, images = _random_table("byte", 0), noise(2, SHAPE)
     frozen = PermXor(table.index.copy(), table.mask.copy())
     frozen.index.flags.writeable = frozen.mask.flags.writeable = False
     with warnings.catch_warnings():
@@ -148,7 +148,7 @@ def test_tables_may_be_read_only() -> None:
 
 @pytest.mark.parametrize("count", [None, 3])
 def test_a_lost_symbol_has_no_inverse(count: int | None) -> None:
-    table = _drawn("byte", 0, count)
+    table = _random_table("byte", 0, count)
     index = table.index.copy()
     index[..., 5] = index[..., 6]
     lossy = PermXor(index, table.mask)
@@ -169,20 +169,20 @@ def test_tables_of_different_shapes_are_refused() -> None:
 @pytest.mark.parametrize("unit", UNITS)
 def test_images_of_another_size_or_number_are_refused(unit: Unit) -> None:
     with pytest.raises(ImageError, match="60 bytes"):
-        _drawn(unit, 0)(noise(2, (3, 4, 4)))
+        _random_table(unit, 0)(noise(2, (3, 4, 4)))
     with pytest.raises(ImageError, match="for 4 images"):
-        _drawn(unit, 0, 4)(noise(3, SHAPE))
+        _random_table(unit, 0, 4)(noise(3, SHAPE))
     with pytest.raises(ImageError, match="for 4 images"):
-        _drawn(unit, 0, 4)(noise(1, SHAPE))
+        _random_table(unit, 0, 4)(noise(1, SHAPE))
 
 
 def test_only_tables_of_one_kind_compose() -> None:
-    table = _drawn("byte", 0)
-    for other in (_drawn("nibble", 0), _drawn("byte", 0, size=40)):
+    table = _random_table("byte", 0)
+    for other in (_random_table("nibble", 0), _random_table("byte", 0, size=40)):
         with pytest.raises(ImageError, match="composed"):
             table.after(other)
     with pytest.raises(ImageError, match="composed"):
-        _drawn("byte", 0, 3).after(_drawn("byte", 0, 4))
+        _random_table("byte", 0, 3).after(_random_table("byte", 0, 4))
 
 
 @pytest.mark.gpu
@@ -190,7 +190,7 @@ def test_only_tables_of_one_kind_compose() -> None:
 @pytest.mark.parametrize("count", [None, 7])
 @pytest.mark.parametrize("unit", UNITS)
 def test_a_gpu_gives_the_same(unit: Unit, count: int | None) -> None:
-    table, images = _drawn(unit, 0, count), noise(7, SHAPE)
+    table, images = _random_table(unit, 0, count), noise(7, SHAPE)
     out = table(images.cuda())
     assert out.is_cuda
     assert torch.equal(out.cpu(), table(images))

@@ -275,7 +275,7 @@ class NeuraCryptMatching(Attack):
         from ppattack.solvers.neuracrypt import surrogate
         from ppattack.solvers.neuracrypt.alternation import places_of
 
-        encoder = case.own.generate("surrogate")
+        encoder = case.own.generate_encoder("surrogate")
         losses = []
         for number in range(1, self.config.surrogate_rounds + 1):
             with stages.timed("surrogate"):

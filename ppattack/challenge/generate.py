@@ -107,8 +107,8 @@ def _chosen(wish: Wish) -> tuple[list[str], list[str]]:
             "use a smaller -n or --targets."
         )
     order = numpy_stream(wish.seed, "choice").permutation(len(found))
-    drawn = [found[i] for i in order]
-    return drawn[targets : targets + count], drawn[:targets]
+    sampled = [found[i] for i in order]
+    return sampled[targets : targets + count], sampled[:targets]
 
 
 def _different_files(root: Path) -> list[str]:

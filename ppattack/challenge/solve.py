@@ -163,7 +163,7 @@ def _learnt(
         known = expected(own, case.images, PLACE_KEYS, case.landmarks()[:1]).energies
         views = alternation.Views(known[..., None], energies(case.codes)[..., None])
         places = alternation.places_of(views, matched)
-    encoder = own.generate("second part")
+    encoder = own.generate_encoder("second part")
     ordered = case.in_plain_order(places)
     surrogate.train(
         encoder, case.images[matched], ordered, steps, context, "second part", rate=ENCODER_RATE

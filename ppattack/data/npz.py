@@ -79,8 +79,8 @@ class Npz(ImageSource):
             archive = _Archive(stored, path)
             names = next((pair for pair in PAIRS if set(pair) & set(stored.files)), None)
             if names is not None:
-                victims = archive.sample(names[0], request.victims, request.seed)
-                adversary = archive.sample(names[1], request.adversary, request.seed)
+                victims = archive.sample_rows(names[0], request.victims, request.seed)
+                adversary = archive.sample_rows(names[1], request.adversary, request.seed)
             elif BOTH in stored.files:
                 images = archive.images(BOTH)
                 ours, theirs = _split(images, request)
@@ -121,7 +121,7 @@ class _Archive:
         self.path = path
         self.notes: list[str] = []
 
-    def sample(self, name: str, count: int, seed: int) -> Iterator[Candidate]:
+    def sample_rows(self, name: str, count: int, seed: int) -> Iterator[Candidate]:
         """The images of one side's array in random order; it is read only when needed."""
         if count == 0 or name not in self.stored.files:
             return

@@ -87,7 +87,7 @@ class ShakePyramidNet(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits ``(N, classes)`` for float images ``(N, channels, H, W)``."""
-        factors = self._drawn(x) if self.training else self.keep
+        factors = self._sample_factors(x) if self.training else self.keep
         x = self.stem_norm(self.stem(x))
         for block, factor in zip(self.blocks, factors, strict=True):
             x = block(x, factor)
@@ -95,7 +95,7 @@ class ShakePyramidNet(nn.Module):
         logits: Tensor = self.head(features)
         return logits
 
-    def _drawn(self, x: Tensor) -> list[tuple[Tensor, Tensor]]:
+    def _sample_factors(self, x: Tensor) -> list[tuple[Tensor, Tensor]]:
         """Factors for every block of this pass, forward and backward, ``(N,)`` each."""
         stream = torch_stream(int(self.seed), "shake-drop", int(self.passes))
         self.passes += 1

@@ -12,7 +12,7 @@ from ppattack.metrics.keys import KeyAgreement, high_nibble_agreement, key_agree
 from ppattack.permxor import PermXor, Unit, identity
 
 
-def drawn(seed: int, symbols: int, unit: Unit = "byte", count: int | None = None) -> PermXor:
+def random_key(seed: int, symbols: int, unit: Unit = "byte", count: int | None = None) -> PermXor:
     rng = np.random.default_rng(seed)
     rows = count or 1
     index = np.stack([rng.permutation(symbols) for _ in range(rows)])
@@ -24,7 +24,7 @@ def drawn(seed: int, symbols: int, unit: Unit = "byte", count: int | None = None
 @settings(deadline=None, max_examples=25)
 @given(seed=st.integers(0, 999), count=st.none() | st.integers(1, 3))
 def test_the_true_key_agrees_in_every_writing(seed: int, count: int | None) -> None:
-    key = drawn(seed, 48, count=count)
+    key = random_key(seed, 48, count=count)
     perfect = KeyAgreement(1.0, 1.0, exact=True)
     assert key_agreement(key, key) == perfect
     assert key_agreement(key.as_nibbles(), key) == perfect
@@ -32,11 +32,11 @@ def test_the_true_key_agrees_in_every_writing(seed: int, count: int | None) -> N
 
 
 def test_a_guess_agrees_as_often_as_chance() -> None:
-    found = key_agreement(drawn(1, 3072, count=20), drawn(2, 3072, count=20))
+    found = key_agreement(random_key(1, 3072, count=20), random_key(2, 3072, count=20))
     assert found.index == pytest.approx(1 / 3072, abs=3e-4)
     assert found.mask == pytest.approx(1 / 256, abs=1e-3)
     assert not found.exact
-    nibbles = key_agreement(drawn(1, 6144, "nibble"), drawn(2, 6144, "nibble"))
+    nibbles = key_agreement(random_key(1, 6144, "nibble"), random_key(2, 6144, "nibble"))
     assert nibbles.mask == pytest.approx(1 / 16, abs=0.02)
 
 
@@ -50,7 +50,7 @@ def test_parts_are_counted_apart() -> None:
 
 
 def test_one_table_is_compared_with_each_image() -> None:
-    keys = drawn(3, 16, count=4)
+    keys = random_key(3, 16, count=4)
     first = PermXor(keys.index[0], keys.mask[0])
     for found in (key_agreement(first, keys), key_agreement(keys, first)):
         assert 0.25 <= found.index < 0.75
@@ -59,10 +59,12 @@ def test_one_table_is_compared_with_each_image() -> None:
 
 @pytest.mark.parametrize(
     "wrong",
-    [identity(9), identity(16, "nibble").after(identity(16, "nibble")), drawn(0, 8, count=3)],
+    [identity(9), identity(16, "nibble").after(identity(16, "nibble")), random_key(0, 8, count=3)],
 )
 def test_keys_for_other_images_are_refused(wrong: PermXor) -> None:
-    true = drawn(0, 8, count=2) if wrong.count else identity(9 if wrong.unit == "nibble" else 8)
+    true = (
+        random_key(0, 8, count=2) if wrong.count else identity(9 if wrong.unit == "nibble" else 8)
+    )
     with pytest.raises(ImageError, match="both must be for the same images"):
         key_agreement(wrong, true)
 

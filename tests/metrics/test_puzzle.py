@@ -25,7 +25,7 @@ from ppattack.metrics.puzzle import (
 from ppattack.metrics.states import global_states
 from ppattack.permxor import PermXor, identity
 from targets.etc import EtC
-from tests.support.schemes import draw_key, draw_keys
+from tests.support.schemes import generate_key, generate_keys
 
 BLOCK = 4
 GROUP = states(colours=True)
@@ -35,7 +35,9 @@ SEEDS = st.integers(0, 10_000)
 quick = settings(deadline=None, max_examples=40)
 
 
-def drawn(rows: int, columns: int, group: States, rng: np.random.Generator) -> Arrangement:
+def random_arrangement(
+    rows: int, columns: int, group: States, rng: np.random.Generator
+) -> Arrangement:
     order = rng.permutation(rows * columns).reshape(rows, columns)
     return Arrangement(order, rng.integers(0, group.count, (rows, columns)))
 
@@ -185,7 +187,7 @@ def test_right_seams_are_those_that_show_in_some_state_of_the_image(
     size: tuple[int, int], seed: int
 ) -> None:
     rng = np.random.default_rng(seed)
-    true = drawn(*size, GROUP, rng)
+    true = random_arrangement(*size, GROUP, rng)
     found = damaged(true, GROUP, rng)
     ours, seen = scored(found, true), _pictures(found, true, seed)
     assert ours["neighbour"] == seen["neighbour"]
@@ -196,7 +198,7 @@ def test_right_seams_are_those_that_show_in_some_state_of_the_image(
 @given(size=SIZES, seed=SEEDS, colours=st.booleans())
 def test_laws(size: tuple[int, int], seed: int, colours: bool) -> None:
     group, rng = states(colours=colours), np.random.default_rng(seed)
-    true = drawn(*size, group, rng)
+    true = random_arrangement(*size, group, rng)
     turn = int(rng.choice(group.upright(*size)))
     assert set(scored(true, true, group).values()) == {1.0}
     whole = scored(true.turned(turn, group), true, group)
@@ -219,7 +221,7 @@ def test_laws(size: tuple[int, int], seed: int, colours: bool) -> None:
 def test_keys_say_what_arrangements_say(seed: int, size: tuple[int, int], colours: bool) -> None:
     group, rng = states(colours=colours), np.random.default_rng(seed)
     channels = 3 if colours else 1
-    true = [drawn(*size, group, rng) for _ in range(3)]
+    true = [random_arrangement(*size, group, rng) for _ in range(3)]
     found = [damaged(each, group, rng) for each in true]
     keys = [_stacked([one.key(BLOCK, channels, group) for one in side]) for side in (found, true)]
     shape = (channels, size[0] * BLOCK, size[1] * BLOCK)
@@ -235,9 +237,9 @@ def _stacked(keys: list[PermXor]) -> PermXor:
 
 def test_keys_of_a_target() -> None:
     target, shape = EtC(block_size=BLOCK), (3, 16, 24)
-    one = target.permxor(draw_key(target, shape))
+    one = target.permxor(generate_key(target, shape))
     assert values(scores(from_keys(one, one, shape, BLOCK, GROUP), GROUP))["direct"] == 1.0
-    many = target.permxor(draw_keys(target, shape, 2))
+    many = target.permxor(generate_keys(target, shape, 2))
     both = scores(from_keys(one, many, shape, BLOCK, GROUP), GROUP)
     assert both.neighbour.shape == (2,)
     assert both.neighbour.max() < 0.3
@@ -248,7 +250,7 @@ def test_keys_of_a_target() -> None:
 def test_a_key_without_whole_blocks_has_none_in_place() -> None:
     shape, rng = (3, 16, 16), np.random.default_rng(0)
     target = EtC(block_size=BLOCK)
-    true = target.permxor(draw_key(target, shape))
+    true = target.permxor(generate_key(target, shape))
     noise = PermXor(rng.permutation(768), np.zeros(768, np.uint8))
     found = from_keys(noise, true, shape, BLOCK, GROUP)
     assert (found.origin == NOWHERE).all()
@@ -260,8 +262,8 @@ def test_a_key_without_whole_blocks_has_none_in_place() -> None:
 
 def test_a_random_arrangement_scores_about_nothing() -> None:
     rng = np.random.default_rng(1)
-    true = [drawn(8, 8, GREY, rng) for _ in range(50)]
-    found = [drawn(8, 8, GREY, rng) for _ in range(50)]
+    true = [random_arrangement(8, 8, GREY, rng) for _ in range(50)]
+    found = [random_arrangement(8, 8, GREY, rng) for _ in range(50)]
     chance = scores(from_arrangements(found, true, GREY), GREY)
     assert chance.neighbour.mean() < 0.01
     assert chance.raw_direct.mean() < 0.01
@@ -286,7 +288,7 @@ def test_several_keys_an_image() -> None:
 
 def test_arrangements_that_hold_a_block_twice_are_refused() -> None:
     rng = np.random.default_rng(0)
-    true = drawn(2, 2, GROUP, rng)
+    true = random_arrangement(2, 2, GROUP, rng)
     for grid in (np.array([[0, 1], [2, 2]]), np.array([[0, 1, 2, 3]])):
         wrong = Arrangement(grid, np.zeros_like(grid))
         with pytest.raises(ImageError, match="hold each of them once"):

@@ -81,22 +81,22 @@ def pixel(image: Tensor, row: int, column: int) -> tuple[int, ...]:
 
 
 def key_of(target: PermXorTarget, image_shape: ImageShape, **parts: NDArray[np.generic]) -> Key:
-    """A data-set key with chosen parts, in the types that the target draws."""
-    drawn = draw_key(target, image_shape).parts
-    assert drawn.keys() == parts.keys()
+    """A data-set key with chosen parts, in the types that the target generates."""
+    generated = generate_key(target, image_shape).parts
+    assert generated.keys() == parts.keys()
     return Key(
         target.card.name,
         image_shape,
-        {name: part.astype(drawn[name].dtype) for name, part in parts.items()},
+        {name: part.astype(generated[name].dtype) for name, part in parts.items()},
     )
 
 
-def draw_key(target: PermXorTarget, image_shape: ImageShape, seed: int = 0) -> Key:
+def generate_key(target: PermXorTarget, image_shape: ImageShape, seed: int = 0) -> Key:
     """A data-set key."""
     return target.generate_key(numpy_stream(seed, "key"), image_shape)
 
 
-def draw_keys(target: PermXorTarget, image_shape: ImageShape, count: int, seed: int = 0) -> Key:
+def generate_keys(target: PermXorTarget, image_shape: ImageShape, count: int, seed: int = 0) -> Key:
     """One key per image."""
     rngs = (numpy_stream(seed, "key", i) for i in range(count))
     return target.generate_keys(rngs, image_shape)

@@ -21,8 +21,8 @@ from tests.support.schemes import (
     EXACT_ON_GREY,
     PAPER,
     PUBLISHED,
-    draw_key,
-    draw_keys,
+    generate_key,
+    generate_keys,
     noise,
     recover_by_chosen_plaintexts,
 )
@@ -60,7 +60,7 @@ def test_grey_scrambling_equals_the_slow_version(target: EtcGray, seed: int) -> 
     config, multiple = target.config, target.size_multiple
     shape = 3, 2 * multiple, 3 * multiple
     image = noise(1, shape, seed)
-    key = draw_key(target, shape, seed)
+    key = generate_key(target, shape, seed)
     grey = slow.side_by_side(_hwc(image[0]), config.color_space, config.subsampling)
     moves = key.parts["permutation"], key.parts["dihedral"], key.parts["negative"]
     expected = slow.etc(grey, *moves, [[0]] * len(moves[0]), config.block_size)
@@ -77,7 +77,7 @@ def test_equals_the_slow_version(target: PermXorTarget, channels: int, seed: int
     multiple = target.size_multiple
     shape = channels, 3 * multiple, 2 * multiple
     image = noise(1, shape, seed)
-    key = draw_key(target, shape, seed)
+    key = generate_key(target, shape, seed)
     expected = _slow(target, _hwc(image[0]), key)
     assert np.array_equal(_hwc(target.encrypt(image, key)[0]), expected)
 
@@ -86,7 +86,7 @@ def test_equals_the_slow_version(target: PermXorTarget, channels: int, seed: int
 def test_one_key_an_image_equals_the_slow_version(target: PermXorTarget) -> None:
     shape = 3, 2 * target.size_multiple, 2 * target.size_multiple
     images = noise(3, shape)
-    keys = draw_keys(target, shape, 3)
+    keys = generate_keys(target, shape, 3)
     out = target.encrypt(images, keys)
     for i in range(3):
         parts = {name: part[i] for name, part in keys.parts.items()}
@@ -109,7 +109,7 @@ def test_chosen_plaintexts_recover_the_tables(
     target: PermXorTarget, channels: int, size: int
 ) -> None:
     edge = size + -size % target.size_multiple
-    key = draw_key(target, (channels, edge, edge), seed=size)
+    key = generate_key(target, (channels, edge, edge), seed=size)
     truth = target.permxor(key)
     found = recover_by_chosen_plaintexts(target, key, truth.unit)
     assert np.array_equal(found.index, truth.index)
@@ -121,6 +121,6 @@ def test_a_target_that_is_not_its_table_is_noticed() -> None:
         def encrypt(self, images: Tensor, key: Key, *, generator: object = None) -> Tensor:
             return super().encrypt(images, key) ^ (images > 200).to(torch.uint8)
 
-    key = draw_key(Cheat(), (3, 16, 16))
+    key = generate_key(Cheat(), (3, 16, 16))
     found = recover_by_chosen_plaintexts(Cheat(), key, "byte")
     assert not np.array_equal(found.index, Cheat().permxor(key).index)

@@ -16,7 +16,7 @@ from targets.ele import ELE
 from targets.etc import EtC
 from targets.le import LE
 from targets.pe import PE
-from tests.support.schemes import PAD, PAPER, PUBLISHED, draw_key, draw_keys, noise
+from tests.support.schemes import PAD, PAPER, PUBLISHED, generate_key, generate_keys, noise
 
 SHAPE = (3, 32, 32)
 
@@ -24,7 +24,7 @@ SHAPE = (3, 32, 32)
 @pytest.mark.parametrize("target", [*PAPER, *PUBLISHED, PAD], ids=repr)
 @pytest.mark.parametrize("count", [None, 2])
 def test_round_trip(target: PermXorTarget, count: int | None) -> None:
-    key = draw_key(target, SHAPE) if count is None else draw_keys(target, SHAPE, count)
+    key = generate_key(target, SHAPE) if count is None else generate_keys(target, SHAPE, count)
     back = Key.from_json(key.to_json())
     assert back.fingerprint == key.fingerprint
     assert (back.scheme, back.image_shape, back.count) == (key.scheme, key.image_shape, key.count)
@@ -35,7 +35,7 @@ def test_round_trip(target: PermXorTarget, count: int | None) -> None:
 
 
 def _document() -> dict[str, Any]:
-    document: dict[str, Any] = json.loads(draw_key(EtC(), SHAPE).to_json())
+    document: dict[str, Any] = json.loads(generate_key(EtC(), SHAPE).to_json())
     return document
 
 
@@ -57,7 +57,7 @@ def _without(name: str) -> str:
 MALFORMED = {
     "empty": "",
     "not JSON": "key",
-    "truncated": draw_key(EtC(), SHAPE).to_json()[:-20],
+    "truncated": generate_key(EtC(), SHAPE).to_json()[:-20],
     "a list": "[]",
     "a number": "3",
     "deeply nested": "[" * 200_000,
@@ -107,7 +107,7 @@ MISFITS: dict[str, tuple[dict[str, Any], str]] = {
 def test_parts_that_do_not_fit_are_refused(
     changes: dict[str, Any], message: str, count: int | None
 ) -> None:
-    key = draw_key(EtC(), SHAPE) if count is None else draw_keys(EtC(), SHAPE, count)
+    key = generate_key(EtC(), SHAPE) if count is None else generate_keys(EtC(), SHAPE, count)
     lead = () if count is None else (count,)
     parts = dict(key.parts)
     for name, part in changes.items():
@@ -127,7 +127,7 @@ def test_a_key_of_another_setting_is_refused() -> None:
         (PE(), PE(color_shuffle=True)),
     ):
         with pytest.raises(KeyFileError, match="make a new key"):
-            used.encrypt(images, draw_key(made, SHAPE))
+            used.encrypt(images, generate_key(made, SHAPE))
 
 
 def _large() -> Key:
@@ -140,7 +140,7 @@ def _large() -> Key:
 
 
 def test_large_keys_are_written_as_numbers_and_small_ones_as_text() -> None:
-    small = draw_key(EtC(), SHAPE)
+    small = generate_key(EtC(), SHAPE)
     assert small.to_bytes() == small.to_json().encode()
     assert Key.from_bytes(small.to_bytes()).fingerprint == small.fingerprint
     large = _large()

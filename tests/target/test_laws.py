@@ -26,8 +26,8 @@ from tests.support.schemes import (
     PAPER,
     PUBLISHED,
     PUBLISHED_EXACT,
-    draw_key,
-    draw_keys,
+    generate_key,
+    generate_keys,
     noise,
     pattern,
 )
@@ -56,7 +56,7 @@ def _folded_nibbles(blocks: NDArray[np.uint8]) -> NDArray[np.uint8]:
 def test_round_trip(target: PermXorTarget, shape: ImageShape, seed: int) -> None:
     images = noise(3, shape, seed % 1000)
     before = images.clone()
-    key = draw_key(target, shape, seed)
+    key = generate_key(target, shape, seed)
     out = target.encrypt(images, key)
     assert torch.equal(images, before)
     assert out.shape[1:] == target.padded_shape(shape)
@@ -70,7 +70,7 @@ def test_round_trip_with_one_key_an_image(
     target: PermXorTarget, shape: ImageShape, seed: int, count: int
 ) -> None:
     images = noise(count, shape, seed % 1000)
-    keys = draw_keys(target, shape, count, seed)
+    keys = generate_keys(target, shape, count, seed)
     out = target.encrypt(images, keys)
     assert torch.equal(target.decrypt(out, keys), images)
     for i in range(count):
@@ -84,7 +84,7 @@ def test_round_trip_with_one_key_an_image(
 def test_the_rest_of_a_batch_does_not_matter(target: PermXorTarget, count: int, seed: int) -> None:
     shape = 3, 32, 32
     images = noise(count, shape, seed % 1000)
-    key = draw_key(target, shape, seed)
+    key = generate_key(target, shape, seed)
     together = target.encrypt(images, key)
     alone = torch.cat([target.encrypt(image[None], key) for image in images])
     assert torch.equal(together, alone)
@@ -93,7 +93,7 @@ def test_the_rest_of_a_batch_does_not_matter(target: PermXorTarget, count: int, 
 @pytest.mark.parametrize("target", KEYED + PUBLISHED + [PAD], ids=repr)
 def test_the_seed_decides_the_key(target: PermXorTarget) -> None:
     shape = 3, 32, 32
-    first, same, other = (draw_key(target, shape, seed) for seed in (5, 5, 6))
+    first, same, other = (generate_key(target, shape, seed) for seed in (5, 5, 6))
     assert first.fingerprint == same.fingerprint
     assert first.fingerprint != other.fingerprint
     image = pattern()
@@ -105,7 +105,7 @@ def test_the_seed_decides_the_key(target: PermXorTarget) -> None:
 @pytest.mark.parametrize("target", KEYED, ids=repr)
 def test_one_key_an_image_hides_that_images_are_equal(target: PermXorTarget) -> None:
     images = noise(1, (3, 32, 32)).expand(4, -1, -1, -1)
-    out = target.encrypt(images, draw_keys(target, (3, 32, 32), 4))
+    out = target.encrypt(images, generate_keys(target, (3, 32, 32), 4))
     assert len({bytes(image.numpy().tobytes()) for image in out}) == 4
 
 
@@ -113,7 +113,7 @@ def test_one_key_an_image_hides_that_images_are_equal(target: PermXorTarget) -> 
 @given(seed=SEEDS, channels=st.sampled_from([1, 3]))
 def test_le_maps_equal_blocks_to_equal_blocks(seed: int, channels: int) -> None:
     tile = noise(1, (channels, 4, 4), seed % 1000)
-    out = LE().encrypt(tile.tile(1, 1, 3, 5), draw_key(LE(), (channels, 12, 20), seed))
+    out = LE().encrypt(tile.tile(1, 1, 3, 5), generate_key(LE(), (channels, 12, 20), seed))
     assert torch.equal(out, out[..., :4, :4].tile(1, 1, 3, 5))
 
 
@@ -122,7 +122,7 @@ def test_le_maps_equal_blocks_to_equal_blocks(seed: int, channels: int) -> None:
 @given(seed=SEEDS)
 def test_le_keeps_each_blocks_folded_nibbles(variant: str, seed: int) -> None:
     target, image = LE(variant=variant), noise(1, (3, 16, 16), seed % 1000)
-    out = target.encrypt(image, draw_key(target, (3, 16, 16), seed))
+    out = target.encrypt(image, generate_key(target, (3, 16, 16), seed))
     plain, cipher = (_folded_nibbles(_blocks(each[0], 4)) for each in (image, out))
     assert np.array_equal(plain, cipher)
 
@@ -132,7 +132,7 @@ def test_le_keeps_each_blocks_folded_nibbles(variant: str, seed: int) -> None:
 @given(seed=SEEDS)
 def test_ele_keeps_folded_nibbles_of_moved_blocks(variant: str, seed: int) -> None:
     target, image = ELE(variant=variant), noise(1, (3, 16, 16), seed % 1000)
-    key = draw_key(target, (3, 16, 16), seed)
+    key = generate_key(target, (3, 16, 16), seed)
     out = target.encrypt(image, key)
     plain, cipher = (_folded_nibbles(_blocks(each[0], 4)) for each in (image, out))
     assert np.array_equal(plain[key.parts["blocks"]], cipher)
@@ -143,7 +143,7 @@ def test_ele_keeps_folded_nibbles_of_moved_blocks(variant: str, seed: int) -> No
 @given(shape=SHAPES, seed=SEEDS)
 def test_pe_keeps_every_folded_value_in_place(shape: ImageShape, seed: int) -> None:
     image = noise(1, shape, seed % 1000)
-    out = PE().encrypt(image, draw_key(PE(), shape, seed))
+    out = PE().encrypt(image, generate_key(PE(), shape, seed))
     assert torch.equal(torch.minimum(image, 255 - image), torch.minimum(out, 255 - out))
 
 
@@ -153,7 +153,7 @@ def test_pe_shuffle_keeps_the_folded_colours_of_each_pixel(
     seed: int, height: int, width: int
 ) -> None:
     target, image = PE(color_shuffle=True), noise(1, (3, height, width), seed % 1000)
-    out = target.encrypt(image, draw_key(target, (3, height, width), seed))
+    out = target.encrypt(image, generate_key(target, (3, height, width), seed))
     plain, cipher = (torch.minimum(each, 255 - each).sort(dim=1).values for each in (image, out))
     assert torch.equal(plain, cipher)
 
@@ -164,7 +164,7 @@ def test_etc_keeps_each_blocks_values_or_all_their_complements(
     seed: int, block: int, channels: int
 ) -> None:
     target, shape = EtC(block_size=block), (channels, 32, 48)
-    image, key = noise(1, shape, seed % 1000), draw_key(EtC(block_size=block), shape, seed)
+    image, key = noise(1, shape, seed % 1000), generate_key(EtC(block_size=block), shape, seed)
     plain = _blocks(image[0], block)[key.parts["permutation"]]
     cipher = _blocks(target.encrypt(image, key)[0], block)
     plain[key.parts["negative"]] ^= 255
@@ -179,7 +179,7 @@ def test_grey_scrambling_decrypts_the_grey_image_exactly(
 ) -> None:
     shape, form = (3, height, width), target.representation()
     images = noise(count, shape, seed % 1000)
-    key, keys = draw_key(target, shape, seed), draw_keys(target, shape, count, seed)
+    key, keys = generate_key(target, shape, seed), generate_keys(target, shape, count, seed)
     for used in (key, keys) if count else (key,):
         out = target.encrypt(images, used)
         assert tuple(out.shape) == (count, *target.padded_shape(shape))
@@ -192,7 +192,7 @@ def test_grey_scrambling_decrypts_the_grey_image_exactly(
 @given(seed=SEEDS, block=st.sampled_from([4, 8]))
 def test_etc_gray_keeps_each_blocks_values_or_all_their_complements(seed: int, block: int) -> None:
     target, shape = EtcGray(block_size=block), (3, 16, 24)
-    image, key = noise(1, shape, seed % 1000), draw_key(EtcGray(block_size=block), shape, seed)
+    image, key = noise(1, shape, seed % 1000), generate_key(EtcGray(block_size=block), shape, seed)
     grey = target.representation().prepare(image)[0]
     plain = _blocks(grey, block)[key.parts["permutation"]]
     cipher = _blocks(target.encrypt(image, key)[0], block)
@@ -203,7 +203,7 @@ def test_etc_gray_keeps_each_blocks_values_or_all_their_complements(seed: int, b
 def test_colours_come_back_from_ycbcr_within_one_level() -> None:
     images = noise(4, (3, 64, 64))
     for target, most in ((EtcGray(), 1), (EtcGray(color_space="rgb"), 0)):
-        key = draw_key(target, (3, 64, 64))
+        key = generate_key(target, (3, 64, 64))
         off = (target.decrypt(target.encrypt(images, key), key).int() - images.int()).abs()
         assert int(off.max()) == most
         if most:
@@ -213,7 +213,7 @@ def test_colours_come_back_from_ycbcr_within_one_level() -> None:
 def test_halved_chroma_keeps_luma_and_flat_colours() -> None:
     target, flat = EtcGray(subsampling="420"), noise(4, (3, 8, 8)).repeat_interleave(4, 2)
     flat = flat.repeat_interleave(4, 3)
-    key = draw_key(target, (3, 32, 32))
+    key = generate_key(target, (3, 32, 32))
     out = target.encrypt(flat, key)
     assert tuple(out.shape) == (4, 1, 32, 48)
     assert (target.decrypt(out, key).int() - flat.int()).abs().max() == 1
@@ -229,7 +229,7 @@ def test_what_grey_scrambling_refuses() -> None:
     with pytest.raises(ConfigError, match="no chroma to halve"):
         EtcGray(color_space="rgb", subsampling="420")
     with pytest.raises(ImageError, match="3 channels"):
-        draw_key(EtcGray(), (1, 16, 16))
+        generate_key(EtcGray(), (1, 16, 16))
     form = EtcGray().representation()
     assert form.image_shape((1, 16, 48)) == (3, 16, 16)
     for shape in ((1, 16, 40), (3, 16, 48), (1, 12, 48)):
@@ -240,7 +240,7 @@ def test_what_grey_scrambling_refuses() -> None:
 
 
 def test_etc_draws_every_element_code_and_bit() -> None:
-    parts = draw_key(EtC(block_size=1), (3, 64, 64)).parts
+    parts = generate_key(EtC(block_size=1), (3, 64, 64)).parts
     for name, size in (("dihedral", 8), ("colour", 6), ("negative", 2)):
         counts = np.bincount(parts[name].astype(np.intp), minlength=size)
         expected = 4096 / size
@@ -253,7 +253,7 @@ def test_etc_draws_every_element_code_and_bit() -> None:
     [("ito", 4, [1, 1, 2, 2]), ("madono", 8, [1, 1, 1, 1, 2, 2, 2, 2])],
 )
 def test_published_etc_favours_reflections(target: str, count: int, weights: list[int]) -> None:
-    parts = draw_key(EtC(variant=target, block_size=1), (3, 64, 64)).parts
+    parts = generate_key(EtC(variant=target, block_size=1), (3, 64, 64)).parts
     counts = np.bincount(parts["dihedral"].astype(np.intp), minlength=8)
     expected = np.array(weights) * 4096 / sum(weights)
     seen = np.sort(counts[counts > 0])
@@ -264,11 +264,11 @@ def test_published_etc_favours_reflections(target: str, count: int, weights: lis
 
 def test_the_pad_is_uniform_and_serves_one_image() -> None:
     images = torch.zeros((64, 3, 16, 16), dtype=torch.uint8)
-    out = PAD.encrypt(images, draw_keys(PAD, (3, 16, 16), 64))
+    out = PAD.encrypt(images, generate_keys(PAD, (3, 16, 16), 64))
     counts = torch.bincount(out.flatten().int(), minlength=256).double()
     assert float((counts - out.numel() / 256).abs().max()) < 5 * (out.numel() / 256) ** 0.5
     assert len(torch.unique(out.flatten(1), dim=0)) == 64
-    key = draw_key(PAD, (3, 16, 16))
+    key = generate_key(PAD, (3, 16, 16))
     assert PAD.encrypt(images[:1], key).shape == (1, 3, 16, 16)
     with pytest.raises(KeyFileError, match="generate_keys"):
         PAD.encrypt(images[:2], key)
@@ -293,9 +293,9 @@ def test_a_published_seed_is_a_secret(target: PermXorTarget) -> None:
     assert public.target.config.legacy_seed is None
     shape = 3, 32, 32
     guessed = public.target.generate_key(np.random.default_rng(0), shape)
-    assert guessed.fingerprint != draw_key(target, shape).fingerprint
+    assert guessed.fingerprint != generate_key(target, shape).fingerprint
     with pytest.raises(ConfigError, match="one key for all images"):
-        draw_keys(target, shape, 2)
+        generate_keys(target, shape, 2)
 
 
 @pytest.mark.parametrize("plugin", [LE, ELE, PE, EtC])

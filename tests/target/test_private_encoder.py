@@ -11,7 +11,7 @@ from ppattack.target.private_encoder import LINEAR, PrivateEncoder, _Block
 GEOMETRY = {"channels": 3, "hidden": 24, "patch": 4, "depth": 2, "patches": 4, "width": 10}
 
 
-def _drawn(seed: int = 0, **changes: object) -> PrivateEncoder:
+def _encoder(seed: int = 0, **changes: object) -> PrivateEncoder:
     return PrivateEncoder.generate(torch_stream(seed), **{**GEOMETRY, **changes})  # type: ignore[arg-type]
 
 
@@ -55,21 +55,21 @@ def test_the_number_of_parameters(
 
 @pytest.mark.parametrize("depth", [0, 1, 4])
 def test_it_is_the_network_of_convolutions(depth: int) -> None:
-    encoder, x = _drawn(depth=depth, bn="batch"), _images()
+    encoder, x = _encoder(depth=depth, bn="batch"), _images()
     assert encoder(x).shape == (5, 4, 10)
     torch.testing.assert_close(encoder(x), _by_convolutions(encoder, x), atol=1e-5, rtol=1e-4)
 
 
 def test_the_linear_encoder_is_linear() -> None:
-    encoder, x, y = _drawn(depth=LINEAR), _images(seed=1), _images(seed=2)
+    encoder, x, y = _encoder(depth=LINEAR), _images(seed=1), _images(seed=2)
     zero = encoder(torch.zeros_like(x))
     assert sum(part.numel() for part in encoder.parameters()) == 48 * 10 + 10
     torch.testing.assert_close(encoder(x + y) + zero, encoder(x) + encoder(y))
-    assert not torch.allclose(_drawn(depth=0)(x + y), _drawn(depth=0)(x) + _drawn(depth=0)(y))
+    assert not torch.allclose(_encoder(depth=0)(x + y), _encoder(depth=0)(x) + _encoder(depth=0)(y))
 
 
 def test_what_is_drawn_has_the_published_distribution() -> None:
-    encoder = _drawn(hidden=400, patches=50)
+    encoder = _encoder(hidden=400, patches=50)
     for layer, inputs in ((encoder.embed, 48), (encoder.project, 400)):
         weight, bound = layer.weight.detach(), inputs**-0.5
         assert float(weight.abs().max()) <= bound
@@ -81,13 +81,13 @@ def test_what_is_drawn_has_the_published_distribution() -> None:
 
 def test_the_generator_alone_decides() -> None:
     state, x = torch.get_rng_state(), _images()
-    assert torch.equal(_drawn(0)(x), _drawn(0)(x))
-    assert not torch.allclose(_drawn(0)(x), _drawn(1)(x))
+    assert torch.equal(_encoder(0)(x), _encoder(0)(x))
+    assert not torch.allclose(_encoder(0)(x), _encoder(1)(x))
     assert torch.equal(torch.get_rng_state(), state)
 
 
 def test_normalised_features_have_no_mean_and_unit_variance_in_a_batch() -> None:
-    encoder, seen = _drawn(bn="batch"), []
+    encoder, seen = _encoder(bn="batch"), []
     x = functional.relu(encoder.embed(encoder._patches(_images(32))))
     for block in _blocks(encoder):
         before = block.layer(x).flatten(0, 1)
@@ -100,7 +100,7 @@ def test_normalised_features_have_no_mean_and_unit_variance_in_a_batch() -> None
 
 
 def test_frozen_statistics_are_those_of_the_calibration_batch() -> None:
-    frozen, batch, x = _drawn(), _drawn(bn="batch"), _images(8)
+    frozen, batch, x = _encoder(), _encoder(bn="batch"), _images(8)
     uncalibrated = frozen(x)
     frozen.calibrate(x)
     assert not torch.allclose(frozen(x), uncalibrated)
@@ -110,7 +110,7 @@ def test_frozen_statistics_are_those_of_the_calibration_batch() -> None:
 
 
 def test_patches_do_not_mix_but_positions_count() -> None:
-    encoder, x = _drawn(), _images(1)
+    encoder, x = _encoder(), _images(1)
     encoder.calibrate(_images(8))
     other = x.clone()
     other[:, :, 4:, :4] += 1  # the third patch
@@ -122,7 +122,7 @@ def test_patches_do_not_mix_but_positions_count() -> None:
 
 @pytest.mark.parametrize("bn", ["frozen", "batch"])
 def test_every_parameter_learns(bn: str) -> None:
-    encoder = _drawn(bn=bn)
+    encoder = _encoder(bn=bn)
     encoder(_images()).square().sum().backward()
     for name, part in encoder.named_parameters():
         assert part.grad is not None, name

@@ -14,7 +14,7 @@ from targets.etc_gray import EtcGray
 from targets.keyless import Keyless
 from targets.le import LE
 from targets.pe import PE
-from tests.support.schemes import digest, draw_key, key_of, pattern, pixel
+from tests.support.schemes import digest, generate_key, key_of, pattern, pixel
 
 SHAPE = (3, 32, 32)
 
@@ -36,14 +36,14 @@ def test_le_with_a_stated_key() -> None:
 
 def test_le_published_seed() -> None:
     target = LE(variant="ito", legacy_seed=0)
-    out = target.encrypt(pattern(), draw_key(target, SHAPE))
+    out = target.encrypt(pattern(), generate_key(target, SHAPE))
     assert digest(out) == "e555a7970080ece3"
     assert pixel(out, 0, 0) == (218, 2, 43)
 
 
 def test_ele_published_seed() -> None:
     target = ELE(variant="ito", legacy_seed=0)
-    key = draw_key(target, SHAPE)
+    key = generate_key(target, SHAPE)
     out = target.encrypt(pattern(), key)
     assert digest(out) == "83906d1cecc6cbd5"
     assert pixel(out, 0, 0) == (133, 87, 54)
@@ -55,7 +55,7 @@ def test_ele_published_seed() -> None:
 
 def test_ele_block_order_of_the_original_code() -> None:
     target = ELE(variant="madono", legacy_seed=30)
-    key = draw_key(target, SHAPE)
+    key = generate_key(target, SHAPE)
     assert key.parts["blocks"][:8].tolist() == [14, 43, 53, 26, 12, 57, 28, 32]
 
 
@@ -79,7 +79,7 @@ def test_pe_complements_and_colours() -> None:
 def test_pe_published_seed_exact_and_truncated() -> None:
     exact = PE(variant="ito", truncation=False, legacy_seed=0)
     truncated = PE(variant="ito", legacy_seed=0)
-    key = draw_key(exact, SHAPE)
+    key = generate_key(exact, SHAPE)
     assert int(key.parts["negative"].sum()) == 1606
     first, second = (target.encrypt(pattern(), key) for target in (exact, truncated))
     assert digest(first) == "23208b43366862ad"
@@ -151,7 +151,7 @@ def test_etc_gray_of_rgb_components() -> None:
 )
 def test_etc_published_seeds(variant: str, seed: int, channel_bug: bool, expected: str) -> None:
     target = EtC(variant=variant, legacy_seed=seed, channel_bug=channel_bug, block_size=4)
-    key = draw_key(target, SHAPE)
+    key = generate_key(target, SHAPE)
     out = target.encrypt(pattern(), key)
     assert digest(out) == expected
     if channel_bug:
@@ -162,22 +162,22 @@ def test_etc_published_seeds(variant: str, seed: int, channel_bug: bool, expecte
 
 
 def test_etc_published_keys_lose_channels() -> None:
-    ito = draw_key(EtC(variant="ito", legacy_seed=0, block_size=4), SHAPE).parts
+    ito = generate_key(EtC(variant="ito", legacy_seed=0, block_size=4), SHAPE).parts
     assert int((ito["colour"] > 0).sum()) == 50
     assert int((ito["colour"] == 4).sum()) == 11
     assert int(ito["negative"].sum()) == 32
     assert set(ito["dihedral"].tolist()) == {4, 5, 6, 7}
     assert 5 not in ito["colour"]
-    madono = draw_key(EtC(variant="madono", legacy_seed=30, block_size=4), SHAPE).parts
+    madono = generate_key(EtC(variant="madono", legacy_seed=30, block_size=4), SHAPE).parts
     assert int((madono["colour"] > 0).sum()) == 58
     assert madono["permutation"][:5].tolist() == [27, 36, 21, 13, 35]
 
 
 def test_keyless_complements_and_rotates_the_colours() -> None:
     image = torch.tensor([10, 20, 30], dtype=torch.uint8).view(1, 3, 1, 1)
-    out = Keyless().encrypt(image, draw_key(Keyless(), (3, 1, 1)))
+    out = Keyless().encrypt(image, generate_key(Keyless(), (3, 1, 1)))
     assert out.flatten().tolist() == [255 - 30, 255 - 10, 255 - 20]
-    grey = Keyless().encrypt(image[:, :1], draw_key(Keyless(), (1, 1, 1)))
+    grey = Keyless().encrypt(image[:, :1], generate_key(Keyless(), (1, 1, 1)))
     assert grey.flatten().tolist() == [245]
 
 

@@ -44,7 +44,7 @@ def recover(
         public: ``(M, C, H, W)`` uint8 plain images of the same distribution.
         block: edge of a block, pixels.
         unit: what is moved.
-        rng: draws the starts of graph matching.
+        rng: chooses the starts of graph matching.
         restarts: how many starts.
         workers: gather statistics; None for this process.
         jpeg: what the ciphertexts went through, or None.

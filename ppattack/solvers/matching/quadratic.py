@@ -56,7 +56,7 @@ def match(
     Args:
         first: square matrices of one size.
         second: as many, of the same size.
-        rng: draws the starts.
+        rng: chooses the starts.
         restarts: how many starts.
         iterations: steps from each start, at most.
         products: computes products.

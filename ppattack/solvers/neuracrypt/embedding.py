@@ -96,8 +96,8 @@ def learn(
     with context.progress.task("patch similarity", steps) as task:
         for step in range(steps):
             size = max(2, batch // FIRST_BATCHES) if step < steps / FIRST_PART else batch
-            drawn = torch.randint(count, (size,), generator=stream).to(context.device)
-            loss = network.loss(plain[drawn], codes[drawn])
+            sampled = torch.randint(count, (size,), generator=stream).to(context.device)
+            loss = network.loss(plain[sampled], codes[sampled])
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
             optimizer.step()

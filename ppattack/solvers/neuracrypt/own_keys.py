@@ -42,7 +42,7 @@ class OwnEncoders:
         config = self.target.config
         return int(config.batch_size) if config.batch_norm == "batch" else INDEPENDENT_AT_ONCE
 
-    def generate(self, *names: str | int) -> nn.Module:
+    def generate_encoder(self, *names: str | int) -> nn.Module:
         """One encoder from a named stream, on the device, trainable."""
         stream = self.context.torch_stream("own encoders", *names)
         return self.target.surrogate(stream, self.image_shape).to(self.context.device)
@@ -56,7 +56,7 @@ class OwnEncoders:
         """
         with self.context.progress.task("own encoders", count) as task:
             for number in range(count):
-                yield encoded(self.generate(number), images(number), self.at_once)
+                yield encoded(self.generate_encoder(number), images(number), self.at_once)
                 task.update(number + 1)
 
 

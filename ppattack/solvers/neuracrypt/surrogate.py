@@ -47,8 +47,8 @@ def train(
     losses: list[Tensor] = []
     with context.progress.task("surrogate", steps) as task:
         for step in range(steps):
-            drawn = torch.randint(len(images), (BATCH,), generator=stream).to(images.device)
-            loss = functional.l1_loss(encoder(images[drawn]), codes[drawn])
+            sampled = torch.randint(len(images), (BATCH,), generator=stream).to(images.device)
+            loss = functional.l1_loss(encoder(images[sampled]), codes[sampled])
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
             optimizer.step()

@@ -227,8 +227,8 @@ def unpaired(
     """
     count = max(len(ciphertexts), len(plain))
     times = -(-count // len(ciphertexts))
-    drawn = [torch.randperm(len(ciphertexts), generator=stream) for _ in range(times)]
-    rows = torch.cat(drawn)[:count]
+    shuffles = [torch.randperm(len(ciphertexts), generator=stream) for _ in range(times)]
+    rows = torch.cat(shuffles)[:count]
     images = plain[torch.arange(count) % len(plain)]
     return TrainingData(ciphertexts[rows], images, None if labels is None else labels[rows])
 

@@ -16,7 +16,7 @@ from tests.support.natural import natural_images
 TARGETS = [EtcGray(), EtcGray(subsampling="420"), EtcGray(color_space="rgb")]
 
 
-def drawn(target: EtcGray, seed: int) -> Choice:
+def random_choice(target: EtcGray, seed: int) -> Choice:
     """A turn of the image, exchanges among pictures of one size, and a state for each."""
     rng = np.random.default_rng(seed)
     order = rng.permutation(3).tolist()
@@ -33,7 +33,7 @@ def test_components_find_their_places(target: EtcGray, seed: int) -> None:
     images = form.prepare(torch.cat([sets.victims, sets.adversary]))
     shape = form.shape((3, 32, 32))
     panels = form.panels(shape)
-    wrong = _change(shape, panels, drawn(target, seed))
+    wrong = _change(shape, panels, random_choice(target, seed))
     plain = images[:60]
     prior = fit(images[60:], panels)
     assert prior is not None

@@ -44,7 +44,7 @@ def seen_from_the_other_side(costs: Tensor, group: States) -> Tensor:
     return found
 
 
-def drawn_costs(blocks: int, seed: int, images: int = 2) -> Tensor:
+def random_costs(blocks: int, seed: int, images: int = 2) -> Tensor:
     generator = torch.Generator().manual_seed(seed)
     costs = torch.rand(images, 4, blocks, blocks, GREY.count, generator=generator)
     return costs + seen_from_the_other_side(costs, GREY)
@@ -77,7 +77,7 @@ def least_of_all(costs: Tensor, rows: int, columns: int, group: States) -> float
 @given(seed=st.integers(0, 2**31))
 def test_no_arrangement_is_cheaper(shape: tuple[int, int], seed: int) -> None:
     rows, columns = shape
-    costs = drawn_costs(rows * columns, seed)
+    costs = random_costs(rows * columns, seed)
     found = best_arrangements(costs, rows, columns, GREY)
     for image in range(len(costs)):
         least = least_of_all(costs[image], rows, columns, GREY)

@@ -21,7 +21,7 @@ from targets.etc import EtC
 from targets.le import LE
 from targets.pe import PE
 from tests.conftest import smooth_images
-from tests.support.schemes import PAPER, PUBLISHED, draw_key, noise
+from tests.support.schemes import PAPER, PUBLISHED, generate_key, noise
 
 SEEDS = st.integers(0, 2**32 - 1)
 SCHEMES = st.sampled_from([*PAPER, *PUBLISHED])
@@ -55,7 +55,7 @@ def test_the_key_explains_the_pairs_however_few_and_dull(
 ) -> None:
     make = dull_images if dull else smooth_images
     plain = make(count, size, seed=seed % 1000)
-    key = draw_key(target, (3, size, size), seed)
+    key = generate_key(target, (3, size, size), seed)
     ciphertexts = target.encrypt(plain, key)
     match = match_key(plain, ciphertexts, target.structure())
     assert explained(match.key, plain, ciphertexts) == 1.0
@@ -69,7 +69,7 @@ def test_the_key_explains_the_pairs_however_few_and_dull(
 def test_images_that_differ_everywhere_give_every_key_away(seed: int) -> None:
     plain = noise(12, (3, 16, 16), seed)
     for target in (*PAPER, *PUBLISHED):
-        key = draw_key(target, (3, 16, 16), seed)
+        key = generate_key(target, (3, 16, 16), seed)
         match = match_key(plain, target.encrypt(plain, key), target.structure())
         exact = key_agreement(match.key, target.permxor(key)).exact
         assert exact or target.size_multiple == 3
@@ -79,7 +79,7 @@ def test_images_that_differ_everywhere_give_every_key_away(seed: int) -> None:
 @pytest.mark.parametrize("target", [LE(), ELE(), PE(color_shuffle=True), EtC(block_size=4)])
 def test_padded_images_are_decrypted_exactly(target: PermXorTarget) -> None:
     plain = noise(6, (3, 15, 14), 0)
-    key = draw_key(target, (3, 15, 14))
+    key = generate_key(target, (3, 15, 14))
     match = match_key(plain, target.encrypt(plain, key), target.structure())
     other = noise(2, (3, 15, 14), 1)
     ciphertexts = target.encrypt(other, key)
@@ -90,7 +90,7 @@ def test_padded_images_are_decrypted_exactly(target: PermXorTarget) -> None:
 def test_structure_needs_fewer_pairs() -> None:
     plain = noise(1, (3, 16, 16))
     for target in (LE(), EtC(block_size=4)):
-        key = draw_key(target, (3, 16, 16))
+        key = generate_key(target, (3, 16, 16))
         ciphertexts = target.encrypt(plain, key)
         wise = match_key(plain, ciphertexts, target.structure())
         blind = match_key(plain, ciphertexts, Structure("any", target.structure().unit))
@@ -101,7 +101,7 @@ def test_structure_needs_fewer_pairs() -> None:
 
 def test_a_scheme_that_shares_a_permutation_and_moves_blocks() -> None:
     shuffled = ELE()
-    key = draw_key(shuffled, (3, 16, 16))
+    key = generate_key(shuffled, (3, 16, 16))
     parts = {
         "blocks": key.parts["blocks"],
         "permutations": np.tile(key.parts["permutations"][:1], (16, 1)),
@@ -116,7 +116,7 @@ def test_a_scheme_that_shares_a_permutation_and_moves_blocks() -> None:
 
 def test_pixel_wise_keys_survive_truncation() -> None:
     target = PE(variant="ito")
-    key = draw_key(target, (3, 16, 16))
+    key = generate_key(target, (3, 16, 16))
     plain = noise(3, (3, 16, 16))
     match = match_key(plain, target.encrypt(plain, key), target.structure())
     assert key_agreement(match.key, target.permxor(key)).exact

@@ -16,7 +16,7 @@ from ppattack.target.structure import Structure
 from targets.ele import ELE
 from targets.etc import EtC
 from tests.conftest import smooth_images
-from tests.support.schemes import draw_key, noise
+from tests.support.schemes import generate_key, noise
 
 
 @pytest.mark.parametrize(
@@ -32,7 +32,7 @@ def test_ciphertexts_tell_apart_what_pairs_do_not(
 ) -> None:
     images = smooth_images(pairs + 300, 16)
     images[:pairs] = images[:pairs] // step * step
-    key = draw_key(target, (3, 16, 16))
+    key = generate_key(target, (3, 16, 16))
     ciphertexts = target.encrypt(images, key)
     known = images[:pairs], ciphertexts[:pairs]
     match = match_key(*known, structure)
@@ -52,7 +52,7 @@ def test_the_key_stays_a_permutation_that_explains_the_pairs(
 ) -> None:
     target = ELE()
     images = smooth_images(pairs, size, seed=seed % 1000) // 32 * 32
-    key = draw_key(target, (3, size, size), seed)
+    key = generate_key(target, (3, size, size), seed)
     ciphertexts = target.encrypt(images, key)
     match = match_key(images, ciphertexts, target.structure())
     other = noise(5, (3, *ciphertexts.shape[2:]), seed)

@@ -24,7 +24,7 @@ from ppattack.solvers.neuracrypt.encoder_regression import (
 from ppattack.solvers.neuracrypt.features import patches
 
 
-def _drawn(name: str, *shape: int) -> Tensor:
+def _normal(name: str, *shape: int) -> Tensor:
     return torch.randn(shape, generator=torch_stream(5, name), dtype=torch.float64)
 
 
@@ -33,7 +33,7 @@ def _stream() -> torch.Generator:
 
 
 def test_kernel_is_that_of_infinitely_many_units() -> None:
-    rows, columns = _drawn("rows", 4, 3), _drawn("columns", 5, 3)
+    rows, columns = _normal("rows", 4, 3), _normal("columns", 5, 3)
     units = numpy_stream(1, "units").normal(size=(4, 1_000_000))
     values = [
         np.maximum(np.c_[np.ones(len(part)), part.numpy()] @ units, 0) for part in (rows, columns)
@@ -47,9 +47,9 @@ def test_kernel_is_that_of_infinitely_many_units() -> None:
 @pytest.mark.parametrize("together", [1, 4])
 def test_with_all_centres_it_is_kernel_ridge_regression(together: int) -> None:
     inputs, targets, new = (
-        _drawn("in", 24, 6),
-        _drawn("in", 24, 6)[:, :2].tanh(),
-        _drawn("new", 7, 6),
+        _normal("in", 24, 6),
+        _normal("in", 24, 6)[:, :2].tanh(),
+        _normal("new", 7, 6),
     )
     found = fit(inputs, targets, together, 24, _stream())
     assert math.isfinite(found.ridge)
@@ -67,20 +67,20 @@ def test_with_all_centres_it_is_kernel_ridge_regression(together: int) -> None:
 
 
 def test_few_centres_come_near_the_exact_fit() -> None:
-    inputs = _drawn("in", 400, 4)
-    targets = inputs @ _drawn("map", 4, 3)
-    new = _drawn("new", 50, 4)
-    truth = new @ _drawn("map", 4, 3)
+    inputs = _normal("in", 400, 4)
+    targets = inputs @ _normal("map", 4, 3)
+    new = _normal("new", 50, 4)
+    truth = new @ _normal("map", 4, 3)
     found = fit(inputs, targets, 1, 60, _stream())
     assert found.centres.shape == (60, 4)
     assert (found(new) - truth).square().mean() < 0.01 * truth.square().mean()
 
 
 def test_noise_is_answered_by_zero() -> None:
-    found = fit(_drawn("in", 60, 8), _drawn("noise", 60, 5), 6, 60, _stream())
+    found = fit(_normal("in", 60, 8), _normal("noise", 60, 5), 6, 60, _stream())
     assert found.ridge == math.inf
-    assert not found(_drawn("new", 9, 8)).any()
-    torch.testing.assert_close(found.residuals, _drawn("noise", 60, 5))
+    assert not found(_normal("new", 9, 8)).any()
+    torch.testing.assert_close(found.residuals, _normal("noise", 60, 5))
 
 
 def test_better_asks_for_more_than_the_standard_error() -> None:
@@ -96,8 +96,8 @@ def test_better_asks_for_more_than_the_standard_error() -> None:
 
 
 def test_whitening_centres_every_place_and_evens_directions() -> None:
-    codes = _drawn("codes", 300, 4, 6) * torch.tensor([9.0, 5, 3, 1, 0.1, 0.0]).double()
-    codes += _drawn("places", 4, 6)
+    codes = _normal("codes", 300, 4, 6) * torch.tensor([9.0, 5, 3, 1, 0.1, 0.0]).double()
+    codes += _normal("places", 4, 6)
     white = Whitening.of(codes)(codes)
     assert white.mean(dim=0).abs().max() < 1e-12
     covariance = white.flatten(0, 1).T @ white.flatten(0, 1) / 1200
@@ -108,8 +108,8 @@ def test_whitening_centres_every_place_and_evens_directions() -> None:
 
 
 def test_places_are_corrected_where_they_differ() -> None:
-    codes = _drawn("codes", 80, 3, 4)
-    maps = _drawn("maps", 3, 4, 5)
+    codes = _normal("codes", 80, 3, 4)
+    maps = _normal("maps", 3, 4, 5)
     pixels = torch.einsum("npd,pdx->npx", codes, maps)
     whitening = Whitening.of(codes)
     mean = torch.zeros(1, 5)
@@ -124,8 +124,8 @@ def test_places_are_corrected_where_they_differ() -> None:
 
 
 def test_a_single_pair_is_enough_to_learn_from() -> None:
-    codes = _drawn("codes", 40, 64, 4)
-    pixels = codes @ _drawn("map", 4, 3)
+    codes = _normal("codes", 40, 64, 4)
+    pixels = codes @ _normal("map", 4, 3)
     found = Inverse.learnt(
         Whitening.of(codes), codes[:1], pixels[:1], torch.zeros(1, 3), 500, _stream()
     )

@@ -14,7 +14,7 @@ from ppattack.solvers.trained.mmd import BANDWIDTHS, discrepancy, generated, rep
 from targets.neuracrypt import NeuraCrypt
 
 
-def _drawn(name: str, *shape: int) -> Tensor:
+def _normal(name: str, *shape: int) -> Tensor:
     return torch.randn(shape, generator=torch_stream(8, name), dtype=torch.float64)
 
 
@@ -25,7 +25,7 @@ def test_published_bandwidths() -> None:
 
 
 def test_it_is_the_sum_over_all_pairs() -> None:
-    first, second = _drawn("first", 5, 3) * 4, _drawn("second", 7, 3)
+    first, second = _normal("first", 5, 3) * 4, _normal("second", 7, 3)
 
     def mean(rows: Tensor, columns: Tensor) -> float:
         total = 0.0
@@ -41,22 +41,22 @@ def test_it_is_the_sum_over_all_pairs() -> None:
 
 
 def test_nothing_lies_between_equal_samples_and_much_between_far_ones() -> None:
-    sample = _drawn("sample", 40, 6)
+    sample = _normal("sample", 40, 6)
     assert float(discrepancy(sample, sample[torch.arange(39, -1, -1)])) < 1e-12
     near, far = discrepancy(sample, sample + 0.5), discrepancy(sample, sample + 5)
     assert float(far) > float(near) > 0.01
 
 
 def test_it_has_a_finite_gradient_where_examples_coincide() -> None:
-    sample = _drawn("sample", 6, 4).requires_grad_()
-    discrepancy(_drawn("other", 6, 4), sample).backward()
+    sample = _normal("sample", 6, 4).requires_grad_()
+    discrepancy(_normal("other", 6, 4), sample).backward()
     assert sample.grad is not None
     assert sample.grad.isfinite().all()
     assert sample.grad.any()
 
 
 def test_shuffled_images_stand_for_their_mean_code() -> None:
-    codes = _drawn("codes", 3, 4, 5)
+    codes = _normal("codes", 3, 4, 5)
     order = torch.randperm(4, generator=torch_stream(8, "order"))
     shuffled = represented(codes[:, order], shuffled=True)
     torch.testing.assert_close(shuffled, represented(codes, shuffled=True))
