@@ -33,7 +33,7 @@ class Progress(Protocol):
         """Open a bar."""
 
     def log(self, message: str) -> None:
-        """Say one thing."""
+        """Log one message."""
 
 
 class SilentProgress:
@@ -69,11 +69,11 @@ class Workers(Protocol):
 
         Args:
             function: at the top of a module, or a ``functools.partial`` of one; it runs in other
-                processes, without their own copy of anything of this one.
+                processes, which share nothing with this one.
             parts: of arrays and simple values; tensors do not travel.
 
         Raises:
-            RunFailed: where the function fails, or every worker that takes a part dies.
+            RunFailed: if the function fails, or every worker that takes a part dies.
         """
 
 
@@ -98,7 +98,7 @@ class Context:
         progress: where progress is shown.
         deadline: seconds on ``time.monotonic`` by which the attack should return, or None.
         pictures: a folder for pictures of reconstructions on the way; None draws none.
-        workers: compute parts of sums.
+        workers: who computes parts of sums.
     """
 
     device: torch.device

@@ -138,7 +138,7 @@ def output_name(name: str) -> str:
 
 
 def check_output_names(names: tuple[str, ...]) -> None:
-    """Refuse files whose results would be written under one name.
+    """Refuse files whose results would be written under the same name.
 
     Raises:
         DataError: naming the first two.

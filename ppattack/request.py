@@ -63,7 +63,7 @@ class RunRequest:
         ciphertexts: a folder of somebody else's ciphertext files.
         truth: a folder with their plain images under the same names.
         jpeg: ``QUALITY``, ``QUALITY:444`` or ``QUALITY:420``: every ciphertext goes through JPEG;
-            None for none.
+            None for no compression.
         lpips_net: ``alex``, ``vgg`` or ``squeeze``.
         lpips_weights: a file with the network's convolution weights, or None to look for them.
         download: whether data or weights may be fetched.
@@ -230,7 +230,7 @@ def check_range(option: Option, value: Any) -> None:
 
 
 def as_paths(request: object, *names: str) -> None:
-    """Make paths of those fields of a frozen request that were given as text."""
+    """Turn those fields of a frozen request that were given as text into paths."""
     for name in names:
         given = getattr(request, name)
         if given is not None:
@@ -238,11 +238,11 @@ def as_paths(request: object, *names: str) -> None:
 
 
 def check(request: RunRequest) -> None:
-    """Refuse what no plug-in needs to be asked about.
+    """Refuse what is wrong whatever the plug-ins are.
 
     Raises:
         ConfigError: for a number out of range or options that do not go together.
-        DataError: where the output folder is a file.
+        DataError: if the output folder is a file.
     """
     for option in options(type(request)):
         check_range(option, getattr(request, option.name))
@@ -268,7 +268,7 @@ def check_common(preset: str | None, size: int | None, out: Path) -> None:
 
     Raises:
         ConfigError: for an unknown preset, or a size out of range.
-        DataError: where the output folder is a file.
+        DataError: if the output folder is a file.
     """
     if preset is not None and preset not in PRESETS:
         raise ConfigError(

@@ -90,7 +90,7 @@ FailOn = Annotated[
     typer.Option(
         "--fail-on",
         metavar="CONDITION",
-        help="Exit with 1 where it holds, with 4 where that cannot be said: 'ssim.gain > 0.1'. "
+        help="Exit with 1 if it holds, with 4 if that cannot be said: 'ssim.gain > 0.1'. "
         "May be repeated.",
     ),
 ]
@@ -192,7 +192,7 @@ def settings(pairs: Sequence[str] | None, parts: tuple[str, ...]) -> dict[str, d
     """``["target.block_size=4"]`` as ``{"target": {"block_size": "4"}}``.
 
     Raises:
-        ConfigError: where a pair has another form or names another part.
+        ConfigError: if a pair has another form or names another part.
     """
     found: dict[str, dict[str, Any]] = {part: {} for part in parts}
     for pair in pairs or []:
@@ -209,10 +209,10 @@ def settings(pairs: Sequence[str] | None, parts: tuple[str, ...]) -> dict[str, d
 
 
 def check_size(size: int) -> None:
-    """Refuse an edge of images that none has.
+    """Refuse an edge that no image has.
 
     Raises:
-        ConfigError: where it is out of range.
+        ConfigError: if it is out of range.
     """
     if not 1 <= size <= 4096:
         raise ConfigError(f"--size {size} is not valid: it must be 1 to 4096 pixels.")
@@ -222,7 +222,7 @@ def curve(text: str) -> tuple[str, list[str]]:
     """``"attack.pairs=1,2,4"`` as ``("attack.pairs", ["1", "2", "4"])``.
 
     Raises:
-        ConfigError: where the text has another form.
+        ConfigError: if the text has another form.
     """
     setting, equals, values = text.partition("=")
     found = [value.strip() for value in values.split(",") if value.strip()]
@@ -235,7 +235,7 @@ def key_scope(text: str | None) -> Literal["dataset", "image"] | None:
     """The key scope of a text.
 
     Raises:
-        ConfigError: where it is none.
+        ConfigError: if it is not one.
     """
     if text not in (None, "dataset", "image"):
         raise ConfigError(f"--key-scope '{text}' is not valid: use dataset or image.")
@@ -246,7 +246,7 @@ def executor(text: str | None, jobs: int, device: str = "auto") -> Executor:
     """Where cells run.
 
     Raises:
-        ConfigError: where the text names no such place, the number of jobs is below 1, or this
+        ConfigError: if the text names no such place, the number of jobs is below 1, or this
             machine is to run them and has no such device.
     """
     from ppattack.sweeps.executors import InThisProcess, LocalProcesses
@@ -268,7 +268,7 @@ def executor(text: str | None, jobs: int, device: str = "auto") -> Executor:
 
 
 def workers(text: str | None, jobs: int, request: RunRequest) -> Workers | None:
-    """Who adds up for the attack of one run; None for this process alone.
+    """Who computes sums for the attack of one run; None for this process alone.
 
     Raises:
         ConfigError: as for :func:`executor`; for an attack that is isolated.
@@ -277,7 +277,7 @@ def workers(text: str | None, jobs: int, request: RunRequest) -> Workers | None:
         return None
     if request.isolated:
         raise ConfigError(
-            "an isolated attack adds up in its own process: leave out --jobs and --executor."
+            "an isolated attack computes in its own process: leave out --jobs and --executor."
         )
     return executor(text, jobs)
 
@@ -286,7 +286,7 @@ def save_images(text: str) -> int | None:
     """How many images to save: None for all.
 
     Raises:
-        ConfigError: where the text is neither ``all``, ``none`` nor a number.
+        ConfigError: if the text is neither ``all``, ``none`` nor a number.
     """
     if text == "all":
         return None

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 AT_ONCE = 32
 """Images encoded at a time where they do not depend on each other."""
 TARGET_SHARE = 10
-"""One image in so many is a target of the second part, where no number is asked for."""
+"""One image in this many is a target of the second part, unless a number is given."""
 
 
 @dataclass(frozen=True)
@@ -38,8 +38,8 @@ class Wish:
         out: the challenge's folder, new.
         gold: a new folder for what its solver must not see: the answers and the key.
         size: edge of the images, pixels.
-        count: images to encode; None for all that are no targets.
-        targets: images of the second part, none of which is among the former; None for a tenth.
+        count: images to encode; None for all that are not targets.
+        targets: images of the second part, apart from those to encode; None for a tenth.
         seed: of key, choice and orders.
         target_settings: of the scheme.
     """
@@ -55,13 +55,13 @@ class Wish:
 
 
 def generate(wish: Wish, progress: Progress) -> str:
-    """Encode images under a fresh key and write challenge and answers.
+    """Encode images under a fresh key and write the challenge and its answers.
 
     Returns:
         what was written, in one line.
 
     Raises:
-        PpattackError: for whatever the wish has wrong; nothing half-written stays behind.
+        PpattackError: if anything in the wish is wrong; nothing half-written stays behind.
     """
     out, gold = wish.out.resolve(), wish.gold.resolve()
     if gold.is_relative_to(out) or out.is_relative_to(gold):
@@ -107,8 +107,8 @@ def _chosen(wish: Wish) -> tuple[list[str], list[str]]:
             "use a smaller -n or --targets."
         )
     order = numpy_stream(wish.seed, "choice").permutation(len(found))
-    sampled = [found[i] for i in order]
-    return sampled[targets : targets + count], sampled[:targets]
+    shuffled = [found[i] for i in order]
+    return shuffled[targets : targets + count], shuffled[:targets]
 
 
 def _different_files(root: Path) -> list[str]:
@@ -133,7 +133,7 @@ def _different_files(root: Path) -> list[str]:
 def _encode(
     target: NeuralTarget, key: Key, wish: Wish, paths: list[str], folder: Path, progress: Progress
 ) -> None:
-    """Write one code an image, in batches that follow the scheme's."""
+    """Write one code per image, in batches of the scheme's size."""
     rng: np.random.Generator = numpy_stream(wish.seed, "encryption", folder.name)
     folder.mkdir()
     step = AT_ONCE

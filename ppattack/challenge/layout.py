@@ -1,6 +1,6 @@
-"""The files of the challenge and of a submission to it, and the images that it speaks of.
+"""The files of the challenge and of a submission to it, and the images that it names.
 
-A challenge is a folder with ``private_encoded_dataset/*.npy``, one file an image, and two lists
+A challenge is a folder with ``private_encoded_dataset/*.npy``, one file per image, and two lists
 of image paths in no order: whose codes these are, and whose codes the second part asks for. A
 submission names a file for every path of the first list, and holds a vector for every path of
 the second.
@@ -42,11 +42,13 @@ def scheme(name: str, settings: Mapping[str, Any]) -> NeuralTarget:
     """A scheme whose codes a challenge can hold.
 
     Raises:
-        PpattackError: where there is none of this name and settings.
+        PpattackError: if there is none with this name and these settings.
     """
     target = registry.target(name)(**settings)
     if not isinstance(target, NeuralTarget):
-        raise ConfigError(f"'{name}' encodes with no network: the challenge is for those that do.")
+        raise ConfigError(
+            f"'{name}' does not encode with a network: the challenge is for schemes that do."
+        )
     return target
 
 
@@ -59,21 +61,21 @@ def read_json(path: Path) -> Any:
     """Read one JSON file.
 
     Raises:
-        DataError: where it is missing or no JSON.
+        DataError: if it is missing or not JSON.
     """
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise DataError(f"cannot read {path}: {error.strerror}.") from None
     except (ValueError, RecursionError) as error:
-        raise DataError(f"{path} is no JSON file ({error}).") from None
+        raise DataError(f"{path} is not a JSON file ({error}).") from None
 
 
 def read_paths(path: Path) -> list[str]:
     """A list of different image paths.
 
     Raises:
-        DataError: where the file holds no such list.
+        DataError: if the file holds no such list.
     """
     found = read_json(path)
     if not isinstance(found, list) or not all(isinstance(item, str) for item in found):
@@ -84,10 +86,10 @@ def read_paths(path: Path) -> list[str]:
 
 
 def read_dictionary(path: Path) -> dict[str, str]:
-    """A dictionary of texts.
+    """A dictionary from text to text.
 
     Raises:
-        DataError: where the file holds no such dictionary.
+        DataError: if the file holds no such dictionary.
     """
     found = read_json(path)
     if not isinstance(found, dict) or not all(isinstance(item, str) for item in found.values()):
@@ -101,10 +103,10 @@ def file_name(path: str) -> str:
 
 
 def code_files(folder: Path) -> list[Path]:
-    """The NPY files of a folder, by number where all names are numbers, else by name.
+    """The NPY files of a folder, by number if all names are numbers, else by name.
 
     Raises:
-        DataError: where there is no folder, or no NPY file in it.
+        DataError: if there is no folder, or no NPY file in it.
     """
     check_folder(folder)
     found = [file for file in folder.iterdir() if file.suffix == ".npy" and file.name[0] != "."]

@@ -21,7 +21,7 @@ BAD_ABOVE = 0.20
 
 @dataclass(frozen=True)
 class ChallengeScore:
-    """How many images of one part were found again.
+    """How many images of one part were re-identified.
 
     Args:
         part: ``"challenge 1"`` or ``"challenge 2"``.
@@ -45,7 +45,7 @@ class ChallengeScore:
 
 
 def score(submission: Path, gold: Path) -> list[ChallengeScore]:
-    """Score both parts; the second where both folders have it.
+    """Score both parts; the second only if both folders have it.
 
     Deviations: the published evaluation leaves images without an answer out of the accuracy; here
     they count as wrong. For complete submissions the two agree.
@@ -85,7 +85,7 @@ def _matching(submission: Path, gold: Path) -> ChallengeScore:
 
 
 def _targets(submission: Path, gold: Path) -> ChallengeScore:
-    """Challenge 2: whether the nearest of all submitted vectors to an image's code is its own."""
+    """Challenge 2: whether of all submitted vectors the nearest to an image's code is its own."""
     answers = layout.read_dictionary(gold / layout.GOLD_TARGETS)
     files = layout.read_dictionary(submission / layout.TARGETS_DICT)
     path_of = {layout.file_name(name): path for name, path in files.items()}

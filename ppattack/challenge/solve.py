@@ -26,7 +26,7 @@ PUBLISHED_SIZE = 256
 PLACE_KEYS = 4
 """Own encoders that find the order of the patches, given the matching."""
 ENCODER_RATE = 3e-4
-"""Found on 100 targets of 64 pixels: with 1e-3 the training falls behind in the end."""
+"""Chosen on 100 targets of 64 pixels: with 1e-3 the training ends up worse."""
 
 
 @dataclass(frozen=True)
@@ -37,8 +37,8 @@ class Task:
         challenge: its folder.
         images: folder of the images that its lists name.
         out: folder of the submission, new.
-        size: edge of the images; None for what the challenge says, or the published one.
-        target_settings: over those that the challenge says.
+        size: edge of the images; None for what the challenge says, or else the published size.
+        target_settings: over those that the challenge names.
         attack_settings: of the matching attack, over the preset.
         preset: likewise.
         encoder_steps: training steps of the encoder that answers the second part; 0 for none.
@@ -59,13 +59,13 @@ def solve(task: Task, context: Context) -> str:
 
     The second part is answered with an encoder learnt from the first part's images and their
     matching. The challenge asks for it from images of the same distribution only: an answer from
-    here tells how far the first break carries, and is no entry for the second part.
+    here shows how far the first break carries, and is not a valid entry for the second part.
 
     Returns:
         what was written, in one line.
 
     Raises:
-        PpattackError: for whatever the task has wrong; nothing half-written stays behind.
+        PpattackError: if anything in the task is wrong; nothing half-written stays behind.
     """
     target, size = _scheme(task)
     attack = registry.attack(ATTACK)(preset=task.preset, **task.attack_settings)
@@ -92,7 +92,7 @@ def solve(task: Task, context: Context) -> str:
 
 
 def _scheme(task: Task) -> tuple[NeuralTarget, int]:
-    """The scheme and the size that a challenge says, or what the task says over it."""
+    """The scheme and the size that a challenge names, unless the task says otherwise."""
     said: Any = {}
     if (task.challenge / layout.SCHEME).is_file():
         said = layout.read_json(task.challenge / layout.SCHEME)
@@ -116,7 +116,7 @@ def _codes(files: Sequence[Path], target: NeuralTarget, shape: tuple[int, int, i
     if tuple(codes.shape[1:]) != wanted:
         raise DataError(
             f"the codes have the shape {tuple(codes.shape[1:])}, but images of {shape[1]} pixels "
-            f"have codes of {wanted}: name size and settings that they were made with."
+            f"have codes of {wanted}: name the size and the settings that they were made with."
         )
     return codes
 

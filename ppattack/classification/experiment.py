@@ -1,7 +1,7 @@
 """One classification: a request, resolved and trained into its folder.
 
 ``runs/classify-<target>-<model>-<id>/`` holds the report and the weights of the best and of the
-last epoch; the id works as that of a run: a finished one is reused, an interrupted one continued.
+last epoch; the id works like that of a run: a finished one is reused, an interrupted one continued.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 DIGITS = "digits"
 DIGIT_COUNTS = (397, 1400)
-"""Test and training images of the source that is there without a download."""
+"""Test and training images of the source that needs no download."""
 
 
 @dataclass(frozen=True)
@@ -158,7 +158,7 @@ def classify(
         progress: where progress is shown; None shows nothing.
 
     Raises:
-        PpattackError: for whatever the request has wrong; nothing half-written stays behind.
+        PpattackError: if anything in the request is wrong; nothing half-written stays behind.
         RunFailed: if the training diverges.
         KeyboardInterrupt: checkpoints stay in ``<folder>.partial`` and the same request
             continues from them.
@@ -193,11 +193,11 @@ def resolve(request: ClassifyRequest, images: LabelledImages) -> Classification:
 
 
 def check(request: ClassifyRequest) -> None:
-    """Refuse what no plug-in needs to be asked about.
+    """Refuse what is wrong whatever the plug-ins are.
 
     Raises:
         ConfigError: for a number out of range.
-        DataError: where the output folder is a file.
+        DataError: if the output folder is a file.
     """
     for name, value in (("-n", request.test), ("--train", request.train)):
         if value is not None and value < 2:
@@ -263,7 +263,7 @@ def _check_classes(sets: ImageSets) -> None:
             f"'{sets.classes[min(untrained)]}', which is tested: use more with --train."
         )
     if len(sets.classes) < 2:
-        raise DataError(f"{sets.name} has one class only: there is nothing to tell apart.")
+        raise DataError(f"{sets.name} has only one class: there is nothing to tell apart.")
 
 
 def _report(

@@ -1,4 +1,4 @@
-"""What a request comes to: scheme, key, classifier and training, resolved and named."""
+"""What a request resolves to: scheme, key, classifier, training and the name of the run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""File sizes of plain and encrypted images: a request, measured into one folder a target.
+"""File sizes of plain and encrypted images: a request, measured into one folder per target.
 
 ``runs/compress-<target>-<id>/``; as in attacks, the same id is the same experiment, so that a
 finished one is reused.
@@ -58,9 +58,9 @@ class CompressionRequest:
         data: image source, ``name`` or ``name:argument``; its victims' side.
         size: edge of the images in pixels; None for the source's own.
         images: how many.
-        codecs: names of codecs, each of which must be installed; None for all, those that are not
-            installed with the reason.
-        qualities: of JPEG, where ``codecs`` is None.
+        codecs: names of codecs, each of which must be installed; None for all,
+            with the reason for those that are not installed.
+        qualities: of JPEG, if ``codecs`` is None.
         key_scope: ``dataset``, ``image`` or None for each target's default.
         target_settings: over every target's defaults.
         own_settings: by target as named in ``targets``, over these.
@@ -104,7 +104,7 @@ def compress(
         one per target, in their order.
 
     Raises:
-        PpattackError: for whatever the request has wrong, before anything is measured; nothing
+        PpattackError: if anything in the request is wrong, before anything is measured; nothing
             half-written stays behind.
         RunFailed: if a lossless codec changes an image.
     """
@@ -118,7 +118,7 @@ def compress(
     ]
     found = [None if request.force else COMPRESSIONS.find(folder) for folder in folders]
     for target, done in zip(targets, found, strict=True):
-        if done is None:  # refuses images that it does not take
+        if done is None:  # refuses images that the target does not take
             target.generate_key(numpy_stream(request.seed, "key"), images.shape)
     shown = progress or SilentProgress()
     return [
@@ -136,7 +136,7 @@ def _codecs(request: CompressionRequest) -> tuple[Codec, ...]:
 
 
 def _target(request: CompressionRequest, name: str) -> Target:
-    """The target of a name, refused where it has no ciphertexts that a codec could take."""
+    """The target of a name, refused if it has no ciphertexts that a codec could take."""
     settings = {**request.target_settings, **request.own_settings.get(name, {})}
     target = registry.target(name)(**settings)
     key_scope_of(target, request.key_scope)
@@ -252,7 +252,7 @@ def _measured(
 
 
 def _counting(task: ProgressTask) -> Callable[[], None]:
-    """Moves the bar by one image a call."""
+    """Moves the bar by one image per call."""
     numbers = count(1)
     return lambda: task.update(next(numbers))
 

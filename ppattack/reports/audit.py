@@ -17,14 +17,14 @@ SCHEMA_VERSION = "1.0"
 
 
 class AuditedAttack(BaseModel):
-    """What came of one attack.
+    """The outcome of one attack.
 
     Args:
         attack: its name.
         state: ``done``, ``failed`` or ``not applicable``.
         threat: what it was granted, in words.
         verdict: of its run.
-        metric: that the verdict rests on.
+        metric: the metric that the verdict rests on.
         gain: mean gain in it over the best blind baseline.
         strongest_on: images on which no attack did better.
         run: name of its folder.

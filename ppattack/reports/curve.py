@@ -14,15 +14,15 @@ class CurvePoint:
 
     Args:
         value: of the setting, as it was given.
-        ssim: mean over the images, with its 95 % interval, or None where nothing was scored.
+        ssim: mean over the images, with its 95 % interval, or None if nothing was scored.
         ssim_low: lower end of that interval.
         ssim_high: upper end.
         baseline: mean SSIM of the best blind baseline.
-        key: fraction of the key that was recovered, or None where the attack recovers none.
+        key: fraction of the key that was recovered, or None if the attack recovers none.
         verdict: of the run.
-        seconds: that the attack took.
+        seconds: how long the attack took.
         run: name of the run's folder.
-        best_state: mean SSIM under the best global state of each image, where the attack leaves
+        best_state: mean SSIM under the best global state of each image, if the attack leaves
             that state open (``best_state_ssim`` in the report); else None.
     """
 

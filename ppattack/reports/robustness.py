@@ -71,16 +71,16 @@ class Row:
         attack: its name in the table.
         target: registered name of the scheme.
         absolute: quartiles, whisker and extreme of |SSIM|: ``q1``, ``median``, ``q3``,
-            ``whisker``, ``highest``; None where nothing was scored.
+            ``whisker``, ``highest``; None if nothing was scored.
         mean: SSIM with its sign.
         gain: over the best blind baseline.
-        verdict: of the run; ``failed`` or ``not applicable`` where there is none.
-        collapsed: whether the reconstructions depend on no ciphertext.
+        verdict: of the run; ``failed`` or ``not applicable`` if there is none.
+        collapsed: whether the reconstructions do not depend on the ciphertexts.
         example: |SSIM| of the first image, and of its ciphertext.
-        published: the published box, where there is one.
+        published: the published box, if there is one.
         published_example: the published SSIM of one image, likewise.
         run: name of the run's folder.
-        command: that runs it alone.
+        command: the command that runs it alone.
     """
 
     protocol: Protocol

@@ -14,17 +14,17 @@ State = Literal["done", "failed", "not applicable"]
 
 
 class Outcome(BaseModel):
-    """What came of a cell.
+    """The outcome of a cell.
 
     Args:
         state: ``done``, ``failed``, or ``not applicable`` (the attack cannot be tried there).
-        run: name of the run's folder, where it is done.
+        run: name of the run's folder, if it is done.
         verdict: of the run.
-        metric: that the verdict rests on.
+        metric: the metric that the verdict rests on.
         score: mean of the reconstructions in that metric.
         gain: mean gain over the best blind baseline.
         reason: of the verdict; why it failed or does not apply.
-        seconds: that the cell took.
+        seconds: how long the cell took.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -80,7 +80,7 @@ def read_sweep(path: Path) -> Sweep:
     """Read a record.
 
     Raises:
-        ReportError: where it is missing, damaged or of another version.
+        ReportError: if it is missing, damaged or of another version.
     """
     try:
         sweep = Sweep.model_validate_json(path.read_text(encoding="utf-8"))

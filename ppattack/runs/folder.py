@@ -34,7 +34,7 @@ def fill(
         scenario: for the names and the samples.
         recovery: its images become ``samples.png``, ``samples/`` and ``reconstructions/``.
         save_images: how many reconstructions to write; None for all.
-        pictures: folder of what the attack drew on its way, which goes along; it need not be.
+        pictures: folder of pictures that the attack drew, which is copied if it exists.
 
     Raises:
         DataError: if a file cannot be written.

@@ -47,11 +47,11 @@ def check_images(request: RunRequest, pairs: int = 0) -> None:
     """Read what a request names, so that many requests with the same inputs fail at once.
 
     Args:
-        request: of which the attack does not matter.
-        pairs: known pairs that there must be images for, too.
+        request: the request; its attack does not matter.
+        pairs: known pairs for which there must be images too.
 
     Raises:
-        PpattackError: for whatever the images or ciphertexts have wrong.
+        PpattackError: if anything is wrong with the images or ciphertexts.
     """
     if request.ciphertexts is not None:
         target = registry.target(request.target)(**request.target_settings)
@@ -61,10 +61,10 @@ def check_images(request: RunRequest, pairs: int = 0) -> None:
 
 
 def build_scenario(request: RunRequest, attack: Attack, target: Target) -> Scenario:
-    """Load the images or ciphertexts that a request names, and set the scene.
+    """Load the images or ciphertexts that a request names, and build the scenario.
 
     Raises:
-        PpattackError: for whatever they have wrong.
+        PpattackError: if anything is wrong with them.
     """
     scope = key_scope_of(target, request.key_scope)
     if request.ciphertexts is None:
@@ -97,7 +97,7 @@ def read_inputs(
     """Read ciphertexts, and their plain images and the adversary's public ones if they are named.
 
     Raises:
-        PpattackError: for whatever they have wrong.
+        PpattackError: if anything is wrong with them.
     """
     from ppattack.data.token_files import read_ciphertexts
 

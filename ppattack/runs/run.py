@@ -81,15 +81,15 @@ def run(
     Args:
         request: what to run.
         progress: where progress is shown; None shows nothing.
-        workers: compute parts of what the attack adds up; None for this process. An isolated
-            attack adds up in its own.
+        workers: compute parts of the attack's sums; None for this process. An isolated
+            attack computes them in its own.
 
     Returns:
         the report and its folder.
 
     Raises:
-        PpattackError: for whatever the request has wrong; nothing half-written stays behind.
-        RunFailed: where the attack breaks down.
+        PpattackError: if anything in the request is wrong; nothing half-written stays behind.
+        RunFailed: if the attack breaks down.
         KeyboardInterrupt: checkpoints stay in ``<folder>.partial`` and the same request
             continues from them.
     """

@@ -1,9 +1,9 @@
 """The standard test of a target: every attack that applies, and the strongest result of each image.
 
-Nothing is chosen by whoever tests: all installed attacks run at one preset, the cheapest first.
+Whoever tests has nothing to choose: all installed attacks run at one preset, the cheapest first.
 The verdict is BROKEN if any of them broke the target, RESISTED if all that apply were resisted
 and passed their controls, and INCONCLUSIVE otherwise. Scores are the worst case over attacks,
-image by image: what an owner must expect who does not know which attack is coming.
+image by image: what an owner must expect without knowing which attack will come.
 """
 
 from __future__ import annotations
@@ -72,17 +72,18 @@ def run_audit(
     isolate: bool | None = None,
     retry_failed: bool = False,
 ) -> Finished[Audit]:
-    """Run every attack on the target of a request and merge what they found.
+    """Run every attack on the target of a request and merge the results.
 
     Args:
         base: target, images and preset; its attack is ignored.
         executor: where the attacks run.
         watcher: sees what happens.
-        isolate: whether attacks get processes of their own; None for those from elsewhere.
+        isolate: whether attacks get processes of their own; None for those from outside
+            ppattack.
         retry_failed: whether attacks that failed before are tried again.
 
     Raises:
-        PpattackError: for whatever the request has wrong.
+        PpattackError: if anything in the request is wrong.
     """
     registry.target(base.target)(**base.target_settings)
     requests = [
@@ -98,7 +99,7 @@ def run_audit(
 
 
 def cheapest_first(attacks: Sequence[str]) -> list[str]:
-    """Attacks by what their cards say they cost; those from elsewhere last, without a look."""
+    """Attacks by the cost on their cards; those from elsewhere come last and are not loaded."""
 
     def cost(attack: str) -> tuple[bool, float, str]:
         if isolated_by_default(attack):
@@ -115,7 +116,7 @@ def merge(sweep: Sweep, base: RunRequest) -> Finished[Audit]:
     """The audit of a finished sweep over attacks, written into its folder.
 
     Args:
-        sweep: one cell an attack.
+        sweep: one cell per attack.
         base: of its requests.
     """
     runs = _runs(sweep, base.out)
@@ -145,7 +146,7 @@ def decide(sweep: Sweep, runs: Mapping[str, SavedRun]) -> tuple[VerdictName, str
     """The verdict over all attacks, and why.
 
     Args:
-        sweep: one cell an attack.
+        sweep: one cell per attack.
         runs: the finished ones by attack.
     """
     broke = [run.report for run in runs.values() if run.report.verdict == "BROKEN"]
@@ -177,7 +178,7 @@ def _runs(sweep: Sweep, out: Path) -> dict[str, SavedRun]:
 
 
 def _demands(report: Report) -> tuple[bool, bool, int, str]:
-    """What an adversary needed, the least first."""
+    """What an adversary needed, least first."""
     threat = report.threat
     public = _PUBLIC.index(threat.public)
     return threat.chosen > 0, threat.pairs > 0, public, report.attack.name

@@ -1,4 +1,4 @@
-"""One attack at several values of one setting: how much it recovers from how much.
+"""One attack at several values of one setting, and how much it recovers at each.
 
 Every point is an ordinary run in its own folder, so that a finished one is reused and an
 interrupted curve continues where it stopped.
@@ -39,18 +39,18 @@ def run_curve(
     """Run the request once for each value and write ``curve.json``, ``curve.csv``, ``curve.png``.
 
     Args:
-        request: what to run, but for the setting.
+        request: what to run, except for the setting.
         setting: ``attack.NAME``, ``target.NAME``, or ``jpeg``, over the request's own.
-        values: at least one; none twice. Of ``jpeg``: as in a request, or ``none``.
+        values: at least one, all different. For ``jpeg``: as in a request, or ``none``.
         progress: where progress is shown; None shows nothing.
-        workers: of every run.
+        workers: for every run.
 
     Returns:
         the curve and its folder, ``<out>/<attack>-<target>-curve-<id>``.
 
     Raises:
         ConfigError: for a setting of another form, or values that are missing or repeated.
-        PpattackError: for whatever a run has wrong; the runs before it stay.
+        PpattackError: if anything in a run is wrong; the runs before it stay.
     """
     from ppattack.render.curve import draw_curve
 

@@ -212,7 +212,7 @@ def _work(connection: Connection, gpu: str | None, threads: int) -> None:
 def run_cell(
     request: RunRequest, progress: Progress | None = None, workers: Workers | None = None
 ) -> Outcome:
-    """Run one cell; whatever goes wrong is in the outcome, but for an interruption."""
+    """Run one cell; whatever goes wrong, except an interruption, is in the outcome."""
     start = time.perf_counter()
     try:
         done = run(request, progress, workers)

@@ -44,7 +44,7 @@ class Variant:
         attack: registered name.
         settings: of the attack.
         overlap: whether the adversary holds the victims' images.
-        epochs: whether the number of epochs that was asked for is set here.
+        epochs: whether the number of epochs that was asked for applies to it.
     """
 
     name: str
@@ -79,7 +79,7 @@ def requests(
     Args:
         base: data, numbers of images, preset, seed, device and output folder.
         protocols: those wanted.
-        gan_epochs: of the GAN attacks; None leaves the preset's.
+        gan_epochs: epochs of the GAN attacks; None keeps the preset's.
     """
     made: list[tuple[Protocol, Variant, RunRequest]] = []
     for protocol in protocols:
@@ -109,13 +109,13 @@ def reproduce(
     *,
     retry_failed: bool = False,
 ) -> tuple[RobustnessTable, Path]:
-    """Run the evaluation, or what is left of it.
+    """Run the evaluation, or the part of it that is left.
 
     Returns:
         the table, and the folder with ``isotropic-robustness.json``, ``.md`` and ``.png``.
 
     Raises:
-        ConfigError: where no protocol is named, or the adversary has no images to learn from.
+        ConfigError: if no protocol is named, or the adversary has no images to learn from.
         PpattackError: for images that no run could use; nothing is written then.
     """
     from ppattack.render.robustness import draw, markdown
@@ -199,7 +199,7 @@ def box(values: np.ndarray[Any, np.dtype[np.float64]]) -> dict[str, float]:
 
 
 def _table(rows: tuple[Row, ...], base: RunRequest) -> RobustnessTable:
-    """Rows with what the runs say of their images."""
+    """The rows, with what the runs say about their images."""
     done = [base.out / row.run for row in rows if row.run is not None]
     if not done:
         raise ReportError("no run of the evaluation has a result: see the reasons above.")

@@ -2,9 +2,9 @@
 
 Every cell is a run in its own folder. ``bench-<id>.json`` beside them is the record: what every
 cell is and what came of it, replaced whole after every cell. The id covers the requests, the
-versions, the plug-ins' files and the user's image files, so a record is of these inputs or of
-none: cells in it are not run again, failed ones included; a cell that was under way goes on from
-its checkpoints.
+versions, the plug-ins' files and the user's image files, so a record
+never mixes inputs: cells in it are not run again, failed ones included; a cell that was under way
+goes on from its checkpoints.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ from ppattack.sweeps.executors import Executor
 
 
 class Watcher(Protocol):
-    """Sees a sweep go on."""
+    """Watches a sweep."""
 
     def started(self, number: int) -> None:
         """A cell has begun."""
 
     def changed(self, sweep: Sweep) -> None:
-        """The record is another."""
+        """The record has changed."""
 
 
 def run_sweep(
@@ -50,7 +50,7 @@ def run_sweep(
     """Run every cell that has no result yet.
 
     Args:
-        requests: one a cell, all with the same ``out``.
+        requests: one per cell, all with the same ``out``.
         executor: where they run.
         watcher: sees what happens.
         retry_failed: whether cells that failed before are tried again.
@@ -59,9 +59,9 @@ def run_sweep(
         the record and its file.
 
     Raises:
-        ConfigError: where there are no requests, or another process is at the same matrix.
+        ConfigError: if there are no requests, or another process runs the same matrix.
         PpattackError: for options or images that no cell could use; nothing is written then.
-        ReportError: where the record on disk is damaged.
+        ReportError: if the record on disk is damaged.
     """
     if not requests:
         raise ConfigError("the matrix holds no cells.")
@@ -128,13 +128,13 @@ def _resumed(sweep: Sweep, place: Path, *, retry_failed: bool) -> Sweep:
 
 
 def _as_json(request: RunRequest) -> str:
-    """The request, but for where it writes to and whether it is forced."""
+    """The request, except for its output folder and ``force``."""
     fields = as_dict(request)
     return json.dumps({k: v for k, v in fields.items() if k not in ("out", "force")}, default=str)
 
 
 def _identity(requests: Sequence[RunRequest]) -> str:
-    """12 hexadecimal digits of everything that the results follow from."""
+    """12 hexadecimal digits of everything that decides the results."""
     facts: list[Any] = [provenance.versions(), [_as_json(request) for request in requests]]
     plugins = {registry.source_file("attack", request.attack) for request in requests}
     plugins |= {registry.source_file("target", request.target) for request in requests}
@@ -154,7 +154,7 @@ def _stamp(place: Path) -> list[tuple[str, int, int]]:
 
 @contextmanager
 def _alone(lock: Path, place: Path) -> Iterator[None]:
-    """Keep other processes from the same matrix; the system opens the lock when this one ends."""
+    """Keep other processes from the same matrix; the system frees the lock when this one ends."""
     try:
         import fcntl
     except ImportError:  # no such locks on this system
@@ -166,11 +166,11 @@ def _alone(lock: Path, place: Path) -> Iterator[None]:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             raise ConfigError(
-                f"another process is at this matrix ({place}): wait for it."
+                f"another process is running this matrix ({place}): wait for it."
             ) from None
         if not _is_at(handle, lock):
             raise ConfigError(
-                f"another process has just ended this matrix ({place}): run it again."
+                f"another process has just finished this matrix ({place}): run it again."
             )
         try:
             yield

@@ -86,7 +86,7 @@ def audit(
 
 
 def _print(done: Finished[Audit]) -> None:
-    """One row an attack, the worst case, the verdict."""
+    """One row per attack, the worst case, the verdict."""
     from rich.markup import escape
 
     from ppattack.sweeps.audit import worst_report

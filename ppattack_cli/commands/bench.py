@@ -46,7 +46,7 @@ def bench(
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
 ) -> None:
-    """Run every attack on every target; stopped at any moment, the same command goes on."""
+    """Run every attack on every target; if stopped, the same command goes on."""
     del verbose
     from dataclasses import replace
 

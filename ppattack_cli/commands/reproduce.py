@@ -101,7 +101,7 @@ def _protocols(text: str) -> tuple[Protocol, ...]:
 
 
 def _print(table: RobustnessTable, folder: Path) -> None:
-    """One row an attack on a target."""
+    """One row per attack on a target."""
     from rich.markup import escape
 
     from ppattack_cli.tables import console

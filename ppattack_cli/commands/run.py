@@ -64,7 +64,7 @@ def run(
         return
     finished = run_experiment(request, progress, workers)
     if finished.reused:
-        progress.log("this experiment was run before; its report is shown (--force runs it again)")
+        progress.log("this run was finished before; its report is shown (--force runs it again)")
     if as_json:
         typer.echo(finished.report.to_json(), nl=False)
     else:
