@@ -97,7 +97,7 @@ def test_bytes_shuffled_alike_in_all_blocks_are_found(settings: dict[str, Any], 
 
 @pytest.mark.parametrize("structure", ["any-byte", "any-nibble"])
 def test_without_the_structure_many_ciphertexts_are_enough(structure: str) -> None:
-    sets = natural_sets(1500, 1500)
+    sets = natural_sets(600, 1500)
     target = make("pe" if structure == "any-byte" else "le")
     assert_exact(target, sets, structure=structure)
     one_time, scenario = attacked(target, sets, "image", structure=structure)

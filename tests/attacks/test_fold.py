@@ -39,7 +39,7 @@ def hardly(mode: str = "learned") -> Fold:
 @pytest.mark.parametrize("shuffle", [False, True])
 def test_learned_reads_more_than_fr_shows(shuffle: bool) -> None:
     target = make("pe", color_shuffle=shuffle)
-    learned, scenario = attacked(Fold(**SMOKE, epochs=8), target, crowd(), "image")
+    learned, scenario = attacked(Fold(**SMOKE, epochs=3), target, crowd(), "image")
     basic, _ = attacked(FeatureReconstruction(), target, crowd(), "image")
     assert learned.notes["color_shuffle"] == shuffle
     assert gain(learned, scenario) > gain(basic, scenario) + 0.05
