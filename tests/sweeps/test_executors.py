@@ -31,8 +31,11 @@ pytestmark = pytest.mark.process
 
 @pytest.fixture(scope="module")
 def three() -> Iterator[LocalProcesses]:
-    """Three processes."""
+    """Three processes that start at once; only the run with several starts them as usual."""
     made = LocalProcesses(3)
+    with pytest.MonkeyPatch.context() as patch:
+        fork_workers(patch)
+        made.map(_process, range(3))
     yield made
     made.close()
 
@@ -139,7 +142,7 @@ def _process(number: int) -> tuple[int, int]:
 
 @pytest.fixture
 def copies(monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalProcesses]:
-    """Three processes that start at once."""
+    """Three of a test's own, which it may end."""
     fork_workers(monkeypatch)
     made = LocalProcesses(3)
     yield made
