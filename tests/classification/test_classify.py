@@ -33,9 +33,20 @@ def facts(done: Finished[ClassificationReport]) -> dict[str, Any]:
     return {name: part for name, part in report.items() if name not in ("timing", "provenance")}
 
 
-def test_digits_are_learnt_from_plain_and_from_encrypted_images(tmp_path: Path) -> None:
-    for target in ("plain", "le"):
-        accuracy = classify(request(tmp_path, target)).report.accuracy
+@pytest.fixture(scope="module")
+def plain(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> tuple[Finished[ClassificationReport], Recorder]:
+    """A run on plain images, which several tests read, and the progress that it showed."""
+    progress = Recorder()
+    return classify(request(tmp_path_factory.mktemp("plain")), progress), progress
+
+
+def test_digits_are_learnt_from_plain_and_from_encrypted_images(
+    tmp_path: Path, plain: tuple[Finished[ClassificationReport], Recorder]
+) -> None:
+    for target, done in (("plain", plain[0]), ("le", classify(request(tmp_path, "le")))):
+        accuracy = done.report.accuracy
         assert accuracy.last > 0.8, target
         assert accuracy.wilson95[0] < accuracy.last < accuracy.wilson95[1]
         assert accuracy.chance < 0.2
@@ -74,12 +85,14 @@ def test_the_report_says_what_was_done(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
-def test_the_stored_weights_have_the_reported_accuracy(tmp_path: Path) -> None:
+def test_the_stored_weights_have_the_reported_accuracy(
+    plain: tuple[Finished[ClassificationReport], Recorder],
+) -> None:
     """An independent look at the test images of a plain run."""
     from ppattack.data.digits import Digits
     from ppattack.data.source import ImageRequest
 
-    done = classify(request(tmp_path))
+    done, _ = plain
     sets = Digits().load(ImageRequest(300, 1200, 16))
     config = ModelConfig(patch_size=4, kernel_size=3)
     network = build("convmixer-16/2", config, InputForm((3, 16, 16), 10))
@@ -121,10 +134,12 @@ def test_a_training_that_fails_leaves_nothing(
     assert not list(tmp_path.iterdir())
 
 
-def test_progress_shows_the_accuracy(tmp_path: Path) -> None:
-    progress = Recorder()
-    report = classify(request(tmp_path), progress).report
-    shown = [facts["accuracy"] for done, facts in progress.updates if done in (1, 2, 3, 4)]
+def test_progress_shows_the_accuracy(
+    plain: tuple[Finished[ClassificationReport], Recorder],
+) -> None:
+    done, progress = plain
+    report = done.report
+    shown = [facts["accuracy"] for at, facts in progress.updates if at in (1, 2, 3, 4)]
     assert sorted(set(shown)) == pytest.approx(sorted(set(report.curve["accuracy"])))
     assert all("loss" in facts for _, facts in progress.updates)
 
