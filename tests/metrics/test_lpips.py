@@ -32,8 +32,15 @@ FACE, CAT = ASTRONAUT[0:64, 200:264], CHELSEA[100:164, 100:164]
 @cache
 def package_metric(metric: Lpips) -> Any:
     """The metric of the package itself on the same convolutions."""
-    with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
+    with (
+        torch.random.fork_rng(devices=[]),
+        warnings.catch_warnings(),
+        pytest.MonkeyPatch.context() as patch,
+    ):
         warnings.simplefilter("ignore")
+        for draw in ("normal_", "kaiming_normal_", "uniform_", "kaiming_uniform_"):
+            # Random weights of VGG take seconds to draw, and all are replaced below.
+            patch.setattr(torch.nn.init, draw, lambda tensor, *_, **__: tensor)
         model = package.LPIPS(net=metric.net, version="0.1", pnet_rand=True, verbose=False)
     model.net.load_state_dict(metric.trunk.state_dict(), strict=True)
     return model
