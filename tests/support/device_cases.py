@@ -186,8 +186,8 @@ def _run_and_resumed(device: torch.device) -> str | None:
             attack="itn",
             preset="smoke",
             attack_settings={"epochs": 2, "images": 64, **settings},
-            victims=32,
-            adversary=100,
+            victims=16,
+            adversary=64,
             device=str(device),
             out=Path(folder) / name,
         )
