@@ -16,18 +16,21 @@ MARKS = ("pyproject.toml", "setup.py", "setup.cfg", ".git")
 """Files and folders that mark the root of a project."""
 OURS = "ppattack"
 """The package whose modules are left out: its version stands for them."""
+PROXIES = "ppattack.isolation."
+"""The package of the classes that stand for a plug-in in another process."""
 
 
 def source_hash(plugin: object) -> str:
     """The hash of a plug-in's files, so that an edited plug-in is another experiment.
 
     Args:
-        plugin: an attack, a target or an image source; a proxy tells the hash of what it stands
-            for in its attribute ``source_hash``.
+        plugin: an attack, a target or an image source; the proxy of an isolated attack tells the
+            hash of what it stands for in its attribute ``source_hash``, which no other may set.
     """
-    told = getattr(plugin, "source_hash", None)
-    if isinstance(told, str):
-        return told
+    if f"{type(plugin).__module__}.".startswith(PROXIES):
+        told = getattr(plugin, "source_hash", None)
+        if isinstance(told, str):
+            return told
     try:
         return files_hash(Path(inspect.getfile(type(plugin))))
     except (OSError, TypeError):

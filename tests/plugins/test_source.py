@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from ppattack.plugins import registry
-from ppattack.plugins.source import files_hash, source_files
+from ppattack.plugins.source import files_hash, source_files, source_hash
 
 
 @pytest.fixture
@@ -105,3 +105,15 @@ def test_targets_of_this_package_count_what_they_are_made_of() -> None:
     path = registry.source_file("target", "etc-gray")
     assert path is not None
     assert any(file.name == "etc.py" for file in source_files(path)[1:])
+
+
+class SaysAnotherHash:
+    source_hash = "another"
+
+
+def test_only_a_proxy_may_tell_its_hash(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert source_hash(SaysAnotherHash()) == files_hash(Path(__file__))
+    monkeypatch.setattr(SaysAnotherHash, "__module__", "ppattack.isolation_of_mine")
+    assert source_hash(SaysAnotherHash()) != "another"
+    monkeypatch.setattr(SaysAnotherHash, "__module__", "ppattack.isolation.proxy")
+    assert source_hash(SaysAnotherHash()) == "another"
