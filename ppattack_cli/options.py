@@ -7,7 +7,7 @@ import functools
 import inspect
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, cast
+from typing import TYPE_CHECKING, Annotated, Any, Literal, cast, get_args, get_origin
 
 import typer
 
@@ -19,32 +19,12 @@ if TYPE_CHECKING:
     from ppattack.request import RunRequest
     from ppattack.sweeps.executors import Executor
 
-Attack = Annotated[str, typer.Option("--attack", help="Name, or path/to/file.py:Class.")]
 Target = Annotated[str, typer.Option("--target", help="Name, or path/to/file.py:Class.")]
-Data = Annotated[
-    str | None,
-    typer.Option(
-        "--data",
-        help="Image source: photos, cifar10, folder:DIR, npz:FILE, … With --ciphertexts: the "
-        "adversary's public images. [default: photos; with --ciphertexts: none]",
-    ),
-]
-Ciphertexts = Annotated[
-    Path | None,
-    typer.Option("--ciphertexts", help="Attack these ciphertext files; nobody knows the key."),
-]
-Truth = Annotated[
-    Path | None,
-    typer.Option("--truth", help="Plain images of --ciphertexts, under the same names."),
-]
 Preset = Annotated[
     str, typer.Option("--preset", help="smoke (seconds), standard (minutes), paper (GPU).")
 ]
 Seed = Annotated[int, typer.Option("--seed", help="One number for everything random.")]
 Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1, …")]
-SaveImages = Annotated[
-    str, typer.Option("--save-images", help="Reconstructions to write: all, none or a number.")
-]
 Force = Annotated[bool, typer.Option("--force", help="Run again what is finished.")]
 RetryFailed = Annotated[bool, typer.Option("--retry-failed", help="Try again what failed before.")]
 Settings = Annotated[
@@ -62,12 +42,7 @@ Size = Annotated[
         "--size", help="Edge of the images, pixels. [default: 32 for photos, else native]"
     ),
 ]
-_VICTIMS = typer.Option("-n", "--victims", help="Images to encrypt and score.")
-_ADVERSARY = typer.Option("--adversary", help="Public images for the adversary.")
-Victims = Annotated[int, _VICTIMS]
-VictimsOrFile = Annotated[int | None, _VICTIMS]
-Adversary = Annotated[int, _ADVERSARY]
-AdversaryOrFile = Annotated[int | None, _ADVERSARY]
+Victims = Annotated[int, typer.Option("-n", "--victims", help="Images to encrypt and score.")]
 KeyScopeOption = Annotated[
     str | None,
     typer.Option("--key-scope", help="dataset (one key for all) or image (a fresh one each)."),
@@ -109,48 +84,37 @@ Isolate = Annotated[
         "that do not come with ppattack]",
     ),
 ]
-TimeLimit = Annotated[
-    float | None,
-    typer.Option(
-        "--time-limit", metavar="SECONDS", help="Stop an attack after this time; isolates it."
-    ),
-]
-MemoryLimit = Annotated[
-    float | None,
-    typer.Option("--memory-limit", metavar="GIB", help="Stop an attack above this; isolates it."),
-]
 
 
 def from_table(
     cls: type[RunRequest],
     after: Mapping[str, Sequence[str]],
-    only: Collection[str] | None = None,
+    leave_out: Collection[str] = (),
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Give a command the options of the table of run options, and the request that they make.
 
-    The command's first parameter is the request; the options of the table take its place.
+    The command's first parameter is the request; the options of the table take its place. Another
+    parameter that is called like a field goes to the command instead of the request; without a
+    ``typer.Option`` of its own it takes flag and help from the table.
 
     Args:
         cls: the request, whose fields are the table.
-        after: field to the command's own options that follow it in the help; those that are not
-            named come last.
-        only: the fields that are options of this command; None for all.
+        after: option to the options that follow it in the help; the table's come first otherwise.
+        leave_out: the fields that are no options of this command; they keep their defaults.
     """
     from ppattack.request import options as run_options
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        table = {one.name: one for one in run_options(cls)}
         rest = list(inspect.signature(command, eval_str=True).parameters.values())[1:]
-        own = {each.name: each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in rest}
-        table = [one for one in run_options(cls) if only is None or one.name in only]
-        parameters = []
-        for one in table:
-            parameters.append(_parameter(one))
-            parameters += [own.pop(name) for name in after.get(one.name, ())]
-        parameters += own.values()
+        own = {each.name: _own(each, table.get(each.name)) for each in rest}
+        fields = [one for name, one in table.items() if name not in {*own, *leave_out}]
+        every = {one.name: _parameter(one) for one in fields} | own
+        parameters = [every[name] for name in _in_order(every, after)]
 
         @functools.wraps(command)
         def with_request(**values: Any) -> None:
-            read = {one.name: values.pop(one.name) for one in table}
+            read = {one: values.pop(one.name) for one in fields}
             command(_request(cls, read, values.get("set_")), **values)
 
         with_request.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
@@ -160,32 +124,74 @@ def from_table(
     return decorate
 
 
+def _in_order(names: Collection[str], after: Mapping[str, Sequence[str]]) -> list[str]:
+    """The names, with those that follow another right behind it."""
+    moved = {name for others in after.values() for name in others}
+    found: list[str] = []
+    waiting = [name for name in reversed(list(names)) if name not in moved]
+    while waiting:
+        found.append(waiting.pop())
+        waiting += reversed(after.get(found[-1], ()))
+    return found
+
+
+def _own(parameter: inspect.Parameter, option: RunOption | None) -> inspect.Parameter:
+    """A command's own parameter, described by the field it is called like if not by itself."""
+    kind = parameter.annotation
+    if option is not None and get_origin(kind) is not Annotated:
+        kind = Annotated[kind, _shown(option)]
+    return parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY, annotation=kind)
+
+
 def _parameter(option: RunOption) -> inspect.Parameter:
     kind, default = option.type, option.default
-    if option.name in _READ:
-        kind, default = _READ[option.name].type, _READ[option.name].default
+    if _choices(option):
+        kind = str | None if default is None else str
+    elif option.name == "save_images":
+        kind, default = str, str(default)
     elif option.name == "data":
         default = None
     if default is dataclasses.MISSING:
         default = inspect.Parameter.empty
-    shown = typer.Option(*option.flag.names, metavar=option.flag.metavar, help=option.help)
     return inspect.Parameter(
         option.name,
         inspect.Parameter.KEYWORD_ONLY,
         default=default,
-        annotation=Annotated[kind, shown],
+        annotation=Annotated[kind, _shown(option)],
     )
 
 
-def _request(cls: type[RunRequest], values: dict[str, Any], pairs: list[str] | None) -> RunRequest:
+def _shown(option: RunOption) -> Any:
+    return typer.Option(*option.flag.names, metavar=option.flag.metavar, help=option.help)
+
+
+def _choices(option: RunOption) -> tuple[str, ...]:
+    """The texts that a field of a ``Literal`` type can be; none for another type."""
+    for kind in (option.type, *get_args(option.type)):
+        if get_origin(kind) is Literal:
+            return get_args(kind)
+    return ()
+
+
+def _request(
+    cls: type[RunRequest], given: Mapping[RunOption, Any], pairs: list[str] | None
+) -> RunRequest:
+    values: dict[str, Any] = {"attack": "", "target": ""}
+    for option, value in given.items():
+        choices = _choices(option)
+        values[option.name] = _choice(option.flag.names[0], value, choices) if choices else value
     files = values.get("ciphertexts")
-    parts = settings(pairs, ("target", "attack"))
-    values["data"] = values["data"] or (None if files else "photos")
-    for name, text in _READ.items():
-        values[name] = text.read(values[name])
+    if "data" in values:
+        values["data"] = values["data"] or (None if files else "photos")
+    if "save_images" in values:
+        values["save_images"] = save_images(values["save_images"])
     if files:
         values["save_images"] = None
-    return cls(**values, attack_settings=parts["attack"], target_settings=parts["target"])
+    named = {option.name for option in given}
+    parts = tuple(part for part in ("target", "attack") if part in named)
+    for part, found in settings(pairs, parts).items():
+        values[f"{part}_settings"] = found
+    return cls(**values)
 
 
 def settings(pairs: Sequence[str] | None, parts: tuple[str, ...]) -> dict[str, dict[str, Any]]:
@@ -237,9 +243,16 @@ def key_scope(text: str | None) -> Literal["dataset", "image"] | None:
     Raises:
         ConfigError: if it is not one.
     """
-    if text not in (None, "dataset", "image"):
-        raise ConfigError(f"--key-scope '{text}' is not valid: use dataset or image.")
-    return cast(Literal["dataset", "image"] | None, text)
+    choices = get_args(Literal["dataset", "image"])
+    return cast(Literal["dataset", "image"] | None, _choice("--key-scope", text, choices))
+
+
+def _choice(flag: str, text: str | None, choices: tuple[str, ...]) -> str | None:
+    if text is not None and text not in choices:
+        *others, last = choices
+        words = f"{', '.join(others)} or {last}" if others else last
+        raise ConfigError(f"{flag} '{text}' is not valid: use {words}.")
+    return text
 
 
 def executor(text: str | None, jobs: int, device: str = "auto") -> Executor:
@@ -295,17 +308,3 @@ def save_images(text: str) -> int | None:
     if not text.isdecimal():
         raise ConfigError(f"--save-images '{text}' is not valid: use all, none or a number.")
     return int(text)
-
-
-class _Text(NamedTuple):
-    """A field that the command line gives as text of its own form."""
-
-    type: Any
-    default: str | None
-    read: Callable[[Any], Any]
-
-
-_READ = {
-    "key_scope": _Text(str | None, None, key_scope),
-    "save_images": _Text(str, "64", save_images),
-}

@@ -1,16 +1,20 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib
 import json
 import shlex
+import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import pytest
 import typer
 from typer.testing import CliRunner
 
+import ppattack.request
+import ppattack_cli.commands
 from ppattack.config import Doc, Interval, as_dict
 from ppattack.errors import ConfigError, RunFailed
 from ppattack.request import Flag, RunRequest, check, command
@@ -95,3 +99,40 @@ def test_one_field_is_an_option_a_check_and_a_part_of_the_command() -> None:
     with pytest.raises(ConfigError, match="--rounds 2 is not valid: it must be at least 3"):
         check(invalid)
     assert command(as_dict(valid), wider) == "ppattack run --attack fr --target pe --rounds 7"
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [("run", []), ("bench", []), ("audit", []), ("reproduce", ["isotropic-robustness"])],
+)
+def test_one_field_is_an_option_of_every_command_that_runs_attacks(
+    name: str, words: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kind = Annotated[Literal["up", "down"], Flag("--way"), Doc("Which way to go.")]
+    wider: Any = dataclasses.make_dataclass(
+        "Wider", [("way", kind, "up")], bases=(RunRequest,), frozen=True
+    )
+    module = f"ppattack_cli.commands.{name}"
+    before = importlib.import_module(module)
+    with monkeypatch.context() as patch:
+        patch.setattr(ppattack.request, "RunRequest", wider)
+        patch.delitem(sys.modules, module)
+        again = importlib.import_module(module)
+    monkeypatch.setattr(ppattack_cli.commands, name, before)
+    app = getattr(again, "app", None)
+    if app is None:
+        app = typer.Typer()
+        app.command()(getattr(again, name))
+    program = CliRunner()
+    shown = program.invoke(app, [*words, "--help"]).output
+    assert "--way" in shown
+    assert "Which way to go." in shown
+    asked = {"run": ["--attack", "fr", "--target", "pe"], "audit": ["--target", "pe"]}
+    refused = program.invoke(app, [*words, *asked.get(name, []), "--way", "left"])
+    assert str(refused.exception) == "--way 'left' is not valid: use up or down."
+
+
+def test_an_audit_has_settings_of_its_target_only(tmp_path: Path) -> None:
+    code, _, errors = in_process("audit --target pe --set attack.epochs=5", tmp_path)
+    assert code == 2
+    assert "there is no part 'attack'; the parts are: target" in errors

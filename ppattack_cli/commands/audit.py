@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
 from ppattack.errors import RunFailed
+from ppattack.request import RunRequest
 from ppattack_cli import options
 
 if TYPE_CHECKING:
@@ -15,62 +15,32 @@ if TYPE_CHECKING:
     from ppattack.runs.store import Finished
 
 
+@options.from_table(
+    RunRequest,
+    after={
+        "preset": ("set_",),
+        "jpeg": ("jobs", "executor", "isolate", "time_limit", "memory_limit", "retry_failed"),
+        "retry_failed": ("device", "out", "force", "as_json"),
+    },
+    leave_out=("attack", "overlap", "save_images", "lpips_net", "lpips_weights"),
+)
 def audit(
-    target: options.Target,
-    data: options.Data = None,
-    size: options.Size = None,
-    victims: options.Victims = 256,
-    adversary: options.Adversary = 2000,
-    key_scope: options.KeyScopeOption = None,
-    preset: options.Preset = "standard",
+    base: RunRequest,
     set_: options.Settings = None,
-    seed: options.Seed = 0,
-    ciphertexts: options.Ciphertexts = None,
-    truth: options.Truth = None,
-    jpeg: options.Jpeg = None,
     jobs: options.Jobs = 1,
     executor: options.ExecutorOption = None,
     isolate: options.Isolate = None,
-    time_limit: options.TimeLimit = None,
-    memory_limit: options.MemoryLimit = None,
     retry_failed: options.RetryFailed = False,
-    device: options.Device = "auto",
-    out: options.Out = Path("runs"),
-    force: options.Force = False,
     as_json: options.AsJson = False,
-    download: options.Download = False,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
 ) -> None:
     """Run every attack that applies, cheapest first, and give one verdict on the worst case."""
-    del verbose
-    from ppattack.request import RunRequest
+    del set_, verbose
     from ppattack.sweeps.audit import run_audit
     from ppattack_cli.watch import watcher
 
-    base = RunRequest(
-        attack="",
-        target=target,
-        data=data or (None if ciphertexts else "photos"),
-        size=size,
-        victims=victims,
-        adversary=adversary,
-        key_scope=options.key_scope(key_scope),
-        preset=preset,
-        target_settings=options.settings(set_, ("target",))["target"],
-        seed=seed,
-        device=device,
-        out=out,
-        force=force,
-        save_images=None if ciphertexts else 64,
-        ciphertexts=ciphertexts,
-        truth=truth,
-        jpeg=jpeg,
-        download=download,
-        time_limit=time_limit,
-        memory_limit=memory_limit,
-    )
-    place = options.executor(executor, jobs, device)
+    place = options.executor(executor, jobs, base.device)
     with watcher(quiet=quiet) as watch:
         done = run_audit(base, place, watch, isolate=isolate, retry_failed=retry_failed)
     if as_json:

@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from ppattack.request import RunRequest
 from ppattack_cli import options
 
 
+@options.from_table(
+    RunRequest,
+    after={
+        "matrix": ("attack", "target", "key_scope", "seed", "preset", "data", "size", "victims"),
+        "victims": ("adversary", "jobs", "executor", "isolate", "time_limit", "memory_limit"),
+        "memory_limit": ("retry_failed", "device", "out", "save_images", "force", "as_json"),
+        "as_json": ("download",),
+    },
+    leave_out=("overlap", "ciphertexts", "truth", "jpeg", "lpips_net", "lpips_weights"),
+)
 def bench(
+    base: RunRequest,
     matrix: Annotated[
         str | None,
         typer.Argument(
@@ -28,21 +39,14 @@ def bench(
     seed: Annotated[list[int] | None, typer.Option("--seed", help="May be repeated.")] = None,
     preset: Annotated[str | None, typer.Option("--preset", help="Of every attack.")] = None,
     data: Annotated[str | None, typer.Option("--data", help="Image source.")] = None,
-    size: options.Size = None,
-    victims: options.VictimsOrFile = None,
-    adversary: options.AdversaryOrFile = None,
+    size: int | None = None,
+    victims: int | None = None,
+    adversary: int | None = None,
     jobs: options.Jobs = 1,
     executor: options.ExecutorOption = None,
     isolate: options.Isolate = None,
-    time_limit: options.TimeLimit = None,
-    memory_limit: options.MemoryLimit = None,
     retry_failed: options.RetryFailed = False,
-    device: options.Device = "auto",
-    out: options.Out = Path("runs"),
-    save_images: options.SaveImages = "64",
-    force: options.Force = False,
     as_json: options.AsJson = False,
-    download: options.Download = False,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
 ) -> None:
@@ -51,7 +55,6 @@ def bench(
     from dataclasses import replace
 
     from ppattack.isolation.proxy import isolated_by_default
-    from ppattack.request import RunRequest
     from ppattack.sweeps.matrix import read_matrix, requests
     from ppattack.sweeps.sweep import run_sweep
     from ppattack_cli.watch import fail_if_any_failed, print_sweep, watcher
@@ -69,23 +72,12 @@ def bench(
     }
     if matrix is None and not (attack and target):
         matrix = "quick"
-    base = RunRequest(
-        attack="",
-        target="",
-        device=device,
-        out=out,
-        force=force,
-        save_images=options.save_images(save_images),
-        download=download,
-        time_limit=time_limit,
-        memory_limit=memory_limit,
-    )
     wanted = read_matrix(matrix, {k: v for k, v in given.items() if v not in (None, [])})
     cells = [
         replace(each, isolate=isolated_by_default(each.attack) if isolate is None else isolate)
         for each in requests(wanted, base)
     ]
-    place = options.executor(executor, jobs, device)
+    place = options.executor(executor, jobs, base.device)
     with watcher(quiet=quiet) as watch:
         sweep, record = run_sweep(cells, place, watch, retry_failed=retry_failed)
     if as_json:

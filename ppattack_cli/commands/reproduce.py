@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ppattack.errors import ConfigError, RunFailed, nearest
+from ppattack.request import RunRequest
 from ppattack_cli import options
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from ppattack.reports.robustness import Protocol, RobustnessTable
 
 app = typer.Typer(help="Published evaluations, run again and corrected.", no_args_is_help=True)
@@ -23,28 +25,31 @@ def _evaluations() -> None:
 
 
 @app.command("isotropic-robustness", short_help="LE, ELE, PE and EtC under FR, GAN and ITN.")
+@options.from_table(
+    RunRequest,
+    after={
+        "protocol": ("data", "size", "victims", "adversary", "preset", "gan_epochs"),
+        "gan_epochs": ("seed", "jobs", "executor", "retry_failed", "device", "out", "force"),
+        "force": ("as_json", "download"),
+    },
+    leave_out=(
+        *("attack", "target", "overlap", "key_scope", "save_images", "ciphertexts", "truth"),
+        *("jpeg", "lpips_net", "lpips_weights", "isolate", "time_limit", "memory_limit"),
+    ),
+)
 def isotropic_robustness(
+    base: RunRequest,
     protocol: Annotated[
         str, typer.Option("--protocol", help="published, corrected or both.")
     ] = "both",
-    data: options.Data = None,
-    size: options.Size = None,
-    victims: options.Victims = 256,
-    adversary: options.Adversary = 2000,
-    preset: options.Preset = "standard",
     gan_epochs: Annotated[
         int | None,
         typer.Option("--gan-epochs", min=1, help="Epochs of the GANs. [default: the preset's]"),
     ] = None,
-    seed: options.Seed = 0,
     jobs: options.Jobs = 1,
     executor: options.ExecutorOption = None,
     retry_failed: options.RetryFailed = False,
-    device: options.Device = "auto",
-    out: options.Out = Path("runs"),
-    force: options.Force = False,
     as_json: options.AsJson = False,
-    download: options.Download = False,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
 ) -> None:
@@ -52,29 +57,14 @@ def isotropic_robustness(
     del verbose
     import json
 
-    from ppattack.request import RunRequest
     from ppattack.sweeps.published_robustness import reproduce
     from ppattack_cli.watch import Lines, Nobody
 
-    base = RunRequest(
-        attack="",
-        target="",
-        data=data or "photos",
-        size=size,
-        victims=victims,
-        adversary=adversary,
-        preset=preset,
-        seed=seed,
-        device=device,
-        out=out,
-        force=force,
-        download=download,
-    )
     table, folder = reproduce(
         base,
         _protocols(protocol),
         gan_epochs,
-        options.executor(executor, jobs, device),
+        options.executor(executor, jobs, base.device),
         Nobody() if quiet else Lines(),
         retry_failed=retry_failed,
     )
