@@ -17,7 +17,6 @@ from typing_extensions import override
 from ppattack.attack import Attack, AttackCard, Context, ControlTarget, Preset, Recovery
 from ppattack.card import Reference
 from ppattack.config import Doc, Interval
-from ppattack.target.structure import Structure
 from ppattack.threat import Observation, ThreatModel
 
 if TYPE_CHECKING:
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
     from ppattack.images import ImageShape
     from ppattack.solvers.global_state.key_estimate import KeyEstimate
     from ppattack.target.base import PublicScheme
+    from ppattack.target.structure import Structure
 
 MOST_SYMBOLS = {"byte": 3072, "nibble": 6144}
 """Largest unstructured key: matching time grows with the square to the cube of its symbols."""
@@ -133,6 +133,8 @@ class CovarianceMatching(Attack):
         return Recovery(images=images, key=estimate.key, notes=notes, up_to_state=True)
 
     def _structure(self, scheme: PublicScheme) -> Structure:
+        from ppattack.target.structure import Structure
+
         if self.config.structure == "any-byte":
             return Structure("any", "byte")
         if self.config.structure == "any-nibble":

@@ -40,7 +40,7 @@ def test_run_prints_a_table_a_verdict_and_the_path(tmp_path: Path) -> None:
     assert (tmp_path / places["picture"]).read_bytes().startswith(b"\x89PNG")
     assert "\x1b[" not in done.stdout + done.stderr
     again, errors = succeeds(RUN, tmp_path)
-    assert "was run before" in errors
+    assert "was finished before" in errors
     assert again == done.stdout
 
 
