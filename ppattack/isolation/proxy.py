@@ -125,6 +125,7 @@ def _proxy(child: Child, facts: messages.Facts) -> IsolatedAttack:
     """A stand-in for the attack that is described."""
     said = facts["card"]
     parts: dict[str, Any] = {
+        "__module__": __name__,
         "card": AttackCard(
             name=said["name"],
             title=said["title"],

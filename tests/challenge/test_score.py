@@ -120,8 +120,8 @@ def _spoil(folder: Path, name: str, text: str | None) -> None:
 
 SPOILT = [
     ("submission", "parallel_data_predictions.json", None, "cannot read"),
-    ("submission", "parallel_data_predictions.json", "{", "is no JSON file"),
-    ("submission", "parallel_data_predictions.json", "[" * 100_000, "is no JSON file"),
+    ("submission", "parallel_data_predictions.json", "{", "is not a JSON file"),
+    ("submission", "parallel_data_predictions.json", "[" * 100_000, "is not a JSON file"),
     ("submission", "parallel_data_predictions.json", "[]", "is not a dictionary of paths"),
     ("submission", "parallel_data_predictions.json", '{"a": 3}', "is not a dictionary of paths"),
     ("submission", "challenge_2_target_dataset/3.npy", None, r"3\.npy cannot be read"),

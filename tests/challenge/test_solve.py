@@ -132,7 +132,7 @@ SPOILT = [
     (layout.SCHEME, '{"size": 1e999}', "does not describe a scheme"),
     (layout.SCHEME, '{"settings": 3}', "does not describe a scheme"),
     (layout.SCHEME, '{"target": "nonsense"}', "names the scheme 'nonsense'"),
-    (layout.SCHEME, '{"target": "plain"}', "encodes with no network"),
+    (layout.SCHEME, '{"target": "plain"}', "does not encode with a network"),
     (layout.SCHEME, '{"target": ["x.py"]}', "names the scheme"),
     (layout.SCHEME, '{"settings": {"deep": 3}}', "no setting 'deep'"),
     (layout.TARGETS_LIST, '["view0/none.png"]', "there is no image 'view0/none.png'"),

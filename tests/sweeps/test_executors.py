@@ -187,4 +187,4 @@ def test_a_run_with_several_processes_has_the_same_result(tmp_path: Path) -> Non
     assert found[0] == found[1]
     code, _, errors = in_process(f"{words} --out c --isolate --jobs 2", tmp_path)
     assert code == 2
-    assert "an isolated attack adds up in its own process" in errors
+    assert "an isolated attack computes in its own process" in errors

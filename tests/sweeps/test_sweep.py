@@ -95,7 +95,7 @@ def test_two_at_a_time_are_refused_and_no_lock_stays(tmp_path: Path) -> None:
     class Second(Watch):
         def started(self, number: int) -> None:
             super().started(number)
-            with pytest.raises(ConfigError, match="another process is at this matrix"):
+            with pytest.raises(ConfigError, match="another process is running this matrix"):
                 swept(wanted)
 
     watch = Second()
@@ -118,7 +118,7 @@ def test_a_lock_that_was_removed_meanwhile_locks_nothing(
         take(handle, how)
 
     monkeypatch.setattr(fcntl, "flock", late)
-    with pytest.raises(ConfigError, match="has just ended this matrix"):
+    with pytest.raises(ConfigError, match="has just finished this matrix"):
         swept(cells(tmp_path, "Grey", targets=["pe"]))
 
 
