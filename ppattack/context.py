@@ -83,7 +83,7 @@ class Alone:
     count = 1
 
     def map(self, function: Callable[[Part], Result], parts: Sequence[Part]) -> Iterable[Result]:
-        """See :meth:`Workers.map`."""
+        """Compute the parts one after another, each when it is asked for."""
         return map(function, parts)
 
 

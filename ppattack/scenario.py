@@ -34,7 +34,7 @@ class Scenario:
         observation: what the attack is given.
         truth: what only the scorer holds.
         sets: the images of both sides, for the scorer's blind baselines and controls.
-        names: one name a ciphertext.
+        names: one name per ciphertext.
     """
 
     observation: Observation
@@ -57,7 +57,7 @@ def key_scope_of(target: Target, asked: KeyScope | None) -> KeyScope:
     """The key scope to use: the one asked for, or the target's default.
 
     Raises:
-        NotApplicable: where the target does not support the scope asked for.
+        NotApplicable: if the target does not support the scope asked for.
     """
     scopes = target.card.key_scopes
     if asked is not None and asked not in scopes:
@@ -67,7 +67,7 @@ def key_scope_of(target: Target, asked: KeyScope | None) -> KeyScope:
     return asked or scopes[0]
 
 
-def granted(
+def least_threat_model(
     attack: Attack, scope: KeyScope, *, vain_pairs: bool = False, public: bool = False
 ) -> ThreatModel:
     """The least threat model that the attack works under, with the keys' scope.
@@ -75,7 +75,7 @@ def granted(
     With ``public`` there are public images, and an attack that welcomes them is granted them.
 
     Raises:
-        NotGranted: where it needs pairs under a key that no other image shares, unless
+        NotGranted: if it needs pairs under a key that no other image shares, unless
             ``vain_pairs`` allows pairs that say nothing.
     """
     needed = attack.requires()
@@ -100,12 +100,12 @@ def simulate(
     vain_pairs: bool = False,
     jpeg: Jpeg | None = None,
 ) -> Scenario:
-    """Encrypt the victims' images under a key that nobody keeps but the scorer.
+    """Encrypt the victims' images under a key that only the scorer keeps.
 
     Args:
         attack: decides how little the observation holds.
         target: the scheme.
-        sets: images of both sides; where the attack needs known pairs, the last victims'
+        sets: images of both sides; if the attack needs known pairs, the last victims'
             images become the pairs and are not scored.
         scope: one key for all images, or one each.
         seed: the run's seed.
@@ -115,7 +115,9 @@ def simulate(
     """
     import torch
 
-    threat = granted(attack, scope, vain_pairs=vain_pairs, public=len(sets.adversary) > 0)
+    threat = least_threat_model(
+        attack, scope, vain_pairs=vain_pairs, public=len(sets.adversary) > 0
+    )
     if threat.labels:
         _check_labelled(attack, sets)
     count = len(sets.victims) - threat.pairs
@@ -133,13 +135,13 @@ def simulate(
         raise ConfigError(f"--jpeg needs ciphertexts that are images: '{scheme.name}' has none.")
     key = generate_scoped_key(target, shape, scope, seed, "key", count)
     holder = KeyHolder(target, shape, key, scope, seed, jpeg)
-    ciphertexts = holder.encrypted(plain, key, "encryption")
+    ciphertexts = holder.encrypt(plain, key, "encryption")
     known = chosen = None
     if threat.pairs:
-        known = holder.answered(given[count:].clone(), "known pairs")
+        known = holder.answer(given[count:].clone(), "known pairs")
         _check_disjoint(known[0], plain, "known pairs")
     if threat.chosen:
-        chosen = holder.answered(_chosen(attack, scheme, shape, threat), "chosen pairs")
+        chosen = holder.answer(_chosen(attack, scheme, shape, threat), "chosen pairs")
     public, matching, public_labels = _public(sets, threat), None, sets.adversary_labels
     if threat.public == "candidates":
         order = numpy_stream(seed, "candidates").permutation(count)
@@ -179,14 +181,14 @@ def from_ciphertexts(
         attack: must need neither pairs nor labels.
         target: the scheme that is believed to have made them.
         ciphertexts: ``(N, C, H, W)`` uint8, or float32 tokens.
-        names: one name a ciphertext.
-        truth: their plain images ``(N, C, H', W')`` uint8, H' ≤ H, where they are known.
+        names: one name per ciphertext.
+        truth: their plain images ``(N, C, H', W')`` uint8, H' ≤ H, if they are known.
         public: images for the adversary, or None.
         scope: whether one key is believed to have made them all.
         jpeg: how the files were compressed.
     """
     has_public = public is not None and len(public.adversary) > 0
-    threat = granted(attack, scope, public=has_public)
+    threat = least_threat_model(attack, scope, public=has_public)
     _check_files_suffice(attack, threat, has_public)
     check_output_names(names)
     scheme = target.public(own_keys=threat.own_keys)
@@ -239,7 +241,7 @@ def _chosen(attack: Attack, scheme: PublicScheme, shape: ImageShape, threat: Thr
 
 
 def _check_files_suffice(attack: Attack, threat: ThreatModel, has_public: bool) -> None:
-    """Refuse what needs more than ciphertexts, and public images where there are some."""
+    """Refuse an attack that needs more than ciphertexts and the public images given."""
     if threat.pairs or threat.chosen or threat.public == "candidates":
         raise NotGranted(
             f"attack '{attack.card.name}' needs more ({threat.in_words()}) than files of "
@@ -313,18 +315,18 @@ class KeyHolder:
     seed: int
     jpeg: Jpeg | None
 
-    def encrypted(self, images: Tensor, key: Key, name: str) -> Tensor:
+    def encrypt(self, images: Tensor, key: Key, name: str) -> Tensor:
         """Ciphertexts as they are received; ``name`` is that of the stream."""
         made = self.target.encrypt(images, key, generator=numpy_stream(self.seed, name))
         if self.target.card.cipher == "tokens":  # new numbers, and perhaps too many to copy
             return made
         return made.clone() if self.jpeg is None else self.jpeg.transport(made)
 
-    def answered(self, images: Tensor, name: str) -> tuple[Tensor, Tensor]:
+    def answer(self, images: Tensor, name: str) -> tuple[Tensor, Tensor]:
         """Images and their ciphertexts, under the one key or under a fresh one each."""
         key = self.key
         if self.scope == "image":
             key = generate_scoped_key(
                 self.target, self.shape, self.scope, self.seed, name, len(images)
             )
-        return images, self.encrypted(images, key, name)
+        return images, self.encrypt(images, key, name)

@@ -106,7 +106,7 @@ def _options(
         False, "--version", callback=_version, is_eager=True, help="Show the version and exit."
     ),
 ) -> None:
-    del version
+    """Options of the program itself."""
 
 
 def main() -> None:

@@ -41,7 +41,7 @@ def print_report(report: Report, folder: Path, next_step: str | None = None) -> 
     Args:
         report: the result.
         folder: where it lies.
-        next_step: what to try next, and the command; None says nothing of it.
+        next_step: what to try next, and the command; None leaves it out.
     """
     screen = console()
     screen.print(f"{report.attack.name} on {report.target.name}: {report.threat.words}")

@@ -72,7 +72,7 @@ class Store(Generic[ReportT]):
                 returns the report and what writes the other files.
 
         Raises:
-            DataError: if the place cannot be written.
+            DataError: if the folder cannot be written.
         """
         with partial_folder(folder) as partial:
             report, fill = work(partial)

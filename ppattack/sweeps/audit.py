@@ -41,14 +41,14 @@ def audit(
 
     Args:
         request: target, images and preset; its attack is ignored.
-        isolate: whether attacks get processes of their own; None for those from elsewhere.
+        isolate: whether attacks get processes of their own; None for those from outside.
         retry_failed: whether attacks that failed before are tried again.
 
     Returns:
         the verdict over all attacks, and its folder.
 
     Raises:
-        PpattackError: for whatever the request has wrong.
+        PpattackError: if anything in the request is wrong.
     """
     executor = InThisProcess()
     return run_audit(request, executor, _Unwatched(), isolate=isolate, retry_failed=retry_failed)

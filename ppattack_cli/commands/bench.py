@@ -51,7 +51,6 @@ def bench(
     verbose: options.Verbose = False,
 ) -> None:
     """Run every attack on every target; if stopped, the same command goes on."""
-    del verbose
     from dataclasses import replace
 
     from ppattack.isolation.proxy import isolated_by_default

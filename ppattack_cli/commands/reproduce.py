@@ -54,7 +54,6 @@ def isotropic_robustness(
     verbose: options.Verbose = False,
 ) -> None:
     """LE, ELE, PE and EtC under FR, GAN and ITN: as published, and without its defects."""
-    del verbose
     import json
 
     from ppattack.sweeps.published_robustness import reproduce

@@ -262,7 +262,7 @@ NAMES = [*GROUPS, *CHECKS]
 
 
 def problems_of(group: str, device: torch.device) -> list[str]:
-    """What went wrong in a group, a line each."""
+    """What went wrong in a group, one line each."""
     work: dict[str, Check] = {check.__name__: check for check in CHECKS.get(group, [])}
     for case in GROUPS.get(group, []):
         work[str(case)] = _compared(case)  # before every operator is followed, which takes time
