@@ -18,6 +18,8 @@ from ppattack.scenario import simulate
 from ppattack.threat import KeyScope, Observation, ThreatModel
 from tests.support.photo_attacks import CONTEXT, DATA, attacked, crops, gain, make, photos
 
+pytestmark = pytest.mark.long
+
 NOBODY = torch.empty(0, 3, 32, 32, dtype=torch.uint8)
 SMOKE: dict[str, Any] = {"preset": "smoke"}
 FIELD: dict[str, Any] = {"mode": "mrf"}

@@ -50,6 +50,7 @@ def test_asking_for_more_changes_none() -> None:
     assert torch.equal(few.adversary, many.adversary[:6])
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("size", [16, 32])
 def test_thousands_of_distinct_crops(size: int) -> None:
     sets = load(300, 2000, size)

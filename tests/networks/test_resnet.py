@@ -42,6 +42,7 @@ def test_the_parameters_are_those_counted_by_hand(
     assert known is None or found == known
 
 
+@pytest.mark.long
 @settings(max_examples=6, deadline=None)
 @given(st.sampled_from([1, 3]), st.integers(8, 40), st.integers(8, 40), st.integers(1, 12))
 def test_logits_for_any_size(channels: int, height: int, width: int, classes: int) -> None:

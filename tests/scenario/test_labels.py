@@ -111,6 +111,7 @@ def archive(folder: Path, classes: list[str]) -> str:
     return f"npz:{folder / 'images.npz'}"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("isolate", [False, True])
 def test_a_run_reports_labels_and_its_id_depends_on_them(tmp_path: Path, isolate: bool) -> None:
     def run(classes: list[str], attack: str) -> Finished[Report]:

@@ -48,6 +48,7 @@ def test_public_statistics_are_enough_where_they_are_right() -> None:
     assert right(cipher, plain, true) == BLOCKS
 
 
+@pytest.mark.long
 def test_blocks_agree_where_public_statistics_are_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
     cipher, true = seen(field(6, 2), 60)
     public = field(1, 1)

@@ -43,6 +43,7 @@ def put_right(seed: int) -> bool:
     return bool(whole) and np.array_equal(moved[found.order], np.arange(100))
 
 
+@pytest.mark.long
 def test_a_few_wrong_places_and_signs_are_put_right() -> None:
     # A local search: one instance in about 300 ends elsewhere, which ones depends on rounding.
     assert sum(put_right(seed) for seed in range(60)) >= 59

@@ -17,6 +17,7 @@ SHAPE = (1, 64, 64)
 CONTEXT = Context(torch.device("cpu"), seed=3)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("depth", "pairs"), [(3, 10), (7, 20)])
 def test_some_pairs_tell_every_place_and_one_does_not(depth: int, pairs: int) -> None:
     images = natural_images(torch_stream(1, "images"), (60, *SHAPE))

@@ -144,6 +144,7 @@ def test_pair_scores_are_best_over_all_permutations(seed: int, places: int) -> N
         assert exact[i, j] == pytest.approx(best, abs=1e-5)
 
 
+@pytest.mark.long
 @given(st.integers(0, 999), st.integers(1, 12), st.integers(1, 8), st.floats(0, 2))
 @settings(deadline=None, max_examples=40)
 def test_bounds_hold_and_end_in_the_same_matching(
