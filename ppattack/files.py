@@ -11,6 +11,11 @@ from pathlib import Path
 
 from ppattack.errors import DataError, PpattackError, RunFailed
 
+NAME_KEPT = 16
+"""Characters of a name in that of its temporary file, which would be too long otherwise."""
+NAME_BYTES = 255
+"""The longest name of a file on the usual file systems."""
+
 
 def make_folder(path: Path) -> Path:
     """Create a folder with its parents.
@@ -38,7 +43,7 @@ def write_bytes(path: Path, data: bytes, *, private: bool = False) -> None:
     """
     make_folder(path.parent)
     try:
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        handle, name = tempfile.mkstemp(prefix=f".{path.name[:NAME_KEPT]}.", dir=path.parent)
     except OSError as error:
         raise DataError(f"cannot write {path}: {error.strerror}.") from None
     temporary = Path(name)
@@ -101,7 +106,9 @@ def partial_folder(folder: Path) -> Iterator[Path]:
 
 @contextmanager
 def new_folder(path: Path, *, private: bool = False, replace: bool = False) -> Iterator[Path]:
-    """A folder to fill, which appears at ``path`` only if all went well.
+    """A folder to fill, whose files appear at ``path`` only if all went well.
+
+    What a killed process left half-filled here is removed first.
 
     Args:
         path: nothing must be there, or an empty folder.
@@ -111,25 +118,91 @@ def new_folder(path: Path, *, private: bool = False, replace: bool = False) -> I
     Raises:
         DataError: if something is there, or the folder cannot be written.
     """
+    missing = [parent for parent in path.parents if not parent.exists()]
+    done = False
     try:
-        if path.is_dir() and not any(path.iterdir()):
-            path.rmdir()
-        elif path.exists() and not (replace and path.is_dir()):
-            raise DataError(f"{path} exists already: name a new folder.")
-        make_folder(path.parent)
-        temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
-    except OSError as error:
-        raise DataError(f"cannot write {path}: {error.strerror}.") from None
-    try:
-        yield temporary
-        temporary.chmod(0o700 if private else 0o755)
-        if replace and path.is_dir():
-            shutil.rmtree(path)
-        temporary.replace(path)
+        with _in_progress(path, replace) as temporary:
+            yield temporary
+            _publish(temporary, path, private=private, replace=replace)
+            done = True
     except OSError as error:
         raise DataError(f"cannot write {path}: {error.strerror or error}.") from None
     finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        for parent in missing if not done else ():
+            with suppress(OSError):
+                parent.rmdir()
+
+
+@contextmanager
+def _in_progress(path: Path, replace: bool) -> Iterator[Path]:
+    """A locked folder with a name of its own: beside ``path``, or inside if that is empty."""
+    prefix = f".{path.name[:NAME_KEPT]}.ppattack-"
+    if path.is_dir():
+        _remove_leftovers(path, prefix)
+    _remove_leftovers(path.parent, prefix)
+    empty = path.is_dir() and not any(path.iterdir())
+    if not empty and path.exists() and not (replace and path.is_dir()):
+        raise DataError(f"{path} exists already: name a new folder.")
+    make_folder(path.parent)
+    temporary, lock = None, None
+    try:
+        while lock is None:  # a process that cleans up may have been faster
+            temporary = Path(tempfile.mkdtemp(prefix=prefix, dir=path if empty else path.parent))
+            lock = _locked(temporary)
+        assert temporary is not None  # noqa: S101
+        yield temporary
+    finally:
+        if temporary is not None:
+            shutil.rmtree(temporary, ignore_errors=True)
+        if lock is not None and lock >= 0:
+            os.close(lock)
+
+
+def _publish(temporary: Path, path: Path, *, private: bool, replace: bool) -> None:
+    if temporary.parent != path.parent:
+        if private:
+            path.chmod(0o700)
+        for filled in sorted(temporary.iterdir()):
+            filled.replace(path / filled.name)
+        return
+    temporary.chmod(0o700 if private else 0o755)
+    if replace and path.is_dir():
+        shutil.rmtree(path)
+    temporary.replace(path)
+
+
+def _locked(folder: Path, *, wait: bool = True) -> int | None:
+    """A descriptor that holds a folder's lock; -1 where there are none, None if it is not had."""
+    try:
+        import fcntl
+    except ImportError:
+        return -1
+    try:
+        handle = os.open(folder, os.O_RDONLY)
+    except FileNotFoundError:
+        return None
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+    except OSError as error:
+        os.close(handle)
+        return None if isinstance(error, BlockingIOError) else -1
+    if folder.exists():
+        return handle
+    os.close(handle)
+    return None
+
+
+def _remove_leftovers(folder: Path, prefix: str) -> None:
+    """Remove what killed processes left; one that is still filled is locked."""
+    if not folder.is_dir():
+        return
+    for found in folder.iterdir():
+        if not found.name.startswith(prefix) or found.is_symlink() or not found.is_dir():
+            continue
+        lock = _locked(found, wait=False)
+        if lock is not None and lock >= 0:
+            shutil.rmtree(found, ignore_errors=True)
+            os.close(lock)
 
 
 def output_name(name: str) -> str:
@@ -138,10 +211,10 @@ def output_name(name: str) -> str:
 
 
 def check_output_names(names: tuple[str, ...]) -> None:
-    """Refuse files whose results would be written under the same name.
+    """Refuse files whose results would be written under the same name, or under none.
 
     Raises:
-        DataError: naming the first two.
+        DataError: naming the first two, or the first that is too long.
     """
     seen: dict[str, str] = {}
     for name in names:
@@ -150,4 +223,6 @@ def check_output_names(names: tuple[str, ...]) -> None:
             raise DataError(
                 f"'{seen[written]}' and '{name}' would both be written as '{written}': rename one."
             )
+        if len(os.fsencode(written)) > NAME_BYTES:
+            raise DataError(f"'{name}' is longer than {NAME_BYTES} bytes: rename it.")
         seen[written] = name
