@@ -101,7 +101,9 @@ def _file_facts(request: RunRequest, folder: Path, target: Target) -> tuple[str,
         ciphertexts = _hash(read_ciphertexts(folder, cipher).images)
     if request.truth is not None:
         found = of_files((file.name, file) for file in list_images(request.truth))
-        truth = _hash(read_folder(request.truth).images) if found is None else found
+        truth = (
+            _hash(read_folder(request.truth, photographs=True).images) if found is None else found
+        )
     return ciphertexts, truth
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from ppattack.data.source import ImageRequest, ImageSets
 from ppattack.errors import ConfigError, DataError
+from ppattack.files import check_output_names
 from ppattack.jpeg import Jpeg
 from ppattack.plugins import registry
 from ppattack.scenario import Scenario, from_ciphertexts, key_scope_of, simulate
@@ -122,7 +123,9 @@ def _matching_truth(names: tuple[str, ...], folder: Path) -> torch.Tensor:
     """The plain images in the order of the ciphertexts' names (extensions may differ)."""
     from ppattack.data.image_files import read_folder
 
-    plain = read_folder(folder)
+    plain = read_folder(folder, photographs=True)
+    wanted = {Path(name).stem for name in names}
+    check_output_names(tuple(name for name in plain.names if Path(name).stem in wanted))
     place = {Path(name).stem: i for i, name in enumerate(plain.names)}
     missing = [name for name in names if Path(name).stem not in place]
     if missing:
