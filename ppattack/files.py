@@ -133,16 +133,29 @@ def new_folder(path: Path, *, private: bool = False, replace: bool = False) -> I
                 parent.rmdir()
 
 
+def check_new(path: Path) -> None:
+    """Refuse what is there already, unless it is an empty folder.
+
+    Raises:
+        DataError: if something is there, or the folder cannot be read.
+    """
+    try:
+        if not path.exists() or (path.is_dir() and not any(path.iterdir())):
+            return
+    except OSError as error:
+        raise DataError(f"cannot write {path}: {error.strerror}.") from None
+    raise DataError(f"{path} exists already: name a new folder.")
+
+
 @contextmanager
 def _in_progress(path: Path, replace: bool) -> Iterator[Path]:
     """A locked folder with a name of its own: beside ``path``, or inside if that is empty."""
     prefix = f".{path.name[:NAME_KEPT]}.ppattack-"
-    if path.is_dir():
-        _remove_leftovers(path, prefix)
-    _remove_leftovers(path.parent, prefix)
+    for folder in (path, path.parent):
+        _remove_leftovers(folder, prefix)
+    if not (replace and path.is_dir()):
+        check_new(path)
     empty = path.is_dir() and not any(path.iterdir())
-    if not empty and path.exists() and not (replace and path.is_dir()):
-        raise DataError(f"{path} exists already: name a new folder.")
     make_folder(path.parent)
     temporary, lock = None, None
     try:

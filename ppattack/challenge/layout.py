@@ -140,6 +140,23 @@ def read_images(root: Path, paths: Sequence[str], size: int) -> Tensor:
     return images
 
 
+def check_images(root: Path, paths: Sequence[str]) -> None:
+    """Refuse a list of paths of which one has no file, or two have the same.
+
+    Raises:
+        DataError: naming them.
+    """
+    owner: dict[Path, str] = {}
+    for path in paths:
+        found = _located(root, path)
+        if found in owner:
+            raise DataError(
+                f"'{owner[found]}' and '{path}' are both found as {found}: name the folder whose "
+                "subfolders tell them apart."
+            )
+        owner[found] = path
+
+
 def _located(root: Path, path: str) -> Path:
     parts = [part for part in PurePosixPath(path).parts if part != "/"]
     if ".." not in parts:
