@@ -262,8 +262,9 @@ def _check_apart(out: Path, plain_out: Path | None, key_file: Path | None) -> No
     for outer in [name for name in folders if name in places]:
         for name, place in places.items():
             if name != outer and place.is_relative_to(places[outer]):
+                where = "also" if place == places[outer] else "inside"
                 raise ConfigError(
-                    f"{name} is inside the folder of {outer}: choose a place outside it."
+                    f"{name} is {where} the folder of {outer}: choose a place outside it."
                 )
 
 

@@ -169,7 +169,7 @@ PLACES = [
     (f"{ENCRYPT} --out d", "d exists already"),
     (f"{ENCRYPT} --out c", "c exists already"),
     (f"{ENCRYPT} --out new --plain-out c", "c exists already"),
-    (f"{ENCRYPT} --out new --plain-out new", "--plain-out is inside the folder of --out"),
+    (f"{ENCRYPT} --out new --plain-out new", "--plain-out is also the folder of --out"),
     (f"{ENCRYPT} --out new --plain-out new/p", "--plain-out is inside the folder of --out"),
     (f"{ENCRYPT} --out new/c --plain-out new", "--out is inside the folder of --plain-out"),
     (f"{ENCRYPT} --out new --key-file new/k", "--key-file is inside the folder of --out"),

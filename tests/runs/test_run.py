@@ -226,7 +226,7 @@ def test_truth_that_does_not_cover_the_ciphertexts_is_refused(tmp_path: Path) ->
         ppattack.run(request(tmp_path, ciphertexts=cipher, truth=plain, data=None))
     shutil.copy(plain / "scan-5.png", plain / "scan-4.png")
     shutil.copy(plain / "scan-5.png", plain / "scan-4.jpg")
-    with pytest.raises(DataError, match="'scan-4.jpg' and 'scan-4.png' would both"):
+    with pytest.raises(DataError, match="two images for one .*'scan-4.jpg' and 'scan-4.png'"):
         ppattack.run(request(tmp_path, ciphertexts=cipher, truth=plain, data=None))
     with pytest.raises(ConfigError, match="--truth belongs to --ciphertexts"):
         ppattack.run(request(tmp_path, truth=plain))
