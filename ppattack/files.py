@@ -17,6 +17,20 @@ NAME_BYTES = 255
 """The longest name of a file on the usual file systems."""
 
 
+def user_path(text: str) -> Path:
+    """A path as a user writes it, with ``~`` for a home folder.
+
+    Raises:
+        DataError: if it begins with the home folder of an unknown user.
+    """
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:
+        raise DataError(
+            f"cannot find {text}: there is no such user's home folder, write the path in full."
+        ) from None
+
+
 def make_folder(path: Path) -> Path:
     """Create a folder with its parents.
 

@@ -64,7 +64,7 @@ def read_json(path: Path) -> Any:
         DataError: if it is missing or not JSON.
     """
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise DataError(f"cannot read {path}: {error.strerror}.") from None
     except (ValueError, RecursionError) as error:

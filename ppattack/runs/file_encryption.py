@@ -109,12 +109,12 @@ def decrypt_files(
     """
     from ppattack.data.token_files import read_ciphertexts
 
+    found = read_ciphertexts(ciphertexts, target.card.cipher)
+    check_output_names(found.names)
     file = read_key_file(key_file)
     with _naming(key_file):
         file.check_scheme(target)
         _check_same_key(target, file.key, None)
-        found = read_ciphertexts(ciphertexts, target.card.cipher)
-        check_output_names(found.names)
         key, changed = file.match(found.names, found.images)
     with new_folder(out) as made:
         plain = target.decrypt(found.images, key)

@@ -83,11 +83,14 @@ def _images(
     from ppattack.plugins import registry
 
     if images is not None:
-        if (data, size, victims) != (None, None, None):
-            raise ConfigError(
-                "--images takes all files as they are: leave --data, --size and -n out."
-            )
+        if data is not None or size is not None:
+            raise ConfigError("--images takes files as they are: leave --data and --size out.")
         found = read_folder(images, photographs=True)
+        if victims not in (None, len(found.names)):
+            raise ConfigError(
+                f"--images takes all {len(found.names)} files of {images}, not {victims}: "
+                "leave -n out."
+            )
         return found.names, found.images
     victims = 256 if victims is None else victims
     if victims < 1:

@@ -264,7 +264,9 @@ def test_a_seed_of_published_code_that_is_not_the_keys_is_refused(
 
 
 def test_a_number_of_images_is_not_taken_beside_a_folder(folder: Path) -> None:
-    assert "leave --data, --size and -n out" in refused(f"{ENCRYPT} --out c -n 2", folder)
+    assert "takes all 4 files of d, not 2: leave -n out" in refused(
+        f"{ENCRYPT} --out c -n 2", folder
+    )
 
 
 def test_two_ciphertexts_of_one_stem_are_refused(folder: Path) -> None:
