@@ -17,6 +17,7 @@ from ppattack.data.token_files import write_tokens
 from ppattack.errors import ConfigError, DataError
 from ppattack.files import new_folder, write_bytes
 from ppattack.seeding import numpy_stream
+from ppattack.target.key_file import KeyFile
 
 if TYPE_CHECKING:
     from ppattack.attack import Progress
@@ -80,7 +81,8 @@ def generate(wish: Wish, progress: Progress) -> str:
         layout.write_json(public / layout.SCHEME, _scheme(target, wish.size))
         for name, listed in ((layout.GOLD, paths), (layout.GOLD_TARGETS, targets)):
             layout.write_json(secret / name, {path: f"{i}.npy" for i, path in enumerate(listed)})
-        write_bytes(secret / layout.GOLD_KEY, key.to_bytes(), private=True)
+        file = KeyFile.new(target, key)
+        write_bytes(secret / layout.GOLD_KEY, file.to_bytes(), private=True)
     return (
         f"{len(paths)} codes in {wish.out}, {len(targets)} targets; "
         f"answers and key {key.fingerprint}: {wish.gold}"

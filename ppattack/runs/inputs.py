@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from ppattack.data.source import ImageRequest, ImageSets
 from ppattack.errors import ConfigError, DataError
+from ppattack.files import check_output_names
 from ppattack.jpeg import Jpeg
 from ppattack.plugins import registry
 from ppattack.scenario import Scenario, from_ciphertexts, key_scope_of, simulate
@@ -102,6 +103,7 @@ def read_inputs(
     from ppattack.data.token_files import read_ciphertexts
 
     found = read_ciphertexts(folder, target.card.cipher)
+    check_output_names(found.names)
     truth = None
     if request.truth is not None:
         truth = _matching_truth(found.names, request.truth)

@@ -14,7 +14,7 @@ from ppattack.challenge.generate import Wish, generate
 from ppattack.data.token_files import read_array
 from ppattack.errors import ConfigError, DataError, ImageError
 from ppattack.plugins import registry
-from ppattack.runs.file_encryption import read_key
+from ppattack.runs.file_encryption import read_key, read_key_file
 from tests.support.challenge_pictures import write_pictures
 from tests.support.program import in_process
 
@@ -84,6 +84,7 @@ def test_the_answers_and_the_key_make_the_codes(tmp_path: Path, mode: str) -> No
     settings = {**SETTINGS, "batch_norm": mode, "batch_size": 7, "shuffle": False}
     generate(_wish(tmp_path, target_settings=settings), SilentProgress())
     target = registry.target("neuracrypt")(**settings)
+    assert not read_key_file(tmp_path / "gold" / layout.GOLD_KEY).is_old
     key = read_key(tmp_path / "gold" / layout.GOLD_KEY)
     for gold, folder in (
         (layout.GOLD, tmp_path / "out" / layout.CODES),

@@ -219,7 +219,7 @@ def test_renamed_files_are_shown_under_their_new_names(
     request = asked(tmp_path, None, ciphertexts=cipher)
     ppattack.run(request)
     for path in sorted(cipher.iterdir()):
-        path.rename(path.with_name(f"new-{path.name}"))
+        path.rename(path.with_name(f"{'n' * 240}-{path.name}"))
     again = ppattack.run(request)
     assert not again.reused
     written = sorted(path.name for path in (again.folder / "reconstructions").iterdir())
