@@ -15,7 +15,8 @@ from ppattack.config import as_dict
 from ppattack.data.image_files import check_folder, has_image_name
 from ppattack.data.token_files import write_tokens
 from ppattack.errors import ConfigError, DataError
-from ppattack.files import new_folder, write_bytes
+from ppattack.files import write_bytes
+from ppattack.folders import new_folder
 from ppattack.seeding import numpy_stream
 from ppattack.target.key_file import KeyFile
 

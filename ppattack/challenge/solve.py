@@ -13,7 +13,7 @@ from ppattack.challenge import layout
 from ppattack.config import as_dict
 from ppattack.data.token_files import read_token_files, write_tokens
 from ppattack.errors import DataError
-from ppattack.files import check_new, new_folder, partial_folder
+from ppattack.folders import check_new, new_folder, partial_folder
 from ppattack.plugins import registry
 from ppattack.plugins.source import source_hash
 from ppattack.threat import Observation, ThreatModel

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ppattack.errors import ConfigError, KeyFileError
-from ppattack.files import check_output_names, new_folder, output_name, write_bytes
+from ppattack.files import check_output_names, output_name, write_bytes
+from ppattack.folders import new_folder
 from ppattack.scenario import key_scope_of
 from ppattack.seeding import numpy_stream
 from ppattack.target.base import generate_scoped_key

@@ -222,7 +222,7 @@ def test_a_key_whose_ciphertexts_cannot_be_written_is_as_before(
         seen.append((folder / "k").is_file() and not (folder / "c").exists())
         full()
 
-    monkeypatch.setattr("ppattack.files._publish", publish)
+    monkeypatch.setattr("ppattack.folders._publish", publish)
     with pytest.raises(DataError, match="No space left"):
         _encrypt(folder, key_file=folder / "k")
     assert seen == [True]

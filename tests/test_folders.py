@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from ppattack.errors import DataError
-from ppattack.files import check_output_names, new_folder, write_text
+from ppattack.files import check_output_names, write_text
+from ppattack.folders import new_folder
 
 
 def _names(folder: Path) -> list[str]:
@@ -63,7 +64,8 @@ def test_what_is_there_is_kept(tmp_path: Path, name: str) -> None:
 
 FILL = """
 import pathlib, sys
-from ppattack.files import new_folder, write_text
+from ppattack.files import write_text
+from ppattack.folders import new_folder
 with new_folder(pathlib.Path(sys.argv[1])) as new:
     write_text(new / "half", "half")
     print("filling", flush=True)
