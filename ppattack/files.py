@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 from ppattack.errors import DataError
@@ -108,3 +109,21 @@ def check_output_names(names: tuple[str, ...]) -> None:
         if len(os.fsencode(written)) > NAME_BYTES:
             raise DataError(f"'{name}' is longer than {NAME_BYTES} bytes: rename it.")
         seen[written] = name
+
+
+def check_apart(places: Mapping[str, Path]) -> None:
+    """Refuse two options that name the same file; ``-`` and devices may be named twice.
+
+    Args:
+        places: path by flag.
+
+    Raises:
+        DataError: naming the two flags.
+    """
+    seen: dict[Path, str] = {}
+    for flag, path in places.items():
+        if str(path) == "-" or (path.exists() and not path.is_file()):
+            continue
+        other = seen.setdefault(path.resolve(), flag)
+        if other != flag:
+            raise DataError(f"{other} and {flag} name the same file, {path}: name two.")
