@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +18,7 @@ from ppattack.data.image_files import check_folder, has_image_name
 from ppattack.data.token_files import write_tokens
 from ppattack.errors import ConfigError, DataError
 from ppattack.files import write_bytes
-from ppattack.folders import new_folder
+from ppattack.folders import check_new, new_folder
 from ppattack.seeding import numpy_stream
 from ppattack.target.key_file import KeyFile
 
@@ -73,7 +75,12 @@ def generate(wish: Wish, progress: Progress) -> str:
     target = layout.scheme(layout.TARGET, wish.target_settings)
     paths, targets = _chosen(wish)
     key = target.generate_key(numpy_stream(wish.seed, "key"), (1, wish.size, wish.size))
-    with new_folder(wish.gold, private=True) as secret, new_folder(wish.out) as public:
+    # The answers appear first: nobody could score a challenge without them.
+    with (
+        _gone_if_it_fails(wish.gold),
+        new_folder(wish.out) as public,
+        new_folder(wish.gold, private=True) as secret,
+    ):
         _encode(target, key, wish, paths, public / layout.CODES, progress)
         _encode(target, key, wish, targets, secret / layout.TARGETS, progress)
         rng = numpy_stream(wish.seed, "lists")
@@ -88,6 +95,17 @@ def generate(wish: Wish, progress: Progress) -> str:
         f"{len(paths)} codes in {wish.out}, {len(targets)} targets; "
         f"answers and key {key.fingerprint}: {wish.gold}"
     )
+
+
+@contextmanager
+def _gone_if_it_fails(folder: Path) -> Iterator[None]:
+    """Remove a folder that was new or empty before if what follows fails."""
+    check_new(folder)
+    try:
+        yield
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
 
 
 def _scheme(target: NeuralTarget, size: int) -> dict[str, object]:

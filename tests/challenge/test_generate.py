@@ -181,3 +181,22 @@ def test_the_scheme_is_said(tmp_path: Path) -> None:
     assert said["target"] == "neuracrypt"
     assert said["size"] == 32
     assert said["settings"]["depth"] == 3
+
+
+def test_answers_and_challenge_appear_together(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_pictures(tmp_path / "images")
+    published: list[Path] = []
+
+    def publish(temporary: Path, path: Path, *, private: bool, replace: bool) -> None:
+        published.append(path)
+        if len(published) == 2:
+            raise OSError(28, "No space left on device")
+        temporary.rename(path)
+
+    monkeypatch.setattr("ppattack.folders._publish", publish)
+    with pytest.raises(DataError, match="No space left"):
+        generate(_wish(tmp_path), SilentProgress())
+    assert [path.name for path in published] == ["gold", "out"]
+    assert [path.name for path in tmp_path.iterdir()] == ["images"]
