@@ -88,9 +88,9 @@ def solve(task: Task, context: Context) -> str:
     for listed in (paths, targets):
         layout.check_images(task.images, listed)
     check_new(task.out)
+    images = layout.read_images(task.images, paths, size)
+    codes = _codes(files, target, (1, size, size))
     with partial_folder(task.out) as partial:
-        images = layout.read_images(task.images, paths, size)
-        codes = _codes(files, target, (1, size, size))
         known = _Matching(partial, _identity(attack, target, codes, images, context.seed))
         matching = known.read(len(paths))
         if matching is None:

@@ -129,6 +129,8 @@ def test_an_interruption_of_the_second_part_keeps_the_first(
         patch.setattr("ppattack.challenge.solve._learnt", interrupt)
         with pytest.raises(KeyboardInterrupt):
             solve(_task(made, tmp_path / "s"), CONTEXT)
+    with pytest.raises(DataError, match="images of 64 pixels"):
+        solve(_task(made, tmp_path / "s", size=64), CONTEXT)
     assert [path.name for path in tmp_path.iterdir()] == ["s.partial"]
     other = replace(CONTEXT, seed=4)
     solve(_task(made, tmp_path / "other", encoder_steps=1), CONTEXT)
