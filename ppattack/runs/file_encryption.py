@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ppattack.errors import ConfigError, KeyFileError
+from ppattack.errors import ConfigError
 from ppattack.files import check_output_names, output_name, write_bytes
 from ppattack.folders import new_folder
-from ppattack.scenario import key_scope_of
+from ppattack.runs.key_files import (
+    check_same_key,
+    find_key_file,
+    naming,
+    old_words,
+    read_key_file,
+    seed_or_random,
+    unless_it_fails,
+)
+from ppattack.runs.key_files import read_key as read_key
 from ppattack.seeding import numpy_stream
-from ppattack.target.base import generate_scoped_key
 from ppattack.target.key_file import KeyFile
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from ppattack.images import ImageShape
     from ppattack.jpeg import Jpeg
     from ppattack.target.base import Target
-    from ppattack.target.key import Key
     from ppattack.threat import KeyScope
 
 Warn = Callable[[str], None]
@@ -75,10 +81,10 @@ def encrypt_files(
     with ExitStack() as stack:
         shown = None if plain_out is None else stack.enter_context(new_folder(plain_out))
         if key_file is not None:
-            stack.enter_context(_unless_it_fails(key_file))
+            stack.enter_context(unless_it_fails(key_file))
         made = stack.enter_context(new_folder(out))
-        file = _key_file(target, plain, key_file, scope, seed)
-        randomness = numpy_stream(_seed(None) if seed is None else seed, "encryption")
+        file = find_key_file(target, plain, key_file, scope, seed)
+        randomness = numpy_stream(seed_or_random(None) if seed is None else seed, "encryption")
         ciphertexts = target.encrypt(plain, file.key, generator=randomness)
         _write_ciphertexts(made, names, ciphertexts, jpeg)
         if shown is not None:
@@ -113,105 +119,21 @@ def decrypt_files(
     found = read_ciphertexts(ciphertexts, target.card.cipher)
     check_output_names(found.names)
     file = read_key_file(key_file)
-    with _naming(key_file):
+    with naming(key_file):
         file.check_scheme(target)
-        _check_same_key(target, file.key, None)
+        check_same_key(target, file.key, None)
         key, changed = file.match(found.names, found.images)
     with new_folder(out) as made:
         plain = target.decrypt(found.images, key)
         _write(made, found.names, plain)
     if warn is not None and file.is_old:
-        warn(_old(key_file))
+        warn(old_words(key_file))
     if warn is not None and changed:
         warn(
             f"{len(changed)} of {len(plain)} ciphertexts are not exactly those that were written, "
             f"first '{changed[0]}': after JPEG, for example, images do not come back exactly."
         )
     return f"{len(plain)} images in {out}"
-
-
-def read_key(path: Path) -> Key:
-    """The key of a key file.
-
-    Raises:
-        KeyFileError: if it is missing or malformed.
-    """
-    return read_key_file(path).key
-
-
-def read_key_file(path: Path) -> KeyFile:
-    """Read a key file.
-
-    Raises:
-        KeyFileError: if it is missing, malformed or was changed.
-    """
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise KeyFileError(f"cannot read the key file {path}: {error}.") from None
-    with _naming(path):
-        return KeyFile.from_bytes(data)
-
-
-@contextmanager
-def _naming(path: Path) -> Iterator[None]:
-    """Errors about a key name its file."""
-    try:
-        yield
-    except KeyFileError as error:
-        raise KeyFileError(f"{path}: {error}") from None
-
-
-def _key_file(
-    target: Target, plain: Tensor, path: Path | None, scope: KeyScope | None, seed: int | None
-) -> KeyFile:
-    """The key file that is there, if nothing contradicts it, or a new one."""
-    channels, height, width = plain.shape[1:]
-    shape: ImageShape = (int(channels), int(height), int(width))
-    if path is None or not path.exists():
-        wanted = key_scope_of(target, scope)
-        key = generate_scoped_key(target, shape, wanted, _seed(seed), "key", len(plain))
-        return KeyFile.new(target, key)
-    file = read_key_file(path)
-    with _naming(path):
-        file.check_scheme(target)
-        found: KeyScope = "dataset" if file.key.count is None else "image"
-        if scope not in (None, found):
-            raise KeyFileError(
-                f"the key has the scope '{found}', which contradicts --key-scope {scope}: leave "
-                "--key-scope out, or name a new key file."
-            )
-        _check_same_key(target, file.key, seed)
-    return file
-
-
-def _seed(seed: int | None) -> int:
-    import secrets
-
-    return secrets.randbits(128) if seed is None else seed
-
-
-def _check_same_key(target: Target, key: Key, seed: int | None) -> None:
-    """Refuse options that would give another key than the one that is read.
-
-    Raises:
-        KeyFileError: naming the options.
-    """
-    named = [f"target.{name}" for name in target.secret_settings if _given(target, name)]
-    options = ["--seed"] * (seed is not None) + [f"--set {name}" for name in named]
-    if not options:
-        return
-    scope: KeyScope = "dataset" if key.count is None else "image"
-    drawn = generate_scoped_key(target, key.image_shape, scope, seed or 0, "key", key.count or 0)
-    if drawn.fingerprint != key.fingerprint:
-        raise KeyFileError(
-            f"{' and '.join(options)} would draw another key than the one in the file: leave it "
-            "out, or name a new key file."
-        )
-
-
-def _given(target: Target, name: str) -> bool:
-    return getattr(target.config, name) is not None
 
 
 def _keep(
@@ -227,27 +149,12 @@ def _keep(
 
     if file.is_old:
         if warn is not None:
-            warn(_old(path))
+            warn(old_words(path))
         return
     found = read_ciphertexts(made, target.card.cipher)
     row = {Path(name).stem: i for i, name in enumerate(names)}
     rows = [row[Path(name).stem] for name in found.names]
     write_bytes(path, file.adding(found.names, rows, found.images).to_bytes(), private=True)
-
-
-@contextmanager
-def _unless_it_fails(path: Path) -> Iterator[None]:
-    """Put a file back as it was if what follows fails."""
-    before = path.read_bytes() if path.is_file() else None
-    try:
-        yield
-    except BaseException:
-        if before is not None:
-            write_bytes(path, before, private=True)
-        else:
-            with suppress(OSError):
-                path.unlink()
-        raise
 
 
 def _check_apart(out: Path, plain_out: Path | None, key_file: Path | None) -> None:
@@ -267,13 +174,6 @@ def _check_apart(out: Path, plain_out: Path | None, key_file: Path | None) -> No
                 raise ConfigError(
                     f"{name} is {where} the folder of {outer}: choose a place outside it."
                 )
-
-
-def _old(path: Path) -> str:
-    return (
-        f"{path} is an older key file, which holds no settings and no names: nothing tells "
-        "whether it belongs to these files."
-    )
 
 
 def _write_ciphertexts(

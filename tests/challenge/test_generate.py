@@ -14,7 +14,7 @@ from ppattack.challenge.generate import Wish, generate
 from ppattack.data.token_files import read_array
 from ppattack.errors import ConfigError, DataError, ImageError
 from ppattack.plugins import registry
-from ppattack.runs.file_encryption import read_key, read_key_file
+from ppattack.runs.key_files import read_key, read_key_file
 from tests.support.challenge_pictures import write_pictures
 from tests.support.program import in_process
 

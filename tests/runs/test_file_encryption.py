@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,8 @@ from PIL import Image
 from ppattack.data.image_files import read_folder, read_image, write_png
 from ppattack.errors import DataError
 from ppattack.jpeg import Jpeg
-from ppattack.runs.file_encryption import encrypt_files, read_key, read_key_file
+from ppattack.runs.file_encryption import encrypt_files
+from ppattack.runs.key_files import read_key, read_key_file
 from targets.pe import PE
 from tests.support.natural import natural_images
 from tests.support.program import in_process
@@ -194,6 +196,13 @@ def test_without_a_key_there_are_no_ciphertexts(folder: Path, place: str) -> Non
         _encrypt(folder, key_file=folder / place)
     assert _contents(folder) == before
     assert sorted(path.name for path in folder.iterdir()) == ["d", "file"]
+
+
+def test_a_pipe_is_no_place_for_a_key_and_is_kept(folder: Path) -> None:
+    os.mkfifo(folder / "pipe")
+    assert "pipe is no regular file" in refused(f"{ENCRYPT} --out c --key-file pipe", folder)
+    assert (folder / "pipe").is_fifo()
+    assert not (folder / "c").exists()
 
 
 def _encrypt(folder: Path, key_file: Path) -> None:
