@@ -246,6 +246,7 @@ def _checked(recovery: object, observation: Observation, name: str) -> Recovery:
         raise PluginError(
             f"attack '{name}' returned keys for {recovery.key.count} images, not {count}."
         )
+    _check_facts(recovery, count, name)
     return replace(
         recovery,
         images=images,
@@ -253,3 +254,24 @@ def _checked(recovery: object, observation: Observation, name: str) -> Recovery:
         ranking=None if recovery.ranking is None else recovery.ranking.cpu(),
         stages={stage: matching.cpu() for stage, matching in recovery.stages.items()},
     )
+
+
+def _check_facts(recovery: Recovery, count: int, name: str) -> None:
+    """Refuse notes that no report can hold, and failures of ciphertexts that are not there."""
+    from numbers import Integral
+
+    from pydantic_core import PydanticSerializationError, to_json
+
+    try:
+        to_json(dict(recovery.notes))
+    except (PydanticSerializationError, TypeError, ValueError) as error:
+        raise PluginError(
+            f"attack '{name}' returned notes that are no JSON ({error}): use plain numbers and "
+            "text, for example loss.item()."
+        ) from None
+    for place, why in recovery.failures.items():
+        if not isinstance(place, Integral) or not 0 <= place < count or not isinstance(why, str):
+            raise PluginError(
+                f"attack '{name}' returned the failure {place!r}: {why!r}: a failure is the index "
+                f"of a ciphertext, 0 to {count - 1}, and why."
+            )

@@ -12,6 +12,7 @@ Values are checked by pydantic when the plug-in is built, not when its module is
 from __future__ import annotations
 
 import dataclasses
+import json
 import typing
 from collections.abc import Hashable, Iterator, Mapping
 from functools import cache
@@ -114,6 +115,8 @@ def resolve(cls: type[C], values: Mapping[str, Any], where: str) -> C:
         first = error.errors()[0]
         field = ".".join(str(part) for part in first["loc"]) or "configuration"
         message = first["msg"].removeprefix("Value error, ")
+        if first["type"] == "tuple_type":
+            message = f"it must be a list, for example [{json.dumps(first['input'], default=str)}]"
         raise ConfigError(
             f"{where}.{field}={first.get('input')!r} is not valid: {message}."
         ) from None

@@ -3,13 +3,30 @@
 from __future__ import annotations
 
 import os
-import shutil
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
 from pathlib import Path
 
-from ppattack.errors import DataError, PpattackError, RunFailed
+from ppattack.errors import DataError
+
+NAME_KEPT = 16
+"""Characters of a name in that of its temporary file, which would be too long otherwise."""
+NAME_BYTES = 255
+"""The longest name of a file on the usual file systems."""
+
+
+def user_path(text: str) -> Path:
+    """A path as a user writes it, with ``~`` for a home folder.
+
+    Raises:
+        DataError: if it begins with the home folder of an unknown user.
+    """
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:
+        raise DataError(
+            f"cannot find {text}: there is no such user's home folder, write the path in full."
+        ) from None
 
 
 def make_folder(path: Path) -> Path:
@@ -38,7 +55,7 @@ def write_bytes(path: Path, data: bytes, *, private: bool = False) -> None:
     """
     make_folder(path.parent)
     try:
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        handle, name = tempfile.mkstemp(prefix=f".{path.name[:NAME_KEPT]}.", dir=path.parent)
     except OSError as error:
         raise DataError(f"cannot write {path}: {error.strerror}.") from None
     temporary = Path(name)
@@ -71,77 +88,16 @@ def append_text(path: Path, text: str) -> None:
         raise DataError(f"cannot write {path}: {error.strerror}.") from None
 
 
-@contextmanager
-def partial_folder(folder: Path) -> Iterator[Path]:
-    """A folder beside ``folder`` for work in progress, kept after an interruption.
-
-    It is removed once the work has ended, also with an error that the user must fix; in that case
-    no empty parent folder stays behind.
-
-    Args:
-        folder: what the work makes; its parent folder is created.
-
-    Raises:
-        DataError: if the parent folder cannot be created.
-    """
-    place = folder.with_name(folder.name + ".partial")
-    new = not folder.parent.exists()
-    make_folder(folder.parent)
-    try:
-        yield place
-    except BaseException as error:
-        if isinstance(error, PpattackError | RunFailed):
-            shutil.rmtree(place, ignore_errors=True)
-        if new:
-            with suppress(OSError):  # it may hold cached results of a control
-                folder.parent.rmdir()
-        raise
-    shutil.rmtree(place, ignore_errors=True)
-
-
-@contextmanager
-def new_folder(path: Path, *, private: bool = False, replace: bool = False) -> Iterator[Path]:
-    """A folder to fill, which appears at ``path`` only if all went well.
-
-    Args:
-        path: nothing must be there, or an empty folder.
-        private: readable by the owner only.
-        replace: whether a folder that is there is replaced once all went well.
-
-    Raises:
-        DataError: if something is there, or the folder cannot be written.
-    """
-    try:
-        if path.is_dir() and not any(path.iterdir()):
-            path.rmdir()
-        elif path.exists() and not (replace and path.is_dir()):
-            raise DataError(f"{path} exists already: name a new folder.")
-        make_folder(path.parent)
-        temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
-    except OSError as error:
-        raise DataError(f"cannot write {path}: {error.strerror}.") from None
-    try:
-        yield temporary
-        temporary.chmod(0o700 if private else 0o755)
-        if replace and path.is_dir():
-            shutil.rmtree(path)
-        temporary.replace(path)
-    except OSError as error:
-        raise DataError(f"cannot write {path}: {error.strerror or error}.") from None
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-
-
 def output_name(name: str) -> str:
     """The file name under which a reconstruction is written: the ciphertext's, as PNG."""
     return Path(name).stem + ".png"
 
 
 def check_output_names(names: tuple[str, ...]) -> None:
-    """Refuse files whose results would be written under the same name.
+    """Refuse files whose results would be written under the same name, or under none.
 
     Raises:
-        DataError: naming the first two.
+        DataError: naming the first two, or the first that is too long.
     """
     seen: dict[str, str] = {}
     for name in names:
@@ -150,4 +106,24 @@ def check_output_names(names: tuple[str, ...]) -> None:
             raise DataError(
                 f"'{seen[written]}' and '{name}' would both be written as '{written}': rename one."
             )
+        if len(os.fsencode(written)) > NAME_BYTES:
+            raise DataError(f"'{name}' is longer than {NAME_BYTES} bytes: rename it.")
         seen[written] = name
+
+
+def check_apart(places: Mapping[str, Path]) -> None:
+    """Refuse two options that name the same file; ``-`` and devices may be named twice.
+
+    Args:
+        places: path by flag.
+
+    Raises:
+        DataError: naming the two flags.
+    """
+    seen: dict[Path, str] = {}
+    for flag, path in places.items():
+        if str(path) == "-" or (path.exists() and not path.is_file()):
+            continue
+        other = seen.setdefault(path.resolve(), flag)
+        if other != flag:
+            raise DataError(f"{other} and {flag} name the same file, {path}: name two.")

@@ -71,7 +71,7 @@ def choose_device(name: str) -> torch.device:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
         device = torch.device(name)
-        torch.empty(0, device=device)
+        torch.empty(1, device=device).cpu()
     except (RuntimeError, AssertionError, NotImplementedError):
         raise ConfigError(
             f"device '{name}' is not available here: use 'auto', 'cpu' or, with a GPU, 'cuda'."

@@ -16,6 +16,11 @@ if TYPE_CHECKING:
 SECONDS_BETWEEN_LINES = 10.0
 
 
+def warn(message: str) -> None:
+    """Print a line that also ``-q`` does not hide."""
+    print(f"ppattack: warning: {message}", file=sys.stderr)  # noqa: T201
+
+
 class TerminalProgress:
     """Bars with loss and time left."""
 

@@ -6,10 +6,12 @@ failed, or cells of a sweep did; 4 a gate cannot decide; 130 interrupted.
 
 from __future__ import annotations
 
+import errno
 import importlib
 import os
 import sys
-from typing import Any
+from pathlib import Path
+from typing import Any, TextIO
 
 import typer
 from typer.core import TyperGroup
@@ -18,6 +20,7 @@ from typing_extensions import override
 from ppattack.errors import PpattackError, RunFailed
 
 BAD_INPUT, FAILED, INTERRUPTED = 2, 3, 130
+FULL = (errno.ENOSPC, errno.EDQUOT)
 START = """\
 ppattack finds out how much of an image an image encryption scheme hides.
 Begin with:   ppattack run --attack covariance-matching --target le
@@ -111,6 +114,9 @@ def _options(
 
 def main() -> None:
     """Run the program and exit with its code."""
+    # A stream that the caller has closed is None, which few libraries expect.
+    sys.stdout = sys.stdout or _nowhere()
+    sys.stderr = sys.stderr or _nowhere()
     # With torch's default, waiting threads spin and a busy neighbour slows small tensor work by
     # one to two orders of magnitude. It is read once, when torch is loaded. NumPy's threads
     # always spin: it gets one.
@@ -119,12 +125,17 @@ def main() -> None:
     sys.exit(_run())
 
 
+def _nowhere() -> TextIO:
+    return Path(os.devnull).open("w", encoding="utf-8")
+
+
 def _run() -> int:
     if len(sys.argv) == 1:
         print(START, file=sys.stderr)  # noqa: T201
         return BAD_INPUT
     try:
         code = _program(sys.argv[1])(standalone_mode=False)
+        sys.stdout.flush()
         if code == INTERRUPTED:  # how the option parser hands over Ctrl-C
             raise KeyboardInterrupt
     except PpattackError as error:
@@ -145,6 +156,10 @@ def _run() -> int:
             return BAD_INPUT
         if show is not None:  # a usage error found by the option parser
             return _say(f"{show()} 'ppattack --help' shows the usage.", BAD_INPUT)
+        if isinstance(error, OSError) and error.errno in FULL:
+            return _say(
+                f"cannot write: {error.strerror}. Make room, or write elsewhere.", BAD_INPUT
+            )
         if isinstance(error, MemoryError) or "out of memory" in str(error):
             return _say("out of memory: use a smaller -n, --size or preset.", FAILED)
         if {"-v", "--verbose"} & set(sys.argv):

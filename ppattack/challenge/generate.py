@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,8 +17,10 @@ from ppattack.config import as_dict
 from ppattack.data.image_files import check_folder, has_image_name
 from ppattack.data.token_files import write_tokens
 from ppattack.errors import ConfigError, DataError
-from ppattack.files import new_folder, write_bytes
+from ppattack.files import write_bytes
+from ppattack.folders import check_new, new_folder
 from ppattack.seeding import numpy_stream
+from ppattack.target.key_file import KeyFile
 
 if TYPE_CHECKING:
     from ppattack.attack import Progress
@@ -71,7 +75,12 @@ def generate(wish: Wish, progress: Progress) -> str:
     target = layout.scheme(layout.TARGET, wish.target_settings)
     paths, targets = _chosen(wish)
     key = target.generate_key(numpy_stream(wish.seed, "key"), (1, wish.size, wish.size))
-    with new_folder(wish.gold, private=True) as secret, new_folder(wish.out) as public:
+    # The answers appear first: nobody could score a challenge without them.
+    with (
+        _gone_if_it_fails(wish.gold),
+        new_folder(wish.out) as public,
+        new_folder(wish.gold, private=True) as secret,
+    ):
         _encode(target, key, wish, paths, public / layout.CODES, progress)
         _encode(target, key, wish, targets, secret / layout.TARGETS, progress)
         rng = numpy_stream(wish.seed, "lists")
@@ -80,11 +89,23 @@ def generate(wish: Wish, progress: Progress) -> str:
         layout.write_json(public / layout.SCHEME, _scheme(target, wish.size))
         for name, listed in ((layout.GOLD, paths), (layout.GOLD_TARGETS, targets)):
             layout.write_json(secret / name, {path: f"{i}.npy" for i, path in enumerate(listed)})
-        write_bytes(secret / layout.GOLD_KEY, key.to_bytes(), private=True)
+        file = KeyFile.new(target, key)
+        write_bytes(secret / layout.GOLD_KEY, file.to_bytes(), private=True)
     return (
         f"{len(paths)} codes in {wish.out}, {len(targets)} targets; "
         f"answers and key {key.fingerprint}: {wish.gold}"
     )
+
+
+@contextmanager
+def _gone_if_it_fails(folder: Path) -> Iterator[None]:
+    """Remove a folder that was new or empty before if what follows fails."""
+    check_new(folder)
+    try:
+        yield
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
 
 
 def _scheme(target: NeuralTarget, size: int) -> dict[str, object]:

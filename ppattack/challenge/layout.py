@@ -64,7 +64,7 @@ def read_json(path: Path) -> Any:
         DataError: if it is missing or not JSON.
     """
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise DataError(f"cannot read {path}: {error.strerror}.") from None
     except (ValueError, RecursionError) as error:
@@ -138,6 +138,23 @@ def read_images(root: Path, paths: Sequence[str], size: int) -> Tensor:
     for i, path in enumerate(paths):
         images[i] = _resized(read_image(_located(root, path), mode="L"), size)
     return images
+
+
+def check_images(root: Path, paths: Sequence[str]) -> None:
+    """Refuse a list of paths of which one has no file, or two have the same.
+
+    Raises:
+        DataError: naming them.
+    """
+    owner: dict[Path, str] = {}
+    for path in paths:
+        found = _located(root, path)
+        if found in owner:
+            raise DataError(
+                f"'{owner[found]}' and '{path}' are both found as {found}: name the folder whose "
+                "subfolders tell them apart."
+            )
+        owner[found] = path
 
 
 def _located(root: Path, path: str) -> Path:

@@ -89,6 +89,8 @@ def _targets(submission: Path, gold: Path) -> ChallengeScore:
     answers = layout.read_dictionary(gold / layout.GOLD_TARGETS)
     files = layout.read_dictionary(submission / layout.TARGETS_DICT)
     path_of = {layout.file_name(name): path for name, path in files.items()}
+    if min(len(path_of), len(set(files.values()))) < len(files):
+        raise DataError(f"{submission / layout.TARGETS_DICT} names a file or an image twice.")
     names = [name for name, path in path_of.items() if path in answers]
     if not names:
         raise DataError(f"{submission / layout.TARGETS_DICT} names no image of the answers.")

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ppattack.challenge import layout
+from ppattack.config import as_dict
 from ppattack.data.token_files import read_token_files, write_tokens
 from ppattack.errors import DataError
-from ppattack.files import new_folder
+from ppattack.folders import check_new, new_folder, partial_folder
 from ppattack.plugins import registry
+from ppattack.plugins.source import source_hash
 from ppattack.threat import Observation, ThreatModel
 
 if TYPE_CHECKING:
@@ -66,6 +70,8 @@ def solve(task: Task, context: Context) -> str:
 
     Raises:
         PpattackError: if anything in the task is wrong; nothing half-written stays behind.
+        KeyboardInterrupt: an answer to the first part stays in ``<out>.partial`` and the same
+            task continues from it.
     """
     target, size = _scheme(task)
     attack = registry.attack(ATTACK)(preset=task.preset, **task.attack_settings)
@@ -79,16 +85,75 @@ def solve(task: Task, context: Context) -> str:
     targets = []
     if task.encoder_steps and (task.challenge / layout.TARGETS_LIST).is_file():
         targets = layout.read_paths(task.challenge / layout.TARGETS_LIST)
-    with new_folder(task.out) as folder:
-        images = layout.read_images(task.images, paths, size)
-        codes = _codes(files, target, (1, size, size))
-        matching = _matched(attack, target, codes, images, context)
-        named = {paths[image]: file.name for image, file in zip(matching, files, strict=True)}
-        layout.write_json(folder / layout.PREDICTIONS, named)
+    for listed in (paths, targets):
+        layout.check_images(task.images, listed)
+    check_new(task.out)
+    images = layout.read_images(task.images, paths, size)
+    codes = _codes(files, target, (1, size, size))
+    with partial_folder(task.out) as partial:
+        known = _Matching(partial, _identity(attack, target, codes, images, context.seed))
+        matching = known.read(len(paths))
+        if matching is None:
+            matching = _matched(attack, target, codes, images, context)
+            known.write(matching)
+        encoder = None
         if targets:
             encoder = _learnt(target, codes, images, matching, context, task.encoder_steps)
-            _answer(encoder, target, task.images, targets, size, folder, context)
+        with new_folder(task.out) as folder:
+            named = {paths[image]: file.name for image, file in zip(matching, files, strict=True)}
+            layout.write_json(folder / layout.PREDICTIONS, named)
+            if encoder is not None:
+                _answer(encoder, target, task.images, targets, size, folder, context)
     return f"{len(named)} matches and {len(targets)} target codes in {task.out}"
+
+
+@dataclass(frozen=True)
+class _Matching:
+    """The answer to the first part, kept while the second is computed.
+
+    Args:
+        folder: where it is kept.
+        task: identifies what it answers.
+    """
+
+    folder: Path
+    task: str
+
+    @property
+    def _file(self) -> Path:
+        return self.folder / "matching.json"
+
+    def read(self, count: int) -> list[int] | None:
+        """What was kept, or None if there is nothing that answers this task."""
+        if not self._file.is_file():
+            return None
+        try:
+            found = layout.read_json(self._file)
+            matching = [int(image) for image in found["matching"]]
+            right = found["task"] == self.task and sorted(matching) == list(range(count))
+        except (DataError, LookupError, TypeError, ValueError):
+            return None
+        return matching if right else None
+
+    def write(self, matching: list[int]) -> None:
+        """Keep it."""
+        layout.write_json(self._file, {"task": self.task, "matching": matching})
+
+
+def _identity(
+    attack: Attack, target: NeuralTarget, codes: Tensor, images: Tensor, seed: int
+) -> str:
+    """A hash of everything that decides the matching."""
+    facts = [
+        [type(part).__module__, as_dict(part.config), source_hash(part)]
+        for part in (attack, target)
+    ]
+    digest = hashlib.sha256(json.dumps([facts, seed], default=str).encode())
+    for tensor in (codes, images):
+        digest.update(f"{tuple(tensor.shape)}".encode())
+        for row in tensor:
+            digest.update(row.contiguous().numpy().data)
+    return digest.hexdigest()
 
 
 def _scheme(task: Task) -> tuple[NeuralTarget, int]:

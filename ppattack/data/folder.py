@@ -31,6 +31,7 @@ from ppattack.data.image_files import check_folder, has_image_name, in_short
 from ppattack.data.selection import Pixels, select
 from ppattack.data.source import ImageRequest, ImageSets, ImageSource, SourceCard
 from ppattack.errors import DataError
+from ppattack.files import user_path
 from ppattack.seeding import derive
 
 TRAIN = "train"
@@ -60,7 +61,7 @@ class Folder(ImageSource):
             DataError: for a missing folder, too few readable images, or mixed sizes if none was
                 given.
         """
-        root = Path(self.argument).expanduser()
+        root = user_path(self.argument)
         check_folder(root)
         reader = _Reader(root)
         victims, adversary = _sides(reader, request)
@@ -78,7 +79,7 @@ class Folder(ImageSource):
 
     @override
     def fingerprint(self, *, labels: bool) -> str | None:
-        root = Path(self.argument).expanduser()
+        root = user_path(self.argument)
         check_folder(root)
         return of_files((path, root / path) for path in _paths(root))
 

@@ -65,8 +65,12 @@ def read_image(path: Path, *, mode: Literal["RGB", "L"] | None = None) -> Tensor
     return torch.from_numpy(pixels.transpose(2, 0, 1).copy())
 
 
-def read_folder(path: Path) -> NamedImages:
-    """Read every image file of a folder as a ciphertext; subfolders and other files are ignored.
+def read_folder(path: Path, *, photographs: bool = False) -> NamedImages:
+    """Read every image file of a folder; subfolders and other files are ignored.
+
+    Args:
+        path: the folder.
+        photographs: whether they are photographs, which are turned upright, or ciphertexts.
 
     Raises:
         DataError: if there is no such folder, no image in it, an image that cannot be read (all are
@@ -81,7 +85,7 @@ def read_folder(path: Path) -> NamedImages:
     bad: list[str] = []
     for i, file in enumerate(paths):
         try:
-            pixels = pixels_of(open_image(file)[0]).transpose(2, 0, 1)
+            pixels = pixels_of(open_image(file, photograph=photographs)[0]).transpose(2, 0, 1)
         except UnreadableImage as error:
             bad.append(f"{file.name} {error.reason}")
             continue

@@ -33,6 +33,7 @@ from ppattack.data.fingerprint import HASHED_AT_MOST
 from ppattack.data.selection import Pixels, select
 from ppattack.data.source import ImageRequest, ImageSets, ImageSource, SourceCard
 from ppattack.errors import DataError
+from ppattack.files import user_path
 from ppattack.images import CHANNELS
 from ppattack.seeding import derive, numpy_stream
 
@@ -74,7 +75,7 @@ class Npz(ImageSource):
         Raises:
             DataError: for a missing or damaged file, or arrays with other names, types or shapes.
         """
-        path = Path(self.argument).expanduser()
+        path = user_path(self.argument)
         with _opened(path) as stored:
             archive = _Archive(stored, path)
             names = next((pair for pair in PAIRS if set(pair) & set(stored.files)), None)
@@ -97,7 +98,7 @@ class Npz(ImageSource):
 
     @override
     def fingerprint(self, *, labels: bool) -> str | None:
-        path = Path(self.argument).expanduser()
+        path = user_path(self.argument)
         digest = hashlib.sha256()
         try:
             check_file(path)

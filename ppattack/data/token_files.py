@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -89,13 +90,17 @@ def read_array(path: Path) -> NDArray[np.float32]:
     """
     try:
         array: NDArray[Any] = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError, MemoryError) as error:
+    except (OSError, ValueError, EOFError, MemoryError, BadZipFile) as error:
         raise DataError(f"{path.name} cannot be read: {str(error).splitlines()[0]}.") from None
     if not isinstance(array, np.ndarray) or array.dtype.kind not in "fiu" or not array.ndim:
         raise DataError(f"{path.name} does not hold an array of numbers.")
     if not np.isfinite(array).all():
         raise DataError(f"{path.name} holds numbers that are not finite.")
-    return np.ascontiguousarray(array, dtype=np.float32)
+    with np.errstate(over="ignore"):
+        single = np.ascontiguousarray(array, dtype=np.float32)
+    if not np.isfinite(single).all():
+        raise DataError(f"{path.name} holds numbers too large for 32 bits: scale them down.")
+    return single
 
 
 def write_tokens(path: Path, tokens: Tensor) -> None:

@@ -28,6 +28,7 @@ from ppattack.data.fingerprint import of_files
 from ppattack.data.selection import Pixels, select
 from ppattack.data.source import ImageRequest, ImageSets, ImageSource, SourceCard
 from ppattack.errors import DataError
+from ppattack.files import user_path
 from ppattack.seeding import numpy_stream
 
 ROOT_VARIABLE = "PPATTACK_DATA_ROOT"
@@ -36,7 +37,7 @@ ROOT_VARIABLE = "PPATTACK_DATA_ROOT"
 def data_root() -> Path:
     """The folder that holds downloaded data sets."""
     chosen = os.environ.get(ROOT_VARIABLE)
-    return Path(chosen).expanduser() if chosen else Path.home() / ".cache" / "ppattack" / "data"
+    return user_path(chosen) if chosen else Path.home() / ".cache" / "ppattack" / "data"
 
 
 class TorchvisionSource(ImageSource):

@@ -110,7 +110,7 @@ def read_policy(path: Path) -> list[Rule]:
         ConfigError: if it is missing, is not TOML, or holds anything else.
     """
     try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
+        document = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"cannot read the policy {path}: {error}.") from None
     except tomllib.TOMLDecodeError as error:

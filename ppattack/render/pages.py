@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ppattack.errors import DataError
-from ppattack.files import write_text
+from ppattack.files import check_apart, write_text
 from ppattack.render.summary_table import schemes
-from ppattack.reports.found import read_collection, read_missing, read_runs
+from ppattack.reports.found import FILES, read_collection, read_missing, read_runs
 
 
 def write_pages(
@@ -28,6 +28,7 @@ def write_pages(
         ReportError: for places without runs and damaged files.
         DataError: if a page cannot be written.
     """
+    check_apart({f"--{kind}": path for kind, path in wanted.items()})
     collection = read_collection(places)
     runs, rows = collection.runs, schemes(collection)
     earlier = None if base is None else read_runs([base])
@@ -35,6 +36,8 @@ def write_pages(
     for kind, path in wanted.items():
         if path.is_dir():
             raise DataError(f"--{kind} {path} is a folder: name a file.")
+        if path.name in FILES and path.is_file():
+            raise DataError(f"--{kind} {path} is the report of a run: name another file.")
         if kind == "html":
             from ppattack.render.html import report_html
 

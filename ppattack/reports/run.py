@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -56,13 +57,19 @@ def read_versioned(path: Path, file: str, kind: type[R], words: str) -> R:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise ReportError(f"cannot read the report {path}: {error}.") from None
+    version = str(kind.model_fields["schema_version"].default)
     try:
         report = kind.model_validate_json(text)
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"]) or "document"
+        newer = _newer_version(text, version)
+        if newer is not None:
+            raise ReportError(
+                f"{path} has schema version {newer}, which is newer than {version}, and holds what "
+                f"this ppattack cannot read ({place}): use the newer ppattack that wrote it."
+            ) from None
         raise ReportError(f"{path} is not {words}: {place}: {first['msg']}.") from None
-    version = str(kind.model_fields["schema_version"].default)
     if report.schema_version.split(".")[0] != version.split(".")[0]:
         raise ReportError(
             f"{path} has schema version {report.schema_version}; this ppattack reads {version}."
@@ -257,6 +264,19 @@ class Report(VersionedReport):
     controls: Controls
     timing: dict[str, float]
     provenance: dict[str, Any]
+
+
+def _newer_version(text: str, version: str) -> str | None:
+    """The schema version of a report, if it is a later one than ours."""
+    try:
+        said = str(json.loads(text)["schema_version"])
+        return said if _numbers(said) > _numbers(version) else None
+    except (ValueError, LookupError, TypeError, RecursionError):
+        return None
+
+
+def _numbers(version: str) -> list[int]:
+    return [int(part) for part in version.split(".")]
 
 
 def read_report(path: Path) -> Report:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 PICTURES = "training"
 """Folder of pictures of a training, in a run's folder."""
+SAMPLES = "samples.png"
+"""The first images side by side; there if the attack recovered images."""
 
 
 def fill(
@@ -49,7 +51,7 @@ def fill(
     if recovery.images is not None:
         images = recovery.images
         shown = scenario.truth.images, scenario.observation.ciphertexts, images
-        draw_samples(folder / "samples.png", *shown, evaluation.columns)
+        draw_samples(folder / SAMPLES, *shown, evaluation.columns)
         write_samples(folder / "samples", *shown, evaluation.columns)
         count = len(images) if save_images is None else min(save_images, len(images))
         for image, name in zip(images[:count], scenario.names, strict=False):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,9 +17,8 @@ from ppattack.runs.inputs import load_images, read_inputs
 from ppattack.scenario import key_scope_of
 
 if TYPE_CHECKING:
-    import torch
-
     from ppattack.attack import Attack
+    from ppattack.data.image_files import NamedImages
     from ppattack.data.source import ImageSets, ImageSource
     from ppattack.request import RunRequest
     from ppattack.target.base import Target
@@ -98,10 +98,10 @@ def _file_facts(request: RunRequest, folder: Path, target: Target) -> tuple[str,
     listed = list_images(folder) if cipher == "image" else list_tokens(folder)
     ciphertexts = of_files((file.name, file) for file in listed)
     if ciphertexts is None:
-        ciphertexts = _hash(read_ciphertexts(folder, cipher).images)
+        ciphertexts = _hash(read_ciphertexts(folder, cipher))
     if request.truth is not None:
         found = of_files((file.name, file) for file in list_images(request.truth))
-        truth = _hash(read_folder(request.truth).images) if found is None else found
+        truth = _hash(read_folder(request.truth, photographs=True)) if found is None else found
     return ciphertexts, truth
 
 
@@ -111,5 +111,7 @@ def _public_images(request: RunRequest, folder: Path, target: Target) -> ImageSe
     return public
 
 
-def _hash(images: torch.Tensor) -> str:
-    return hashlib.sha256(images.contiguous().numpy().data).hexdigest()
+def _hash(found: NamedImages) -> str:
+    digest = hashlib.sha256(os.fsencode("\0".join(found.names)))
+    digest.update(found.images.contiguous().numpy().data)
+    return digest.hexdigest()

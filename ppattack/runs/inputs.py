@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from ppattack.data.source import ImageRequest, ImageSets
 from ppattack.errors import ConfigError, DataError
+from ppattack.files import check_output_names
 from ppattack.jpeg import Jpeg
 from ppattack.plugins import registry
 from ppattack.scenario import Scenario, from_ciphertexts, key_scope_of, simulate
@@ -102,6 +103,7 @@ def read_inputs(
     from ppattack.data.token_files import read_ciphertexts
 
     found = read_ciphertexts(folder, target.card.cipher)
+    check_output_names(found.names)
     truth = None
     if request.truth is not None:
         truth = _matching_truth(found.names, request.truth)
@@ -122,8 +124,15 @@ def _matching_truth(names: tuple[str, ...], folder: Path) -> torch.Tensor:
     """The plain images in the order of the ciphertexts' names (extensions may differ)."""
     from ppattack.data.image_files import read_folder
 
-    plain = read_folder(folder)
+    plain = read_folder(folder, photographs=True)
     place = {Path(name).stem: i for i, name in enumerate(plain.names)}
+    for i, name in enumerate(plain.names):
+        last = place[Path(name).stem]
+        if i != last and Path(name).stem in {Path(each).stem for each in names}:
+            raise DataError(
+                f"--truth {folder} has two images for one ciphertext, '{name}' and "
+                f"'{plain.names[last]}': take one out of the folder."
+            )
     missing = [name for name in names if Path(name).stem not in place]
     if missing:
         raise DataError(

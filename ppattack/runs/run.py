@@ -37,7 +37,7 @@ from ppattack.reports.run import (
 from ppattack.request import RunRequest as RunRequest
 from ppattack.request import check
 from ppattack.runs import provenance
-from ppattack.runs.folder import PICTURES, fill
+from ppattack.runs.folder import PICTURES, SAMPLES, fill
 from ppattack.runs.identity import identity
 from ppattack.runs.inputs import build_scenario
 from ppattack.runs.store import Fill, Store
@@ -112,7 +112,8 @@ def _run(
     device = machine.choose_device(request.device)
     name = identity(request, attack, target)
     folder = request.out / f"{attack.card.name}-{target.card.name}-{name}"
-    if not request.force and (found := RUNS.find(folder)) is not None:
+    found = None if request.force else RUNS.find(folder)
+    if found is not None and _holds_images(found, request.save_images):
         return found
     watch = Stopwatch()
     scorer = _scorer(request, device)
@@ -238,6 +239,15 @@ class _UnderWay:
             "metrics": self.scorer.variants(),
             "request": json.loads(json.dumps(as_dict(self.request), default=str)),
         }
+
+
+def _holds_images(found: Finished[Report], wanted: int | None) -> bool:
+    """Whether a finished run saved as many images as are wanted, or had none to save."""
+    saved = found.report.provenance.get("request", {}).get("save_images")
+    if saved is None or not (found.folder / SAMPLES).exists():
+        return True
+    count = found.report.data.victims
+    return bool(min(count if wanted is None else wanted, count) <= saved)
 
 
 def _scorer(request: RunRequest, device: torch.device) -> ImageScorer:

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
-from ppattack.files import new_folder, partial_folder, write_text
+from ppattack.files import write_text
+from ppattack.folders import new_folder, partial_folder
 
 
 class Stored(Protocol):

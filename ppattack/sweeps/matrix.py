@@ -72,7 +72,7 @@ def _toml(source: str) -> dict[str, Any]:
             "A file of your own is named *.toml."
         )
     try:
-        return tomllib.loads(Path(source).read_text(encoding="utf-8"))
+        return tomllib.loads(Path(source).read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise DataError(f"cannot read {source}: {error.strerror}.") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

@@ -20,7 +20,7 @@ from typing import Any
 
 from ppattack.context import Part, Result
 from ppattack.errors import ConfigError, DataError, RunFailed
-from ppattack.files import new_folder
+from ppattack.folders import new_folder
 from ppattack.reports.sweep import Outcome
 from ppattack.request import RunRequest
 from ppattack.sweeps.executors import TRIES, Cells, Started, lost_outcome, run_cell

@@ -14,13 +14,13 @@ import json
 import os
 import shutil
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Protocol
 
 from ppattack.config import as_dict
-from ppattack.errors import ConfigError
-from ppattack.files import make_folder, write_text
+from ppattack.errors import ConfigError, PluginError, UnknownNameError
+from ppattack.files import make_folder, user_path, write_text
 from ppattack.plugins import registry
 from ppattack.plugins.source import files_hash
 from ppattack.reports.sweep import Cell, Sweep, read_sweep
@@ -67,6 +67,7 @@ def run_sweep(
         raise ConfigError("the matrix holds no cells.")
     for request in requests:
         check(request)
+        _check_settings(request)
     for request in {_inputs(request): request for request in requests}.values():
         check_images(request)
     out = make_folder(requests[0].out)
@@ -86,6 +87,22 @@ def run_sweep(
             watcher.changed(sweep)
         _clean(out, sweep, place)
     return sweep, place
+
+
+def _check_settings(request: RunRequest) -> None:
+    """Refuse settings that a plug-in does not have; other defects are those of their cells.
+
+    An isolated attack is not loaded here: its process says what is wrong.
+
+    Raises:
+        ConfigError: naming the setting.
+    """
+    with suppress(PluginError, UnknownNameError):
+        registry.target(request.target)(**request.target_settings)
+    if request.isolated:
+        return
+    with suppress(PluginError, UnknownNameError):
+        registry.attack(request.attack)(preset=request.preset, **request.attack_settings)
 
 
 def _inputs(request: RunRequest) -> tuple[object, ...]:
@@ -142,7 +159,7 @@ def _identity(requests: Sequence[RunRequest]) -> str:
     first = requests[0]
     _, _, argument = (first.data or "").partition(":")
     places = (Path(argument) if argument else None, first.ciphertexts, first.truth)
-    facts += [_stamp(place.expanduser()) if place else [] for place in places]
+    facts += [_stamp(user_path(str(place))) if place else [] for place in places]
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:12]
 
 

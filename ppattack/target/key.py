@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,6 +16,8 @@ from ppattack.images import ImageShape
 
 Parts = Mapping[str, NDArray[Any]]
 KEY_FILE_VERSION = 1
+"""A key alone. Version 2, in ``key_file``, also says what was encrypted with it, and how."""
+KEY_FILE_VERSIONS = (1, 2)
 TEXT_BYTES = 1 << 20
 """Larger keys are written as safetensors, smaller ones as JSON, which people can read."""
 _MALFORMED = (
@@ -46,8 +50,6 @@ class Key:
     @property
     def fingerprint(self) -> str:
         """12 hexadecimal digits that identify the key without revealing it."""
-        import hashlib
-
         digest = hashlib.sha256(f"{self.scheme}{self.image_shape}{self.count}".encode())
         for name in sorted(self.parts):
             part = np.ascontiguousarray(self.parts[name])
@@ -66,14 +68,7 @@ class Key:
 
     def to_bytes(self) -> bytes:
         """The secret itself for a key file: JSON, or safetensors if it is large."""
-        if sum(part.nbytes for part in self.parts.values()) <= TEXT_BYTES:
-            return self.to_json().encode()
-        import json
-
-        from safetensors.numpy import save
-
-        parts = {name: np.ascontiguousarray(part) for name, part in self.parts.items()}
-        return save(parts, {"ppattack key": json.dumps(self._header())})
+        return pack(self.header(), self.parts)
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Key:
@@ -82,22 +77,10 @@ class Key:
         Raises:
             KeyFileError: if the data are not a key file.
         """
-        import json
+        return cls.of_document(*unpack(data))
 
-        from safetensors import SafetensorError
-        from safetensors.numpy import load
-
-        length = int.from_bytes(data[:8], "little")
-        if len(data) < 8 or length > len(data) - 8:  # no safetensors header, so it is text
-            return cls.from_json(data.decode("utf-8", errors="replace"))
-        try:
-            header = json.loads(data[8 : 8 + length])
-            document = json.loads(header["__metadata__"]["ppattack key"])
-            return cls._of_document(document, load(data))
-        except (*_MALFORMED, SafetensorError) as error:
-            raise _not_a_key(error) from None
-
-    def _header(self) -> dict[str, Any]:
+    def header(self) -> dict[str, Any]:
+        """What a key file says about the key beside its parts."""
         return {
             "key_file_version": KEY_FILE_VERSION,
             "scheme": self.scheme,
@@ -106,27 +89,33 @@ class Key:
         }
 
     @classmethod
-    def _of_document(cls, document: Mapping[str, Any], parts: Parts) -> Key:
-        channels, height, width = (int(edge) for edge in document["image_shape"])
-        if document["key_file_version"] != KEY_FILE_VERSION:
-            raise ValueError(f"key file version {document['key_file_version']}")
-        if any(part.dtype.kind not in "biuf" for part in parts.values()):
-            raise ValueError("parts that hold no numbers")
-        count = document["count"]
-        if min(channels, height, width) < 1 or (count is not None and count < 0):
-            raise ValueError("an image shape or count below one")
-        shape = (channels, height, width)
-        return cls(str(document["scheme"]), shape, parts, None if count is None else int(count))
+    def of_document(cls, document: Mapping[str, Any], parts: Parts) -> Key:
+        """The key that a key file holds.
+
+        Args:
+            document: what it says.
+            parts: component name to array.
+
+        Raises:
+            KeyFileError: if it says no such thing.
+        """
+        try:
+            channels, height, width = (int(edge) for edge in document["image_shape"])
+            if document["key_file_version"] not in KEY_FILE_VERSIONS:
+                raise ValueError(f"key file version {document['key_file_version']}")
+            if any(part.dtype.kind not in "biuf" for part in parts.values()):
+                raise ValueError("parts that hold no numbers")
+            count = document["count"]
+            if min(channels, height, width) < 1 or (count is not None and count < 0):
+                raise ValueError("an image shape or count below one")
+            shape = (channels, height, width)
+            return cls(str(document["scheme"]), shape, parts, None if count is None else int(count))
+        except _MALFORMED as error:
+            raise not_a_key(error) from None
 
     def to_json(self) -> str:
         """The secret itself as JSON text, for a key file."""
-        parts = {
-            name: {"dtype": str(array.dtype), "shape": array.shape, "data": array.ravel().tolist()}
-            for name, array in self.parts.items()
-        }
-        import json
-
-        return json.dumps({**self._header(), "parts": parts})
+        return _as_text(self.header(), self.parts)
 
     @classmethod
     def from_json(cls, text: str) -> Key:
@@ -135,17 +124,56 @@ class Key:
         Raises:
             KeyFileError: if the text is not a key file.
         """
-        import json
-
-        try:
-            document = json.loads(text)
-            parts = {str(name): _array(part) for name, part in document["parts"].items()}
-            return cls._of_document(document, parts)
-        except _MALFORMED as error:
-            raise _not_a_key(error) from None
+        return cls.of_document(*_of_text(text))
 
 
-def _not_a_key(error: Exception) -> KeyFileError:
+def pack(document: Mapping[str, Any], parts: Parts) -> bytes:
+    """The content of a key file: JSON, or safetensors if the parts are large."""
+    if sum(part.nbytes for part in parts.values()) <= TEXT_BYTES:
+        return _as_text(document, parts).encode()
+    from safetensors.numpy import save
+
+    arrays = {name: np.ascontiguousarray(part) for name, part in parts.items()}
+    return save(arrays, {"ppattack key": json.dumps(document)})
+
+
+def unpack(data: bytes) -> tuple[dict[str, Any], Parts]:
+    """Read what :func:`pack` made.
+
+    Raises:
+        KeyFileError: if the data are not a key file.
+    """
+    from safetensors import SafetensorError
+    from safetensors.numpy import load
+
+    length = int.from_bytes(data[:8], "little")
+    if len(data) < 8 or length > len(data) - 8:  # no safetensors header, so it is text
+        return _of_text(data.decode("utf-8", errors="replace"))
+    try:
+        header = json.loads(data[8 : 8 + length])
+        return dict(json.loads(header["__metadata__"]["ppattack key"])), load(data)
+    except (*_MALFORMED, SafetensorError) as error:
+        raise not_a_key(error) from None
+
+
+def _as_text(document: Mapping[str, Any], parts: Parts) -> str:
+    texts = {
+        name: {"dtype": str(array.dtype), "shape": array.shape, "data": array.ravel().tolist()}
+        for name, array in parts.items()
+    }
+    return json.dumps({**document, "parts": texts})
+
+
+def _of_text(text: str) -> tuple[dict[str, Any], Parts]:
+    try:
+        document = dict(json.loads(text))
+        return document, {str(name): _array(part) for name, part in document.pop("parts").items()}
+    except _MALFORMED as error:
+        raise not_a_key(error) from None
+
+
+def not_a_key(error: Exception) -> KeyFileError:
+    """The error for data that are no key file."""
     return KeyFileError(
         f"not a ppattack key file ({error}): write one with 'ppattack encrypt --key-file'."
     )

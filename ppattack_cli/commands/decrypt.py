@@ -24,8 +24,8 @@ def decrypt(
     """Decrypt files with their key."""
     from ppattack.plugins import registry
     from ppattack.runs.file_encryption import decrypt_files
-    from ppattack_cli.console import make_progress
+    from ppattack_cli.console import make_progress, warn
 
     scheme = registry.target(target)(**options.settings(set_, ("target",))["target"])
-    written = decrypt_files(scheme, ciphertexts, key_file, out)
+    written = decrypt_files(scheme, ciphertexts, key_file, out, warn)
     make_progress(quiet=quiet).log(written)

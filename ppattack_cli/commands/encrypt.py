@@ -28,7 +28,9 @@ def encrypt(
         Path | None, typer.Option("--plain-out", help="Also write the plain images here.")
     ] = None,
     size: options.Size = None,
-    victims: options.Victims = 256,
+    victims: Annotated[
+        int | None, typer.Option("-n", "--victims", help="Images to encrypt. [default: 256]")
+    ] = None,
     key_scope: options.KeyScopeOption = None,
     key_file: Annotated[
         Path | None,
@@ -45,12 +47,10 @@ def encrypt(
     verbose: options.Verbose = False,
 ) -> None:
     """Encrypt images into files."""
-    import secrets
-
     from ppattack.jpeg import Jpeg
     from ppattack.plugins import registry
     from ppattack.runs.file_encryption import encrypt_files
-    from ppattack_cli.console import make_progress
+    from ppattack_cli.console import make_progress, warn
 
     scheme = registry.target(target)(**options.settings(set_, ("target",))["target"])
     names, plain = _images(data, images, size, victims, seed or 0, download)
@@ -62,8 +62,9 @@ def encrypt(
         plain_out=plain_out,
         key_file=key_file,
         scope=options.key_scope(key_scope),
-        seed=secrets.randbits(128) if seed is None else seed,
+        seed=seed,
         jpeg=None if jpeg is None else Jpeg.read(jpeg),
+        warn=warn,
     )
     make_progress(quiet=quiet).log(written)
 
@@ -72,7 +73,7 @@ def _images(
     data: str | None,
     images: Path | None,
     size: int | None,
-    victims: int,
+    victims: int | None,
     seed: int,
     download: bool,
 ) -> tuple[tuple[str, ...], Tensor]:
@@ -84,8 +85,14 @@ def _images(
     if images is not None:
         if data is not None or size is not None:
             raise ConfigError("--images takes files as they are: leave --data and --size out.")
-        found = read_folder(images)
+        found = read_folder(images, photographs=True)
+        if victims not in (None, len(found.names)):
+            raise ConfigError(
+                f"--images takes all {len(found.names)} files of {images}, not {victims}: "
+                "leave -n out."
+            )
         return found.names, found.images
+    victims = 256 if victims is None else victims
     if victims < 1:
         raise ConfigError(f"-n {victims} is not valid: it must be at least 1.")
     request = ImageRequest(victims, adversary=0, size=size, seed=seed, download=download)

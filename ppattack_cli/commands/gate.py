@@ -30,12 +30,14 @@ def gate(
     verbose: options.Verbose = False,
 ) -> None:
     """Exit with 1 if a run breaks a rule, with 4 if that cannot be said, else with 0."""
-    from ppattack.files import write_text
+    from ppattack.files import check_apart, write_text
     from ppattack.gates.junit import junit_xml
     from ppattack.gates.rules import judge, read_policy, rule
     from ppattack.gates.sarif import sarif_json
     from ppattack.reports.found import read_missing, read_runs
 
+    named = {"--policy": policy, "--junit": junit, "--sarif": sarif}
+    check_apart({flag: path for flag, path in named.items() if path is not None})
     rules = [*(read_policy(policy) if policy else []), *(rule(text) for text in fail_on or [])]
     if not rules:
         raise ConfigError("a gate needs rules: name a --policy or a --fail-on condition.")

@@ -14,7 +14,7 @@ from ppattack.challenge.generate import Wish, generate
 from ppattack.data.token_files import read_array
 from ppattack.errors import ConfigError, DataError, ImageError
 from ppattack.plugins import registry
-from ppattack.runs.file_encryption import read_key
+from ppattack.runs.key_files import read_key, read_key_file
 from tests.support.challenge_pictures import write_pictures
 from tests.support.program import in_process
 
@@ -84,6 +84,7 @@ def test_the_answers_and_the_key_make_the_codes(tmp_path: Path, mode: str) -> No
     settings = {**SETTINGS, "batch_norm": mode, "batch_size": 7, "shuffle": False}
     generate(_wish(tmp_path, target_settings=settings), SilentProgress())
     target = registry.target("neuracrypt")(**settings)
+    assert not read_key_file(tmp_path / "gold" / layout.GOLD_KEY).is_old
     key = read_key(tmp_path / "gold" / layout.GOLD_KEY)
     for gold, folder in (
         (layout.GOLD, tmp_path / "out" / layout.CODES),
@@ -180,3 +181,22 @@ def test_the_scheme_is_said(tmp_path: Path) -> None:
     assert said["target"] == "neuracrypt"
     assert said["size"] == 32
     assert said["settings"]["depth"] == 3
+
+
+def test_answers_and_challenge_appear_together(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_pictures(tmp_path / "images")
+    published: list[Path] = []
+
+    def publish(temporary: Path, path: Path, *, private: bool, replace: bool) -> None:
+        published.append(path)
+        if len(published) == 2:
+            raise OSError(28, "No space left on device")
+        temporary.rename(path)
+
+    monkeypatch.setattr("ppattack.folders._publish", publish)
+    with pytest.raises(DataError, match="No space left"):
+        generate(_wish(tmp_path), SilentProgress())
+    assert [path.name for path in published] == ["gold", "out"]
+    assert [path.name for path in tmp_path.iterdir()] == ["images"]

@@ -149,6 +149,17 @@ def test_vectors_of_another_length(gold: Path) -> None:
         score(folder, gold)
 
 
+@pytest.mark.parametrize("twice", ["folder/3.npy", "new.npy"])
+def test_two_answers_for_one_image_or_file_are_refused(gold: Path, twice: str) -> None:
+    folder = _submit(gold, 40)
+    place = folder / "out_of_domain_npy_path_to_orig_path_dict.json"
+    whose = json.loads(place.read_text())
+    whose[twice] = "elsewhere.png" if twice != "new.npy" else whose["3.npy"]
+    place.write_text(json.dumps(whose))
+    with pytest.raises(DataError, match="names a file or an image twice"):
+        score(folder, gold)
+
+
 def test_the_command(gold: Path) -> None:
     _submit(gold, 12)
     command = "challenge neuracrypt score --submission submission --gold gold"

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -109,6 +110,64 @@ def test_without_a_scheme_the_settings_are_asked_for(made: Path, tmp_path: Path)
     )
     solve(told, CONTEXT)
     assert score(tmp_path / "s", made / "gold")[0].accuracy == 1
+
+
+def test_an_interruption_of_the_second_part_keeps_the_first(
+    made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    matched: list[int] = []
+
+    def match(*given: object) -> list[int]:
+        matched.append(1)
+        return list(range(40))
+
+    def interrupt(*given: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("ppattack.challenge.solve._matched", match)
+    with monkeypatch.context() as patch:
+        patch.setattr("ppattack.challenge.solve._learnt", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            solve(_task(made, tmp_path / "s"), CONTEXT)
+    with pytest.raises(DataError, match="images of 64 pixels"):
+        solve(_task(made, tmp_path / "s", size=64), CONTEXT)
+    assert [path.name for path in tmp_path.iterdir()] == ["s.partial"]
+    other = replace(CONTEXT, seed=4)
+    solve(_task(made, tmp_path / "other", encoder_steps=1), CONTEXT)
+    solve(_task(made, tmp_path / "s", encoder_steps=1), CONTEXT)
+    assert len(matched) == 2
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["other", "s"]
+    known, again = (tmp_path / out / layout.PREDICTIONS for out in ("other", "s"))
+    assert known.read_bytes() == again.read_bytes()
+    shutil.rmtree(tmp_path / "s")
+    with monkeypatch.context() as patch:
+        patch.setattr("ppattack.challenge.solve._learnt", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            solve(_task(made, tmp_path / "s"), CONTEXT)
+    solve(_task(made, tmp_path / "s", encoder_steps=1), other)
+    assert len(matched) == 4
+
+
+def test_an_interruption_of_the_first_part_leaves_nothing(
+    made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*given: object) -> None:
+        assert not list(tmp_path.iterdir())  # a killed process would leave what is here
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("ppattack.challenge.solve._matched", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        solve(_task(made, tmp_path / "s"), CONTEXT)
+    assert not list(tmp_path.iterdir())
+
+
+def test_two_paths_with_one_file_are_refused(made: Path, tmp_path: Path) -> None:
+    shutil.copytree(made / "challenge", tmp_path / "challenge")
+    place = tmp_path / "challenge" / layout.TARGETS_LIST
+    paths = layout.read_paths(place)
+    place.write_text(json.dumps([*paths, f"elsewhere/{paths[0]}"]))
+    with pytest.raises(DataError, match="are both found as"):
+        solve(_task(tmp_path, tmp_path / "s", images=made / "images"), CONTEXT)
 
 
 def _changed(folder: Path, name: str, text: str | None) -> None:

@@ -220,3 +220,27 @@ def test_without_a_command_the_help_is_shown_as_it_is(tmp_path: Path, words: str
     assert (code, out) == (2, "")
     assert errors.startswith("Usage: ")
     assert len(errors.splitlines()) > 8
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+@pytest.mark.parametrize("words", ["list targets --json", "list targets"])
+def test_a_full_disk_is_no_defect(words: str) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "ppattack_cli", *words.split()],
+            stdout=full, stderr=subprocess.PIPE, text=True, check=False,
+        )  # fmt: skip
+    assert done.returncode == 2
+    assert done.stderr == (
+        "ppattack: cannot write: No space left on device. Make room, or write elsewhere.\n"
+    )
+
+
+@pytest.mark.parametrize("closed", ["1", "2"])
+def test_a_closed_stream_fails_nothing(tmp_path: Path, closed: str) -> None:
+    words = f"encrypt --target pe --data digits -n 2 --out {tmp_path / 'c'} {closed}>&-"
+    done = subprocess.run(
+        ["/bin/sh", "-c", f"{sys.executable} -m ppattack_cli {words}"], capture_output=True,
+        check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr

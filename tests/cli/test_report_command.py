@@ -54,3 +54,18 @@ def test_bad_input_is_one_line_and_writes_nothing(runs: Path, arguments: str, wo
     assert words in errors
     assert errors.count("\n") == 1
     assert sorted(runs.rglob("*")) == before
+
+
+def test_no_page_is_written_over_another_or_over_a_report(runs: Path) -> None:
+    place = next((runs / "runs").rglob("report.json"))
+    saved = place.read_bytes()
+    for arguments, words in (
+        ("--html a --md ./a", "--html and --md name the same file"),
+        (f"--csv {place}", "is the report of a run"),
+    ):
+        code, out, errors = in_process(f"report runs {arguments}", runs)
+        assert (code, out) == (2, "")
+        assert words in errors
+    assert place.read_bytes() == saved
+    assert not (runs / "a").exists()
+    assert in_process("report runs --md - --csv -", runs)[0] == 0

@@ -39,6 +39,7 @@ BAD = {
     "words": (np.array(["a"]), "does not hold an array of numbers"),
     "a single number": (np.float32(1), "does not hold an array of numbers"),
     "not finite": (np.array([[1, np.nan]]), "not finite"),
+    "beyond 32 bits": (np.full((4, 5), 1e300), "too large for 32 bits"),
     "another shape": (
         np.zeros((2, 3)),
         r"b\.npy \(2, 3\) does not have the shape of a\.npy \(4, 5\)",
@@ -54,7 +55,7 @@ def test_files_that_are_refused(tmp_path: Path, array: object, message: str) -> 
         read_token_folder(tmp_path)
 
 
-@pytest.mark.parametrize("data", [b"", b"no array", b"\x93NUMPY"])
+@pytest.mark.parametrize("data", [b"", b"no array", b"\x93NUMPY", b"PK\x03\x04x"])
 def test_files_that_are_no_arrays(tmp_path: Path, data: bytes) -> None:
     (tmp_path / "a.npy").write_bytes(data)
     with pytest.raises(DataError, match="1 of 1 NPY files cannot be used: a.npy cannot be read"):

@@ -82,3 +82,13 @@ def test_a_run_is_held_against_a_condition(runs: Path, condition: str, code: int
     assert found == code
     assert "report: " in out
     assert errors.splitlines()[-1].startswith("gate ")
+
+
+@pytest.mark.parametrize("flags", ["--junit policy.toml", "--junit a --sarif a"])
+def test_no_output_is_written_over_the_policy_or_another(runs: Path, flags: str) -> None:
+    policy = (runs / "policy.toml").read_bytes()
+    code, out, errors = in_process(f"gate runs --policy policy.toml {flags}", runs)
+    assert (code, out) == (2, "")
+    assert "name the same file" in errors
+    assert (runs / "policy.toml").read_bytes() == policy
+    assert not (runs / "a").exists()

@@ -129,3 +129,17 @@ def test_a_policy_that_is_none_is_explained(tmp_path: Path, text: str, words: st
 def test_a_missing_policy_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="cannot read the policy"):
         read_policy(tmp_path / "none.toml")
+
+
+def test_a_policy_may_begin_with_the_mark_of_its_encoding(tmp_path: Path) -> None:
+    path = tmp_path / "policy.toml"
+    path.write_bytes(b"\xef\xbb\xbf" + b'[[rule]]\nfail_on = "ssim.gain > 0.1"\n')
+    assert len(read_policy(path)) == 1
+
+
+def test_a_name_where_a_list_belongs_is_explained(tmp_path: Path) -> None:
+    text = '[[rule]]\nfail_on = "ssim.gain > 0.1"\ntargets = "pe"\n'
+    with pytest.raises(
+        ConfigError, match=r"targets='pe' .* must be a list, for example \[\"pe\"\]"
+    ):
+        read_policy(_policy(tmp_path, text))

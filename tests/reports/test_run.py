@@ -67,6 +67,19 @@ def test_a_missing_report_and_another_schema_are_named(tmp_path: Path) -> None:
         read_report(tmp_path)
 
 
+def test_a_newer_report_is_called_newer(tmp_path: Path) -> None:
+    document = json.loads(finished_report(tmp_path).to_json())
+    path = tmp_path / "report.json"
+    path.write_text(json.dumps({**document, "schema_version": "1.999"}))
+    assert read_report(tmp_path).schema_version == "1.999"
+    path.write_text(json.dumps({**document, "schema_version": "1.999", "field_of_tomorrow": 1}))
+    with pytest.raises(ReportError, match=r"1\.999, which is newer .*\(field_of_tomorrow\)"):
+        read_report(tmp_path)
+    path.write_text(json.dumps({**document, "field_of_nobody": 1}))
+    with pytest.raises(ReportError, match="is not a ppattack report: field_of_nobody"):
+        read_report(tmp_path)
+
+
 def test_no_number_that_json_cannot_hold() -> None:
     numbers = dict.fromkeys(("mean", "median", "q1", "q3", "min"), 0.0)
     with pytest.raises(ValidationError):

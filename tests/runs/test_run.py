@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -222,6 +223,10 @@ def test_truth_that_does_not_cover_the_ciphertexts_is_refused(tmp_path: Path) ->
     cipher, plain = _ciphertexts(tmp_path)
     (plain / "scan-4.png").unlink()
     with pytest.raises(DataError, match="no image for 1 ciphertexts, first 'scan-4.png'"):
+        ppattack.run(request(tmp_path, ciphertexts=cipher, truth=plain, data=None))
+    shutil.copy(plain / "scan-5.png", plain / "scan-4.png")
+    shutil.copy(plain / "scan-5.png", plain / "scan-4.jpg")
+    with pytest.raises(DataError, match="two images for one .*'scan-4.jpg' and 'scan-4.png'"):
         ppattack.run(request(tmp_path, ciphertexts=cipher, truth=plain, data=None))
     with pytest.raises(ConfigError, match="--truth belongs to --ciphertexts"):
         ppattack.run(request(tmp_path, truth=plain))

@@ -210,6 +210,37 @@ def test_a_source_without_fingerprint_is_known_by_its_images(tmp_path: Path) -> 
     assert ppattack.run(request).report.id != first.report.id
 
 
+@pytest.mark.parametrize("hashed", [1 << 30, 10])
+def test_renamed_files_are_shown_under_their_new_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hashed: int
+) -> None:
+    monkeypatch.setattr("ppattack.data.fingerprint.HASHED_AT_MOST", hashed)
+    cipher = pictures(tmp_path / "cipher", 4)
+    request = asked(tmp_path, None, ciphertexts=cipher)
+    ppattack.run(request)
+    for path in sorted(cipher.iterdir()):
+        path.rename(path.with_name(f"{'n' * 240}-{path.name}"))
+    again = ppattack.run(request)
+    assert not again.reused
+    written = sorted(path.name for path in (again.folder / "reconstructions").iterdir())
+    assert written == sorted(path.name for path in cipher.iterdir())
+
+
+def test_a_finished_run_with_too_few_images_is_run_again(tmp_path: Path) -> None:
+    few = replace(asked(tmp_path, "photos"), save_images=1)
+    first = ppattack.run(few)
+    assert ppattack.run(replace(few, save_images=0)).reused
+    every = replace(few, save_images=None)
+    done = ppattack.run(every)
+    assert (done.reused, done.folder) == (False, first.folder)
+    count = done.report.data.victims
+    assert len(list((done.folder / "reconstructions").iterdir())) == count
+    for images in (None, 1, count, count + 1):
+        assert ppattack.run(replace(few, save_images=images)).reused
+    ppattack.run(replace(few, force=True, save_images=count))
+    assert ppattack.run(every).reused
+
+
 def test_large_or_unreadable_files_have_no_fingerprint(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

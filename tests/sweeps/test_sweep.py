@@ -26,6 +26,19 @@ from tests.support.sweeps import SWEEPING, Watch, cells, states, swept, timeless
 pytestmark = pytest.mark.process
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [{"attack_settings": {"mod": "x"}}, {"target_settings": {"colour": 1}}],
+)
+def test_a_slip_in_a_setting_stops_the_matrix_before_it_begins(
+    tmp_path: Path, changes: dict[str, dict[str, object]]
+) -> None:
+    wanted = [replace(cell, **changes) for cell in cells(tmp_path / "runs", "fr")]  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match="has no setting '(mod|colour)'"):
+        swept(wanted)
+    assert not (tmp_path / "runs").exists()
+
+
 def test_failures_and_what_does_not_apply_are_results(tmp_path: Path) -> None:
     sweep, watch = swept(cells(tmp_path, "Grey", "Broken", "Refusing", "jigsaw", "fr"))
     assert states(sweep)[:5] == ["done", "failed", "failed", "not applicable", "done"]

@@ -10,8 +10,10 @@ import pytest
 import torch
 
 from ppattack.errors import KeyFileError
+from ppattack.jpeg import Jpeg
 from ppattack.target import Key, PermXorTarget
 from ppattack.target.key import TEXT_BYTES
+from ppattack.target.key_file import KeyFile
 from targets.ele import ELE
 from targets.etc import EtC
 from targets.le import LE
@@ -152,6 +154,42 @@ def test_large_keys_are_written_as_numbers_and_small_ones_as_text() -> None:
     assert (back.scheme, back.image_shape, back.count) == ("le", SHAPE, None)
     many = Key("le", SHAPE, {"permutation": np.zeros((3, 400_000), np.uint8)}, 3)
     assert Key.from_bytes(many.to_bytes()).count == 3
+
+
+@pytest.mark.parametrize("large", [True, False])
+@pytest.mark.parametrize("count", [None, 3])
+def test_files_with_settings_and_ciphertexts(large: bool, count: int | None) -> None:
+    target = LE(variant="ito")
+    parts = {"numbers": np.zeros((3, TEXT_BYTES if large else 5), np.uint8)}
+    images = noise(3, SHAPE)
+    made = KeyFile.new(target, Key("le", SHAPE, parts, count))
+    file = made.adding(("b.png", "a.png", "c.jpg"), (1, 0, 2), images)
+    back = KeyFile.from_bytes(file.to_bytes())
+    assert (back.settings, back.written) == (file.settings, file.written)
+    assert [(one.name, one.row) for one in back.written] == [("b", 1), ("a", 0), ("c", 2)]
+    assert back.key.fingerprint == made.key.fingerprint
+    back.check_scheme(target)
+    assert "legacy_seed" not in (back.settings or {})
+    assert Key.from_bytes(file.to_bytes()).fingerprint == made.key.fingerprint
+    key, changed = back.match(("c.png", "b.png"), images[[2, 0]])
+    assert (key.count, changed) == (None if count is None else 2, [])
+    assert back.adding(("b.png",), (1,), images[:1]).written == back.written
+    text = file.to_bytes().replace(b"ito", b"oti")
+    with pytest.raises(KeyFileError, match="was changed since it was written"):
+        KeyFile.from_bytes(text)
+    assert KeyFile.from_bytes(made.key.to_bytes()).is_old
+
+
+def test_noise_compressed_is_known_again_and_other_noise_is_not() -> None:
+    images = noise(24, (3, 64, 64))
+    file = KeyFile.new(PE(), generate_key(PE(), (3, 64, 64)))
+    names = [f"{i}.png" for i in range(24)]
+    file = file.adding(names, range(24), images)
+    for text in ("20:420", "50:444", "95:420"):
+        _, changed = file.match(names, Jpeg.read(text).transport(images))
+        assert changed == names
+    with pytest.raises(KeyFileError, match="'0.png' does not hold the ciphertext"):
+        file.match(names, images.flip(0) ^ 1)
 
 
 DATA = _large().to_bytes()
