@@ -71,6 +71,11 @@ def append_text(path: Path, text: str) -> None:
         raise DataError(f"cannot write {path}: {error.strerror}.") from None
 
 
+def partial_place(folder: Path) -> Path:
+    """Where work on a folder in progress lies; see :func:`partial_folder`."""
+    return folder.with_name(folder.name + ".partial")
+
+
 @contextmanager
 def partial_folder(folder: Path) -> Iterator[Path]:
     """A folder beside ``folder`` for work in progress, kept after an interruption.
@@ -84,7 +89,7 @@ def partial_folder(folder: Path) -> Iterator[Path]:
     Raises:
         DataError: if the parent folder cannot be created.
     """
-    place = folder.with_name(folder.name + ".partial")
+    place = partial_place(folder)
     new = not folder.parent.exists()
     make_folder(folder.parent)
     try:

@@ -71,6 +71,8 @@ class RunRequest:
         time_limit: seconds that such a process may take for the attack or one control; implies
             ``isolate``.
         memory_limit: GiB of memory that it may hold; implies ``isolate``.
+        entropy_from: ``report.json`` of an isolated run, or its folder: keys are drawn from the
+            same random bits, so that its numbers come again; None for new bits if isolated.
     """
 
     attack: Annotated[str, Flag("--attack"), Doc("Name, or path/to/file.py:Class.")]
@@ -163,9 +165,14 @@ class RunRequest:
         Flag("--memory-limit", metavar="GIB"),
         Doc("Stop an attack above this; isolates it."),
     ] = None
+    entropy_from: Annotated[
+        Path | None,
+        Flag("--entropy-from", metavar="REPORT"),
+        Doc("Draw keys from the random bits of this isolated run, to repeat its numbers."),
+    ] = None
 
     def __post_init__(self) -> None:
-        as_paths(self, "out", "ciphertexts", "truth", "lpips_weights")
+        as_paths(self, "out", "ciphertexts", "truth", "lpips_weights", "entropy_from")
 
     @property
     def isolated(self) -> bool:

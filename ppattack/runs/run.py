@@ -36,7 +36,7 @@ from ppattack.reports.run import (
 )
 from ppattack.request import RunRequest as RunRequest
 from ppattack.request import check
-from ppattack.runs import provenance
+from ppattack.runs import entropy, provenance
 from ppattack.runs.folder import PICTURES, fill
 from ppattack.runs.identity import identity
 from ppattack.runs.inputs import build_scenario
@@ -110,25 +110,31 @@ def _run(
     workers: Workers,
 ) -> Finished[Report]:
     device = machine.choose_device(request.device)
-    name = identity(request, attack, target)
+    given = entropy.given(request)
+    name = identity(request, attack, target, given)
     folder = request.out / f"{attack.card.name}-{target.card.name}-{name}"
     if not request.force and (found := RUNS.find(folder)) is not None:
         return found
     watch = Stopwatch()
     scorer = _scorer(request, device)
     with watch.stage("data and encryption"):
-        scenario = build_scenario(request, attack, target)
+        secret = entropy.secret_of(request, folder, given)
+        scenario = build_scenario(request, attack, target, secret)
 
     def work(partial: Path) -> tuple[Report, Fill]:
+        entropy.keep(partial, secret)
+        place = partial / folder.name if request.isolated else partial  # all that the attack knows
         context = Context(
             device=device,
             seed=seeding.derive(request.seed, "attack"),
-            checkpoints=partial,
-            pictures=partial / PICTURES,
+            checkpoints=place,
+            pictures=place / PICTURES,
             progress=progress or SilentProgress(),
             workers=workers,
         )
-        under_way = _UnderWay(request, attack, target, scenario, scorer, context, watch)
+        under_way = _UnderWay(
+            request, attack, target, scenario, scorer, context, watch, secret, folder
+        )
         with watch.stage("attack"):
             recovery = attack(scenario.observation, context)
         report, evaluation = under_way.report(name, recovery)
@@ -150,6 +156,8 @@ class _UnderWay:
     scorer: ImageScorer
     context: Context
     watch: Stopwatch
+    secret: int | bytes
+    folder: Path
 
     def report(self, name: str, recovery: Recovery) -> tuple[Report, Evaluation]:
         """Score what the attack recovered, and say what was done."""
@@ -208,6 +216,7 @@ class _UnderWay:
             seed=self.request.seed,
             cache=self.request.out / ".controls",
             version=json.dumps([provenance.versions(), source_hash(self.attack)]),
+            secret=self.secret,
         )
         positive = negative = None
         verdict, reason = decide(found, None, None)
@@ -231,12 +240,17 @@ class _UnderWay:
         )
 
     def _provenance(self) -> dict[str, Any]:
-        key = self.scenario.truth.key
+        key, request = self.scenario.truth.key, self.request
+        drawn = {}
+        if isinstance(self.secret, bytes):
+            drawn = {entropy.FIELD: self.secret.hex()}
+            request = replace(request, entropy_from=self.folder / RUNS.file)
         return {
             **provenance.collect(self.context.device, self.request.seed),
             "key_fingerprint": key.fingerprint if key is not None else None,
             "metrics": self.scorer.variants(),
-            "request": json.loads(json.dumps(as_dict(self.request), default=str)),
+            **drawn,
+            "request": json.loads(json.dumps(as_dict(request), default=str)),
         }
 
 
