@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from typing_extensions import override
 
 from ppattack.attack import Attack, AttackCard, Context, ControlTarget, Recovery
-from ppattack.card import check_names
 from ppattack.errors import PluginError
 from ppattack.isolation import messages
 from ppattack.isolation.parent import Child
 from ppattack.plugins import registry
+from ppattack.plugins.names import check_names
 from ppattack.threat import Observation, ThreatModel
 
 if TYPE_CHECKING:

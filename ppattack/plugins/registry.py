@@ -14,8 +14,8 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from ppattack.card import check_names
 from ppattack.errors import PluginError, UnknownNameError, nearest
+from ppattack.plugins.names import check_names
 
 if TYPE_CHECKING:
     from ppattack.attack import Attack

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 import ppattack
-from ppattack.card import check_names
 from ppattack.errors import PluginError
+from ppattack.plugins.names import check_names
 from ppattack.request import RunRequest
 
 pytestmark = pytest.mark.process

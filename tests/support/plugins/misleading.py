@@ -48,4 +48,4 @@ class Untyped(Idle):
 
     def requires(self) -> Any:
         """A threat model that is none."""
-        return replace(self.card.requires, pairs="many")
+        return replace(self.card.requires, pairs="many")  # type: ignore[arg-type]
