@@ -16,6 +16,7 @@ from ppattack import errors
 from ppattack.attack import Progress, ProgressTask, SilentProgress
 from ppattack.errors import PpattackError, RunFailed
 from ppattack.isolation import messages
+from ppattack.isolation.confinement import allowed
 from ppattack.isolation.fork_server import ConfinedProcess, start
 from ppattack.machine import resident_bytes
 
@@ -64,7 +65,7 @@ class Child:
                 "preset": self.request.preset,
                 "settings": dict(self.request.attack_settings),
                 "threads": torch.get_num_threads(),
-                "environment": dict(os.environ),
+                "environment": allowed(os.environ),
                 "folder": str(Path.cwd()),
                 "path": [place for place in sys.path if place],
             }
