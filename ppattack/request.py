@@ -73,6 +73,8 @@ class RunRequest:
         memory_limit: GiB of memory that it may hold; implies ``isolate``.
         entropy_from: ``report.json`` of an isolated run, or its folder: keys are drawn from the
             same random bits, so that its numbers come again; None for new bits if isolated.
+        threads: torch computes with; a trained network differs with their number. None for those
+            that torch has.
     """
 
     attack: Annotated[str, Flag("--attack"), Doc("Name, or path/to/file.py:Class.")]
@@ -169,6 +171,12 @@ class RunRequest:
         Path | None,
         Flag("--entropy-from", metavar="REPORT"),
         Doc("Draw keys from the random bits of this isolated run, to repeat its numbers."),
+    ] = None
+    threads: Annotated[
+        int | None,
+        Interval(ge=1, le=4096),
+        Flag("--threads"),
+        Doc("Threads of torch; trained networks differ with their number. [default: torch's]"),
     ] = None
 
     def __post_init__(self) -> None:

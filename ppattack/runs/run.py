@@ -95,11 +95,12 @@ def run(
     """
     check(request)
     target = registry.target(request.target)(**request.target_settings)
-    if not request.isolated:
+    with machine.computing_threads(request.threads):
+        if request.isolated:
+            with isolated(request, target) as confined:
+                return _run(request, confined, target, progress, Alone())
         attack = registry.attack(request.attack)(preset=request.preset, **request.attack_settings)
         return _run(request, attack, target, progress, workers or Alone())
-    with isolated(request, target) as confined:
-        return _run(request, confined, target, progress, Alone())
 
 
 def _run(
@@ -114,6 +115,8 @@ def _run(
     name = identity(request, attack, target, given)
     folder = request.out / f"{attack.card.name}-{target.card.name}-{name}"
     if not request.force and (found := RUNS.find(folder)) is not None:
+        if progress is not None and (other := provenance.other_threads(found.report.provenance)):
+            progress.log(other)
         return found
     watch = Stopwatch()
     scorer = _scorer(request, device)
@@ -240,8 +243,10 @@ class _UnderWay:
         )
 
     def _provenance(self) -> dict[str, Any]:
-        key, request = self.scenario.truth.key, self.request
-        drawn = {}
+        import torch
+
+        key, drawn = self.scenario.truth.key, {}
+        request = replace(self.request, threads=torch.get_num_threads())
         if isinstance(self.secret, bytes):
             drawn = {entropy.FIELD: self.secret.hex()}
             request = replace(request, entropy_from=self.folder / RUNS.file)
