@@ -18,7 +18,7 @@ from pydantic import ValidationError
 
 from ppattack.attack import Attack, Context, ControlTarget
 from ppattack.config import as_dict
-from ppattack.errors import PluginError, PpattackError
+from ppattack.errors import PpattackError
 from ppattack.evaluation.scores import evaluate
 from ppattack.evaluation.verdict import BROKEN_GAIN, came_back_up_to_state, passes
 from ppattack.files import write_text
@@ -61,11 +61,7 @@ class ControlBench:
 
     def positive(self, scheme: PublicScheme) -> ControlResult | None:
         """The attack on the target that it must break; None if it names none."""
-        try:
-            control = self.attack.positive_control(scheme)
-        except PluginError as error:
-            self.context.progress.log(f"positive control not possible: {error}")
-            return None
+        control = self.attack.positive_control(scheme)
         return self._run(control, must_break=True) if control else None
 
     def negative(self) -> ControlResult | None:

@@ -20,7 +20,7 @@ from ppattack import machine, seeding
 from ppattack.attack import Attack, Context, Progress, Recovery, SilentProgress
 from ppattack.config import as_dict
 from ppattack.context import Alone, Workers
-from ppattack.errors import MetricUnavailable
+from ppattack.errors import MetricUnavailable, PluginError
 from ppattack.isolation.proxy import isolated
 from ppattack.plugins import registry
 from ppattack.plugins.source import source_hash
@@ -221,13 +221,17 @@ class _UnderWay:
             version=json.dumps([provenance.versions(), source_hash(self.attack)]),
             secret=self.secret,
         )
-        positive = negative = None
+        positive, negative, refused = None, None, ""
         verdict, reason = decide(found, None, None)
         if verdict == "BROKEN":
             negative = bench.negative()
         elif found.scores.ssim or found.scores.matching:
-            positive = bench.positive(self.scenario.observation.scheme)
+            try:
+                positive = bench.positive(self.scenario.observation.scheme)
+            except PluginError as error:
+                refused = f" {error}"
         verdict, reason = decide(found, positive, negative)
+        reason += refused
         controls = Controls(positive=positive, negative=negative, baselines=dict(found.baselines))
         return verdict, reason, controls
 

@@ -11,6 +11,8 @@ import pytest
 import ppattack
 from ppattack.isolation import fork_server
 from ppattack.isolation.confinement import UMASK, allowed
+from ppattack.isolation.proxy import isolated
+from ppattack.plugins import registry
 from ppattack.request import RunRequest
 from tests.support.sweeps import SWEEPING
 
@@ -63,6 +65,15 @@ def test_it_gets_no_variable_that_computing_does_not_need(
     assert not {"A_TOKEN", "PPATTACK_DATA"} & set(names)
     given = {"HOME": "h", "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": "0", "AWS_KEY": "x"}
     assert set(allowed(given)) == set(given) - {"AWS_KEY"}
+
+
+def test_an_attack_under_way_ends_with_the_connection_to_its_evaluation(tmp_path: Path) -> None:
+    asked = RunRequest(f"{SWEEPING}:Grey", "pe", out=tmp_path, isolate=True)
+    with isolated(asked, registry.target("pe")()) as attack:
+        pid = attack._child.process.pid
+        assert _lives(pid)
+        fork_server.close()
+        assert not _lives(pid)
 
 
 def test_the_server_ends_what_is_left_when_the_evaluation_is_gone(tmp_path: Path) -> None:

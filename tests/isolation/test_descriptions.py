@@ -81,6 +81,8 @@ def test_a_control_that_is_a_file_is_not_loaded_here(tmp_path: Path) -> None:
     report = ppattack.run(request(tmp_path / "out", "OwnPositive")).report
     assert report.verdict == "INCONCLUSIVE"
     assert report.controls.positive is None
+    assert "no positive control" in report.reason
+    assert "loads no code for an isolated attack" in report.reason
     with pytest.raises(PluginError, match="loads no code for an isolated attack"):
         ppattack.run(request(tmp_path / "out", "OwnNegative"))
     loaded = (tmp_path / "loaded-misleading").read_text().split()
