@@ -10,6 +10,7 @@ import pytest
 
 import ppattack
 from ppattack.errors import PluginError
+from ppattack.plugins import registry
 from ppattack.plugins.names import check_names
 from ppattack.request import RunRequest
 
@@ -98,3 +99,17 @@ def test_the_target_that_the_user_named_may_be_a_control(tmp_path: Path) -> None
 def test_a_description_of_another_form_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(PluginError, match="its ThreatModel is not valid, pairs"):
         ppattack.run(request(tmp_path / "out", "Untyped"))
+
+
+@pytest.mark.parametrize("kind", ["target", "dataset"])
+def test_targets_and_image_sources_are_named_likewise(tmp_path: Path, kind: str) -> None:
+    base = {"target": "targets.pe:PE", "dataset": "ppattack.data.digits:Digits"}[kind]
+    module, _, name = base.partition(":")
+    file = tmp_path / "named.py"
+    file.write_text(
+        f"from dataclasses import replace\nfrom {module} import {name}\n"
+        f"class Mine({name}):\n    card = replace({name}.card, name='../../x')\n"
+    )
+    load = registry.target if kind == "target" else registry.dataset
+    with pytest.raises(PluginError, match=r"the name on its card, '../../x'"):
+        load(f"{file}:Mine")

@@ -119,3 +119,16 @@ def test_without_isolation_a_seed_gives_what_it_gave(tmp_path: Path) -> None:
     report = ppattack.run(request(tmp_path, "fr", isolate=False)).report
     assert "entropy" not in report.provenance
     assert report.provenance["request"]["entropy_from"] is None
+
+
+def test_checkpoints_whose_bits_are_lost_are_not_gone_on_from(tmp_path: Path) -> None:
+    partial = tmp_path / "run.partial"
+    partial.mkdir()
+    for kept in (b"", b"short"):
+        (partial / entropy.FILE).write_bytes(kept)
+        found = entropy.secret_of(request(tmp_path), tmp_path / "run", None)
+        assert isinstance(found, bytes)
+        assert len(found) == entropy.BYTES
+        assert not partial.exists()
+        entropy.keep(partial, found)
+        assert entropy.secret_of(request(tmp_path), tmp_path / "run", None) == found
