@@ -13,6 +13,11 @@ from ppattack.errors import DataError, PpattackError, RunFailed
 from ppattack.files import NAME_KEPT, make_folder
 
 
+def partial_place(folder: Path) -> Path:
+    """Where work on a folder in progress lies; see :func:`partial_folder`."""
+    return folder.with_name(folder.name + ".partial")
+
+
 @contextmanager
 def partial_folder(folder: Path) -> Iterator[Path]:
     """A folder beside ``folder`` for work in progress, kept after an interruption.
@@ -26,7 +31,7 @@ def partial_folder(folder: Path) -> Iterator[Path]:
     Raises:
         DataError: if the parent folder cannot be created.
     """
-    place = folder.with_name(folder.name + ".partial")
+    place = partial_place(folder)
     new = not folder.parent.exists()
     make_folder(folder.parent)
     try:

@@ -71,6 +71,10 @@ class RunRequest:
         time_limit: seconds that such a process may take for the attack or one control; implies
             ``isolate``.
         memory_limit: GiB of memory that it may hold; implies ``isolate``.
+        entropy_from: ``report.json`` of an isolated run, or its folder: keys are drawn from the
+            same random bits, so that its numbers come again; None for new bits if isolated.
+        threads: torch computes with; a trained network differs with their number. None for those
+            that torch has.
     """
 
     attack: Annotated[str, Flag("--attack"), Doc("Name, or path/to/file.py:Class.")]
@@ -163,9 +167,20 @@ class RunRequest:
         Flag("--memory-limit", metavar="GIB"),
         Doc("Stop an attack above this; isolates it."),
     ] = None
+    entropy_from: Annotated[
+        Path | None,
+        Flag("--entropy-from", metavar="REPORT"),
+        Doc("Draw keys from the random bits of this isolated run, to repeat its numbers."),
+    ] = None
+    threads: Annotated[
+        int | None,
+        Interval(ge=1, le=4096),
+        Flag("--threads"),
+        Doc("Threads of torch; trained networks differ with their number. [default: torch's]"),
+    ] = None
 
     def __post_init__(self) -> None:
-        as_paths(self, "out", "ciphertexts", "truth", "lpips_weights")
+        as_paths(self, "out", "ciphertexts", "truth", "lpips_weights", "entropy_from")
 
     @property
     def isolated(self) -> bool:

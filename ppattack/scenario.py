@@ -95,7 +95,7 @@ def simulate(
     target: Target,
     sets: ImageSets,
     scope: KeyScope,
-    seed: int,
+    seed: int | bytes,
     *,
     vain_pairs: bool = False,
     jpeg: Jpeg | None = None,
@@ -108,7 +108,7 @@ def simulate(
         sets: images of both sides; if the attack needs known pairs, the last victims'
             images become the pairs and are not scored.
         scope: one key for all images, or one each.
-        seed: the run's seed.
+        seed: the run's seed, or random bits that the attack is not told.
         vain_pairs: with one key per image, give known and chosen pairs under keys of their own
             (for negative controls) instead of refusing.
         jpeg: compresses every ciphertext, those of pairs too, before anybody receives it.
@@ -304,7 +304,7 @@ class KeyHolder:
         shape: of plain images.
         key: the victims'.
         scope: one key for all images, or one each.
-        seed: the run's.
+        seed: the run's, or random bits.
         jpeg: what every ciphertext goes through on its way, or None.
     """
 
@@ -312,7 +312,7 @@ class KeyHolder:
     shape: ImageShape
     key: Key
     scope: KeyScope
-    seed: int
+    seed: int | bytes
     jpeg: Jpeg | None
 
     def encrypt(self, images: Tensor, key: Key, name: str) -> Tensor:

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from ppattack.attack import ProgressTask, SilentProgress
+from ppattack.reports.text import visible
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -25,9 +26,9 @@ class TerminalProgress:
     """Bars with loss and time left."""
 
     def __init__(self) -> None:
-        from rich.console import Console
+        from ppattack_cli.tables import SafeConsole
 
-        self._console = Console(stderr=True, highlight=False)
+        self._console = SafeConsole(stderr=True, highlight=False)
 
     @contextmanager
     def task(self, description: str, total: float) -> Iterator[ProgressTask]:
@@ -35,15 +36,15 @@ class TerminalProgress:
         from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
         columns = (
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
             TextColumn("{task.percentage:>3.0f} %"),
-            TextColumn("{task.fields[facts]}"),
+            TextColumn("{task.fields[facts]}", markup=False),
             TextColumn("ETA"),
             TimeRemainingColumn(),
         )
         with Progress(*columns, console=self._console, transient=True) as progress:
-            bar = progress.add_task(description, total=total, facts="")
+            bar = progress.add_task(visible(description), total=total, facts="")
             yield _Bar(progress, bar)
 
     def log(self, message: str) -> None:
@@ -58,7 +59,7 @@ class _Bar:
 
     def update(self, completed: float, **facts: float) -> None:
         """Move the bar."""
-        self._progress.update(self._task, completed=completed, facts=_facts(facts))
+        self._progress.update(self._task, completed=completed, facts=visible(_facts(facts)))
 
 
 class PlainProgress:
@@ -73,7 +74,7 @@ class PlainProgress:
 
     def log(self, message: str) -> None:
         """Print one line."""
-        print(message, file=sys.stderr, flush=True)  # noqa: T201
+        print(visible(message), file=sys.stderr, flush=True)  # noqa: T201
 
 
 class _Lines:
@@ -99,7 +100,7 @@ class _Lines:
         self._print(f"done in {time.monotonic() - self._start:.1f} s {_facts(self._facts)}")
 
     def _print(self, text: str) -> None:
-        line = " ".join(f"{self._description}: {text}".split())
+        line = visible(" ".join(f"{self._description}: {text}".split()))
         print(line, file=sys.stderr, flush=True)  # noqa: T201
 
 

@@ -18,6 +18,7 @@ from typer.core import TyperGroup
 from typing_extensions import override
 
 from ppattack.errors import PpattackError, RunFailed
+from ppattack.reports.text import visible
 
 BAD_INPUT, FAILED, INTERRUPTED = 2, 3, 130
 FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -175,6 +176,6 @@ def _run() -> int:
 
 
 def _say(message: str, code: int) -> int:
-    line = " ".join(message.split())
+    line = visible(" ".join(message.split()))
     print(f"ppattack: {line}", file=sys.stderr)  # noqa: T201
     return code

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich import box
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
+
+from ppattack.reports.text import visible
 
 if TYPE_CHECKING:
     from ppattack.reports.curve import Curve
@@ -21,10 +24,18 @@ VERDICT_COLOURS = {"BROKEN": "bold red", "RESISTED": "bold green", "INCONCLUSIVE
 _METRICS = ("ssim", "ssim_wang2004", "psnr", "mse", "lpips", "key", "matching", "puzzle")
 
 
+class SafeConsole(Console):
+    """A console that control characters do not reach."""
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        """Text, with its control characters written out."""
+        return super().render_str(visible(text), **options)
+
+
 def console() -> Console:
     """The console of stdout."""
     width = None if sys.stdout.isatty() else PLAIN_WIDTH
-    return Console(width=width, highlight=False)
+    return SafeConsole(width=width, highlight=False)
 
 
 def table(*columns: str) -> Table:
@@ -44,10 +55,13 @@ def print_report(report: Report, folder: Path, next_step: str | None = None) -> 
         next_step: what to try next, and the command; None leaves it out.
     """
     screen = console()
-    screen.print(f"{report.attack.name} on {report.target.name}: {report.threat.words}")
+    screen.print(
+        f"{report.attack.name} on {report.target.name}: {report.threat.words}", markup=False
+    )
     screen.print(
         f"{report.data.victims} images of {report.data.name}, shape {report.data.shape}; "
-        f"{report.data.adversary} public images, {_use(report)}"
+        f"{report.data.adversary} public images, {_use(report)}",
+        markup=False,
     )
     rows = table("metric (mean)", "ciphertext", "blind baseline", "reconstruction", "gain [95 %]")
     for name in _METRICS:
@@ -101,7 +115,7 @@ def print_curve(curve: Curve, folder: Path) -> None:
     screen = console()
     screen.print(f"{curve.attack} on {curve.target}, {curve.data}", markup=False)
     rows = table(
-        curve.setting,
+        escape(curve.setting),
         "SSIM [95 %]",
         "in the best state",
         "blind baseline",
@@ -137,7 +151,7 @@ def _mean(summary: Summary | None) -> str:
 def _baseline(scores: MetricScores) -> str:
     if scores.baseline is None:
         return ""
-    return f"{_number(scores.baseline.mean)} ({scores.baseline_name})"
+    return f"{_number(scores.baseline.mean)} ({escape(str(scores.baseline_name))})"
 
 
 def _gain(summary: Summary | None) -> str:

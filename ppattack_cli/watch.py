@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from rich.markup import escape
 
 from ppattack.errors import RunFailed
-from ppattack_cli.tables import console, table
+from ppattack.reports.text import visible
+from ppattack_cli.tables import SafeConsole, console, table
 
 if TYPE_CHECKING:
     from rich.console import Group
@@ -51,7 +52,7 @@ class Lines:
         for number, cell in enumerate(sweep.cells):
             if cell.outcome is not None and number not in self._seen:
                 self._seen.add(number)
-                print(f"{_name(cell)}: {_words(cell.outcome)}", file=sys.stderr)  # noqa: T201
+                print(visible(f"{_name(cell)}: {_words(cell.outcome)}"), file=sys.stderr)  # noqa: T201
         print(counts(sweep), file=sys.stderr, flush=True)  # noqa: T201
 
 
@@ -86,10 +87,9 @@ def watcher(*, quiet: bool) -> Iterator[Watcher]:
     elif not sys.stderr.isatty():
         yield Lines()
     else:
-        from rich.console import Console
         from rich.live import Live
 
-        screen = Console(stderr=True, highlight=False)
+        screen = SafeConsole(stderr=True, highlight=False)
         with Live(console=screen, auto_refresh=False, transient=True) as live:
             yield Screen(live)
 

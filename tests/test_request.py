@@ -36,7 +36,7 @@ REQUESTS = {
     "public": replace(PLAIN, data="photos", ciphertexts=Path("c"), save_images=None),
     "no images": replace(PLAIN, save_images=0),
     "some images": replace(PLAIN, save_images=7),
-    "isolated": replace(PLAIN, isolate=True),
+    "isolated": replace(PLAIN, isolate=True, entropy_from=Path("r r/report.json"), threads=2),
     "limits": replace(PLAIN, isolate=True, time_limit=0.5, memory_limit=8.0),
     "lpips": replace(PLAIN, lpips_net="vgg", lpips_weights=Path("w"), download=True, device="cpu"),
 }

@@ -106,7 +106,7 @@ class ImageSets:
             victim_labels=None if labels is None else labels[:count],
         )
 
-    def overlapping(self, seed: int) -> ImageSets:
+    def overlapping(self, seed: int | bytes) -> ImageSets:
         """The same with the victims' images given to the adversary, in another order.
 
         Published evaluations of trained attacks do so. The victims' images are then no secret, and

@@ -44,9 +44,10 @@ class ControlBench:
         sets: the run's images.
         scorer: image metrics.
         context: the run's context, for device, seed and progress.
-        seed: the run's seed.
+        seed: the run's seed, for baselines and bootstrap.
         cache: folder of cached results, or None.
         version: text that a cached result must share: versions of code and packages.
+        secret: what the controls' keys are drawn from; None for the seed.
     """
 
     attack: Attack
@@ -56,6 +57,7 @@ class ControlBench:
     seed: int
     cache: Path | None
     version: str
+    secret: int | bytes | None = None
 
     def positive(self, scheme: PublicScheme) -> ControlResult | None:
         """The attack on the target that it must break; None if it names none."""
@@ -80,7 +82,7 @@ class ControlBench:
         try:
             target = registry.target(control.target)(**control.settings)
             scenario = simulate(
-                attack, target, sets, control.key_scope, self.seed, vain_pairs=not must_break
+                attack, target, sets, control.key_scope, self._secret, vain_pairs=not must_break
             )
         except PpattackError as error:
             self.context.progress.log(f"{kind} control not possible: {error}")
@@ -105,6 +107,10 @@ class ControlBench:
             write_text(place, result.model_dump_json(indent=2))
         return result
 
+    @property
+    def _secret(self) -> int | bytes:
+        return self.seed if self.secret is None else self.secret
+
     def _cached(self, attack: Attack, control: ControlTarget, sets: ImageSets) -> Path | None:
         if self.cache is None:
             return None
@@ -118,6 +124,8 @@ class ControlBench:
             "seed": self.seed,
             "version": self.version,
         }
+        if isinstance(self._secret, bytes):
+            facts["entropy"] = hashlib.sha256(self._secret).hexdigest()
         if attack.requires().labels:
             facts["labels"] = sets.label_hash
         text = json.dumps(facts, sort_keys=True, default=str)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from ppattack.gates.rules import PASSED, VIOLATED, Finding, exit_code
 from ppattack.render.matrix import labels
 from ppattack.render.tables import markdown_table
+from ppattack.reports.text import visible
 
 SYMBOLS = {"passed": "✓", "violated": "✗", "inconclusive": "?"}
 
@@ -17,7 +18,8 @@ def gate_lines(findings: Sequence[Finding]) -> list[str]:
     lines = []
     for finding in findings:
         subject = names[str(finding.run.folder)] if finding.run else finding.subject
-        lines.append(" ".join(f"{SYMBOLS[finding.state]} {subject}: {finding.words}".split()))
+        words = f"{SYMBOLS[finding.state]} {subject}: {finding.words}"
+        lines.append(visible(" ".join(words.split())))
     return [*lines, outcome(findings)]
 
 

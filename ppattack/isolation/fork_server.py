@@ -17,10 +17,20 @@ import sys
 import threading
 from typing import IO, Any, Protocol
 
+from ppattack.isolation.confinement import (
+    UMASK,
+    adopt_orphans,
+    allowed,
+    confine,
+    end_orphans,
+    end_session,
+)
+
 FORKS = sys.platform == "linux"
 """Elsewhere a process that has loaded torch may break when it forks: each is then started anew."""
 _MESSAGE = struct.Struct("=ci")
 _FORK, _WAIT = b"f", b"w"
+_SECONDS_TO_END = 5.0
 _LOCK = threading.Lock()
 _servers: dict[int, _ForkServer] = {}
 
@@ -33,7 +43,7 @@ class ConfinedProcess(Protocol):
         """Its process id."""
 
     def kill(self) -> None:
-        """End it."""
+        """End it, and what it has started."""
 
     def wait(self) -> int:
         """Its exit code, once it has ended; minus the signal that ended it."""
@@ -50,7 +60,7 @@ def start(connection: int, output: IO[bytes]) -> ConfinedProcess:
         OSError: if it cannot be started.
     """
     if not FORKS:
-        return _start_python("isolation.child", connection, output)
+        return _Started("isolation.child", connection, output)
     with _LOCK:
         for last in (False, True):
             server = _servers.get(os.getpid()) or _ForkServer()
@@ -72,16 +82,37 @@ def close() -> None:
         server.close()
 
 
-def _start_python(module: str, handle: int, output: IO[bytes] | int) -> subprocess.Popen[bytes]:
-    """Start a new Python that runs the ``main`` of a module with a file descriptor."""
-    return subprocess.Popen(  # noqa: S603
-        [sys.executable, "-P", "-c", f"from ppattack.{module} import main; main()", str(handle)],
-        pass_fds=(handle,),
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-        stdin=subprocess.DEVNULL,
-        stdout=output,
-        stderr=output,
-    )
+class _Started(subprocess.Popen[bytes]):
+    """A new Python that runs the ``main`` of a module with a file descriptor, in its own session.
+
+    Args:
+        module: of ppattack.
+        handle: the descriptor, the only one that it inherits.
+        output: file that receives what it prints.
+    """
+
+    def __init__(self, module: str, handle: int, output: IO[bytes] | int) -> None:
+        super().__init__(
+            [
+                sys.executable,
+                "-P",
+                "-c",
+                f"from ppattack.{module} import main; main()",
+                f"{handle}",
+            ],
+            pass_fds=(handle,),
+            env={**allowed(os.environ), "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+            umask=UMASK,
+        )
+
+    def kill(self) -> None:
+        """End it, and what it has started in its session."""
+        if self.poll() is None:
+            end_session(self.pid)
 
 
 class _ForkServer:
@@ -89,7 +120,7 @@ class _ForkServer:
 
     def __init__(self) -> None:
         self._control, theirs = socket.socketpair()
-        self._process = _start_python("isolation.fork_server", theirs.fileno(), subprocess.DEVNULL)
+        self._process = _Started("isolation.fork_server", theirs.fileno(), subprocess.DEVNULL)
         theirs.close()
         atexit.register(self.close)
 
@@ -113,8 +144,11 @@ class _ForkServer:
         """End it, and with it the processes that are left."""
         atexit.unregister(self.close)
         self._control.close()
-        self._process.kill()
-        self._process.wait()
+        try:
+            self._process.wait(_SECONDS_TO_END)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
 
 
 class _Forked:
@@ -127,7 +161,7 @@ class _Forked:
     def kill(self) -> None:
         # The fork server keeps the number reserved until it is asked for the exit code.
         if self._code is None:
-            os.kill(self.pid, signal.SIGKILL)
+            end_session(self.pid)
 
     def wait(self) -> int:
         if self._code is None:
@@ -143,15 +177,17 @@ def main() -> None:
     """Fork on request until the other side closes the socket; the argument is its descriptor."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the process that asks decides
     control = socket.socket(fileno=int(sys.argv[1]))
+    adopt_orphans()
     _load()
+    living: set[int] = set()
     while True:
         message, handles, _, _ = socket.recv_fds(control, _MESSAGE.size, 2)
         if len(message) < _MESSAGE.size:
-            return
+            end_orphans(())
+            os._exit(0)
         kind, pid = _MESSAGE.unpack(message)
         if kind == _WAIT:
-            code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-            control.sendall(_MESSAGE.pack(kind, code))
+            control.sendall(_MESSAGE.pack(kind, _ended(pid, living)))
             continue
         pid = os.fork()
         if pid == 0:
@@ -159,7 +195,18 @@ def main() -> None:
             _run_child(*handles)
         for handle in handles:
             os.close(handle)
+        living.add(pid)
         control.sendall(_MESSAGE.pack(kind, pid))
+
+
+def _ended(pid: int, living: set[int]) -> int:
+    """Wait for a child, end all that it has started, and give its exit code."""
+    os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)  # its number stays its own meanwhile
+    end_session(pid)
+    code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    living.discard(pid)
+    end_orphans(living)
+    return code
 
 
 def _load() -> None:
@@ -184,7 +231,7 @@ def _run_child(connection: int, output: int) -> Any:
         sys.argv = [""]
         os.dup2(output, 1)
         os.dup2(output, 2)
-        os.close(output)
+        confine(connection)
         serve(connection)
         code = 0
     except BaseException:

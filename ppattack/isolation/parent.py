@@ -16,6 +16,7 @@ from ppattack import errors
 from ppattack.attack import Progress, ProgressTask, SilentProgress
 from ppattack.errors import PpattackError, RunFailed
 from ppattack.isolation import messages
+from ppattack.isolation.confinement import allowed
 from ppattack.isolation.fork_server import ConfinedProcess, start
 from ppattack.machine import resident_bytes
 
@@ -43,7 +44,7 @@ class Child:
     """
 
     def __init__(self, request: RunRequest, target: Target, output: IO[bytes]) -> None:
-        self._request, self._target, self._output = request, target, output
+        self.request, self._target, self._output = request, target, output
         self._connection, theirs = Pipe()
         with theirs:
             try:
@@ -60,11 +61,11 @@ class Child:
         facts, _ = self.ask(
             {
                 "call": "open",
-                "attack": self._request.attack,
-                "preset": self._request.preset,
-                "settings": dict(self._request.attack_settings),
+                "attack": self.request.attack,
+                "preset": self.request.preset,
+                "settings": dict(self.request.attack_settings),
                 "threads": torch.get_num_threads(),
-                "environment": dict(os.environ),
+                "environment": allowed(os.environ),
                 "folder": str(Path.cwd()),
                 "path": [place for place in sys.path if place],
             }
@@ -74,7 +75,7 @@ class Child:
     def scheme(self, scheme: PublicScheme) -> messages.Facts:
         """A public scheme as it is sent."""
         ours = scheme.card is self._target.card
-        return messages.scheme_facts(scheme, self._request.target if ours else scheme.name)
+        return messages.scheme_facts(scheme, self.request.target if ours else scheme.name)
 
     def ask(
         self,
@@ -89,7 +90,7 @@ class Child:
             RunFailed: if it failed, died, or met a limit.
         """
         shown = _Relay(progress or SilentProgress())
-        with _Watch(self.process, self._request) as watch:
+        with _Watch(self.process, self.request) as watch:
             try:
                 self._connection.send_bytes(messages.pack(facts, tensors))
                 answer, found = messages.unpack(self._connection.recv_bytes())
@@ -108,12 +109,12 @@ class Child:
         self.process.kill()
         code = self.process.wait()
         if watch.reason:
-            return RunFailed(f"attack '{self._request.attack}' {watch.reason}.")
+            return RunFailed(f"attack '{self.request.attack}' {watch.reason}.")
         self._output.seek(0)
         lines = self._output.read().decode(errors="replace").split("\n")
         last = next((line.strip() for line in reversed(lines) if line.strip()), "it said nothing")
         return RunFailed(
-            f"attack '{self._request.attack}' ended its process (exit code {code}): {last}"
+            f"attack '{self.request.attack}' ended its process (exit code {code}): {last}"
         )
 
     def close(self) -> None:

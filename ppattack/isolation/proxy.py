@@ -12,15 +12,16 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import make_dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from typing_extensions import override
 
 from ppattack.attack import Attack, AttackCard, Context, ControlTarget, Recovery
-from ppattack.card import Reference
+from ppattack.errors import PluginError
 from ppattack.isolation import messages
 from ppattack.isolation.parent import Child
 from ppattack.plugins import registry
+from ppattack.plugins.names import check_names
 from ppattack.threat import Observation, ThreatModel
 
 if TYPE_CHECKING:
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from ppattack.images import ImageShape
     from ppattack.request import RunRequest
     from ppattack.target.base import PublicScheme, Target
+
+Described = TypeVar("Described")
 
 
 def isolated_by_default(attack: str) -> bool:
@@ -51,7 +54,7 @@ def isolated(request: RunRequest, target: Target) -> Iterator[IsolatedAttack]:
     with tempfile.TemporaryFile() as output:
         child = Child(request, target, output)
         try:
-            yield _proxy(child, child.open())
+            yield _proxy(child, child.open(), request)
         finally:
             child.close()
 
@@ -71,7 +74,7 @@ class IsolatedAttack(Attack):
 
     @override
     def requires(self) -> ThreatModel:
-        return ThreatModel(**self._facts["requires"])
+        return _read(ThreatModel, self._facts["requires"], self._child.request)
 
     @override
     def welcomes_public_images(self) -> bool:
@@ -79,16 +82,16 @@ class IsolatedAttack(Attack):
 
     @override
     def negative_control(self) -> ControlTarget:
-        return ControlTarget(**self._facts["negative_control"])
+        return _control(self._facts["negative_control"], self._child.request)
 
     @override
     def positive_control(self, scheme: PublicScheme) -> ControlTarget | None:
         found = self._ask("positive_control", scheme)[0]["control"]
-        return ControlTarget(**found) if found else None
+        return _control(found, self._child.request) if found else None
 
     @override
     def at_control_budget(self) -> Attack:
-        return _proxy(self._child, self._ask("at_control_budget")[0])
+        return _proxy(self._child, self._ask("at_control_budget")[0], self._child.request)
 
     @override
     def obstacle(self, scheme: PublicScheme, image_shape: ImageShape) -> str | None:
@@ -121,21 +124,49 @@ class IsolatedAttack(Attack):
         return self._child.ask({"call": call, "number": self._number, "scheme": public, **facts})
 
 
-def _proxy(child: Child, facts: messages.Facts) -> IsolatedAttack:
-    """A stand-in for the attack that is described."""
-    said = facts["card"]
+def _proxy(child: Child, facts: messages.Facts, request: RunRequest) -> IsolatedAttack:
+    """A stand-in for the attack that is described.
+
+    Raises:
+        PluginError: if the description is none, or a name in it is not valid.
+    """
+    card = _read(AttackCard, facts["card"], request)
+    check_names("attack", request.attack, card.name, facts["config"])
     parts: dict[str, Any] = {
         "__module__": __name__,
-        "card": AttackCard(
-            name=said["name"],
-            title=said["title"],
-            reference=Reference(**said["reference"]),
-            recovers=tuple(said["recovers"]),
-            requires=ThreatModel(**said["requires"]),
-            ciphers=tuple(said["ciphers"]),
-        ),
+        "card": card,
         "Config": make_dataclass("Config", list(facts["config"]), frozen=True),
         "presets": {},
     }
     made: IsolatedAttack = type("IsolatedAttack", (IsolatedAttack,), parts)(child, facts)
+    made.requires()
+    made.negative_control()
     return made
+
+
+def _read(cls: type[Described], said: object, request: RunRequest) -> Described:
+    """What a process says of its attack, if it has the right form."""
+    from pydantic import TypeAdapter, ValidationError
+
+    try:
+        return TypeAdapter(cls).validate_python(said)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise PluginError(
+            f"attack '{request.attack}': its {cls.__name__} is not valid, {place}: {first['msg']}."
+        ) from None
+
+
+def _control(said: object, request: RunRequest) -> ControlTarget:
+    """A control target whose code does not come from the attack's side."""
+    control = _read(ControlTarget, said, request)
+    name = control.target
+    ours = name in registry.names("target") and not registry.is_third_party("target", name)
+    if ours or name == request.target:
+        return control
+    raise PluginError(
+        f"attack '{request.attack}' names {name!r} as its control: the evaluation loads "
+        "no code for an isolated attack. Name a target of ppattack there, or leave out --isolate "
+        "if you trust the attack."
+    )

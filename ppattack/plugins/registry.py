@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from ppattack.errors import PluginError, UnknownNameError, nearest
+from ppattack.plugins.names import check_names
 
 if TYPE_CHECKING:
     from ppattack.attack import Attack
@@ -116,6 +117,8 @@ def _load(kind: Kind, name: str) -> type[Any]:
         raise PluginError(f"{kind} '{name}' is not a subclass of ppattack.{base.__name__}.")
     if not hasattr(plugin, "card"):
         raise PluginError(f"{kind} '{name}' has no card.")
+    settings = getattr(getattr(plugin, "Config", None), "__dataclass_fields__", ())
+    check_names(kind, name, getattr(plugin.card, "name", None), settings)
     return plugin
 
 
@@ -127,10 +130,15 @@ def source_file(kind: Kind, name: str) -> Path | None:
     """
     if _is_path(name):
         return Path(name.rpartition(":")[0]).resolve()
-    try:
-        found = importlib.util.find_spec(_point(kind, name).module)
-    except ImportError:
-        return None
+    found, inside = None, None
+    module = _point(kind, name).module.split(".")
+    for depth in range(len(module)):  # importlib.util.find_spec would import the packages above
+        whole = ".".join(module[: depth + 1])
+        finders = (finder.find_spec(whole, inside) for finder in sys.meta_path)
+        found = next((each for each in finders if each is not None), None)
+        if found is None:
+            return None
+        inside = found.submodule_search_locations
     return Path(found.origin) if found is not None and found.origin else None
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import PurePath
 
 import ppattack
 from ppattack.render import numbers, page_curves, pictures, visual
@@ -14,6 +15,7 @@ from ppattack.render.plots import Box, BoxPlot, box, box_plot
 from ppattack.render.summary_table import REQUIREMENTS, Scheme
 from ppattack.reports.found import ImageScores, MissingRun, SavedRun, read_image_scores
 from ppattack.reports.run import MetricScores, Report, VerdictName
+from ppattack.reports.text import visible
 from ppattack.request import command
 
 METRICS = ("ssim", "ssim_wang2004", "psnr", "mse", "lpips", "key", "matching", "puzzle")
@@ -159,6 +161,7 @@ def report_html(
         loader=PackageLoader("ppattack.render"),
         autoescape=True,
         undefined=StrictUndefined,
+        finalize=_visible,
         trim_blocks=True,
         lstrip_blocks=True,
     )
@@ -203,3 +206,10 @@ def _targets(matrix: RunTable) -> list[TargetView]:
         )
         views.append(TargetView(group, f"target-{place}", runs))
     return views
+
+
+def _visible(value: object) -> object:
+    """Text without control characters; what is marked as safe is our own."""
+    if isinstance(value, str | PurePath) and not hasattr(value, "__html__"):
+        return visible(str(value))
+    return value

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ppattack.files import write_bytes
 from ppattack.reports.robustness import EXAMPLE
+from ppattack.reports.text import visible
 
 if TYPE_CHECKING:
     from ppattack.reports.robustness import RobustnessTable, Row
@@ -18,7 +19,7 @@ COLOURS = {"figure": "#bbbbbb", "published": "#4477aa", "corrected": "#ee6677"}
 
 def markdown(table: RobustnessTable) -> str:
     """The tables, for a person or a page."""
-    return "\n".join([*_boxes(table), "", *_examples(table), "", *_commands(table), ""])
+    return visible("\n".join([*_boxes(table), "", *_examples(table), "", *_commands(table), ""]))
 
 
 def _boxes(table: RobustnessTable) -> Iterator[str]:

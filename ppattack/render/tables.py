@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 from collections.abc import Callable, Sequence
 
@@ -14,6 +12,7 @@ from ppattack.render.numbers import SYMBOLS, headline, interval, mean, number, p
 from ppattack.render.summary_table import REQUIREMENTS, Scheme
 from ppattack.reports.found import SavedRun
 from ppattack.reports.run import Report
+from ppattack.reports.text import csv_text, visible
 from ppattack.request import command
 
 CSV_COLUMNS = (
@@ -137,7 +136,7 @@ def markdown_table(heading: Sequence[str], rows: Sequence[Sequence[str]]) -> lis
 
 def _cell(text: str) -> str:
     """Text escaped for Markdown."""
-    return re.sub(r"([\\|`*_<>\[\]#])", r"\\\1", " ".join(text.split()))
+    return re.sub(r"([\\|`*_<>\[\]#])", r"\\\1", " ".join(visible(text).split()))
 
 
 def report_csv(runs: Sequence[SavedRun], base: Sequence[SavedRun] | None = None) -> str:
@@ -148,10 +147,8 @@ def report_csv(runs: Sequence[SavedRun], base: Sequence[SavedRun] | None = None)
         base: an earlier set; its verdicts and gains fill two more columns.
     """
     matrix = arrange(runs)
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
     earlier = () if base is None else ("verdict_before", "gain_before")
-    writer.writerow((*CSV_COLUMNS, *earlier))
+    rows: list[tuple[object, ...]] = [(*CSV_COLUMNS, *earlier)]
     before = {} if base is None else {(c.target, c.attack): c for c in compare(runs, base)}
     for group in matrix.groups:
         for run in group.runs:
@@ -159,8 +156,8 @@ def report_csv(runs: Sequence[SavedRun], base: Sequence[SavedRun] | None = None)
             if base is not None:
                 change = before[(group.label, matrix.label(run))]
                 row += (change.before, change.gain_before)
-            writer.writerow(["" if value is None else value for value in row])
-    return text.getvalue()
+            rows.append(row)
+    return csv_text(rows)
 
 
 def _csv_row(target: str, run: SavedRun) -> tuple[object, ...]:
@@ -245,7 +242,7 @@ def _latex_requirements(schemes: Sequence[Scheme]) -> list[str]:
         *_latex_table(
             columns, ("Scheme", *map(str.capitalize, REQUIREMENTS)), ["\\midrule", *rows]
         ),
-        *(f"% not measured yet: {' '.join(command.split())}" for command in sorted(commands)),
+        *(f"% not measured yet: {' '.join(visible(each).split())}" for each in sorted(commands)),
     ]
 
 
@@ -273,5 +270,5 @@ _LATEX = {
 
 def _latex(text: str) -> str:
     """Text escaped for LaTeX; signed numbers are set as mathematics."""
-    escaped = "".join(_LATEX.get(letter, letter) for letter in " ".join(text.split()))
+    escaped = "".join(_LATEX.get(letter, letter) for letter in " ".join(visible(text).split()))
     return re.sub(r"(?<![\w.])([+-]\d[\d.]*)", r"$\1$", escaped)

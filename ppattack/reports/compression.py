@@ -5,13 +5,12 @@ Other tools read ``compression.json``; a change that breaks them raises ``SCHEMA
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
 from ppattack.reports.run import Part, Summary, TargetPart, VersionedReport, read_versioned
+from ppattack.reports.text import csv_text
 
 SCHEMA_VERSION = "1.0"
 FILE = "compression.json"
@@ -98,9 +97,7 @@ def sizes_csv(columns: Mapping[str, list[int]], count: int) -> str:
         columns: one size per image, by ``<codec>.plain`` and ``<codec>.encrypted``.
         count: the number of images.
     """
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["image", *columns])
-    for number in range(count):
-        writer.writerow([f"{number:05d}", *(sizes[number] for sizes in columns.values())])
-    return text.getvalue()
+    rows = (
+        [f"{number:05d}", *(sizes[number] for sizes in columns.values())] for number in range(count)
+    )
+    return csv_text([["image", *columns], *rows])

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from dataclasses import asdict, dataclass, fields
+
+from ppattack.reports.text import csv_text
 
 
 @dataclass(frozen=True)
@@ -62,9 +62,6 @@ class Curve:
 
     def to_csv(self) -> str:
         """The points as CSV text; what was not scored is empty."""
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
         names = [field.name for field in fields(CurvePoint)]
-        writer.writerow(names)
-        writer.writerows([getattr(point, name) for name in names] for point in self.points)
-        return text.getvalue()
+        rows = ([getattr(point, name) for name in names] for point in self.points)
+        return csv_text([names, *rows])

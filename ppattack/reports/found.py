@@ -14,6 +14,7 @@ from ppattack.reports.compression import FILE as COMPRESSION
 from ppattack.reports.compression import CompressionReport, read_compression
 from ppattack.reports.run import Report, read_report
 from ppattack.reports.sweep import read_sweep
+from ppattack.reports.text import cell_text
 
 REPORT = "report.json"
 FILES = (REPORT, CLASSIFICATION, COMPRESSION)
@@ -138,7 +139,7 @@ def read_image_scores(folder: Path) -> ImageScores | None:
     try:
         with path.open(encoding="utf-8", newline="") as file:
             heading, *rows = list(csv.reader(file))
-        names = tuple(row[0] for row in rows)
+        names = tuple(cell_text(row[0]) for row in rows)
         values = [[float(value) for value in row[1:]] for row in rows]
         columns = {
             name: tuple(row[place] for row in values) for place, name in enumerate(heading[1:])

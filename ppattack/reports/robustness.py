@@ -81,6 +81,7 @@ class Row:
         published_example: the published SSIM of one image, likewise.
         run: name of the run's folder.
         command: the command that runs it alone.
+        threads: that it was computed with.
     """
 
     protocol: Protocol
@@ -96,6 +97,7 @@ class Row:
     published_example: float | None
     run: str | None
     command: str
+    threads: int | None = None
 
 
 @dataclass(frozen=True)

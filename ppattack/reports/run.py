@@ -5,8 +5,6 @@ Other tools read ``report.json``; a change that breaks them raises ``SCHEMA_VERS
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,6 +13,7 @@ from typing import Any, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ppattack.errors import ReportError
+from ppattack.reports.text import csv_text
 
 R = TypeVar("R", bound="VersionedReport")
 
@@ -290,9 +289,8 @@ def read_report(path: Path) -> Report:
 
 def scores_csv(names: Sequence[str], columns: Mapping[str, Sequence[float]]) -> str:
     """Per-image scores as CSV text: one row per image, one column per score."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["image", *columns])
-    for row, name in enumerate(names):
-        writer.writerow([name, *(f"{column[row]:.6g}" for column in columns.values())])
-    return text.getvalue()
+    values = (
+        [name, *(f"{column[row]:.6g}" for column in columns.values())]
+        for row, name in enumerate(names)
+    )
+    return csv_text([["image", *columns], *values])

@@ -24,10 +24,18 @@ if TYPE_CHECKING:
     from ppattack.target.base import Target
 
 
-def identity(request: RunRequest, attack: Attack, target: Target) -> str:
+def identity(
+    request: RunRequest, attack: Attack, target: Target, entropy: bytes | None = None
+) -> str:
     """12 hexadecimal digits: the same for the same configuration, data and versions.
 
     Images are not loaded for it, nor ciphertexts read, if hashes of their files tell them apart.
+
+    Args:
+        request: of the run.
+        attack: the attack.
+        target: the scheme.
+        entropy: what the request says keys are drawn from, if not from its seed or new bits.
 
     Raises:
         PpattackError: for an unknown source, or a folder or an image that cannot be read.
@@ -44,6 +52,10 @@ def identity(request: RunRequest, attack: Attack, target: Target) -> str:
         "versions": provenance.versions(),
         "adversary": None if request.overlap else request.adversary,
     }
+    if entropy is not None:
+        facts["entropy"] = hashlib.sha256(entropy).hexdigest()
+    elif request.isolated:
+        facts["entropy"] = "new"
     if request.ciphertexts is None:
         facts["victims"] = [request.victims, request.size]
         if source is not None:

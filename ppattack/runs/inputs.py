@@ -61,8 +61,16 @@ def check_images(request: RunRequest, pairs: int = 0) -> None:
         load_images(request, request.size, request.victims, pairs)
 
 
-def build_scenario(request: RunRequest, attack: Attack, target: Target) -> Scenario:
+def build_scenario(
+    request: RunRequest, attack: Attack, target: Target, secret: int | bytes
+) -> Scenario:
     """Load the images or ciphertexts that a request names, and build the scenario.
+
+    Args:
+        request: names them.
+        attack: decides how little the observation holds.
+        target: the scheme.
+        secret: what keys and secret orders are drawn from.
 
     Raises:
         PpattackError: if anything is wrong with them.
@@ -73,9 +81,9 @@ def build_scenario(request: RunRequest, attack: Attack, target: Target) -> Scena
             raise ConfigError("no images: name a source with --data or a folder of ciphertexts.")
         sets = load_images(request, request.size, request.victims, attack.requires().pairs)
         if request.overlap:
-            sets = sets.overlapping(request.seed)
+            sets = sets.overlapping(secret)
         jpeg = None if request.jpeg is None else Jpeg.read(request.jpeg)
-        return simulate(attack, target, sets, scope, request.seed, jpeg=jpeg)
+        return simulate(attack, target, sets, scope, secret, jpeg=jpeg)
     found, truth, public = read_inputs(request, request.ciphertexts, target)
     jpeg = None
     if target.card.cipher == "image":

@@ -20,7 +20,7 @@ from ppattack import machine, seeding
 from ppattack.attack import Attack, Context, Progress, Recovery, SilentProgress
 from ppattack.config import as_dict
 from ppattack.context import Alone, Workers
-from ppattack.errors import MetricUnavailable
+from ppattack.errors import MetricUnavailable, PluginError
 from ppattack.isolation.proxy import isolated
 from ppattack.plugins import registry
 from ppattack.plugins.source import source_hash
@@ -36,7 +36,7 @@ from ppattack.reports.run import (
 )
 from ppattack.request import RunRequest as RunRequest
 from ppattack.request import check
-from ppattack.runs import provenance
+from ppattack.runs import entropy, provenance
 from ppattack.runs.folder import PICTURES, SAMPLES, fill
 from ppattack.runs.identity import identity
 from ppattack.runs.inputs import build_scenario
@@ -95,11 +95,12 @@ def run(
     """
     check(request)
     target = registry.target(request.target)(**request.target_settings)
-    if not request.isolated:
+    with machine.computing_threads(request.threads):
+        if request.isolated:
+            with isolated(request, target) as confined:
+                return _run(request, confined, target, progress, Alone())
         attack = registry.attack(request.attack)(preset=request.preset, **request.attack_settings)
         return _run(request, attack, target, progress, workers or Alone())
-    with isolated(request, target) as confined:
-        return _run(request, confined, target, progress, Alone())
 
 
 def _run(
@@ -110,26 +111,34 @@ def _run(
     workers: Workers,
 ) -> Finished[Report]:
     device = machine.choose_device(request.device)
-    name = identity(request, attack, target)
+    given = entropy.given(request)
+    name = identity(request, attack, target, given)
     folder = request.out / f"{attack.card.name}-{target.card.name}-{name}"
     found = None if request.force else RUNS.find(folder)
     if found is not None and _holds_images(found, request.save_images):
+        if progress is not None and (other := provenance.other_threads(found.report.provenance)):
+            progress.log(other)
         return found
     watch = Stopwatch()
     scorer = _scorer(request, device)
     with watch.stage("data and encryption"):
-        scenario = build_scenario(request, attack, target)
+        secret = entropy.secret_of(request, folder, given)
+        scenario = build_scenario(request, attack, target, secret)
 
     def work(partial: Path) -> tuple[Report, Fill]:
+        entropy.keep(partial, secret)
+        place = partial / folder.name if request.isolated else partial  # all that the attack knows
         context = Context(
             device=device,
             seed=seeding.derive(request.seed, "attack"),
-            checkpoints=partial,
-            pictures=partial / PICTURES,
+            checkpoints=place,
+            pictures=place / PICTURES,
             progress=progress or SilentProgress(),
             workers=workers,
         )
-        under_way = _UnderWay(request, attack, target, scenario, scorer, context, watch)
+        under_way = _UnderWay(
+            request, attack, target, scenario, scorer, context, watch, secret, folder
+        )
         with watch.stage("attack"):
             recovery = attack(scenario.observation, context)
         report, evaluation = under_way.report(name, recovery)
@@ -151,6 +160,8 @@ class _UnderWay:
     scorer: ImageScorer
     context: Context
     watch: Stopwatch
+    secret: int | bytes
+    folder: Path
 
     def report(self, name: str, recovery: Recovery) -> tuple[Report, Evaluation]:
         """Score what the attack recovered, and say what was done."""
@@ -209,14 +220,19 @@ class _UnderWay:
             seed=self.request.seed,
             cache=self.request.out / ".controls",
             version=json.dumps([provenance.versions(), source_hash(self.attack)]),
+            secret=self.secret,
         )
-        positive = negative = None
+        positive, negative, refused = None, None, ""
         verdict, reason = decide(found, None, None)
         if verdict == "BROKEN":
             negative = bench.negative()
         elif found.scores.ssim or found.scores.matching:
-            positive = bench.positive(self.scenario.observation.scheme)
+            try:
+                positive = bench.positive(self.scenario.observation.scheme)
+            except PluginError as error:
+                refused = f" {error}"
         verdict, reason = decide(found, positive, negative)
+        reason += refused
         controls = Controls(positive=positive, negative=negative, baselines=dict(found.baselines))
         return verdict, reason, controls
 
@@ -232,12 +248,19 @@ class _UnderWay:
         )
 
     def _provenance(self) -> dict[str, Any]:
-        key = self.scenario.truth.key
+        import torch
+
+        key, drawn = self.scenario.truth.key, {}
+        request = replace(self.request, threads=torch.get_num_threads())
+        if isinstance(self.secret, bytes):
+            drawn = {entropy.FIELD: self.secret.hex()}
+            request = replace(request, entropy_from=self.folder / RUNS.file)
         return {
             **provenance.collect(self.context.device, self.request.seed),
             "key_fingerprint": key.fingerprint if key is not None else None,
             "metrics": self.scorer.variants(),
-            "request": json.loads(json.dumps(as_dict(self.request), default=str)),
+            **drawn,
+            "request": json.loads(json.dumps(as_dict(request), default=str)),
         }
 
 

@@ -175,6 +175,9 @@ def _row(protocol: Protocol, variant: Variant, request: RunRequest, outcome: Out
         return row
     folder = request.out / outcome.run
     report, scores = read_report(folder), read_image_scores(folder)
+    threads = report.provenance.get("threads")
+    again = command({**asdict(request), "threads": threads})
+    row = replace(row, threads=threads, command=again)
     if scores is None or report.scores.ssim is None:
         return row
     values = np.abs(np.array(scores.columns["ssim.reconstruction"]))

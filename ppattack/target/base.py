@@ -240,7 +240,7 @@ class PublicScheme:
 
 
 def generate_scoped_key(
-    target: Target, shape: ImageShape, scope: KeyScope, seed: int, name: str, count: int
+    target: Target, shape: ImageShape, scope: KeyScope, seed: int | bytes, name: str, count: int
 ) -> Key:
     """The key of a named stream: one for all images, or one for each of ``count``.
 
@@ -248,7 +248,7 @@ def generate_scoped_key(
         target: the scheme.
         shape: ``(C, H, W)`` of the plain images.
         scope: ``dataset`` or ``image``.
-        seed: of the run.
+        seed: of the run, or random bits.
         name: of the stream.
         count: images; it matters for the scope ``image`` only.
     """

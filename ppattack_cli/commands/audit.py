@@ -22,7 +22,7 @@ if TYPE_CHECKING:
         "jpeg": ("jobs", "executor", "isolate", "time_limit", "memory_limit", "retry_failed"),
         "retry_failed": ("device", "out", "force", "as_json"),
     },
-    leave_out=("attack", "overlap", "save_images", "lpips_net", "lpips_weights"),
+    leave_out=("attack", "overlap", "save_images", "lpips_net", "lpips_weights", "entropy_from"),
 )
 def audit(
     base: RunRequest,

@@ -18,7 +18,15 @@ from ppattack_cli import options
         "memory_limit": ("retry_failed", "device", "out", "save_images", "force", "as_json"),
         "as_json": ("download",),
     },
-    leave_out=("overlap", "ciphertexts", "truth", "jpeg", "lpips_net", "lpips_weights"),
+    leave_out=(
+        "overlap",
+        "ciphertexts",
+        "truth",
+        "jpeg",
+        "lpips_net",
+        "lpips_weights",
+        "entropy_from",
+    ),
 )
 def bench(
     base: RunRequest,

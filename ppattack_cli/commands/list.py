@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from ppattack.errors import UnknownNameError, nearest
+from ppattack.reports.text import visible
 from ppattack_cli import options
 
 KINDS = {"attacks": "attack", "targets": "target", "datasets": "dataset"}
@@ -34,7 +35,7 @@ def list_(
     width = max((len(row["name"]) for row in rows), default=0)
     for row in rows:
         title = f"broken: {row['broken']}" if row["broken"] else row["title"]
-        typer.echo(f"{row['name']:<{width}}  {title}")
+        typer.echo(visible(f"{row['name']:<{width}}  {title}"))
 
 
 def _plugins(kind: Any) -> list[dict[str, str]]:

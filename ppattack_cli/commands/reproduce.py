@@ -12,9 +12,10 @@ from ppattack.request import RunRequest
 from ppattack_cli import options
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
-    from ppattack.reports.robustness import Protocol, RobustnessTable
+    from ppattack.reports.robustness import Protocol, RobustnessTable, Row
 
 app = typer.Typer(help="Published evaluations, run again and corrected.", no_args_is_help=True)
 
@@ -35,6 +36,7 @@ def _evaluations() -> None:
     leave_out=(
         *("attack", "target", "overlap", "key_scope", "save_images", "ciphertexts", "truth"),
         *("jpeg", "lpips_net", "lpips_weights", "isolate", "time_limit", "memory_limit"),
+        "entropy_from",
     ),
 )
 def isotropic_robustness(
@@ -71,11 +73,26 @@ def isotropic_robustness(
         typer.echo(json.dumps(asdict(table), indent=2))
     else:
         _print(table, folder)
+    if mixed := mixed_threads(table.rows, base.threads):
+        typer.echo(mixed, err=True)
     failed = [row for row in table.rows if row.verdict == "failed"]
     if failed:
         raise RunFailed(
             f"{len(failed)} of {len(table.rows)} runs failed; --retry-failed tries them again."
         )
+
+
+def mixed_threads(rows: Sequence[Row], asked: int | None) -> str | None:
+    """One line if runs were computed with other numbers of threads than each other or asked for."""
+    counts = {row.threads for row in rows if row.threads is not None}
+    asked = asked or min(counts, default=1)
+    if counts <= {asked}:
+        return None
+    words = " and ".join(map(str, sorted(counts)))
+    return (
+        f"warning: runs were computed with {words} threads, and trained networks differ with their "
+        f"number: --threads {asked} --force computes all with {asked}."
+    )
 
 
 def _protocols(text: str) -> tuple[Protocol, ...]:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from importlib.metadata import EntryPoint
 from pathlib import Path
 
 import pytest
@@ -65,3 +66,17 @@ def test_a_broken_entry_is_listed_and_stops_nothing(monkeypatch: pytest.MonkeyPa
     found = {entry.name: entry for entry in registry.entries("target")}
     assert "nonexistent_module_x" in found["bad"].broken
     assert found["plain"].plugin is not None
+
+
+def test_the_file_of_a_plug_in_is_found_without_running_its_packages(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inner = tmp_path / "outer_package" / "inner"
+    inner.mkdir(parents=True)
+    for place in (inner.parent, inner):
+        (place / "__init__.py").write_text("raise SystemExit('was run')")
+    (inner / "mine.py").write_text("")
+    monkeypatch.syspath_prepend(tmp_path)
+    point = EntryPoint("mine", "outer_package.inner.mine:Mine", "ppattack.attacks")
+    monkeypatch.setattr(registry, "_points", lambda kind: {"mine": point})
+    assert registry.source_file("attack", "mine") == inner / "mine.py"

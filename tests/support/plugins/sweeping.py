@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import signal
+import subprocess
 import sys
 import tempfile
 import time
@@ -210,3 +211,30 @@ def _parts(each: Any) -> list[Any]:
 def _secrets(objects: list[Any]) -> list[str]:
     kinds = ("Key", "Truth", "Scenario", "RunRequest", "ImageSets")
     return sorted({type(each).__name__ for each in objects} & set(kinds))
+
+
+class Spawning(Grey):
+    """Leaves processes behind, one in a session of its own, and says what its system gave it."""
+
+    card = AttackCard("spawning", "spawns", NOWHERE, ("images",), ThreatModel())
+
+    def run(self, observation: Observation, context: Context) -> Recovery:
+        """Spawn."""
+        script = "import os, time\nos.fork()\nprint(os.getpid(), flush=True)\ntime.sleep(60)"
+        words = [sys.executable, "-S", "-c", script]
+        pids = []
+        for away in (False, True):
+            process = subprocess.Popen(words, stdout=subprocess.PIPE, start_new_session=away)
+            assert process.stdout is not None
+            pids += [int(process.stdout.readline()) for _ in range(2)]
+            process.stdout.close()
+            if away:
+                process.kill()  # its child is an orphan
+        notes = {
+            "pids": pids,
+            "environment": sorted(os.environ),
+            "descriptors": len(list(Path("/proc/self/fd").iterdir())) - 1,
+            "leads its session": os.getsid(0) == os.getpid(),
+            "umask": os.umask(0),
+        }
+        return Recovery(super().run(observation, context).images, notes=notes)

@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+import ppattack
+from ppattack.attack import SilentProgress
+from ppattack.errors import ConfigError
+from ppattack.reports.robustness import Row
+from ppattack.request import command
+from ppattack_cli.commands.reproduce import mixed_threads
+from tests.support.run_requests import request
+
+pytestmark = pytest.mark.long
+
+
+class Heard(SilentProgress):
+    """Keeps what is logged."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def log(self, message: str) -> None:
+        """Keep it."""
+        self.lines.append(message)
+
+
+@pytest.mark.parametrize("isolate", [False, True])
+def test_a_run_has_the_threads_that_it_asks_for_and_its_command_names_them(
+    tmp_path: Path, isolate: bool
+) -> None:
+    before = torch.get_num_threads()
+    asked = request(tmp_path, threads=2, isolate=isolate, lpips_net="alex")
+    report = ppattack.run(asked).report
+    assert torch.get_num_threads() == before
+    assert report.provenance["threads"] == 2
+    assert "--threads 2" in command(report.provenance["request"])
+
+
+def test_threads_are_no_part_of_an_id_and_a_run_found_with_others_says_so(tmp_path: Path) -> None:
+    heard, asked = Heard(), request(tmp_path, threads=2)
+    ppattack.run(asked, heard)
+    assert not any("threads" in line for line in heard.lines)
+    assert ppattack.run(replace(asked, threads=1), heard).reused
+    (line,) = [line for line in heard.lines if "threads" in line]
+    assert "computed with 2 threads, not 1" in line
+    assert "--threads 1 --force" in line
+
+
+def test_no_threads_at_all_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="--threads 0 is not valid"):
+        ppattack.run(request(tmp_path, threads=0))
+
+
+@pytest.mark.parametrize(
+    ("counts", "asked", "said"),
+    [
+        ((1, 1, None), None, None),
+        ((1, 1), 1, None),
+        ((1, 2), None, "with 1 and 2 threads"),
+        ((2, 2), 1, "--threads 1 --force"),
+    ],
+)
+def test_a_table_of_runs_with_different_threads_says_so(
+    counts: tuple[int | None, ...], asked: int | None, said: str | None
+) -> None:
+    row = Row(
+        *("published", "fr", "pe", None, None, None, "BROKEN", False, None, None, None, None, ""),
+    )
+    line = mixed_threads([replace(row, threads=count) for count in counts], asked)
+    assert line is None if said is None else line is not None and said in line
