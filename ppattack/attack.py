@@ -17,7 +17,14 @@ from ppattack.context import Context as Context
 from ppattack.context import Progress as Progress
 from ppattack.context import ProgressTask as ProgressTask
 from ppattack.context import SilentProgress as SilentProgress
-from ppattack.errors import ConfigError, ImageError, PluginError, ThreatModelError, nearest
+from ppattack.errors import (
+    ConfigError,
+    ImageError,
+    PluginError,
+    ThreatModelError,
+    kept_running,
+    nearest,
+)
 from ppattack.threat import KeyScope, Observation, ThreatModel
 
 if TYPE_CHECKING:
@@ -187,6 +194,7 @@ class Attack(ABC):
         Raises:
             ThreatModelError: if the threat model does not cover the requirement.
             PluginError: if the recovery breaks the contract.
+            RunFailed: if the attack tries to end the program.
         """
         missing = observation.threat.shortfall(self.requires())
         if missing:
@@ -199,7 +207,10 @@ class Attack(ABC):
             raise ConfigError(
                 f"attack '{self.card.name}' cannot be run on '{observation.scheme.name}': {reason}."
             )
-        return _checked(self.run(observation, context), observation, self.card.name)
+        who = f"attack '{self.card.name}' (class {type(self).__qualname__})"
+        with kept_running(who):
+            recovery = self.run(observation.for_attack(), context)
+        return _checked(recovery, observation, self.card.name)
 
 
 def _checked(recovery: object, observation: Observation, name: str) -> Recovery:

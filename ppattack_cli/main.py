@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 import os
 import sys
-from typing import Any
+from typing import Any, NoReturn
 
 import typer
 from typer.core import TyperGroup
@@ -18,6 +18,7 @@ from typing_extensions import override
 from ppattack.errors import PpattackError, RunFailed
 
 BAD_INPUT, FAILED, INTERRUPTED = 2, 3, 130
+OPTION_PARSERS = ("typer.", "click.")
 START = """\
 ppattack finds out how much of an image an image encryption scheme hides.
 Begin with:   ppattack run --attack covariance-matching --target le
@@ -116,7 +117,24 @@ def main() -> None:
     # always spin: it gets one.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    _watch_exits()
     sys.exit(_run())
+
+
+def _watch_exits() -> None:
+    """Let nobody end this process by ``os._exit`` as if it had done its work.
+
+    Children that were forked from it end as they wish.
+    """
+    ours, leave = os.getpid(), os._exit
+
+    def told(status: int) -> NoReturn:
+        if os.getpid() == ours:
+            status = _say(f"a plug-in tried to end the program (os._exit({status})).", FAILED)
+            sys.stderr.flush()
+        leave(status)
+
+    os._exit = told
 
 
 def _run() -> int:
@@ -127,6 +145,10 @@ def _run() -> int:
         code = _program(sys.argv[1])(standalone_mode=False)
         if code == INTERRUPTED:  # how the option parser hands over Ctrl-C
             raise KeyboardInterrupt
+    except SystemExit as error:
+        if _raised_by(error).startswith(OPTION_PARSERS):  # it has installed or shown completion
+            raise
+        return _say(f"a plug-in tried to end the program (SystemExit: {error}).", FAILED)
     except PpattackError as error:
         return _say(str(error), BAD_INPUT)
     except RunFailed as error:
@@ -157,6 +179,14 @@ def _run() -> int:
             FAILED,
         )
     return int(code or 0)
+
+
+def _raised_by(error: BaseException) -> str:
+    """The module in which an error was raised."""
+    place = error.__traceback__
+    while place is not None and place.tb_next is not None:
+        place = place.tb_next
+    return "" if place is None else str(place.tb_frame.f_globals.get("__name__"))
 
 
 def _say(message: str, code: int) -> int:

@@ -9,7 +9,9 @@ from ppattack.errors import ConfigError, KeyFileError
 from ppattack.files import check_output_names, output_name, write_bytes
 from ppattack.scenario import key_scope_of
 from ppattack.seeding import numpy_stream
+from ppattack.target import contract
 from ppattack.target.base import generate_scoped_key
+from ppattack.target.calls import encrypt
 from ppattack.target.key import Key
 
 if TYPE_CHECKING:
@@ -55,8 +57,9 @@ def encrypt_files(
             f"--jpeg needs ciphertexts that are images: '{target.card.name}' has none."
         )
     shape: ImageShape = (int(plain.shape[1]), int(plain.shape[2]), int(plain.shape[3]))
+    contract.check(target, shape, key_scope_of(target, scope))
     key = _key(target, shape, key_file, key_scope_of(target, scope), seed, len(plain))
-    ciphertexts = target.encrypt(plain, key, generator=numpy_stream(seed, "encryption"))
+    ciphertexts = encrypt(target, plain, key, numpy_stream(seed, "encryption"))
     if jpeg is None:
         _write(out, names, ciphertexts)
     else:

@@ -17,6 +17,7 @@ from ppattack.config import as_dict, resolve
 from ppattack.errors import ConfigError, ImageError, KeyFileError, ThreatModelError
 from ppattack.images import ImageShape
 from ppattack.seeding import numpy_stream
+from ppattack.target.calls import encrypt
 from ppattack.target.key import Key, Parts
 from ppattack.target.representation import Representation
 from ppattack.target.structure import Structure
@@ -235,7 +236,7 @@ class PublicScheme:
             part = images[start : start + step]
             own = (numpy_stream(master, start + i) for i in range(len(part)))
             keys = target.generate_keys(own, (channels, height, width))
-            done.append(target.encrypt(part, keys, generator=rng))
+            done.append(encrypt(target, part, keys, rng))
         return torch.cat(done)
 
 
