@@ -97,6 +97,10 @@ class Recovery:
         up_to_state: whether the ciphertexts determine the images only up to a global state
             (orientation, negative, colour order); the best state is then reported beside the raw
             scores.
+        limits: why a failure says nothing about the scheme, in words that follow "but": the
+            attack's model does not fit it, or there are too few data. It is then never RESISTED.
+        refuted: whether the model does not fit at all, so that a gain would be luck: it is then
+            not BROKEN either, unless the key is exact.
     """
 
     images: Tensor | None = None
@@ -107,6 +111,8 @@ class Recovery:
     ranking: Tensor | None = None
     stages: Mapping[str, Tensor] = field(default_factory=dict)
     up_to_state: bool = False
+    limits: str = ""
+    refuted: bool = False
 
 
 class Attack(ABC):
