@@ -218,6 +218,8 @@ class PublicScheme:
     def encrypt_with_fresh_keys(self, images: Tensor, rng: np.random.Generator) -> Tensor:
         """Encrypt the adversary's images, each under a key drawn from ``rng``.
 
+        A scheme that has no keys for each image (``card.key_scopes``) gets one image at a time.
+
         Args:
             images: ``(N, C, H, W)`` uint8.
             rng: the adversary's generator.
@@ -231,12 +233,14 @@ class PublicScheme:
         channels, height, width = images.shape[1:]
         master = rng.bytes(16)
         done = []
-        step = KEYS_AT_ONCE
+        many = "image" in target.card.key_scopes
+        step = KEYS_AT_ONCE if many else 1
         for start in range(0, len(images), step):
             part = images[start : start + step]
-            own = (numpy_stream(master, start + i) for i in range(len(part)))
-            keys = target.generate_keys(own, (channels, height, width))
-            done.append(encrypt(target, part, keys, rng))
+            own = [numpy_stream(master, start + i) for i in range(len(part))]
+            shape = (channels, height, width)
+            key = target.generate_keys(own, shape) if many else target.generate_key(own[0], shape)
+            done.append(encrypt(target, part, key, rng))
         return torch.cat(done)
 
 
