@@ -72,11 +72,14 @@ class ControlTarget:
         target: registered name.
         settings: its settings.
         key_scope: the scope of its keys.
+        same_count: whether the control takes as many ciphertexts as the run, not a few: for
+            attacks whose success depends on their number.
     """
 
     target: str
     settings: Mapping[str, Any] = field(default_factory=dict)
     key_scope: KeyScope = "dataset"
+    same_count: bool = False
 
 
 @dataclass(frozen=True)
@@ -172,6 +175,11 @@ class Attack(ABC):
     def at_control_budget(self) -> Attack:
         """The same attack at the fraction of its budget at which controls run."""
         return self
+
+    def for_control(self, scheme: PublicScheme) -> Attack:
+        """The same attack for its positive control, which must be as hard as this scheme."""
+        del scheme
+        return self.at_control_budget()
 
     def obstacle(self, scheme: PublicScheme, image_shape: ImageShape) -> str | None:
         """Why this attack cannot be tried on a scheme, in one sentence; None if it can."""

@@ -220,7 +220,7 @@ class _UnderWay:
         verdict, reason = decide(found, None, None)
         if verdict == "BROKEN":
             negative = bench.negative()
-        elif found.scores.ssim or found.scores.matching:
+        elif not found.limits and (found.scores.ssim or found.scores.matching):
             positive = bench.positive(self.scenario.observation.scheme)
         verdict, reason = decide(found, positive, negative)
         controls = Controls(positive=positive, negative=negative, baselines=dict(found.baselines))
