@@ -112,6 +112,7 @@ class KnownPlaintext(Attack):
             f"{len(plain)} known pairs",
             f"permutation and complement of {structure.unit}s",
             compressed=observation.jpeg is not None,
+            partly=symbols.follows(key, plain, ciphertexts) >= symbols.FOLLOWS,
         )
         tied = sum(map(len, match.ties))
         if observation.jpeg is None and (not limits or tied > key.symbols / 2):

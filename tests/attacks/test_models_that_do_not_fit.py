@@ -49,6 +49,15 @@ def test_other_ciphers_do_not(attack: Attack, target: Target) -> None:
     assert "the scheme is not a permutation and" in found.limits
 
 
+def test_a_key_that_is_right_in_part_gains_truly(tmp_path: Path) -> None:
+    found = recovered(KnownPlaintext(), ciphers.Masked())
+    assert found.limits
+    assert not found.refuted
+    target = f"{ciphers.__file__}:Masked"
+    done = ppattack.run(request(tmp_path, attack="known-plaintext", target=target))
+    assert done.report.verdict == "BROKEN"
+
+
 def test_jpeg_refutes_no_gain_but_is_no_resistance() -> None:
     found = recovered(KnownPlaintext(), PE(), "90")
     assert not found.refuted
