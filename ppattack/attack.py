@@ -17,7 +17,14 @@ from ppattack.context import Context as Context
 from ppattack.context import Progress as Progress
 from ppattack.context import ProgressTask as ProgressTask
 from ppattack.context import SilentProgress as SilentProgress
-from ppattack.errors import ConfigError, ImageError, PluginError, ThreatModelError, nearest
+from ppattack.errors import (
+    ConfigError,
+    ImageError,
+    PluginError,
+    ThreatModelError,
+    kept_running,
+    nearest,
+)
 from ppattack.threat import KeyScope, Observation, ThreatModel
 
 if TYPE_CHECKING:
@@ -65,11 +72,14 @@ class ControlTarget:
         target: registered name.
         settings: its settings.
         key_scope: the scope of its keys.
+        same_count: whether the control takes as many ciphertexts as the run, not a few: for
+            attacks whose success depends on their number.
     """
 
     target: str
     settings: Mapping[str, Any] = field(default_factory=dict)
     key_scope: KeyScope = "dataset"
+    same_count: bool = False
 
 
 @dataclass(frozen=True)
@@ -90,6 +100,10 @@ class Recovery:
         up_to_state: whether the ciphertexts determine the images only up to a global state
             (orientation, negative, colour order); the best state is then reported beside the raw
             scores.
+        limits: why a failure says nothing about the scheme, in words that follow "but": the
+            attack's model does not fit it, or there are too few data. It is then never RESISTED.
+        refuted: whether the model does not fit at all, so that a gain would be luck: it is then
+            not BROKEN either, unless the key is exact.
     """
 
     images: Tensor | None = None
@@ -100,6 +114,8 @@ class Recovery:
     ranking: Tensor | None = None
     stages: Mapping[str, Tensor] = field(default_factory=dict)
     up_to_state: bool = False
+    limits: str = ""
+    refuted: bool = False
 
 
 class Attack(ABC):
@@ -160,6 +176,11 @@ class Attack(ABC):
         """The same attack at the fraction of its budget at which controls run."""
         return self
 
+    def for_control(self, scheme: PublicScheme) -> Attack:
+        """The same attack for its positive control, which must be as hard as this scheme."""
+        del scheme
+        return self.at_control_budget()
+
     def obstacle(self, scheme: PublicScheme, image_shape: ImageShape) -> str | None:
         """Why this attack cannot be tried on a scheme, in one sentence; None if it can."""
         if scheme.card.cipher not in self.card.ciphers:
@@ -187,6 +208,7 @@ class Attack(ABC):
         Raises:
             ThreatModelError: if the threat model does not cover the requirement.
             PluginError: if the recovery breaks the contract.
+            RunFailed: if the attack tries to end the program.
         """
         missing = observation.threat.shortfall(self.requires())
         if missing:
@@ -199,7 +221,10 @@ class Attack(ABC):
             raise ConfigError(
                 f"attack '{self.card.name}' cannot be run on '{observation.scheme.name}': {reason}."
             )
-        return _checked(self.run(observation, context), observation, self.card.name)
+        who = f"attack '{self.card.name}' (class {type(self).__qualname__})"
+        with kept_running(who):
+            recovery = self.run(observation.for_attack(), context)
+        return _checked(recovery, observation, self.card.name)
 
 
 def _checked(recovery: object, observation: Observation, name: str) -> Recovery:

@@ -47,6 +47,7 @@ class TargetCard:
         batch_dependent: whether a ciphertext depends on the other images of its batch.
         channels: channel counts it accepts.
         key_scopes: scopes it supports, the default first.
+        deterministic: whether the same images, key and generator give the same ciphertexts.
     """
 
     name: str
@@ -57,3 +58,4 @@ class TargetCard:
     batch_dependent: bool = False
     channels: tuple[int, ...] = (1, 3)
     key_scopes: tuple[KeyScope, ...] = ("dataset", "image")
+    deterministic: bool = True

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 
 class PpattackError(Exception):
@@ -59,6 +60,29 @@ class ReportError(PpattackError, ValueError):
 
 class RunFailed(Exception):
     """A run that failed although the user's input was right (exit code 3)."""
+
+
+@contextmanager
+def kept_running(who: str) -> Iterator[None]:
+    """Make what would end the program a failure of the plug-in that did it; Ctrl-C passes.
+
+    Args:
+        who: the plug-in, as the message begins.
+
+    Raises:
+        RunFailed: for ``sys.exit`` and whatever else is no ``Exception``.
+    """
+    try:
+        yield
+    except Exception:
+        raise
+    except BaseException as error:
+        if type(error) is KeyboardInterrupt:
+            raise
+        words = f"{type(error).__name__}: {error}".rstrip(": ")
+        raise RunFailed(
+            f"{who} tried to end the program ({words}): let it raise an error or return instead."
+        ) from error
 
 
 def nearest(name: str, known: Iterable[str], count: int = 3) -> str:

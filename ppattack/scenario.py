@@ -13,7 +13,9 @@ from ppattack.data.source import ImageSets, content_hashes
 from ppattack.errors import ConfigError, DataError, NotApplicable, NotGranted, ThreatModelError
 from ppattack.files import check_output_names
 from ppattack.seeding import numpy_stream
+from ppattack.target import contract
 from ppattack.target.base import generate_scoped_key
+from ppattack.target.calls import encrypt
 from ppattack.threat import KeyScope, Observation, ThreatModel, Truth
 
 if TYPE_CHECKING:
@@ -133,6 +135,7 @@ def simulate(
     plain = sets.victims.clone()
     if jpeg is not None and target.card.cipher != "image":
         raise ConfigError(f"--jpeg needs ciphertexts that are images: '{scheme.name}' has none.")
+    contract.check(target, shape, scope)
     key = generate_scoped_key(target, shape, scope, seed, "key", count)
     holder = KeyHolder(target, shape, key, scope, seed, jpeg)
     ciphertexts = holder.encrypt(plain, key, "encryption")
@@ -201,6 +204,8 @@ def from_ciphertexts(
             "images of these ciphertexts, or the settings that they were made with."
         )
     _check_applicable(attack, scheme, shape)
+    if threat.own_keys:
+        contract.check(target, shape, scope)
     empty = ciphertexts[:0]
     sets = ImageSets(
         name=public.name if public else "ciphertexts only",
@@ -317,7 +322,7 @@ class KeyHolder:
 
     def encrypt(self, images: Tensor, key: Key, name: str) -> Tensor:
         """Ciphertexts as they are received; ``name`` is that of the stream."""
-        made = self.target.encrypt(images, key, generator=numpy_stream(self.seed, name))
+        made = encrypt(self.target, images, key, numpy_stream(self.seed, name))
         if self.target.card.cipher == "tokens":  # new numbers, and perhaps too many to copy
             return made
         return made.clone() if self.jpeg is None else self.jpeg.transport(made)

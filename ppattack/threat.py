@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeVar
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from ppattack.target.key import Key
 
 PublicImages = Literal["none", "unpaired", "candidates"]
+IMAGE_AXES = 4
 T = TypeVar("T")
 _PUBLIC_ORDER: tuple[PublicImages, ...] = ("none", "unpaired", "candidates")
 
@@ -125,6 +127,16 @@ class Observation:
         self._labels = labels
         self._public_labels = public_labels
         self._class_names = class_names
+
+    def for_attack(self) -> Observation:
+        """The same for an attack, which may write into what it is given: images are copied.
+
+        Tokens are not; nothing is scored against them.
+        """
+        given = copy(self)
+        if self.ciphertexts.ndim == IMAGE_AXES:
+            given.ciphertexts = self.ciphertexts.clone()
+        return given
 
     @property
     def public_images(self) -> Tensor:

@@ -11,7 +11,7 @@ import importlib
 import os
 import sys
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, NoReturn, TextIO
 
 import typer
 from typer.core import TyperGroup
@@ -22,6 +22,7 @@ from ppattack.reports.text import visible
 
 BAD_INPUT, FAILED, INTERRUPTED = 2, 3, 130
 FULL = (errno.ENOSPC, errno.EDQUOT)
+OPTION_PARSERS = ("typer.", "click.")
 START = """\
 ppattack finds out how much of an image an image encryption scheme hides.
 Begin with:   ppattack run --attack covariance-matching --target le
@@ -123,11 +124,28 @@ def main() -> None:
     # always spin: it gets one.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    _watch_exits()
     sys.exit(_run())
 
 
 def _nowhere() -> TextIO:
     return Path(os.devnull).open("w", encoding="utf-8")
+
+
+def _watch_exits() -> None:
+    """Let nobody end this process by ``os._exit`` as if it had done its work.
+
+    Children that were forked from it end as they wish.
+    """
+    ours, leave = os.getpid(), os._exit
+
+    def told(status: int) -> NoReturn:
+        if os.getpid() == ours:
+            status = _say(f"a plug-in tried to end the program (os._exit({status})).", FAILED)
+            sys.stderr.flush()
+        leave(status)
+
+    os._exit = told
 
 
 def _run() -> int:
@@ -139,6 +157,10 @@ def _run() -> int:
         sys.stdout.flush()
         if code == INTERRUPTED:  # how the option parser hands over Ctrl-C
             raise KeyboardInterrupt
+    except SystemExit as error:
+        if _raised_by(error).startswith(OPTION_PARSERS):  # it has installed or shown completion
+            raise
+        return _say(f"a plug-in tried to end the program (SystemExit: {error}).", FAILED)
     except PpattackError as error:
         return _say(str(error), BAD_INPUT)
     except RunFailed as error:
@@ -173,6 +195,14 @@ def _run() -> int:
             FAILED,
         )
     return int(code or 0)
+
+
+def _raised_by(error: BaseException) -> str:
+    """The module in which an error was raised."""
+    place = error.__traceback__
+    while place is not None and place.tb_next is not None:
+        place = place.tb_next
+    return "" if place is None else str(place.tb_frame.f_globals.get("__name__"))
 
 
 def _say(message: str, code: int) -> int:

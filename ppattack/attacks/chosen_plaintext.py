@@ -116,13 +116,21 @@ class ChosenPlaintext(Attack):
     @override
     def run(self, observation: Observation, context: Context) -> Recovery:
         from ppattack.solvers.known_pairs import chosen_plaintext as solver
-        from ppattack.solvers.known_pairs.symbols import explained, partial_inverse
+        from ppattack.solvers.known_pairs.symbols import explained, misfit, partial_inverse
 
         plain, answers = observation.chosen_pairs
         unit, form = self._unit(observation.scheme), observation.scheme.representation
         read = solver.read_key(answers, unit, form.levels)
         channels, height, width = answers.shape[1:]
         undo = partial_inverse(read.key, (channels, height, width))
+        given = form.prepare(plain), answers
+        limits, refuted = misfit(
+            read.key,
+            given,
+            "the answers",
+            f"permutation and mask of {unit}s",
+            compressed=observation.jpeg is not None,
+        )
         return Recovery(
             images=undo(observation.ciphertexts.to(context.device)),
             key=read.key,
@@ -130,8 +138,10 @@ class ChosenPlaintext(Attack):
                 "chosen plaintexts used": len(plain),
                 "unit": unit,
                 "impossible symbols": read.impossible,
-                "answers explained": explained(read.key, form.prepare(plain), answers),
+                "answers explained": explained(read.key, *given),
             },
+            limits=limits,
+            refuted=refuted,
         )
 
     def _unit(self, scheme: PublicScheme) -> Unit:

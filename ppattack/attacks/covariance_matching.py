@@ -32,6 +32,9 @@ MOST_SYMBOLS = {"byte": 3072, "nibble": 6144}
 MOST_SHARED = 1536
 """Largest block of a key that all blocks share, symbols."""
 
+FEWEST_FREE, ENOUGH_FREE = 500, 1000
+"""Ciphertexts below which a free permutation is not found, and which found every one tried."""
+
 
 class CovarianceMatching(Attack):
     """Key recovery from second-order statistics, with a solver for each public structure.
@@ -91,7 +94,28 @@ class CovarianceMatching(Attack):
 
     @override
     def positive_control(self, scheme: PublicScheme) -> ControlTarget:
-        return ControlTarget("le" if scheme.structure.kind == "shared-block" else "pe")
+        """A scheme of the same structure; if few ciphertexts do not do, at the same number."""
+        structure = self._structure(scheme)
+        blocks = {"block_size": structure.block_size}
+        if structure.kind == "any":
+            if structure.unit == "nibble":
+                return ControlTarget("ele", same_count=True)
+            return ControlTarget("etc", {"block_size": 4}, same_count=True)
+        if structure.kind == "blocks-dihedral":
+            return ControlTarget("etc", blocks, same_count=True)
+        if _shares_one_block(structure):
+            return ControlTarget("le", blocks)
+        if structure.kind in ("blocks", "shared-block"):
+            return ControlTarget("ele", blocks, same_count=True)
+        return ControlTarget("pe", {"color_shuffle": structure.colours})
+
+    @override
+    def for_control(self, scheme: PublicScheme) -> Attack:
+        """The same attack, as blind to the structure as it is here."""
+        structure = self._structure(scheme)
+        if structure.kind != "any":
+            return self.at_control_budget()
+        return type(self)(replace(self.config, structure=f"any-{structure.unit}"))
 
     @override
     def at_control_budget(self) -> Attack:
@@ -129,8 +153,16 @@ class CovarianceMatching(Attack):
             "public_images_used": len(public),
             "solver_seconds": round(time.monotonic() - began, 2),
         }
+        limits = ""
+        if structure.kind == "any" and len(learned) < FEWEST_FREE:
+            limits = (
+                f"{len(learned)} ciphertexts are too few where only the unit is known, bytes or "
+                f"nibbles: about {ENOUGH_FREE:,} are needed (-n {ENOUGH_FREE})"
+            )
         images = estimate.decrypt(ciphertexts)
-        return Recovery(images=images, key=estimate.key, notes=notes, up_to_state=True)
+        return Recovery(
+            images=images, key=estimate.key, notes=notes, up_to_state=True, limits=limits
+        )
 
     def _structure(self, scheme: PublicScheme) -> Structure:
         from ppattack.target.structure import Structure

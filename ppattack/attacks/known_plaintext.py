@@ -90,8 +90,8 @@ class KnownPlaintext(Attack):
 
     @override
     def run(self, observation: Observation, context: Context) -> Recovery:
+        from ppattack.solvers.known_pairs import symbols
         from ppattack.solvers.known_pairs.known_plaintext import match_key
-        from ppattack.solvers.known_pairs.symbols import explained, partial_inverse
         from ppattack.solvers.known_pairs.tie_breaking import break_ties
 
         plain, ciphertexts = observation.known_pairs
@@ -105,7 +105,19 @@ class KnownPlaintext(Attack):
             (plain[:1], ciphertexts[:1]),
             observation.ciphertexts[: self.config.ciphertexts],
         )
-        undo = partial_inverse(key, (channels, height, width))
+        undo = symbols.partial_inverse(key, (channels, height, width))
+        limits, refuted = symbols.misfit(
+            key,
+            (plain, ciphertexts),
+            f"{len(plain)} known pairs",
+            f"permutation and complement of {structure.unit}s",
+            compressed=observation.jpeg is not None,
+            partly=symbols.follows(key, plain, ciphertexts) >= symbols.FOLLOWS,
+        )
+        tied = sum(map(len, match.ties))
+        if observation.jpeg is None and (not limits or tied > key.symbols / 2):
+            few = symbols.too_few_pairs(match.certain, len(plain), key.symbols)
+            limits, refuted = few, False
         return Recovery(
             images=undo(observation.ciphertexts.to(context.device)),
             key=key,
@@ -113,9 +125,11 @@ class KnownPlaintext(Attack):
                 "structure": structure.kind,
                 "unit": structure.unit,
                 "certain symbols": match.certain,
-                "tied symbols": sum(map(len, match.ties)),
-                "pairs explained": explained(key, plain, ciphertexts),
+                "tied symbols": tied,
+                "pairs explained": symbols.explained(key, plain, ciphertexts),
             },
+            limits=limits,
+            refuted=refuted,
         )
 
     def _structure(self, scheme: PublicScheme) -> Structure:

@@ -13,6 +13,7 @@ from ppattack.classification.models import Family
 from ppattack.classification.settings import TrainingConfig
 from ppattack.seeding import numpy_stream
 from ppattack.target.base import Target
+from ppattack.target.calls import encrypt
 from ppattack.target.key import Key
 
 
@@ -57,7 +58,7 @@ class EncryptedInputs:
     def encrypt(self, images: Tensor, rng: np.random.Generator) -> Tensor:
         """Float inputs of plain images ``(N, C, H, W)`` uint8; tokens are given as they are."""
         key = self._fresh_keys(images, rng) if self.key is None else self.key
-        ciphertexts = self.target.encrypt(images.contiguous(), key, generator=rng)
+        ciphertexts = encrypt(self.target, images.contiguous(), key, rng)
         if ciphertexts.dtype != torch.uint8:
             return ciphertexts
         pixels = ciphertexts.float().div_(255.0)

@@ -22,6 +22,7 @@ from ppattack.runs import provenance
 from ppattack.runs.store import identity
 from ppattack.scenario import key_scope_of
 from ppattack.seeding import numpy_stream
+from ppattack.target import contract
 from ppattack.target.base import Target
 from ppattack.target.key import Key
 from ppattack.threat import KeyScope
@@ -179,6 +180,7 @@ def make_plan(name: str, choice: Choice, sets: ImageSets) -> Plan:
     """
     channels, height, width = sets.victims.shape[1:]
     shape: ImageShape = (int(channels), int(height), int(width))
+    contract.check(choice.target, shape, choice.key_scope)
     key = None
     if choice.key_scope == "dataset":
         key = choice.target.generate_key(numpy_stream(choice.seed, "key"), shape)

@@ -37,7 +37,9 @@ from ppattack.runs.identity import image_facts
 from ppattack.runs.store import Fill, Finished, Store, identity
 from ppattack.scenario import key_scope_of
 from ppattack.seeding import numpy_stream
+from ppattack.target import contract
 from ppattack.target.base import generate_scoped_key
+from ppattack.target.calls import decrypt, encrypt
 from ppattack.threat import KeyScope
 
 if TYPE_CHECKING:
@@ -118,8 +120,8 @@ def compress(
     ]
     found = [None if request.force else COMPRESSIONS.find(folder) for folder in folders]
     for target, done in zip(targets, found, strict=True):
-        if done is None:  # refuses images that the target does not take
-            target.generate_key(numpy_stream(request.seed, "key"), images.shape)
+        if done is None:
+            contract.check(target, images.shape, key_scope_of(target, request.key_scope))
     shown = progress or SilentProgress()
     return [
         done or _make(request, target, images, chosen, name, folder, shown)
@@ -196,7 +198,7 @@ def _make(
     def work(_: Path) -> tuple[CompressionReport, Fill]:
         key = generate_scoped_key(target, shape, scope, request.seed, "key", len(plain))
         generator = numpy_stream(request.seed, "encryption")
-        ciphertexts = target.encrypt(plain, key, generator=generator)
+        ciphertexts = encrypt(target, plain, key, generator)
         obstacle = _round_trip_obstacle(target, ciphertexts, key)
         known = None if obstacle else key
         found = _measured(request, target, images.plain, ciphertexts, known, chosen, progress)
@@ -242,12 +244,12 @@ def _measured(
     """Every codec; without a key there is no round trip."""
     from ppattack.compression.measure import measure
 
-    decrypt = None if key is None else partial(target.decrypt, key=key)
+    undo = None if key is None else partial(decrypt, target, key=key)
     found = []
     for codec in chosen:
         with progress.task(f"{target.card.name}: {codec.name}", 2 * len(ciphertexts)) as task:
             tick = _counting(task)
-            found.append(measure(codec, plain, ciphertexts, decrypt, request.seed, tick))
+            found.append(measure(codec, plain, ciphertexts, undo, request.seed, tick))
     return found
 
 
@@ -260,7 +262,7 @@ def _counting(task: ProgressTask) -> Callable[[], None]:
 def _round_trip_obstacle(target: Target, ciphertexts: Tensor, key: Key) -> str | None:
     """Why there is no decryption, or None."""
     try:
-        target.decrypt(ciphertexts, key)
+        decrypt(target, ciphertexts, key)
     except NotInvertible as error:
         return str(error)
     return None

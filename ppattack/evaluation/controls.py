@@ -62,15 +62,20 @@ class ControlBench:
     def positive(self, scheme: PublicScheme) -> ControlResult | None:
         """The attack on the target that it must break; None if it names none."""
         control = self.attack.positive_control(scheme)
-        return self._run(control, must_break=True) if control else None
+        if control is None:
+            return None
+        return self._run(self.attack.for_control(scheme), control, must_break=True)
 
     def negative(self) -> ControlResult | None:
         """The attack on a target where it must gain nothing; None if it cannot be tried there."""
-        return self._run(self.attack.negative_control(), must_break=False)
-
-    def _run(self, control: ControlTarget, *, must_break: bool) -> ControlResult | None:
         attack = self.attack.at_control_budget()
-        sets = self.sets.first_victims(CONTROL_VICTIMS + attack.requires().pairs)
+        return self._run(attack, self.attack.negative_control(), must_break=False)
+
+    def _run(
+        self, attack: Attack, control: ControlTarget, *, must_break: bool
+    ) -> ControlResult | None:
+        count = len(self.sets.victims) if control.same_count else CONTROL_VICTIMS
+        sets = self.sets.first_victims(count + attack.requires().pairs)
         place = self._cached(attack, control, sets)
         if place is not None and place.is_file():
             try:

@@ -47,6 +47,8 @@ class Evaluation:
         best_state_ssim: SSIM under the best global state, for attacks that leave it open.
         spread: standard deviation of the reconstructions over images, grey levels.
         collapse: why the reconstructions do not depend on the ciphertexts, or None.
+        limits: why a failure says nothing about the scheme; empty if it does.
+        refuted: whether a gain says nothing either.
     """
 
     scores: Scores
@@ -58,6 +60,8 @@ class Evaluation:
     best_state_ssim: Summary | None = None
     spread: float | None = None
     collapse: str | None = None
+    limits: str = ""
+    refuted: bool = False
 
 
 def evaluate(
@@ -124,6 +128,8 @@ def evaluate(
         best_state_ssim=best_state,
         spread=found_spread,
         collapse=collapsed,
+        limits=recovery.limits,
+        refuted=recovery.refuted,
     )
 
 

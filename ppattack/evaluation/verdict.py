@@ -48,6 +48,8 @@ def decide(
     words = f"mean {metric} gain {gain.mean:+.3f} [{low:+.3f}, {high:+.3f}] over the best baseline"
     if gain.n < FEWEST_IMAGES:
         return "INCONCLUSIVE", f"{words}: {gain.n} images are too few, score {FEWEST_IMAGES}."
+    if evaluation.refuted:
+        return "INCONCLUSIVE", f"{words}, but {evaluation.limits}."
     if low > BROKEN_GAIN:
         return _broken(words, negative)
     if came_back_up_to_state(evaluation):
@@ -62,6 +64,8 @@ def decide(
             f"{words}, but the ciphertexts themselves look like their images: SSIM {shown:.3f}, "
             f"the best guess {guessed:.3f}. What is not hidden cannot be brought back."
         )
+    if evaluation.limits:
+        return "INCONCLUSIVE", f"{words}, but {evaluation.limits}."
     if high >= BROKEN_GAIN:
         return "INCONCLUSIVE", f"{words}: the interval contains {BROKEN_GAIN}: use more images."
     if positive is None:

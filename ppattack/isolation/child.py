@@ -79,6 +79,8 @@ class _Answers:
         if call == "positive_control":
             control = attack.positive_control(scheme)
             return {"control": _control(control) if control else None}, {}
+        if call == "for_control":
+            return self._described(attack.for_control(scheme)), {}
         if call == "obstacle":
             return {"reason": attack.obstacle(scheme, tuple(facts["shape"]))}, {}
         if call == "choose_plaintexts":
@@ -128,6 +130,7 @@ def _control(control: ControlTarget) -> messages.Facts:
         "target": control.target,
         "settings": dict(control.settings),
         "key_scope": control.key_scope,
+        "same_count": control.same_count,
     }
 
 

@@ -128,6 +128,8 @@ def recovery_parts(recovery: Recovery) -> tuple[Facts, dict[str, Tensor | None]]
         "notes": dict(recovery.notes),
         "failures": list(recovery.failures.items()),
         "up_to_state": recovery.up_to_state,
+        "limits": recovery.limits,
+        "refuted": recovery.refuted,
         "unit": recovery.key.unit if recovery.key is not None else None,
     }
     tensors: dict[str, Tensor | None] = {
@@ -163,4 +165,6 @@ def recovery_of(facts: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Reco
             if name.startswith(STAGE)
         },
         up_to_state=facts["up_to_state"],
+        limits=str(facts["limits"]),
+        refuted=bool(facts["refuted"]),
     )

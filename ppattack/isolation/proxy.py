@@ -94,6 +94,10 @@ class IsolatedAttack(Attack):
         return _proxy(self._child, self._ask("at_control_budget")[0], self._child.request)
 
     @override
+    def for_control(self, scheme: PublicScheme) -> Attack:
+        return _proxy(self._child, self._ask("for_control", scheme)[0], self._child.request)
+
+    @override
     def obstacle(self, scheme: PublicScheme, image_shape: ImageShape) -> str | None:
         found: str | None = self._ask("obstacle", scheme, shape=image_shape)[0]["reason"]
         return found

@@ -6,6 +6,7 @@ anybody else's: ``ppattack.targets``, ``ppattack.attacks`` and ``ppattack.datase
 
 from __future__ import annotations
 
+import dataclasses
 import importlib.util
 import sys
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from ppattack.errors import PluginError, UnknownNameError, nearest
+from ppattack.errors import PluginError, RunFailed, UnknownNameError, kept_running, nearest
 from ppattack.plugins.names import check_names
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ def entries(kind: Kind) -> list[Entry]:
     for name in names(kind):
         try:
             found.append(Entry(name, _load(kind, name)))
-        except PluginError as error:
+        except (PluginError, RunFailed) as error:
             found.append(Entry(name, None, str(error)))
     return found
 
@@ -106,7 +107,10 @@ def _load(kind: Kind, name: str) -> type[Any]:
     else:
         point = _point(kind, name)
         try:
-            plugin = point.load()
+            with kept_running(f"{kind} '{name}' ({point.value})"):
+                plugin = point.load()
+        except RunFailed:
+            raise
         except Exception as error:
             raise PluginError(
                 f"{kind} '{name}' ({point.value}) cannot be imported: "
@@ -115,11 +119,36 @@ def _load(kind: Kind, name: str) -> type[Any]:
     base = _base(kind)
     if not (isinstance(plugin, type) and issubclass(plugin, base)):
         raise PluginError(f"{kind} '{name}' is not a subclass of ppattack.{base.__name__}.")
+    _check_class(kind, name, plugin)
+    return plugin
+
+
+def _check_class(kind: Kind, name: str, plugin: type[Any]) -> None:
+    """Refuse a class that lacks what every plug-in of its kind has.
+
+    Raises:
+        PluginError: saying what to add.
+    """
     if not hasattr(plugin, "card"):
         raise PluginError(f"{kind} '{name}' has no card.")
+    if kind != "dataset" and not dataclasses.is_dataclass(getattr(plugin, "Config", None)):
+        raise PluginError(
+            f"{kind} '{name}' has no Config: give class {plugin.__qualname__} a frozen dataclass "
+            "'Config' of its settings, an empty one if it has none."
+        )
+    if kind == "attack" and not hasattr(plugin, "presets"):
+        raise PluginError(
+            f"{kind} '{name}' has no presets: give class {plugin.__qualname__} "
+            "presets = {'smoke': {}, 'standard': {}, 'paper': {}}."
+        )
+    missing = sorted(getattr(plugin, "__abstractmethods__", ()))
+    if missing:
+        raise PluginError(
+            f"{kind} '{name}' does not define {', '.join(missing)}: add them to class "
+            f"{plugin.__qualname__}."
+        )
     settings = getattr(getattr(plugin, "Config", None), "__dataclass_fields__", ())
     check_names(kind, name, getattr(plugin.card, "name", None), settings)
-    return plugin
 
 
 def source_file(kind: Kind, name: str) -> Path | None:
@@ -190,7 +219,11 @@ def _from_file(kind: Kind, spec: str) -> Any:
     module = importlib.util.module_from_spec(spec_found)
     sys.modules[module_name] = module
     try:
-        spec_found.loader.exec_module(module)
+        with kept_running(f"{kind} '{spec}'"):
+            spec_found.loader.exec_module(module)
+    except RunFailed:
+        sys.modules.pop(module_name, None)
+        raise
     except Exception as error:
         sys.modules.pop(module_name, None)
         raise PluginError(

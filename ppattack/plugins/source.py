@@ -21,20 +21,23 @@ PROXIES = "ppattack.isolation."
 
 
 def source_hash(plugin: object) -> str:
-    """The hash of a plug-in's files, so that an edited plug-in is another experiment.
+    """The hash of a plug-in's class and its files: another class or an edit is another experiment.
 
     Args:
         plugin: an attack, a target or an image source; the proxy of an isolated attack tells the
             hash of what it stands for in its attribute ``source_hash``, which no other may set.
     """
-    if f"{type(plugin).__module__}.".startswith(PROXIES):
+    cls = type(plugin)
+    if f"{cls.__module__}.".startswith(PROXIES):
         told = getattr(plugin, "source_hash", None)
         if isinstance(told, str):
             return told
     try:
-        return files_hash(Path(inspect.getfile(type(plugin))))
+        files = files_hash(Path(inspect.getfile(cls)))
     except (OSError, TypeError):
-        return ""
+        files = ""
+    named = f"{cls.__qualname__} in {files or cls.__module__}"
+    return hashlib.sha256(named.encode()).hexdigest()
 
 
 def files_hash(path: Path) -> str:

@@ -20,7 +20,10 @@ from ppattack.runs.key_files import (
     unless_it_fails,
 )
 from ppattack.runs.key_files import read_key as read_key
+from ppattack.scenario import key_scope_of
 from ppattack.seeding import numpy_stream
+from ppattack.target import contract
+from ppattack.target.calls import encrypt
 from ppattack.target.key_file import KeyFile
 
 if TYPE_CHECKING:
@@ -78,6 +81,8 @@ def encrypt_files(
         raise ConfigError(
             f"--jpeg needs ciphertexts that are images: '{target.card.name}' has none."
         )
+    channels, height, width = plain.shape[1:]
+    contract.check(target, (int(channels), int(height), int(width)), key_scope_of(target, scope))
     with ExitStack() as stack:
         shown = None if plain_out is None else stack.enter_context(new_folder(plain_out))
         if key_file is not None:
@@ -85,7 +90,7 @@ def encrypt_files(
         made = stack.enter_context(new_folder(out))
         file = find_key_file(target, plain, key_file, scope, seed)
         randomness = numpy_stream(seed_or_random(None) if seed is None else seed, "encryption")
-        ciphertexts = target.encrypt(plain, file.key, generator=randomness)
+        ciphertexts = encrypt(target, plain, file.key, randomness)
         _write_ciphertexts(made, names, ciphertexts, jpeg)
         if shown is not None:
             _write(shown, names, plain)

@@ -11,6 +11,7 @@ from ppattack.files import check_output_names
 from ppattack.jpeg import Jpeg
 from ppattack.plugins import registry
 from ppattack.scenario import Scenario, from_ciphertexts, key_scope_of, simulate
+from ppattack.target import contract
 
 if TYPE_CHECKING:
     import torch
@@ -59,6 +60,19 @@ def check_images(request: RunRequest, pairs: int = 0) -> None:
         read_inputs(request, request.ciphertexts, target)
     else:
         load_images(request, request.size, request.victims, pairs)
+
+
+def check_target(request: RunRequest) -> None:
+    """Try a target's contract on images of the shape that a request names.
+
+    Raises:
+        PpattackError: if the target breaks it, or anything is wrong with target or images.
+    """
+    target = registry.target(request.target)(**request.target_settings)
+    scope = key_scope_of(target, request.key_scope)
+    if request.ciphertexts is None:
+        channels, height, width = load_images(request, request.size, 1).victims.shape[1:]
+        contract.check(target, (int(channels), int(height), int(width)), scope)
 
 
 def build_scenario(

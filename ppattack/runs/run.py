@@ -20,7 +20,7 @@ from ppattack import machine, seeding
 from ppattack.attack import Attack, Context, Progress, Recovery, SilentProgress
 from ppattack.config import as_dict
 from ppattack.context import Alone, Workers
-from ppattack.errors import MetricUnavailable, PluginError
+from ppattack.errors import MetricUnavailable, PluginError, kept_running
 from ppattack.isolation.proxy import isolated
 from ppattack.plugins import registry
 from ppattack.plugins.source import source_hash
@@ -94,6 +94,13 @@ def run(
             continues from them.
     """
     check(request)
+    with kept_running(f"attack '{request.attack}' or target '{request.target}'"):
+        return _resolved(request, progress, workers)
+
+
+def _resolved(
+    request: RunRequest, progress: Progress | None, workers: Workers | None
+) -> Finished[Report]:
     target = registry.target(request.target)(**request.target_settings)
     with machine.computing_threads(request.threads):
         if request.isolated:
@@ -226,7 +233,7 @@ class _UnderWay:
         verdict, reason = decide(found, None, None)
         if verdict == "BROKEN":
             negative = bench.negative()
-        elif found.scores.ssim or found.scores.matching:
+        elif not found.limits and (found.scores.ssim or found.scores.matching):
             try:
                 positive = bench.positive(self.scenario.observation.scheme)
             except PluginError as error:

@@ -22,7 +22,8 @@ from ppattack.reports.audit import AUDIT, FILE, Audit, AuditedAttack, read_audit
 from ppattack.reports.found import SavedRun, read_runs
 from ppattack.reports.run import Report, VerdictName, read_report, scores_csv
 from ppattack.reports.sweep import Sweep
-from ppattack.request import RunRequest
+from ppattack.request import RunRequest, check
+from ppattack.runs.inputs import check_target
 from ppattack.runs.store import Fill, Finished, Store, identity
 from ppattack.sweeps.executors import Executor, InThisProcess
 from ppattack.sweeps.sweep import Watcher, run_sweep
@@ -85,7 +86,8 @@ def run_audit(
     Raises:
         PpattackError: if anything in the request is wrong.
     """
-    registry.target(base.target)(**base.target_settings)
+    check(base)
+    check_target(base)
     requests = [
         replace(
             base,

@@ -17,6 +17,7 @@ from ppattack.config import as_dict, resolve
 from ppattack.errors import ConfigError, ImageError, KeyFileError, ThreatModelError
 from ppattack.images import ImageShape
 from ppattack.seeding import numpy_stream
+from ppattack.target.calls import encrypt
 from ppattack.target.key import Key, Parts
 from ppattack.target.representation import Representation
 from ppattack.target.structure import Structure
@@ -217,6 +218,8 @@ class PublicScheme:
     def encrypt_with_fresh_keys(self, images: Tensor, rng: np.random.Generator) -> Tensor:
         """Encrypt the adversary's images, each under a key drawn from ``rng``.
 
+        A scheme that has no keys for each image (``card.key_scopes``) gets one image at a time.
+
         Args:
             images: ``(N, C, H, W)`` uint8.
             rng: the adversary's generator.
@@ -230,12 +233,14 @@ class PublicScheme:
         channels, height, width = images.shape[1:]
         master = rng.bytes(16)
         done = []
-        step = KEYS_AT_ONCE
+        many = "image" in target.card.key_scopes
+        step = KEYS_AT_ONCE if many else 1
         for start in range(0, len(images), step):
             part = images[start : start + step]
-            own = (numpy_stream(master, start + i) for i in range(len(part)))
-            keys = target.generate_keys(own, (channels, height, width))
-            done.append(target.encrypt(part, keys, generator=rng))
+            own = [numpy_stream(master, start + i) for i in range(len(part))]
+            shape = (channels, height, width)
+            key = target.generate_keys(own, shape) if many else target.generate_key(own[0], shape)
+            done.append(encrypt(target, part, key, rng))
         return torch.cat(done)
 
 

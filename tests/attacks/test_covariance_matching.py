@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
+import ppattack
 from ppattack.attack import Context, Recovery
 from ppattack.attacks.covariance_matching import CovarianceMatching
 from ppattack.block_states import transformation
@@ -21,7 +23,10 @@ from ppattack.scenario import Scenario, simulate
 from ppattack.solvers.global_state import choice
 from ppattack.target import PermXorTarget
 from ppattack.threat import KeyScope, Observation, ThreatModel
+from tests.conftest import smooth_sets
 from tests.support.natural import natural_sets
+from tests.support.plugins import ciphers
+from tests.support.run_requests import request
 from tests.support.shuffled_blocks import ShuffledBlocks
 
 pytestmark = pytest.mark.long
@@ -167,13 +172,42 @@ def test_keys_too_large_to_match_are_refused_in_one_sentence() -> None:
         )
 
 
-def test_controls_use_the_public_structure() -> None:
+def test_controls_are_as_hard_as_the_case() -> None:
     forced = CovarianceMatching(structure="any-byte", ciphertexts=20)
-    control = forced.at_control_budget()
-    assert control.config.structure == "auto"
-    assert control.config.ciphertexts == 20
-    assert forced.positive_control(make("le").public()).target == "le"
-    assert forced.positive_control(make("etc").public()).target == "pe"
+    assert forced.at_control_budget().config.structure == "auto"
+    assert forced.at_control_budget().config.ciphertexts == 20
+    any_byte = ciphers.Scattered().public()
+    for attack, scheme in ((forced, make("le").public()), (CovarianceMatching(), any_byte)):
+        control = attack.positive_control(scheme)
+        assert (control.target, dict(control.settings)) == ("etc", {"block_size": 4})
+        assert control.same_count
+        assert attack.for_control(scheme).config.structure == "any-byte"
+    nibbles = CovarianceMatching(structure="any-nibble").positive_control(any_byte)
+    assert (nibbles.target, nibbles.same_count) == ("ele", True)
+    for name, settings in (("le", {}), ("pe", {}), ("ele", {}), ("etc", {"block_size": 8})):
+        control = CovarianceMatching().positive_control(make(name, **settings).public())
+        assert control.target == name
+        made = registry.target(name)(**control.settings)
+        assert made.structure() == make(name, **settings).structure()
+
+
+def test_too_few_ciphertexts_for_a_free_key_say_how_many_are_needed() -> None:
+    sets = smooth_sets(32, 64, 8)
+    for target in (ciphers.Scattered(), make("pe")):
+        scenario = simulate(CovarianceMatching(), target, sets, "dataset", 0)
+        found = CovarianceMatching()(scenario.observation, CONTEXT)
+        free = target.structure().kind == "any"
+        assert ("32 ciphertexts are too few" in found.limits) is free
+        assert ("about 1,000 are needed (-n 1000)" in found.limits) is free
+
+
+def test_few_ciphertexts_of_a_free_permutation_are_no_resistance(tmp_path: Path) -> None:
+    target = f"{ciphers.__file__}:Scattered"
+    asked = request(tmp_path, attack="covariance-matching", target=target, size=16, victims=32)
+    done = ppattack.run(asked)
+    assert done.report.verdict == "INCONCLUSIVE"
+    assert "about 1,000 are needed" in done.report.reason
+    assert done.report.controls.positive is None
 
 
 @pytest.mark.slow

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from ppattack.attack import Context, ControlTarget, Recovery
-from ppattack.evaluation.controls import ControlBench
+from ppattack.evaluation.controls import CONTROL_VICTIMS, ControlBench
 from ppattack.metrics.images import ImageScorer
 from ppattack.target.base import PublicScheme
 from ppattack.threat import Observation, ThreatModel
@@ -65,3 +65,34 @@ def test_a_negative_control_is_held_against_the_gain_alone(tmp_path: Path) -> No
     assert result is not None
     assert result.passed
     assert "complemented" not in result.words
+
+
+class NeedsMany(Recoloured):
+    """Works from many ciphertexts only, and at its control budget not at all."""
+
+    def positive_control(self, scheme: PublicScheme) -> ControlTarget:
+        """The transformation that it undoes."""
+        return ControlTarget("keyless", same_count=True)
+
+    def for_control(self, scheme: PublicScheme) -> Recoloured:
+        """As it is."""
+        return self
+
+    def at_control_budget(self) -> Recoloured:
+        """Useless."""
+        return Recoloured(complements=False, up_to_state=False)
+
+
+def test_a_control_takes_as_many_ciphertexts_as_the_run_if_their_number_decides(
+    tmp_path: Path,
+) -> None:
+    sets = natural_sets(CONTROL_VICTIMS + 6, 32, size=16)
+    results = {}
+    for kind in (Recoloured, NeedsMany):
+        attack = kind(complements=True, up_to_state=False)
+        bench = ControlBench(attack, sets, SCORER, CONTEXT, 0, tmp_path, kind.__name__)
+        found = bench.positive(Keyless().public())
+        assert found is not None
+        assert found.passed
+        results[kind.__name__] = found.victims
+    assert results == {"Recoloured": CONTROL_VICTIMS, "NeedsMany": CONTROL_VICTIMS + 6}

@@ -215,6 +215,18 @@ def test_the_interval_decides() -> None:
     assert decide(_evaluation(0.5, 0.9, n=9), yes, yes)[0] == "INCONCLUSIVE"
 
 
+def test_limits_are_no_resistance_and_what_is_refuted_breaks_nothing() -> None:
+    yes = _control(True)
+    lucky, weak = _evaluation(BROKEN_GAIN + 0.01, 0.2), _evaluation(-0.1, BROKEN_GAIN - 0.01)
+    for each in (lucky, weak):
+        refuted = replace(each, limits="the model does not fit", refuted=True)
+        verdict, reason = decide(refuted, yes, yes)
+        assert verdict == "INCONCLUSIVE"
+        assert reason.endswith("but the model does not fit.")
+    assert decide(replace(weak, limits="too few"), yes, yes)[0] == "INCONCLUSIVE"
+    assert decide(replace(lucky, limits="too few"), yes, yes)[0] == "BROKEN"
+
+
 @settings(deadline=None, max_examples=20)
 @given(st.lists(st.floats(-1, 1), min_size=2, max_size=40))
 def test_summaries_are_the_statistics_they_are_named_for(values: list[float]) -> None:

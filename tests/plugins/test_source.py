@@ -8,6 +8,7 @@ import pytest
 
 from ppattack.plugins import registry
 from ppattack.plugins.source import files_hash, source_files, source_hash
+from tests.support.plugins import ciphers
 
 
 @pytest.fixture
@@ -112,8 +113,13 @@ class SaysAnotherHash:
 
 
 def test_only_a_proxy_may_tell_its_hash(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert source_hash(SaysAnotherHash()) == files_hash(Path(__file__))
+    assert source_hash(SaysAnotherHash()) != "another"
     monkeypatch.setattr(SaysAnotherHash, "__module__", "ppattack.isolation_of_mine")
     assert source_hash(SaysAnotherHash()) != "another"
     monkeypatch.setattr(SaysAnotherHash, "__module__", "ppattack.isolation.proxy")
     assert source_hash(SaysAnotherHash()) == "another"
+
+
+def test_another_class_of_the_same_file_is_another_plug_in() -> None:
+    assert source_hash(ciphers.Masked()) == source_hash(ciphers.Masked())
+    assert source_hash(ciphers.Masked()) != source_hash(ciphers.Complemented())

@@ -124,6 +124,25 @@ def test_another_request_is_another_experiment(tmp_path: Path, change: dict[str,
     assert ppattack.run(request(tmp_path, **change)).report.id != first.report.id
 
 
+@pytest.mark.parametrize("isolate", [False, True])
+def test_another_class_of_the_same_name_and_file_is_another_experiment(
+    tmp_path: Path, isolate: bool
+) -> None:
+    found = []
+    for target in ("Masked", "Complemented"):
+        for attack in ("Idle", "IdleToo"):
+            asked = request(
+                tmp_path,
+                attack=f"{PLUGINS}/returns_ciphertexts.py:{attack}",
+                target=f"{PLUGINS}/ciphers.py:{target}",
+                isolate=isolate,
+                victims=2,
+                save_images=0,
+            )
+            found.append(ppattack.run(asked).folder)
+    assert len(set(found)) == 4
+
+
 def test_an_interrupted_run_keeps_its_checkpoints_and_only_those(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

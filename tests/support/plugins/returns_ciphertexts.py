@@ -29,3 +29,7 @@ class Idle(Attack):
     def run(self, observation: Observation, context: Context) -> Recovery:
         """Do nothing."""
         return Recovery(observation.ciphertexts)
+
+
+class IdleToo(Idle):
+    """Another attack of the same name."""

@@ -1,0 +1,81 @@
+"""What an attack whose model does not fit says of a scheme: nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import ppattack
+from ppattack.attack import Attack
+from ppattack.attacks.chosen_plaintext import ChosenPlaintext
+from ppattack.attacks.known_plaintext import KnownPlaintext
+from ppattack.jpeg import Jpeg
+from ppattack.scenario import simulate
+from ppattack.target import PermXorTarget, Target
+from targets.ele import ELE
+from targets.pe import PE
+from tests.conftest import smooth_sets
+from tests.support.attack_contract import CONTEXT
+from tests.support.plugins import ciphers
+from tests.support.run_requests import request
+from tests.support.schemes import EXACT_ON_GREY, PAPER, PUBLISHED
+
+FITTING = [*PAPER, *EXACT_ON_GREY, *PUBLISHED, PE(variant="ito")]
+FOREIGN = [ciphers.Chained(), ciphers.Bits(), ciphers.Substituted(), ciphers.Rotated()]
+ATTACKS = [KnownPlaintext(), ChosenPlaintext()]
+
+
+def recovered(attack: Attack, target: Target, jpeg: str | None = None) -> ppattack.Recovery:
+    sets = smooth_sets(12, 4, 32)
+    path = None if jpeg is None else Jpeg.read(jpeg)
+    scenario = simulate(attack, target, sets, "dataset", seed=3, jpeg=path)
+    return attack(scenario.observation, CONTEXT)
+
+
+@pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.card.name)
+@pytest.mark.parametrize("target", FITTING, ids=repr)
+def test_every_scheme_here_fits_also_lossy_variants(attack: Attack, target: PermXorTarget) -> None:
+    found = recovered(attack, target)
+    assert not found.refuted
+    assert not found.limits or "too few" in found.limits
+
+
+@pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.card.name)
+@pytest.mark.parametrize("target", FOREIGN, ids=lambda target: target.card.name)
+def test_other_ciphers_do_not(attack: Attack, target: Target) -> None:
+    found = recovered(attack, target)
+    assert found.refuted
+    assert "the scheme is not a permutation and" in found.limits
+
+
+def test_a_key_that_is_right_in_part_gains_truly(tmp_path: Path) -> None:
+    found = recovered(KnownPlaintext(), ciphers.Masked())
+    assert found.limits
+    assert not found.refuted
+    target = f"{ciphers.__file__}:Masked"
+    done = ppattack.run(request(tmp_path, attack="known-plaintext", target=target))
+    assert done.report.verdict == "BROKEN"
+
+
+def test_jpeg_refutes_no_gain_but_is_no_resistance() -> None:
+    found = recovered(KnownPlaintext(), PE(), "90")
+    assert not found.refuted
+    assert "JPEG" in found.limits
+
+
+def test_too_few_pairs_say_how_many_are_needed() -> None:
+    found = recovered(KnownPlaintext(pairs=1), ELE())
+    assert not found.refuted
+    assert "too few known pairs (1): they tell" in found.limits
+    assert "(--set attack.pairs=" in found.limits
+    assert not recovered(KnownPlaintext(pairs=2), PE()).limits
+
+
+@pytest.mark.parametrize("attack", ["known-plaintext", "chosen-plaintext"])
+@pytest.mark.parametrize("isolate", [False, True])
+def test_the_verdict_is_that_nothing_is_known(tmp_path: Path, attack: str, isolate: bool) -> None:
+    target = f"{ciphers.__file__}:Chained"
+    done = ppattack.run(request(tmp_path, attack=attack, target=target, isolate=isolate))
+    assert done.report.verdict == "INCONCLUSIVE"
+    assert "this attack says nothing of it" in done.report.reason

@@ -1,0 +1,121 @@
+"""The contract of schemes: whatever breaks it is named before anything rests on it."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+import ppattack
+from ppattack.errors import PluginError, RunFailed
+from ppattack.plugins import registry
+from ppattack.seeding import numpy_stream
+from ppattack.target import Target, calls, contract
+from targets.pe import PE
+from tests.conftest import smooth_images
+from tests.support.plugins import ciphers, faulty_ciphers
+from tests.support.run_requests import request
+from tests.support.schemes import EXACT_ON_GREY, PAD, PAPER, PUBLISHED
+
+SHAPE = (3, 32, 32)
+FILE = Path(faulty_ciphers.__file__)
+GOOD: list[Target] = [
+    ciphers.Masked(),
+    ciphers.Complemented(),
+    ciphers.Scattered(),
+    ciphers.Chained(),
+    ciphers.Bits(),
+    ciphers.Substituted(),
+    ciphers.Rotated(),
+    faulty_ciphers.DeclaredRandomness(),
+]
+BUILT_IN: list[Target] = [
+    *PAPER,
+    *EXACT_ON_GREY,
+    *PUBLISHED,
+    PAD,
+    PE(variant="ito"),
+    PE(variant="ito", legacy_seed=3),
+]
+FAULTS = {
+    "InPlace": "encrypt changes the images that it is given: work on a copy",
+    "ReturnsArray": "encrypt returned a ndarray: return a torch.Tensor",
+    "ReturnsFloats": "encrypt returned torch.float32, not torch.uint8: return whole numbers",
+    "ReturnsOne": r"encrypt returned the shape \(1, 3, 32, 32\), not \(4, 3, 32, 32\)",
+    "DoesNotDecrypt": r"decrypt does not give the images back \(12\d+ of 12288 bytes differ\)",
+    "CannotDecrypt": "decrypt failed with NotImplementedError: later",
+    "PlainInts": "key_parts returned a part 'shift' that is a int: return NumPy arrays",
+    "IgnoresKey": r"encrypt gives the same ciphertexts for different keys, of 2\^24576",
+    "OneKey": "key_parts gives one key only",
+    "OwnRandomness": "encrypt gives another ciphertext for the same image, key and generator",
+    "ReusesBuffer": "encrypt changes ciphertexts that it has returned",
+    "ChangesKey": "encrypt or decrypt changes the key",
+    "Unfinished": "encrypt failed with KeyError: 'secret'",
+}
+
+
+@pytest.mark.parametrize("target", [*GOOD, *BUILT_IN], ids=str)
+def test_schemes_that_keep_it_pass_at_every_key_scope(target: Target) -> None:
+    for scope in target.card.key_scopes:
+        if scope == "dataset" or "legacy_seed=3" not in repr(target):
+            contract.check(target, SHAPE, scope)
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "shape"),
+    [
+        ("neuracrypt", {"variant": "small"}, (1, 32, 32)),
+        ("color-neuracrypt", {"variant": "small"}, (3, 32, 32)),
+    ],
+)
+def test_schemes_of_tokens_pass(
+    name: str, settings: dict[str, str], shape: tuple[int, int, int]
+) -> None:
+    contract.check(registry.target(name)(**settings), shape, "dataset")
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_fault_names_the_class_the_method_and_the_cure(name: str) -> None:
+    with pytest.raises(PluginError, match=rf"target 'mine' \(class {name}\): {FAULTS[name]}"):
+        contract.check(getattr(faulty_ciphers, name)(), SHAPE, "dataset")
+
+
+def test_it_takes_a_tenth_of_a_second_once() -> None:
+    target = ciphers.Chained()
+    contract.check(target, (3, 40, 40), "dataset")
+    start = time.perf_counter()
+    contract.check(target, (3, 40, 40), "dataset")
+    again = time.perf_counter()
+    contract.check(target, (3, 32, 40), "dataset")
+    assert again - start < 0.01
+    assert time.perf_counter() - again < 0.1
+
+
+@pytest.mark.parametrize("isolate", [False, True])
+def test_a_run_refuses_it_before_the_attack(tmp_path: Path, isolate: bool) -> None:
+    asked = request(tmp_path, attack="none", target=f"{FILE}:InPlace", isolate=isolate)
+    with pytest.raises(PluginError, match="class InPlace"):
+        ppattack.run(asked)
+    assert not list(tmp_path.glob("*none*"))
+
+
+def test_a_class_without_settings_or_methods_is_told_what_to_add() -> None:
+    with pytest.raises(PluginError, match="has no Config: give class NoConfig a frozen dataclass"):
+        registry.target(f"{FILE}:NoConfig")
+
+
+def test_images_stay_as_they_are_even_if_the_fault_shows_later() -> None:
+    target, images = faulty_ciphers.InPlaceOnlyLater(), smooth_images(6, size=32)
+    before = images.clone()
+    contract.check(target, SHAPE, "dataset")
+    key = target.generate_key(numpy_stream(0), SHAPE)
+    ciphertexts = calls.encrypt(target, images, key)
+    assert torch.equal(images, before)
+    assert not torch.equal(ciphertexts, images)
+
+
+def test_a_scheme_that_ends_the_program_has_failed() -> None:
+    with pytest.raises(RunFailed, match=r"class Leaves\) tried to end the program \(SystemExit: 0"):
+        contract.check(faulty_ciphers.Leaves(), SHAPE, "dataset")
