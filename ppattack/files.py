@@ -1,15 +1,20 @@
-"""Writing files so that nothing half-written is ever seen."""
+"""Writing files so that nothing half-written is ever seen, and finding those written before."""
 
 from __future__ import annotations
 
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from ppattack.errors import DataError, PpattackError, RunFailed
+
+MARK = ".ppattack"
+"""A file in folders of results, so that nobody takes these for photographs."""
+REPORTS = ("report.json", "classification.json", "compression.json", "curve.json", "audit.json")
+_OPENINGS = (b'{\n  "schema_version":', b'{\n  "attack":')
 
 
 def make_folder(path: Path) -> Path:
@@ -23,6 +28,67 @@ def make_folder(path: Path) -> Path:
     except OSError as error:
         raise DataError(f"cannot create the folder {path}: {error.strerror}.") from None
     return path
+
+
+def mark_results(folder: Path) -> None:
+    """Create a folder for results, with their mark unless it holds other files already.
+
+    Raises:
+        DataError: if it cannot be written.
+    """
+    make_folder(folder)
+    if not any(folder.iterdir()):
+        write_text(folder / MARK, "Written by ppattack: not read as photographs.\n")
+
+
+def holds_results(folder: Path) -> bool:
+    """Whether a folder has the mark of results, or one of our reports."""
+    if (folder / MARK).is_file():
+        return True
+    for name in REPORTS:
+        try:
+            with (folder / name).open("rb") as file:
+                opening = file.read(64)
+        except OSError:
+            continue
+        if opening.startswith(_OPENINGS):
+            return True
+    return False
+
+
+def walk(
+    root: Path, passed_over: Callable[[Path], bool] | None = None
+) -> Iterator[tuple[Path, list[str]]]:
+    """Every folder at or below a place, with the names of the files in it, both sorted.
+
+    Links are followed, each folder is visited once, and hidden folders are passed over.
+
+    Args:
+        root: the place.
+        passed_over: says which folders below it to leave out, with all that is in them.
+
+    Raises:
+        DataError: if a folder cannot be read.
+    """
+
+    def refuse(error: OSError) -> None:
+        raise DataError(f"the folder {error.filename} cannot be read: {error.strerror}.")
+
+    visited: set[str] = set()
+    for place, folders, files in os.walk(root, onerror=refuse, followlinks=True):
+        real = os.path.realpath(place)
+        # A folder that links to one above it would be walked forever.
+        if real in visited:
+            folders.clear()
+            continue
+        visited.add(real)
+        folders[:] = sorted(
+            name
+            for name in folders
+            if not name.startswith(".")
+            and not (passed_over is not None and passed_over(Path(place, name)))
+        )
+        yield Path(place), sorted(files)
 
 
 def write_bytes(path: Path, data: bytes, *, private: bool = False) -> None:

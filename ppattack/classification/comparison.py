@@ -14,6 +14,7 @@ from ppattack.classification.experiment import (
     resolve,
 )
 from ppattack.classification.plan import PLAIN
+from ppattack.files import mark_results
 from ppattack.reports.classification import ClassificationReport
 from ppattack.runs.store import Finished
 
@@ -53,6 +54,7 @@ def compare(
     for each, done in zip(resolved, found, strict=True):
         if done is None:
             _ = each.plan  # refuses images that scheme or classifier do not take
+    mark_results(request.out)
     shown = progress or SilentProgress()
     finished = []
     for number, (each, done) in enumerate(zip(resolved, found, strict=True), start=1):

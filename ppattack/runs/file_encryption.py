@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ppattack.errors import ConfigError, KeyFileError
-from ppattack.files import check_output_names, output_name, write_bytes
+from ppattack.files import check_output_names, mark_results, output_name, write_bytes
 from ppattack.scenario import key_scope_of
 from ppattack.seeding import numpy_stream
 from ppattack.target.base import generate_scoped_key
@@ -60,6 +60,7 @@ def encrypt_files(
     if jpeg is None:
         _write(out, names, ciphertexts)
     else:
+        mark_results(out)
         for name, image in zip(names, ciphertexts, strict=True):
             write_bytes((out / output_name(name)).with_suffix(".jpg"), jpeg.encode(image))
     if plain_out is not None:
@@ -119,6 +120,7 @@ def _write(folder: Path, names: tuple[str, ...], images: Tensor) -> None:
     from ppattack.data.image_files import write_png
     from ppattack.data.token_files import write_tokens
 
+    mark_results(folder)
     for name, image in zip(names, images, strict=True):
         if image.dtype == torch.uint8:
             write_png(folder / output_name(name), image)
