@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import re
 import shutil
+import stat
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -13,6 +17,8 @@ from ppattack.errors import DataError, PpattackError, RunFailed
 
 MARK = ".ppattack"
 """A file in folders of results, so that nobody takes these for photographs."""
+_DESCRIPTOR = re.compile(r"/dev/(stdout|stderr|fd/\d+)|/proc/self/(fd/\d+)")
+_NUMBERS = {"stdout": 1, "stderr": 2}
 REPORTS = ("report.json", "classification.json", "compression.json", "curve.json", "audit.json")
 _OPENINGS = (b'{\n  "schema_version":', b'{\n  "attack":')
 
@@ -94,6 +100,9 @@ def walk(
 def write_bytes(path: Path, data: bytes, *, private: bool = False) -> None:
     """Write to a temporary file beside ``path``, then rename it into place.
 
+    The file that a link leads to is written, not the link; devices, pipes and open descriptors
+    (``/dev/stdout``) are written to as they are.
+
     Args:
         path: the file; its folder is created.
         data: the whole content.
@@ -102,21 +111,68 @@ def write_bytes(path: Path, data: bytes, *, private: bool = False) -> None:
     Raises:
         DataError: if the file cannot be written.
     """
-    make_folder(path.parent)
     try:
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        if _is_stream(path):
+            _write_stream(path, data)
+            return
+        target = _behind_links(path)
     except OSError as error:
         raise DataError(f"cannot write {path}: {error.strerror}.") from None
-    temporary = Path(name)
+    make_folder(target.parent)
+    temporary: Path | None = None
     try:
+        handle, name = tempfile.mkstemp(prefix=f".{target.name[:50]}.", dir=target.parent)
+        temporary = Path(name)
         with os.fdopen(handle, "wb") as file:
             file.write(data)
         temporary.chmod(0o600 if private else 0o644)
-        temporary.replace(path)
+        temporary.replace(target)
     except OSError as error:
         raise DataError(f"cannot write {path}: {error.strerror}.") from None
     finally:
-        temporary.unlink(missing_ok=True)
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
+
+
+def _behind_links(path: Path) -> Path:
+    """The place that a link leads to, whether anything is there or not.
+
+    Raises:
+        OSError: for links in a circle.
+    """
+    try:
+        return path.resolve() if path.is_symlink() else path
+    except RuntimeError:  # how Python 3.11 and 3.12 say it
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP)) from None
+
+
+def _is_stream(path: Path) -> bool:
+    """Whether a path is a device, a pipe or an open descriptor of this process."""
+    if _DESCRIPTOR.fullmatch(str(path)):
+        return True
+    try:
+        mode = path.stat().st_mode
+    except OSError:
+        return False
+    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
+
+
+def _write_stream(path: Path, data: bytes) -> None:
+    """Write where nothing can be renamed; a descriptor is written where it stands.
+
+    Raises:
+        OSError: if that fails; not if the reader of a pipe has gone.
+    """
+    found = _DESCRIPTOR.fullmatch(str(path))
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    if found is None:
+        descriptor = os.open(path, os.O_WRONLY)
+    else:
+        name = found[1] or found[2]
+        descriptor = os.dup(_NUMBERS.get(name) or int(name.rpartition("/")[2]))
+    with suppress(BrokenPipeError), os.fdopen(descriptor, "wb") as file:
+        file.write(data)
 
 
 def write_text(path: Path, text: str, *, private: bool = False) -> None:
@@ -178,6 +234,7 @@ def new_folder(path: Path, *, private: bool = False, replace: bool = False) -> I
         DataError: if something is there, or the folder cannot be written.
     """
     try:
+        path = _behind_links(path)
         if path.is_dir() and not any(path.iterdir()):
             path.rmdir()
         elif path.exists() and not (replace and path.is_dir()):
