@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from ppattack.errors import DataError, PpattackError, RunFailed
+from ppattack.errors import DataError, PpattackError, RunFailed, printable
 
 MARK = ".ppattack"
 """A file in folders of results, so that nobody takes these for photographs."""
@@ -36,14 +36,18 @@ def make_folder(path: Path) -> Path:
     return path
 
 
-def mark_results(folder: Path) -> None:
+def mark_results(folder: Path, *, ours: bool = False) -> None:
     """Create a folder for results, with their mark unless it holds other files already.
+
+    Args:
+        folder: the folder.
+        ours: whether all that it holds is known to be results.
 
     Raises:
         DataError: if it cannot be written.
     """
     make_folder(folder)
-    if not any(folder.iterdir()):
+    if ours or not any(folder.iterdir()):
         write_text(folder / MARK, "Written by ppattack: not read as photographs.\n")
 
 
@@ -177,7 +181,7 @@ def _write_stream(path: Path, data: bytes) -> None:
 
 def write_text(path: Path, text: str, *, private: bool = False) -> None:
     """As :func:`write_bytes`, for UTF-8 text."""
-    write_bytes(path, text.encode("utf-8"), private=private)
+    write_bytes(path, printable(text).encode("utf-8"), private=private)
 
 
 def append_text(path: Path, text: str) -> None:
@@ -188,7 +192,7 @@ def append_text(path: Path, text: str) -> None:
     """
     try:
         with path.open("a", encoding="utf-8") as file:
-            file.write(text)
+            file.write(printable(text))
     except OSError as error:
         raise DataError(f"cannot write {path}: {error.strerror}.") from None
 

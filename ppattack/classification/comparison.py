@@ -54,12 +54,13 @@ def compare(
     for each, done in zip(resolved, found, strict=True):
         if done is None:
             _ = each.plan  # refuses images that scheme or classifier do not take
-    mark_results(request.out)
+    new = not request.out.exists()
     shown = progress or SilentProgress()
     finished = []
     for number, (each, done) in enumerate(zip(resolved, found, strict=True), start=1):
         shown.log(f"classifier {number} of {len(resolved)}: {each.request.target}")
         finished.append(done or each.train(progress))
+    mark_results(request.out, ours=new)
     return finished
 
 

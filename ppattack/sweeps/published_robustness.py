@@ -130,7 +130,7 @@ def reproduce(
     check(base)
     if "corrected" in protocols:
         check_images(base, PAIRS)
-    mark_results(base.out)
+    new = not base.out.exists()
     sweep, _ = run_sweep(
         [request for _, _, request in cells], executor, watcher, retry_failed=retry_failed
     )
@@ -140,6 +140,7 @@ def reproduce(
     )
     table = _table(rows, base)
     out = base.out
+    mark_results(out, ours=new)
     name = "isotropic-robustness"
     write_text(out / f"{name}.json", json.dumps(asdict(table), indent=2) + "\n")
     write_text(out / f"{name}.md", markdown(table))

@@ -10,6 +10,7 @@ import typer
 from ppattack.errors import ConfigError, RunFailed, nearest
 from ppattack.request import RunRequest
 from ppattack_cli import options
+from ppattack_cli.streams import print_json
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -68,7 +69,7 @@ def isotropic_robustness(
         retry_failed=retry_failed,
     )
     if as_json:
-        typer.echo(json.dumps(asdict(table), indent=2))
+        print_json(json.dumps(asdict(table), indent=2))
     else:
         _print(table, folder)
     failed = [row for row in table.rows if row.verdict == "failed"]
