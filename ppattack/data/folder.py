@@ -33,7 +33,7 @@ from ppattack.card import Reference
 from ppattack.data.decoding import UnreadableImage, check_file, open_image, pixels_of
 from ppattack.data.fingerprint import of_files
 from ppattack.data.image_files import check_folder, has_image_name, in_short
-from ppattack.data.selection import Pixels, select
+from ppattack.data.selection import Counted, Pixels, select
 from ppattack.data.source import ImageRequest, ImageSets, ImageSource, SourceCard
 from ppattack.data.split_names import Layout, read_layout
 from ppattack.errors import DataError
@@ -72,8 +72,8 @@ class Folder(ImageSource):
             sets = select(
                 f"{self.card.name}:{self.argument}",
                 request,
-                reader.images(victims),
-                reader.images(adversary),
+                Counted(reader.images(victims), len(victims)),
+                Counted(reader.images(adversary), len(adversary)),
             )
         except DataError as error:
             skipped = reader.notes()

@@ -30,7 +30,7 @@ from typing_extensions import override
 from ppattack.card import Reference
 from ppattack.data.decoding import UnreadableImage, check_file
 from ppattack.data.fingerprint import HASHED_AT_MOST
-from ppattack.data.selection import Pixels, select
+from ppattack.data.selection import Counted, Pixels, select
 from ppattack.data.source import ImageRequest, ImageSets, ImageSource, SourceCard
 from ppattack.errors import DataError
 from ppattack.images import CHANNELS
@@ -84,8 +84,8 @@ class Npz(ImageSource):
             elif BOTH in stored.files:
                 images = archive.images(BOTH)
                 ours, theirs = _split(images, request)
-                victims = archive.rows(BOTH, images, ours)
-                adversary = archive.rows(BOTH, images, theirs)
+                victims = Counted(archive.rows(BOTH, images, ours), len(ours))
+                adversary = Counted(archive.rows(BOTH, images, theirs), len(theirs))
             else:
                 held = ", ".join(stored.files[:5]) or "nothing"
                 raise DataError(
@@ -121,13 +121,13 @@ class _Archive:
         self.path = path
         self.notes: list[str] = []
 
-    def sample_rows(self, name: str, count: int, seed: int) -> Iterator[Candidate]:
+    def sample_rows(self, name: str, count: int, seed: int) -> Counted:
         """The images of one side's array in random order; it is read only when needed."""
         if count == 0 or name not in self.stored.files:
-            return
+            return Counted((), 0)
         images = self.images(name)
         rows = numpy_stream(seed, "data", "npz", name).permutation(len(images))
-        yield from self.rows(name, images, rows.tolist())
+        return Counted(self.rows(name, images, rows.tolist()), len(images))
 
     def rows(
         self, name: str, images: NDArray[np.uint8], rows: Sequence[int]
