@@ -1,0 +1,75 @@
+"""Damaged files are refused in one line: what failed once, and a few of every kind."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ppattack.data.npz import Npz
+from ppattack.data.source import ImageRequest
+from ppattack.data.token_files import read_array
+from ppattack.errors import ConfigError, DataError
+from ppattack.gates.rules import read_policy
+from ppattack.sweeps.matrix import read_matrix
+from tests.support.fuzzing import KINDS, attempt
+
+HEADERS = (
+    "{'descr': '<f4', 'fortran_order': False, 'shape': (4, 4, }",
+    "{'descr': '<f4', 'shape': (",
+    "{'descr\0': '<f4'}",
+    "[" * 3000,
+    "",
+)
+
+
+def npy(header: str) -> bytes:
+    return b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header.encode("latin-1")
+
+
+@pytest.mark.parametrize("header", HEADERS)
+def test_array_headers_that_are_no_python(tmp_path: Path, header: str) -> None:
+    (tmp_path / "a.npy").write_bytes(npy(header))
+    with pytest.raises(DataError, match=r"a\.npy cannot be read"):
+        read_array(tmp_path / "a.npy")
+    with zipfile.ZipFile(tmp_path / "a.npz", "w") as archive:
+        archive.writestr("images.npy", npy(header))
+    with pytest.raises(DataError, match="'images' of .* cannot be read"):
+        Npz(str(tmp_path / "a.npz")).load(ImageRequest(1, 1, None))
+
+
+def test_compressed_arrays_that_do_not_decompress(tmp_path: Path) -> None:
+    data = io.BytesIO()
+    np.savez_compressed(data, images=np.zeros((9, 9, 9), np.uint8))
+    damaged = bytearray(data.getvalue())
+    start = damaged.index(b"images.npy") + len("images.npy") + 20
+    damaged[start : start + 8] = b"\xff" * 8
+    (tmp_path / "a.npz").write_bytes(damaged)
+    with pytest.raises(DataError):
+        Npz(str(tmp_path / "a.npz")).load(ImageRequest(1, 1, None))
+
+
+def test_an_archive_that_unpacks_to_gigabytes_is_not_hashed(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "a.npz", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("images.npy", npy(HEADERS[0]))
+        archive.infolist()[0].file_size = 1 << 33
+    assert Npz(str(tmp_path / "a.npz")).fingerprint(labels=True) is None
+
+
+def test_toml_that_is_nested_too_deep(tmp_path: Path) -> None:
+    path = tmp_path / "deep.toml"
+    path.write_text("x = " + "[" * 3000)
+    with pytest.raises(ConfigError, match="TOML"):
+        read_policy(path)
+    with pytest.raises(DataError, match="TOML"):
+        read_matrix(str(path), {})
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_damaged_files_are_refused_in_one_line(tmp_path: Path, kind: str) -> None:
+    few = 2 if kind in ("gate", "card") else 40
+    found = [attempt(kind, number, tmp_path) for number in range(few)]
+    assert [each for each in found if each is not None] == []
