@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import json
+import warnings
 import zipfile
 from pathlib import Path
 
@@ -12,8 +14,9 @@ import pytest
 from ppattack.data.npz import Npz
 from ppattack.data.source import ImageRequest
 from ppattack.data.token_files import read_array
-from ppattack.errors import ConfigError, DataError
+from ppattack.errors import ConfigError, DataError, KeyFileError
 from ppattack.gates.rules import read_policy
+from ppattack.runs.file_encryption import read_key
 from ppattack.sweeps.matrix import read_matrix
 from tests.support.fuzzing import KINDS, attempt
 
@@ -68,8 +71,24 @@ def test_toml_that_is_nested_too_deep(tmp_path: Path) -> None:
         read_matrix(str(path), {})
 
 
+def test_key_parts_that_do_not_fit_warn_of_nothing(tmp_path: Path) -> None:
+    part = {"dtype": "uint8", "shape": [2], "data": [1e300, float("nan")]}
+    document = {
+        "key_file_version": 1,
+        "scheme": "le",
+        "image_shape": [3, 8, 8],
+        "count": None,
+        "parts": {"mask": part},
+    }
+    (tmp_path / "key").write_text(json.dumps(document))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(KeyFileError, match="does not fit into uint8"):
+            read_key(tmp_path / "key")
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_damaged_files_are_refused_in_one_line(tmp_path: Path, kind: str) -> None:
-    few = 2 if kind in ("gate", "card") else 40
+    few = 2 if kind in ("gate", "card", "page", "decrypt") else 40
     found = [attempt(kind, number, tmp_path) for number in range(few)]
     assert [each for each in found if each is not None] == []

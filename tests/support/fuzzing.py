@@ -6,6 +6,7 @@ import argparse
 import io
 import os
 import random
+import re
 import resource
 import signal
 import sys
@@ -30,6 +31,7 @@ from ppattack.data.source import ImageRequest
 from ppattack.data.token_files import read_token_folder
 from ppattack.errors import PpattackError
 from ppattack.gates.rules import judge, read_policy, rule
+from ppattack.plugins import registry
 from ppattack.reports.audit import read_audit
 from ppattack.reports.found import SavedRun, read_image_scores
 from ppattack.reports.run import read_report, scores_csv
@@ -169,6 +171,24 @@ def _command(line: str) -> Callable[[Path], object]:
     return run
 
 
+@cache
+def _scheme_key(name: str) -> bytes:
+    return registry.target(name)().generate_key(np.random.default_rng(0), (3, 16, 16)).to_bytes()
+
+
+def _real_key(rng: random.Random) -> bytes:
+    return _scheme_key(rng.choice(("le", "ele", "pe", "etc")))
+
+
+def _decrypt(path: Path) -> object:
+    (path.parent / "c").mkdir(exist_ok=True)
+    (path.parent / "c" / "0.png").write_bytes(encoded(noise(16, 16, 3), "PNG"))
+    scheme = re.search(rb'"scheme": "(le|ele|pe|etc)"', path.read_bytes())
+    name = scheme[1].decode() if scheme else "le"
+    line = f"decrypt --target {name} --ciphertexts c --key-file key --out out -q"
+    return _command(line)(path)
+
+
 KINDS = {
     "key": Kind(_key, read_key, "key"),
     "report": Kind(_report, _read_run, "report.json"),
@@ -187,6 +207,9 @@ KINDS = {
     **{kind: Kind(lambda _, kind=kind: _picture(kind), # type: ignore[misc]
                   lambda path: open_image(path, photograph=True), f"a.{kind.lower()}")
        for kind in ("PNG", "JPEG", "TIFF", "BMP", "GIF", "WEBP")},
+    "page": Kind(_report, _command("report . --md out/x.md --html out/x.html --csv out/x.csv"),
+                 "report.json"),
+    "decrypt": Kind(_real_key, _decrypt, "key"),
     "card": Kind(_card, _command("info target:card.py:T"), "card.py"),
     "gate": Kind(_report, _command("gate . --fail-on 'failures > 0' --junit out/j.xml"),
                  "report.json"),
