@@ -116,7 +116,7 @@ def read_policy(path: Path) -> list[Rule]:
         document = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"cannot read the policy {path}: {error}.") from None
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # also for numbers of too many digits
         raise ConfigError(f"the policy {path} is not TOML: {error}.") from None
     for name in document:
         if name != "rule":
