@@ -7,7 +7,7 @@ PARALLEL := -n auto --maxprocesses 4 --dist worksteal
 export OMP_WAIT_POLICY ?= PASSIVE
 export OPENBLAS_NUM_THREADS ?= 1
 
-.PHONY: help demo test test-fast test-slow lint format bench clean
+.PHONY: help demo test test-fast test-slow fuzz lint format bench clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -34,6 +34,9 @@ test: $(VENV)/.installed-dev ## Install, then run the tests
 
 test-fast: $(VENV)/.installed-dev ## The tests of a minute: no long one, no other process
 	$(BIN)/python -m pytest $(PARALLEL) -m 'not slow and not long and not process'
+
+fuzz: $(VENV)/.installed-dev ## Damaged inputs for every reader, 5 minutes (SECONDS=300)
+	$(BIN)/python -m tests.support.fuzzing --seconds $(or $(SECONDS),300)
 
 test-slow: $(VENV)/.installed-dev ## The tests that take minutes
 	$(BIN)/python -m pytest -m slow

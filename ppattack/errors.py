@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class PpattackError(Exception):
@@ -92,3 +95,13 @@ def nearest(name: str, known: Iterable[str], count: int = 3) -> str:
     known = sorted(known)
     close = difflib.get_close_matches(name, known, n=count, cutoff=0.0)
     return ", ".join(close or known[:count]) or "none are installed"
+
+
+def printable(text: str) -> str:
+    r"""Text that UTF-8 can hold: bytes of a file name that are not UTF-8 become ``\xff``."""
+
+    def escaped(found: re.Match[str]) -> str:
+        code = ord(found[0])
+        return f"\\x{code - 0xDC00:02x}" if 0xDC80 <= code <= 0xDCFF else f"\\u{code:04x}"
+
+    return text if text.isascii() else _SURROGATE.sub(escaped, text)

@@ -1,14 +1,25 @@
-"""Writing files so that nothing half-written is ever seen."""
+"""Writing files so that nothing half-written is ever seen, and finding those written before."""
 
 from __future__ import annotations
 
+import errno
 import os
+import re
+import stat
+import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 
-from ppattack.errors import DataError
+from ppattack.errors import DataError, printable
 
+MARK = ".ppattack"
+"""A file in folders of results, so that nobody takes these for photographs."""
+_DESCRIPTOR = re.compile(r"/dev/(stdout|stderr|fd/\d+)|/proc/self/(fd/\d+)")
+_NUMBERS = {"stdout": 1, "stderr": 2}
+REPORTS = ("report.json", "classification.json", "compression.json", "curve.json", "audit.json")
+_OPENINGS = (b'{\n  "schema_version":', b'{\n  "attack":')
 NAME_KEPT = 16
 """Characters of a name in that of its temporary file, which would be too long otherwise."""
 NAME_BYTES = 255
@@ -42,8 +53,76 @@ def make_folder(path: Path) -> Path:
     return path
 
 
+def mark_results(folder: Path, *, ours: bool = False) -> None:
+    """Create a folder for results, with their mark unless it holds other files already.
+
+    Args:
+        folder: the folder.
+        ours: whether all that it holds is known to be results.
+
+    Raises:
+        DataError: if it cannot be written.
+    """
+    make_folder(folder)
+    if ours or not any(folder.iterdir()):
+        write_text(folder / MARK, "Written by ppattack: not read as photographs.\n")
+
+
+def holds_results(folder: Path) -> bool:
+    """Whether a folder has the mark of results, or one of our reports."""
+    if (folder / MARK).is_file():
+        return True
+    for name in REPORTS:
+        try:
+            with (folder / name).open("rb") as file:
+                opening = file.read(64)
+        except OSError:
+            continue
+        if opening.startswith(_OPENINGS):
+            return True
+    return False
+
+
+def walk(
+    root: Path, passed_over: Callable[[Path], bool] | None = None
+) -> Iterator[tuple[Path, list[str]]]:
+    """Every folder at or below a place, with the names of the files in it, both sorted.
+
+    Links are followed, each folder is visited once, and hidden folders are passed over.
+
+    Args:
+        root: the place.
+        passed_over: says which folders below it to leave out, with all that is in them.
+
+    Raises:
+        DataError: if a folder cannot be read.
+    """
+
+    def refuse(error: OSError) -> None:
+        raise DataError(f"the folder {error.filename} cannot be read: {error.strerror}.")
+
+    visited: set[str] = set()
+    for place, folders, files in os.walk(root, onerror=refuse, followlinks=True):
+        real = os.path.realpath(place)
+        # A folder that links to one above it would be walked forever.
+        if real in visited:
+            folders.clear()
+            continue
+        visited.add(real)
+        folders[:] = sorted(
+            name
+            for name in folders
+            if not name.startswith(".")
+            and not (passed_over is not None and passed_over(Path(place, name)))
+        )
+        yield Path(place), sorted(files)
+
+
 def write_bytes(path: Path, data: bytes, *, private: bool = False) -> None:
     """Write to a temporary file beside ``path``, then rename it into place.
+
+    The file that a link leads to is written, not the link; devices, pipes and open descriptors
+    (``/dev/stdout``) are written to as they are.
 
     Args:
         path: the file; its folder is created.
@@ -53,26 +132,73 @@ def write_bytes(path: Path, data: bytes, *, private: bool = False) -> None:
     Raises:
         DataError: if the file cannot be written.
     """
-    make_folder(path.parent)
     try:
-        handle, name = tempfile.mkstemp(prefix=f".{path.name[:NAME_KEPT]}.", dir=path.parent)
+        if _is_stream(path):
+            _write_stream(path, data)
+            return
+        target = behind_links(path)
     except OSError as error:
         raise DataError(f"cannot write {path}: {error.strerror}.") from None
-    temporary = Path(name)
+    make_folder(target.parent)
+    temporary: Path | None = None
     try:
+        handle, name = tempfile.mkstemp(prefix=f".{target.name[:NAME_KEPT]}.", dir=target.parent)
+        temporary = Path(name)
         with os.fdopen(handle, "wb") as file:
             file.write(data)
         temporary.chmod(0o600 if private else 0o644)
-        temporary.replace(path)
+        temporary.replace(target)
     except OSError as error:
         raise DataError(f"cannot write {path}: {error.strerror}.") from None
     finally:
-        temporary.unlink(missing_ok=True)
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
+
+
+def behind_links(path: Path) -> Path:
+    """The place that a link leads to, whether anything is there or not.
+
+    Raises:
+        OSError: for links in a circle.
+    """
+    try:
+        return path.resolve() if path.is_symlink() else path
+    except RuntimeError:  # how Python 3.11 and 3.12 say it
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP)) from None
+
+
+def _is_stream(path: Path) -> bool:
+    """Whether a path is a device, a pipe or an open descriptor of this process."""
+    if _DESCRIPTOR.fullmatch(str(path)):
+        return True
+    try:
+        mode = path.stat().st_mode
+    except OSError:
+        return False
+    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
+
+
+def _write_stream(path: Path, data: bytes) -> None:
+    """Write where nothing can be renamed; a descriptor is written where it stands.
+
+    Raises:
+        OSError: if that fails; not if the reader of a pipe has gone.
+    """
+    found = _DESCRIPTOR.fullmatch(str(path))
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    if found is None:
+        descriptor = os.open(path, os.O_WRONLY)
+    else:
+        name = found[1] or found[2]
+        descriptor = os.dup(_NUMBERS.get(name) or int(name.rpartition("/")[2]))
+    with suppress(BrokenPipeError), os.fdopen(descriptor, "wb") as file:
+        file.write(data)
 
 
 def write_text(path: Path, text: str, *, private: bool = False) -> None:
     """As :func:`write_bytes`, for UTF-8 text."""
-    write_bytes(path, text.encode("utf-8"), private=private)
+    write_bytes(path, printable(text).encode("utf-8"), private=private)
 
 
 def append_text(path: Path, text: str) -> None:
@@ -83,7 +209,7 @@ def append_text(path: Path, text: str) -> None:
     """
     try:
         with path.open("a", encoding="utf-8") as file:
-            file.write(text)
+            file.write(printable(text))
     except OSError as error:
         raise DataError(f"cannot write {path}: {error.strerror}.") from None
 

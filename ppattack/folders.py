@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from ppattack.errors import DataError, PpattackError, RunFailed
-from ppattack.files import NAME_KEPT, make_folder
+from ppattack.files import NAME_KEPT, behind_links, make_folder
 
 
 def partial_place(folder: Path) -> Path:
@@ -60,9 +60,11 @@ def new_folder(path: Path, *, private: bool = False, replace: bool = False) -> I
     Raises:
         DataError: if something is there, or the folder cannot be written.
     """
-    missing = [parent for parent in path.parents if not parent.exists()]
+    missing: list[Path] = []
     done = False
     try:
+        path = behind_links(path)
+        missing += [parent for parent in path.parents if not parent.exists()]
         with _in_progress(path, replace) as temporary:
             yield temporary
             _publish(temporary, path, private=private, replace=replace)

@@ -61,6 +61,14 @@ def visible_gpus() -> list[str]:
     return [str(number) for number in range(torch.cuda.device_count())]
 
 
+def physical_bytes() -> int | None:
+    """The memory of this machine, or None if this system does not say."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, OSError, ValueError):
+        return None
+
+
 def resident_bytes(pid: int) -> int | None:
     """Memory that a process holds, or None if this system does not say."""
     try:

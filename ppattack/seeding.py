@@ -19,7 +19,8 @@ def derive(seed: int | bytes, *names: str | int) -> int:
 
     digest = hashlib.sha256(b"ppattack")
     for item in (seed, *names):
-        data = item if isinstance(item, bytes) else f"{type(item).__name__}:{item}".encode()
+        text = item if isinstance(item, bytes) else f"{type(item).__name__}:{item}"
+        data = text if isinstance(text, bytes) else text.encode(errors="surrogateescape")
         digest.update(len(data).to_bytes(4, "big") + data)
     return int.from_bytes(digest.digest()[:16], "big")
 

@@ -19,6 +19,7 @@ from typing_extensions import override
 
 from ppattack.errors import PpattackError, RunFailed
 from ppattack.reports.text import visible
+from ppattack_cli.streams import json_alone, make_lenient
 
 BAD_INPUT, FAILED, INTERRUPTED = 2, 3, 130
 FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -124,6 +125,7 @@ def main() -> None:
     # always spin: it gets one.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    make_lenient()
     _watch_exits()
     sys.exit(_run())
 
@@ -149,6 +151,11 @@ def _watch_exits() -> None:
 
 
 def _run() -> int:
+    with json_alone("--json" in sys.argv):
+        return _outcome()
+
+
+def _outcome() -> int:
     if len(sys.argv) == 1:
         print(START, file=sys.stderr)  # noqa: T201
         return BAD_INPUT
@@ -169,9 +176,6 @@ def _run() -> int:
         return _say(
             "interrupted. The same command continues from the last checkpoint.", INTERRUPTED
         )
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
     except Exception as error:
         show = getattr(error, "format_message", None)
         if type(error).__name__ == "NoArgsIsHelpError":

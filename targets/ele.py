@@ -20,7 +20,8 @@ from ppattack.permxor import PermXor, permutation_bits
 from ppattack.target import Draw, ImageShape, Parts, PermXorTarget, TargetCard
 from ppattack.target.published_seed import PublishedSeed, check_seed, published_seed
 from ppattack.target.structure import Structure
-from targets.le import derived_complements
+
+from .le import derived_complements
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

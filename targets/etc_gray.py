@@ -21,7 +21,8 @@ from ppattack.permxor import PermXor, permutation_bits
 from ppattack.target import Draw, ImageShape, Parts, PermXorTarget, TargetCard
 from ppattack.target.representation import Panel, Representation
 from ppattack.target.structure import Structure
-from targets.etc import block_moves, scrambled_blocks
+
+from .etc import block_moves, scrambled_blocks
 
 if TYPE_CHECKING:
     from torch import Tensor

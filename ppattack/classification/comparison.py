@@ -14,6 +14,7 @@ from ppattack.classification.experiment import (
     resolve,
 )
 from ppattack.classification.plan import PLAIN
+from ppattack.files import mark_results
 from ppattack.reports.classification import ClassificationReport
 from ppattack.runs.store import Finished
 
@@ -53,11 +54,13 @@ def compare(
     for each, done in zip(resolved, found, strict=True):
         if done is None:
             _ = each.plan  # refuses images that scheme or classifier do not take
+    new = not request.out.exists()
     shown = progress or SilentProgress()
     finished = []
     for number, (each, done) in enumerate(zip(resolved, found, strict=True), start=1):
         shown.log(f"classifier {number} of {len(resolved)}: {each.request.target}")
         finished.append(done or each.train(progress))
+    mark_results(request.out, ours=new)
     return finished
 
 

@@ -17,7 +17,7 @@ import numpy as np
 from typing_extensions import override
 
 from ppattack.card import Reference
-from ppattack.data.selection import Pixels, select
+from ppattack.data.selection import Counted, Pixels, select
 from ppattack.data.source import ImageRequest, ImageSets, ImageSource, SourceCard
 from ppattack.errors import DataError
 from ppattack.seeding import numpy_stream
@@ -50,7 +50,9 @@ class Digits(ImageSource):
         """
         images = list(_images(request.seed))
         wanted = replace(request, size=OWN_SIZE if request.size is None else request.size)
-        return select(self.card.name, wanted, images, images)
+        return select(
+            self.card.name, wanted, Counted(images, len(images)), Counted(images, len(images))
+        )
 
     @override
     def fingerprint(self, *, labels: bool) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -31,7 +32,7 @@ def of_files(files: Iterable[tuple[str, Path]]) -> str | None:
         for name, path in listed:
             with path.open("rb") as file:
                 content = hashlib.file_digest(file, "sha256").digest()
-            digest.update(len(name.encode()).to_bytes(8) + name.encode() + content)
+            digest.update(len(os.fsencode(name)).to_bytes(8) + os.fsencode(name) + content)
     except (OSError, UnreadableImage):
         return None
     return digest.hexdigest()

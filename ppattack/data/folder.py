@@ -1,13 +1,19 @@
 """Image files in the user's own folder.
 
-With ``train/`` and ``test/`` (or ``val/``) inside, at any depth of class folders, the adversary has
-the training images and the victims the test images; the seed chooses which ones, by their paths.
+With ``train/`` and ``test/`` inside, the adversary has the training images and the victims the test
+images, at any depth of class folders; the seed chooses which ones, by their paths. The names may be
+in any case, and ``training``, and ``testing``, ``val``, ``valid`` or ``validation``. If the folder
+consists of one other folder, they may be in there.
+
 Any other folder is split by content: the SHA-256 of a file decides its side (half each, on
 average), so names do not matter, adding a file moves no other, and equal files are on one side. If
 no victims are requested, the adversary has them all.
 
 The class of an image is the folder directly below DIR, or below ``train/`` and ``test/``, that
-contains it at any depth; an image directly in one of those has none.
+contains it at any depth; an image directly in one of those has none. A data set that has only one
+such part has the classes below it; beside folders of other names, such a name is a class.
+
+Hidden folders and those of this program's own results are passed over.
 
 Files are read by the rules for photographs (see ``decoding``); one that cannot be read is skipped
 and named in the notes. With a size, images are cut to the square in their middle and
@@ -17,9 +23,8 @@ resized; without one they must all have the same size.
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from typing_extensions import override
@@ -28,14 +33,12 @@ from ppattack.card import Reference
 from ppattack.data.decoding import UnreadableImage, check_file, open_image, pixels_of
 from ppattack.data.fingerprint import of_files
 from ppattack.data.image_files import check_folder, has_image_name, in_short
-from ppattack.data.selection import Pixels, select
+from ppattack.data.selection import Counted, Pixels, select
 from ppattack.data.source import ImageRequest, ImageSets, ImageSource, SourceCard
+from ppattack.data.split_names import Layout, read_layout
 from ppattack.errors import DataError
-from ppattack.files import user_path
+from ppattack.files import holds_results, user_path, walk
 from ppattack.seeding import derive
-
-TRAIN = "train"
-TESTS = ("test", "val")
 
 
 class Folder(ImageSource):
@@ -69,8 +72,8 @@ class Folder(ImageSource):
             sets = select(
                 f"{self.card.name}:{self.argument}",
                 request,
-                reader.images(victims),
-                reader.images(adversary),
+                Counted(reader.images(victims), len(victims)),
+                Counted(reader.images(adversary), len(adversary)),
             )
         except DataError as error:
             skipped = reader.notes()
@@ -81,20 +84,7 @@ class Folder(ImageSource):
     def fingerprint(self, *, labels: bool) -> str | None:
         root = user_path(self.argument)
         check_folder(root)
-        return of_files((path, root / path) for path in _paths(root))
-
-
-@dataclass(frozen=True)
-class _Side:
-    """Files of one side, by their paths inside the folder, in the order in which to take them."""
-
-    paths: list[str]
-    part: str = ""
-
-    def class_of(self, path: str) -> str | None:
-        """The folder below the root, or below the side's part, that holds the file."""
-        category, slash, _ = path.removeprefix(f"{self.part}/").partition("/")
-        return category if slash else None
+        return of_files((path, root / path) for path in _paths(root, left_out=_results(root)))
 
 
 class _Reader:
@@ -102,13 +92,15 @@ class _Reader:
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self.results = _results(root)
+        self.layout: Layout = read_layout(root, self.results)
         self.skipped: list[str] = []
         self.converted: list[str] = []
         self.twins = 0
 
-    def images(self, side: _Side) -> Iterator[tuple[str, Pixels, str | None]]:
+    def images(self, paths: list[str]) -> Iterator[tuple[str, Pixels, str | None]]:
         """Path inside the folder, pixels and class of every readable file."""
-        for path in side.paths:
+        for path in paths:
             try:
                 image, remark = open_image(self.root / path, photograph=True)
             except UnreadableImage as error:
@@ -116,7 +108,11 @@ class _Reader:
                 continue
             if remark:
                 self.converted.append(f"{path} ({remark})")
-            yield path, pixels_of(image), side.class_of(path)
+            yield path, pixels_of(image), self.layout.class_of(path)
+
+    def paths(self, part: str = "") -> list[str]:
+        """The image files below the folder, or below a part of it."""
+        return _paths(self.root, part, self.results)
 
     def skip(self, path: str, error: UnreadableImage) -> None:
         """Remember a file that cannot be read."""
@@ -131,30 +127,35 @@ class _Reader:
             notes.append(f"{len(self.converted)} files were converted: {in_short(self.converted)}.")
         if self.twins:
             notes.append(f"{self.twins} files are copies of others and were left out.")
+        if self.results:
+            notes.append(
+                f"{len(self.results)} folders of ppattack's own results were left out: "
+                f"{in_short(sorted(self.results))}."
+            )
+        notes += self.layout.notes
         return notes
 
 
-def _sides(reader: _Reader, request: ImageRequest) -> tuple[_Side, _Side]:
-    """The victims' and the adversary's files."""
-    test = next((name for name in TESTS if (reader.root / name).is_dir()), None)
-    if (reader.root / TRAIN).is_dir() and test is not None:
+def _sides(reader: _Reader, request: ImageRequest) -> tuple[list[str], list[str]]:
+    """The victims' and the adversary's files, in the order in which to take them."""
+    layout = reader.layout
+    if layout.train is not None and layout.test is not None:
 
         def order(path: str) -> int:
             return derive(request.seed, "data", "folder", path)
 
         return (
-            _Side(sorted(_paths(reader.root, test), key=order), test),
-            _Side(sorted(_paths(reader.root, TRAIN), key=order), TRAIN),
+            sorted(reader.paths(layout.test), key=order),
+            sorted(reader.paths(layout.train), key=order),
         )
     by_content = _by_content(reader)
     drawn = sorted(
         by_content, key=lambda digest: derive(request.seed, "data", "folder", digest.hex())
     )
     if not request.victims:
-        return _Side([]), _Side([by_content[digest] for digest in drawn])
+        return [], [by_content[digest] for digest in drawn]
     victims, adversary = (
-        _Side([by_content[digest] for digest in drawn if digest[0] % 2 == parity])
-        for parity in (0, 1)
+        [by_content[digest] for digest in drawn if digest[0] % 2 == parity] for parity in (0, 1)
     )
     return victims, adversary
 
@@ -162,7 +163,7 @@ def _sides(reader: _Reader, request: ImageRequest) -> tuple[_Side, _Side]:
 def _by_content(reader: _Reader) -> dict[bytes, str]:
     """One file for each content, by its SHA-256."""
     found: dict[bytes, str] = {}
-    for path in _paths(reader.root):
+    for path in reader.paths():
         try:
             digest = _digest(reader.root / path)
         except UnreadableImage as error:
@@ -182,29 +183,33 @@ def _digest(path: Path) -> bytes:
         raise UnreadableImage(path, f"cannot be opened ({error.strerror})") from None
 
 
-def _paths(root: Path, part: str = "") -> list[str]:
+def _paths(root: Path, part: str = "", left_out: frozenset[str] = frozenset()) -> list[str]:
     """The path inside ``root`` of every image file below ``root / part``, sorted.
-
-    Links are followed; hidden files and folders are left out.
 
     Raises:
         DataError: if a folder cannot be read.
     """
-
-    def refuse(error: OSError) -> None:
-        raise DataError(f"the folder {error.filename} cannot be read: {error.strerror}.")
-
     found: list[str] = []
-    visited: set[str] = set()
-    for place, folders, files in os.walk(root / part, onerror=refuse, followlinks=True):
-        real = os.path.realpath(place)
-        # A folder that links to one above it would be walked forever.
-        if real in visited:
-            folders.clear()
-            continue
-        visited.add(real)
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        inside = Path(place).relative_to(root)
-        prefix = "" if inside == Path() else f"{inside.as_posix()}/"
+    for place, files in walk(root / part, lambda folder: _inside(root, folder) in left_out):
+        prefix = "" if place == root else f"{_inside(root, place)}/"
         found += [prefix + name for name in files if has_image_name(name)]
     return sorted(found)
+
+
+def _results(root: Path) -> frozenset[str]:
+    """The folders inside that hold results of this program, without those inside of these."""
+    found: set[str] = set()
+
+    def passed_over(folder: Path) -> bool:
+        ours = holds_results(folder) or folder.name.endswith(".partial")
+        if ours:
+            found.add(_inside(root, folder))
+        return ours
+
+    for _ in walk(root, passed_over):
+        pass
+    return frozenset(found)
+
+
+def _inside(root: Path, path: Path) -> str:
+    return path.relative_to(root).as_posix()

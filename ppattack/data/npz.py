@@ -30,7 +30,7 @@ from typing_extensions import override
 from ppattack.card import Reference
 from ppattack.data.decoding import UnreadableImage, check_file
 from ppattack.data.fingerprint import HASHED_AT_MOST
-from ppattack.data.selection import Pixels, select
+from ppattack.data.selection import Counted, Pixels, select
 from ppattack.data.source import ImageRequest, ImageSets, ImageSource, SourceCard
 from ppattack.errors import DataError
 from ppattack.files import user_path
@@ -85,8 +85,8 @@ class Npz(ImageSource):
             elif BOTH in stored.files:
                 images = archive.images(BOTH)
                 ours, theirs = _split(images, request)
-                victims = archive.rows(BOTH, images, ours)
-                adversary = archive.rows(BOTH, images, theirs)
+                victims = Counted(archive.rows(BOTH, images, ours), len(ours))
+                adversary = Counted(archive.rows(BOTH, images, theirs), len(theirs))
             else:
                 held = ", ".join(stored.files[:5]) or "nothing"
                 raise DataError(
@@ -105,6 +105,8 @@ class Npz(ImageSource):
             if path.stat().st_size > HASHED_AT_MOST:
                 return None
             with zipfile.ZipFile(path) as archive:
+                if sum(info.file_size for info in archive.infolist()) > HASHED_AT_MOST:
+                    return None
                 for name in sorted(archive.namelist()):
                     if labels or name.removesuffix(".npy") not in LABELS.values():
                         digest.update(hashlib.sha256(name.encode()).digest())
@@ -122,13 +124,13 @@ class _Archive:
         self.path = path
         self.notes: list[str] = []
 
-    def sample_rows(self, name: str, count: int, seed: int) -> Iterator[Candidate]:
+    def sample_rows(self, name: str, count: int, seed: int) -> Counted:
         """The images of one side's array in random order; it is read only when needed."""
         if count == 0 or name not in self.stored.files:
-            return
+            return Counted((), 0)
         images = self.images(name)
         rows = numpy_stream(seed, "data", "npz", name).permutation(len(images))
-        yield from self.rows(name, images, rows.tolist())
+        return Counted(self.rows(name, images, rows.tolist()), len(images))
 
     def rows(
         self, name: str, images: NDArray[np.uint8], rows: Sequence[int]
@@ -153,7 +155,7 @@ class _Archive:
             return None
         try:
             found = self.stored[name]
-        except (OSError, ValueError, EOFError, MemoryError, zipfile.BadZipFile) as error:
+        except Exception as error:  # NumPy raises nearly anything for damaged files
             self.notes.append(f"no classes: the array '{name}' cannot be read ({error})")
             return None
         column = found[:, 0] if found.ndim == 2 and found.shape[1] == 1 else found
@@ -177,7 +179,7 @@ def _opened(path: Path) -> np.lib.npyio.NpzFile:
         archive = np.load(path, allow_pickle=False)
     except UnreadableImage as error:
         raise DataError(f"the file {path} {error.reason}: use npz:FILE.") from None
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+    except Exception as error:  # as above
         raise DataError(
             f"{path} is not a NumPy .npz file ({error}): write one with np.savez."
         ) from None
@@ -206,7 +208,7 @@ def _array(archive: np.lib.npyio.NpzFile, path: Path, name: str) -> NDArray[np.u
     where = f"the array '{name}' of {path}"
     try:
         array = archive[name]
-    except (OSError, ValueError, EOFError, MemoryError, zipfile.BadZipFile) as error:
+    except Exception as error:  # NumPy raises nearly anything for damaged files
         raise DataError(f"{where} cannot be read ({error}): write it again as uint8.") from None
     if array.dtype != np.uint8:
         fix = (

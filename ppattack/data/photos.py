@@ -80,7 +80,7 @@ class Photos(ImageSource):
             )
         sets = select(
             self.card.name,
-            request,
+            replace(request, size=size),
             _crops(VICTIMS, size, request.seed, "victims", request.victims),
             _crops(ADVERSARY, size, request.seed, "adversary", request.adversary),
         )

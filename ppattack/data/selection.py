@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,15 +13,36 @@ from numpy.typing import NDArray
 from ppattack.data.decoding import pixels_of
 from ppattack.data.source import ImageRequest, ImageSets
 from ppattack.errors import DataError
+from ppattack.machine import physical_bytes
 
 if TYPE_CHECKING:
     from PIL.Image import Image
     from torch import Tensor
 
+GIB = 1 << 30
 Pixels = NDArray[np.uint8]
 Candidates = Iterable[tuple[str, Pixels] | tuple[str, Pixels, str | None]]
 """Names and images ``(H, W, C)`` uint8, in the order in which they should be taken; if there are
 classes, with the name of the image's class or None."""
+
+
+@dataclass(frozen=True)
+class Counted:
+    """Candidates of which it is known how many there are, at most.
+
+    Args:
+        candidates: as above.
+        count: how many.
+    """
+
+    candidates: Candidates
+    count: int
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.candidates)
+
+    def __len__(self) -> int:
+        return self.count
 
 
 def select(
@@ -44,16 +66,10 @@ def select(
         DataError: if there are too few for the victims, nothing is found, or sizes differ and none
             was given.
     """
+    _check_counts(name, request, victims, adversary)
     picker = _Picker(name, request.size)
     ours, our_classes = picker.take(victims, request.victims)
-    if len(ours) < request.victims:
-        left = len(ours) - request.pairs
-        mend = f"use -n {left}" if left > 0 else "name a source that holds more images"
-        pairs = f" ({request.pairs} of them for known pairs)" if request.pairs else ""
-        raise DataError(
-            f"{name} holds {len(ours)} images for the victims, not {request.victims}{pairs}: "
-            f"{mend}."
-        )
+    _check_victims(name, request, len(ours))
     theirs, their_classes = picker.take(adversary, request.adversary)
     if not ours and not theirs:
         raise DataError(f"{name} holds no images for the adversary: name another source.")
@@ -72,6 +88,38 @@ def select(
         classes,
         _numbers(our_classes, classes),
         _numbers(their_classes, classes),
+    )
+
+
+def _check_counts(
+    name: str, request: ImageRequest, victims: Candidates, adversary: Candidates
+) -> None:
+    """Refuse at once what can never be had, if the candidates say how many they are."""
+    if isinstance(victims, Counted):
+        _check_victims(name, request, len(victims))
+    if request.size is None:
+        return
+    wanted = request.victims + (
+        min(request.adversary, len(adversary))
+        if isinstance(adversary, Counted)
+        else request.adversary
+    )
+    needed, there = wanted * 3 * request.size**2, physical_bytes()
+    if there is not None and needed > there:
+        raise DataError(
+            f"{wanted} images of {request.size} px take {needed / GIB:.0f} GiB, and this machine "
+            f"has {there / GIB:.0f}: use a smaller -n, --adversary or --size."
+        )
+
+
+def _check_victims(name: str, request: ImageRequest, count: int) -> None:
+    if count >= request.victims:
+        return
+    left = count - request.pairs
+    mend = f"use -n {left}" if left > 0 else "name a source that holds more images"
+    pairs = f" ({request.pairs} of them for known pairs)" if request.pairs else ""
+    raise DataError(
+        f"{name} holds {count} images for the victims, not {request.victims}{pairs}: {mend}."
     )
 
 

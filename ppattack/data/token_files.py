@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -90,8 +89,9 @@ def read_array(path: Path) -> NDArray[np.float32]:
     """
     try:
         array: NDArray[Any] = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError, MemoryError, BadZipFile) as error:
-        raise DataError(f"{path.name} cannot be read: {str(error).splitlines()[0]}.") from None
+    except Exception as error:  # NumPy raises nearly anything for damaged files
+        words = (str(error) or type(error).__name__).splitlines()[0]
+        raise DataError(f"{path.name} cannot be read: {words}.") from None
     if not isinstance(array, np.ndarray) or array.dtype.kind not in "fiu" or not array.ndim:
         raise DataError(f"{path.name} does not hold an array of numbers.")
     if not np.isfinite(array).all():

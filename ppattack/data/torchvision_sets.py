@@ -25,7 +25,7 @@ from typing_extensions import override
 from ppattack.card import Reference
 from ppattack.data.decoding import open_image, pixels_of
 from ppattack.data.fingerprint import of_files
-from ppattack.data.selection import Pixels, select
+from ppattack.data.selection import Counted, Pixels, select
 from ppattack.data.source import ImageRequest, ImageSets, ImageSource, SourceCard
 from ppattack.errors import DataError
 from ppattack.files import user_path
@@ -61,8 +61,8 @@ class TorchvisionSource(ImageSource):
         return select(
             self.card.name,
             self.with_own_size(request),
-            self._images(request, train=False),
-            self._images(request, train=True),
+            self._candidates(request, request.victims, train=False),
+            self._candidates(request, request.adversary, train=True),
         )
 
     @override
@@ -77,10 +77,16 @@ class TorchvisionSource(ImageSource):
         """The request with the size that None means, if images differ in size."""
         return request
 
-    def _images(self, request: ImageRequest, *, train: bool) -> Iterator[tuple[str, Pixels, str]]:
-        side = "train" if train else "test"
+    def _candidates(self, request: ImageRequest, count: int, *, train: bool) -> Counted:
+        """The images of one side; its files are opened only if some are wanted."""
+        if not count:
+            return Counted((), 0)
         images = self._opened(request, train=train)
-        order = numpy_stream(request.seed, "data", self.card.name, side).permutation(len(images))
+        return Counted(self._drawn(images, request.seed, train=train), len(images))
+
+    def _drawn(self, images: Any, seed: int, *, train: bool) -> Iterator[tuple[str, Pixels, str]]:
+        side = "train" if train else "test"
+        order = numpy_stream(seed, "data", self.card.name, side).permutation(len(images))
         for row in order.tolist():
             image, label = images[row]
             yield f"{side}[{row}]", pixels_of(image), _class_name(images.classes[label])

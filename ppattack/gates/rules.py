@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from ppattack.config import Doc, resolve
+from ppattack.config import Doc, Interval, resolve
 from ppattack.errors import ConfigError
 from ppattack.gates.conditions import Condition, parse, value_of
 from ppattack.render.numbers import number
@@ -31,6 +31,7 @@ class RuleConfig:
     )
     attacks: Annotated[tuple[str, ...], Doc("names of attacks, likewise")] = ("*",)
     allow_inconclusive: Annotated[bool, Doc("whether a run that decides nothing may pass")] = False
+    runs: Annotated[int, Interval(ge=1), Doc("how many runs the rule must cover at least")] = 1
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ class Finding:
 
     Args:
         rule: the rule.
-        run: the run, or None if the rule found none.
+        run: the run, or None if the finding is about runs that are not there.
         state: whether the run meets what no run may meet.
         words: why.
         missing: the cell that has no run, if there is one.
@@ -79,7 +80,9 @@ class Finding:
 
     @property
     def blocks(self) -> bool:
-        """Whether it keeps the gate shut."""
+        """Whether it keeps the gate shut; too few runs do so always."""
+        if self.run is None and self.missing is None:
+            return True
         if self.state == "inconclusive":
             return not self.rule.config.allow_inconclusive
         return self.state == "violated"
@@ -90,7 +93,7 @@ class Finding:
         if self.missing is not None:
             return f"{self.missing.attack} on {self.missing.target}"
         if self.run is None:
-            return "no run"
+            return "runs"
         return f"{self.run.report.attack.name} on {self.run.report.target.name}"
 
 
@@ -113,7 +116,7 @@ def read_policy(path: Path) -> list[Rule]:
         document = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"cannot read the policy {path}: {error}.") from None
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # also for numbers of too many digits
         raise ConfigError(f"the policy {path} is not TOML: {error}.") from None
     for name in document:
         if name != "rule":
@@ -139,7 +142,7 @@ def judge(
 ) -> list[Finding]:
     """Hold every run against every rule.
 
-    A rule that covers no run decides nothing, and neither does a run whose own verdict is
+    A rule that covers too few runs decides nothing, and neither does a run whose own verdict is
     INCONCLUSIVE or that lacks a score: unless it meets the condition all the same.
 
     Args:
@@ -157,8 +160,9 @@ def judge(
             if cell.state != "not applicable" and each.covers(cell.attack, cell.target):
                 words = f"{cell.state}: {cell.reason}"
                 findings.append(Finding(each, None, "inconclusive", words, cell))
-        if not covered:
-            findings.append(Finding(each, None, "inconclusive", "no run is covered by the rule."))
+        if len(covered) < each.config.runs:
+            words = f"the rule covers {len(covered)} runs, not {each.config.runs} or more."
+            findings.append(Finding(each, None, "inconclusive", words))
     return findings
 
 

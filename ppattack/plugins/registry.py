@@ -7,6 +7,7 @@ anybody else's: ``ppattack.targets``, ``ppattack.attacks`` and ``ppattack.datase
 from __future__ import annotations
 
 import dataclasses
+import importlib
 import importlib.util
 import sys
 from dataclasses import dataclass
@@ -26,6 +27,11 @@ if TYPE_CHECKING:
 Kind = Literal["target", "attack", "dataset"]
 NO_ATTACK = "none"
 """Registered like an attack, so that it can be run; it recovers nothing and never counts as one."""
+
+SCHEMES = "targets"
+"""The package of the built-in schemes, beside this one."""
+OWN_SCHEMES = "ppattack_targets"
+"""Its name where a package of the user's has that name."""
 
 
 @dataclass(frozen=True)
@@ -108,7 +114,7 @@ def _load(kind: Kind, name: str) -> type[Any]:
         point = _point(kind, name)
         try:
             with kept_running(f"{kind} '{name}' ({point.value})"):
-                plugin = point.load()
+                plugin = getattr(importlib.import_module(_module(point)), point.attr)
         except RunFailed:
             raise
         except Exception as error:
@@ -160,11 +166,13 @@ def source_file(kind: Kind, name: str) -> Path | None:
     if _is_path(name):
         return Path(name.rpartition(":")[0]).resolve()
     found, inside = None, None
-    module = _point(kind, name).module.split(".")
+    module = _module(_point(kind, name)).split(".")
     for depth in range(len(module)):  # importlib.util.find_spec would import the packages above
         whole = ".".join(module[: depth + 1])
         finders = (finder.find_spec(whole, inside) for finder in sys.meta_path)
         found = next((each for each in finders if each is not None), None)
+        if whole == OWN_SCHEMES:
+            found = sys.modules[whole].__spec__
         if found is None:
             return None
         inside = found.submodule_search_locations
@@ -179,8 +187,7 @@ def is_third_party(kind: Kind, name: str) -> bool:
     """
     if _is_path(name):
         return True
-    distribution = _point(kind, name).dist
-    return distribution is None or distribution.name != "ppattack"
+    return not _is_ours(_point(kind, name))
 
 
 def _point(kind: Kind, name: str) -> EntryPoint:
@@ -191,6 +198,29 @@ def _point(kind: Kind, name: str) -> EntryPoint:
             f"'ppattack list {kind}s' shows all; path/to/file.py:Class loads your own."
         )
     return points[name]
+
+
+def _module(point: EntryPoint) -> str:
+    """The module of a plug-in, whatever package of the user's has the name of our schemes'."""
+    package, _, rest = point.module.partition(".")
+    place = Path(__file__).parents[2] / SCHEMES / "__init__.py"
+    if package != SCHEMES or not _is_ours(point) or not place.is_file():
+        return point.module
+    found = importlib.util.find_spec(SCHEMES)
+    if found is not None and found.origin and Path(found.origin).resolve() == place.resolve():
+        return point.module
+    if OWN_SCHEMES not in sys.modules:
+        spec = importlib.util.spec_from_file_location(OWN_SCHEMES, place)
+        if spec is None or spec.loader is None:
+            return point.module
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[OWN_SCHEMES] = module
+        spec.loader.exec_module(module)
+    return f"{OWN_SCHEMES}.{rest}"
+
+
+def _is_ours(point: EntryPoint) -> bool:
+    return point.dist is not None and point.dist.name == "ppattack"
 
 
 def _base(kind: Kind) -> type[Any]:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict
-
 from ppattack.errors import ReportError
-from ppattack.reports.run import VerdictName
+from ppattack.reports.run import Part, VerdictName
 from ppattack.reports.sweep import State
 
 AUDIT = "audit"
@@ -16,7 +14,7 @@ FILE = "audit.json"
 SCHEMA_VERSION = "1.0"
 
 
-class AuditedAttack(BaseModel):
+class AuditedAttack(Part):
     """The outcome of one attack.
 
     Args:
@@ -31,8 +29,6 @@ class AuditedAttack(BaseModel):
         reason: of the verdict; why it failed or does not apply.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
     attack: str
     state: State
     threat: str | None
@@ -44,10 +40,8 @@ class AuditedAttack(BaseModel):
     reason: str
 
 
-class Audit(BaseModel):
+class Audit(Part):
     """``audit.json``: the verdict over all attacks, which are in the order in which they ran."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     schema_version: str = SCHEMA_VERSION
     target: str

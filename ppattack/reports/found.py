@@ -5,9 +5,11 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from ppattack.errors import ReportError
+from ppattack.files import walk
 from ppattack.reports.classification import FILE as CLASSIFICATION
 from ppattack.reports.classification import ClassificationReport, read_classification
 from ppattack.reports.compression import FILE as COMPRESSION
@@ -98,7 +100,7 @@ def read_missing(places: Sequence[Path]) -> list[MissingRun]:
         path.resolve(): path
         for place in places
         if place.is_dir()
-        for path in sorted(place.rglob("bench-*.json"))
+        for path in paths_below(place, "bench-*.json")
     }
     found: list[MissingRun] = []
     for path in records.values():
@@ -113,18 +115,21 @@ def read_missing(places: Sequence[Path]) -> list[MissingRun]:
 def paths_below(place: Path, name: str) -> Iterator[Path]:
     """The files of one name in finished folders at or below a place; a file stands for itself.
 
+    Args:
+        place: a file or a folder; links are followed, and no folder is visited twice.
+        name: of the files; ``*`` stands for any letters.
+
     Raises:
         ReportError: if the place is missing.
+        DataError: if a folder cannot be read.
     """
     if not place.exists():
         raise ReportError(f"there is no {place}: name run folders, or folders that hold them.")
     if not place.is_dir():
         yield place
         return
-    for path in sorted(place.rglob(name)):
-        between = path.relative_to(place).parts[:-1]
-        if not any(part.startswith(".") or part.endswith(".partial") for part in between):
-            yield path
+    for folder, files in walk(place, lambda folder: folder.name.endswith(".partial")):
+        yield from (folder / file for file in files if fnmatchcase(file, name))
 
 
 def read_image_scores(folder: Path) -> ImageScores | None:

@@ -10,9 +10,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from ppattack.errors import ReportError
+from ppattack.errors import ReportError, printable
 from ppattack.reports.text import csv_text
 
 R = TypeVar("R", bound="VersionedReport")
@@ -26,6 +26,22 @@ class Part(BaseModel):
     """Part of a report: frozen, without unknown fields or numbers that JSON does not have."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _printable(cls, given: Any) -> Any:
+        """Names of files may hold bytes that are not UTF-8."""
+        return _all_printable(given)
+
+
+def _all_printable(given: Any) -> Any:
+    if isinstance(given, str):
+        return printable(given)
+    if isinstance(given, dict):
+        return {_all_printable(key): _all_printable(value) for key, value in given.items()}
+    if isinstance(given, list | tuple):
+        return type(given)(map(_all_printable, given))
+    return given
 
 
 class VersionedReport(Part):

@@ -5,15 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
 from ppattack.errors import ReportError
-from ppattack.reports.run import VerdictName
+from ppattack.reports.run import Part, VerdictName
 
 State = Literal["done", "failed", "not applicable"]
 
 
-class Outcome(BaseModel):
+class Outcome(Part):
     """The outcome of a cell.
 
     Args:
@@ -26,8 +26,6 @@ class Outcome(BaseModel):
         reason: of the verdict; why it failed or does not apply.
         seconds: how long the cell took.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     state: State
     run: str | None = None
@@ -42,10 +40,8 @@ class Outcome(BaseModel):
 SCHEMA_VERSION = "1.0"
 
 
-class Cell(BaseModel):
+class Cell(Part):
     """A cell of the matrix; ``outcome`` is null while it is queued."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     attack: str
     target: str
@@ -56,10 +52,8 @@ class Cell(BaseModel):
     outcome: Outcome | None = None
 
 
-class Sweep(BaseModel):
+class Sweep(Part):
     """The record of a matrix."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     schema_version: str = SCHEMA_VERSION
     id: str

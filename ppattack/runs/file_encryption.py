@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ppattack.errors import ConfigError
-from ppattack.files import check_output_names, output_name, write_bytes
+from ppattack.files import check_output_names, mark_results, output_name, write_bytes
 from ppattack.folders import new_folder
 from ppattack.runs.key_files import (
     check_same_key,
@@ -187,6 +187,7 @@ def _write_ciphertexts(
     if jpeg is None:
         _write(folder, names, ciphertexts)
         return
+    mark_results(folder)
     for name, image in zip(names, ciphertexts, strict=True):
         write_bytes((folder / output_name(name)).with_suffix(".jpg"), jpeg.encode(image))
 
@@ -197,6 +198,7 @@ def _write(folder: Path, names: tuple[str, ...], images: Tensor) -> None:
     from ppattack.data.image_files import write_png
     from ppattack.data.token_files import write_tokens
 
+    mark_results(folder)
     for name, image in zip(names, images, strict=True):
         if image.dtype == torch.uint8:
             write_png(folder / output_name(name), image)

@@ -75,7 +75,7 @@ def _toml(source: str) -> dict[str, Any]:
         return tomllib.loads(Path(source).read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise DataError(f"cannot read {source}: {error.strerror}.") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # also for numbers of too many digits
         raise DataError(f"{source} is not TOML: {error}.") from None
 
 

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from ppattack.errors import ConfigError, ReportError
-from ppattack.files import make_folder, write_text
+from ppattack.files import mark_results, write_text
 from ppattack.reports.found import read_image_scores
 from ppattack.reports.robustness import BOXES, EXAMPLE, TARGETS, Protocol, RobustnessTable, Row
 from ppattack.reports.run import read_report
@@ -130,6 +130,7 @@ def reproduce(
     check(base)
     if "corrected" in protocols:
         check_images(base, PAIRS)
+    new = not base.out.exists()
     sweep, _ = run_sweep(
         [request for _, _, request in cells], executor, watcher, retry_failed=retry_failed
     )
@@ -138,7 +139,8 @@ def reproduce(
         for (protocol, variant, request), cell in zip(cells, sweep.cells, strict=True)
     )
     table = _table(rows, base)
-    out = make_folder(base.out)
+    out = base.out
+    mark_results(out, ours=new)
     name = "isotropic-robustness"
     write_text(out / f"{name}.json", json.dumps(asdict(table), indent=2) + "\n")
     write_text(out / f"{name}.md", markdown(table))

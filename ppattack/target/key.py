@@ -184,7 +184,8 @@ def _array(part: Mapping[str, Any]) -> NDArray[Any]:
     dtype, found = np.dtype(part["dtype"]), np.array(part["data"])
     if dtype.kind not in "biuf" or found.dtype.kind not in "biuf":
         raise ValueError(f"{part['dtype']} parts hold no numbers")
-    array = found.astype(dtype)
+    with np.errstate(invalid="ignore", over="ignore"):
+        array = found.astype(dtype)
     if not np.array_equal(array, found):
         raise ValueError(f"a value does not fit into {dtype}")
     return array.reshape([int(edge) for edge in part["shape"]])

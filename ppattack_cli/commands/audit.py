@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import typer
-
 from ppattack.errors import RunFailed
 from ppattack.request import RunRequest
 from ppattack_cli import options
+from ppattack_cli.streams import print_json
 
 if TYPE_CHECKING:
     from ppattack.reports.audit import Audit
@@ -44,7 +43,7 @@ def audit(
     with watcher(quiet=quiet) as watch:
         done = run_audit(base, place, watch, isolate=isolate, retry_failed=retry_failed)
     if as_json:
-        typer.echo(done.report.model_dump_json(indent=2))
+        print_json(done.report.model_dump_json(indent=2))
     else:
         _print(done)
     failed = [one.attack for one in done.report.attacks if one.state == "failed"]

@@ -8,6 +8,7 @@ import typer
 
 from ppattack.request import RunRequest
 from ppattack_cli import options
+from ppattack_cli.streams import print_json
 
 
 @options.from_table(
@@ -88,7 +89,7 @@ def bench(
     with watcher(quiet=quiet) as watch:
         sweep, record = run_sweep(cells, place, watch, retry_failed=retry_failed)
     if as_json:
-        typer.echo(sweep.model_dump_json(indent=2))
+        print_json(sweep.model_dump_json(indent=2))
     else:
         print_sweep(sweep, record)
     fail_if_any_failed(sweep, record)

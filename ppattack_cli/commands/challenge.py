@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ppattack_cli import options
+from ppattack_cli.streams import print_json
 
 if TYPE_CHECKING:
     from ppattack.challenge.score import ChallengeScore
@@ -129,7 +130,7 @@ def score(
 
     found = scored(submission, gold)
     if as_json:
-        typer.echo(json.dumps([asdict(part) for part in found], indent=2))
+        print_json(json.dumps([asdict(part) for part in found], indent=2))
     else:
         _print(found)
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ppattack_cli import options
+from ppattack_cli.streams import print_json
 
 if TYPE_CHECKING:
     from ppattack.reports.classification import ClassificationReport
@@ -84,7 +85,7 @@ def classify(
     figure = draw_comparison(found)
     if as_json:
         reports = ",\n".join(each.report.to_json().rstrip() for each in found)
-        typer.echo(f"[\n{reports}\n]")
+        print_json(f"[\n{reports}\n]")
         return
     _print([each.report for each in found])
     for each in found:

@@ -10,6 +10,7 @@ import typer
 
 from ppattack.errors import ConfigError
 from ppattack_cli import options
+from ppattack_cli.streams import print_json
 
 if TYPE_CHECKING:
     from ppattack.reports.compression import CodecRow, CompressionReport, Quality
@@ -91,7 +92,7 @@ def compress(
     if any(each.reused for each in done):
         progress.log("measured before; the report is shown (--force measures again)")
     if as_json:
-        typer.echo(json.dumps([each.report.model_dump(mode="json") for each in done], indent=2))
+        print_json(json.dumps([each.report.model_dump(mode="json") for each in done], indent=2))
     else:
         for each in done:
             _print(each)

@@ -9,6 +9,7 @@ import typer
 
 from ppattack.errors import UnknownNameError
 from ppattack_cli import options
+from ppattack_cli.streams import print_json
 
 
 def info(
@@ -27,7 +28,7 @@ def info(
     plugin = type(registry.dataset(rest)) if kind == "dataset" else loaders[kind](rest)
     facts = _facts(kind, plugin)
     if as_json:
-        typer.echo(json.dumps(facts, indent=2, default=str))
+        print_json(json.dumps(facts, indent=2, default=str))
     else:
         _print(facts)
 

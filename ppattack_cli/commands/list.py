@@ -10,6 +10,7 @@ import typer
 from ppattack.errors import UnknownNameError, nearest
 from ppattack.reports.text import visible
 from ppattack_cli import options
+from ppattack_cli.streams import print_json
 
 KINDS = {"attacks": "attack", "targets": "target", "datasets": "dataset"}
 
@@ -29,7 +30,7 @@ def list_(
             f"there is no list of '{kind}'; the nearest: {nearest(kind, kinds)}."
         )
     if as_json:
-        typer.echo(json.dumps(rows, indent=2))
+        print_json(json.dumps(rows, indent=2))
         return
     # Plain text, not a rich table: importing rich would double the time of the answer.
     width = max((len(row["name"]) for row in rows), default=0)

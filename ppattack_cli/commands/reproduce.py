@@ -10,6 +10,7 @@ import typer
 from ppattack.errors import ConfigError, RunFailed, nearest
 from ppattack.request import RunRequest
 from ppattack_cli import options
+from ppattack_cli.streams import print_json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -70,7 +71,7 @@ def isotropic_robustness(
         retry_failed=retry_failed,
     )
     if as_json:
-        typer.echo(json.dumps(asdict(table), indent=2))
+        print_json(json.dumps(asdict(table), indent=2))
     else:
         _print(table, folder)
     if mixed := mixed_threads(table.rows, base.threads):

@@ -13,6 +13,7 @@ from ppattack.errors import ConfigError
 from ppattack.request import RunRequest
 from ppattack_cli import options
 from ppattack_cli.commands.gate import finish
+from ppattack_cli.streams import print_json
 
 if TYPE_CHECKING:
     from ppattack.attack import Progress
@@ -66,7 +67,7 @@ def run(
     if finished.reused:
         progress.log("this run was finished before; its report is shown (--force runs it again)")
     if as_json:
-        typer.echo(finished.report.to_json(), nl=False)
+        print_json(finished.report.to_json())
     else:
         print_report(finished.report, finished.folder, _next_step(request, finished.report))
     if rules:
@@ -120,6 +121,6 @@ def _run_curve(
 
     found, folder = run_curve(request, *options.curve(text), progress, workers)
     if as_json:
-        typer.echo(found.to_json(), nl=False)
+        print_json(found.to_json())
     else:
         print_curve(found, folder)

@@ -9,9 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from ppattack.data.selection import Candidates, Pixels, centre_square, select
+from ppattack.data.selection import Candidates, Counted, Pixels, centre_square, select
 from ppattack.data.source import ImageRequest, content_hashes
 from ppattack.errors import ConfigError, DataError
+from ppattack.plugins import registry
 from tests.support.image_files import noise
 
 
@@ -171,3 +172,29 @@ def test_resizing_is_antialiased() -> None:
 def test_requests_for_nothing_are_refused(victims: int, adversary: int, size: int) -> None:
     with pytest.raises(ConfigError):
         ImageRequest(victims, adversary, size)
+
+
+def _never() -> Iterator[tuple[str, Pixels]]:
+    raise AssertionError("an image was drawn")
+    yield
+
+
+def test_more_than_there_are_is_refused_before_any_is_drawn() -> None:
+    with pytest.raises(DataError, match="made holds 7 images for the victims, not 900: use -n 7"):
+        select("made", ImageRequest(900, 0), Counted(_never(), 7), ())
+
+
+def test_more_than_fits_into_memory_is_refused_before_any_is_drawn() -> None:
+    for victims, adversary in ((10**12, 0), (1, 10**12)):
+        with pytest.raises(DataError, match=r"images of 32 px take \d+ GiB"):
+            select("made", ImageRequest(victims, adversary), _never(), _never())
+
+
+def test_an_adversary_may_ask_for_more_than_there_are() -> None:
+    found = select("made", ImageRequest(1, 10**12, 8), images(1), Counted(images(2, 3), 2))
+    assert len(found.adversary) == 2
+
+
+def test_photographs_are_not_drawn_for_what_no_memory_holds() -> None:
+    with pytest.raises(DataError, match="images of 32 px take"):
+        registry.dataset("photos").load(ImageRequest(10**10, 0, None))

@@ -143,3 +143,28 @@ def test_a_name_where_a_list_belongs_is_explained(tmp_path: Path) -> None:
         ConfigError, match=r"targets='pe' .* must be a list, for example \[\"pe\"\]"
     ):
         read_policy(_policy(tmp_path, text))
+
+
+@pytest.mark.parametrize(("runs", "code"), [(1, 0), (2, 0), (3, 4)])
+def test_a_rule_may_ask_for_a_number_of_runs(tmp_path: Path, runs: int, code: int) -> None:
+    policy = tmp_path / "policy.toml"
+    policy.write_text(
+        f'[[rule]]\nfail_on = "ssim.gain > 0.1"\nruns = {runs}\nallow_inconclusive = true\n'
+    )
+    findings = judge(_runs(RESISTED, RESISTED), read_policy(policy))
+    assert exit_code(findings) == code
+    words = [finding.words for finding in findings if finding.run is None]
+    assert words == (["the rule covers 2 runs, not 3 or more."] if code else [])
+
+
+def test_no_runs_keep_the_gate_shut_whatever_is_allowed(tmp_path: Path) -> None:
+    policy = tmp_path / "policy.toml"
+    policy.write_text('[[rule]]\nfail_on = "ssim.gain > 0.1"\nallow_inconclusive = true\n')
+    assert exit_code(judge([], read_policy(policy))) == 4
+
+
+def test_a_number_of_runs_below_one_is_refused(tmp_path: Path) -> None:
+    policy = tmp_path / "policy.toml"
+    policy.write_text('[[rule]]\nfail_on = "ssim.gain > 0.1"\nruns = 0\n')
+    with pytest.raises(ConfigError, match="runs"):
+        read_policy(policy)

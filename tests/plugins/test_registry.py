@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from importlib.metadata import EntryPoint
 from pathlib import Path
 
@@ -80,3 +83,34 @@ def test_the_file_of_a_plug_in_is_found_without_running_its_packages(
     point = EntryPoint("mine", "outer_package.inner.mine:Mine", "ppattack.attacks")
     monkeypatch.setattr(registry, "_points", lambda kind: {"mine": point})
     assert registry.source_file("attack", "mine") == inner / "mine.py"
+
+
+@pytest.mark.process
+def test_a_package_of_the_users_hides_no_scheme(tmp_path: Path) -> None:
+    """The user's package has the name of ours, comes first on the path, and is loaded already."""
+    (tmp_path / "targets").mkdir()
+    (tmp_path / "targets" / "__init__.py").write_text("mine = 1")
+    code = (
+        "import sys\n"  # an editable installation finds more than a common one
+        "sys.meta_path = [m for m in sys.meta_path if 'editable' not in repr(m).lower()]\n"
+        "import targets; assert targets.mine\n"
+        "from ppattack.plugins import registry\n"
+        "assert not [e for e in registry.entries('target') if e.broken]\n"
+        "found = registry.target('ele')\n"
+        "assert registry.source_file('target', 'ele').name == 'ele.py'\n"
+        "assert registry.target('ele') is found\n"
+        "from ppattack.plugins.source import source_hash\n"
+        "assert source_hash(found())\n"
+        "import targets; assert targets.mine\n"
+    )
+    place = Path(registry.__file__).parents[2]
+    environment = {**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{place}"}
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr

@@ -22,6 +22,17 @@ def test_runs_are_found_at_any_depth_and_each_once(tmp_path: Path) -> None:
     assert [run.report.id for run in read_runs([one / "report.json", one])] == ["a" * 12]
 
 
+def test_runs_are_found_through_links_once(tmp_path: Path) -> None:
+    far = save(tmp_path / "elsewhere", report(identity="a" * 12)).folder
+    near = save(tmp_path / "runs", report(identity="b" * 12)).folder
+    (tmp_path / "runs" / "linked").symlink_to(far)
+    (tmp_path / "runs" / "linked again").symlink_to(far)
+    (tmp_path / "runs" / "loop").symlink_to(tmp_path / "runs")
+    found = read_runs([tmp_path / "runs", far])
+    assert [run.report.id for run in found] == ["b" * 12, "a" * 12]
+    assert found[0].folder == near
+
+
 def test_unfinished_and_hidden_folders_are_passed_over(tmp_path: Path) -> None:
     kept = save(tmp_path, report()).folder
     save(tmp_path / ".controls", report(identity="b" * 12))
