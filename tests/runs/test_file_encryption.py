@@ -81,10 +81,10 @@ def test_a_renamed_ciphertext_with_a_key_of_its_own_is_named(folder: Path) -> No
     (folder / "c/z.png").rename(folder / "c/000.png")
     (folder / "c/001.png").unlink()
     done(decrypt, folder)
-    assert sorted(path.name for path in (folder / "p").iterdir()) == [
+    assert sorted(path.name for path in (folder / "p").glob("[!.]*")) == [
         "000.png", "002.png", "003.png",
     ]  # fmt: skip
-    for path in (folder / "p").iterdir():
+    for path in (folder / "p").glob("[!.]*"):
         assert _equal(path, folder / "d" / path.name)
 
 
@@ -113,12 +113,12 @@ def test_compressed_ciphertexts_are_decrypted_with_a_warning(
 ) -> None:
     flags = f"--key-scope {scope} --key-file k -q"
     done(f"encrypt --target {target} --images d --out c {flags}", folder)
-    for path in sorted((folder / "c").iterdir()):
+    for path in sorted((folder / "c").glob("[!.]*")):
         path.with_suffix(".jpg").write_bytes(Jpeg(30, "420").encode(read_image(path)))
         path.unlink()
     errors = done(f"decrypt --target {target} --ciphertexts c --key-file k --out p -q", folder)
     assert "4 of 4 ciphertexts are not exactly those that were written" in errors
-    assert len(list((folder / "p").iterdir())) == 4
+    assert len(list((folder / "p").glob("[!.]*"))) == 4
     (folder / "c/000.jpg").replace(folder / "c/new.jpg")
     error = refused(f"decrypt --target {target} --ciphertexts c --key-file k --out q", folder)
     assert "'new.jpg' is not one of the 4 ciphertexts" in error
