@@ -19,7 +19,7 @@ from typing_extensions import override
 
 from ppattack.errors import PpattackError, RunFailed
 from ppattack.reports.text import visible
-from ppattack_cli.streams import json_alone, make_lenient
+from ppattack_cli.streams import flush, json_alone, make_lenient
 
 BAD_INPUT, FAILED, INTERRUPTED = 2, 3, 130
 FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -117,15 +117,15 @@ def _options(
 
 def main() -> None:
     """Run the program and exit with its code."""
-    # A stream that the caller has closed is None, which few libraries expect.
-    sys.stdout = sys.stdout or _nowhere()
-    sys.stderr = sys.stderr or _nowhere()
     # With torch's default, waiting threads spin and a busy neighbour slows small tensor work by
     # one to two orders of magnitude. It is read once, when torch is loaded. NumPy's threads
     # always spin: it gets one.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     make_lenient()
+    # A stream that the caller has closed is None, which few libraries expect.
+    sys.stdout = sys.stdout or _nowhere()
+    sys.stderr = sys.stderr or _nowhere()
     _watch_exits()
     sys.exit(_run())
 
@@ -161,7 +161,7 @@ def _outcome() -> int:
         return BAD_INPUT
     try:
         code = _program(sys.argv[1])(standalone_mode=False)
-        sys.stdout.flush()
+        flush()
         if code == INTERRUPTED:  # how the option parser hands over Ctrl-C
             raise KeyboardInterrupt
     except SystemExit as error:

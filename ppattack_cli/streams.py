@@ -18,16 +18,18 @@ _results: TextIO | None = None
 
 
 class _Pipe(io.FileIO):
-    """A descriptor whose reader may go: what is written after that is lost, and no error."""
+    """A descriptor whose reader may go; what is written after any error is lost without another."""
 
     @override
     def write(self, data: Buffer, /) -> int | None:  # type: ignore[override]
         try:
             return super().write(data)
-        except BrokenPipeError:
+        except OSError as error:
             null = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(null, self.fileno())
+            os.dup2(null, self.fileno())  # what waits in a buffer would fail again at the end
             os.close(null)
+            if not isinstance(error, BrokenPipeError):
+                raise
             return memoryview(data).nbytes
 
 
@@ -88,6 +90,17 @@ def _copied(shown: TextIO) -> int | None:
     copy = os.dup(1)
     os.dup2(2, 1)
     return copy
+
+
+def flush() -> None:
+    """Write what waits for standard output.
+
+    Raises:
+        OSError: if it cannot be written.
+    """
+    for stream in (_results, sys.stdout):
+        if stream is not None:
+            stream.flush()
 
 
 def print_json(text: str) -> None:

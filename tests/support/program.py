@@ -33,7 +33,7 @@ def as_a_person(*arguments: str, folder: Path) -> subprocess.CompletedProcess[st
     return subprocess.run(
         [sys.executable, "-m", "ppattack_cli", *arguments],
         cwd=folder,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).parents[2])},
         capture_output=True,
         text=True,
         timeout=300,
