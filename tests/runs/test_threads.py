@@ -1,3 +1,6 @@
+"""Threads of a run. A process that has started a second one cannot be copied safely any more, so
+runs with two are made in copies."""
+
 from __future__ import annotations
 
 from dataclasses import replace
@@ -10,8 +13,10 @@ import ppattack
 from ppattack.attack import SilentProgress
 from ppattack.errors import ConfigError
 from ppattack.reports.robustness import Row
+from ppattack.reports.run import Report
 from ppattack.request import command
 from ppattack_cli.commands.reproduce import mixed_threads
+from tests.support.forked import forked
 from tests.support.run_requests import request
 
 pytestmark = pytest.mark.long
@@ -32,18 +37,22 @@ class Heard(SilentProgress):
 def test_a_run_has_the_threads_that_it_asks_for_and_its_command_names_them(
     tmp_path: Path, isolate: bool
 ) -> None:
-    before = torch.get_num_threads()
     asked = request(tmp_path, threads=2, isolate=isolate, lpips_net="alex")
-    report = ppattack.run(asked).report
-    assert torch.get_num_threads() == before
+
+    def run() -> tuple[Report, int]:
+        return ppattack.run(asked).report, torch.get_num_threads()
+
+    before = torch.get_num_threads()
+    report, after = forked(run)
+    assert after == before
     assert report.provenance["threads"] == 2
     assert "--threads 2" in command(report.provenance["request"])
 
 
 def test_threads_are_no_part_of_an_id_and_a_run_found_with_others_says_so(tmp_path: Path) -> None:
     heard, asked = Heard(), request(tmp_path, threads=2)
-    ppattack.run(asked, heard)
-    assert not any("threads" in line for line in heard.lines)
+    first = forked(lambda: ppattack.run(asked, heard) and heard.lines)
+    assert not any("threads" in line for line in first)
     assert ppattack.run(replace(asked, threads=1), heard).reused
     (line,) = [line for line in heard.lines if "threads" in line]
     assert "computed with 2 threads, not 1" in line
