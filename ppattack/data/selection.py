@@ -119,7 +119,8 @@ def _check_victims(name: str, request: ImageRequest, count: int) -> None:
     mend = f"use -n {left}" if left > 0 else "name a source that holds more images"
     pairs = f" ({request.pairs} of them for known pairs)" if request.pairs else ""
     raise DataError(
-        f"{name} holds {count} images for the victims, not {request.victims}{pairs}: {mend}."
+        f"{name} holds {count} image{'s' * (count != 1)} for the victims, "
+        f"not {request.victims}{pairs}: {mend}."
     )
 
 

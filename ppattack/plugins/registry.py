@@ -12,9 +12,12 @@ import importlib.util
 import sys
 from dataclasses import dataclass
 from functools import cache
+from importlib.machinery import SourceFileLoader
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NoReturn
+
+from typing_extensions import override
 
 from ppattack.errors import PluginError, RunFailed, UnknownNameError, kept_running, nearest
 from ppattack.plugins.names import check_names
@@ -237,13 +240,23 @@ def _base(kind: Kind) -> type[Any]:
     return ImageSource
 
 
+class _AsItIs(SourceFileLoader):
+    """Loads the text of a file, never a compiled copy: that can be of the text before an edit."""
+
+    @override
+    def path_stats(self, path: Any) -> NoReturn:
+        """Say nothing that a copy could be compared with."""
+        raise OSError
+
+
 def _from_file(kind: Kind, spec: str) -> Any:
     path_text, _, class_name = spec.rpartition(":")
     path = Path(path_text).resolve()
     if not path.is_file():
         raise PluginError(f"{kind} '{spec}': there is no file {path}.")
     module_name = f"ppattack_plugin_{path.stem}"
-    spec_found = importlib.util.spec_from_file_location(module_name, path)
+    loader = _AsItIs(module_name, str(path)) if path.suffix == ".py" else None
+    spec_found = importlib.util.spec_from_file_location(module_name, path, loader=loader)
     if spec_found is None or spec_found.loader is None:
         raise PluginError(f"{kind} '{spec}': {path} is not a Python file.")
     module = importlib.util.module_from_spec(spec_found)

@@ -193,7 +193,7 @@ ROWS: list[tuple[str, str]] = [
     (f"{ROBUSTNESS} --data photoss", "no dataset 'photoss'"),
     (f"{ROBUSTNESS} --data folder:missing", "missing"),
     (f"{ROBUSTNESS} --data folder:empty", "empty"),
-    (f"{ROBUSTNESS} --data folder:text", "folder:text holds 1 images"),
+    (f"{ROBUSTNESS} --data folder:text", "folder:text holds 1 image for"),
     (f"{ROBUSTNESS} --data folder:classes -n 7 --protocol published", "not 7: use -n 6"),
     (f"{ROBUSTNESS} --data folder:classes", "not 14 (10 of them for known pairs)"),
     (f"{ROBUSTNESS} --adversary 0", "--adversary 0 is not valid"),

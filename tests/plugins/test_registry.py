@@ -55,6 +55,19 @@ def test_a_broken_plugin_file_says_why(
         registry.target(f"{path}:{name}")
 
 
+def test_an_edit_of_the_same_size_at_the_same_moment_is_loaded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    path = tmp_path / "mine.py"
+    for word in ("one", "two"):
+        path.write_text(f"class A: word = {word!r}")
+        os.utime(path, (1, 1))
+        with pytest.raises(PluginError, match="is not a subclass"):
+            registry.target(f"{path}:A")
+        assert sys.modules["ppattack_plugin_mine"].A.word == word
+
+
 def test_a_missing_plugin_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(PluginError, match="there is no file"):
         registry.attack(f"{tmp_path / 'none.py'}:X")

@@ -51,7 +51,12 @@ def test_a_run_has_the_threads_that_it_asks_for_and_its_command_names_them(
 
 def test_threads_are_no_part_of_an_id_and_a_run_found_with_others_says_so(tmp_path: Path) -> None:
     heard, asked = Heard(), request(tmp_path, threads=2)
-    first = forked(lambda: ppattack.run(asked, heard) and heard.lines)
+
+    def run() -> list[str]:
+        ppattack.run(asked, heard)
+        return heard.lines
+
+    first = forked(run)
     assert not any("threads" in line for line in first)
     assert ppattack.run(replace(asked, threads=1), heard).reused
     (line,) = [line for line in heard.lines if "threads" in line]
