@@ -21,6 +21,8 @@ from tests.support.plugins import ciphers
 from tests.support.run_requests import request
 from tests.support.schemes import EXACT_ON_GREY, PAPER, PUBLISHED
 
+pytestmark = pytest.mark.long
+
 FITTING = [*PAPER, *EXACT_ON_GREY, *PUBLISHED, PE(variant="ito")]
 FOREIGN = [ciphers.Chained(), ciphers.Bits(), ciphers.Substituted(), ciphers.Rotated()]
 ATTACKS = [KnownPlaintext(), ChosenPlaintext()]

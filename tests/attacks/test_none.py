@@ -25,6 +25,8 @@ from ppattack.sweeps.matrix import read_matrix, requests
 from ppattack.target import Target
 from tests.conftest import smooth_sets
 
+pytestmark = pytest.mark.long
+
 METRICS: Any = metrics
 CONTEXT = Context(torch.device("cpu"), seed=0)
 LIKE_PLAIN = ("plain", "le", "ele", "pe", "etc", "one-time-pad")

@@ -18,6 +18,8 @@ from ppattack.errors import DataError
 from tests.support.challenge_pictures import write_pictures
 from tests.support.program import in_process
 
+pytestmark = pytest.mark.long
+
 CONTEXT = Context(torch.device("cpu"), seed=3)
 
 

@@ -10,6 +10,8 @@ from PIL import Image
 
 from tests.support.program import in_process
 
+pytestmark = pytest.mark.long
+
 ROBUSTNESS = "reproduce isotropic-robustness -n 4 --adversary 8 --preset smoke -q"
 OVERLAP = "run --published-overlap --attack gan --target pe --preset smoke -q"
 SIA = "run --attack sia-gan --target pe --adversary 8 --preset smoke -q"

@@ -13,6 +13,8 @@ from tests.support.plugins import leaving
 from tests.support.program import as_a_person, in_process
 from tests.support.run_requests import request
 
+pytestmark = pytest.mark.long
+
 FILE = Path(leaving.__file__)
 ASKED = "--target pe --size 16 -n 10 --adversary 4 -q"
 

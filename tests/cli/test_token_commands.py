@@ -19,6 +19,8 @@ from targets.color_neuracrypt import ColorNeuraCrypt
 from targets.neuracrypt import NeuraCrypt
 from tests.support.program import in_process
 
+pytestmark = pytest.mark.long
+
 SCHEMES = {"neuracrypt": NeuraCrypt, "color-neuracrypt": ColorNeuraCrypt}
 PLUGIN = f"{Path(__file__).parents[1] / 'support' / 'plugins' / 'token_grey.py'}:TokenGrey"
 

@@ -20,6 +20,8 @@ from ppattack.plugins import registry
 from ppattack.reports.compression import CodecRow
 from tests.support.compression_pictures import a_key, photographs
 
+pytestmark = pytest.mark.long
+
 NEEDS_JPEG_LS = pytest.mark.skipif(read_codec("jpeg-ls").obstacle() != "", reason="no JPEG-LS here")
 LOSSLESS = [pytest.param("jpeg-ls", marks=NEEDS_JPEG_LS), "jpeg-2000", "jpeg-2000-rct", "png"]
 

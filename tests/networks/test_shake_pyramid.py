@@ -18,6 +18,8 @@ from ppattack.networks.shake_pyramid import ShakePyramidNet, shaken
 from ppattack.training.fit import TrainingData, fit, seeded
 from ppattack.training.recipe import Recipe
 
+pytestmark = pytest.mark.long
+
 CONTEXT = Context(torch.device("cpu"), seed=0)
 Drawn = list[tuple[Tensor, Tensor]]
 

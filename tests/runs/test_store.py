@@ -27,6 +27,8 @@ from ppattack.runs.store import Fill, Store, identity
 from ppattack.target.base import Target
 from tests.support.natural import natural_images
 
+pytestmark = pytest.mark.long
+
 SOURCES = {"digits": Digits, "folder": Folder, "npz": Npz, "photos": Photos}
 
 OWN_SOURCE = """

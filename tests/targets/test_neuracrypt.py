@@ -15,6 +15,8 @@ from ppattack.target import ImageShape, Key
 from targets.neuracrypt import NeuraCrypt
 from tests.conftest import smooth_images
 
+pytestmark = pytest.mark.long
+
 SHAPE: ImageShape = (1, 32, 32)
 SMALL = {"variant": "small", "hidden": 48}
 

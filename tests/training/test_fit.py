@@ -22,6 +22,8 @@ from ppattack.training.recipe import Recipe
 from tests.conftest import numpy_global_state
 from tests.support.recorder import Recorder
 
+pytestmark = pytest.mark.long
+
 CPU = torch.device("cpu")
 SGD = Recipe(epochs=6, batch_size=8, optimizer="sgd", learning_rate=0.05)
 ADAMW = replace(SGD, optimizer="adamw", learning_rate=0.01, schedule="one-cycle")

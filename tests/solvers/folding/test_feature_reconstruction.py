@@ -23,6 +23,8 @@ from ppattack.solvers.folding.feature_reconstruction import (
     same_key,
 )
 
+pytestmark = pytest.mark.long
+
 Array = NDArray[np.uint8]
 RULES: tuple[NeighbourRule, ...] = get_args(NeighbourRule)
 TIES: tuple[Tie, ...] = get_args(Tie)

@@ -15,6 +15,8 @@ from ppattack.solvers.global_state.features import examples
 from ppattack.solvers.global_state.key_estimate import KeyEstimate
 from tests.support.natural import natural_images
 
+pytestmark = pytest.mark.long
+
 
 @pytest.mark.parametrize("shape", [(3, 6, 6), (1, 6, 6), (3, 4, 6)])
 def test_transformations_are_the_global_states(shape: tuple[int, int, int]) -> None:

@@ -20,6 +20,8 @@ from ppattack.solvers.jigsaw.seam_table import indifference, log_costs, surprise
 from ppattack.solvers.jigsaw.surroundings import Surroundings
 from tests.support import puzzles
 
+pytestmark = pytest.mark.long
+
 Line = NDArray[np.float64]
 GROUPS = st.builds(
     states,

@@ -17,6 +17,8 @@ from ppattack.target.natural_noise import natural_images
 from ppattack.target.private_encoder import PrivateEncoder
 from targets.neuracrypt import NeuraCrypt
 
+pytestmark = pytest.mark.long
+
 CONTEXT = Context(torch.device("cpu"), seed=3)
 SHAPE = (1, 16, 16)
 
