@@ -13,9 +13,10 @@ from ppattack.challenge import layout
 from ppattack.config import as_dict
 from ppattack.data.token_files import read_token_files, write_tokens
 from ppattack.errors import DataError
-from ppattack.folders import check_new, new_folder, partial_folder
+from ppattack.folders import check_new
 from ppattack.plugins import registry
 from ppattack.plugins.source import source_hash
+from ppattack.runs.store import Fill, Store
 from ppattack.threat import Observation, ThreatModel
 
 if TYPE_CHECKING:
@@ -58,6 +59,27 @@ class Task:
     encoder_steps: int = 500
 
 
+@dataclass(frozen=True)
+class Submission:
+    """The answer to the first part.
+
+    Args:
+        files: the name of a code's file for every image path.
+    """
+
+    files: dict[str, str]
+
+    def to_json(self) -> str:
+        """The text of the file that the challenge asks for."""
+        return json.dumps(self.files, indent=1)
+
+
+SUBMISSIONS = Store(
+    layout.PREDICTIONS,
+    lambda folder: Submission(layout.read_dictionary(folder / layout.PREDICTIONS)),
+)
+
+
 def solve(task: Task, context: Context) -> str:
     """Match codes with images, learn the encoder from the matching, write the submission.
 
@@ -90,7 +112,8 @@ def solve(task: Task, context: Context) -> str:
     check_new(task.out)
     images = layout.read_images(task.images, paths, size)
     codes = _codes(files, target, (1, size, size))
-    with partial_folder(task.out) as partial:
+
+    def work(partial: Path) -> tuple[Submission, Fill]:
         known = _Matching(partial, _identity(attack, target, codes, images, context.seed))
         matching = known.read(len(paths))
         if matching is None:
@@ -99,12 +122,16 @@ def solve(task: Task, context: Context) -> str:
         encoder = None
         if targets:
             encoder = _learnt(target, codes, images, matching, context, task.encoder_steps)
-        with new_folder(task.out) as folder:
-            named = {paths[image]: file.name for image, file in zip(matching, files, strict=True)}
-            layout.write_json(folder / layout.PREDICTIONS, named)
+        named = {paths[image]: file.name for image, file in zip(matching, files, strict=True)}
+
+        def fill(folder: Path) -> None:
             if encoder is not None:
                 _answer(encoder, target, task.images, targets, size, folder, context)
-    return f"{len(named)} matches and {len(targets)} target codes in {task.out}"
+
+        return Submission(named), fill
+
+    done = SUBMISSIONS.make(task.out, work, replace=False)
+    return f"{len(done.report.files)} matches and {len(targets)} target codes in {task.out}"
 
 
 @dataclass(frozen=True)

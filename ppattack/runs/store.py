@@ -64,20 +64,27 @@ class Store(Generic[ReportT]):
             return None
         return Finished(self.read(folder), folder, reused=True)
 
-    def make(self, folder: Path, work: Callable[[Path], tuple[ReportT, Fill]]) -> Finished[ReportT]:
+    def make(
+        self,
+        folder: Path,
+        work: Callable[[Path], tuple[ReportT, Fill]],
+        *,
+        replace: bool = True,
+    ) -> Finished[ReportT]:
         """Do the work and publish what came of it, whole or not at all.
 
         Args:
-            folder: where it goes; what was there is replaced.
+            folder: where it goes.
             work: given a place for checkpoints, which an interruption leaves to continue from,
                 returns the report and what writes the other files.
+            replace: whether a folder that is there is replaced; a folder that a user names is not.
 
         Raises:
-            DataError: if the folder cannot be written.
+            DataError: if the folder cannot be written, or is there and must not be replaced.
         """
         with partial_folder(folder) as partial:
             report, fill = work(partial)
-            with new_folder(folder, replace=True) as new:
+            with new_folder(folder, replace=replace) as new:
                 write_text(new / self.file, report.to_json())
                 fill(new)
         return Finished(report, folder, reused=False)
