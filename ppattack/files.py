@@ -10,6 +10,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
+from glob import escape
 from pathlib import Path
 
 from ppattack.errors import DataError, printable
@@ -194,6 +195,12 @@ def _write_stream(path: Path, data: bytes) -> None:
         descriptor = os.dup(_NUMBERS.get(name) or int(name.rpartition("/")[2]))
     with suppress(BrokenPipeError), os.fdopen(descriptor, "wb") as file:
         file.write(data)
+
+
+def remove_unfinished(path: Path) -> None:
+    """Remove what killed processes left of writing a file that nobody else writes now."""
+    for left in path.parent.glob(f".{escape(path.name[:NAME_KEPT])}.????????"):
+        left.unlink(missing_ok=True)
 
 
 def write_text(path: Path, text: str, *, private: bool = False) -> None:

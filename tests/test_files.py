@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from ppattack.errors import DataError
-from ppattack.files import write_bytes, write_text
+from ppattack.files import remove_unfinished, write_bytes, write_text
 from ppattack.folders import new_folder
 from tests.support.program import as_a_person
 from tests.support.saved import report, save
@@ -79,3 +79,10 @@ def test_a_table_on_standard_output(tmp_path: Path) -> None:
     done = as_a_person("report", ".", "--csv", "/dev/stdout", folder=tmp_path)
     assert done.returncode == 0
     assert "itn" in done.stdout
+
+
+def test_what_a_killed_writer_left_is_removed_and_nothing_else(tmp_path: Path) -> None:
+    for name in (".bench-0123456789.abcd1234", ".bench-0123456789ab.lock", "other.json"):
+        (tmp_path / name).touch()
+    remove_unfinished(tmp_path / "bench-0123456789ab.json")
+    assert {path.name for path in tmp_path.iterdir()} == {".bench-0123456789ab.lock", "other.json"}

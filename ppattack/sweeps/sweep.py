@@ -20,7 +20,7 @@ from typing import Any, Protocol
 
 from ppattack.config import as_dict
 from ppattack.errors import ConfigError, PluginError, UnknownNameError
-from ppattack.files import make_folder, user_path, write_text
+from ppattack.files import make_folder, remove_unfinished, user_path, write_text
 from ppattack.plugins import registry
 from ppattack.plugins.source import files_hash
 from ppattack.reports.sweep import Cell, Sweep, read_sweep
@@ -74,6 +74,7 @@ def run_sweep(
     sweep = Sweep(id=_identity(requests), cells=tuple(_cell(request) for request in requests))
     place = out / f"bench-{sweep.id}.json"
     with _alone(out / f".bench-{sweep.id}.lock", place):
+        remove_unfinished(place)
         if not requests[0].force:
             sweep = _resumed(sweep, place, retry_failed=retry_failed)
         write_text(place, sweep.model_dump_json(indent=2) + "\n")
