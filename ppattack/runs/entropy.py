@@ -1,14 +1,16 @@
 """What the keys of a run are drawn from: its seed or, if the attack is isolated, random bits.
 
 Keys that follow from a seed can be repeated by anybody who guesses it. So an isolated run draws
-them from fresh bits, which its attack is never sent. They are kept in the unfinished run's folder,
-to go on after an interruption, and written into the report once the attack is over.
+them from fresh bits, which its attack is never sent. An interruption leaves them in the unfinished
+run's folder, to go on from, and the report holds them once the attack is over.
 """
 
 from __future__ import annotations
 
 import secrets
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from ppattack.errors import ConfigError
@@ -71,11 +73,26 @@ def secret_of(request: RunRequest, folder: Path, found: bytes | None) -> int | b
     return secrets.token_bytes(BYTES)
 
 
-def keep(partial: Path, secret: int | bytes) -> None:
-    """Keep the bits beside the checkpoints of an unfinished run, for its owner only.
+@contextmanager
+def kept_if_interrupted(partial: Path, secret: int | bytes) -> Iterator[None]:
+    """Have the bits in this process alone while an attack runs; an interruption writes them.
+
+    An isolated attack is told a folder inside ``partial`` and could read a file beside it. So a
+    run that is killed, and not interrupted, begins anew under other keys.
+
+    Args:
+        partial: the folder of the unfinished run, to go on from.
+        secret: as :func:`secret_of` gave it.
 
     Raises:
         DataError: if the file cannot be written.
     """
-    if isinstance(secret, bytes):
+    if not isinstance(secret, bytes):
+        yield
+        return
+    (partial / FILE).unlink(missing_ok=True)
+    try:
+        yield
+    except BaseException:
         write_bytes(partial / FILE, secret, private=True)
+        raise

@@ -133,7 +133,6 @@ def _run(
         scenario = build_scenario(request, attack, target, secret)
 
     def work(partial: Path) -> tuple[Report, Fill]:
-        entropy.keep(partial, secret)
         place = partial / folder.name if request.isolated else partial  # all that the attack knows
         context = Context(
             device=device,
@@ -146,9 +145,10 @@ def _run(
         under_way = _UnderWay(
             request, attack, target, scenario, scorer, context, watch, secret, folder
         )
-        with watch.stage("attack"):
-            recovery = attack(scenario.observation, context)
-        report, evaluation = under_way.report(name, recovery)
+        with entropy.kept_if_interrupted(partial, secret):
+            with watch.stage("attack"):
+                recovery = attack(scenario.observation, context)
+            report, evaluation = under_way.report(name, recovery)
         return report, lambda new: fill(
             new, evaluation, scenario, recovery, request.save_images, context.pictures
         )

@@ -135,5 +135,10 @@ def test_checkpoints_whose_bits_are_lost_are_not_gone_on_from(tmp_path: Path) ->
         assert isinstance(found, bytes)
         assert len(found) == entropy.BYTES
         assert not partial.exists()
-        entropy.keep(partial, found)
+        with (
+            pytest.raises(KeyboardInterrupt),
+            entropy.kept_if_interrupted(partial, found),
+        ):
+            assert not (partial / entropy.FILE).exists()
+            raise KeyboardInterrupt
         assert entropy.secret_of(request(tmp_path), tmp_path / "run", None) == found

@@ -38,7 +38,7 @@ class HalfWay(Idle):
         if context.checkpoints is None:  # a control
             return Recovery(observation.ciphertexts)
         mark = context.checkpoints / "half-way"
-        seen = [path.name for path in context.checkpoints.glob("*")]
+        seen = sorted(path.name for path in context.checkpoints.parent.rglob("*") if path.is_file())
         if not mark.exists():
             context.checkpoints.mkdir(parents=True, exist_ok=True)
             mark.write_text("x")
