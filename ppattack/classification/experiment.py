@@ -25,7 +25,7 @@ from ppattack.reports.classification import FILE, ClassificationReport, read_cla
 from ppattack.request import as_paths, check_common
 from ppattack.runs import provenance
 from ppattack.runs.identity import image_facts
-from ppattack.runs.run import Stopwatch
+from ppattack.runs.stopwatch import Stopwatch
 from ppattack.runs.store import Fill, Finished, Store
 from ppattack.threat import KeyScope
 

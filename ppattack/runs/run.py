@@ -8,9 +8,6 @@ an interrupted one continued from its checkpoints.
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -40,6 +37,7 @@ from ppattack.runs import entropy, provenance
 from ppattack.runs.folder import PICTURES, SAMPLES, fill
 from ppattack.runs.identity import identity
 from ppattack.runs.inputs import build_scenario
+from ppattack.runs.stopwatch import Stopwatch
 from ppattack.runs.store import Fill, Store
 from ppattack.runs.store import Finished as Finished
 from ppattack.scenario import Scenario
@@ -54,23 +52,6 @@ if TYPE_CHECKING:
 
 
 RUNS = Store("report.json", read_report)
-
-
-class Stopwatch:
-    """Seconds by stage."""
-
-    def __init__(self) -> None:
-        self.seconds: dict[str, float] = {}
-
-    @contextmanager
-    def stage(self, name: str) -> Iterator[None]:
-        """Time one stage."""
-        start = time.perf_counter()
-        try:
-            yield
-        finally:
-            spent = time.perf_counter() - start
-            self.seconds[name] = round(self.seconds.get(name, 0.0) + spent, 4)
 
 
 def run(

@@ -14,6 +14,7 @@ from ppattack.isolation.confinement import UMASK, allowed
 from ppattack.isolation.proxy import isolated
 from ppattack.plugins import registry
 from ppattack.request import RunRequest
+from tests.support.program import lives
 from tests.support.sweeps import SWEEPING
 
 pytestmark = [
@@ -28,18 +29,10 @@ def _notes(out: Path) -> dict[str, Any]:
     return dict(ppattack.run(replace(base, save_images=0, isolate=True)).report.attack.notes)
 
 
-def _lives(pid: int) -> bool:
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except OSError:
-        return False
-    return state != "Z"
-
-
 def test_all_that_an_attack_starts_ends_with_it(tmp_path: Path) -> None:
     notes = _notes(tmp_path)
     assert len(set(notes["pids"])) == 4
-    assert not any(_lives(pid) for pid in notes["pids"])
+    assert not any(lives(pid) for pid in notes["pids"])
 
 
 def test_it_gets_its_session_a_umask_and_one_connection(tmp_path: Path) -> None:
@@ -71,9 +64,9 @@ def test_an_attack_under_way_ends_with_the_connection_to_its_evaluation(tmp_path
     asked = RunRequest(f"{SWEEPING}:Grey", "pe", out=tmp_path, isolate=True)
     with isolated(asked, registry.target("pe")()) as attack:
         pid = attack._child.process.pid
-        assert _lives(pid)
+        assert lives(pid)
         fork_server.close()
-        assert not _lives(pid)
+        assert not lives(pid)
 
 
 def test_the_server_ends_what_is_left_when_the_evaluation_is_gone(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from ppattack.scenario import simulate
 from ppattack.sweeps.executors import InThisProcess
 from ppattack.sweeps.sweep import run_sweep
 from tests.conftest import smooth_sets
-from tests.support.program import in_process
+from tests.support.program import in_process, lives
 from tests.support.sweeps import SWEEPING, Watch, states
 
 pytestmark = pytest.mark.process
@@ -129,24 +129,15 @@ def test_errors_of_the_product_keep_their_kind(tmp_path: Path) -> None:
         ppattack.run(request(tmp_path, "fr", attack_settings={"modus": 1}))
 
 
-def _lives(pid: int) -> bool:
-    """Whether there is a process that has not ended."""
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except OSError:
-        return False
-    return state != "Z"
-
-
 def test_the_process_ends_with_the_block(tmp_path: Path) -> None:
     asked = request(tmp_path, "Grey")
     target = registry.target("pe")()
     with isolated(asked, target) as attack:
         process = attack._child.process
-        assert _lives(process.pid)
+        assert lives(process.pid)
         assert attack.card.name == "grey"
         assert attack.obstacle(target.public(), (3, 16, 16)) is None
-    assert not _lives(process.pid)
+    assert not lives(process.pid)
 
 
 def test_nothing_passes_from_one_attack_to_the_next(
@@ -182,7 +173,7 @@ def test_where_processes_do_not_fork_safely_each_is_started_anew(
         process = attack._child.process
         assert isinstance(process, subprocess.Popen)
         assert attack.card.name == "grey"
-    assert not _lives(process.pid)
+    assert not lives(process.pid)
 
 
 def test_who_is_isolated_by_default() -> None:

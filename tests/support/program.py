@@ -39,3 +39,12 @@ def as_a_person(*arguments: str, folder: Path) -> subprocess.CompletedProcess[st
         timeout=300,
         check=False,
     )
+
+
+def lives(pid: int) -> bool:
+    """Whether there is a process that has not ended."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+    return state != "Z"
