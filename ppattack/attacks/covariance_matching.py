@@ -153,16 +153,27 @@ class CovarianceMatching(Attack):
             "public_images_used": len(public),
             "solver_seconds": round(time.monotonic() - began, 2),
         }
-        limits = ""
-        if structure.kind == "any" and len(learned) < FEWEST_FREE:
-            limits = (
-                f"{len(learned)} ciphertexts are too few where only the unit is known, bytes or "
+        return Recovery(
+            images=estimate.decrypt(ciphertexts),
+            key=estimate.key,
+            notes=notes,
+            up_to_state=True,
+            limits=self._limits(observation.scheme, len(learned)),
+        )
+
+    def _limits(self, scheme: PublicScheme, count: int) -> str:
+        """Why a failure would say nothing about the scheme; empty if it would."""
+        if self._structure(scheme).kind == "any" and count < FEWEST_FREE:
+            return (
+                f"{count} ciphertexts are too few where only the unit is known, bytes or "
                 f"nibbles: about {ENOUGH_FREE:,} are needed (-n {ENOUGH_FREE})"
             )
-        images = estimate.decrypt(ciphertexts)
-        return Recovery(
-            images=images, key=estimate.key, notes=notes, up_to_state=True, limits=limits
-        )
+        if scheme.structure.kind == "any":
+            return (
+                "this attack knows ciphers that move and complement symbols, and the scheme does "
+                "not say that it is one: give it a 'structure', or use attacks that know it"
+            )
+        return ""
 
     def _structure(self, scheme: PublicScheme) -> Structure:
         from ppattack.target.structure import Structure

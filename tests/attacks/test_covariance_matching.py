@@ -210,6 +210,14 @@ def test_few_ciphertexts_of_a_free_permutation_are_no_resistance(tmp_path: Path)
     assert done.report.controls.positive is None
 
 
+def test_a_mask_that_it_does_not_know_is_no_resistance(tmp_path: Path) -> None:
+    target = f"{ciphers.__file__}:Masked"
+    asked = request(tmp_path, attack="covariance-matching", target=target, size=16, victims=500)
+    report = ppattack.run(asked).report
+    assert report.verdict == "INCONCLUSIVE"
+    assert "the scheme does not say that it is one" in report.reason
+
+
 @pytest.mark.slow
 def test_scrambled_nibbles_of_two_photographs_come_back_up_to_the_state() -> None:
     sets = registry.dataset("photos").load(ImageRequest(1000, 2000, 32))
