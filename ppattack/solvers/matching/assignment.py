@@ -27,6 +27,7 @@ from ppattack.solvers.matching.sparse import (
     prices,
     solved,
     unpriced,
+    whole_numbers,
 )
 
 DENSE_BYTES = 2 << 30
@@ -137,10 +138,11 @@ def _sparse(costs: Costs, candidates: int, rounds: int) -> Assignment:
     for _ in range(rounds):
         done += 1
         pairs = completed(pairs, count)
-        values, held = costs.of(pairs), len(pairs.rows)
+        held = len(pairs.rows)
+        values, unit = whole_numbers(costs.of(pairs))
         columns = solved(pairs, values, count)
         cost = float(costs.of(Pairs(np.arange(count), columns)).sum())
-        of_columns = prices(pairs, values, columns, costs)
+        of_columns = prices(pairs, values, columns) * unit
         found = unpriced(costs, columns, of_columns)
         bound = max(bound, found.bound)
         if cost - bound <= TOLERANCE * max(abs(cost), 1.0) or not len(found.pairs.rows):

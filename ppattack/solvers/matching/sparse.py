@@ -20,6 +20,10 @@ NEW_CANDIDATES = 8
 SWEEPS = 5000
 """Sweeps of the price computation: more than the longest chain of exchanges met in practice."""
 ROUNDING = 1e-9
+LEVELS = 2.0**28
+"""Whole numbers that costs are rounded to for the sparse solver. Where many costs are nearly tied
+it undercuts by their smallest difference, again and again: with all 52 bits that can take for
+ever. The rounding is in the gap that is reported."""
 
 Indices = NDArray[np.int64]
 Values = NDArray[np.float64]
@@ -125,27 +129,38 @@ def completed(pairs: Pairs, count: int) -> Pairs:
     return pairs.joined(Pairs(single, free), count)
 
 
+def whole_numbers(values: Values) -> tuple[Values, float]:
+    """The values as whole numbers from 1 to about :data:`LEVELS`, and what 1 stands for."""
+    above = values - values.min()
+    unit = float(above.max()) / LEVELS or 1.0
+    return np.rint(above / unit) + 1.0, unit  # a stored 0 would count as no pair at all
+
+
 def solved(pairs: Pairs, values: Values, count: int) -> Indices:
-    """The cheapest full matching within the pairs: the column of each row."""
+    """The cheapest full matching within the pairs: the column of each row.
+
+    Args:
+        pairs: sorted by row.
+        values: their costs, whole numbers above 0.
+        count: of rows, and of columns.
+    """
     from scipy.sparse import csr_array
     from scipy.sparse.csgraph import min_weight_full_bipartite_matching
 
-    # A stored 0 would count as no pair at all.
-    shifted = values - values.min() + 1.0
-    graph = csr_array((shifted, (pairs.rows, pairs.columns)), shape=(count, count))
+    graph = csr_array((values, (pairs.rows, pairs.columns)), shape=(count, count))
     rows, columns = min_weight_full_bipartite_matching(graph)
     found = np.empty(count, dtype=np.int64)
     found[rows] = columns
     return found
 
 
-def prices(pairs: Pairs, values: Values, columns: Indices, costs: Costs) -> Values:
+def prices(pairs: Pairs, values: Values, columns: Indices) -> Values:
     """Prices of the columns under which no row prefers another of its candidates to its own.
 
     They exist because the matching is optimal within the pairs. They are the lengths of shortest
     chains of exchanges, found by relaxing all pairs at once until nothing changes.
     """
-    own = costs.of(Pairs(np.arange(len(columns)), columns))
+    own = values[pairs.columns == columns[pairs.rows]]
     order = np.argsort(pairs.columns, kind="stable")
     rows = pairs.rows[order]
     step = values[order] - own[rows]

@@ -14,7 +14,7 @@ from torch import Tensor
 from ppattack.errors import DataError
 from ppattack.seeding import torch_stream
 from ppattack.solvers.matching.assignment import greatest_score, least_cost, match_points
-from ppattack.solvers.matching.sparse import Costs, Pairs, completed, prices, solved
+from ppattack.solvers.matching.sparse import Costs, Pairs, completed, prices, solved, whole_numbers
 
 
 def _points(count: int, width: int, noise: float, seed: int) -> tuple[Tensor, Tensor, Tensor]:
@@ -47,6 +47,13 @@ def test_greatest_score_and_more_columns_than_rows() -> None:
     scores = torch.tensor([[0.0, 5.0, 1.0], [0.0, 6.0, 4.0]])
     assert greatest_score(scores).tolist() == [1, 2]
     assert least_cost(scores).tolist() in ([0, 2], [2, 0])
+
+
+def test_costs_whose_sums_round_are_matched_too() -> None:
+    left, right, _ = _points(95, 4, 2.321212332247046, seed=532)
+    found = match_points(left, right, method="sparse", candidates=2, rounds=200)
+    assert found.optimal
+    assert found.cost == pytest.approx(match_points(left, right, method="dense").cost)
 
 
 @pytest.mark.long
@@ -115,9 +122,9 @@ def test_prices_leave_no_row_a_better_candidate() -> None:
     costs = Costs(left, right)
     rows, columns = (part.ravel() for part in np.indices((80, 80)))
     pairs = Pairs(rows, columns)
-    values = costs.of(pairs)
+    values, _ = whole_numbers(costs.of(pairs))
     own = solved(pairs, values, 80)
-    price = prices(pairs, values, own, costs)
+    price = prices(pairs, values, own)
     reduced = values.reshape(80, 80) - price
     assert (reduced.min(axis=1) >= reduced[np.arange(80), own] - 1e-6).all()
 
