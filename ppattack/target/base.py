@@ -145,6 +145,13 @@ class Target(ABC):
         """What is public about where symbols can have gone: nothing, unless overridden."""
         return Structure()
 
+    def for_contract(self) -> Target:
+        """The same scheme, as small as can be, to try its contract on; itself, unless overridden.
+
+        A scheme whose keys take seconds to generate runs the same code here with fewer numbers.
+        """
+        return self
+
     def public(self, *, own_keys: bool = True) -> PublicScheme:
         """The public part: algorithm and geometry, built anew from the configuration."""
         withheld = dict.fromkeys(self.secret_settings)

@@ -26,6 +26,8 @@ _kept: set[tuple[object, ...]] = set()
 def check(target: Target, shape: ImageShape, scope: KeyScope) -> None:
     """Refuse a scheme that does not keep its contract; tried once per process.
 
+    A scheme is tried at the size of :meth:`Target.for_contract`.
+
     Args:
         target: the scheme.
         shape: ``(C, H, W)`` of the plain images.
@@ -40,7 +42,7 @@ def check(target: Target, shape: ImageShape, scope: KeyScope) -> None:
     if facts in _kept:
         return
     with kept_running(calls.named(target)):
-        _check(target, shape, scope)
+        _check(target.for_contract(), shape, scope)
     _kept.add(facts)
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from typing_extensions import override
 
 from ppattack import images as image_ops
-from ppattack.config import Doc, Interval
+from ppattack.config import Doc, Interval, as_dict
 from ppattack.data.token_storage import empty_tokens
 from ppattack.errors import ImageError, KeyFileError, NotInvertible
 from ppattack.images import ImageShape
@@ -33,6 +33,8 @@ NAMED_LAYERS = 3
 CALIBRATION_IMAGES = 256
 CALIBRATION_PATCHES = 4
 """Patches along the edge of a calibration image."""
+CONTRACT_WIDTH, CONTRACT_IMAGES = 8, 2
+"""Width and calibration images of encoders on which only the contract is tried."""
 MASTER = "master"
 """The key part from which an image's encoder is generated, if every image has its own."""
 
@@ -76,6 +78,9 @@ class NeuralTarget(Target):
     ``batch_norm=batch`` it also depends on the other images of its batch: images are encoded in
     order, ``batch_size`` at a time; the last batch may be smaller.
     """
+
+    calibration_images: int = CALIBRATION_IMAGES
+    """Images of noise from which the statistics of a frozen encoder are taken."""
 
     @property
     def shuffles(self) -> bool:
@@ -140,7 +145,7 @@ class NeuralTarget(Target):
         made = PrivateEncoder.generate(generator, *self._geometry(image_shape))
         if self.config.batch_norm == "frozen" and len(made.blocks):
             edge = CALIBRATION_PATCHES * self.patch_size
-            shape = (CALIBRATION_IMAGES, image_shape[0], edge, edge)
+            shape = (self.calibration_images, image_shape[0], edge, edge)
             made.calibrate(self.normalised(natural_images(generator, shape)))
         return made
 
@@ -171,6 +176,18 @@ class NeuralTarget(Target):
                 f"{key.image_shape} ({why}): name the settings that it was made with."
             ) from None
         return made.requires_grad_(False)
+
+    @override
+    def for_contract(self) -> NeuralTarget:
+        """The same scheme with narrow hidden layers, calibrated on few images.
+
+        Depth, patches and normalisation stay: a key of the paper's width takes seconds.
+        """
+        narrow = {"hidden": min(self.hidden, CONTRACT_WIDTH)}
+        has_width = "hidden" in as_dict(self.config)  # a subclass may have settings of its own
+        made = type(self)(self.config, **(narrow if has_width else {}))
+        made.calibration_images = CONTRACT_IMAGES
+        return made
 
     @override
     def key_parts(self, draw: Draw, image_shape: ImageShape) -> Parts:
