@@ -29,9 +29,15 @@ class Reference:
     arxiv: str = ""
 
     def __str__(self) -> str:
+        if not self.authors:
+            return self.title
         where = f"doi:{self.doi}" if self.doi else f"arXiv:{self.arxiv}" if self.arxiv else ""
         parts = [f"{self.authors}: {self.title}", f"{self.venue} ({self.year})", where]
         return ". ".join(part for part in parts if part)
+
+
+UNPUBLISHED = Reference("", "not published", "", 0)
+"""The source of a scheme whose card names none."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +47,7 @@ class TargetCard:
     Args:
         name: the registered name, lower case.
         title: one line for people.
-        reference: where it was published.
+        reference: where it was published, if it was.
         cipher: ``"image"`` or ``"tokens"``.
         invertible: whether decryption is exact (in the default configuration).
         batch_dependent: whether a ciphertext depends on the other images of its batch.
@@ -51,8 +57,8 @@ class TargetCard:
     """
 
     name: str
-    title: str
-    reference: Reference
+    title: str = ""
+    reference: Reference = UNPUBLISHED
     cipher: Literal["image", "tokens"] = "image"
     invertible: bool = True
     batch_dependent: bool = False

@@ -66,6 +66,11 @@ def key_scope_of(target: Target, asked: KeyScope | None) -> KeyScope:
         raise NotApplicable(
             f"target '{target.card.name}' has no key scope '{asked}': use {' or '.join(scopes)}."
         )
+    if asked == "image" and not target.draws_keys:
+        raise NotApplicable(
+            f"target '{target.card.name}' keeps its key in its code: for a key per image add "
+            "key_parts, which draws keys, or use --key-scope dataset."
+        )
     return asked or scopes[0]
 
 
@@ -122,6 +127,7 @@ def simulate(
     )
     if threat.labels:
         _check_labelled(attack, sets)
+    _check_own_keys(attack, target, threat)
     count = len(sets.victims) - threat.pairs
     if count < 1:
         raise DataError(f"{threat.pairs} known pairs leave no image to attack: use a larger -n.")
@@ -193,6 +199,7 @@ def from_ciphertexts(
     has_public = public is not None and len(public.adversary) > 0
     threat = least_threat_model(attack, scope, public=has_public)
     _check_files_suffice(attack, threat, has_public)
+    _check_own_keys(attack, target, threat)
     check_output_names(names)
     scheme = target.public(own_keys=threat.own_keys)
     given = tuple(ciphertexts.shape[1:])
@@ -262,6 +269,16 @@ def _check_files_suffice(attack: Attack, threat: ThreatModel, has_public: bool) 
             f"attack '{attack.card.name}' needs the class of every ciphertext, which files of "
             "ciphertexts do not name: use --data with a source that has classes and without "
             "--ciphertexts, or choose another attack."
+        )
+
+
+def _check_own_keys(attack: Attack, target: Target, threat: ThreatModel) -> None:
+    """Refuse to let an attack run a scheme whose only key is in its code."""
+    if threat.own_keys and not target.draws_keys:
+        raise NotGranted(
+            f"attack '{attack.card.name}' runs the scheme under keys of its own, but "
+            f"'{target.card.name}' keeps its key in its code: the attack would be given that key. "
+            "Add key_parts, which draws keys."
         )
 
 

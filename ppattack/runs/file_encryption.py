@@ -23,7 +23,7 @@ from ppattack.runs.key_files import read_key as read_key
 from ppattack.scenario import key_scope_of
 from ppattack.seeding import numpy_stream
 from ppattack.target import contract
-from ppattack.target.calls import encrypt
+from ppattack.target.calls import decrypt, encrypt
 from ppattack.target.key_file import KeyFile
 
 if TYPE_CHECKING:
@@ -129,7 +129,7 @@ def decrypt_files(
         check_same_key(target, file.key, None)
         key, changed = file.match(found.names, found.images)
     with new_folder(out) as made:
-        plain = target.decrypt(found.images, key)
+        plain = decrypt(target, found.images, key)
         _write(made, found.names, plain)
     if warn is not None and file.is_old:
         warn(old_words(key_file))

@@ -8,13 +8,20 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 import numpy as np
 
 from ppattack.card import KeyScope, TargetCard
 from ppattack.config import as_dict, resolve
-from ppattack.errors import ConfigError, ImageError, KeyFileError, ThreatModelError
+from ppattack.errors import (
+    ConfigError,
+    ImageError,
+    KeyFileError,
+    NotInvertible,
+    ThreatModelError,
+)
 from ppattack.images import ImageShape
 from ppattack.seeding import numpy_stream
 from ppattack.target.calls import encrypt
@@ -31,8 +38,18 @@ Draw: TypeAlias = "Callable[[str], np.random.Generator]"
 """Gives the independent random stream of a named key component."""
 
 
+@dataclass(frozen=True)
+class NoSettings:
+    """The settings of a scheme that has none."""
+
+
 class Target(ABC):
-    """An encryption scheme.
+    """An encryption scheme; :meth:`encrypt` is all that it must have.
+
+    Without a ``card`` it is called like its class, and its ciphertexts are images. Without
+    :meth:`key_parts` its key lies in its own code, if it has one: nobody can draw another, so it
+    has one key for all images, and no attack is given the scheme to run. Without :meth:`decrypt`
+    nothing is decrypted.
 
     Args:
         config: a configuration; None for the defaults.
@@ -43,9 +60,21 @@ class Target(ABC):
     """
 
     card: ClassVar[TargetCard]
-    Config: ClassVar[type[Any]]
+    Config: ClassVar[type[Any]] = NoSettings
     secret_settings: ClassVar[tuple[str, ...]] = ()
     """Settings that fix the key, None by default; they are never part of the public scheme."""
+    takes_key_per_image: ClassVar[bool] = False
+    """Whether ``encrypt`` and ``decrypt`` take keys that hold one for each image (``key.count``).
+
+    Otherwise they are called image by image, with single keys."""
+    _names_itself: ClassVar[bool] = False
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "card" in vars(cls):
+            cls._names_itself = True
+        elif not cls._names_itself:
+            cls.card = _card_of(cls)
 
     def __init__(self, config: Any = None, **settings: Any) -> None:
         values = {**(as_dict(config) if config is not None else {}), **settings}
@@ -113,9 +142,17 @@ class Target(ABC):
         parts = {name: np.stack([key.parts[name] for key in keys]) for name in names}
         return Key(self.card.name, image_shape, parts, len(keys))
 
-    @abstractmethod
+    @property
+    def draws_keys(self) -> bool:
+        """Whether keys are drawn; otherwise the scheme has none, or keeps it in its code."""
+        kind = type(self)
+        drawn = (kind.key_parts, kind.generate_key)
+        return drawn != (Target.key_parts, Target.generate_key)
+
     def key_parts(self, draw: Draw, image_shape: ImageShape) -> Parts:
         """Generate the components of one key, each from its own stream ``draw(name)``."""
+        del draw, image_shape
+        return {}
 
     @abstractmethod
     def encrypt(
@@ -126,20 +163,23 @@ class Target(ABC):
         Args:
             images: ``(N, C, H, W)`` uint8 on any device.
             key: a key of this scheme and image size.
-            generator: for schemes that draw fresh randomness for each image.
+            generator: for schemes that draw fresh randomness for each image; others may leave
+                the parameter out.
         """
 
-    @abstractmethod
     def decrypt(self, ciphertexts: Tensor, key: Key) -> Tensor:
         """The plain images, ``(N, C, H, W)`` uint8, cropped to the key's image size.
 
         Raises:
             NotInvertible: if the scheme, in this variant, loses information.
         """
+        del ciphertexts, key
+        raise NotInvertible(f"'{self.card.name}' has no decrypt: add it to decrypt files.")
 
-    @abstractmethod
-    def key_space_bits(self, image_shape: ImageShape) -> float:
-        """log2 of the number of keys for one image, as the paper counts it."""
+    def key_space_bits(self, image_shape: ImageShape) -> float | None:
+        """log2 of the number of keys for one image, as the paper counts it; None if unknown."""
+        del image_shape
+        return None
 
     def structure(self) -> Structure:
         """What is public about where symbols can have gone: nothing, unless overridden."""
@@ -179,6 +219,14 @@ class Target(ABC):
             raise KeyFileError(
                 f"the key holds one key per image for {key.count} images, not {len(images)}."
             )
+
+
+def _card_of(cls: type[Target]) -> TargetCard:
+    """The card of a class that has none."""
+    words = (cls.__doc__ or "").strip().partition("\n")[0]
+    drawn = cls.key_parts is not Target.key_parts
+    scopes: tuple[KeyScope, ...] = ("dataset", "image") if drawn else ("dataset",)
+    return TargetCard(name=cls.__name__.lower(), title=words, key_scopes=scopes)
 
 
 class PublicScheme:

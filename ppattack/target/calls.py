@@ -6,12 +6,14 @@ breaks the contract is named by the class and the method at fault.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import inspect
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Protocol
+from functools import cache
+from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from ppattack.card import TargetCard
-from ppattack.errors import PluginError, PpattackError, RunFailed, kept_running
+from ppattack.errors import KeyFileError, PluginError, PpattackError, RunFailed, kept_running
 from ppattack.images import ImageShape
 
 if TYPE_CHECKING:
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
 
 class Scheme(Protocol):
     """What is called here: a :class:`~ppattack.target.base.Target`."""
+
+    takes_key_per_image: ClassVar[bool]
 
     @property
     def card(self) -> TargetCard:
@@ -56,9 +60,44 @@ def encrypt(
         RunFailed: if the plug-in tries to end the program.
     """
     with kept_running(named(scheme)):
-        made = scheme.encrypt(images.clone(), key, generator=generator)
+        made = answered(scheme, images.clone(), key, generator)
     check_ciphertexts(scheme, made, images)
     return made
+
+
+def answered(
+    scheme: Scheme, images: Tensor, key: Key, generator: np.random.Generator | None
+) -> Tensor:
+    """What ``encrypt`` returns, unchecked; one that takes no generator gets none."""
+    if "generator" not in _parameters(type(scheme).encrypt):
+        return _for_each_key(scheme, images, key, scheme.encrypt)
+
+    def drawing(part: Tensor, single: Key) -> Tensor:
+        return scheme.encrypt(part, single, generator=generator)
+
+    return _for_each_key(scheme, images, key, drawing)
+
+
+def _for_each_key(
+    scheme: Scheme, images: Tensor, key: Key, work: Callable[[Tensor, Key], Tensor]
+) -> Tensor:
+    """All images at once, or one after another if the scheme takes single keys only."""
+    import torch
+
+    if key.count is None or not len(images) or scheme.takes_key_per_image:
+        return work(images, key)
+    if key.count != len(images):
+        raise KeyFileError(f"the key holds keys for {key.count} images, not {len(images)}.")
+    return torch.cat([work(images[i : i + 1], key.single(i)) for i in range(len(images))])
+
+
+@cache
+def _parameters(function: Callable[..., object]) -> frozenset[str]:
+    """The names that a function can be called with."""
+    found = inspect.signature(function).parameters
+    if any(each.kind is inspect.Parameter.VAR_KEYWORD for each in found.values()):
+        return frozenset({*found, "generator"})
+    return frozenset(found)
 
 
 def decrypt(scheme: Scheme, ciphertexts: Tensor, key: Key) -> Tensor:
@@ -70,7 +109,7 @@ def decrypt(scheme: Scheme, ciphertexts: Tensor, key: Key) -> Tensor:
         RunFailed: if the plug-in tries to end the program.
     """
     with kept_running(named(scheme)):
-        made = scheme.decrypt(ciphertexts.clone(), key)
+        made = _for_each_key(scheme, ciphertexts.clone(), key, scheme.decrypt)
     _check_tensor(made, scheme, "decrypt", ciphertexts)
     wanted = (len(ciphertexts), *key.image_shape)
     _check_shape(made, wanted, scheme, "decrypt", "return one plain image for each ciphertext")

@@ -81,7 +81,7 @@ def _encrypted(target: Target, images: Tensor, key: Key) -> Tensor:
     """Ciphertexts, of which the scheme keeps and changes nothing."""
     given = images.clone()
     with calls.naming(target, "encrypt"):
-        made = target.encrypt(given, key, generator=numpy_stream(0, "contract encryption"))
+        made = calls.answered(target, given, key, numpy_stream(0, "contract encryption"))
     if not given.equal(images):
         words = "changes the images that it is given: work on a copy, images.clone()"
         raise calls.fault(target, "encrypt", words)
@@ -95,8 +95,9 @@ def _check_keys_matter(
     """Another key must give another ciphertext, unless the scheme says that it has no keys."""
     fixed = any(getattr(target.config, name) is not None for name in target.secret_settings)
     with calls.naming(target, "key_space_bits"):
-        bits = float(target.key_space_bits(key.image_shape))
-    if fixed or bits == 0:
+        bits = target.key_space_bits(key.image_shape)
+        said = "" if bits is None else f", of 2^{float(bits):g} (key_space_bits)"
+    if fixed or bits == 0 or not target.draws_keys:
         return
     before, drawn = first.clone(), {key.fingerprint}
     for number in range(1, 1 + OTHER_KEYS):
@@ -111,11 +112,9 @@ def _check_keys_matter(
         if not made.equal(first):
             return
     if len(drawn) == 1:
-        words = (
-            f"gives one key only, of 2^{bits:g} (key_space_bits): draw its parts from draw(name)"
-        )
+        words = f"gives one key only{said}: draw its parts from draw(name)"
         raise calls.fault(target, "key_parts", words)
-    words = f"gives the same ciphertexts for different keys, of 2^{bits:g} (key_space_bits): "
+    words = f"gives the same ciphertexts for different keys{said}: "
     cure = "use the key, or let key_space_bits return 0 if there is none"
     raise calls.fault(target, "encrypt", words + cure)
 

@@ -66,6 +66,13 @@ class Key:
         parts = {name: array[part] for name, array in self.parts.items()}
         return Key(self.scheme, self.image_shape, parts, len(range(self.count)[part]))
 
+    def single(self, image: int) -> Key:
+        """The key of one image by itself; a data-set key is everybody's."""
+        if self.count is None:
+            return self
+        parts = {name: array[image] for name, array in self.parts.items()}
+        return Key(self.scheme, self.image_shape, parts)
+
     def to_bytes(self) -> bytes:
         """The secret itself for a key file: JSON, or safetensors if it is large."""
         return pack(self.header(), self.parts)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 class PermXorTarget(Target):
     """A scheme that is one :class:`~ppattack.permxor.PermXor` of the prepared image."""
 
+    takes_key_per_image = True
     KEYS_AT_ONCE: ClassVar[int] = KEYS_AT_ONCE
     """Keys drawn or made into tables at a time under one key per image."""
     TABLE_BYTES: ClassVar[int] = 1 << 20

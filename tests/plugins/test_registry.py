@@ -13,7 +13,7 @@ from ppattack.plugins import registry
 
 PLUGIN = """
 from ppattack.target import Target
-class NotACard(Target): pass
+class NoEncrypt(Target): pass
 class Other: pass
 """
 
@@ -43,7 +43,7 @@ def test_an_unknown_name_lists_the_three_nearest() -> None:
         ("def broken(:", "X", "SyntaxError"),
         (PLUGIN, "Missing", "no class 'Missing'"),
         (PLUGIN, "Other", "not a subclass of ppattack.Target"),
-        (PLUGIN, "NotACard", "has no card"),
+        (PLUGIN, "NoEncrypt", "does not define encrypt"),
     ],
 )
 def test_a_broken_plugin_file_says_why(

@@ -101,7 +101,7 @@ def test_a_run_refuses_it_before_the_attack(tmp_path: Path, isolate: bool) -> No
     assert not list(tmp_path.glob("*none*"))
 
 
-def test_a_class_without_settings_or_methods_is_told_what_to_add() -> None:
+def test_a_class_whose_settings_are_no_dataclass_is_told_what_to_add() -> None:
     with pytest.raises(PluginError, match="has no Config: give class NoConfig a frozen dataclass"):
         registry.target(f"{FILE}:NoConfig")
 

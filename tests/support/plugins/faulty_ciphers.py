@@ -144,9 +144,10 @@ class ChangesKey(Masked):
 
 
 class NoConfig(Target):
-    """Lacks its settings and most of its methods."""
+    """Its settings are no dataclass."""
 
     card = Masked.card
+    Config = dict
 
 
 class Unfinished(Masked):
