@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from ppattack.images import ImageShape
+    from ppattack.maps import CipherMap
     from ppattack.permxor import PermXor
     from ppattack.target.base import PublicScheme
 
@@ -84,7 +85,7 @@ class ControlTarget:
 
 @dataclass(frozen=True)
 class Recovery:
-    """What an attack recovered; at least one of the first three.
+    """What an attack recovered; at least one of images, matching, key and map.
 
     Args:
         images: ``(N, C, H, W)`` uint8 reconstructions, in the order of the ciphertexts. If
@@ -104,6 +105,8 @@ class Recovery:
             attack's model does not fit it, or there are too few data. It is then never RESISTED.
         refuted: whether the model does not fit at all, so that a gain would be luck: it is then
             not BROKEN either, unless the key is exact.
+        map: what the scheme does under the victims' one key, as a map that decrypts; it is saved
+            in the run's folder, where ``ppattack decrypt`` takes it for a key.
     """
 
     images: Tensor | None = None
@@ -116,6 +119,7 @@ class Recovery:
     up_to_state: bool = False
     limits: str = ""
     refuted: bool = False
+    map: CipherMap | None = None
 
 
 class Attack(ABC):
@@ -233,7 +237,8 @@ def _checked(recovery: object, observation: Observation, name: str) -> Recovery:
 
     if not isinstance(recovery, Recovery):
         raise PluginError(f"attack '{name}' returned a {type(recovery).__name__}, not a Recovery.")
-    if recovery.images is None and recovery.matching is None and recovery.key is None:
+    found = (recovery.images, recovery.matching, recovery.key, recovery.map)
+    if all(each is None for each in found):
         raise PluginError(f"attack '{name}' returned an empty Recovery.")
     count = len(observation.ciphertexts)
     images = recovery.images
@@ -271,6 +276,8 @@ def _checked(recovery: object, observation: Observation, name: str) -> Recovery:
         raise PluginError(
             f"attack '{name}' returned keys for {recovery.key.count} images, not {count}."
         )
+    if recovery.map is not None:
+        _check_map(recovery.map, observation, name)
     _check_facts(recovery, count, name)
     return replace(
         recovery,
@@ -279,6 +286,17 @@ def _checked(recovery: object, observation: Observation, name: str) -> Recovery:
         ranking=None if recovery.ranking is None else recovery.ranking.cpu(),
         stages={stage: matching.cpu() for stage, matching in recovery.stages.items()},
     )
+
+
+def _check_map(found: CipherMap, observation: Observation, name: str) -> None:
+    """Refuse a map between other images than these."""
+    plain = observation.scheme.representation.shape(observation.image_shape)
+    cipher = tuple(observation.ciphertexts.shape[1:])
+    if (found.plain_shape, found.cipher_shape) != (plain, cipher):
+        raise PluginError(
+            f"attack '{name}' returned a map from {found.plain_shape} to {found.cipher_shape}, "
+            f"not from {plain} to {cipher}."
+        )
 
 
 def _check_facts(recovery: Recovery, count: int, name: str) -> None:

@@ -49,6 +49,7 @@ class Evaluation:
         collapse: why the reconstructions do not depend on the ciphertexts, or None.
         limits: why a failure says nothing about the scheme; empty if it does.
         refuted: whether a gain says nothing either.
+        exact: whether the attack found a map, and every image came back exactly.
     """
 
     scores: Scores
@@ -62,6 +63,7 @@ class Evaluation:
     collapse: str | None = None
     limits: str = ""
     refuted: bool = False
+    exact: bool = False
 
 
 def evaluate(
@@ -130,7 +132,12 @@ def evaluate(
         collapse=collapsed,
         limits=recovery.limits,
         refuted=recovery.refuted,
+        exact=recovery.map is not None and _all_exact(recovery.images, truth.images),
     )
+
+
+def _all_exact(images: Tensor | None, plain: Tensor | None) -> bool:
+    return images is not None and plain is not None and images.equal(plain.cpu())
 
 
 _OWN = ("reconstruction",)

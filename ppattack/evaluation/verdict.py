@@ -36,6 +36,8 @@ def decide(
     key = evaluation.scores.key
     if key is not None and key.reconstruction.mean == 1.0:
         return _broken("the attack recovered the exact key", negative)
+    if evaluation.exact:
+        return _broken("the attack recovered a map that decrypts every image exactly", negative)
     found = evaluation.scores.main_gain()
     if found is None:
         return "INCONCLUSIVE", "nothing could be scored: no truth was given, or no metric applies."

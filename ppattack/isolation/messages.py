@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 Facts = dict[str, Any]
 Tensors = dict[str, "Tensor"]
 STAGE = "stage/"
+MAP = "map/"
 
 
 def pack(facts: Mapping[str, Any], tensors: Mapping[str, Tensor | None] | None = None) -> bytes:
@@ -141,14 +142,23 @@ def recovery_parts(recovery: Recovery) -> tuple[Facts, dict[str, Tensor | None]]
     if recovery.key is not None:
         tensors["key index"] = torch.from_numpy(recovery.key.index)
         tensors["key mask"] = torch.from_numpy(recovery.key.mask)
+    if recovery.map is not None:
+        arrays = recovery.map.arrays().items()
+        tensors |= {MAP + name: torch.from_numpy(array) for name, array in arrays}
     return facts, tensors
 
 
 def recovery_of(facts: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Recovery:
     """Undo :func:`recovery_parts`."""
+    from ppattack.maps import CipherMap
     from ppattack.permxor import PermXor
 
     key = None
+    arrays = {
+        name.removeprefix(MAP): each.numpy()
+        for name, each in tensors.items()
+        if name.startswith(MAP)
+    }
     if facts["unit"] is not None:
         index, mask = tensors["key index"].numpy(), tensors["key mask"].numpy()
         key = PermXor(index, mask, facts["unit"])
@@ -167,4 +177,5 @@ def recovery_of(facts: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Reco
         up_to_state=facts["up_to_state"],
         limits=str(facts["limits"]),
         refuted=bool(facts["refuted"]),
+        map=CipherMap.from_arrays(arrays) if arrays else None,
     )

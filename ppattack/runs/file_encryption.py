@@ -15,11 +15,13 @@ from ppattack.runs.key_files import (
     find_key_file,
     naming,
     old_words,
+    read_file,
     read_key_file,
     seed_or_random,
     unless_it_fails,
 )
 from ppattack.runs.key_files import read_key as read_key
+from ppattack.runs.map_files import MapFile
 from ppattack.scenario import key_scope_of
 from ppattack.seeding import numpy_stream
 from ppattack.target import contract
@@ -109,7 +111,7 @@ def decrypt_files(
     Args:
         target: the scheme.
         ciphertexts: their folder.
-        key_file: of the key.
+        key_file: of the key, or of a recovered map.
         out: folder of the plain images, new or empty.
         warn: called with what is less than certain, one line each.
 
@@ -123,6 +125,13 @@ def decrypt_files(
 
     found = read_ciphertexts(ciphertexts, target.card.cipher)
     check_output_names(found.names)
+    with naming(key_file):
+        recovered = MapFile.from_bytes(read_file(key_file))
+        if recovered is not None:
+            plain = recovered.decrypt(target, found.images)
+            with new_folder(out) as made:
+                _write(made, found.names, plain)
+            return f"{len(plain)} images in {out}"
     file = read_key_file(key_file)
     with naming(key_file):
         file.check_scheme(target)

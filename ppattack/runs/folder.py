@@ -6,13 +6,15 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ppattack.files import output_name, write_text
+from ppattack.files import output_name, write_bytes, write_text
 from ppattack.reports.run import scores_csv
+from ppattack.runs import map_files
 from ppattack.scenario import Scenario
 
 if TYPE_CHECKING:
     from ppattack.attack import Recovery
     from ppattack.evaluation.scores import Evaluation
+    from ppattack.target.base import Target
 
 PICTURES = "training"
 """Folder of pictures of a training, in a run's folder."""
@@ -27,8 +29,9 @@ def fill(
     recovery: Recovery,
     save_images: int | None,
     pictures: Path | None,
+    target: Target,
 ) -> None:
-    """Write scores and pictures.
+    """Write scores, pictures and what was recovered of the scheme.
 
     Args:
         folder: the run's, new.
@@ -37,6 +40,7 @@ def fill(
         recovery: its images become ``samples.png``, ``samples/`` and ``reconstructions/``.
         save_images: how many reconstructions to write; None for all.
         pictures: folder of pictures that the attack drew, which is copied if it exists.
+        target: the scheme that a recovered map belongs to.
 
     Raises:
         DataError: if a file cannot be written.
@@ -56,5 +60,9 @@ def fill(
         count = len(images) if save_images is None else min(save_images, len(images))
         for image, name in zip(images[:count], scenario.names, strict=False):
             write_png(folder / "reconstructions" / output_name(name), image)
+    if recovery.map is not None:
+        shape = scenario.observation.image_shape
+        found = map_files.MapFile.new(recovery.map, target, shape)
+        write_bytes(folder / map_files.FILE, found.to_bytes(), private=True)
     if pictures is not None and pictures.is_dir():
         shutil.copytree(pictures, folder / PICTURES)

@@ -38,12 +38,21 @@ def read_key_file(path: Path) -> KeyFile:
     Raises:
         KeyFileError: if it is missing, malformed or was changed.
     """
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise KeyFileError(f"cannot read the key file {path}: {error}.") from None
+    data = read_file(path)
     with naming(path):
         return KeyFile.from_bytes(data)
+
+
+def read_file(path: Path) -> bytes:
+    """The content of a key file.
+
+    Raises:
+        KeyFileError: if it cannot be read.
+    """
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise KeyFileError(f"cannot read the key file {path}: {error}.") from None
 
 
 @contextmanager

@@ -131,7 +131,13 @@ def _run(
                 recovery = attack(scenario.observation, context)
             report, evaluation = under_way.report(name, recovery)
         return report, lambda new: fill(
-            new, evaluation, scenario, recovery, request.save_images, context.pictures
+            new,
+            evaluation,
+            scenario,
+            recovery,
+            request.save_images,
+            context.pictures,
+            target,
         )
 
     return RUNS.make(folder, work)

@@ -98,7 +98,7 @@ class KeyFile:
     @classmethod
     def new(cls, target: Target, key: Key) -> KeyFile:
         """A key of a scheme, with which nothing has been encrypted yet."""
-        return cls(key, _settings(target))
+        return cls(key, public_settings(target))
 
     @property
     def is_old(self) -> bool:
@@ -156,20 +156,7 @@ class KeyFile:
         Raises:
             KeyFileError: naming them.
         """
-        name = target.card.name
-        if self.key.scheme != name:
-            raise KeyFileError(f"the key is for '{self.key.scheme}', not for '{name}'.")
-        if self.settings is None:
-            return
-        now, usual = _settings(target), _settings(type(target)())
-        then = {**usual, **self.settings}
-        other = [each for each in then if then[each] != now.get(each)]
-        if other:
-            said = ", ".join(
-                f"target.{each}={_text(then[each])}, not {_text(now.get(each))}" for each in other
-            )
-            cure = " ".join(f"--set target.{each}={_text(then[each])}" for each in other)
-            raise KeyFileError(f"the key was used with {said}: add {cure}.")
+        check_scheme(target, self.key.scheme, self.settings)
 
     def match(self, names: Sequence[str], ciphertexts: Tensor) -> tuple[Key, list[str]]:
         """The key of some ciphertexts, and those that changed since they were written.
@@ -234,7 +221,34 @@ class _Finder:
         )
 
 
-def _settings(target: Target) -> dict[str, Any]:
+def check_scheme(target: Target, scheme: str, settings: Mapping[str, Any] | None) -> None:
+    """Refuse another scheme, or other settings than a key was used with.
+
+    Args:
+        target: the scheme that is named.
+        scheme: the name of the key's.
+        settings: the key's; None if its file does not say.
+
+    Raises:
+        KeyFileError: naming them.
+    """
+    name = target.card.name
+    if scheme != name:
+        raise KeyFileError(f"the key is for '{scheme}', not for '{name}'.")
+    if settings is None:
+        return
+    now, usual = public_settings(target), public_settings(type(target)())
+    then = {**usual, **settings}
+    other = [each for each in then if then[each] != now.get(each)]
+    if other:
+        said = ", ".join(
+            f"target.{each}={_text(then[each])}, not {_text(now.get(each))}" for each in other
+        )
+        cure = " ".join(f"--set target.{each}={_text(then[each])}" for each in other)
+        raise KeyFileError(f"the key was used with {said}: add {cure}.")
+
+
+def public_settings(target: Target) -> dict[str, Any]:
     """The settings that a key does not hold, as JSON gives them back."""
     values = as_dict(target.config)
     public = {name: value for name, value in values.items() if name not in target.secret_settings}

@@ -14,7 +14,10 @@ def decrypt(
     target: options.Target,
     ciphertexts: Annotated[Path, typer.Option("--ciphertexts", help="Folder of ciphertexts.")],
     key_file: Annotated[
-        Path, typer.Option("--key-file", help="The key file that 'encrypt' wrote.")
+        Path,
+        typer.Option(
+            "--key-file", help="The key file that 'encrypt' wrote, or recovered.key of a run."
+        ),
     ],
     out: Annotated[Path, typer.Option("--out", help="Folder for the plain images (PNG).")],
     set_: options.Settings = None,

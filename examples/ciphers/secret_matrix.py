@@ -1,0 +1,64 @@
+"""A linear cipher: one secret orthogonal matrix turns every block of an image."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ppattack import Draw, ImageShape, Key, Parts, Reference, Target, TargetCard, blocks
+
+EDGE = 4
+"""Pixels along a block."""
+
+
+class SecretMatrix(Target):
+    """The values of every 4x4 block, all channels together, times an orthogonal matrix."""
+
+    card = TargetCard(
+        name="secret-matrix",
+        title="Secret orthogonal matrix (worked example)",
+        reference=Reference("the ppattack authors", "Worked example", "ppattack", 2026),
+        key_scopes=("dataset",),
+        invertible=False,
+    )
+
+    @dataclass(frozen=True)
+    class Config:
+        """It has no settings."""
+
+    @property
+    def size_multiple(self) -> int:
+        """Images are padded to whole blocks."""
+        return EDGE
+
+    def key_parts(self, draw: Draw, image_shape: ImageShape) -> Parts:
+        """48x48 for colour, 16x16 for grey images."""
+        size = image_shape[0] * EDGE * EDGE
+        return {"matrix": np.linalg.qr(draw("matrix").normal(size=(size, size)))[0]}
+
+    def encrypt(
+        self, images: Tensor, key: Key, *, generator: np.random.Generator | None = None
+    ) -> Tensor:
+        """Turn; what leaves the range of a byte is clipped."""
+        return _turned(self.representation().prepare(images), key.parts["matrix"])
+
+    def decrypt(self, ciphertexts: Tensor, key: Key) -> Tensor:
+        """Turn back, as far as rounding and clipping allow."""
+        turned = _turned(ciphertexts, key.parts["matrix"].T)
+        return self.representation().restore(turned, key.image_shape)
+
+    def key_space_bits(self, image_shape: ImageShape) -> float:
+        """A double-precision number for every degree of freedom."""
+        size = image_shape[0] * EDGE * EDGE
+        return 52.0 * size * (size - 1) / 2
+
+
+def _turned(images: Tensor, matrix: NDArray[np.float64]) -> Tensor:
+    tiles = blocks.split(images.numpy(), EDGE)
+    rows = tiles.reshape(*tiles.shape[:2], -1) - 127.5
+    made = (rows @ matrix + 127.5).round().clip(0, 255).astype(np.uint8).reshape(tiles.shape)
+    return torch.from_numpy(blocks.merge(made, *images.shape[2:]))
