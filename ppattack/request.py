@@ -15,6 +15,7 @@ from ppattack.attack import PRESETS
 from ppattack.config import Doc, Interval
 from ppattack.errors import ConfigError, DataError, nearest
 from ppattack.jpeg import Jpeg
+from ppattack.plugins.registry import ORACLE
 from ppattack.threat import KeyScope
 
 
@@ -43,7 +44,10 @@ class RunRequest:
 
     Args:
         attack: registered name or ``path/to/file.py:Class``.
-        target: likewise.
+        target: likewise; may be left out with ``oracle``.
+        oracle: the command of an external program, with ``{in}`` and ``{out}`` for folders of PNG
+            files: the target is then ``oracle``.
+        oracle_shell: whether a shell reads that command.
         data: image source, ``name`` or ``name:argument``; with ``ciphertexts`` it names the
             adversary's public images and may be None.
         size: edge of the images in pixels; None for the source's own.
@@ -78,7 +82,15 @@ class RunRequest:
     """
 
     attack: Annotated[str, Flag("--attack"), Doc("Name, or path/to/file.py:Class.")]
-    target: Annotated[str, Flag("--target"), Doc("Name, or path/to/file.py:Class.")]
+    target: Annotated[str, Flag("--target"), Doc("Name, or path/to/file.py:Class.")] = ""
+    oracle: Annotated[
+        str | None,
+        Flag("--oracle", metavar="'CMD {in} {out}'"),
+        Doc("In place of --target: a program that encrypts a folder of PNG files into another."),
+    ] = None
+    oracle_shell: Annotated[
+        bool, Flag("--oracle-shell"), Doc("Give the command of --oracle to a shell.")
+    ] = False
     data: Annotated[
         str | None,
         Flag("--data"),
@@ -181,6 +193,12 @@ class RunRequest:
 
     def __post_init__(self) -> None:
         as_paths(self, "out", "ciphertexts", "truth", "lpips_weights", "entropy_from")
+        if self.oracle is not None:
+            if self.target not in ("", ORACLE):
+                raise ConfigError("--oracle stands in place of --target: leave one of them out.")
+            given = {"command": self.oracle, "shell": self.oracle_shell}
+            object.__setattr__(self, "target", ORACLE)
+            object.__setattr__(self, "target_settings", {**self.target_settings, **given})
 
     @property
     def isolated(self) -> bool:
@@ -259,6 +277,11 @@ def check(request: RunRequest) -> None:
         ConfigError: for a number out of range or options that do not go together.
         DataError: if the output folder is a file.
     """
+    if not request.target:
+        raise ConfigError(
+            "no target: name one with --target NAME or --target path/to/file.py:Class, or a "
+            "program with --oracle 'CMD {in} {out}'."
+        )
     for option in options(type(request)):
         check_range(option, getattr(request, option.name))
     check_common(request.preset, request.size, request.out)
@@ -306,7 +329,8 @@ def command(request: Mapping[str, Any], cls: type[Any] = RunRequest) -> str:
     words, switches = ["ppattack", "run"], []
     for option in options(cls):
         value = request.get(option.name)
-        if not option.flag.repeats or value is None:
+        implied = option.name == "target" and request.get("oracle") is not None
+        if not option.flag.repeats or value is None or implied:
             continue
         if option.type is bool:
             switches += [option.flag.names[0]] if value else []
@@ -314,6 +338,8 @@ def command(request: Mapping[str, Any], cls: type[Any] = RunRequest) -> str:
             words += [option.flag.names[0], str(value)]
     for part in ("target", "attack"):
         for name, value in (request.get(f"{part}_settings") or {}).items():
+            if part == "target" and request.get("oracle") and name in ("command", "shell"):
+                continue
             words += ["--set", f"{part}.{name}={plain_text(value)}"]
     words += switches
     saved = request.get("save_images", RunRequest.save_images)

@@ -31,6 +31,7 @@ All commands: ppattack --help"""
 COMMANDS = {
     "Attack": {
         "run": "Run one attack on one target.",
+        "probe": "Find out in seconds what kind of cipher a target is.",
         "audit": "Run every attack that applies and give one verdict.",
         "bench": "Run a matrix of attacks and targets.",
         "reproduce": "Run a published evaluation again, as printed and corrected.",

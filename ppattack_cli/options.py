@@ -90,6 +90,7 @@ def from_table(
     cls: type[RunRequest],
     after: Mapping[str, Sequence[str]],
     leave_out: Collection[str] = (),
+    only: Collection[str] | None = None,
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Give a command the options of the table of run options, and the request that they make.
 
@@ -101,6 +102,7 @@ def from_table(
         cls: the request, whose fields are the table.
         after: option to the options that follow it in the help; the table's come first otherwise.
         leave_out: the fields that are no options of this command; they keep their defaults.
+        only: the fields that are options, if these are few; all but ``leave_out`` otherwise.
     """
     from ppattack.request import options as run_options
 
@@ -108,7 +110,8 @@ def from_table(
         table = {one.name: one for one in run_options(cls)}
         rest = list(inspect.signature(command, eval_str=True).parameters.values())[1:]
         own = {each.name: _own(each, table.get(each.name)) for each in rest}
-        fields = [one for name, one in table.items() if name not in {*own, *leave_out}]
+        wanted = [name for name in table if only is None or name in only]
+        fields = [table[name] for name in wanted if name not in {*own, *leave_out}]
         every = {one.name: _parameter(one) for one in fields} | own
         parameters = [every[name] for name in _in_order(every, after)]
 

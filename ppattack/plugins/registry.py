@@ -31,6 +31,8 @@ Kind = Literal["target", "attack", "dataset"]
 NO_ATTACK = "none"
 """Registered like an attack, so that it can be run; it recovers nothing and never counts as one."""
 
+ORACLE = "oracle"
+"""The target that is an external program: it needs a command, so "all targets" leave it out."""
 SCHEMES = "targets"
 """The package of the built-in schemes, beside this one."""
 OWN_SCHEMES = "ppattack_targets"
@@ -54,12 +56,16 @@ class Entry:
 
 @cache
 def _points(kind: Kind) -> dict[str, EntryPoint]:
-    return {point.name: point for point in entry_points(group=f"ppattack.{kind}s")}
+    group = f"ppattack.{kind}s"
+    found = {point.name: point for point in entry_points(group=group)}
+    if kind == "target":
+        found[ORACLE] = EntryPoint(ORACLE, "ppattack.target.oracle:Oracle", group)
+    return found
 
 
 def names(kind: Kind) -> list[str]:
     """Every registered name, in order, without importing any plug-in."""
-    return sorted(_points(kind))
+    return sorted(name for name in _points(kind) if name != ORACLE)
 
 
 def attacks() -> list[str]:
@@ -223,7 +229,7 @@ def _module(point: EntryPoint) -> str:
 
 
 def _is_ours(point: EntryPoint) -> bool:
-    return point.dist is not None and point.dist.name == "ppattack"
+    return point.name == ORACLE or (point.dist is not None and point.dist.name == "ppattack")
 
 
 def _base(kind: Kind) -> type[Any]:

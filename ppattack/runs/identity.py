@@ -52,6 +52,8 @@ def identity(
         "versions": provenance.versions(),
         "adversary": None if request.overlap else request.adversary,
     }
+    if beside := [hashlib.sha256(file.read_bytes()).hexdigest() for file in target.files()]:
+        facts["target files"] = beside
     if entropy is not None:
         facts["entropy"] = hashlib.sha256(entropy).hexdigest()
     elif request.isolated:

@@ -19,7 +19,13 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from ppattack.config import as_dict
-from ppattack.errors import ConfigError, PluginError, UnknownNameError
+from ppattack.errors import (
+    ConfigError,
+    PluginError,
+    PpattackError,
+    RunFailed,
+    UnknownNameError,
+)
 from ppattack.files import make_folder, remove_unfinished, user_path, write_text
 from ppattack.plugins import registry
 from ppattack.plugins.source import files_hash
@@ -158,10 +164,18 @@ def _identity(requests: Sequence[RunRequest]) -> str:
     plugins |= {registry.source_file("target", request.target) for request in requests}
     facts += [files_hash(path) for path in sorted(filter(None, plugins))]
     first = requests[0]
+    facts += [_stamp(file) for file in sorted(set(_beside(requests)))]
     _, _, argument = (first.data or "").partition(":")
     places = (Path(argument) if argument else None, first.ciphertexts, first.truth)
     facts += [_stamp(user_path(str(place))) if place else [] for place in places]
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:12]
+
+
+def _beside(requests: Sequence[RunRequest]) -> Iterator[Path]:
+    """Files beside a target's code that decide what it does, of the targets that can be made."""
+    for request in requests:
+        with suppress(PpattackError, RunFailed):
+            yield from registry.target(request.target)(**request.target_settings).files()
 
 
 def _stamp(place: Path) -> list[tuple[str, int, int]]:

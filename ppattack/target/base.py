@@ -9,6 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 import numpy as np
@@ -184,6 +185,10 @@ class Target(ABC):
     def structure(self) -> Structure:
         """What is public about where symbols can have gone: nothing, unless overridden."""
         return Structure()
+
+    def files(self) -> tuple[Path, ...]:
+        """Files beside its code that decide what it does; runs with other contents are others."""
+        return ()
 
     def for_contract(self) -> Target:
         """The same scheme, as small as can be, to try its contract on; itself, unless overridden.

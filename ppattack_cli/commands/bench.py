@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from ppattack.errors import ConfigError
 from ppattack.request import RunRequest
 from ppattack_cli import options
 from ppattack_cli.streams import print_json
@@ -67,6 +68,9 @@ def bench(
     from ppattack.sweeps.sweep import run_sweep
     from ppattack_cli.watch import fail_if_any_failed, print_sweep, watcher
 
+    if base.oracle is not None and target:
+        raise ConfigError("--oracle stands in place of --target: leave one of them out.")
+    target = target or ([base.target] if base.oracle is not None else None)
     given: dict[str, Any] = {
         "attacks": attack,
         "targets": target,

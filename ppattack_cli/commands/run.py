@@ -92,10 +92,14 @@ def _next_step(request: RunRequest, report: Report) -> str | None:
         words = [program, *sys.argv[1:], "--key-scope", "image"]
         return f"give every image a key of its own: {shlex.join(words)}"
     words = [program, "audit", "--target", request.target]
+    if request.oracle is not None:
+        shell = ["--oracle-shell"] if request.oracle_shell else []
+        words = [program, "audit", "--oracle", request.oracle, *shell]
     if request.data != "photos":
         words += ["--data", str(request.data)]
     for name, value in request.target_settings.items():
-        words += ["--set", f"target.{name}={value}"]
+        if request.oracle is None or name not in ("command", "shell"):
+            words += ["--set", f"target.{name}={value}"]
     return f"try every attack that applies: {shlex.join(words)}"
 
 

@@ -1,0 +1,86 @@
+"""The kind of cipher that findings amount to, in one word for programs and one line for people."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ppattack.probes.finding import Finding
+
+Findings = Mapping[str, Finding]
+KINDS = (
+    "fresh", "permutation", "addition", "substitution", "chained", "gf2-linear", "modular-linear",
+    "real-linear", "local", "avalanche", "unknown", "tokens",
+)  # fmt: skip
+"""Kinds of ciphers.
+
+``fresh``: no two encryptions are alike. ``permutation``: of bits, nibbles or bytes, with a mask or
+none. ``addition``: a permutation of bytes and a sum with a mask. ``substitution``: one or many
+tables of bytes, and a permutation or none. ``chained``: one of these, then one chain of bytes.
+``gf2-linear``, ``modular-linear``, ``real-linear``: affine. ``local``: blocks that nothing linear
+describes. ``avalanche``: every bit depends on every bit. ``unknown``: none of these.
+``tokens``: ciphertexts are no images.
+"""
+STRUCTURED = frozenset(KINDS) - {"fresh", "avalanche", "unknown", "tokens"}
+"""Kinds of which a few chosen or known pairs tell the whole map: never strength."""
+
+
+def kind_of(found: Findings) -> str:
+    """The kind of cipher; ``found`` holds every property by its name."""
+    if not found["deterministic"].holds:
+        return "fresh"
+    facts = found["local"].facts
+    if facts["bytes"] <= 1:
+        if _holds(found, "xor-affine"):
+            return "permutation"
+        return "addition" if _holds(found, "modular-affine") else "substitution"
+    if _holds(found, "xor-affine") and found["unit"].facts["unit"] in ("bit", "nibble"):
+        return "permutation"
+    for linear, kind in (("xor-affine", "gf2-linear"), ("modular-affine", "modular-linear")):
+        if _holds(found, linear):
+            return "chained" if _holds(found, "chained") else kind
+    if _holds(found, "chained"):
+        return "chained"
+    if _holds(found, "real-affine"):
+        return "real-linear"
+    if _holds(found, "local"):
+        return "local"
+    return "avalanche" if _holds(found, "avalanche") else "unknown"
+
+
+def in_words(kind: str, found: Findings) -> str:
+    """One line that says what the cipher is."""
+    unit = found["unit"].facts["unit"] if "unit" in found else ""
+    many = {"nibble": "nibbles", "bit": "bits"}.get(unit, "bytes")
+    edge = found["local"].facts["block"] if "local" in found else None
+    where = "" if edge is None else " in pixels" if edge == 1 else f" in {edge}x{edge} blocks"
+    if edge is None and "local" in found and found["local"].facts["run"]:
+        where = f" in runs of {found['local'].facts['run']} bytes"
+    one = "same-everywhere" in found and found["same-everywhere"].facts["edge"] == 1
+    sentences = {
+        "fresh": "no two encryptions are alike: chosen images say nothing of others",
+        "permutation": _permutation(many, found),
+        "addition": "a permutation of bytes, with a mask that is added",
+        "substitution": f"{'one table' if one else 'tables'} of {many}, with a permutation or none",
+        "chained": "one round of chaining over bytes that change places or values",
+        "gf2-linear": "affine over GF(2): exclusive-or and permutations, in any number of rounds",
+        "modular-linear": "affine modulo 256: sums and permutations, in any number of rounds",
+        "real-linear": f"a linear map over the reals{where}",
+        "local": f"a map of its own{where}, not linear",
+        "avalanche": "every bit depends on every bit: no generic attack applies",
+        "unknown": "none of the models here: neither linear nor local nor chained",
+        "tokens": "ciphertexts are tokens, not images: these probes say nothing of them",
+    }
+    return sentences[kind]
+
+
+def _permutation(many: str, found: Findings) -> str:
+    kept = {"histogram", "ones"} & set(found["contents"].facts["kept"])
+    if "moves" in found and found["moves"].holds is False:
+        return (
+            "nothing is changed" if kept else f"an exclusive-or mask; {many} stay in their places"
+        )
+    return f"a permutation of {many}" + ("" if kept else " and an exclusive-or mask")
+
+
+def _holds(found: Findings, name: str) -> bool:
+    return bool(name in found and found[name].holds)

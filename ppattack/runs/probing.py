@@ -1,0 +1,87 @@
+"""Probe the target of a request before anything is attacked."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ppattack.config import as_dict
+from ppattack.errors import PluginError, kept_running
+from ppattack.images import ImageShape
+from ppattack.plugins import registry
+from ppattack.probes.advice import advice
+from ppattack.probes.examination import Examination, examine
+from ppattack.probes.kinds import STRUCTURED
+from ppattack.reports.probe import AdvisedAttack, ProbedProperty, ProbeReport
+from ppattack.request import RunRequest, check, command
+from ppattack.scenario import key_scope_of
+from ppattack.target import contract
+from ppattack.target.base import Target
+from ppattack.target.calls import named
+
+EDGE = 32
+"""Pixels along an image that is probed if the request names no size."""
+
+
+def probe(request: RunRequest) -> ProbeReport:
+    """Find out what kind of cipher a target is, in a second, from some 300 chosen images.
+
+    Args:
+        request: target, size, key scope and seed; the rest does not matter.
+
+    Returns:
+        its properties, and the attacks that follow from them.
+
+    Raises:
+        PluginError: if the target breaks its contract, or is not what its ``structure`` says.
+        PpattackError: if anything else in the request is wrong.
+        RunFailed: if the target tries to end the program.
+    """
+    check(request)
+    target = registry.target(request.target)(**request.target_settings)
+    edge = request.size or EDGE
+    return probe_target(request, target, (max(target.card.channels), edge, edge))
+
+
+def probe_target(request: RunRequest, target: Target, shape: ImageShape) -> ProbeReport:
+    """The same for images of a known shape.
+
+    Raises:
+        PpattackError: as :func:`probe`.
+    """
+    scope = key_scope_of(target, request.key_scope)
+    contract.check(target, shape, scope)
+    with kept_running(named(target)):
+        found = examine(target, shape, scope, request.seed)
+    if found.contradiction is not None:
+        raise PluginError(
+            f"{named(target)}: structure {found.contradiction}. Mend encrypt, or leave structure "
+            "out."
+        )
+    return ProbeReport(
+        target=target.card.name,
+        shape=shape,
+        key_scope=scope,
+        kind=found.kind,
+        words=found.words,
+        structured=found.kind in STRUCTURED,
+        images=found.asked,
+        properties=tuple(
+            ProbedProperty(**{**vars(each), "facts": dict(each.facts)}) for each in found.findings
+        ),
+        attacks=_advised(request, found),
+    )
+
+
+def _advised(request: RunRequest, found: Examination) -> tuple[AdvisedAttack, ...]:
+    """The advice, as far as such attacks are installed."""
+    properties = {each.name: each for each in found.findings}
+    made = []
+    for each in advice(found.kind, properties):
+        if each.attack not in registry.names("attack"):
+            continue
+        settings = {name.partition(".")[2]: value for name, value in each.settings.items()}
+        asked = replace(request, attack=each.attack, attack_settings=settings)
+        made.append(
+            AdvisedAttack(attack=each.attack, why=each.why, command=command(as_dict(asked)))
+        )
+    return tuple(made)
