@@ -9,7 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
 
 from ppattack.card import Reference
 from ppattack.config import as_dict, resolve
@@ -37,6 +37,9 @@ if TYPE_CHECKING:
 
 Recovers = Literal["images", "matching", "key"]
 Preset = Literal["smoke", "standard", "paper"]
+Level = Literal["candidates", "search", "pairs", "statistics", "jigsaw", "trained"]
+LEVELS: tuple[Level, ...] = get_args(Level)
+"""Kinds of attacks, the cheapest first."""
 PRESETS: tuple[Preset, ...] = ("smoke", "standard", "paper")
 
 
@@ -54,6 +57,8 @@ class AttackCard:
         ciphers: the kinds of ciphertext it reads.
         seconds: roughly how long its standard preset takes on 64 photographs of 32 pixels and one
             core; an audit runs cheap attacks first.
+        level: what it does, by which an audit orders attacks before it looks at their seconds;
+            None follows from ``requires``: pairs, candidates, or statistics of ciphertexts.
     """
 
     name: str
@@ -63,6 +68,16 @@ class AttackCard:
     requires: ThreatModel
     ciphers: tuple[Literal["image", "tokens"], ...] = ("image",)
     seconds: float = 60.0
+    level: Level | None = None
+
+    @property
+    def audit_level(self) -> Level:
+        """The level at which an audit runs it."""
+        if self.level is not None:
+            return self.level
+        if self.requires.pairs or self.requires.chosen:
+            return "pairs"
+        return "candidates" if self.requires.public == "candidates" else "statistics"
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,12 @@ if TYPE_CHECKING:
 
 PLAIN_WIDTH = 160
 """Columns if stdout is not a terminal: wide enough that nothing is cut."""
-VERDICT_COLOURS = {"BROKEN": "bold red", "RESISTED": "bold green", "INCONCLUSIVE": "bold yellow"}
+VERDICT_COLOURS = {
+    "BROKEN": "bold red",
+    "RESISTED": "bold green",
+    "INCONCLUSIVE": "bold yellow",
+    "NOTHING APPLIED": "bold yellow",
+}
 _METRICS = ("ssim", "ssim_wang2004", "psnr", "mse", "lpips", "key", "matching", "puzzle")
 
 

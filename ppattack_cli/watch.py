@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from rich.markup import escape
 
 from ppattack.errors import RunFailed
+from ppattack.reports.sweep import NO_RESULT
 from ppattack.reports.text import visible
 from ppattack_cli.tables import SafeConsole, console, table
 
@@ -20,11 +21,11 @@ if TYPE_CHECKING:
     from ppattack.reports.sweep import Cell, Outcome, Sweep
     from ppattack.sweeps.sweep import Watcher
 
-LETTERS = {"BROKEN": "B", "RESISTED": "R", "INCONCLUSIVE": "?"}
+LETTERS = {"BROKEN": "B", "RESISTED": "R", "INCONCLUSIVE": "?", "NOTHING APPLIED": "?"}
 COLOURS = {"B": "red", "R": "green", "?": "yellow", "failed": "magenta", "running": "cyan"}
 LEGEND = (
     "B broken, R resisted, ? inconclusive, with the gain over the best blind baseline; "
-    "- not applicable"
+    "- not applicable or left out"
 )
 
 
@@ -141,7 +142,7 @@ def _mark(cell: Cell, is_running: bool) -> str:
     outcome = cell.outcome
     if outcome is None:
         text = "running" if is_running else "queued"
-    elif outcome.state == "not applicable":
+    elif outcome.state in NO_RESULT:
         text = "-"
     elif outcome.state == "failed":
         text = "failed"

@@ -58,6 +58,7 @@ class Exhaustive(Attack):
         recovers=("images", "key"),
         requires=ThreatModel(public="unpaired"),
         seconds=2.0,
+        level="search",
     )
 
     @dataclass(frozen=True)

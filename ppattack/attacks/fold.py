@@ -47,6 +47,7 @@ class Fold(Attack):
         recovers=("images",),
         requires=ThreatModel(public="unpaired"),
         seconds=60.0,
+        level="trained",
     )
 
     @dataclass(frozen=True)

@@ -76,6 +76,7 @@ class Gan(Attack):
         recovers=("images",),
         requires=ThreatModel(public="unpaired"),
         seconds=60.0,
+        level="trained",
     )
 
     @dataclass(frozen=True)

@@ -87,6 +87,7 @@ class InverseTransformationNetwork(Attack):
         recovers=("images",),
         requires=ThreatModel(public="unpaired", own_keys=True),
         seconds=15.0,
+        level="trained",
     )
 
     @dataclass(frozen=True)

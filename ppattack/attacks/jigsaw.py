@@ -59,6 +59,7 @@ class Jigsaw(Attack):
         recovers=("images", "key"),
         requires=ThreatModel(),
         seconds=5.0,
+        level="jigsaw",
     )
 
     @dataclass(frozen=True)

@@ -54,6 +54,7 @@ class KnownSeed(Attack):
         recovers=("key", "images"),
         requires=ThreatModel(own_keys=True, key_scope="dataset"),
         seconds=10.0,
+        level="search",
     )
 
     @dataclass(frozen=True)

@@ -65,6 +65,7 @@ class MaximumMeanDiscrepancy(Attack):
         recovers=("matching",),
         requires=ThreatModel(public="candidates", own_keys=True),
         ciphers=("tokens",),
+        level="trained",
     )
 
     @dataclass(frozen=True)

@@ -74,6 +74,7 @@ class NeuraCryptMatching(Attack):
         recovers=("matching",),
         requires=ThreatModel(public="candidates", own_keys=True),
         ciphers=("tokens",),
+        level="trained",
     )
 
     @dataclass(frozen=True)

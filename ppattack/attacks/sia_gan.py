@@ -77,6 +77,7 @@ class SiaGan(Attack):
         recovers=("images",),
         requires=ThreatModel(public="unpaired"),
         seconds=200.0,
+        level="trained",
     )
 
     @dataclass(frozen=True)

@@ -166,9 +166,12 @@ class _Parser:
         return sign
 
     def _verdict(self) -> str:
-        if self.text not in VERDICTS:
+        words = self._next() if self.kind == "name" else ""
+        if self.kind == "name" and f"{words} {self.text}" in VERDICTS:
+            words += f" {self._next()}"
+        if words not in VERDICTS:
             raise self.error(f"the verdicts are {', '.join(VERDICTS)}")
-        return self._next()
+        return words
 
 
 @cache

@@ -14,6 +14,8 @@ from ppattack.errors import ConfigError
 from ppattack.gates.conditions import Condition, parse, value_of
 from ppattack.render.numbers import number
 from ppattack.reports.found import MissingRun, SavedRun
+from ppattack.reports.run import OPEN
+from ppattack.reports.sweep import NO_RESULT
 
 PASSED, VIOLATED, UNDECIDED = 0, 1, 4
 """Exit codes of a gate."""
@@ -143,12 +145,14 @@ def judge(
     """Hold every run against every rule.
 
     A rule that covers too few runs decides nothing, and neither does a run whose own verdict is
-    INCONCLUSIVE or that lacks a score: unless it meets the condition all the same.
+    INCONCLUSIVE or NOTHING APPLIED, or that lacks a score: unless it meets the condition all the
+    same.
 
     Args:
         runs: the runs.
         rules: the rules.
-        missing: cells without a run; those whose attack does not apply do not count.
+        missing: cells without a run; those whose attack does not apply, or was left out because
+            an audit had decided, do not count.
     """
     findings = []
     for each in rules:
@@ -157,7 +161,7 @@ def judge(
         ]
         findings += [_finding(each, run) for run in covered]
         for cell in missing:
-            if cell.state != "not applicable" and each.covers(cell.attack, cell.target):
+            if cell.state not in NO_RESULT and each.covers(cell.attack, cell.target):
                 words = f"{cell.state}: {cell.reason}"
                 findings.append(Finding(each, None, "inconclusive", words, cell))
         if len(covered) < each.config.runs:
@@ -178,7 +182,7 @@ def _finding(rule: Rule, run: SavedRun) -> Finding:
         reasons = [report.absent.get(name.split(".")[0]) for name in missing]
         why = next((f" ({reason})" for reason in reasons if reason), "")
         return Finding(rule, run, "inconclusive", f"{words}{why}.")
-    if report.verdict == "INCONCLUSIVE":
+    if report.verdict in OPEN:
         return Finding(rule, run, "inconclusive", f"{words}, but the run: {report.reason}")
     return Finding(rule, run, "passed", f"{words}.")
 

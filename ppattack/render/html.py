@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import PurePath
+from typing import get_args
 
 import ppattack
 from ppattack.render import numbers, page_curves, pictures, visual
@@ -22,7 +23,7 @@ METRICS = ("ssim", "ssim_wang2004", "psnr", "mse", "lpips", "key", "matching", "
 PLOTTED = ("ssim", "lpips")
 MANY_RUNS = 20
 """Above this, samples are made smaller, so that the page stays small."""
-_VERDICTS: tuple[VerdictName, ...] = ("BROKEN", "RESISTED", "INCONCLUSIVE")
+_VERDICTS: tuple[VerdictName, ...] = get_args(VerdictName)
 
 
 @dataclass(frozen=True)

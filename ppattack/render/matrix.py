@@ -11,7 +11,7 @@ from ppattack.render.numbers import plain_text
 from ppattack.reports.found import SavedRun
 from ppattack.reports.run import Report
 
-_WORST_FIRST = ("BROKEN", "INCONCLUSIVE", "RESISTED")
+_WORST_FIRST = ("BROKEN", "INCONCLUSIVE", "NOTHING APPLIED", "RESISTED")
 
 
 @dataclass(frozen=True)

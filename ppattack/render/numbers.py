@@ -5,7 +5,7 @@ from __future__ import annotations
 from ppattack.reports.run import Report, Summary
 from ppattack.request import plain_text as plain_text
 
-SYMBOLS = {"BROKEN": "✗", "RESISTED": "✓", "INCONCLUSIVE": "?"}
+SYMBOLS = {"BROKEN": "✗", "RESISTED": "✓", "INCONCLUSIVE": "?", "NOTHING APPLIED": "–"}
 """Shown beside the word, so that no verdict depends on its colour alone."""
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from ppattack.errors import ReportError
+from ppattack.reports.probe import ProbeReport
 from ppattack.reports.run import Part, VerdictName
 from ppattack.reports.sweep import State
 
 AUDIT = "audit"
 """The name that stands for all attacks in the report."""
 FILE = "audit.json"
-SCHEMA_VERSION = "1.0"
+SCHEMA_VERSION = "1.1"
 
 
 class AuditedAttack(Part):
@@ -19,14 +20,14 @@ class AuditedAttack(Part):
 
     Args:
         attack: its name.
-        state: ``done``, ``failed`` or ``not applicable``.
+        state: ``done``, ``failed``, ``not applicable`` or ``left out``.
         threat: what it was granted, in words.
         verdict: of its run.
         metric: the metric that the verdict rests on.
         gain: mean gain in it over the best blind baseline.
         strongest_on: images on which no attack did better.
         run: name of its folder.
-        reason: of the verdict; why it failed or does not apply.
+        reason: of the verdict; why it failed, does not apply or was left out.
     """
 
     attack: str
@@ -41,12 +42,16 @@ class AuditedAttack(Part):
 
 
 class Audit(Part):
-    """``audit.json``: the verdict over all attacks, which are in the order in which they ran."""
+    """``audit.json``: the verdict over all attacks, which are in the order in which they ran.
+
+    ``probe`` is what the probes said of the scheme before; null for an audit without them.
+    """
 
     schema_version: str = SCHEMA_VERSION
     target: str
     verdict: VerdictName
     reason: str
+    probe: ProbeReport | None = None
     attacks: tuple[AuditedAttack, ...]
 
     def to_json(self) -> str:

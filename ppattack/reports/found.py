@@ -75,7 +75,7 @@ class MissingRun:
     Args:
         attack: its registered name.
         target: likewise.
-        state: ``failed``, ``not applicable`` or ``queued``.
+        state: ``failed``, ``not applicable``, ``left out`` or ``queued``.
         reason: why, in words.
         command: the command that runs it.
     """

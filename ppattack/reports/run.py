@@ -18,8 +18,10 @@ from ppattack.reports.text import csv_text
 R = TypeVar("R", bound="VersionedReport")
 
 
-SCHEMA_VERSION = "1.3"
-VerdictName = Literal["BROKEN", "RESISTED", "INCONCLUSIVE"]
+SCHEMA_VERSION = "1.4"
+VerdictName = Literal["BROKEN", "RESISTED", "INCONCLUSIVE", "NOTHING APPLIED"]
+OPEN: tuple[VerdictName, ...] = ("INCONCLUSIVE", "NOTHING APPLIED")
+"""Verdicts that decide nothing."""
 
 
 class Part(BaseModel):
@@ -259,6 +261,8 @@ class Report(VersionedReport):
     only determine images up to such a state; it can keep a verdict from being RESISTED but never
     makes one BROKEN. ``spread`` is the standard deviation of the reconstructions over images, in
     grey levels, and ``collapse`` says why they do not depend on the ciphertexts, if they do not.
+    ``refuted`` says that the attack's own data speak against its model of the scheme, so that the
+    run says nothing of it.
     """
 
     schema_version: str = SCHEMA_VERSION
@@ -275,6 +279,7 @@ class Report(VersionedReport):
     best_state_ssim: Summary | None = None
     spread: float | None = None
     collapse: str | None = None
+    refuted: bool = False
     failures: dict[str, str]
     controls: Controls
     timing: dict[str, float]

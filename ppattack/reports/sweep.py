@@ -10,14 +10,17 @@ from pydantic import ValidationError
 from ppattack.errors import ReportError
 from ppattack.reports.run import Part, VerdictName
 
-State = Literal["done", "failed", "not applicable"]
+State = Literal["done", "failed", "not applicable", "left out"]
+NO_RESULT: tuple[State, ...] = ("not applicable", "left out")
+"""States of cells that ended without a result, as they should."""
 
 
 class Outcome(Part):
     """The outcome of a cell.
 
     Args:
-        state: ``done``, ``failed``, or ``not applicable`` (the attack cannot be tried there).
+        state: ``done``, ``failed``, ``not applicable`` (the attack cannot be tried there) or
+            ``left out`` (an audit has decided without it).
         run: name of the run's folder, if it is done.
         verdict: of the run.
         metric: the metric that the verdict rests on.

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from ppattack.attack import Attack
     from ppattack.data.image_files import NamedImages
+    from ppattack.images import ImageShape
     from ppattack.request import RunRequest
     from ppattack.target.base import Target
 
@@ -62,17 +63,23 @@ def check_images(request: RunRequest, pairs: int = 0) -> None:
         load_images(request, request.size, request.victims, pairs)
 
 
-def check_target(request: RunRequest) -> None:
+def check_target(request: RunRequest) -> tuple[Target, ImageShape | None]:
     """Try a target's contract on images of the shape that a request names.
+
+    Returns:
+        the target, and ``(C, H, W)`` of the images; None for files of ciphertexts.
 
     Raises:
         PpattackError: if the target breaks it, or anything is wrong with target or images.
     """
     target = registry.target(request.target)(**request.target_settings)
     scope = key_scope_of(target, request.key_scope)
-    if request.ciphertexts is None:
-        channels, height, width = load_images(request, request.size, 1).victims.shape[1:]
-        contract.check(target, (int(channels), int(height), int(width)), scope)
+    if request.ciphertexts is not None:
+        return target, None
+    channels, height, width = load_images(request, request.size, 1).victims.shape[1:]
+    shape = int(channels), int(height), int(width)
+    contract.check(target, shape, scope)
+    return target, shape
 
 
 def build_scenario(

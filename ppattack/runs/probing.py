@@ -18,6 +18,8 @@ from ppattack.target import contract
 from ppattack.target.base import Target
 from ppattack.target.calls import named
 
+LARGEST = 64
+"""Pixels along an image that are tried: what a cipher is does not depend on more."""
 EDGE = 32
 """Pixels along an image that is probed if the request names no size."""
 
@@ -38,16 +40,24 @@ def probe(request: RunRequest) -> ProbeReport:
     """
     check(request)
     target = registry.target(request.target)(**request.target_settings)
-    edge = request.size or EDGE
-    return probe_target(request, target, (max(target.card.channels), edge, edge))
+    return probe_target(request, target, None)
 
 
-def probe_target(request: RunRequest, target: Target, shape: ImageShape) -> ProbeReport:
-    """The same for images of a known shape.
+def probe_target(request: RunRequest, target: Target, shape: ImageShape | None) -> ProbeReport:
+    """The same for images of a known shape, or the part of it that is tried of large images.
+
+    Args:
+        request: key scope and seed.
+        target: its target.
+        shape: ``(C, H, W)``; None for the size that the request names.
 
     Raises:
         PpattackError: as :func:`probe`.
     """
+    if shape is None:
+        edge = request.size or EDGE
+        shape = max(target.card.channels), edge, edge
+    shape = shape[0], min(shape[1], LARGEST), min(shape[2], LARGEST)
     scope = key_scope_of(target, request.key_scope)
     contract.check(target, shape, scope)
     with kept_running(named(target)):

@@ -191,6 +191,7 @@ class _UnderWay:
             best_state_ssim=found.best_state_ssim,
             spread=None if found.spread is None else round(found.spread, 2),
             collapse=found.collapse,
+            refuted=found.refuted,
             failures=dict(found.failures),
             controls=controls,
             timing=self.watch.seconds,

@@ -1,31 +1,36 @@
 """The standard test of a target: every attack that applies, and the strongest result of each image.
 
-Whoever tests has nothing to choose: all installed attacks run at one preset, the cheapest first.
-The verdict is BROKEN if any of them broke the target, RESISTED if all that apply were resisted
-and passed their controls, and INCONCLUSIVE otherwise. Scores are the worst case over attacks,
-image by image: what an owner must expect without knowing which attack will come.
+Whoever tests has nothing to choose: the scheme is probed, then all installed attacks run at one
+preset, level by level, the cheapest first; once an attack of a level broke the target, the rest of
+the level and all trained attacks are left out. The verdict is BROKEN if any attack broke the
+target, RESISTED if all that apply were resisted and passed their controls and the probes found
+nothing that pairs would tell, NOTHING APPLIED if no attack has a model of such a scheme, and
+INCONCLUSIVE otherwise. Scores are the worst case over attacks, image by image: what an owner must
+expect without knowing which attack will come.
 """
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ppattack.errors import PpattackError
 from ppattack.files import write_text
 from ppattack.isolation.proxy import isolated_by_default
 from ppattack.plugins import registry
 from ppattack.reports.audit import AUDIT, FILE, Audit, AuditedAttack, read_audit
 from ppattack.reports.found import SavedRun, read_runs
+from ppattack.reports.probe import ProbeReport
 from ppattack.reports.run import Report, VerdictName, read_report, scores_csv
-from ppattack.reports.sweep import Sweep
+from ppattack.reports.sweep import NO_RESULT, Sweep
 from ppattack.request import RunRequest, check
 from ppattack.runs.inputs import check_target
+from ppattack.runs.probing import probe_target
 from ppattack.runs.store import Fill, Finished, Store, identity
 from ppattack.sweeps.executors import Executor, InThisProcess
+from ppattack.sweeps.levels import Levels, cheapest_first
 from ppattack.sweeps.sweep import Watcher, run_sweep
 from ppattack.sweeps.worst_case import WorstCase, worst_case
 
@@ -36,14 +41,19 @@ AUDITS = Store(FILE, read_audit)
 
 
 def audit(
-    request: RunRequest, *, isolate: bool | None = None, retry_failed: bool = False
+    request: RunRequest,
+    *,
+    isolate: bool | None = None,
+    retry_failed: bool = False,
+    every: bool = False,
 ) -> Finished[Audit]:
-    """Run every attack that applies to a target, one after another, in this process.
+    """Probe a target and run the attacks that apply to it, in this process.
 
     Args:
         request: target, images and preset; its attack is ignored.
         isolate: whether attacks get processes of their own; None for those from outside.
         retry_failed: whether attacks that failed before are tried again.
+        every: whether attacks run that are not needed any more for a verdict.
 
     Returns:
         the verdict over all attacks, and its folder.
@@ -52,7 +62,9 @@ def audit(
         PpattackError: if anything in the request is wrong.
     """
     executor = InThisProcess()
-    return run_audit(request, executor, _Unwatched(), isolate=isolate, retry_failed=retry_failed)
+    return run_audit(
+        request, executor, _Unwatched(), isolate=isolate, retry_failed=retry_failed, every=every
+    )
 
 
 class _Unwatched:
@@ -72,8 +84,9 @@ def run_audit(
     *,
     isolate: bool | None = None,
     retry_failed: bool = False,
+    every: bool = False,
 ) -> Finished[Audit]:
-    """Run every attack on the target of a request and merge the results.
+    """Probe the target of a request, run attacks on it and merge the results.
 
     Args:
         base: target, images and preset; its attack is ignored.
@@ -82,12 +95,14 @@ def run_audit(
         isolate: whether attacks get processes of their own; None for those from outside
             ppattack.
         retry_failed: whether attacks that failed before are tried again.
+        every: whether attacks run that are not needed any more for a verdict.
 
     Raises:
-        PpattackError: if anything in the request is wrong.
+        PluginError: if the target is not what its ``structure`` says.
+        PpattackError: if anything else in the request is wrong.
     """
     check(base)
-    check_target(base)
+    probed = probe_target(base, *check_target(base))
     requests = [
         replace(
             base,
@@ -96,39 +111,28 @@ def run_audit(
         )
         for attack in cheapest_first(registry.attacks())
     ]
-    sweep, _ = run_sweep(requests, executor, watcher, retry_failed=retry_failed)
-    return merge(sweep, base)
+    plan = None if every else Levels([request.attack for request in requests])
+    sweep, _ = run_sweep(requests, executor, watcher, retry_failed=retry_failed, plan=plan)
+    return merge(sweep, base, probed)
 
 
-def cheapest_first(attacks: Sequence[str]) -> list[str]:
-    """Attacks by the cost on their cards; those from elsewhere come last and are not loaded."""
-
-    def cost(attack: str) -> tuple[bool, float, str]:
-        if isolated_by_default(attack):
-            return True, 0.0, attack
-        try:
-            return False, registry.attack(attack).card.seconds, attack
-        except PpattackError:
-            return True, 0.0, attack
-
-    return sorted(attacks, key=cost)
-
-
-def merge(sweep: Sweep, base: RunRequest) -> Finished[Audit]:
+def merge(sweep: Sweep, base: RunRequest, probed: ProbeReport | None = None) -> Finished[Audit]:
     """The audit of a finished sweep over attacks, written into its folder.
 
     Args:
         sweep: one cell per attack.
         base: of its requests.
+        probed: what the probes said, or None without them.
     """
     runs = _runs(sweep, base.out)
     found = worst_case(list(runs.values()), base.seed) if runs else None
-    verdict, reason = decide(sweep, runs)
+    verdict, reason = decide(sweep, runs, probed)
     target = registry.target(base.target).card.name
     audit = Audit(
         target=target,
         verdict=verdict,
         reason=reason,
+        probe=probed,
         attacks=tuple(_audited(cell, runs, found) for cell in sweep.cells),
     )
     name = identity({"audit": audit.model_dump(mode="json")})
@@ -144,29 +148,50 @@ def worst_report(done: Finished[Audit]) -> Report | None:
     return read_report(done.folder) if (done.folder / "report.json").is_file() else None
 
 
-def decide(sweep: Sweep, runs: Mapping[str, SavedRun]) -> tuple[VerdictName, str]:
+def decide(
+    sweep: Sweep, runs: Mapping[str, SavedRun], probed: ProbeReport | None = None
+) -> tuple[VerdictName, str]:
     """The verdict over all attacks, and why.
 
     Args:
         sweep: one cell per attack.
         runs: the finished ones by attack.
+        probed: what the probes said, or None without them.
     """
     broke = [run.report for run in runs.values() if run.report.verdict == "BROKEN"]
     if broke:
         broke.sort(key=_demands)
         words = "; ".join(f"{each.attack.name} ({each.threat.words})" for each in broke)
-        return "BROKEN", f"{len(broke)} of {len(runs)} attacks broke it, by least need: {words}."
+        left = sum(
+            cell.outcome is not None and cell.outcome.state == "left out" for cell in sweep.cells
+        )
+        more = f" {left} attacks were not needed and left out." if left else ""
+        return (
+            "BROKEN",
+            f"{len(broke)} of {len(runs)} attacks broke it, by least need: {words}.{more}",
+        )
+    tried = [
+        cell.outcome
+        for cell in sweep.cells
+        if cell.outcome is not None and cell.outcome.state not in NO_RESULT
+    ]
+    is_probed = "" if probed is None else f" The probes: {probed.words}."
+    if len(tried) == len(runs) and all(run.report.refuted for run in runs.values()):
+        which = ", ".join(runs) or "no installed attack can be tried on it"
+        words = f"none has a model that fits it: {which}" if runs else which
+        return "NOTHING APPLIED", f"{words}. That is no proof of strength.{is_probed}"
     open_questions = [
         f"{cell.attack}: {cell.outcome.reason}"
         for cell in sweep.cells
         if cell.outcome is not None
-        and cell.outcome.state != "not applicable"
+        and cell.outcome.state not in NO_RESULT
         and cell.outcome.verdict != "RESISTED"
     ]
     if open_questions:
         return "INCONCLUSIVE", "no attack broke it, but " + " ".join(open_questions)
-    if not runs:
-        return "INCONCLUSIVE", "no installed attack can be tried on it."
+    if probed is not None and probed.structured and probed.key_scope == "dataset":
+        words = f"no attack broke it, but the probes say what it is: {probed.words}."
+        return "INCONCLUSIVE", f"{words} A few pairs tell such a map: it cannot count as resisting."
     names = ", ".join(run.report.attack.name for run in runs.values())
     return "RESISTED", f"all {len(runs)} attacks that apply, whose controls passed: {names}."
 

@@ -29,7 +29,7 @@ from ppattack.errors import (
 from ppattack.files import make_folder, remove_unfinished, user_path, write_text
 from ppattack.plugins import registry
 from ppattack.plugins.source import files_hash
-from ppattack.reports.sweep import Cell, Sweep, read_sweep
+from ppattack.reports.sweep import Cell, Outcome, Sweep, read_sweep
 from ppattack.request import RunRequest, check, command
 from ppattack.runs import provenance
 from ppattack.runs.inputs import check_images
@@ -46,12 +46,41 @@ class Watcher(Protocol):
         """The record has changed."""
 
 
+class Plan(Protocol):
+    """Says which cells are run together, and which need not be run any more."""
+
+    def batches(self) -> Sequence[Sequence[int]]:
+        """The numbers of the cells, every one once; a batch begins when the one before it ends."""
+
+    def left_out(self, number: int, cells: Sequence[Cell]) -> str | None:
+        """Why a cell is not run, given what came of others; None if it is."""
+
+
+class Everything:
+    """Runs every cell.
+
+    Args:
+        count: how many there are.
+    """
+
+    def __init__(self, count: int) -> None:
+        self._count = count
+
+    def batches(self) -> list[range]:
+        """All at once."""
+        return [range(self._count)]
+
+    def left_out(self, number: int, cells: Sequence[Cell]) -> None:
+        """Nothing is."""
+
+
 def run_sweep(
     requests: Sequence[RunRequest],
     executor: Executor,
     watcher: Watcher,
     *,
     retry_failed: bool = False,
+    plan: Plan | None = None,
 ) -> tuple[Sweep, Path]:
     """Run every cell that has no result yet.
 
@@ -60,6 +89,7 @@ def run_sweep(
         executor: where they run.
         watcher: sees what happens.
         retry_failed: whether cells that failed before are tried again.
+        plan: the order of cells, and which are left out; None runs all.
 
     Returns:
         the record and its file.
@@ -85,15 +115,43 @@ def run_sweep(
             sweep = _resumed(sweep, place, retry_failed=retry_failed)
         write_text(place, sweep.model_dump_json(indent=2) + "\n")
         watcher.changed(sweep)
-        left = [(i, requests[i]) for i, cell in enumerate(sweep.cells) if cell.outcome is None]
-        for number, outcome in executor.run(left, watcher.started):
-            cells = list(sweep.cells)
-            cells[number] = cells[number].model_copy(update={"outcome": outcome})
-            sweep = sweep.model_copy(update={"cells": tuple(cells)})
-            write_text(place, sweep.model_dump_json(indent=2) + "\n")
-            watcher.changed(sweep)
-        _clean(out, sweep, place)
-    return sweep, place
+        record = _Record(sweep, place, watcher)
+        plan = plan or Everything(len(requests))
+        for batch in plan.batches():
+            waiting = _to_run(batch, requests, plan, record)
+            for number, outcome in executor.run(waiting, watcher.started):
+                record.set(number, outcome)
+        _clean(out, record.sweep, place)
+    return record.sweep, place
+
+
+class _Record:
+    """The sweep as it is, on disk and before the watcher's eyes."""
+
+    def __init__(self, sweep: Sweep, place: Path, watcher: Watcher) -> None:
+        self.sweep, self._place, self._watcher = sweep, place, watcher
+
+    def set(self, number: int, outcome: Outcome) -> None:
+        """Note what came of a cell."""
+        cells = list(self.sweep.cells)
+        cells[number] = cells[number].model_copy(update={"outcome": outcome})
+        self.sweep = self.sweep.model_copy(update={"cells": tuple(cells)})
+        write_text(self._place, self.sweep.model_dump_json(indent=2) + "\n")
+        self._watcher.changed(self.sweep)
+
+
+def _to_run(
+    batch: Sequence[int], requests: Sequence[RunRequest], plan: Plan, record: _Record
+) -> Iterator[tuple[int, RunRequest]]:
+    """The cells of a batch without an outcome; those that are left out get one here."""
+    for number in batch:
+        if record.sweep.cells[number].outcome is not None:
+            continue
+        why = plan.left_out(number, record.sweep.cells)
+        if why is None:
+            yield number, requests[number]
+        else:
+            record.set(number, Outcome(state="left out", reason=why))
 
 
 def _check_settings(request: RunRequest) -> None:
@@ -146,7 +204,7 @@ def _resumed(sweep: Sweep, place: Path, *, retry_failed: bool) -> Sweep:
         if outcome is not None:
             gone = outcome.run and not (place.parent / outcome.run / "report.json").is_file()
             again = retry_failed and outcome.state == "failed"
-            outcome = None if gone or again else outcome
+            outcome = None if gone or again or outcome.state == "left out" else outcome
         cells.append(cell.model_copy(update={"outcome": outcome}))
     return sweep.model_copy(update={"cells": tuple(cells)})
 

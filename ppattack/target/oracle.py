@@ -75,8 +75,8 @@ class Oracle(Target):
         missing = [place for place in PLACES if place not in command]
         if missing:
             raise ConfigError(
-                f"--oracle '{command}' does not hold {' and '.join(missing)}: name the two folders, "
-                "as in 'my-cipher {in} {out}'."
+                f"--oracle '{command}' does not hold {' and '.join(missing)}: name the two "
+                "folders, as in 'my-cipher {in} {out}'."
             )
         try:
             shlex.split(command)

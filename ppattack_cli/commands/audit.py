@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from ppattack.errors import RunFailed
 from ppattack.request import RunRequest
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
     after={
         "preset": ("set_",),
         "jpeg": ("jobs", "executor", "isolate", "time_limit", "memory_limit", "retry_failed"),
-        "retry_failed": ("device", "out", "force", "as_json"),
+        "retry_failed": ("every", "device", "out", "force", "as_json"),
     },
     leave_out=("attack", "overlap", "save_images", "lpips_net", "lpips_weights", "entropy_from"),
 )
@@ -30,18 +32,24 @@ def audit(
     executor: options.ExecutorOption = None,
     isolate: options.Isolate = None,
     retry_failed: options.RetryFailed = False,
+    every: Annotated[
+        bool,
+        typer.Option("--all", help="Run attacks too that are not needed for a verdict any more."),
+    ] = False,
     as_json: options.AsJson = False,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
 ) -> None:
-    """Run every attack that applies, cheapest first, and give one verdict on the worst case."""
+    """Probe a target, attack it, cheapest first, and give one verdict on the worst case."""
     del set_, verbose
     from ppattack.sweeps.audit import run_audit
     from ppattack_cli.watch import watcher
 
     place = options.executor(executor, jobs, base.device)
     with watcher(quiet=quiet) as watch:
-        done = run_audit(base, place, watch, isolate=isolate, retry_failed=retry_failed)
+        done = run_audit(
+            base, place, watch, isolate=isolate, retry_failed=retry_failed, every=every
+        )
     if as_json:
         print_json(done.report.model_dump_json(indent=2))
     else:
@@ -62,6 +70,8 @@ def _print(done: Finished[Audit]) -> None:
     from ppattack_cli.tables import VERDICT_COLOURS, console, table
 
     screen, report = console(), worst_report(done)
+    if done.report.probe is not None:
+        screen.print(f"probes: {done.report.probe.words}", markup=False)
     rows = table("attack", "what it was granted", "verdict", "gain", "strongest on", "why")
     for one in done.report.attacks:
         rows.add_row(

@@ -1,0 +1,72 @@
+"""The order in which an audit runs attacks, and what it leaves out once it knows enough."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import groupby
+
+from ppattack.attack import LEVELS
+from ppattack.errors import PpattackError
+from ppattack.isolation.proxy import isolated_by_default
+from ppattack.plugins import registry
+from ppattack.reports.sweep import Cell
+
+TRAINED = LEVELS.index("trained")
+ELSEWHERE = TRAINED - 0.5
+"""Attacks that do not come with ppattack are not loaded here: they run before trained ones."""
+
+
+class Levels:
+    """Level by level, until one attack of the level broke the target; trained ones if none did.
+
+    Attacks from elsewhere always run: whoever installed them wants to know.
+
+    Args:
+        attacks: the attack of every cell.
+    """
+
+    def __init__(self, attacks: Sequence[str]) -> None:
+        self._levels = [level_of(attack) for attack in attacks]
+
+    def batches(self) -> list[list[int]]:
+        """The numbers of the cells by level."""
+        ordered = sorted(range(len(self._levels)), key=lambda number: self._levels[number])
+        grouped = groupby(ordered, key=lambda number: self._levels[number])
+        return [list(numbers) for _, numbers in grouped]
+
+    def left_out(self, number: int, cells: Sequence[Cell]) -> str | None:
+        """What broke the target before, if that is enough."""
+        level = self._levels[number]
+        if level == ELSEWHERE:
+            return None
+        for other, cell in enumerate(cells):
+            broke = cell.outcome is not None and cell.outcome.verdict == "BROKEN"
+            if broke and (self._levels[other] == level or level == TRAINED):
+                return f"{cell.attack} has broken it already (--all runs this one too)."
+        return None
+
+
+def level_of(attack: str) -> float:
+    """The number of an attack's level, the cheapest first."""
+    if isolated_by_default(attack):
+        return ELSEWHERE
+    try:
+        return LEVELS.index(registry.attack(attack).card.audit_level)
+    except PpattackError:
+        return ELSEWHERE
+
+
+def cheapest_first(attacks: Sequence[str]) -> list[str]:
+    """Attacks by level; within one, those without chosen plaintexts first, then by their seconds.
+
+    What breaks a target with less comes first, so that what needs more is left out.
+    """
+
+    def cost(attack: str) -> tuple[float, bool, float, str]:
+        level = level_of(attack)
+        if level == ELSEWHERE:
+            return level, False, 0.0, attack
+        card = registry.attack(attack).card
+        return level, card.requires.chosen > 0, card.seconds, attack
+
+    return sorted(attacks, key=cost)
