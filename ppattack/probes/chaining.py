@@ -9,9 +9,14 @@ from ppattack.images import ImageShape
 from ppattack.probes.finding import Finding
 from ppattack.probes.footprints import SCANS, Footprints
 
+CHAINED_BIT = 6
+"""The bit that is flipped: with the highest one, sums and exclusive-or are the same."""
 RUN_ON = 0.98
 """Share of the bytes behind the first change that change too. A chain has all of them, or 255 of
 256 if bytes go through tables on the way; what does not run on has far less."""
+EARLY = 0.02
+"""Share of the bytes behind which the first change is in half of the places, if bytes are chained:
+it follows the place that was flipped."""
 CONSTANT = 0.99
 """Share of them that change by the same number, as in ``c[i] = p[i] ^ c[i-1] ^ k[i]``."""
 
@@ -22,9 +27,8 @@ def chaining(found: Footprints) -> Finding:
     Statistic: the share of bytes behind the first change that change too, mean over places, in the
     best of six orders. Measured 1.0 for one round of chaining, and no order for two rounds.
     """
-    height = found.flipped[:, 7]  # a flip of the highest bit is seen through any rounding
-    xor = height ^ found.base
-    difference = height - found.base
+    answers = found.flipped[:, CHAINED_BIT]
+    xor, difference = answers ^ found.base, answers - found.base
     for name, order in scans(found.cipher_shape).items():
         share = _share_behind(xor[:, order] != 0)
         if share < RUN_ON:
@@ -59,12 +63,13 @@ def scans(shape: ImageShape) -> dict[str, NDArray[np.intp]]:
 def _share_behind(changed: NDArray[np.bool_]) -> float:
     """The mean share of bytes that change from the first change on; 0 if nothing can be said.
 
-    One change near the end says nothing, so places are taken only if a tenth of the bytes follow.
+    One change near the end says nothing, so places are taken only if a tenth of the bytes follow;
+    and if nearly all begin at the first byte, every byte changes and nothing is chained.
     """
     size = changed.shape[1]
     first = np.where(changed.any(axis=1), changed.argmax(axis=1), size)
     far = first < 0.9 * size
-    if far.sum() < 2 or len(np.unique(first)) < 2:
+    if far.sum() < 2 or np.median(first) < EARLY * size:
         return 0.0
     shares = [row[at:].mean() for row, at in zip(changed[far], first[far], strict=True)]
     return float(np.mean(shares))

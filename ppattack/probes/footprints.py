@@ -89,8 +89,7 @@ def footprint(found: Footprints) -> Finding:
     """
     touched = found.touched
     most = int(touched.sum(axis=1).max())
-    edge = block_edge(found)
-    run, scan = (None, None) if edge else run_length(found)
+    edge, run, scan = whereabouts(found)
     facts = {"bytes": most, "block": edge, "run": run, "scan": scan}
     if most == 0:
         words = "no change of a bit shows in the ciphertext"
@@ -115,8 +114,8 @@ def unit(found: Footprints) -> Finding:
     """
     touched, changed = found.touched, found.changed
     if int(touched.sum(axis=1).max()) > 1 and not _single_bits(changed):
-        edge = block_edge(found)
-        named = "pixel" if edge == 1 else "block" if edge or run_length(found)[0] else "image"
+        edge, run, _ = whereabouts(found)
+        named = "pixel" if edge == 1 else "block" if edge or run else "image"
         return Finding("unit", True, f"symbols: {named}s", facts={"unit": named})
     named = "byte"
     if _single_bits(changed):
@@ -126,6 +125,20 @@ def unit(found: Footprints) -> Finding:
     elif _nibbles_apart(found):
         named = "nibble"
     return Finding("unit", True, f"symbols: {named}s", facts={"unit": named})
+
+
+def whereabouts(found: Footprints) -> tuple[int | None, int | None, str | None]:
+    """The edge of the blocks, or the length and order of the runs, that no change leaves.
+
+    If there are both it is the smaller one.
+    """
+    edge = block_edge(found)
+    if edge == 1:
+        return edge, None, None
+    run, scan = run_length(found)
+    if run is None or (edge is not None and edge**2 <= run):
+        return edge, None, None
+    return None, run, scan
 
 
 def block_edge(found: Footprints) -> int | None:

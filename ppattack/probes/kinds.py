@@ -57,8 +57,8 @@ def in_words(kind: str, found: Findings) -> str:
         where = f" in runs of {found['local'].facts['run']} bytes"
     one = "same-everywhere" in found and found["same-everywhere"].facts["edge"] == 1
     sentences = {
-        "fresh": "no two encryptions are alike: chosen images say nothing of others",
-        "permutation": _permutation(many, found),
+        "fresh": found["deterministic"].words if "deterministic" in found else "",
+        "permutation": _permutation(many, found) if kind == "permutation" else "",
         "addition": "a permutation of bytes, with a mask that is added",
         "substitution": f"{'one table' if one else 'tables'} of {many}, with a permutation or none",
         "chained": "one round of chaining over bytes that change places or values",

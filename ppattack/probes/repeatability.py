@@ -19,10 +19,9 @@ def repeatability(box: Box) -> Finding:
     alone = np.concatenate([box(images[:1]), box(images[1:])])
     same = (together[:2] == together[2:]) & (together[:2] == alone)
     value = float(same.mean())
-    in_batch = float((together[:2] == together[2:]).mean())
     words = "the same image gives the same ciphertext"
     if value < 1:
-        words = "the same image gives another ciphertext each time: fresh randomness or a fresh key"
-        if in_batch == 1 and np.array_equal(together, box(np.concatenate([images, images]))):
+        words = "fresh randomness, or a fresh key, for every image: pairs say nothing of others"
+        if np.array_equal(together, box(np.concatenate([images, images]))):
             words = "a ciphertext depends on the other images that are encrypted with it"
     return Finding("deterministic", value == 1, words, round(value, 4), 1.0)

@@ -158,38 +158,25 @@ def decide(
         runs: the finished ones by attack.
         probed: what the probes said, or None without them.
     """
+    outcomes = {cell.attack: cell.outcome for cell in sweep.cells if cell.outcome is not None}
     broke = [run.report for run in runs.values() if run.report.verdict == "BROKEN"]
     if broke:
         broke.sort(key=_demands)
         words = "; ".join(f"{each.attack.name} ({each.threat.words})" for each in broke)
-        left = sum(
-            cell.outcome is not None and cell.outcome.state == "left out" for cell in sweep.cells
-        )
-        more = f" {left} attacks were not needed and left out." if left else ""
-        return (
-            "BROKEN",
-            f"{len(broke)} of {len(runs)} attacks broke it, by least need: {words}.{more}",
-        )
-    tried = [
-        cell.outcome
-        for cell in sweep.cells
-        if cell.outcome is not None and cell.outcome.state not in NO_RESULT
-    ]
-    is_probed = "" if probed is None else f" The probes: {probed.words}."
+        words = f"{len(broke)} of {len(runs)} attacks broke it, by least need: {words}."
+        left = sum(outcome.state == "left out" for outcome in outcomes.values())
+        return "BROKEN", words + (f" {left} others were left out." if left else "")
+    tried = {name: one for name, one in outcomes.items() if one.state not in NO_RESULT}
     if len(tried) == len(runs) and all(run.report.refuted for run in runs.values()):
-        which = ", ".join(runs) or "no installed attack can be tried on it"
-        words = f"none has a model that fits it: {which}" if runs else which
-        return "NOTHING APPLIED", f"{words}. That is no proof of strength.{is_probed}"
-    open_questions = [
-        f"{cell.attack}: {cell.outcome.reason}"
-        for cell in sweep.cells
-        if cell.outcome is not None
-        and cell.outcome.state not in NO_RESULT
-        and cell.outcome.verdict != "RESISTED"
-    ]
-    if open_questions:
-        return "INCONCLUSIVE", "no attack broke it, but " + " ".join(open_questions)
-    if probed is not None and probed.structured and probed.key_scope == "dataset":
+        words = f"no attack has a model that fits it ({', '.join(runs)})"
+        words = words if runs else "no installed attack can be tried on it"
+        said = "" if probed is None else f" The probes: {probed.words}."
+        return "NOTHING APPLIED", f"{words}; that is no proof of strength.{said}"
+    unresolved = {name: one.reason for name, one in tried.items() if one.verdict != "RESISTED"}
+    if unresolved:
+        words = " ".join(f"{name}: {reason}" for name, reason in unresolved.items())
+        return "INCONCLUSIVE", f"no attack broke it, but {words}"
+    if probed is not None and probed.structured:
         words = f"no attack broke it, but the probes say what it is: {probed.words}."
         return "INCONCLUSIVE", f"{words} A few pairs tell such a map: it cannot count as resisting."
     names = ", ".join(run.report.attack.name for run in runs.values())

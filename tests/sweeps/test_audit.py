@@ -16,8 +16,9 @@ from ppattack.reports.run import MatchingScores, Report, Scores, read_report
 from ppattack.reports.sweep import Cell, Outcome, Sweep, read_sweep
 from ppattack.request import RunRequest
 from ppattack.runs.store import Finished
-from ppattack.sweeps.audit import cheapest_first, merge, run_audit, worst_report
+from ppattack.sweeps.audit import merge, run_audit, worst_report
 from ppattack.sweeps.executors import InThisProcess
+from ppattack.sweeps.levels import cheapest_first
 from ppattack.sweeps.sweep import run_sweep
 from ppattack.sweeps.worst_case import worst_case
 from tests.support.program import in_process
@@ -109,8 +110,8 @@ def test_an_attack_that_failed_or_proves_nothing_leaves_it_open(
 
 def test_without_any_attack_nothing_is_known(tmp_path: Path) -> None:
     done = audited(base(tmp_path), "jigsaw")
-    assert done.report.verdict == "INCONCLUSIVE"
-    assert done.report.reason == "no installed attack can be tried on it."
+    assert done.report.verdict == "NOTHING APPLIED"
+    assert done.report.reason.startswith("no installed attack can be tried on it; that is no proof")
     assert worst_report(done) is None
     assert not (done.folder / "report.json").exists()
 
@@ -198,14 +199,6 @@ def test_matchings_stand_beside_the_images_that_are_kept(tmp_path: Path) -> None
     assert found.worst.index == 1
 
 
-def test_cheap_attacks_come_first_and_every_one_is_there() -> None:
-    ordered = cheapest_first(registry.attacks())
-    assert sorted(ordered) == registry.attacks()
-    costs = [registry.attack(name).card.seconds for name in ordered]
-    assert costs == sorted(costs)
-    assert ordered.index("fr") < ordered.index("itn")
-
-
 def test_a_target_that_is_wrong_is_refused_before_anything_runs(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="blocksize"):
         run_audit(
@@ -226,6 +219,7 @@ def test_the_command_gives_one_verdict(tmp_path: Path) -> None:
     arguments = "audit --target pe --preset smoke -n 12 --adversary 24 --size 16 -q"
     code, out, errors = in_process(arguments, tmp_path)
     assert code == 0, errors
+    first = out
     assert "BROKEN" in out
     assert "worst case over attacks: SSIM 1.000" in out
     assert "whole blocks" in out
@@ -236,6 +230,8 @@ def test_the_command_gives_one_verdict(tmp_path: Path) -> None:
     document = json.loads(out)
     assert document["verdict"] == "BROKEN"
     assert [one["attack"] for one in document["attacks"]] == cheapest_first(registry.attacks())
+    assert document["probe"]["kind"] == "permutation"
+    assert "probes: an exclusive-or mask; bytes stay in their places" in first
 
 
 def test_a_failed_attack_is_no_success_but_the_verdict_is_written(

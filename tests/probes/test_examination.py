@@ -1,0 +1,222 @@
+"""Probes tell every cipher here for what it is, whatever its key is."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from ppattack.plugins import registry
+from ppattack.probes.examination import Examination, examine
+from ppattack.probes.finding import Finding
+from ppattack.probes.kinds import KINDS, STRUCTURED
+from ppattack.target import Key, Target
+from targets.etc import EtC
+from targets.etc_gray import EtcGray
+from targets.pe import PE
+from tests.support import home_made
+from tests.support.plugins import ciphers, least
+from tests.support.plugins.strong_ciphers import FreshNonce, PadOnce, PlaintextKeystream
+
+KEYS, MANY_KEYS = range(2), range(2, 22)
+SHAPE = (3, 32, 32)
+
+
+class Sums(ciphers.Masked):
+    """Bytes change places, and a mask is added."""
+
+    card = replace(ciphers.Masked.card, name="sums", invertible=False)
+
+    def forth(self, plain: ciphers.Bytes, key: Key) -> ciphers.Bytes:
+        """Move, add."""
+        return np.roll(plain, 17, axis=1) + key.parts["mask"].reshape(-1)
+
+
+class Runs(ciphers.Masked):
+    """Every 16 bytes in a row go through a random function of 16 bytes, as in AES-ECB."""
+
+    card = replace(ciphers.Masked.card, name="runs", invertible=False)
+
+    def forth(self, plain: ciphers.Bytes, key: Key) -> ciphers.Bytes:
+        """Look every run up."""
+        secret = key.parts["mask"].tobytes()[:16]
+        digests = [
+            hashlib.shake_128(secret + run.tobytes()).digest(16) for run in plain.reshape(-1, 16)
+        ]
+        return np.frombuffer(b"".join(digests), np.uint8).reshape(plain.shape).copy()
+
+
+class CipherChain(ciphers.Masked):
+    """``c[i] = T[p[i] ^ c[i-1]]``: chained through one secret table."""
+
+    card = replace(ciphers.Masked.card, name="cipher-chain", invertible=False)
+
+    def forth(self, plain: ciphers.Bytes, key: Key) -> ciphers.Bytes:
+        """Look up, byte by byte."""
+        table = np.random.default_rng(key.parts["mask"].ravel()[:8]).permutation(256)
+        made = np.empty_like(plain)
+        last = np.zeros(len(plain), np.uint8)
+        for i in range(plain.shape[1]):
+            last = made[:, i] = table[plain[:, i] ^ last].astype(np.uint8)
+        return made
+
+
+def facts(found: Examination, name: str) -> Any:
+    return of(found, name).facts
+
+
+def of(found: Examination, name: str) -> Finding:
+    return next(each for each in found.findings if each.name == name)
+
+
+def diffusion(**settings: Any) -> Callable[[], Target]:
+    return lambda: home_made.cipher("Diffusion", **settings)
+
+
+CASES: dict[str, tuple[Callable[[], Target], str, str]] = {
+    "permute-xor": (
+        lambda: home_made.cipher("PermuteXor"),
+        "permutation",
+        "a permutation of bytes and an exclusive-or mask",
+    ),
+    "bit-shuffle": (
+        lambda: home_made.cipher("BitShuffle"),
+        "permutation",
+        "a permutation of bits",
+    ),
+    "arnold": (lambda: home_made.cipher("Arnold"), "permutation", "a permutation of bytes"),
+    "substitution": (lambda: home_made.cipher("Substitution"), "substitution", "one table"),
+    "own-tables": (
+        lambda: home_made.cipher("Substitution", own_tables=True),
+        "substitution",
+        "tables of bytes",
+    ),
+    "dct-signs": (lambda: home_made.cipher("DctSigns"), "real-linear", "in 8x8 blocks"),
+    "secret-matrix": (lambda: home_made.cipher("SecretMatrix"), "real-linear", "in 4x4 blocks"),
+    "diffusion": (diffusion(), "chained", "forth in the order chw, by exclusive-or"),
+    "diffusion-back": (
+        diffusion(backward=True, scan="hwc"),
+        "chained",
+        "back in the order hwc, by exclusive-or",
+    ),
+    "diffusion-sums": (
+        diffusion(add=True, scan="cwh"),
+        "chained",
+        "forth in the order cwh, by addition modulo 256",
+    ),
+    "two-rounds": (diffusion(rounds=2), "gf2-linear", "affine over GF(2)"),
+    "three-rounds": (diffusion(rounds=3, scan="hwc"), "gf2-linear", "affine over GF(2)"),
+    "two-rounds-of-sums": (diffusion(rounds=2, add=True), "modular-linear", "modulo 256"),
+    "sums": (Sums, "addition", "a mask that is added"),
+    "shifted": (least.Shifted, "addition", "a mask that is added"),
+    "runs": (Runs, "local", "in runs of 16 bytes"),
+    "cipher-chain": (CipherChain, "chained", "through something that is not linear"),
+    "fresh-nonce": (FreshNonce, "fresh", "fresh randomness"),
+    "pad-once": (PadOnce, "fresh", "fresh randomness"),
+    "plaintext-keystream": (PlaintextKeystream, "avalanche", "no generic attack applies"),
+    "plain": (registry.target("plain"), "permutation", "nothing is changed"),
+    "keyless": (registry.target("keyless"), "permutation", "within their pixel only"),
+    "pe": (PE, "permutation", "an exclusive-or mask; bytes stay in their places"),
+    "pe-colours": (lambda: PE(color_shuffle=True), "permutation", "within their pixel only"),
+    "le": (registry.target("le"), "permutation", "within 4x4 blocks only"),
+    "ele": (registry.target("ele"), "permutation", "whole blocks of 4x4 change places"),
+    "etc": (EtC, "permutation", "whole blocks of 16x16 change places"),
+    "etc-4": (lambda: EtC(block_size=4), "permutation", "whole blocks of 4x4 change places"),
+    "etc-gray": (EtcGray, "real-linear", "a linear map over the reals"),
+    "etc-gray-rgb": (lambda: EtcGray(color_space="rgb"), "permutation", "exclusive-or mask"),
+    "one-time-pad": (registry.target("one-time-pad"), "fresh", "a fresh key"),
+}
+OR = {
+    "arnold": "nothing is changed",
+    "etc": "within 16x16 blocks only",
+}
+"""What is true of some keys: a map of order two, applied twice; four blocks that stay in place."""
+UNITS = {"bit-shuffle": "bit", "le": "nibble", "ele": "nibble", "permute-xor": "byte"}
+
+
+def check(name: str, seed: int) -> None:
+    """One cipher under one key."""
+    make, kind, words = CASES[name]
+    target = make()
+    found = examine(target, SHAPE, target.card.key_scopes[0], seed)
+    said = [found.words, *(each.words for each in found.findings)]
+    assert found.kind == kind, said
+    assert any(words in each or OR.get(name, words) in each for each in said), said
+    assert found.contradiction is None
+    assert found.asked < 320
+    if name in UNITS:
+        assert facts(found, "unit")["unit"] == UNITS[name]
+
+
+@pytest.mark.parametrize("seed", KEYS)
+@pytest.mark.parametrize("name", CASES)
+def test_every_cipher_is_told_for_what_it_is(name: str, seed: int) -> None:
+    check(name, seed)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", CASES)
+def test_the_same_under_twenty_other_keys(name: str) -> None:
+    for seed in MANY_KEYS:
+        check(name, seed)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("size", [8, 24, 64])
+def test_other_sizes_and_grey_images(size: int, channels: int) -> None:
+    shape = (channels, size, size)
+    for name, kind in (("PermuteXor", "permutation"), ("Substitution", "substitution")):
+        assert examine(home_made.cipher(name), shape, "dataset", 0).kind == kind
+    assert examine(home_made.cipher("Diffusion"), shape, "dataset", 0).kind == "chained"
+
+
+def test_a_key_per_image_lets_pairs_say_nothing() -> None:
+    assert examine(PE(), SHAPE, "dataset", 0).kind == "permutation"
+    assert examine(PE(), SHAPE, "image", 0).kind == "fresh"
+
+
+def test_tokens_are_not_read() -> None:
+    found = examine(registry.target("neuracrypt")(variant="small"), (1, 32, 32), "dataset", 0)
+    assert found.kind == "tokens"
+    assert found.asked == 0
+
+
+class Batched(ciphers.Masked):
+    """Images of a call are combined with the first of them."""
+
+    def encrypt(self, images: Tensor, key: Key, *, generator: Any = None) -> Tensor:
+        """Combine."""
+        made = images ^ torch.from_numpy(key.parts["mask"])
+        made[1:] ^= images[0]
+        return made
+
+
+def test_a_cipher_that_mixes_images_of_a_call_is_noticed() -> None:
+    found = examine(Batched(), SHAPE, "dataset", 0)
+    assert found.words == "a ciphertext depends on the other images that are encrypted with it"
+
+
+def test_key_spaces_that_can_be_tried_are_named() -> None:
+    assert of(examine(home_made.cipher("Arnold"), SHAPE, "dataset", 0), "few-keys").holds
+    assert of(examine(PE(), SHAPE, "dataset", 0), "few-keys").holds is False
+    assert of(examine(least.Shifted(), SHAPE, "dataset", 0), "few-keys").holds is None
+
+
+def test_every_kind_is_reached() -> None:
+    reached = {kind for _, kind, _ in CASES.values()} | {"tokens", "unknown"}
+    assert reached == set(KINDS)
+    assert set(KINDS) > STRUCTURED
+
+
+def test_a_second_is_not_spent_on_an_image_cipher() -> None:
+    """Processor time, not the clock: about a thirtieth of it is needed."""
+    start = time.process_time()
+    examine(home_made.cipher("PermuteXor"), SHAPE, "dataset", 5)
+    assert time.process_time() - start < 1
