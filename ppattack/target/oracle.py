@@ -22,8 +22,9 @@ from typing_extensions import override
 from ppattack import images as image_ops
 from ppattack.card import TargetCard
 from ppattack.config import Doc, Interval
+from ppattack.data.decoding import UnreadableImage
 from ppattack.data.image_files import read_image, write_png
-from ppattack.errors import ConfigError, DataError, PluginError, ThreatModelError
+from ppattack.errors import ConfigError, PluginError, ThreatModelError
 from ppattack.target.base import Target
 from ppattack.target.key import Key
 
@@ -176,8 +177,8 @@ class Oracle(Target):
             raise self._fault(f"{words} under the same name")
         try:
             found = read_image(path)
-        except DataError as error:
-            raise self._fault(f"wrote a '{name}' that cannot be read ({error})") from None
+        except UnreadableImage as error:
+            raise self._fault(f"wrote a '{name}' that cannot be read ({error.reason})") from None
         if tuple(found.shape) != shape:
             raise self._fault(
                 f"wrote a '{name}' of shape {tuple(found.shape)}, not {shape} (channels, height, "

@@ -17,7 +17,7 @@ def _runs(folder: Path) -> list[SavedRun]:
 
 def test_markdown_holds_the_matrix_and_takes_text_as_text(tmp_path: Path) -> None:
     lines = report_markdown(_runs(tmp_path)).splitlines()
-    assert "1 ✗ BROKEN, 1 ✓ RESISTED, 0 ? INCONCLUSIVE." in lines
+    assert "1 ✗ BROKEN, 1 ✓ RESISTED, 0 ? INCONCLUSIVE, 0 – NOTHING APPLIED." in lines
     assert r"| target | a\_b\|c | itn |" in lines
     assert "| etc |  | ✗ BROKEN ssim +0.300 |" in lines
     assert "| 50% | ✓ RESISTED ssim -0.100 |  |" in lines

@@ -1,0 +1,175 @@
+"""An audit goes from cheap to dear, leaves out what is decided, and never says more than it saw."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import ppattack
+from ppattack.attack import LEVELS, AttackCard
+from ppattack.card import Reference
+from ppattack.plugins import registry
+from ppattack.reports.found import SavedRun
+from ppattack.reports.run import read_report
+from ppattack.reports.sweep import Cell, Outcome, Sweep, read_sweep
+from ppattack.request import RunRequest
+from ppattack.runs.probing import probe
+from ppattack.sweeps.audit import decide
+from ppattack.sweeps.executors import InThisProcess
+from ppattack.sweeps.levels import Levels, cheapest_first
+from ppattack.sweeps.sweep import run_sweep
+from ppattack.threat import ThreatModel
+from tests.support import home_made
+from tests.support.program import in_process
+from tests.support.run_requests import request
+from tests.support.sweeps import Watch
+
+NAMES = ["fr", "chosen-plaintext", "jigsaw", "itn", "known-plaintext", "gan", "exhaustive"]
+
+
+def cells(**verdicts: str) -> list[Cell]:
+    """What came of some attacks, by name with _ for -."""
+    found: list[Cell] = []
+    for name in NAMES:
+        verdict: Any = verdicts.get(name.replace("-", "_"))
+        outcome = Outcome(state="done", verdict=verdict) if verdict else None
+        blank = Cell(attack=name, target="pe", key_scope=None, seed=0, isolated=False, command="")
+        found.append(blank.model_copy(update={"outcome": outcome}))
+    return found
+
+
+def named(numbers: Sequence[Sequence[int]]) -> list[list[str]]:
+    return [[NAMES[number] for number in batch] for batch in numbers]
+
+
+def test_attacks_are_in_levels() -> None:
+    ordered = cheapest_first(NAMES)
+    assert ordered == [
+        "exhaustive", "known-plaintext", "chosen-plaintext", "fr", "jigsaw", "itn", "gan",
+    ]  # fmt: skip
+    assert named(Levels(NAMES).batches()) == [
+        ["exhaustive"],
+        ["chosen-plaintext", "known-plaintext"],
+        ["fr"],
+        ["jigsaw"],
+        ["itn", "gan"],
+    ]
+    every = cheapest_first(registry.attacks())
+    assert sorted(every) == registry.attacks()
+    levels = [LEVELS.index(registry.attack(name).card.audit_level) for name in every]
+    assert levels == sorted(levels)
+
+
+def test_a_card_without_a_level_has_that_of_its_needs() -> None:
+    card = AttackCard("x", "", Reference("", "", "", 0), (), ThreatModel())
+    assert card.audit_level == "statistics"
+    assert replace(card, requires=ThreatModel(pairs=3)).audit_level == "pairs"
+    assert replace(card, requires=ThreatModel(chosen=3)).audit_level == "pairs"
+    assert replace(card, requires=ThreatModel(public="candidates")).audit_level == "candidates"
+    assert replace(card, level="trained").audit_level == "trained"
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "left"),
+    [
+        ({}, []),
+        ({"known_plaintext": "RESISTED", "fr": "INCONCLUSIVE"}, []),
+        ({"known_plaintext": "BROKEN"}, ["chosen-plaintext", "itn", "gan"]),
+        ({"jigsaw": "BROKEN"}, ["itn", "gan"]),
+        ({"itn": "BROKEN"}, ["gan"]),
+    ],
+)
+def test_what_is_decided_is_left_out(verdicts: dict[str, str], left: list[str]) -> None:
+    plan, found = Levels(NAMES), cells(**verdicts)
+    out = {
+        name: plan.left_out(number, found)
+        for number, name in enumerate(NAMES)
+        if name.replace("-", "_") not in verdicts
+    }
+    assert [name for name, why in out.items() if why] == left
+    for why in filter(None, out.values()):
+        assert "has broken it already (--all runs this one too)" in why
+
+
+def test_a_sweep_asks_before_every_cell_and_again_when_it_goes_on(tmp_path: Path) -> None:
+    asked = [request(tmp_path, attack=name) for name in ("fr", "none")]
+
+    class FirstOnly:
+        def batches(self) -> list[list[int]]:
+            return [[0], [1]]
+
+        def left_out(self, number: int, cells: Sequence[Cell]) -> str | None:
+            done = cells[0].outcome
+            return "enough." if number == 1 and done and done.verdict == "BROKEN" else None
+
+    sweep, place = run_sweep(asked, InThisProcess(), Watch(), plan=FirstOnly())
+    states = [cell.outcome.state for cell in read_sweep(place).cells if cell.outcome]
+    assert states == ["done", "left out"]
+    assert sweep.cells[1].outcome == Outcome(state="left out", reason="enough.")
+    again, _ = run_sweep(asked, InThisProcess(), Watch())
+    assert [cell.outcome.state for cell in again.cells if cell.outcome] == ["done", "done"]
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> SavedRun:
+    done = ppattack.run(request(tmp_path_factory.mktemp("run"), attack="none"))
+    return SavedRun(done.folder, read_report(done.folder))
+
+
+def judged(run: SavedRun, probed: str | None = None, **verdicts: str) -> tuple[str, str]:
+    """The verdict of an audit in which attacks ended so; REFUTED is INCONCLUSIVE, and says why."""
+    real = {name: "INCONCLUSIVE" if v == "REFUTED" else v for name, v in verdicts.items()}
+    found = [cell for cell in cells(**real) if cell.outcome is not None]
+    runs = {}
+    for cell in found:
+        verdict = verdicts[cell.attack.replace("-", "_")]
+        part = run.report.attack.model_copy(update={"name": cell.attack})
+        update = {
+            "attack": part,
+            "verdict": real[cell.attack.replace("-", "_")],
+            "refuted": verdict == "REFUTED",
+        }
+        runs[cell.attack] = SavedRun(run.folder, run.report.model_copy(update=update))
+    said = None if probed is None else probe(RunRequest("", probed))
+    return decide(Sweep(id="", cells=tuple(found)), runs, said)
+
+
+def test_resisted_is_said_only_of_what_no_few_pairs_tell(run: SavedRun) -> None:
+    resisted = {"fr": "RESISTED", "known_plaintext": "RESISTED"}
+    assert judged(run, **resisted)[0] == "RESISTED"
+    assert judged(run, "one-time-pad", **resisted)[0] == "RESISTED"
+    for name in home_made.NAMES:
+        verdict, reason = judged(run, home_made.path(name), **resisted)
+        assert verdict == "INCONCLUSIVE"
+        assert "the probes say what it is: " in reason
+        assert "it cannot count as resisting" in reason
+
+
+def test_nothing_applied_is_no_resistance(run: SavedRun) -> None:
+    verdict, reason = judged(run, "one-time-pad", fr="REFUTED", known_plaintext="REFUTED")
+    assert verdict == "NOTHING APPLIED"
+    assert reason.startswith("no attack has a model that fits it (fr, known-plaintext); that is no")
+    assert "The probes: fresh randomness" in reason
+    assert judged(run)[0] == "NOTHING APPLIED"
+    assert judged(run, fr="REFUTED", jigsaw="INCONCLUSIVE")[0] == "INCONCLUSIVE"
+    assert judged(run, fr="REFUTED", jigsaw="BROKEN")[0] == "BROKEN"
+
+
+@pytest.mark.long
+def test_the_command_leaves_out_and_says_why(tmp_path: Path) -> None:
+    few = "--preset smoke -n 12 --adversary 24 --size 16 -q"
+    code, out, errors = in_process(f"audit --target pe {few}", tmp_path)
+    assert code == 0, errors
+    (place,) = (tmp_path / "runs").glob("bench-*.json")
+    states = {cell.attack: cell.outcome.state for cell in read_sweep(place).cells if cell.outcome}
+    assert states["known-plaintext"] == "done"
+    assert states["chosen-plaintext"] == states["itn"] == states["sia-gan"] == "left out"
+    assert "known-plaintext has broken it already" in " ".join(out.split())
+    gate = "gate runs --fail-on 'ssim.gain > 2'"
+    code, out, errors = in_process(gate, tmp_path)
+    assert code != 2, errors
+    assert "left out" not in out
