@@ -42,7 +42,7 @@ def planes(pairs: Pairs) -> Fit | None:
     """
     if pairs.count < planes_needed(pairs.size) or pairs.size > LARGEST:
         return None
-    return _solved(pairs, _planes(pairs.plain), _planes(pairs.cipher), "every bit plane")
+    return _solved(pairs, difference_planes(pairs.plain), difference_planes(pairs.cipher), "every bit plane")
 
 
 def bits(pairs: Pairs) -> Fit | None:
@@ -57,7 +57,7 @@ def bits(pairs: Pairs) -> Fit | None:
     return _solved(pairs, plain[1:] ^ plain[0], cipher[1:] ^ cipher[0], "all bits")
 
 
-def _planes(rows: Rows) -> Rows:
+def difference_planes(rows: Rows) -> Rows:
     """``(8 (N - 1), S)`` the bit planes of the differences to the first image."""
     differences = rows[1:] ^ rows[0]
     shifts = np.arange(8, dtype=np.uint8)[None, :, None]

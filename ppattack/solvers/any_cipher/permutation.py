@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ppattack.maps import Combine, Rows, Shuffle, Symbol, separated
 from ppattack.maps.steps import as_symbols
@@ -14,6 +13,7 @@ from ppattack.solvers.any_cipher import chains
 from ppattack.solvers.any_cipher.fit import Fit, Numbers, Pairs, ties
 from ppattack.solvers.any_cipher.neighbours import break_ties
 from ppattack.solvers.any_cipher.signatures import (
+    MATCHED,
     Hashes,
     Matched,
     as_numbers,
@@ -24,6 +24,8 @@ from ppattack.solvers.known_pairs.known_plaintext import pair_up
 
 LOOK = 17
 """Pairs that decide whether a chain is the right one."""
+SAMPLE = 64
+"""Pixels of ciphertexts that rule most chains out."""
 BITS_LOOK = 65
 """The same for bits."""
 
@@ -120,23 +122,33 @@ def _found(pairs: Pairs, look: Pairs, kinds: list[Kind]) -> Iterator[Fit]:
     for last in chains.after(look.cipher_shape):
         seen = look.without(last)
         for kind, known in zip(kinds, theirs, strict=True):
-            match = _match(kind, seen, known, look)
+            match = _match(kind, seen, known)
             if match.proves:
                 found = _solved(kind, pairs.without(last), match)
                 yield replace(found, steps=(*found.steps, *last))
     for first in chains.before(look.plain_shape):
         seen = look.without((), first)
         for kind in kinds:
-            match = _match(kind, seen, kind.signatures(seen.plain, channels), look)
+            match = _match(kind, seen, kind.signatures(seen.plain, channels))
             if match.proves:
                 alone = replace(pairs.without((), first), victims=pairs.victims[:0])
                 found = _solved(kind, alone, match)
                 yield replace(found, steps=(*first, *found.steps))
 
 
-def _match(kind: Kind, seen: Pairs, known: Hashes, look: Pairs) -> Matched:
-    ours = kind.signatures(seen.cipher, look.plain_shape[0])
-    return matched(ours, known, kind.levels(look), kind.images(look))
+def _match(kind: Kind, seen: Pairs, known: Hashes) -> Matched:
+    """How well signatures match: those of some pixels, and of all if these do."""
+    channels = seen.plain_shape[0]
+    some = seen.cipher
+    if seen.size // channels > 2 * SAMPLE:
+        pixels = np.linspace(0, seen.size // channels - 1, SAMPLE).astype(int)
+        places = pixels + np.arange(channels)[:, None] * (seen.size // channels)
+        some = np.ascontiguousarray(seen.cipher[:, places.reshape(-1)])
+    levels, images = kind.levels(seen), kind.images(seen)
+    match = matched(kind.signatures(some, channels), known, levels, images, whole=False)
+    if match.share < MATCHED:
+        return match
+    return matched(kind.signatures(seen.cipher, channels), known, levels, images)
 
 
 def _solved(kind: Kind, pairs: Pairs, match: Matched) -> Fit:
@@ -162,7 +174,7 @@ def _step(kind: Kind, index: Numbers, members: Numbers, pairs: Pairs) -> Shuffle
         plain, cipher = (as_symbols(side[:1], symbol)[0] for side in (pairs.plain, pairs.cipher))
     else:
         plain, cipher = pairs.plain[0], pairs.cipher[0]
-        whole: NDArray[np.integer] = np.empty(pairs.size, np.int64)
+        whole: Numbers = np.empty(pairs.size, np.int64)
         whole[members] = members[index]
         index = whole
     if kind.combine is None:

@@ -19,8 +19,8 @@ from ppattack.solvers.any_cipher.fit import Fit, Numbers, Pairs
 from ppattack.solvers.any_cipher.signatures import Hashes, as_numbers, signatures
 from ppattack.solvers.known_pairs.known_plaintext import pair_up
 
-FEWEST = {1: 7, 2: 10}
-"""Pairs that one and two unknown chains need: by chance signatures of 6 and 8 bytes add up in 1e-4
+FEWEST = {1: 6, 2: 9}
+"""Pairs that one and two unknown chains need: by chance signatures of 5 and 8 bytes add up in .03
 and 5e-6 of all keys; photographs repeat themselves, so that a few more help."""
 LARGEST = {1: 50_000, 2: 4_500}
 """Bytes of the largest image: all differences are looked up, and for two chains kept (8 bytes)."""

@@ -95,7 +95,9 @@ def as_numbers(found: Rows) -> Hashes:
     return np.ascontiguousarray(found).view(np.uint64)[..., 0]
 
 
-def matched(ours: Hashes, theirs: Hashes, levels: int, images: int) -> Matched:
+def matched(
+    ours: Hashes, theirs: Hashes, levels: int, images: int, *, whole: bool = True
+) -> Matched:
     """Compare ciphertext signatures with plain ones.
 
     Args:
@@ -103,12 +105,13 @@ def matched(ours: Hashes, theirs: Hashes, levels: int, images: int) -> Matched:
         theirs: ``(S',)`` of plain symbols.
         levels: that a symbol can have.
         images: that a signature is made of.
+        whole: whether these are all symbols, which must then match one to one.
     """
     known, there = np.unique(theirs, return_counts=True)
     place = np.searchsorted(known, ours).clip(max=len(known) - 1)
     found = known[place] == ours
     share = float(found.mean())
-    if share >= MATCHED:  # hardly ever, so that one to one is counted only then
+    if whole and share >= MATCHED:  # hardly ever, so that one to one is counted only then
         here = np.bincount(place[found], minlength=len(known))
         share = float(np.minimum(here, there).sum() / len(ours))
     return Matched(share, min(1.0, len(known) / float(levels) ** images))

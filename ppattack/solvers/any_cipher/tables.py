@@ -166,7 +166,7 @@ def _read(pairs: Pairs, match: Matched, last: chains.Steps) -> Fit:
     if whole is not None:
         name, sure = "one table under masks, and a permutation", 1.0
     else:
-        sure = 1 - _seen_once(plain)
+        sure = max(float((known >= 0).mean()), 1 - _seen_once(plain))
         whole = completed(known, index, pairs)
     steps = (Tables(index, whole), *last)
     return Fit(name, steps, min(placed, sure), match.words)
