@@ -1,0 +1,1 @@
+"""Maps of ciphers that nobody described, from pairs of plain images and ciphertexts."""
