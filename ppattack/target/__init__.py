@@ -15,3 +15,5 @@ from ppattack.target.linear_form import LinearForm as LinearForm
 from ppattack.target.pixel import PermXorTarget as PermXorTarget
 from ppattack.target.representation import Representation as Representation
 from ppattack.target.structure import Structure as Structure
+from ppattack.target.trained import OwnerTraining as OwnerTraining
+from ppattack.target.trained import TrainedTarget as TrainedTarget

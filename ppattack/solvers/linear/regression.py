@@ -154,10 +154,10 @@ def _family(
     kind: Kind, plain: Tensor, ciphers: Tensor, kept: Tensor, moments: Tensor, shared: bool
 ) -> _Family:
     weights = kept[..., None].to(plain.dtype)
-    grouped = []
-    for part in (plain, ciphers, weights):
-        grouped.append(part.flatten(0, 2)[None] if shared else part.transpose(0, 1).flatten(1, 2))
-    rows, products, weight = grouped  # (g, m, …)
+    rows, products, weight = (
+        part.flatten(0, 2)[None] if shared else part.transpose(0, 1).flatten(1, 2)
+        for part in (plain, ciphers, weights)
+    )  # (g, m, …)
     if kind == "orthogonal":
         return _Procrustes(rows * weight, products * weight, moments)
     return _Ridge(rows, products, weight)
