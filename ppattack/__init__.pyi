@@ -18,7 +18,11 @@ from .target.base import Draw as Draw
 from .target.base import PublicScheme as PublicScheme
 from .target.base import Target as Target
 from .target.pixel import PermXorTarget as PermXorTarget
+from .target.linear import LinearTarget as LinearTarget
+from .target.linear_form import LinearForm as LinearForm
 from .target.neural import NeuralTarget as NeuralTarget
+from .target.trained import OwnerTraining as OwnerTraining
+from .target.trained import TrainedTarget as TrainedTarget
 from .target.key import Key as Key
 from .target.key import Parts as Parts
 from .target.structure import Structure as Structure

@@ -16,6 +16,7 @@ from ppattack.seeding import numpy_stream
 from ppattack.target import contract
 from ppattack.target.base import generate_scoped_key
 from ppattack.target.calls import encrypt
+from ppattack.target.trained import TrainedTarget, refuse_untrained
 from ppattack.threat import KeyScope, Observation, ThreatModel, Truth
 
 if TYPE_CHECKING:
@@ -106,6 +107,7 @@ def simulate(
     *,
     vain_pairs: bool = False,
     jpeg: Jpeg | None = None,
+    key: Key | None = None,
 ) -> Scenario:
     """Encrypt the victims' images under a key that only the scorer keeps.
 
@@ -119,6 +121,7 @@ def simulate(
         vain_pairs: with one key per image, give known and chosen pairs under keys of their own
             (for negative controls) instead of refusing.
         jpeg: compresses every ciphertext, those of pairs too, before anybody receives it.
+        key: the victims', if it does not follow from the seed alone: a trained one.
     """
     import torch
 
@@ -133,16 +136,22 @@ def simulate(
         raise DataError(f"{threat.pairs} known pairs leave no image to attack: use a larger -n.")
     shape: ImageShape = _shape(sets.victims)
     scheme = target.public(own_keys=threat.own_keys)
+    _check_own_keys(attack, target, threat)
     _check_applicable(attack, scheme, shape)
     given = sets.victims
     if not sets.overlap:
         sets = sets.without(given)
+    if sets.owner is not None:
+        _check_disjoint(sets.owner, given, "owner's images", "the victims'")
+        _check_disjoint(sets.owner, sets.adversary, "owner's images", "the adversary's")
     sets = sets.first_victims(count)
     plain = sets.victims.clone()
     if jpeg is not None and target.card.cipher != "image":
         raise ConfigError(f"--jpeg needs ciphertexts that are images: '{scheme.name}' has none.")
     contract.check(target, shape, scope)
-    key = generate_scoped_key(target, shape, scope, seed, "key", count)
+    if key is None:
+        refuse_untrained(target)
+        key = generate_scoped_key(target, shape, scope, seed, "key", count)
     holder = KeyHolder(target, shape, key, scope, seed, jpeg)
     ciphertexts = holder.encrypt(plain, key, "encryption")
     known = chosen = None
@@ -273,7 +282,12 @@ def _check_files_suffice(attack: Attack, threat: ThreatModel, has_public: bool) 
 
 
 def _check_own_keys(attack: Attack, target: Target, threat: ThreatModel) -> None:
-    """Refuse to let an attack run a scheme whose only key is in its code."""
+    """Refuse to let an attack run a scheme under own keys if these cannot be had."""
+    if threat.own_keys and isinstance(target, TrainedTarget):
+        raise NotApplicable(
+            f"attack '{attack.card.name}' needs own keys, and those of '{target.card.name}' are "
+            "networks that the adversary would have to train: give it known pairs, if it takes any."
+        )
     if threat.own_keys and not target.draws_keys:
         raise NotGranted(
             f"attack '{attack.card.name}' runs the scheme under keys of its own, but "
@@ -290,9 +304,9 @@ def _check_applicable(attack: Attack, scheme: PublicScheme, shape: ImageShape) -
         )
 
 
-def _check_disjoint(first: Tensor, second: Tensor, what: str) -> None:
+def _check_disjoint(first: Tensor, second: Tensor, what: str, also: str = "scored") -> None:
     if set(content_hashes(first)) & set(content_hashes(second)):
-        raise DataError(f"the {what} hold images that are also scored: use a source without twins.")
+        raise DataError(f"the {what} hold images that are also {also}: use a source without twins.")
 
 
 def _check_labelled(attack: Attack, sets: ImageSets) -> None:

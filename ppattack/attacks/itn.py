@@ -226,9 +226,10 @@ class InverseTransformationNetwork(Attack):
 
     def _network(self, scheme: PublicScheme, shape: ImageShape) -> nn.Module:
         from ppattack.networks.block_local import BlockLocalNet, PixelNet
+        from ppattack.networks.folded_unet import FoldedUNet
         from ppattack.networks.symbol_mixer import Geometry, SymbolMixer
-        from ppattack.networks.unet import FoldedUNet, UNet
         from ppattack.solvers.trained.inverse_transformation import VARIANTS
+        from ppattack.target.unet import UNet
 
         if self._linear:
             return SymbolMixer(Geometry.of(scheme.structure, shape))

@@ -25,6 +25,7 @@ from ppattack.seeding import numpy_stream
 from ppattack.target import contract
 from ppattack.target.base import Target
 from ppattack.target.key import Key
+from ppattack.target.trained import refuse_untrained
 from ppattack.threat import KeyScope
 
 PLAIN = "plain"
@@ -180,6 +181,7 @@ def make_plan(name: str, choice: Choice, sets: ImageSets) -> Plan:
     """
     channels, height, width = sets.victims.shape[1:]
     shape: ImageShape = (int(channels), int(height), int(width))
+    refuse_untrained(choice.target)
     contract.check(choice.target, shape, choice.key_scope)
     key = None
     if choice.key_scope == "dataset":

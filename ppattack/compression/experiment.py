@@ -40,6 +40,7 @@ from ppattack.seeding import numpy_stream
 from ppattack.target import contract
 from ppattack.target.base import generate_scoped_key
 from ppattack.target.calls import decrypt, encrypt
+from ppattack.target.trained import refuse_untrained
 from ppattack.threat import KeyScope
 
 if TYPE_CHECKING:
@@ -112,6 +113,8 @@ def compress(
     """
     chosen = _codecs(request)
     targets = [_target(request, name) for name in request.targets]
+    for target in targets:
+        refuse_untrained(target)
     images = _Images(request)
     names = [_identity(request, target, images, chosen) for target in targets]
     folders = [

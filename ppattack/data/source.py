@@ -79,6 +79,9 @@ class ImageSets:
         victim_labels: ``(N,)`` int64, the index of each image's class, or None.
         adversary_labels: ``(M,)`` int64, likewise.
         overlap: whether the adversary deliberately has the victims' images.
+        owner: ``(K, C, H, W)`` uint8 images on which a scheme's owner trains it, neither the
+            victims' nor the adversary's; None unless the scheme is trained.
+        owner_labels: ``(K,)`` int64, likewise.
 
     Raises:
         DataError: for labels of the wrong number, or beyond the classes.
@@ -92,9 +95,13 @@ class ImageSets:
     victim_labels: Tensor | None = None
     adversary_labels: Tensor | None = None
     overlap: bool = False
+    owner: Tensor | None = None
+    owner_labels: Tensor | None = None
 
     def __post_init__(self) -> None:
         _check_labels(self.victims, self.victim_labels, self.classes, self.name)
+        if self.owner is not None:
+            _check_labels(self.owner, self.owner_labels, self.classes, self.name)
         _check_labels(self.adversary, self.adversary_labels, self.classes, self.name)
 
     def first_victims(self, count: int) -> ImageSets:
@@ -104,6 +111,27 @@ class ImageSets:
             self,
             victims=self.victims[:count],
             victim_labels=None if labels is None else labels[:count],
+        )
+
+    def with_owner(self, count: int) -> ImageSets:
+        """The same with the last of the adversary's images, and their labels, given to the owner.
+
+        Raises:
+            DataError: if there are too few.
+        """
+        rest = len(self.adversary) - count
+        if rest < 0:
+            raise DataError(
+                f"{self.name} leaves {len(self.adversary)} images for the owner of the scheme to "
+                f"train it on, not {count}: use a smaller -n or target.images."
+            )
+        labels = self.adversary_labels
+        return replace(
+            self,
+            adversary=self.adversary[:rest],
+            adversary_labels=None if labels is None else labels[:rest],
+            owner=self.adversary[rest:],
+            owner_labels=None if labels is None else labels[rest:],
         )
 
     def overlapping(self, seed: int | bytes) -> ImageSets:
@@ -146,7 +174,8 @@ class ImageSets:
     def hash(self) -> str:
         """16 hexadecimal digits over shapes and pixels of both sides; labels do not count."""
         digest = hashlib.sha256()
-        for images in (self.victims, self.adversary):
+        owner = () if self.owner is None else (self.owner,)
+        for images in (self.victims, self.adversary, *owner):
             digest.update(str(tuple(images.shape)).encode())
             digest.update(images.contiguous().numpy().tobytes())
         return digest.hexdigest()[:16]

@@ -27,6 +27,7 @@ from ppattack.seeding import numpy_stream
 from ppattack.target import contract
 from ppattack.target.calls import decrypt, encrypt
 from ppattack.target.key_file import KeyFile
+from ppattack.target.trained import refuse_untrained
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -84,6 +85,7 @@ def encrypt_files(
             f"--jpeg needs ciphertexts that are images: '{target.card.name}' has none."
         )
     channels, height, width = plain.shape[1:]
+    refuse_untrained(target)
     contract.check(target, (int(channels), int(height), int(width)), key_scope_of(target, scope))
     with ExitStack() as stack:
         shown = None if plain_out is None else stack.enter_context(new_folder(plain_out))

@@ -13,7 +13,7 @@ from ppattack.jpeg import Jpeg
 from ppattack.plugins import registry
 from ppattack.plugins.source import source_hash
 from ppattack.runs import provenance, store
-from ppattack.runs.inputs import load_images, read_inputs
+from ppattack.runs.inputs import load_images, owner_images, read_inputs
 from ppattack.scenario import key_scope_of
 
 if TYPE_CHECKING:
@@ -63,7 +63,9 @@ def identity(
         if source is not None:
             facts["data"] = image_facts(
                 source,
-                lambda: load_images(request, request.size, request.victims, threat.pairs),
+                lambda: load_images(
+                    request, request.size, request.victims, threat.pairs, owner_images(target)
+                ),
                 labels=threat.labels,
             )
         if request.jpeg is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,19 +12,25 @@ from ppattack.files import check_output_names
 from ppattack.jpeg import Jpeg
 from ppattack.plugins import registry
 from ppattack.scenario import Scenario, from_ciphertexts, key_scope_of, simulate
+from ppattack.seeding import derive
 from ppattack.target import contract
+from ppattack.target.base import generate_scoped_key
+from ppattack.target.trained import OwnerImages, TrainedTarget
 
 if TYPE_CHECKING:
     import torch
 
-    from ppattack.attack import Attack
+    from ppattack.attack import Attack, Context
     from ppattack.data.image_files import NamedImages
     from ppattack.images import ImageShape
     from ppattack.request import RunRequest
     from ppattack.target.base import Target
+    from ppattack.target.key import Key
 
 
-def load_images(request: RunRequest, size: int | None, victims: int, pairs: int = 0) -> ImageSets:
+def load_images(
+    request: RunRequest, size: int | None, victims: int, pairs: int = 0, owner: int = 0
+) -> ImageSets:
     """Load images of the source that a request names.
 
     Args:
@@ -31,19 +38,21 @@ def load_images(request: RunRequest, size: int | None, victims: int, pairs: int 
         size: edge of the images in pixels; None for the source's own.
         victims: images to encrypt and score.
         pairs: known pairs, on top of these.
+        owner: images for the owner of a trained scheme.
 
     Raises:
         PpattackError: if there is no such source, or it cannot give them.
     """
     wanted = ImageRequest(
         victims=victims + pairs,
-        adversary=request.adversary,
+        adversary=request.adversary + owner,
         size=size,
         seed=request.seed,
         download=request.download,
         pairs=pairs,
     )
-    return registry.dataset(request.data or "photos").load(wanted)
+    sets = registry.dataset(request.data or "photos").load(wanted)
+    return sets.with_owner(owner) if owner else sets
 
 
 def check_images(request: RunRequest, pairs: int = 0) -> None:
@@ -82,8 +91,17 @@ def check_target(request: RunRequest) -> tuple[Target, ImageShape | None]:
     return target, shape
 
 
+def owner_images(target: Target) -> int:
+    """How many images the owner of a scheme trains it on: none, unless it is trained."""
+    return target.owner_training().images if isinstance(target, TrainedTarget) else 0
+
+
 def build_scenario(
-    request: RunRequest, attack: Attack, target: Target, secret: int | bytes
+    request: RunRequest,
+    attack: Attack,
+    target: Target,
+    secret: int | bytes,
+    context: Context,
 ) -> Scenario:
     """Load the images or ciphertexts that a request names, and build the scenario.
 
@@ -92,6 +110,7 @@ def build_scenario(
         attack: decides how little the observation holds.
         target: the scheme.
         secret: what keys and secret orders are drawn from.
+        context: device and progress of an owner who trains the scheme.
 
     Raises:
         PpattackError: if anything is wrong with them.
@@ -100,11 +119,15 @@ def build_scenario(
     if request.ciphertexts is None:
         if request.data is None:
             raise ConfigError("no images: name a source with --data or a folder of ciphertexts.")
-        sets = load_images(request, request.size, request.victims, attack.requires().pairs)
+        pairs, owner = attack.requires().pairs, owner_images(target)
+        sets = load_images(request, request.size, request.victims, pairs, owner)
         if request.overlap:
             sets = sets.overlapping(secret)
         jpeg = None if request.jpeg is None else Jpeg.read(request.jpeg)
-        return simulate(attack, target, sets, scope, secret, jpeg=jpeg)
+        key = None
+        if isinstance(target, TrainedTarget):
+            key = _trained(target, sets, secret, context)
+        return simulate(attack, target, sets, scope, secret, jpeg=jpeg, key=key)
     found, truth, public = read_inputs(request, request.ciphertexts, target)
     jpeg = None
     if target.card.cipher == "image":
@@ -119,6 +142,25 @@ def build_scenario(
         scope=scope,
         jpeg=jpeg,
     )
+
+
+def _trained(target: TrainedTarget, sets: ImageSets, secret: int | bytes, context: Context) -> Key:
+    """The victims' key, after its owner's training."""
+    from ppattack.training.owner import trained_key
+
+    assert sets.owner is not None  # noqa: S101 — as load_images() has made sure
+    if sets.owner_labels is None:
+        raise DataError(
+            f"the owner of '{target.card.name}' trains a classifier, and {sets.name} has no "
+            "classes: use --data digits or cifar10, or a folder with a subfolder for each class."
+        )
+    channels, height, width = sets.owner.shape[1:]
+    key = generate_scoped_key(
+        target, (int(channels), int(height), int(width)), "dataset", secret, "key", 1
+    )
+    owner = OwnerImages(sets.owner, sets.owner_labels, len(sets.classes))
+    trainer = replace(context, seed=derive(secret, "owner"))
+    return trained_key(target, key, owner, trainer, cached=isinstance(secret, int))
 
 
 def read_inputs(

@@ -111,7 +111,8 @@ def _run(
     scorer = _scorer(request, device)
     with watch.stage("data and encryption"):
         secret = entropy.secret_of(request, folder, given)
-        scenario = build_scenario(request, attack, target, secret)
+        owner = Context(device, seed=0, progress=progress or SilentProgress())
+        scenario = build_scenario(request, attack, target, secret, owner)
 
     def work(partial: Path) -> tuple[Report, Fill]:
         place = partial / folder.name if request.isolated else partial  # all that the attack knows

@@ -10,6 +10,10 @@ from ppattack.target.base import PublicScheme as PublicScheme
 from ppattack.target.base import Target as Target
 from ppattack.target.key import Key as Key
 from ppattack.target.key import Parts as Parts
+from ppattack.target.linear import LinearTarget as LinearTarget
+from ppattack.target.linear_form import LinearForm as LinearForm
 from ppattack.target.pixel import PermXorTarget as PermXorTarget
 from ppattack.target.representation import Representation as Representation
 from ppattack.target.structure import Structure as Structure
+from ppattack.target.trained import OwnerTraining as OwnerTraining
+from ppattack.target.trained import TrainedTarget as TrainedTarget

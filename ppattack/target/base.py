@@ -27,6 +27,7 @@ from ppattack.images import ImageShape
 from ppattack.seeding import numpy_stream
 from ppattack.target.calls import encrypt
 from ppattack.target.key import Key, Parts
+from ppattack.target.linear_form import LinearForm
 from ppattack.target.representation import Representation
 from ppattack.target.structure import Structure
 
@@ -197,6 +198,10 @@ class Target(ABC):
         """
         return self
 
+    def linear_form(self) -> LinearForm | None:
+        """What is public about the blocks that it multiplies by matrices; None if it does not."""
+        return None
+
     def public(self, *, own_keys: bool = True) -> PublicScheme:
         """The public part: algorithm and geometry, built anew from the configuration."""
         withheld = dict.fromkeys(self.secret_settings)
@@ -242,12 +247,13 @@ class PublicScheme:
         own_keys: whether the threat model lets the adversary encrypt under its own keys.
     """
 
-    __slots__ = ("_target", "card", "config", "representation", "structure")
+    __slots__ = ("_target", "card", "config", "linear", "representation", "structure")
 
     def __init__(self, target: Target, *, own_keys: bool) -> None:
         self.card = target.card
         self.config = target.config
         self.structure = target.structure()
+        self.linear = target.linear_form()
         self.representation = target.representation()
         self._target = target if own_keys else None
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from abc import abstractmethod
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -17,8 +16,9 @@ from ppattack.data.token_storage import empty_tokens
 from ppattack.errors import ImageError, KeyFileError, NotInvertible
 from ppattack.images import ImageShape
 from ppattack.seeding import numpy_stream, torch_stream
-from ppattack.target.base import Draw, Target
+from ppattack.target.base import Draw
 from ppattack.target.key import Key, Parts
+from ppattack.target.masters import MasterKeyTarget
 from ppattack.target.natural_noise import natural_images
 
 if TYPE_CHECKING:
@@ -35,8 +35,6 @@ CALIBRATION_PATCHES = 4
 """Patches along the edge of a calibration image."""
 CONTRACT_WIDTH, CONTRACT_IMAGES = 8, 2
 """Width and calibration images of encoders on which only the contract is tried."""
-MASTER = "master"
-"""The key part from which an image's encoder is generated, if every image has its own."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +66,7 @@ class NeuralConfig:
             raise ValueError("there is no encoder of depth 2: use 1 (linear), 3 or more")
 
 
-class NeuralTarget(Target):
+class NeuralTarget(MasterKeyTarget):
     """A scheme whose key is the parameters of a :class:`PrivateEncoder`.
 
     An attack with its own keys needs only :meth:`tokens`, :attr:`shuffles`,
@@ -160,9 +158,7 @@ class NeuralTarget(Target):
 
         from ppattack.target.private_encoder import PrivateEncoder
 
-        parts = key.parts
-        if key.count is not None:
-            parts = self._parts_of_one(key)
+        parts = self.parts_of(key)
         with torch.device("meta"):
             made = PrivateEncoder(*self._geometry(key.image_shape))
         try:
@@ -195,17 +191,6 @@ class NeuralTarget(Target):
         """Every parameter of the encoder and, if frozen, every statistic, float32."""
         made = self.surrogate(torch_stream(draw("encoder").bytes(32)), image_shape)
         return {name: part.numpy() for name, part in made.state_dict().items()}
-
-    @override
-    def generate_keys(self, rngs: Iterable[np.random.Generator], image_shape: ImageShape) -> Key:
-        """Generate one key per image: 32 random bytes, from which its encoder follows.
-
-        Deviations: the encoders themselves, up to 88 MB each, would not fit into memory.
-        """
-        self._check_shape(image_shape)
-        masters = b"".join(rng.bytes(32) for rng in rngs)
-        part = np.frombuffer(masters, np.uint8).reshape(-1, 32)
-        return Key(self.card.name, image_shape, {MASTER: part}, len(part))
 
     @override
     def encrypt(
@@ -289,18 +274,6 @@ class NeuralTarget(Target):
                 "has no variance: use larger images, another number of them, or batch_norm=frozen."
             )
         return parts
-
-    def _parts_of_one(self, key: Key) -> Parts:
-        master = key.parts.get(MASTER)
-        if key.count != 1 or master is None or master.dtype != np.uint8 or master.size != 32:
-            raise KeyFileError(
-                f"this is not the key of one image (it holds {key.count}): take key.rows of one, "
-                "or make a new one with generate_keys."
-            )
-        seed = master.tobytes()
-        return self.key_parts(
-            lambda name: numpy_stream(seed, self.card.name, name), key.image_shape
-        )
 
 
 def _orders(

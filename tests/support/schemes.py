@@ -62,9 +62,9 @@ PUBLISHED: list[PermXorTarget] = [
 PAD = OneTimePad()
 
 
-def pattern() -> Tensor:
-    """32×32: ``v[h, w, c] = (7h + 13w + 31c) mod 256``, as ``(1, 3, 32, 32)``."""
-    row, column, channel = np.ogrid[:32, :32, :3]
+def pattern(size: int = 32) -> Tensor:
+    """``v[h, w, c] = (7h + 13w + 31c) mod 256``, as ``(1, 3, size, size)``."""
+    row, column, channel = np.ogrid[:size, :size, :3]
     image = ((7 * row + 13 * column + 31 * channel) % 256).astype(np.uint8)
     return torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1)))[None]
 

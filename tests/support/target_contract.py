@@ -14,7 +14,7 @@ from ppattack.seeding import numpy_stream
 from ppattack.target import ImageShape, Key, PermXorTarget, Target
 from tests.conftest import numpy_global_state, smooth_images
 
-QUICK = {"neuracrypt": {"variant": "small"}, "color-neuracrypt": {"variant": "small"}}
+QUICK = {name: {"variant": "small"} for name in ("neuracrypt", "color-neuracrypt", "transform-net")}
 """Settings of schemes whose defaults take seconds for a key."""
 
 

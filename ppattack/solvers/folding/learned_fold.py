@@ -12,9 +12,9 @@ from torch import Tensor, nn
 
 from ppattack import images as image_ops
 from ppattack.attack import Context
-from ppattack.networks.unet import UNet
 from ppattack.solvers.trained.inverse_transformation import mirrored
 from ppattack.solvers.trained.structural_loss import structural_loss
+from ppattack.target.unet import UNet
 from ppattack.training.fit import FitResult, TrainingData, fit, seeded
 from ppattack.training.recipe import Recipe
 

@@ -1,4 +1,4 @@
-"""The U-Net of the inverse transformation network attack.
+"""The U-Net of image transformation networks, and of attacks that undo them.
 
 Reference: Ito, Kinoshita, Kiya, "Image Transformation Network for Privacy-Preserving Deep Neural
 Networks and Its Security Evaluation", arXiv:2008.03143 (2020).
@@ -55,26 +55,6 @@ class UNet(nn.Module):
             x = merge(torch.cat([skips.pop(), up(x)], dim=1))
         logits: Tensor = self.last(x)
         return logits[..., :height, :width]
-
-
-class FoldedUNet(nn.Module):
-    """A U-Net that sees each byte and how far it is from mid-grey, which no complement changes.
-
-    Args:
-        channels: channels of the images.
-        width: as for the U-Net.
-        levels: likewise.
-    """
-
-    def __init__(self, channels: int = 3, width: int = 64, levels: int = 5) -> None:
-        super().__init__()
-        self.unet = UNet(2 * channels, width, levels, channels)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Values in [-1, 1], ``(N, channels, H, W)``, from images in [-1, 1]."""
-        distances = x.abs().mul(2.0).sub(1.0)
-        values: Tensor = self.unet(torch.cat([x, distances], dim=1)).tanh()
-        return values
 
 
 def _single(wide: int, narrow: int) -> list[nn.Module]:

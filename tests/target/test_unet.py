@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ppattack.attack import Context
-from ppattack.networks.unet import UNet
+from ppattack.target.unet import UNet
 from ppattack.training.fit import seeded
 
 CONTEXT = Context(torch.device("cpu"), seed=0)

@@ -1,0 +1,1 @@
+"""Secret matrices: from known pairs, or from ciphertexts alone."""
