@@ -77,7 +77,7 @@ def recover(
         permutation = rank[rough.index[cells]]
         signs = np.where(rough.mask[cells] > 0, -1, 1).astype(np.int8)
     else:
-        symmetries = _symmetries(known, shape)
+        symmetries = symmetries(known, shape)
         means = _relative_mean(ours), _relative_mean(theirs)
         found = signed_matching.match(cipher, plain, symmetries, means, products)
         permutation, signs = found.permutation, found.signs
@@ -153,7 +153,7 @@ def _key(
     return PermXor(index, mask, unit)
 
 
-def _symmetries(numbers: NDArray[np.int32], shape: tuple[int, int, int]) -> list[Places]:
+def symmetries(numbers: NDArray[np.int32], shape: tuple[int, int, int]) -> list[Places]:
     """The permutations of symbols that turning and mirroring plain images makes."""
     channels, height, width = shape
     pixels = np.arange(height * width)

@@ -88,13 +88,13 @@ def match(
     scale = np.sqrt(values[:rank])
     vectors, basis = vectors[:, :rank] * signs[:, None], basis[:, :rank]
     low = min(TRIED_RANK, rank)
-    some = _Spectra(vectors[:: max(1, len(vectors) // STARTING_ROWS)], basis, scale, products)
+    some = Spectra(vectors[:: max(1, len(vectors) // STARTING_ROWS)], basis, scale, products)
     start, _ = min((some.zoom(one, low) for one in _starts()), key=lambda end: end[1])
-    places = _Spectra(vectors, basis, scale, products).scores(start).argmax(1)
+    places = Spectra(vectors, basis, scale, products).scores(start).argmax(1)
     turn = _outvoted(ours, theirs, signs, places)
     signs, vectors = signs * turn, vectors * turn[:, None]
     ours *= signs[:, None] * signs
-    spectra = _Spectra(vectors, basis, scale, products)
+    spectra = Spectra(vectors, basis, scale, products)
     ends = []
     for symmetry in (np.arange(len(plain)), *symmetries):
         turned, _ = spectra.zoom(spectra.map(symmetry[places], low), min(COMPARED_RANK, rank))
@@ -198,7 +198,7 @@ def _starts() -> list[Single]:
 
 
 @dataclass(frozen=True)
-class _Spectra:
+class Spectra:
     """Eigenvectors of both sides and the small orthogonal maps between them.
 
     Args:

@@ -1,0 +1,105 @@
+"""Which byte of an image each byte of a ciphertext is, by the correlations of all of them.
+
+The eigenvectors of both correlation matrices span nearly the same spaces. The map between them is
+refined from few dimensions to many, as in :mod:`ppattack.solvers.covariance.signed_matching`, but
+from a one-to-one matching in every step: if each symbol just takes its nearest place, whole regions
+stay moved by a pixel, with places taken twice at one end and left empty at the other.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ppattack.maps import Rows
+from ppattack.solvers.ciphertext_only.case import Places, Single
+from ppattack.solvers.ciphertext_only.statistics import Mask, character
+from ppattack.solvers.covariance import signed_matching
+from ppattack.solvers.covariance.signed_matching import Spectra
+from ppattack.solvers.matching.products import BY_NUMPY, Products
+
+Signs = NDArray[np.int8]
+Waves = NDArray[np.float32] | NDArray[np.complex64]
+RANKS = (16, 24, 32, 50, 80, 150, 300)
+"""Eigenvectors in the steps of refinement, each of which is done twice."""
+FINE_RANKS = (50, 150, 300)
+"""The same if most places are known."""
+POWER_STEPS = 60
+"""Power iterations towards the leading eigenvector, far above all others."""
+
+
+def correlations(rows: Rows, mask: Mask) -> Single:
+    """Correlations ``(S, S)`` of symbols under masks, positive between neighbours under ``add``.
+
+    Under ``xor`` the masks' signs are left in them. Under ``add`` phases are taken relative to
+    those of the leading eigenvector, which has the masks' phases too, so nothing is left of them.
+
+    Args:
+        rows: ``(N, S)`` uint8.
+        mask: the kind of mask.
+    """
+    waves = character(rows, mask)
+    if mask == "add":
+        waves = waves * _leading_phase(waves).conj()
+    parts = (waves.real, waves.imag) if mask == "add" else (waves,)
+    found = sum(np.ascontiguousarray(part.T) @ part for part in parts)
+    return (found / len(waves)).astype(np.float32)
+
+
+def byte_correlations(rows: Rows) -> Single:
+    """Correlations ``(S, S)`` of whole bytes, ``(N, S)`` uint8."""
+    values = rows.astype(np.float32)
+    values -= values.mean(0)
+    values /= np.maximum(values.std(0), 1e-6)
+    return values.T @ values / np.float32(len(values))
+
+
+def _leading_phase(waves: Waves) -> Waves:
+    """The phases of the leading eigenvector of the correlations, ``(S,)``, by power iteration."""
+    start = np.random.default_rng(0).standard_normal(waves.shape[1])
+    vector = start.astype(waves.dtype)
+    for _ in range(POWER_STEPS):
+        vector = waves.conj().T @ (waves @ vector)
+        vector /= np.linalg.norm(vector) or 1.0
+    return np.exp(1j * np.angle(vector)).astype(np.complex64)
+
+
+def match(
+    cipher: Single,
+    plain: Single,
+    turns: list[Places],
+    products: Products = BY_NUMPY,
+) -> tuple[Places, Signs]:
+    """The place of each cipher symbol from correlations alone, up to turns and mirror images.
+
+    Args:
+        cipher: ``(S, S)`` correlations of the ciphertexts' symbols, up to signs.
+        plain: ``(S, S)`` correlations of plain symbols.
+        turns: permutations that turning and mirroring images makes.
+        products: computes products.
+
+    Returns:
+        ``(S,)`` places, and ``(S,)`` signs of -1 and 1, up to one for all.
+    """
+    start = signed_matching.match(cipher, plain, turns, None, products)
+    return refined(cipher, plain, start.permutation, start.signs, RANKS, products), start.signs
+
+
+def refined(
+    cipher: Single,
+    plain: Single,
+    places: Places,
+    signs: Signs,
+    ranks: tuple[int, ...] = FINE_RANKS,
+    products: Products = BY_NUMPY,
+) -> Places:
+    """Places ``(S,)`` improved, one to one."""
+    most = min(ranks[-1], len(plain) - 1)
+    values, vectors = signed_matching.leading(cipher * signs[:, None] * signs, most, products)
+    _, basis = signed_matching.leading(plain, most, products)
+    most = min(vectors.shape[1], basis.shape[1])
+    spectra = Spectra(vectors[:, :most], basis[:, :most], np.sqrt(values[:most]), products)
+    for rank in sorted({min(rank, most) for rank in ranks}):
+        for _ in range(2):
+            places = signed_matching.assign(spectra.scores(spectra.map(places, rank)))
+    return places
