@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from ppattack.data.image_files import check_folder, read_image
+from ppattack.data.image_files import check_folder, in_short, read_image
 from ppattack.errors import ConfigError, DataError
 from ppattack.files import write_text
 from ppattack.plugins import registry
@@ -22,12 +22,16 @@ from ppattack.target.neural import NeuralTarget
 if TYPE_CHECKING:
     from torch import Tensor
 
+PUBLISHED_SIZE = 256
+"""Edge of the published challenge's images, pixels."""
 TARGET = "neuracrypt"
 """The scheme of the challenge."""
 CODES = "private_encoded_dataset"
 CODES_LIST = "private_encoded_dataset_path_list.json"
 TARGETS = "challenge_2_target_dataset"
 TARGETS_LIST = "challenge_2_target_dataset_path_list.json"
+CACHE = "image_means.npy"
+"""What the published evaluation leaves among codes: a pickle."""
 SCHEME = "scheme.json"
 """Which scheme and settings made the codes; the published challenge says it in folder names."""
 PREDICTIONS = "parallel_data_predictions.json"
@@ -105,16 +109,38 @@ def file_name(path: str) -> str:
 def code_files(folder: Path) -> list[Path]:
     """The NPY files of a folder, by number if all names are numbers, else by name.
 
+    The published evaluation leaves a cache of mean codes there, which is passed over.
+
     Raises:
-        DataError: if there is no folder, or no NPY file in it.
+        DataError: if there is no folder, no NPY file in it, or files of other names among
+            numbered ones.
     """
     check_folder(folder)
-    found = [file for file in folder.iterdir() if file.suffix == ".npy" and file.name[0] != "."]
+    found = [
+        file
+        for file in folder.iterdir()
+        if file.suffix == ".npy" and file.name[0] != "." and file.name != CACHE
+    ]
     if not found:
         raise DataError(f"{folder} holds no NPY files.")
-    if all(file.stem.isdecimal() for file in found):
+    odd = sorted(file.name for file in found if not file.stem.isdecimal())
+    if not odd:
         return sorted(found, key=lambda file: (int(file.stem), file.stem))
+    if len(odd) < len(found):
+        raise DataError(
+            f"{folder} holds codes with numbers for names, and {in_short(odd)}: move away what is "
+            "no code."
+        )
     return sorted(found)
+
+
+def files_inside(paths: Mapping[str, str], folder: str) -> dict[str, str]:
+    """The entries of a dictionary of files that lie in a folder of this name."""
+    return {
+        key: file
+        for key, file in paths.items()
+        if PurePosixPath(file.replace("\\", "/")).parent.name == folder
+    }
 
 
 def read_images(root: Path, paths: Sequence[str], size: int) -> Tensor:
@@ -136,7 +162,7 @@ def read_images(root: Path, paths: Sequence[str], size: int) -> Tensor:
 
     images = torch.empty((len(paths), 1, size, size), dtype=torch.uint8)
     for i, path in enumerate(paths):
-        images[i] = _resized(read_image(_located(root, path), mode="L"), size)
+        images[i] = _resized(read_image(located(root, path), mode="L"), size)
     return images
 
 
@@ -148,7 +174,7 @@ def check_images(root: Path, paths: Sequence[str]) -> None:
     """
     owner: dict[Path, str] = {}
     for path in paths:
-        found = _located(root, path)
+        found = located(root, path)
         if found in owner:
             raise DataError(
                 f"'{owner[found]}' and '{path}' are both found as {found}: name the folder whose "
@@ -157,7 +183,12 @@ def check_images(root: Path, paths: Sequence[str]) -> None:
         owner[found] = path
 
 
-def _located(root: Path, path: str) -> Path:
+def located(root: Path, path: str) -> Path:
+    """The file of a path in a list; leading folders that are not there are passed over.
+
+    Raises:
+        DataError: if there is none.
+    """
     parts = [part for part in PurePosixPath(path).parts if part != "/"]
     if ".." not in parts:
         for first in range(len(parts)):
