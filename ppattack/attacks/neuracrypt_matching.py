@@ -158,11 +158,17 @@ class NeuraCryptMatching(Attack):
     def matched(self, case: Case) -> Recovery:
         """Attack codes that may lie on a disk."""
         from ppattack.solvers.neuracrypt.case import Stages, ranked
+        from ppattack.solvers.neuracrypt.confidence import height
 
         stages = Stages(case.own.context)
         found, notes = self._matched(case, stages)
         best = (found.scores.argmax(dim=1) == found.matching).double().mean().item()
-        share = None
+        share, limits = None, ""
+        if stages.rehearsal is not None:
+            clear = height(found.scores, found.matching)
+            share = round(stages.rehearsal.expected_share(clear), 4)
+            limits = stages.rehearsal.limits(clear)
+            notes["rehearsal_right"] = round(stages.rehearsal.right, 4)
         return Recovery(
             matching=found.matching,
             ranking=ranked(found.scores, found.matching),
@@ -174,6 +180,7 @@ class NeuraCryptMatching(Attack):
                 "expected_share_right": share,
                 **notes,
             },
+            limits=limits,
         )
 
     def _matched(self, case: Case, stages: Stages) -> tuple[Alternation, dict[str, Any]]:
@@ -193,9 +200,8 @@ class NeuraCryptMatching(Attack):
             return found, {}
         return self._by_surrogate(case, found, views, stages)
 
-    def _by_geometry(
-        self, case: Case, match: Match, stages: Stages
-    ) -> tuple[Alternation, Views]:
+    def _by_geometry(self, case: Case, match: Match, stages: Stages) -> tuple[Alternation, Views]:
+        from ppattack.solvers.neuracrypt.confidence import FEWEST
         from ppattack.solvers.neuracrypt.geometry import matched_by_contents, rehearsed
         from ppattack.solvers.neuracrypt.own_keys import expected
 
@@ -205,8 +211,9 @@ class NeuraCryptMatching(Attack):
             keys = self.config.own_encoders
             known = expected(case.own, case.images, keys, landmarks, by_position=not contents)
         found = match(case, known, stages)
-        with stages.timed("rehearsal"):
-            stages.rehearsal = rehearsed(case, match, known)
+        if len(case.codes) >= FEWEST:
+            with stages.timed("rehearsal"):
+                stages.rehearsal = rehearsed(case, match, known)
         return found
 
     def _published(self, case: Case, stages: Stages) -> tuple[Alternation, Views]:

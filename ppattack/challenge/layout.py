@@ -8,12 +8,14 @@ the second.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from ppattack.data.image_files import check_folder, in_short, read_image
+from ppattack.data.image_files import check_folder, has_image_name, in_short, read_image
 from ppattack.errors import ConfigError, DataError
 from ppattack.files import write_text
 from ppattack.plugins import registry
@@ -141,6 +143,47 @@ def files_inside(paths: Mapping[str, str], folder: str) -> dict[str, str]:
         for key, file in paths.items()
         if PurePosixPath(file.replace("\\", "/")).parent.name == folder
     }
+
+
+def different_files(root: Path) -> list[str]:
+    """The path of every image file in a folder, one of each content.
+
+    Raises:
+        DataError: if there is none, or one that cannot be read.
+    """
+    check_folder(root)
+    seen: dict[bytes, str] = {}
+    for file in sorted(root.rglob("*")):
+        inside = file.relative_to(root)
+        hidden = any(part.startswith(".") for part in inside.parts)
+        if hidden or not has_image_name(file.name) or not file.is_file():
+            continue
+        try:
+            with file.open("rb") as data:
+                seen.setdefault(hashlib.file_digest(data, "sha256").digest(), inside.as_posix())
+        except OSError as error:
+            raise DataError(f"cannot read {file}: {error.strerror}.") from None
+    if not seen:
+        raise DataError(f"{root} holds no image files.")
+    return list(seen.values())
+
+
+def files_but(root: Path, paths: Sequence[str]) -> list[str]:
+    """The image files in a folder without those that some paths name.
+
+    Raises:
+        DataError: if none is left.
+    """
+    named = set()
+    for path in paths:
+        with suppress(DataError):
+            named.add(located(root, path))
+    found = [path for path in different_files(root) if root / path not in named]
+    if not found:
+        raise DataError(
+            f"{root} holds no images but those that were encoded: name others of the same kind."
+        )
+    return found
 
 
 def read_images(root: Path, paths: Sequence[str], size: int) -> Tensor:

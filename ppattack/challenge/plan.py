@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 GIB = 1 << 30
 MINUTE, HOUR = 60, 3600
+STEPS = 100
+"""Numbers of codes that are tried to find one that fits."""
 SLOW_SECONDS = 1800
 """Beyond this the estimate comes with what to do about it."""
 
@@ -98,7 +100,8 @@ def check_memory(
         return memory_bytes(Sizes(codes, candidates, positions, width, size**2), whole=whole)
 
     if needed(count) > there:
-        fitting = max((n for n in range(0, count, max(1, count // 100)) if needed(n) <= there), default=0)
+        steps = range(1, count, max(1, count // STEPS))
+        fitting = max((codes for codes in steps if needed(codes) <= there), default=0)
         cure = (
             f"move codes away until some {fitting} are left, the list may name more images"
             if fitting

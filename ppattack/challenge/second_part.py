@@ -11,7 +11,10 @@ from ppattack.challenge import layout
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
+    from ppattack.attack import Attack, Context
+    from ppattack.data.token_files import TokenFiles
     from ppattack.solvers.neuracrypt.case import Case
+    from ppattack.target.neural import NeuralTarget
 
 PLACE_KEYS = 4
 """Own encoders that find the order of the patches, given the matching."""
@@ -66,6 +69,31 @@ def by_regression(case: Case, matched: Tensor, root: Path, paths: Sequence[str])
     weights = torch.linalg.pinv(plain) @ codes
     found = [with_one(images) @ weights for images in target_images(case, root, paths)]
     return torch.cat(found).float().cpu()
+
+
+def by_alignment(
+    attack: Attack,
+    target: NeuralTarget,
+    files: TokenFiles,
+    public: Tensor,
+    images: Tensor,
+    context: Context,
+) -> Tensor:
+    """Mean codes ``(T, D)`` of target images from codes whose plain images nobody gave.
+
+    Args:
+        attack: ``code-alignment``.
+        target: the scheme.
+        files: the codes.
+        public: ``(M, C, H, W)`` uint8 images of the same kind.
+        images: ``(T, C, H, W)`` uint8 target images.
+        context: device, seed, progress.
+    """
+    from ppattack.data.token_files import read_token_files
+    from ppattack.solvers.code_alignment.alignment import align
+
+    found = align(target, read_token_files(files.files), public, context, attack.config)
+    return found.mean_codes_of(images)
 
 
 def target_images(case: Case, root: Path, paths: Sequence[str]) -> Iterator[Tensor]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ from ppattack.challenge.plan import check_memory, code_source, described, estima
 from ppattack.challenge.submission import Matching, Submission
 from ppattack.config import as_dict
 from ppattack.errors import DataError
+from ppattack.folders import check_new, new_folder
 from ppattack.plugins import registry
 from ppattack.plugins.source import source_hash
 
@@ -26,9 +27,8 @@ if TYPE_CHECKING:
     from ppattack.solvers.neuracrypt.case import Case
     from ppattack.target.neural import NeuralTarget
 
-LEAST_SHARE = 0.2
-"""Of right matches expected, below which nothing is claimed: the challenge calls a higher share bad
-privacy."""
+UNPAIRED = "code-alignment"
+"""The attack that answers the second part without the plain images of the codes."""
 ENCODER_STEPS = 500
 """Training steps for the second part where there is an accelerator; none on a CPU."""
 
@@ -96,7 +96,7 @@ def solve(task: Task, context: Context) -> Solved:
     target, size = _scheme(task)
     files = code_source(task.challenge / layout.CODES, target, size)
     if task.public is not None:
-        return _solve_unpaired(task, target, files, size, context)
+        return _second_part_alone(task, target, files, size, context)
     paths = layout.read_paths(task.challenge / layout.CODES_LIST)
     if len(paths) < len(files.files):
         raise DataError(
@@ -122,7 +122,7 @@ def solve(task: Task, context: Context) -> Solved:
         assert case is not None  # noqa: S101
         matching = _matched(attack, case)
         submission.write_first(matching, paths, files.files)
-    weak = matching.expected_share is not None and matching.expected_share < LEAST_SHARE
+    weak = bool(matching.limits)
     if targets and not weak:
         assert case is not None  # noqa: S101
         submission.write_second(targets, _vectors(task, case, matching, steps, targets))
@@ -138,7 +138,7 @@ def _said(
     second = f" and {answered} target codes" if answered else ""
     warnings = described(target, size)
     if matching.limits:
-        warnings += (f"the matches are written, but {matching.limits}.",)
+        warnings += (f"INCONCLUSIVE: the matches are written, but {matching.limits}.",)
     said = f"{len(matching.images)} matches{words}{second} in {task.out}"
     return Solved(said, warnings, inconclusive=weak)
 
@@ -154,11 +154,27 @@ def _vectors(
     return second_part.by_encoder(case, matched, steps, task.images, targets)
 
 
-def _solve_unpaired(
+def _second_part_alone(
     task: Task, target: NeuralTarget, files: TokenFiles, size: int, context: Context
 ) -> Solved:
-    """The second part alone, from images of the same kind."""
-    raise NotImplementedError
+    """Answer the second part without the plain images of the codes, as the challenge asks."""
+    targets = layout.read_paths(task.challenge / layout.TARGETS_LIST)
+    layout.check_images(task.images, targets)
+    check_new(task.out)
+    assert task.public is not None  # noqa: S101
+    listed = task.challenge / layout.CODES_LIST
+    encoded = layout.read_paths(listed) if listed.is_file() else []
+    public = layout.files_but(task.public, encoded)
+    attack = registry.attack(UNPAIRED)(preset=task.preset, **task.attack_settings)
+    images = layout.read_images(task.public, public, size)
+    wanted = layout.read_images(task.images, targets, size)
+    vectors = second_part.by_alignment(attack, target, files, images, wanted, context)
+    submission = _submission(task, "")
+    with new_folder(task.out) as new:
+        replace(submission, folder=new).write_second(targets, vectors)
+    left_out = f" ({len(encoded)} encoded images are listed and not looked at)" if encoded else ""
+    said = f"{len(targets)} target codes in {task.out}, from {len(public)} public images{left_out}"
+    return Solved(said, described(target, size))
 
 
 def _matching_attack(task: Task) -> NeuraCryptMatching:

@@ -156,7 +156,6 @@ def solve(
 def _solve(task: Task, context: Context) -> None:
     """Solve, show what came of it, and exit with 4 if that is nothing to rely on."""
     from ppattack.challenge.layout import PREDICTIONS
-    from ppattack.challenge.solve import LEAST_SHARE
     from ppattack.challenge.solve import solve as answer
     from ppattack.errors import Interrupted
     from ppattack.gates.rules import UNDECIDED
@@ -174,10 +173,6 @@ def _solve(task: Task, context: Context) -> None:
     for warning in solved.warnings:
         warn(warning)
     if solved.inconclusive:
-        warn(
-            f"INCONCLUSIVE: less than {LEAST_SHARE:.0%} of the matches are expected to be right, "
-            "so they show nothing."
-        )
         raise typer.Exit(UNDECIDED)
 
 

@@ -72,7 +72,9 @@ def _balance(table: Tensor, columns: Tensor) -> Tensor:
     table += columns
     table -= table.amax(dim=1, keepdim=True)
     table.exp_()
-    most = torch.full_like(columns, GREATEST) if table.shape[0] == table.shape[1] else (-columns).exp()
+    most = torch.full_like(columns, GREATEST)
+    if table.shape[0] < table.shape[1]:
+        most = (-columns).exp()
     of_columns = torch.ones_like(columns)
     for _ in range(BALANCINGS):
         of_rows = (table @ of_columns).clamp_min_(LEAST).reciprocal_()

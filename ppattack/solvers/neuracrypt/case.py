@@ -26,7 +26,7 @@ LANDMARK_PRODUCTS = 5e11
 on a core."""
 FEWEST_LANDMARKS = 32
 LINEAR_DEPTH = 1
-REHEARSED = 1000
+REHEARSED = 400
 FEWEST_REHEARSED = 100
 """Candidates that a rehearsal takes for victims, at most, and at least if memory is short."""
 RANKED = 10
@@ -85,8 +85,8 @@ class Case:
         If the victims' patches were shuffled, these are too, and that is undone likewise.
         """
         stream = self.own.context.torch_stream("rehearsal")
-        chosen = torch.randperm(len(self.images), generator=stream)
-        chosen = chosen[: rehearsed_count(len(self.codes), self.codes.size_bytes // len(self.codes))]
+        count = rehearsed_count(len(self.codes), self.codes.size_bytes // len(self.codes))
+        chosen = torch.randperm(len(self.images), generator=stream)[:count]
         encoder = self.own.generate_encoder("rehearsal")
         images = self.images[chosen.to(self.images.device)]
         made = Codes.of(encoded(encoder, images, self.own.at_once))

@@ -102,9 +102,7 @@ class Codes:
     def rearranged(self, orders: Tensor) -> Codes:
         """The same codes with the place ``orders[n, p]`` of image n at place p."""
         orders = orders.cpu()
-        return self.with_orders(
-            orders if self.orders is None else self.orders.gather(1, orders)
-        )
+        return self.with_orders(orders if self.orders is None else self.orders.gather(1, orders))
 
     def with_places(self, order: Tensor) -> Codes:
         """The same codes with the place ``order[p]`` of all images at place p."""

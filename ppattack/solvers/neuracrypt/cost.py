@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
 from ppattack.solvers.neuracrypt.case import landmark_count, rehearsed_count

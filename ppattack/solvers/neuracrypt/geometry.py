@@ -19,7 +19,7 @@ from ppattack.solvers.neuracrypt.alternation import (
 )
 from ppattack.solvers.neuracrypt.annealing import annealed_matching
 from ppattack.solvers.neuracrypt.case import Case, Stages
-from ppattack.solvers.neuracrypt.confidence import Evidence, Rehearsal
+from ppattack.solvers.neuracrypt.confidence import Rehearsal, height, null_height
 from ppattack.solvers.neuracrypt.features import energies
 from ppattack.solvers.neuracrypt.landmarks import refine
 from ppattack.solvers.neuracrypt.own_keys import Expected
@@ -86,8 +86,15 @@ def matched_by_places(case: Case, known: Expected, stages: Stages) -> tuple[Alte
 
 
 def rehearsed(case: Case, match: Match, known: Expected) -> Rehearsal:
-    """The same attack on codes whose images are known: some candidates', under one more own key."""
+    """The same attack under one more own key, on codes of candidates.
+
+    Args:
+        case: candidates, and how many codes there are.
+        match: the attack.
+        known: what own keys say about the candidates.
+    """
     again, truth = case.rehearsal()
     found, _ = match(again, known, Stages.silent(case.own.context))
     right = (found.matching.cpu() == truth).double().mean().item()
-    return Rehearsal(Evidence.of(found.scores, found.matching), right)
+    stream = case.own.context.torch_stream("rehearsal", "noise")
+    return Rehearsal(right, height(found.scores, found.matching), null_height(found.scores, stream))

@@ -79,9 +79,7 @@ def encoded(encoder: nn.Module, images: Tensor, at_once: int) -> Tensor:
 
 
 @torch.no_grad()
-def in_parts(
-    encoder: nn.Module, images: Tensor, at_once: int
-) -> Iterator[tuple[slice, Tensor]]:
+def in_parts(encoder: nn.Module, images: Tensor, at_once: int) -> Iterator[tuple[slice, Tensor]]:
     """Which images, and their codes, a few at a time."""
     for start in range(0, len(images), at_once):
         rows = slice(start, min(start + at_once, len(images)))

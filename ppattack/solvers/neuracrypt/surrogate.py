@@ -62,9 +62,7 @@ def train(
 
 
 @torch.no_grad()
-def scores(
-    encoder: nn.Module, images: Tensor, codes: Tensor | Codes, at_once: int
-) -> Tensor:
+def scores(encoder: nn.Module, images: Tensor, codes: Tensor | Codes, at_once: int) -> Tensor:
     """Minus the mean squared distance of every ciphertext to every candidate's code, ``(N, M)``.
 
     Args:
@@ -83,9 +81,7 @@ def scores(
 
 
 @torch.no_grad()
-def nearest(
-    encoder: nn.Module, images: Tensor, codes: Tensor | Codes, at_once: int
-) -> Tensor:
+def nearest(encoder: nn.Module, images: Tensor, codes: Tensor | Codes, at_once: int) -> Tensor:
     """The candidate whose mean code is nearest to that of each ciphertext, ``(N,)`` int64.
 
     That is how the second part of the NeuraCrypt challenge is scored: the order of patches does
