@@ -35,11 +35,9 @@ def by_encoder(case: Case, matched: Tensor, steps: int, root: Path, paths: Seque
     import torch
 
     encoder = _learnt(case, matched, steps)
-    vectors = []
     with torch.no_grad():
-        for images in target_images(case, root, paths):
-            vectors.append(encoder(images).mean(dim=1).cpu())
-    return torch.cat(vectors)
+        found = [encoder(images).mean(dim=1).cpu() for images in target_images(case, root, paths)]
+    return torch.cat(found)
 
 
 def by_regression(case: Case, matched: Tensor, root: Path, paths: Sequence[str]) -> Tensor:

@@ -16,7 +16,6 @@ from ppattack.challenge.score import score
 from ppattack.challenge.solve import Task, solve
 from ppattack.challenge.submission import Matching
 from ppattack.errors import DataError
-from tests.support import published_evaluation
 from tests.support.challenge_pictures import write_pictures
 from tests.support.program import in_process
 

@@ -8,10 +8,10 @@ the targets that are named; a cache of mean codes, a pickle, is left among the v
 from __future__ import annotations
 
 import json
-import os
 import pickle
 from collections.abc import Mapping
 from pathlib import Path
+from posixpath import join
 
 import numpy as np
 
@@ -52,7 +52,7 @@ def export(made: Path, folder: Path) -> Path:
     ):
         (folder / name).mkdir()
         for path, file in layout.read_dictionary(made / "gold" / gold).items():
-            place = os.path.join(folder, name, file)
+            place = join(folder, name, file)
             Path(place).write_bytes((whence / name / file).read_bytes())
             paths[path] = place
         (folder / listed).write_text((made / "challenge" / listed).read_text())
@@ -62,8 +62,8 @@ def export(made: Path, folder: Path) -> Path:
 
 def first_part(encoded_data_dir: str, submission_dir: str) -> tuple[int, int]:
     """Right answers and answers of the first part."""
-    found = _read(os.path.join(submission_dir, "parallel_data_predictions.json"))
-    gold = _read(os.path.join(encoded_data_dir, "path_dict.json"))
+    found = _read(join(submission_dir, "parallel_data_predictions.json"))
+    gold = _read(join(encoded_data_dir, "path_dict.json"))
     right = [file == gold[path] for path, file in found.items() if path in gold]
     return sum(right), len(right)
 
@@ -74,9 +74,9 @@ def second_part(encoded_data_dir: str, submission_dir: str) -> tuple[int, int]:
     Raises:
         KeyError: for a vector whose file is not named as the program names it.
     """
-    named = _read(os.path.join(submission_dir, "out_of_domain_npy_path_to_orig_path_dict.json"))
-    gold = _read(os.path.join(encoded_data_dir, "path_dict.json"))
-    files, vectors = _means(os.path.join(submission_dir, TARGETS), mean=False)
+    named = _read(join(submission_dir, "out_of_domain_npy_path_to_orig_path_dict.json"))
+    gold = _read(join(encoded_data_dir, "path_dict.json"))
+    files, vectors = _means(join(submission_dir, TARGETS), mean=False)
     right = []
     for path in (path for path in gold if path in set(named.values())):
         code = np.load(gold[path], allow_pickle=False).mean(axis=0)
@@ -91,8 +91,8 @@ def leave_cache(folder: Path) -> None:
 
 
 def _means(folder: str, *, mean: bool) -> tuple[list[str], np.ndarray]:
-    files = [os.path.join(folder, name) for name in os.listdir(folder) if "npy" in name]
-    files = [file for file in files if not file.endswith("image_means.npy")]
+    names = [file.name for file in Path(folder).iterdir() if "npy" in file.name]
+    files = [join(folder, name) for name in names if name != "image_means.npy"]
     arrays = [np.load(file, allow_pickle=False) for file in files]
     vectors = np.array([array.mean(axis=0) if mean else array for array in arrays])
     with Path(folder, "image_means.npy").open("wb") as cache:

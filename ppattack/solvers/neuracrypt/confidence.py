@@ -20,9 +20,9 @@ LEAST_SHARE = 0.2
 higher share bad privacy."""
 FEWEST = 10
 """Codes below which nothing can be said."""
-GAIN = 1.25
-"""Right matches for each unit of relative height: fitted by ``benchmarks/matching_confidence.py``.
-Wrong matches stand out less than none in a rehearsal, as right ones take their candidates."""
+NOTHING_AT, ALL_AT = 0.25, 0.55
+"""Heights, 0 for noise and 1 for the rehearsal, at which no match is right and as many as in the
+rehearsal. Found by ``benchmarks/matching_confidence.py``."""
 STANDARDISATIONS = 3
 SMALLEST = 1e-12
 
@@ -45,7 +45,7 @@ class Rehearsal:
         """The share of right matches to expect of a matching of a height, 0 to 1."""
         between = max(self.height - self.null, SMALLEST)
         relative = (height - self.null) / between
-        return self.right * min(1.0, max(0.0, GAIN * relative))
+        return self.right * min(1.0, max(0.0, (relative - NOTHING_AT) / (ALL_AT - NOTHING_AT)))
 
     def limits(self, height: float) -> str:
         """Why the matches are not to be relied on, in words that follow "but"; or nothing."""
