@@ -65,6 +65,10 @@ class RunFailed(Exception):
     """A run that failed although the user's input was right (exit code 3)."""
 
 
+class Interrupted(Exception):
+    """The user ended a command: the message says what is kept (exit code 130)."""
+
+
 @contextmanager
 def kept_running(who: str) -> Iterator[None]:
     """Make what would end the program a failure of the plug-in that did it; Ctrl-C passes.

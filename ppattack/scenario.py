@@ -263,6 +263,12 @@ def _chosen(attack: Attack, scheme: PublicScheme, shape: ImageShape, threat: Thr
 
 def _check_files_suffice(attack: Attack, threat: ThreatModel, has_public: bool) -> None:
     """Refuse an attack that needs more than ciphertexts and the public images given."""
+    if threat.public == "candidates" and "tokens" in attack.card.ciphers:
+        raise NotGranted(
+            f"attack '{attack.card.name}' matches codes with the plain images they may be of, "
+            "which come in a folder of their own: use 'ppattack challenge neuracrypt solve', with "
+            "--challenge and --images."
+        )
     if threat.pairs or threat.chosen or threat.public == "candidates":
         raise NotGranted(
             f"attack '{attack.card.name}' needs more ({threat.in_words()}) than files of "

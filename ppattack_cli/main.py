@@ -1,7 +1,8 @@
 """The ``ppattack`` program: commands, exit codes, and one line for every failure.
 
 Exit codes: 0 it ran (whatever the verdict); 1 a gate is violated; 2 usage or bad input; 3 it
-failed, or cells of a sweep did; 4 a gate cannot decide; 130 interrupted.
+failed, or cells of a sweep did; 4 a gate
+cannot decide, or a challenge is not solved; 130 interrupted.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import typer
 from typer.core import TyperGroup
 from typing_extensions import override
 
-from ppattack.errors import PpattackError, RunFailed
+from ppattack.errors import Interrupted, PpattackError, RunFailed
 from ppattack.reports.text import visible
 from ppattack_cli.streams import flush, json_alone, make_lenient
 
@@ -173,6 +174,8 @@ def _outcome() -> int:
         return _say(str(error), BAD_INPUT)
     except RunFailed as error:
         return _say(str(error), FAILED)
+    except Interrupted as error:
+        return _say(str(error), INTERRUPTED)
     except (KeyboardInterrupt, typer.Abort):
         return _say(
             "interrupted. The same command continues from the last checkpoint.", INTERRUPTED

@@ -46,9 +46,10 @@ class NeuraCrypt(NeuralTarget):
     Deviations: batch normalisation is frozen by default, so that a code depends on its image
     alone; the statistics are generated with the key, from noise with the spectrum of photographs,
     because a key is generated before there are images. The published code always normalises by the
-    batch: ``batch_norm=batch``, with its batches of 256. It drops a smaller last batch, which is
-        kept here. Images that are not a multiple of the patch are padded by repeating the last row
-        and column; colours are an extension.
+    batch: ``batch_norm=batch``, with its batches of 256. Its loader for evaluation drops a smaller
+    last batch; its export, which made the challenge, drops nothing, nor does this. Images that
+    are not a multiple of the patch are padded by repeating the last row and column; colours are an
+    extension.
 
     Reference: A. Yala, H. Esfahanizadeh, R. G. L. D' Oliveira, K. R. Duffy, M. Ghobadi,
     T. S. Jaakkola, V. Vaikuntanathan, R. Barzilay, M. Médard: NeuraCrypt: Hiding Private Health

@@ -22,12 +22,10 @@ if TYPE_CHECKING:
     from ppattack.images import ImageShape
     from ppattack.solvers.neuracrypt.alternation import Alternation, Views
     from ppattack.solvers.neuracrypt.case import Case, Stages
+    from ppattack.solvers.neuracrypt.geometry import Match
     from ppattack.target.base import PublicScheme
     from ppattack.target.neural import NeuralTarget
 
-LINEAR_DEPTH = 1
-ROUNDS = 20
-"""Rounds of an alternation that ends by itself, at most."""
 PAPER_ROUNDS = 3
 EMBEDDING_RATE = 1e-4
 CONTROL = {"variant": "small", "depth": 1, "shuffle": False}
@@ -151,19 +149,27 @@ class NeuraCryptMatching(Attack):
     @override
     def run(self, observation: Observation, context: Context) -> Recovery:
         """Put patches in order, match, and refine the matching."""
-        from ppattack.solvers.neuracrypt.case import Case, Stages, ranked
+        from ppattack.solvers.neuracrypt.case import Case
         from ppattack.solvers.neuracrypt.own_keys import OwnEncoders
 
         target = cast("NeuralTarget", observation.scheme.target)  # as obstacle() has made sure
         own = OwnEncoders(target, observation.image_shape, context)
-        case = Case.of(own, observation.ciphertexts, observation.public_images)
-        stages = Stages(context)
-        notes: dict[str, Any] = {}
-        if target.shuffles and target.config.depth == LINEAR_DEPTH:
-            found = self._by_contents(case, stages)
-        else:
-            found, notes = self._by_places(case, stages)
+        return self.matched(Case.of(own, observation.ciphertexts, observation.public_images))
+
+    def matched(self, case: Case) -> Recovery:
+        """Attack codes that may lie on a disk."""
+        from ppattack.solvers.neuracrypt.case import Stages, ranked
+        from ppattack.solvers.neuracrypt.confidence import height
+
+        stages = Stages(case.own.context)
+        found, notes = self._matched(case, stages)
         best = (found.scores.argmax(dim=1) == found.matching).double().mean().item()
+        share, limits = None, ""
+        if stages.rehearsal is not None:
+            clear = height(found.scores, found.matching)
+            share = round(stages.rehearsal.expected_share(clear), 4)
+            limits = stages.rehearsal.limits(clear)
+            notes["rehearsal_right"] = round(stages.rehearsal.right, 4)
         return Recovery(
             matching=found.matching,
             ranking=ranked(found.scores, found.matching),
@@ -172,69 +178,44 @@ class NeuraCryptMatching(Attack):
                 "seconds": stages.seconds,
                 "changed": stages.changed(),
                 "best_candidate_taken": round(best, 4),
+                "expected_share_right": share,
                 **notes,
             },
+            limits=limits,
         )
 
-    def _by_contents(self, case: Case, stages: Stages) -> Alternation:
-        """Match regardless of order: the linear encoder adds no positions to undo a shuffle by."""
-        import torch
+    def _matched(self, case: Case, stages: Stages) -> tuple[Alternation, dict[str, Any]]:
+        """The chosen variant, then a surrogate if asked for."""
+        from ppattack.solvers.neuracrypt.geometry import matched_by_contents, matched_by_places
 
-        from ppattack.solvers.matching.assignment import greatest_score
-        from ppattack.solvers.neuracrypt.alternation import Alternation, scores_of_contents
-        from ppattack.solvers.neuracrypt.features import energies
-
-        with stages.timed("own keys"):
-            own = [
-                energies(codes, by_position=False)
-                for codes in case.own.codes(self.config.own_encoders, lambda _: case.images)
-            ]
-        with stages.timed("first matching"):
-            known = torch.stack(own).mean(dim=0)
-            scores = scores_of_contents(known, energies(case.codes, by_position=False))
-            matching = greatest_score(scores)
-        stages.reached("first matching", matching)
-        unknown = torch.arange(case.codes.shape[1], device=matching.device)
-        return Alternation(matching, unknown, scores, 1)
-
-    def _by_places(self, case: Case, stages: Stages) -> tuple[Alternation, dict[str, Any]]:
-        """One order for all images, then the chosen variant, then a surrogate if asked for."""
+        if case.places is None and case.is_linear:
+            return self._by_geometry(case, matched_by_contents, stages)[0], {}
         if case.places is None:
             with stages.timed("unshuffle"):
                 case = case.unshuffled()
-        paper = self.config.variant == "paper"
-        found, views = (self._published if paper else self._by_geometry)(case, stages)
+        if self.config.variant == "paper":
+            found, views = self._published(case, stages)
+        else:
+            found, views = self._by_geometry(case, matched_by_places, stages)
         if not self.config.surrogate_steps:
             return found, {}
         return self._by_surrogate(case, found, views, stages)
 
-    def _by_geometry(self, case: Case, stages: Stages) -> tuple[Alternation, Views]:
-        from ppattack.solvers.matching.assignment import greatest_score
-        from ppattack.solvers.neuracrypt import alternation
-        from ppattack.solvers.neuracrypt.annealing import annealed_matching
-        from ppattack.solvers.neuracrypt.features import energies
-        from ppattack.solvers.neuracrypt.landmarks import refine
+    def _by_geometry(self, case: Case, match: Match, stages: Stages) -> tuple[Alternation, Views]:
+        from ppattack.solvers.neuracrypt.confidence import FEWEST
+        from ppattack.solvers.neuracrypt.geometry import matched_by_contents, rehearsed
         from ppattack.solvers.neuracrypt.own_keys import expected
 
-        landmarks = case.landmarks()
+        contents = match is matched_by_contents
+        landmarks = case.landmarks()[: 0 if contents else None]
         with stages.timed("own keys"):
-            known = expected(case.own, case.images, self.config.own_encoders, landmarks)
-        with stages.timed("first matching"):
-            power = energies(case.codes)
-            first = greatest_score(alternation.scores_of_contents(known.energies, power))
-        stages.reached("first matching", first)
-        with stages.timed("alternation"):
-            if case.places is None:
-                first = annealed_matching(known.energies, power)
-            views = alternation.Views(known.energies[..., None], power[..., None])
-            found = alternation.alternate(views, first, case.places, ROUNDS)
-        stages.reached("alternation", found.matching)
-        with stages.timed("inner products"):
-            found = refine(
-                views, known.similarities, case.codes, landmarks, found, case.places, ROUNDS
-            )
-        stages.reached("inner products", found.matching)
-        return found, views
+            keys = self.config.own_encoders
+            known = expected(case.own, case.images, keys, landmarks, by_position=not contents)
+        found = match(case, known, stages)
+        if len(case.codes) >= FEWEST:
+            with stages.timed("rehearsal"):
+                stages.rehearsal = rehearsed(case, match, known)
+        return found
 
     def _published(self, case: Case, stages: Stages) -> tuple[Alternation, Views]:
         import torch
@@ -253,7 +234,7 @@ class NeuraCryptMatching(Attack):
         with stages.timed("features"), torch.no_grad():
             pixels = patches(case.images, own.target.patch_size)
             plain = learnt.network.plain(moment_features(pixels))
-            codes = learnt.network.code(moment_features(case.codes))
+            codes = learnt.network.code(moment_features(case.codes.whole()))
         if case.places is None:
             with stages.timed("first matching"):
                 exact = config.first == "exact"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -14,7 +13,6 @@ import numpy as np
 
 from ppattack.challenge import layout
 from ppattack.config import as_dict
-from ppattack.data.image_files import check_folder, has_image_name
 from ppattack.data.token_files import write_tokens
 from ppattack.errors import ConfigError, DataError
 from ppattack.files import write_bytes
@@ -114,7 +112,7 @@ def _scheme(target: NeuralTarget, size: int) -> dict[str, object]:
 
 def _chosen(wish: Wish) -> tuple[list[str], list[str]]:
     """The paths to encode and those of the second part, in random orders."""
-    found = _different_files(wish.images)
+    found = layout.different_files(wish.images)
     targets = len(found) // TARGET_SHARE if wish.targets is None else wish.targets
     count = len(found) - targets if wish.count is None else wish.count
     if targets < 0 or count < 2:
@@ -130,25 +128,6 @@ def _chosen(wish: Wish) -> tuple[list[str], list[str]]:
     order = numpy_stream(wish.seed, "choice").permutation(len(found))
     shuffled = [found[i] for i in order]
     return shuffled[targets : targets + count], shuffled[:targets]
-
-
-def _different_files(root: Path) -> list[str]:
-    """The path of every image file in a folder, one of each content."""
-    check_folder(root)
-    seen: dict[bytes, str] = {}
-    for file in sorted(root.rglob("*")):
-        inside = file.relative_to(root)
-        hidden = any(part.startswith(".") for part in inside.parts)
-        if hidden or not has_image_name(file.name) or not file.is_file():
-            continue
-        try:
-            with file.open("rb") as data:
-                seen.setdefault(hashlib.file_digest(data, "sha256").digest(), inside.as_posix())
-        except OSError as error:
-            raise DataError(f"cannot read {file}: {error.strerror}.") from None
-    if not seen:
-        raise DataError(f"{root} holds no image files.")
-    return list(seen.values())
 
 
 def _encode(

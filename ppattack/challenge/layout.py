@@ -8,12 +8,14 @@ the second.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from ppattack.data.image_files import check_folder, read_image
+from ppattack.data.image_files import check_folder, has_image_name, in_short, read_image
 from ppattack.errors import ConfigError, DataError
 from ppattack.files import write_text
 from ppattack.plugins import registry
@@ -22,12 +24,16 @@ from ppattack.target.neural import NeuralTarget
 if TYPE_CHECKING:
     from torch import Tensor
 
+PUBLISHED_SIZE = 256
+"""Edge of the published challenge's images, pixels."""
 TARGET = "neuracrypt"
 """The scheme of the challenge."""
 CODES = "private_encoded_dataset"
 CODES_LIST = "private_encoded_dataset_path_list.json"
 TARGETS = "challenge_2_target_dataset"
 TARGETS_LIST = "challenge_2_target_dataset_path_list.json"
+CACHE = "image_means.npy"
+"""What the published evaluation leaves among codes: a pickle."""
 SCHEME = "scheme.json"
 """Which scheme and settings made the codes; the published challenge says it in folder names."""
 PREDICTIONS = "parallel_data_predictions.json"
@@ -105,16 +111,79 @@ def file_name(path: str) -> str:
 def code_files(folder: Path) -> list[Path]:
     """The NPY files of a folder, by number if all names are numbers, else by name.
 
+    The published evaluation leaves a cache of mean codes there, which is passed over.
+
     Raises:
-        DataError: if there is no folder, or no NPY file in it.
+        DataError: if there is no folder, no NPY file in it, or files of other names among
+            numbered ones.
     """
     check_folder(folder)
-    found = [file for file in folder.iterdir() if file.suffix == ".npy" and file.name[0] != "."]
+    found = [
+        file
+        for file in folder.iterdir()
+        if file.suffix == ".npy" and file.name[0] != "." and file.name != CACHE
+    ]
     if not found:
         raise DataError(f"{folder} holds no NPY files.")
-    if all(file.stem.isdecimal() for file in found):
+    odd = sorted(file.name for file in found if not file.stem.isdecimal())
+    if not odd:
         return sorted(found, key=lambda file: (int(file.stem), file.stem))
+    if len(odd) < len(found):
+        raise DataError(
+            f"{folder} holds codes with numbers for names, and {in_short(odd)}: move away what is "
+            "no code."
+        )
     return sorted(found)
+
+
+def files_inside(paths: Mapping[str, str], folder: str) -> dict[str, str]:
+    """The entries of a dictionary of files that lie in a folder of this name."""
+    return {
+        key: file
+        for key, file in paths.items()
+        if PurePosixPath(file.replace("\\", "/")).parent.name == folder
+    }
+
+
+def different_files(root: Path) -> list[str]:
+    """The path of every image file in a folder, one of each content.
+
+    Raises:
+        DataError: if there is none, or one that cannot be read.
+    """
+    check_folder(root)
+    seen: dict[bytes, str] = {}
+    for file in sorted(root.rglob("*")):
+        inside = file.relative_to(root)
+        hidden = any(part.startswith(".") for part in inside.parts)
+        if hidden or not has_image_name(file.name) or not file.is_file():
+            continue
+        try:
+            with file.open("rb") as data:
+                seen.setdefault(hashlib.file_digest(data, "sha256").digest(), inside.as_posix())
+        except OSError as error:
+            raise DataError(f"cannot read {file}: {error.strerror}.") from None
+    if not seen:
+        raise DataError(f"{root} holds no image files.")
+    return list(seen.values())
+
+
+def files_but(root: Path, paths: Sequence[str]) -> list[str]:
+    """The image files in a folder without those that some paths name.
+
+    Raises:
+        DataError: if none is left.
+    """
+    named = set()
+    for path in paths:
+        with suppress(DataError):
+            named.add(located(root, path))
+    found = [path for path in different_files(root) if root / path not in named]
+    if not found:
+        raise DataError(
+            f"{root} holds no images but those that were encoded: name others of the same kind."
+        )
+    return found
 
 
 def read_images(root: Path, paths: Sequence[str], size: int) -> Tensor:
@@ -136,7 +205,7 @@ def read_images(root: Path, paths: Sequence[str], size: int) -> Tensor:
 
     images = torch.empty((len(paths), 1, size, size), dtype=torch.uint8)
     for i, path in enumerate(paths):
-        images[i] = _resized(read_image(_located(root, path), mode="L"), size)
+        images[i] = _resized(read_image(located(root, path), mode="L"), size)
     return images
 
 
@@ -148,7 +217,7 @@ def check_images(root: Path, paths: Sequence[str]) -> None:
     """
     owner: dict[Path, str] = {}
     for path in paths:
-        found = _located(root, path)
+        found = located(root, path)
         if found in owner:
             raise DataError(
                 f"'{owner[found]}' and '{path}' are both found as {found}: name the folder whose "
@@ -157,7 +226,12 @@ def check_images(root: Path, paths: Sequence[str]) -> None:
         owner[found] = path
 
 
-def _located(root: Path, path: str) -> Path:
+def located(root: Path, path: str) -> Path:
+    """The file of a path in a list; leading folders that are not there are passed over.
+
+    Raises:
+        DataError: if there is none.
+    """
     parts = [part for part in PurePosixPath(path).parts if part != "/"]
     if ".." not in parts:
         for first in range(len(parts)):

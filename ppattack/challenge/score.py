@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -57,13 +58,24 @@ def score(submission: Path, gold: Path) -> list[ChallengeScore]:
     Raises:
         DataError: for a folder or file that is missing or of another format.
     """
-    scores = [_matching(submission, gold)]
-    has_targets = (gold / layout.GOLD_TARGETS).is_file() and layout.read_dictionary(
-        gold / layout.GOLD_TARGETS
-    )
-    if has_targets and (submission / layout.TARGETS_DICT).is_file():
-        scores.append(_targets(submission, gold))
+    answers, targets = _answers(gold)
+    scores = [_matching(submission, answers)]
+    if targets and (submission / layout.TARGETS_DICT).is_file():
+        scores.append(_targets(submission, gold, targets))
     return scores
+
+
+def _answers(gold: Path) -> tuple[dict[str, str], dict[str, str]]:
+    """The file of every encoded image, and of every target.
+
+    The published export writes both into one dictionary, with the folders of the files.
+    """
+    every = layout.read_dictionary(gold / layout.GOLD)
+    targets = layout.files_inside(every, layout.TARGETS)
+    answers = {path: file for path, file in every.items() if path not in targets}
+    if (gold / layout.GOLD_TARGETS).is_file():
+        targets = layout.read_dictionary(gold / layout.GOLD_TARGETS)
+    return answers, targets
 
 
 def privacy_of(accuracy: float) -> Literal["good", "moderate", "bad"]:
@@ -73,9 +85,8 @@ def privacy_of(accuracy: float) -> Literal["good", "moderate", "bad"]:
     return "bad" if accuracy > BAD_ABOVE else "moderate"
 
 
-def _matching(submission: Path, gold: Path) -> ChallengeScore:
+def _matching(submission: Path, answers: Mapping[str, str]) -> ChallengeScore:
     """Challenge 1: which file is the code of which image."""
-    answers = layout.read_dictionary(gold / layout.GOLD)
     found = layout.read_dictionary(submission / layout.PREDICTIONS)
     answered = [path for path in answers if path in found]
     right = sum(
@@ -84,9 +95,8 @@ def _matching(submission: Path, gold: Path) -> ChallengeScore:
     return _scored("challenge 1", right, len(answered), len(answers))
 
 
-def _targets(submission: Path, gold: Path) -> ChallengeScore:
+def _targets(submission: Path, gold: Path, answers: Mapping[str, str]) -> ChallengeScore:
     """Challenge 2: whether of all submitted vectors the nearest to an image's code is its own."""
-    answers = layout.read_dictionary(gold / layout.GOLD_TARGETS)
     files = layout.read_dictionary(submission / layout.TARGETS_DICT)
     path_of = {layout.file_name(name): path for name, path in files.items()}
     if min(len(path_of), len(set(files.values()))) < len(files):

@@ -1,37 +1,36 @@
-"""Solve a challenge with the matching attack, and write a submission."""
+"""Solve a challenge and write a submission, part by part."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ppattack.challenge import layout
+from ppattack.challenge import layout, second_part
+from ppattack.challenge.plan import check_memory, code_source, described, estimate
+from ppattack.challenge.submission import Matching, Submission
 from ppattack.config import as_dict
-from ppattack.data.token_files import read_token_files, write_tokens
 from ppattack.errors import DataError
-from ppattack.folders import check_new
+from ppattack.folders import check_new, new_folder
 from ppattack.plugins import registry
 from ppattack.plugins.source import source_hash
-from ppattack.runs.store import Fill, Store
-from ppattack.threat import Observation, ThreatModel
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import Tensor
 
-    from ppattack.attack import Attack, Context
+    from ppattack.attack import Context
+    from ppattack.attacks.neuracrypt_matching import NeuraCryptMatching
+    from ppattack.data.token_files import TokenFiles
+    from ppattack.solvers.neuracrypt.case import Case
     from ppattack.target.neural import NeuralTarget
 
-ATTACK = "neuracrypt-matching"
-PUBLISHED_SIZE = 256
-"""Edge of the published challenge's images, pixels."""
-PLACE_KEYS = 4
-"""Own encoders that find the order of the patches, given the matching."""
-ENCODER_RATE = 3e-4
-"""Chosen on 100 targets of 64 pixels: with 1e-3 the training ends up worse."""
+UNPAIRED = "code-alignment"
+"""The attack that answers the second part without the plain images of the codes."""
+ENCODER_STEPS = 500
+"""Training steps for the second part where there is an accelerator; none on a CPU."""
 
 
 @dataclass(frozen=True)
@@ -44,9 +43,14 @@ class Task:
         out: folder of the submission, new.
         size: edge of the images; None for what the challenge says, or else the published size.
         target_settings: over those that the challenge names.
-        attack_settings: of the matching attack, over the preset.
+        attack_settings: of the attack, over the preset.
         preset: likewise.
-        encoder_steps: training steps of the encoder that answers the second part; 0 for none.
+        encoder_steps: training steps of the encoder that answers the second part; 0 for none;
+            None for 500 on an accelerator and none on a CPU.
+        public: folder of images of the same kind, if the plain images of the codes are not at
+            hand: only the second part is then answered.
+        encoded_data_dir: the challenge's folder as the evaluation names it; None for its path.
+        submission_dir: that of the submission, likewise.
     """
 
     challenge: Path
@@ -56,131 +60,182 @@ class Task:
     target_settings: Mapping[str, Any] = field(default_factory=dict)
     attack_settings: Mapping[str, Any] = field(default_factory=dict)
     preset: str = "standard"
-    encoder_steps: int = 500
+    encoder_steps: int | None = None
+    public: Path | None = None
+    encoded_data_dir: str | None = None
+    submission_dir: str | None = None
 
 
 @dataclass(frozen=True)
-class Submission:
-    """The answer to the first part.
+class Solved:
+    """What came of it.
 
     Args:
-        files: the name of a code's file for every image path.
+        said: what was written, in one line.
+        warnings: what to know about it.
+        inconclusive: whether too few matches are expected to be right for any claim.
     """
 
-    files: dict[str, str]
-
-    def to_json(self) -> str:
-        """The text of the file that the challenge asks for."""
-        return json.dumps(self.files, indent=1)
+    said: str
+    warnings: tuple[str, ...] = ()
+    inconclusive: bool = False
 
 
-SUBMISSIONS = Store(
-    layout.PREDICTIONS,
-    lambda folder: Submission(layout.read_dictionary(folder / layout.PREDICTIONS)),
-)
-
-
-def solve(task: Task, context: Context) -> str:
+def solve(task: Task, context: Context) -> Solved:
     """Match codes with images, learn the encoder from the matching, write the submission.
 
-    The second part is answered with an encoder learnt from the first part's images and their
+    The second part is then answered with an encoder learnt from the first part's images and their
     matching. The challenge asks for it from images of the same distribution only: an answer from
-    here shows how far the first break carries, and is not a valid entry for the second part.
-
-    Returns:
-        what was written, in one line.
+    here shows how far the first break carries, and is not a valid entry for the second part. With
+    ``public`` the second part is answered without the plain images of the codes, as it asks.
 
     Raises:
         PpattackError: if anything in the task is wrong; nothing half-written stays behind.
-        KeyboardInterrupt: an answer to the first part stays in ``<out>.partial`` and the same
-            task continues from it.
+        KeyboardInterrupt: a finished first part stays, and the same task continues from it.
     """
     target, size = _scheme(task)
-    attack = registry.attack(ATTACK)(preset=task.preset, **task.attack_settings)
+    files = code_source(task.challenge / layout.CODES, target, size)
+    if task.public is not None:
+        return _second_part_alone(task, target, files, size, context)
     paths = layout.read_paths(task.challenge / layout.CODES_LIST)
-    files = layout.code_files(task.challenge / layout.CODES)
-    if len(paths) != len(files):
+    if len(paths) < len(files.files):
         raise DataError(
-            f"{task.challenge} lists {len(paths)} images for {len(files)} codes: "
+            f"{task.challenge} lists {len(paths)} images for {len(files.files)} codes: "
             "the list and the folder do not belong together."
         )
-    targets = []
-    if task.encoder_steps and (task.challenge / layout.TARGETS_LIST).is_file():
+    steps = task.encoder_steps
+    if steps is None:
+        steps = 0 if context.device.type == "cpu" else ENCODER_STEPS
+    targets: list[str] = []
+    linear = target.config.depth == 1
+    if (steps or linear) and (task.challenge / layout.TARGETS_LIST).is_file():
         targets = layout.read_paths(task.challenge / layout.TARGETS_LIST)
     for listed in (paths, targets):
         layout.check_images(task.images, listed)
+    attack = _matching_attack(task)
+    submission = _submission(task, _identity(attack, target, files, paths, task, context.seed))
+    matching = submission.kept(len(files.files), len(paths))
+    case = None
+    if matching is None or targets:
+        case = _case(task, target, files, paths, size, attack, context)
+    if matching is None:
+        assert case is not None  # noqa: S101
+        matching = _matched(attack, case)
+        submission.write_first(matching, paths, files.files)
+    weak = bool(matching.limits)
+    if targets and not weak:
+        assert case is not None  # noqa: S101
+        submission.write_second(targets, _vectors(task, case, matching, steps, targets))
+    submission.finish()
+    return _said(task, target, size, matching, 0 if weak else len(targets), weak)
+
+
+def _said(
+    task: Task, target: NeuralTarget, size: int, matching: Matching, answered: int, weak: bool
+) -> Solved:
+    share = matching.expected_share
+    words = "" if share is None else f", about {share:.0%} of them expected to be right"
+    second = f" and {answered} target codes" if answered else ""
+    warnings = described(target, size)
+    if matching.limits:
+        warnings += (f"INCONCLUSIVE: the matches are written, but {matching.limits}.",)
+    said = f"{len(matching.images)} matches{words}{second} in {task.out}"
+    return Solved(said, warnings, inconclusive=weak)
+
+
+def _vectors(
+    task: Task, case: Case, matching: Matching, steps: int, targets: Sequence[str]
+) -> Tensor:
+    import torch
+
+    matched = torch.tensor(matching.images, device=case.images.device)
+    if case.is_linear:
+        return second_part.by_regression(case, matched, task.images, targets)
+    return second_part.by_encoder(case, matched, steps, task.images, targets)
+
+
+def _second_part_alone(
+    task: Task, target: NeuralTarget, files: TokenFiles, size: int, context: Context
+) -> Solved:
+    """Answer the second part without the plain images of the codes, as the challenge asks."""
+    targets = layout.read_paths(task.challenge / layout.TARGETS_LIST)
+    layout.check_images(task.images, targets)
     check_new(task.out)
+    assert task.public is not None  # noqa: S101
+    listed = task.challenge / layout.CODES_LIST
+    encoded = layout.read_paths(listed) if listed.is_file() else []
+    public = layout.files_but(task.public, encoded)
+    attack = registry.attack(UNPAIRED)(preset=task.preset, **task.attack_settings)
+    images = layout.read_images(task.public, public, size)
+    wanted = layout.read_images(task.images, targets, size)
+    vectors = second_part.by_alignment(attack, target, files, images, wanted, context)
+    submission = _submission(task, "")
+    with new_folder(task.out) as new:
+        replace(submission, folder=new).write_second(targets, vectors)
+    left_out = f" ({len(encoded)} encoded images are listed and not looked at)" if encoded else ""
+    said = f"{len(targets)} target codes in {task.out}, from {len(public)} public images{left_out}"
+    return Solved(said, described(target, size))
+
+
+def _matching_attack(task: Task) -> NeuraCryptMatching:
+    from ppattack.attacks.neuracrypt_matching import NeuraCryptMatching
+
+    return NeuraCryptMatching(preset=task.preset, **task.attack_settings)
+
+
+def _submission(task: Task, identity: str) -> Submission:
+    return Submission(
+        folder=task.out,
+        encoded_data_dir=task.encoded_data_dir or str(task.challenge),
+        submission_dir=task.submission_dir or str(task.out),
+        task=identity,
+    )
+
+
+def _case(
+    task: Task,
+    target: NeuralTarget,
+    files: TokenFiles,
+    paths: Sequence[str],
+    size: int,
+    attack: NeuraCryptMatching,
+    context: Context,
+) -> Case:
+    from ppattack.solvers.neuracrypt.case import Case
+    from ppattack.solvers.neuracrypt.own_keys import HELD_BYTES, OwnEncoders
+
+    sizes = check_memory(files, len(paths), size, attack, context)
     images = layout.read_images(task.images, paths, size)
-    codes = _codes(files, target, (1, size, size))
-
-    def work(partial: Path) -> tuple[Submission, Fill]:
-        known = _Matching(partial, _identity(attack, target, codes, images, context.seed))
-        matching = known.read(len(paths))
-        if matching is None:
-            matching = _matched(attack, target, codes, images, context)
-            known.write(matching)
-        encoder = None
-        if targets:
-            encoder = _learnt(target, codes, images, matching, context, task.encoder_steps)
-        named = {paths[image]: file.name for image, file in zip(matching, files, strict=True)}
-
-        def fill(folder: Path) -> None:
-            if encoder is not None:
-                _answer(encoder, target, task.images, targets, size, folder, context)
-
-        return Submission(named), fill
-
-    done = SUBMISSIONS.make(task.out, work, replace=False)
-    return f"{len(done.report.files)} matches and {len(targets)} target codes in {task.out}"
+    own = OwnEncoders(target, (1, size, size), context)
+    estimate(own, sizes, images, attack)
+    source = files[:] if files.size_bytes <= HELD_BYTES else files
+    return Case.of(own, source, images)
 
 
-@dataclass(frozen=True)
-class _Matching:
-    """The answer to the first part, kept while the second is computed.
-
-    Args:
-        folder: where it is kept.
-        task: identifies what it answers.
-    """
-
-    folder: Path
-    task: str
-
-    @property
-    def _file(self) -> Path:
-        return self.folder / "matching.json"
-
-    def read(self, count: int) -> list[int] | None:
-        """What was kept, or None if there is nothing that answers this task."""
-        if not self._file.is_file():
-            return None
-        try:
-            found = layout.read_json(self._file)
-            matching = [int(image) for image in found["matching"]]
-            right = found["task"] == self.task and sorted(matching) == list(range(count))
-        except (DataError, LookupError, TypeError, ValueError):
-            return None
-        return matching if right else None
-
-    def write(self, matching: list[int]) -> None:
-        """Keep it."""
-        layout.write_json(self._file, {"task": self.task, "matching": matching})
+def _matched(attack: NeuraCryptMatching, case: Case) -> Matching:
+    found = attack.matched(case)
+    assert found.matching is not None  # noqa: S101
+    share = found.notes["expected_share_right"]
+    return Matching(found.matching.tolist(), share, found.limits)
 
 
 def _identity(
-    attack: Attack, target: NeuralTarget, codes: Tensor, images: Tensor, seed: int
+    attack: NeuraCryptMatching,
+    target: NeuralTarget,
+    files: TokenFiles,
+    paths: Sequence[str],
+    task: Task,
+    seed: int,
 ) -> str:
-    """A hash of everything that decides the matching."""
-    facts = [
+    """A hash of everything that decides the matching; files count by name, size and time."""
+    parts = [
         [type(part).__module__, as_dict(part.config), source_hash(part)]
         for part in (attack, target)
     ]
-    digest = hashlib.sha256(json.dumps([facts, seed], default=str).encode())
-    for tensor in (codes, images):
-        digest.update(f"{tuple(tensor.shape)}".encode())
-        for row in tensor:
-            digest.update(row.contiguous().numpy().data)
-    return digest.hexdigest()
+    read = [*files.files, *(layout.located(task.images, path) for path in paths)]
+    stamps = [[str(file), file.stat().st_size, file.stat().st_mtime_ns] for file in read]
+    facts = [parts, stamps, files.shape, seed]
+    return hashlib.sha256(json.dumps(facts, default=str).encode()).hexdigest()
 
 
 def _scheme(task: Task) -> tuple[NeuralTarget, int]:
@@ -189,7 +244,7 @@ def _scheme(task: Task) -> tuple[NeuralTarget, int]:
     if (task.challenge / layout.SCHEME).is_file():
         said = layout.read_json(task.challenge / layout.SCHEME)
     try:
-        name, size = said.get("target", layout.TARGET), int(said.get("size", PUBLISHED_SIZE))
+        name, size = said.get("target", layout.TARGET), int(said.get("size", layout.PUBLISHED_SIZE))
         settings = {**said.get("settings", {}), **task.target_settings}
     except (AttributeError, TypeError, ValueError, OverflowError):
         raise DataError(f"{task.challenge / layout.SCHEME} does not describe a scheme.") from None
@@ -200,88 +255,3 @@ def _scheme(task: Task) -> tuple[NeuralTarget, int]:
             "pixels: it takes an installed scheme and 1 to 4096 pixels."
         )
     return layout.scheme(name, settings), size
-
-
-def _codes(files: Sequence[Path], target: NeuralTarget, shape: tuple[int, int, int]) -> Tensor:
-    codes = read_token_files(list(files))
-    wanted = target.ciphertext_shape(shape)
-    if tuple(codes.shape[1:]) != wanted:
-        raise DataError(
-            f"the codes have the shape {tuple(codes.shape[1:])}, but images of {shape[1]} pixels "
-            f"have codes of {wanted}: name the size and the settings that they were made with."
-        )
-    return codes
-
-
-def _matched(
-    attack: Attack, target: NeuralTarget, codes: Tensor, images: Tensor, context: Context
-) -> list[int]:
-    observation = Observation(
-        threat=ThreatModel(public="candidates", own_keys=True),
-        scheme=target.public(),
-        ciphertexts=codes,
-        image_shape=(1, int(images.shape[2]), int(images.shape[3])),
-        public_images=images,
-    )
-    matching = attack(observation, context).matching
-    if matching is None or sorted(matching.tolist()) != list(range(len(images))):
-        raise DataError(f"attack '{attack.card.name}' matched images more than once.")
-    found: list[int] = matching.tolist()
-    return found
-
-
-def _learnt(
-    target: NeuralTarget,
-    codes: Tensor,
-    images: Tensor,
-    matching: list[int],
-    context: Context,
-    steps: int,
-) -> nn.Module:
-    """An encoder trained on matched codes, their patches put in order first."""
-    import torch
-
-    from ppattack.solvers.neuracrypt import alternation, surrogate
-    from ppattack.solvers.neuracrypt.case import Case
-    from ppattack.solvers.neuracrypt.features import energies
-    from ppattack.solvers.neuracrypt.own_keys import OwnEncoders, expected
-
-    own = OwnEncoders(target, (1, int(images.shape[2]), int(images.shape[3])), context)
-    case = Case.of(own, codes, images)
-    matched = torch.tensor(matching, device=case.images.device)
-    places = case.places
-    if places is None:
-        case = case.unshuffled()
-        known = expected(own, case.images, PLACE_KEYS, case.landmarks()[:1]).energies
-        views = alternation.Views(known[..., None], energies(case.codes)[..., None])
-        places = alternation.places_of(views, matched)
-    encoder = own.generate_encoder("second part")
-    ordered = case.in_plain_order(places)
-    surrogate.train(
-        encoder, case.images[matched], ordered, steps, context, "second part", rate=ENCODER_RATE
-    )
-    return encoder
-
-
-def _answer(
-    encoder: Callable[[Tensor], Tensor],
-    target: NeuralTarget,
-    root: Path,
-    paths: list[str],
-    size: int,
-    folder: Path,
-    context: Context,
-) -> None:
-    """The mean code of every target's patches, one file each, and which file is whose."""
-    import torch
-
-    files = {f"{i}.npy": path for i, path in enumerate(paths)}
-    step = int(target.config.batch_size)
-    (folder / layout.TARGETS).mkdir()
-    for start in range(0, len(paths), step):
-        images = layout.read_images(root, paths[start : start + step], size).to(context.device)
-        with torch.no_grad():
-            codes = encoder(target.normalised(images)).mean(dim=1)
-        for i, code in enumerate(codes, start):
-            write_tokens(folder / layout.TARGETS / f"{i}.npy", code)
-    layout.write_json(folder / layout.TARGETS_DICT, files)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
+from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -53,15 +55,20 @@ def list_tokens(path: Path) -> list[Path]:
     return sorted(file for file in path.iterdir() if file.suffix == ".npy" and file.name[0] != ".")
 
 
-def read_token_files(files: list[Path]) -> Tensor:
+def read_token_files(files: Sequence[Path], shape: tuple[int, ...] | None = None) -> Tensor:
     """The arrays of some NPY files, ``(N, ...)`` float32, in a temporary file if they are large.
+
+    Args:
+        files: to read.
+        shape: of every array; None for that of the first.
 
     Raises:
         DataError: as in :func:`read_token_folder`.
     """
     import torch
 
-    stack: Tensor | None = None
+    stack = None if shape is None else empty_tokens((len(files), *shape))
+    first = f"the others, {shape}"
     bad: list[str] = []
     for i, file in enumerate(files):
         try:
@@ -77,8 +84,65 @@ def read_token_files(files: list[Path]) -> Tensor:
         else:
             bad.append(f"{file.name} {array.shape} does not have the shape of {first}")
     if bad or stack is None:
-        raise DataError(f"{len(bad)} of {len(files)} NPY files cannot be used: {in_short(bad)}.")
+        raise _unusable(bad, len(files))
     return stack
+
+
+class TokenFiles:
+    """The arrays of some NPY files, each read whenever it is asked for.
+
+    Args:
+        files: of one shape; only their headers are read now.
+
+    Raises:
+        DataError: if one cannot be read or has another shape; all are tried, the first few named.
+    """
+
+    def __init__(self, files: Sequence[Path]) -> None:
+        shape: tuple[int, ...] | None = None
+        bad: list[str] = []
+        for file in files:
+            try:
+                found = array_shape(file)
+            except DataError as error:
+                bad.append(str(error).removesuffix("."))
+                continue
+            if shape is None:
+                shape, first = found, f"{file.name} {found}"
+            elif found != shape:
+                bad.append(f"{file.name} {found} does not have the shape of {first}")
+        if bad or shape is None:
+            raise _unusable(bad, len(files))
+        self.files = list(files)
+        self.shape: tuple[int, ...] = (len(files), *shape)
+
+    @property
+    def size_bytes(self) -> int:
+        """What all of them take in memory."""
+        return prod(self.shape) * np.dtype(np.float32).itemsize
+
+    def __getitem__(self, rows: slice | Tensor, /) -> Tensor:
+        """Some of them, ``(n, ...)`` float32.
+
+        Raises:
+            DataError: if one cannot be read, or is no longer of the shape that it had.
+        """
+        chosen = self.files[rows] if isinstance(rows, slice) else [self.files[i] for i in rows]
+        return read_token_files(chosen, self.shape[1:])
+
+
+def array_shape(path: Path) -> tuple[int, ...]:
+    """The shape of the array in an NPY file, from its header alone.
+
+    Raises:
+        DataError: if it is not an array of numbers.
+    """
+    try:
+        array: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
+    except Exception as error:  # NumPy raises nearly anything for damaged files
+        raise _unreadable(path, error) from None
+    _check_numbers(path, array)
+    return array.shape
 
 
 def read_array(path: Path) -> NDArray[np.float32]:
@@ -89,11 +153,9 @@ def read_array(path: Path) -> NDArray[np.float32]:
     """
     try:
         array: NDArray[Any] = np.load(path, allow_pickle=False)
-    except Exception as error:  # NumPy raises nearly anything for damaged files
-        words = (str(error) or type(error).__name__).splitlines()[0]
-        raise DataError(f"{path.name} cannot be read: {words}.") from None
-    if not isinstance(array, np.ndarray) or array.dtype.kind not in "fiu" or not array.ndim:
-        raise DataError(f"{path.name} does not hold an array of numbers.")
+    except Exception as error:
+        raise _unreadable(path, error) from None
+    _check_numbers(path, array)
     if not np.isfinite(array).all():
         raise DataError(f"{path.name} holds numbers that are not finite.")
     with np.errstate(over="ignore"):
@@ -101,6 +163,20 @@ def read_array(path: Path) -> NDArray[np.float32]:
     if not np.isfinite(single).all():
         raise DataError(f"{path.name} holds numbers too large for 32 bits: scale them down.")
     return single
+
+
+def _unreadable(path: Path, error: Exception) -> DataError:
+    words = (str(error) or type(error).__name__).splitlines()[0]
+    return DataError(f"{path.name} cannot be read: {words}.")
+
+
+def _check_numbers(path: Path, array: object) -> None:
+    if not isinstance(array, np.ndarray) or array.dtype.kind not in "fiu" or not array.ndim:
+        raise DataError(f"{path.name} does not hold an array of numbers.")
+
+
+def _unusable(bad: list[str], count: int) -> DataError:
+    return DataError(f"{len(bad)} of {count} NPY files cannot be used: {in_short(bad)}.")
 
 
 def write_tokens(path: Path, tokens: Tensor) -> None:

@@ -12,7 +12,9 @@ from ppattack_cli import options
 from ppattack_cli.streams import print_json
 
 if TYPE_CHECKING:
+    from ppattack.attack import Context
     from ppattack.challenge.score import ChallengeScore
+    from ppattack.challenge.solve import Task
 
 app = typer.Typer(help="Published challenges, with any images.", no_args_is_help=True)
 neuracrypt = typer.Typer(
@@ -81,25 +83,57 @@ def solve(
     ] = None,
     preset: options.Preset = "standard",
     encoder_steps: Annotated[
-        int, typer.Option("--encoder-steps", help="Training for the second part; 0 leaves it out.")
-    ] = 500,
+        int | None,
+        typer.Option(
+            "--encoder-steps",
+            help="Training for the second part; 0 leaves it out. [default: 500 on a GPU, 0 on a "
+            "CPU]",
+        ),
+    ] = None,
+    public: Annotated[
+        Path | None,
+        typer.Option(
+            "--public",
+            help="Folder of images of the same kind: answers the second part alone, without the "
+            "plain images of the codes.",
+        ),
+    ] = None,
+    encoded_data_dir: Annotated[
+        str | None,
+        typer.Option(
+            "--encoded-data-dir",
+            metavar="DIR",
+            help="The challenge's folder as the authors' evaluation is told it. [default: as "
+            "--challenge]",
+        ),
+    ] = None,
+    submission_dir: Annotated[
+        str | None,
+        typer.Option(
+            "--submission-dir",
+            metavar="DIR",
+            help="The submission's folder as that evaluation is told it. [default: as --out]",
+        ),
+    ] = None,
     set_: options.Settings = None,
     seed: options.Seed = 0,
     device: options.Device = "auto",
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
 ) -> None:
-    """Match codes with images and write a submission in the challenge's format."""
+    """Match codes with images and write a submission in the challenge's format.
+
+    Exits with 4 if hardly any match is expected to be right.
+    """
     from ppattack import machine
     from ppattack.attack import Context
     from ppattack.challenge.solve import Task
-    from ppattack.challenge.solve import solve as answer
     from ppattack.errors import ConfigError
     from ppattack_cli.console import make_progress
 
     if size is not None:
         options.check_size(size)
-    if encoder_steps < 0:
+    if encoder_steps is not None and encoder_steps < 0:
         raise ConfigError(f"--encoder-steps {encoder_steps} is not valid: 0 is the least.")
     parts = options.settings(set_, ("target", "attack"))
     task = Task(
@@ -111,10 +145,35 @@ def solve(
         attack_settings=parts["attack"],
         preset=preset,
         encoder_steps=encoder_steps,
+        public=public,
+        encoded_data_dir=encoded_data_dir,
+        submission_dir=submission_dir,
     )
     progress = make_progress(quiet=quiet)
-    context = Context(machine.choose_device(device), seed, progress=progress)
-    progress.log(answer(task, context))
+    _solve(task, Context(machine.choose_device(device), seed, progress=progress))
+
+
+def _solve(task: Task, context: Context) -> None:
+    """Solve, show what came of it, and exit with 4 if that is nothing to rely on."""
+    from ppattack.challenge.layout import PREDICTIONS
+    from ppattack.challenge.solve import solve as answer
+    from ppattack.errors import Interrupted
+    from ppattack.gates.rules import UNDECIDED
+    from ppattack_cli.console import warn
+
+    try:
+        solved = answer(task, context)
+    except KeyboardInterrupt:
+        kept = (task.out / PREDICTIONS).is_file()
+        first = f"the first part is in {task.out}, and the same command goes on from there"
+        raise Interrupted(
+            f"interrupted: {first if kept else 'nothing was finished, so nothing is kept'}."
+        ) from None
+    context.progress.log(solved.said)
+    for warning in solved.warnings:
+        warn(warning)
+    if solved.inconclusive:
+        raise typer.Exit(UNDECIDED)
 
 
 @neuracrypt.command(short_help="Rate a submission by the challenge's thresholds.")

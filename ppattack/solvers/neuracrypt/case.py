@@ -12,13 +12,23 @@ import torch
 from torch import Tensor
 
 from ppattack.attack import Context
+from ppattack.context import SilentProgress
 from ppattack.errors import DataError
-from ppattack.solvers.neuracrypt.own_keys import OwnEncoders
-from ppattack.solvers.neuracrypt.unshuffle import in_order, patch_orders
+from ppattack.solvers.neuracrypt.codes import Codes, Source
+from ppattack.solvers.neuracrypt.confidence import Rehearsal
+from ppattack.solvers.neuracrypt.own_keys import HELD_BYTES, OwnEncoders, encoded
+from ppattack.solvers.neuracrypt.unshuffle import patch_orders
 
-LANDMARK_BYTES = 1 << 30
+LANDMARK_BYTES = 1 << 29
 """Bytes of inner products with landmarks: of many images only some are landmarks."""
+LANDMARK_PRODUCTS = 5e11
+"""Products of similarities in one comparison of all codes with all candidates: a minute's at most
+on a core."""
 FEWEST_LANDMARKS = 32
+LINEAR_DEPTH = 1
+REHEARSED = 400
+FEWEST_REHEARSED = 100
+"""Candidates that a rehearsal takes for victims, at most, and at least if memory is short."""
 RANKED = 10
 """Candidates reported for each ciphertext, the likeliest first."""
 
@@ -29,52 +39,91 @@ class Case:
 
     Args:
         own: draws encoders.
-        images: ``(N, C, H, W)`` normalised candidates.
+        images: ``(M, C, H, W)`` normalised candidates, N at least.
         codes: ``(N, P, D)`` victims' codes.
         places: ``(P,)`` the patch that each place of the codes shows, or None if unknown.
     """
 
     own: OwnEncoders
     images: Tensor
-    codes: Tensor
+    codes: Codes
     places: Tensor | None
 
     @classmethod
-    def of(cls, own: OwnEncoders, ciphertexts: Tensor, candidates: Tensor) -> Case:
+    def of(cls, own: OwnEncoders, ciphertexts: Source | Tensor, candidates: Tensor) -> Case:
         """Build the case of some ciphertexts.
 
         Args:
             own: draws encoders.
             ciphertexts: as the scheme publishes them.
-            candidates: ``(N, C, H, W)`` uint8.
+            candidates: ``(M, C, H, W)`` uint8.
 
         Raises:
-            DataError: if ciphertexts and candidates differ in number.
+            DataError: if there are fewer candidates than ciphertexts.
         """
-        if len(ciphertexts) != len(candidates):
+        if ciphertexts.shape[0] > len(candidates):
             raise DataError(
-                f"{len(ciphertexts)} ciphertexts cannot be matched one to one with "
-                f"{len(candidates)} candidates: give as many of both."
+                f"{ciphertexts.shape[0]} ciphertexts cannot be matched with {len(candidates)} "
+                "candidates: every ciphertext takes one of its own, so give as many at least."
             )
         device = own.context.device
-        codes = own.target.tokens(ciphertexts.to(device))
+        codes = Codes(ciphertexts, own.target.tokens, device)
         known = None if own.target.shuffles else torch.arange(codes.shape[1], device=device)
         return cls(own, own.target.normalised(candidates.to(device)), codes, known)
 
     def unshuffled(self) -> Case:
         """The same case with all images' codes in one order, which stays unknown."""
-        return replace(self, codes=in_order(self.codes, patch_orders(self.codes)))
+        return replace(self, codes=self.codes.rearranged(patch_orders(self.codes)))
 
-    def in_plain_order(self, places: Tensor) -> Tensor:
+    def in_plain_order(self, places: Tensor) -> Codes:
         """Codes with patches in the order of the plain images."""
-        return self.codes[:, places.argsort()]
+        return self.codes.with_places(places.argsort())
+
+    def rehearsal(self) -> tuple[Case, Tensor]:
+        """The same case with codes of some candidates under one more own key, and whose they are.
+
+        If the victims' patches were shuffled, these are too, and that is undone likewise.
+        """
+        stream = self.own.context.torch_stream("rehearsal")
+        count = rehearsed_count(len(self.codes), self.codes.size_bytes // len(self.codes))
+        chosen = torch.randperm(len(self.images), generator=stream)[:count]
+        encoder = self.own.generate_encoder("rehearsal")
+        images = self.images[chosen.to(self.images.device)]
+        made = Codes.of(encoded(encoder, images, self.own.at_once))
+        if self.own.target.shuffles:
+            orders = torch.rand(made.shape[:2], generator=stream).argsort(dim=1)
+            made = made.with_orders(orders)
+        case = replace(self, codes=made)
+        return (case if self.places is not None or self.is_linear else case.unshuffled()), chosen
+
+    @property
+    def is_linear(self) -> bool:
+        """Whether codes have no positions by which a shuffle could be undone."""
+        return bool(self.own.target.config.depth == LINEAR_DEPTH)
 
     def landmarks(self) -> Tensor:
         """Candidates to compare all others with: all of them, or as many as memory allows."""
-        count, positions, _ = self.codes.shape
-        limit = LANDMARK_BYTES // (count * positions * self.codes.element_size())
-        order = torch.randperm(count, generator=self.own.context.torch_stream("landmarks"))
-        return order[: max(FEWEST_LANDMARKS, limit)].to(self.codes.device)
+        stream = self.own.context.torch_stream("landmarks")
+        order = torch.randperm(len(self.images), generator=stream)
+        count = landmark_count(len(self.codes), len(self.images), self.codes.shape[1])
+        return order[:count].to(self.images.device)
+
+
+def landmark_count(codes: int, candidates: int, positions: int) -> int:
+    """How many landmarks memory and time allow."""
+    by_memory = LANDMARK_BYTES // (candidates * positions * torch.float32.itemsize)
+    by_time = int(LANDMARK_PRODUCTS / (codes * candidates * positions))
+    return min(candidates, max(FEWEST_LANDMARKS, min(by_memory, by_time)))
+
+
+def rehearsed_count(codes: int, image_bytes: int) -> int:
+    """Candidates that a rehearsal takes for victims.
+
+    Args:
+        codes: of the task itself.
+        image_bytes: of the codes of one image.
+    """
+    return min(codes, REHEARSED, max(FEWEST_REHEARSED, HELD_BYTES // image_bytes))
 
 
 @dataclass
@@ -85,11 +134,18 @@ class Stages:
         context: progress and device.
         seconds: by stage, rounds of one stage added up.
         matchings: what each stage found, on the CPU.
+        rehearsal: of the whole attack, if there was one.
     """
 
     context: Context
     seconds: dict[str, float] = field(default_factory=dict)
     matchings: dict[str, Tensor] = field(default_factory=dict)
+    rehearsal: Rehearsal | None = None
+
+    @classmethod
+    def silent(cls, context: Context) -> Stages:
+        """Stages that nobody is told about."""
+        return cls(replace(context, progress=SilentProgress()))
 
     @contextmanager
     def timed(self, name: str) -> Iterator[None]:

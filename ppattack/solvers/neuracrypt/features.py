@@ -11,6 +11,8 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
+from ppattack.solvers.neuracrypt.codes import Codes
+
 MOMENTS = 14
 FEATURES = MOMENTS + 1
 CACHED_BYTES = 1 << 20
@@ -62,7 +64,7 @@ def moment_features(vectors: Tensor) -> Tensor:
     return out
 
 
-def energies(vectors: Tensor, *, by_position: bool = True) -> Tensor:
+def energies(vectors: Tensor | Codes, *, by_position: bool = True) -> Tensor:
     """How far each vector is from the mean vector of its position, ``(N, P)``.
 
     Args:
@@ -72,14 +74,25 @@ def energies(vectors: Tensor, *, by_position: bool = True) -> Tensor:
     Returns:
         logarithms of mean squares, minus their mean: a key that scales all codes changes nothing.
     """
-    out = vectors.new_empty(vectors.shape[:2])
-    centre = vectors.mean(dim=0)
+    codes = Codes.of(vectors)
+    centre = codes.mean()
     if not by_position:
         centre = centre.mean(dim=0).expand_as(centre)
+    return levels(torch.cat([powers(part, centre) for _, part in codes.batches()]))
+
+
+def powers(vectors: Tensor, centre: Tensor) -> Tensor:
+    """Mean squares ``(N, P)`` of vectors ``(N, P, D)`` minus a vector of each position."""
+    out = vectors.new_empty(vectors.shape[:2])
     for images, positions in _chunks(vectors):
         part = vectors[images, positions] - centre[positions]
         out[images, positions] = part.square_().mean(dim=-1)
-    logarithms = out.clamp_min_(LEAST_ENERGY).log_()
+    return out
+
+
+def levels(squares: Tensor) -> Tensor:
+    """Logarithms of mean squares ``(N, P)``, in place, minus their mean."""
+    logarithms = squares.clamp_min_(LEAST_ENERGY).log_()
     return logarithms.sub_(logarithms.mean())
 
 

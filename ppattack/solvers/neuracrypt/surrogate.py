@@ -13,6 +13,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ppattack.attack import Context
+from ppattack.solvers.neuracrypt.alternation import add_scores
+from ppattack.solvers.neuracrypt.codes import Codes
 
 BATCH = 32
 RATE = 1e-4
@@ -22,7 +24,7 @@ STEPS_BETWEEN_REPORTS = 10
 def train(
     encoder: nn.Module,
     images: Tensor,
-    codes: Tensor,
+    codes: Tensor | Codes,
     steps: int,
     context: Context,
     *names: str | int,
@@ -60,26 +62,26 @@ def train(
 
 
 @torch.no_grad()
-def scores(encoder: nn.Module, images: Tensor, codes: Tensor, at_once: int) -> Tensor:
-    """Minus the mean squared distance of every ciphertext to every candidate's code, ``(N, N)``.
+def scores(encoder: nn.Module, images: Tensor, codes: Tensor | Codes, at_once: int) -> Tensor:
+    """Minus the mean squared distance of every ciphertext to every candidate's code, ``(N, M)``.
 
     Args:
         encoder: trained.
-        images: ``(N, C, H, W)`` normalised candidates.
+        images: ``(M, C, H, W)`` normalised candidates.
         codes: ``(N, P, D)``, patches in the order of the plain images.
         at_once: candidates encoded at a time.
     """
-    squares = codes.square().flatten(1).sum(dim=1)
-    columns = []
-    for predicted in _encoded(encoder, images, at_once):
-        flat = predicted.flatten(1)
-        total = squares[:, None] + flat.square().sum(dim=1)
-        columns.append(torch.addmm(total, codes.flatten(1), flat.T, alpha=-2))
-    return -torch.cat(columns, dim=1) / codes.shape[1:].numel()
+    given = Codes.of(codes)
+    out = images.new_zeros((len(given), len(images)))
+    for start in range(0, len(images), at_once):
+        predicted = encoder(images[start : start + at_once]).flatten(1)
+        for rows, part in given.batches():
+            add_scores(out[rows, start : start + at_once], part.flatten(1), predicted)
+    return out.div_(given.shape[1] * given.shape[2])
 
 
 @torch.no_grad()
-def nearest(encoder: nn.Module, images: Tensor, codes: Tensor, at_once: int) -> Tensor:
+def nearest(encoder: nn.Module, images: Tensor, codes: Tensor | Codes, at_once: int) -> Tensor:
     """The candidate whose mean code is nearest to that of each ciphertext, ``(N,)`` int64.
 
     That is how the second part of the NeuraCrypt challenge is scored: the order of patches does
@@ -87,12 +89,13 @@ def nearest(encoder: nn.Module, images: Tensor, codes: Tensor, at_once: int) -> 
 
     Args:
         encoder: trained.
-        images: ``(N, C, H, W)`` normalised candidates.
+        images: ``(M, C, H, W)`` normalised candidates.
         codes: ``(N, P, D)``.
         at_once: candidates encoded at a time.
     """
     means = torch.cat([each.mean(dim=1) for each in _encoded(encoder, images, at_once)])
-    return torch.cdist(codes.mean(dim=1), means).argmin(dim=1)
+    own = torch.cat([part.mean(dim=1) for _, part in Codes.of(codes).batches()])
+    return torch.cdist(own, means).argmin(dim=1)
 
 
 def _encoded(encoder: nn.Module, images: Tensor, at_once: int) -> Iterable[Tensor]:

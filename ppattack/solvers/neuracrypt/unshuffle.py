@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from ppattack.solvers.matching.assignment import greatest_score
+from ppattack.solvers.neuracrypt.codes import Codes
 
 PRODUCT_BYTES = 64 << 20
 """Bytes of products held at a time."""
@@ -20,7 +21,7 @@ REFINEMENTS = 1
 """How often the mean code takes the place of the first image's."""
 
 
-def patch_orders(codes: Tensor, refinements: int = REFINEMENTS) -> Tensor:
+def patch_orders(codes: Tensor | Codes, refinements: int = REFINEMENTS) -> Tensor:
     """Orders that bring every image's patches to the places of the first image's.
 
     Patches are assigned to those of image 0, then to the mean code over images, by least squared
@@ -35,9 +36,10 @@ def patch_orders(codes: Tensor, refinements: int = REFINEMENTS) -> Tensor:
         ``(N, P)`` int64: ``in_order(codes, orders)`` has one order for all images, unknown but
         shared.
     """
-    orders = _assigned(codes, codes[0])
+    given = Codes.of(codes)
+    orders = _assigned(given, given[:1][0])
     for _ in range(refinements):
-        orders = _assigned(codes, _mean_code(codes, orders))
+        orders = _assigned(given, given.rearranged(orders).mean())
     return orders
 
 
@@ -46,25 +48,22 @@ def in_order(codes: Tensor, orders: Tensor) -> Tensor:
     return codes.gather(1, orders[..., None].expand_as(codes))
 
 
-def _assigned(codes: Tensor, reference: Tensor) -> Tensor:
+def _assigned(codes: Codes, reference: Tensor) -> Tensor:
     """For each image, the patch that belongs to each patch of the reference ``(P, D)``."""
-    count, positions, _ = codes.shape
-    step = max(1, PRODUCT_BYTES // (positions**2 * codes.element_size()))
-    orders = torch.empty((count, positions), dtype=torch.int64, device=codes.device)
-    each_once = torch.arange(positions, device=codes.device)
-    for start in range(0, count, step):
-        products = torch.matmul(reference, codes[start : start + step].transpose(1, 2))
-        best = products.argmax(dim=2)  # if no patch is taken twice, this is the assignment
-        orders[start : start + step] = best
-        settled = (best.sort(dim=1).values == each_once).all(dim=1)
-        for i in (~settled).nonzero()[:, 0].tolist():
-            orders[start + i] = greatest_score(products[i])
+    orders = []
+    for _, part in codes.batches():
+        orders += [
+            _nearest(reference, images)
+            for images in part.split(max(1, PRODUCT_BYTES // (4 * len(reference) ** 2)))
+        ]
+    return torch.cat(orders)
+
+
+def _nearest(reference: Tensor, codes: Tensor) -> Tensor:
+    products = torch.matmul(reference, codes.transpose(1, 2))
+    orders = products.argmax(dim=2)  # if no patch is taken twice, this is the assignment
+    each_once = torch.arange(len(reference), device=codes.device)
+    settled = (orders.sort(dim=1).values == each_once).all(dim=1)
+    for i in (~settled).nonzero()[:, 0].tolist():
+        orders[i] = greatest_score(products[i])
     return orders
-
-
-def _mean_code(codes: Tensor, orders: Tensor) -> Tensor:
-    """The mean over ordered images, without a copy of all codes."""
-    total = torch.zeros_like(codes[0])
-    for image, order in zip(codes, orders, strict=True):
-        total += image[order]
-    return total / len(codes)

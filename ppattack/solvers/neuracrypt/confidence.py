@@ -1,0 +1,99 @@
+"""How many matches are likely to be right, judged without the truth.
+
+The best one-to-one matching of noise looks good too: it is the best of very many. So the attack is
+rehearsed under one more own key, on codes of candidates whose matches are known; and the scores of
+that rehearsal, mixed at random, show how far the best matching of noise of this kind stands out.
+Where the real matching lies between the two says what to expect of it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ppattack.solvers.matching.assignment import greatest_score
+
+LEAST_SHARE = 0.2
+"""Of right matches expected, below which nothing is claimed: the NeuraCrypt challenge calls a
+higher share bad privacy."""
+FEWEST = 10
+"""Codes below which nothing can be said."""
+NOTHING_AT, ALL_AT = 0.25, 0.55
+"""Heights, 0 for noise and 1 for the rehearsal, at which no match is right and as many as in the
+rehearsal. Found by ``benchmarks/matching_confidence.py``."""
+STANDARDISATIONS = 3
+SMALLEST = 1e-12
+
+
+@dataclass(frozen=True)
+class Rehearsal:
+    """What the attack reaches on codes of an own key.
+
+    Args:
+        right: the share of its matches that are right.
+        height: of that matching.
+        null: height of the best matching of noise.
+    """
+
+    right: float
+    height: float
+    null: float
+
+    def expected_share(self, height: float) -> float:
+        """The share of right matches to expect of a matching of a height, 0 to 1."""
+        between = max(self.height - self.null, SMALLEST)
+        relative = (height - self.null) / between
+        return self.right * min(1.0, max(0.0, (relative - NOTHING_AT) / (ALL_AT - NOTHING_AT)))
+
+    def limits(self, height: float) -> str:
+        """Why the matches are not to be relied on, in words that follow "but"; or nothing."""
+        share = self.expected_share(height)
+        if share >= LEAST_SHARE:
+            return ""
+        if self.right < LEAST_SHARE:
+            why = f"under an own key the attack has {self.right:.0%} right too"
+        else:
+            why = (
+                f"under an own key it has {self.right:.0%} right and these stand out far less: the "
+                "codes may have other settings, other images, or a key for each image"
+            )
+        return f"only about {share:.0%} of the matches are expected to be right: {why}"
+
+
+def height(scores: Tensor, matching: Tensor) -> float:
+    """How far matched scores stand out on average, in deviations of their rows and columns.
+
+    Args:
+        scores: ``(N, M)``.
+        matching: ``(N,)``.
+    """
+    return _matched_mean(_standardised(scores), matching)
+
+
+def null_height(scores: Tensor, generator: torch.Generator) -> float:
+    """The height of the best matching of noise with the spectrum of some scores.
+
+    Args:
+        scores: ``(N, M)``; their rows are replaced by random orthogonal combinations of them.
+        generator: on the CPU.
+    """
+    noise = torch.randn((len(scores), len(scores)), generator=generator, dtype=torch.float64)
+    mixed = torch.linalg.qr(noise).Q.to(scores) @ _standardised(scores)
+    table = _standardised(mixed)
+    return _matched_mean(table, greatest_score(table))
+
+
+def _standardised(scores: Tensor) -> Tensor:
+    """Scores whose rows and columns have mean 0 and deviation 1."""
+    table = scores.clone()
+    for _ in range(STANDARDISATIONS):
+        for axis in (1, 0):
+            table -= table.mean(dim=axis, keepdim=True)
+            table /= table.std(dim=axis, correction=0, keepdim=True).clamp_min(SMALLEST)
+    return table
+
+
+def _matched_mean(table: Tensor, matching: Tensor) -> float:
+    return table.gather(1, matching[:, None]).double().mean().item()

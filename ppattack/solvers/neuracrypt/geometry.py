@@ -1,0 +1,100 @@
+"""Codes matched with candidates by what own keys say about both: no network is trained.
+
+A wide random network keeps how far a code is from the mean code of its place, and inner products
+of codes of one place. Both are computed under own keys and compared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+
+from ppattack.solvers.matching.assignment import greatest_score
+from ppattack.solvers.neuracrypt.alternation import (
+    Alternation,
+    Views,
+    alternate,
+    scores_of_contents,
+)
+from ppattack.solvers.neuracrypt.annealing import annealed_matching
+from ppattack.solvers.neuracrypt.case import Case, Stages
+from ppattack.solvers.neuracrypt.confidence import Rehearsal, height, null_height
+from ppattack.solvers.neuracrypt.features import energies
+from ppattack.solvers.neuracrypt.landmarks import refine
+from ppattack.solvers.neuracrypt.own_keys import Expected
+
+ROUNDS = 20
+"""Rounds of an alternation that ends by itself, at most."""
+FIRST_MOST = 2000
+"""Codes beyond which the first matching is left out where it only shows what annealing gains."""
+
+Match = Callable[[Case, Expected, Stages], tuple[Alternation, Views]]
+
+
+def matched_by_contents(case: Case, known: Expected, stages: Stages) -> tuple[Alternation, Views]:
+    """Match regardless of order: the linear encoder adds no positions to undo a shuffle by.
+
+    Args:
+        case: codes and candidates.
+        known: energies about the mean of all codes.
+        stages: notes time and matchings.
+    """
+    with stages.timed("first matching"):
+        power = energies(case.codes, by_position=False)
+        scores = scores_of_contents(known.energies, power)
+        matching = greatest_score(scores)
+    stages.reached("first matching", matching)
+    unknown = torch.arange(power.shape[1], device=matching.device)
+    views = Views(known.energies[..., None], power[..., None])
+    return Alternation(matching, unknown, scores, 1), views
+
+
+def matched_by_places(case: Case, known: Expected, stages: Stages) -> tuple[Alternation, Views]:
+    """Match codes in one order: first regardless of it, then with the order, then by landmarks.
+
+    Args:
+        case: codes in one order, and candidates.
+        known: energies and similarities of the candidates.
+        stages: notes time and matchings.
+    """
+    progress = stages.context.progress
+    power = energies(case.codes)
+    if case.places is not None or len(power) <= FIRST_MOST:
+        with stages.timed("first matching"):
+            first = greatest_score(scores_of_contents(known.energies, power))
+        stages.reached("first matching", first)
+    with stages.timed("alternation"):
+        if case.places is None:
+            first = annealed_matching(known.energies, power, progress)
+        views = Views(known.energies[..., None], power[..., None])
+        found = alternate(views, first, case.places, ROUNDS)
+    stages.reached("alternation", found.matching)
+    with stages.timed("inner products"):
+        found = refine(
+            views,
+            known.similarities,
+            case.codes,
+            known.landmarks,
+            found,
+            case.places,
+            ROUNDS,
+            progress,
+        )
+    stages.reached("inner products", found.matching)
+    return found, views
+
+
+def rehearsed(case: Case, match: Match, known: Expected) -> Rehearsal:
+    """The same attack under one more own key, on codes of candidates.
+
+    Args:
+        case: candidates, and how many codes there are.
+        match: the attack.
+        known: what own keys say about the candidates.
+    """
+    again, truth = case.rehearsal()
+    found, _ = match(again, known, Stages.silent(case.own.context))
+    right = (found.matching.cpu() == truth).double().mean().item()
+    stream = case.own.context.torch_stream("rehearsal", "noise")
+    return Rehearsal(right, height(found.scores, found.matching), null_height(found.scores, stream))
