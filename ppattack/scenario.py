@@ -9,16 +9,19 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from ppattack.data.alterations import Alteration, altered
 from ppattack.data.source import ImageSets, content_hashes
 from ppattack.errors import ConfigError, DataError, NotApplicable, NotGranted, ThreatModelError
 from ppattack.files import check_output_names
-from ppattack.seeding import numpy_stream
+from ppattack.seeding import numpy_stream, torch_stream
 from ppattack.target import contract
 from ppattack.target.base import generate_scoped_key
 from ppattack.target.calls import encrypt
 from ppattack.threat import KeyScope, Observation, ThreatModel, Truth
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
     from torch import Tensor
 
     from ppattack.attack import Attack
@@ -147,9 +150,11 @@ def simulate(
         chosen = holder.answer(_chosen(attack, scheme, shape, threat), "chosen pairs")
     public, matching, public_labels = _public(sets, threat), None, sets.adversary_labels
     if threat.public == "candidates":
-        order = numpy_stream(seed, "candidates").permutation(count)
-        public, matching = plain[order], torch.from_numpy(order.argsort())
-        public_labels = None if sets.victim_labels is None else sets.victim_labels[order]
+        public, order = _candidates(plain, sets, threat, seed)
+        matching = torch.from_numpy(order.argsort()[:count])
+        public_labels = None
+        if sets.victim_labels is not None and not threat.distractors:
+            public_labels = sets.victim_labels[order]
     observation = Observation(
         threat=threat,
         scheme=scheme,
@@ -232,6 +237,20 @@ def _public(sets: ImageSets, threat: ThreatModel) -> Tensor | None:
     if len(sets.adversary) == 0:
         raise DataError("the attack needs public images: use --adversary with a number above 0.")
     return sets.adversary.clone()
+
+
+def _candidates(
+    plain: Tensor, sets: ImageSets, threat: ThreatModel, seed: int | bytes
+) -> tuple[Tensor, NDArray[np.intp]]:
+    """The candidates in a secret order: the victims' images, or copies of them, and distractors."""
+    import torch
+
+    others = sets.adversary[: 0 if sets.overlap else threat.distractors]
+    every = torch.cat([plain, others])
+    how: Alteration = threat.altered  # type: ignore[assignment]
+    order = numpy_stream(seed, "candidates").permutation(len(every))
+    generator = torch_stream(seed, "altered candidates")
+    return altered(every, how, generator)[order], order
 
 
 def _chosen(attack: Attack, scheme: PublicScheme, shape: ImageShape, threat: ThreatModel) -> Tensor:
