@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from ppattack.attack import Attack
+    from ppattack.data.image_files import NamedImages
     from ppattack.images import ImageShape
     from ppattack.jpeg import Jpeg
     from ppattack.target.base import PublicScheme, Target
@@ -40,12 +41,14 @@ class Scenario:
         truth: what only the scorer holds.
         sets: the images of both sides, for the scorer's blind baselines and controls.
         names: one name per ciphertext.
+        candidates: one name per candidate, if candidates have names.
     """
 
     observation: Observation
     truth: Truth
     sets: ImageSets
     names: tuple[str, ...]
+    candidates: tuple[str, ...] = ()
 
     def in_words(self) -> str:
         """One line for a person: the threat model, and what is particular to these images."""
@@ -181,6 +184,7 @@ def from_ciphertexts(
     truth: Tensor | None,
     public: ImageSets | None,
     scope: KeyScope,
+    candidates: NamedImages | None = None,
     jpeg: Jpeg | None = None,
 ) -> Scenario:
     """Somebody else's ciphertexts, under a key that nobody here knows.
@@ -193,11 +197,12 @@ def from_ciphertexts(
         truth: their plain images ``(N, C, H', W')`` uint8, H' ≤ H, if they are known.
         public: images for the adversary, or None.
         scope: whether one key is believed to have made them all.
+        candidates: plain images for attacks that match, of the size of those of the ciphertexts.
         jpeg: how the files were compressed.
     """
     has_public = public is not None and len(public.adversary) > 0
     threat = least_threat_model(attack, scope, public=has_public)
-    _check_files_suffice(attack, threat, has_public)
+    _check_files_suffice(attack, threat, has_public, candidates is not None)
     check_output_names(names)
     scheme = target.public(own_keys=threat.own_keys)
     given = tuple(ciphertexts.shape[1:])
@@ -220,15 +225,40 @@ def from_ciphertexts(
     )
     if truth is not None and len(sets.adversary):
         sets = sets.without(truth)
+    shown, matching = _public(sets, threat), None
+    called: tuple[str, ...] = ()
+    if threat.public == "candidates" and candidates is not None:
+        shown, called = _of_size(candidates, shape), candidates.names
+        threat = replace(threat, distractors=0)
+        matching = None if truth is None else _places(truth, shown)
     observation = Observation(
         threat=threat,
         scheme=scheme,
         ciphertexts=ciphertexts,
         image_shape=shape,
-        public_images=_public(sets, threat),
+        public_images=shown,
         jpeg=jpeg,
     )
-    return Scenario(observation, Truth(truth, None), sets, names)
+    return Scenario(observation, Truth(truth, None, matching), sets, names, called)
+
+
+def _of_size(candidates: NamedImages, shape: ImageShape) -> Tensor:
+    given = tuple(candidates.images.shape[1:])
+    if given != shape:
+        raise DataError(
+            f"the candidates have the shape {given}, the plain images {shape} (channels, height, "
+            "width): resize the candidates to the size of the images that were encrypted."
+        )
+    return candidates.images
+
+
+def _places(truth: Tensor, candidates: Tensor) -> Tensor | None:
+    """For each plain image its place among the candidates; None unless all are there."""
+    import torch
+
+    place = {content: i for i, content in enumerate(content_hashes(candidates))}
+    found = [place.get(content, -1) for content in content_hashes(truth)]
+    return None if -1 in found else torch.tensor(found)
 
 
 def _public(sets: ImageSets, threat: ThreatModel) -> Tensor | None:
@@ -264,8 +294,17 @@ def _chosen(attack: Attack, scheme: PublicScheme, shape: ImageShape, threat: Thr
     return chosen.clone()
 
 
-def _check_files_suffice(attack: Attack, threat: ThreatModel, has_public: bool) -> None:
-    """Refuse an attack that needs more than ciphertexts and the public images given."""
+def _check_files_suffice(
+    attack: Attack, threat: ThreatModel, has_public: bool, has_candidates: bool
+) -> None:
+    """Refuse an attack that needs more than ciphertexts and the images given."""
+    if threat.public == "candidates" and attack.card.ciphers == ("image",):
+        if not has_candidates:
+            raise NotGranted(
+                f"attack '{attack.card.name}' needs plain images, of which those of the "
+                "ciphertexts may be some: name their folder with --candidates."
+            )
+        return
     if threat.pairs or threat.chosen or threat.public == "candidates":
         raise NotGranted(
             f"attack '{attack.card.name}' needs more ({threat.in_words()}) than files of "

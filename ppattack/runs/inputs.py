@@ -98,10 +98,15 @@ def build_scenario(
             sets = sets.overlapping(secret)
         jpeg = None if request.jpeg is None else Jpeg.read(request.jpeg)
         return simulate(attack, target, sets, scope, secret, jpeg=jpeg)
+    from ppattack.data.image_files import read_folder
+
     found, truth, public = read_inputs(request, request.ciphertexts, target)
     jpeg = None
     if target.card.cipher == "image":
         jpeg = Jpeg.of_files(request.ciphertexts / name for name in found.names)
+    candidates = None
+    if request.candidates is not None:
+        candidates = read_folder(request.candidates, photographs=True)
     return from_ciphertexts(
         attack,
         target,
@@ -109,6 +114,7 @@ def build_scenario(
         found.names,
         truth=truth,
         public=public,
+        candidates=candidates,
         scope=scope,
         jpeg=jpeg,
     )

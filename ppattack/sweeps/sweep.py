@@ -116,6 +116,7 @@ def _inputs(request: RunRequest) -> tuple[object, ...]:
         request.download,
         request.ciphertexts,
         request.truth,
+        request.candidates,
     )
 
 
@@ -159,7 +160,12 @@ def _identity(requests: Sequence[RunRequest]) -> str:
     facts += [files_hash(path) for path in sorted(filter(None, plugins))]
     first = requests[0]
     _, _, argument = (first.data or "").partition(":")
-    places = (Path(argument) if argument else None, first.ciphertexts, first.truth)
+    places = (
+        Path(argument) if argument else None,
+        first.ciphertexts,
+        first.truth,
+        first.candidates,
+    )
     facts += [_stamp(user_path(str(place))) if place else [] for place in places]
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:12]
 

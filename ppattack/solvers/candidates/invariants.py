@@ -225,7 +225,8 @@ def _band_energies(values: Tensor) -> Tensor:
     energy = spectrum.square().sum(dim=2)
     energy = energy + energy.transpose(-1, -2)
     rows, columns = torch.triu_indices(low, low)
-    return energy[..., rows, columns][..., 1:]
+    found: Tensor = energy[..., rows, columns][..., 1:]
+    return found
 
 
 @dataclass(frozen=True)
