@@ -51,9 +51,9 @@ def test_every_exact_copy_is_named(name: str, settings: dict[str, Any]) -> None:
     assert share(recovery, scenario) == 1.0
 
 
-@pytest.mark.parametrize("how", ["jpeg50", "shifted"])
-def test_altered_copies_are_named(how: str) -> None:
-    recovery, scenario = attacked("etc", altered=how, views=True)
+@pytest.mark.parametrize(("how", "views"), [("jpeg50", False), ("shifted", True)])
+def test_altered_copies_are_named(how: str, views: bool) -> None:
+    recovery, scenario = attacked("etc", altered=how, views=views)
     assert share(recovery, scenario) >= 0.95
 
 
@@ -65,7 +65,7 @@ def test_a_one_time_pad_is_matched_by_chance_and_nothing_is_sure() -> None:
 
 
 def test_one_key_for_all_is_no_harder() -> None:
-    recovery, scenario = attacked("ele", "dataset")
+    recovery, scenario = attacked("pe", "dataset")
     assert share(recovery, scenario) == 1.0
 
 

@@ -96,11 +96,20 @@ def _whitened(features: Tensor) -> tuple[Half, Tensor]:
     told = scale > NARROWEST * scale.max().clamp_min(1e-12)
     scale = torch.where(told, scale, torch.inf)
     x = (features - mean) / scale
-    values, vectors = torch.linalg.eigh(x.T @ x / len(x))
     top = max(1, min(COMPONENTS, len(x) // PAIRS_PER_COMPONENT, int(told.sum())))
-    values, vectors = values[-top:].clamp_min(0), vectors[:, -top:]
+    values, vectors = _principal(x, top)
     half = Half(mean, scale, vectors / (values + RIDGE).sqrt())
     return half, half(features)
+
+
+def _principal(x: Tensor, top: int) -> tuple[Tensor, Tensor]:
+    """The largest variances of ``(M, F)`` values and their directions, ``(top,)``, ``(F, top)``."""
+    if len(x) >= x.shape[1]:
+        values, vectors = torch.linalg.eigh(x.T @ x / len(x))
+        return values[-top:].clamp_min(0), vectors[:, -top:]
+    values, rows = torch.linalg.eigh(x @ x.T / len(x))
+    values, rows = values[-top:].clamp_min(0), rows[:, -top:]
+    return values, x.T @ rows / (values * len(x)).sqrt().clamp_min(1e-6)
 
 
 def _turned(half: Half, rotation: Tensor) -> Half:

@@ -21,6 +21,24 @@ DECAY = 1e-3
 
 
 @dataclass(frozen=True)
+class _Grader:
+    """One hidden layer; drawn from a generator of its own."""
+
+    weights: tuple[Tensor, Tensor, Tensor]
+
+    @classmethod
+    def drawn(cls, inputs: int, generator: torch.Generator) -> _Grader:
+        first = torch.randn(inputs, HIDDEN, generator=generator) / inputs**0.5
+        last = torch.randn(HIDDEN, generator=generator) / HIDDEN**0.5
+        weights = (first, torch.zeros(HIDDEN), last)
+        return cls(tuple(each.requires_grad_() for each in weights))  # type: ignore[arg-type]
+
+    def __call__(self, x: Tensor) -> Tensor:
+        first, bias, last = self.weights
+        return torch.tanh(x @ first + bias) @ last
+
+
+@dataclass(frozen=True)
 class Trust:
     """Matches against those of images that nobody encrypted.
 
@@ -33,7 +51,7 @@ class Trust:
 
     mean: Tensor
     scale: Tensor
-    network: nn.Module
+    network: _Grader
     absent: Tensor
 
     @classmethod
@@ -47,27 +65,25 @@ class Trust:
         mean, scale = x.mean(dim=0), x.std(dim=0).clamp_min(1e-6)
         y = torch.cat([torch.ones(len(present)), torch.zeros(half)])
         weight = torch.where(y > 0, 0.5 / max(1, len(present)), 0.5 / max(1, half))
-        network = nn.Sequential(nn.Linear(x.shape[1], HIDDEN), nn.Tanh(), nn.Linear(HIDDEN, 1))
-        with torch.no_grad():
-            for each in network.parameters():
-                each.copy_(torch.randn(each.shape, generator=generator) / each.shape[-1] ** 0.5)
-        optimizer = torch.optim.AdamW(network.parameters(), RATE, weight_decay=DECAY)
+        network = _Grader.drawn(x.shape[1], generator)
+        optimizer = torch.optim.AdamW(network.weights, RATE, weight_decay=DECAY)
         with torch.enable_grad():
             for _ in range(STEPS):
-                grade = network((x - mean) / scale)[:, 0]
+                grade = network((x - mean) / scale)
                 loss = nn.functional.binary_cross_entropy_with_logits(
                     grade, y, weight, reduction="sum"
                 )
                 optimizer.zero_grad()
                 loss.backward()
                 optimizer.step()
-        network.requires_grad_(False)
-        graded = network((absent[half:] - mean) / scale)[:, 0]
+        for each in network.weights:
+            each.requires_grad_(False)
+        graded = network((absent[half:] - mean) / scale)
         return cls(mean, scale, network, graded.sort().values)
 
     def p_values(self, statistics: Tensor) -> Tensor:
         """``(N,)`` shares of matches of absent images that are as good; never zero."""
-        grade = self.network((statistics - self.mean) / self.scale)[:, 0].contiguous()
+        grade = self.network((statistics - self.mean) / self.scale)
         better = len(self.absent) - torch.searchsorted(self.absent, grade)
         return (better + 1).float() / (len(self.absent) + 1)
 
