@@ -112,6 +112,8 @@ class Recovery:
         failures: why the attack failed, by index of the ciphertext. Any failure makes the run
             INCONCLUSIVE.
         ranking: ``(N, K)`` int64, for each ciphertext its likeliest candidates, the best first.
+        p_values: ``(N,)`` float, for each ciphertext how likely a match as good is if its image is
+            not among the candidates.
         stages: the matching after each stage of the attack, ``(N,)`` int64 by name.
         up_to_state: whether the ciphertexts determine the images only up to a global state
             (orientation, negative, colour order); the best state is then reported beside the raw
@@ -130,6 +132,7 @@ class Recovery:
     notes: Mapping[str, Any] = field(default_factory=dict)
     failures: Mapping[int, str] = field(default_factory=dict)
     ranking: Tensor | None = None
+    p_values: Tensor | None = None
     stages: Mapping[str, Tensor] = field(default_factory=dict)
     up_to_state: bool = False
     limits: str = ""
@@ -282,6 +285,11 @@ def _checked(recovery: object, observation: Observation, name: str) -> Recovery:
                 f"attack '{name}' returned a matching of shape {tuple(matching.shape)} for its "
                 f"stage '{stage}', not {(count,)}."
             )
+    if recovery.p_values is not None and tuple(recovery.p_values.shape) != (count,):
+        raise PluginError(
+            f"attack '{name}' returned p-values of shape {tuple(recovery.p_values.shape)}, "
+            f"not {(count,)}."
+        )
     if recovery.ranking is not None and tuple(recovery.ranking.shape[:1]) != (count,):
         raise PluginError(
             f"attack '{name}' ranked candidates in the shape {tuple(recovery.ranking.shape)}, "
@@ -299,6 +307,7 @@ def _checked(recovery: object, observation: Observation, name: str) -> Recovery:
         images=images,
         matching=None if recovery.matching is None else recovery.matching.cpu(),
         ranking=None if recovery.ranking is None else recovery.ranking.cpu(),
+        p_values=None if recovery.p_values is None else recovery.p_values.cpu(),
         stages={stage: matching.cpu() for stage, matching in recovery.stages.items()},
     )
 

@@ -66,6 +66,7 @@ class RunRequest:
         save_images: reconstructions to write as PNG; None for all.
         ciphertexts: a folder of somebody else's ciphertext files.
         truth: a folder with their plain images under the same names.
+        candidates: a folder of plain images, of which those of ``ciphertexts`` may be some.
         jpeg: ``QUALITY``, ``QUALITY:444`` or ``QUALITY:420``: every ciphertext goes through JPEG;
             None for no compression.
         lpips_net: ``alex``, ``vgg`` or ``squeeze``.
@@ -150,6 +151,11 @@ class RunRequest:
         Flag("--truth"),
         Doc("Plain images of --ciphertexts, under the same names."),
     ] = None
+    candidates: Annotated[
+        Path | None,
+        Flag("--candidates"),
+        Doc("Plain images, of which those of --ciphertexts may be some; any names."),
+    ] = None
     jpeg: Annotated[
         str | None,
         Flag("--jpeg", metavar="QUALITY[:444|420]"),
@@ -192,7 +198,7 @@ class RunRequest:
     ] = None
 
     def __post_init__(self) -> None:
-        as_paths(self, "out", "ciphertexts", "truth", "lpips_weights", "entropy_from")
+        as_paths(self, "out", "ciphertexts", "truth", "candidates", "lpips_weights", "entropy_from")
         if self.oracle is not None:
             if self.target not in ("", ORACLE):
                 raise ConfigError("--oracle stands in place of --target: leave one of them out.")
@@ -287,6 +293,11 @@ def check(request: RunRequest) -> None:
     check_common(request.preset, request.size, request.out)
     if request.truth is not None and request.ciphertexts is None:
         raise ConfigError("--truth belongs to --ciphertexts: name the folder of ciphertexts too.")
+    if request.candidates is not None and request.ciphertexts is None:
+        raise ConfigError(
+            "--candidates belongs to --ciphertexts: name the folder of ciphertexts too, or use "
+            "--set attack.distractors=N for candidates from --data."
+        )
     if request.jpeg is not None:
         Jpeg.read(request.jpeg)
         if request.ciphertexts is not None:

@@ -9,10 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from ppattack.data.alterations import Alteration, altered
 from ppattack.data.source import ImageSets, content_hashes
 from ppattack.errors import ConfigError, DataError, NotApplicable, NotGranted, ThreatModelError
 from ppattack.files import check_output_names
-from ppattack.seeding import numpy_stream
+from ppattack.seeding import numpy_stream, torch_stream
 from ppattack.target import contract
 from ppattack.target.base import generate_scoped_key
 from ppattack.target.calls import encrypt
@@ -20,9 +21,12 @@ from ppattack.target.trained import TrainedTarget, refuse_untrained
 from ppattack.threat import KeyScope, Observation, ThreatModel, Truth
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
     from torch import Tensor
 
     from ppattack.attack import Attack
+    from ppattack.data.image_files import NamedImages
     from ppattack.images import ImageShape
     from ppattack.jpeg import Jpeg
     from ppattack.target.base import PublicScheme, Target
@@ -38,12 +42,14 @@ class Scenario:
         truth: what only the scorer holds.
         sets: the images of both sides, for the scorer's blind baselines and controls.
         names: one name per ciphertext.
+        candidates: one name per candidate, if candidates have names.
     """
 
     observation: Observation
     truth: Truth
     sets: ImageSets
     names: tuple[str, ...]
+    candidates: tuple[str, ...] = ()
 
     def in_words(self) -> str:
         """One line for a person: the threat model, and what is particular to these images."""
@@ -136,7 +142,6 @@ def simulate(
         raise DataError(f"{threat.pairs} known pairs leave no image to attack: use a larger -n.")
     shape: ImageShape = _shape(sets.victims)
     scheme = target.public(own_keys=threat.own_keys)
-    _check_own_keys(attack, target, threat)
     _check_applicable(attack, scheme, shape)
     given = sets.victims
     if not sets.overlap:
@@ -162,9 +167,11 @@ def simulate(
         chosen = holder.answer(_chosen(attack, scheme, shape, threat), "chosen pairs")
     public, matching, public_labels = _public(sets, threat), None, sets.adversary_labels
     if threat.public == "candidates":
-        order = numpy_stream(seed, "candidates").permutation(count)
-        public, matching = plain[order], torch.from_numpy(order.argsort())
-        public_labels = None if sets.victim_labels is None else sets.victim_labels[order]
+        public, order = _candidates(plain, sets, threat, seed)
+        matching = torch.from_numpy(order.argsort()[:count])
+        public_labels = None
+        if sets.victim_labels is not None and not threat.distractors:
+            public_labels = sets.victim_labels[order]
     observation = Observation(
         threat=threat,
         scheme=scheme,
@@ -191,6 +198,7 @@ def from_ciphertexts(
     truth: Tensor | None,
     public: ImageSets | None,
     scope: KeyScope,
+    candidates: NamedImages | None = None,
     jpeg: Jpeg | None = None,
 ) -> Scenario:
     """Somebody else's ciphertexts, under a key that nobody here knows.
@@ -203,11 +211,12 @@ def from_ciphertexts(
         truth: their plain images ``(N, C, H', W')`` uint8, H' ≤ H, if they are known.
         public: images for the adversary, or None.
         scope: whether one key is believed to have made them all.
+        candidates: plain images for attacks that match, of the size of those of the ciphertexts.
         jpeg: how the files were compressed.
     """
     has_public = public is not None and len(public.adversary) > 0
     threat = least_threat_model(attack, scope, public=has_public)
-    _check_files_suffice(attack, threat, has_public)
+    _check_files_suffice(attack, threat, has_public, candidates is not None)
     _check_own_keys(attack, target, threat)
     check_output_names(names)
     scheme = target.public(own_keys=threat.own_keys)
@@ -231,15 +240,40 @@ def from_ciphertexts(
     )
     if truth is not None and len(sets.adversary):
         sets = sets.without(truth)
+    shown, matching = _public(sets, threat), None
+    called: tuple[str, ...] = ()
+    if threat.public == "candidates" and candidates is not None:
+        shown, called = _of_size(candidates, shape), candidates.names
+        threat = replace(threat, distractors=0)
+        matching = None if truth is None else _places(truth, shown)
     observation = Observation(
         threat=threat,
         scheme=scheme,
         ciphertexts=ciphertexts,
         image_shape=shape,
-        public_images=_public(sets, threat),
+        public_images=shown,
         jpeg=jpeg,
     )
-    return Scenario(observation, Truth(truth, None), sets, names)
+    return Scenario(observation, Truth(truth, None, matching), sets, names, called)
+
+
+def _of_size(candidates: NamedImages, shape: ImageShape) -> Tensor:
+    given = tuple(candidates.images.shape[1:])
+    if given != shape:
+        raise DataError(
+            f"the candidates have the shape {given}, the plain images {shape} (channels, height, "
+            "width): resize the candidates to the size of the images that were encrypted."
+        )
+    return candidates.images
+
+
+def _places(truth: Tensor, candidates: Tensor) -> Tensor | None:
+    """For each plain image its place among the candidates; None unless all are there."""
+    import torch
+
+    place = {content: i for i, content in enumerate(content_hashes(candidates))}
+    found = [place.get(content, -1) for content in content_hashes(truth)]
+    return None if -1 in found else torch.tensor(found)
 
 
 def _public(sets: ImageSets, threat: ThreatModel) -> Tensor | None:
@@ -248,6 +282,20 @@ def _public(sets: ImageSets, threat: ThreatModel) -> Tensor | None:
     if len(sets.adversary) == 0:
         raise DataError("the attack needs public images: use --adversary with a number above 0.")
     return sets.adversary.clone()
+
+
+def _candidates(
+    plain: Tensor, sets: ImageSets, threat: ThreatModel, seed: int | bytes
+) -> tuple[Tensor, NDArray[np.intp]]:
+    """The candidates in a secret order: the victims' images, or copies of them, and distractors."""
+    import torch
+
+    others = sets.adversary[: 0 if sets.overlap else threat.distractors]
+    every = torch.cat([plain, others])
+    how: Alteration = threat.altered  # type: ignore[assignment]
+    order = numpy_stream(seed, "candidates").permutation(len(every))
+    generator = torch_stream(seed, "altered candidates")
+    return altered(every, how, generator)[order], order
 
 
 def _chosen(attack: Attack, scheme: PublicScheme, shape: ImageShape, threat: ThreatModel) -> Tensor:
@@ -261,8 +309,17 @@ def _chosen(attack: Attack, scheme: PublicScheme, shape: ImageShape, threat: Thr
     return chosen.clone()
 
 
-def _check_files_suffice(attack: Attack, threat: ThreatModel, has_public: bool) -> None:
-    """Refuse an attack that needs more than ciphertexts and the public images given."""
+def _check_files_suffice(
+    attack: Attack, threat: ThreatModel, has_public: bool, has_candidates: bool
+) -> None:
+    """Refuse an attack that needs more than ciphertexts and the images given."""
+    if threat.public == "candidates" and attack.card.ciphers == ("image",):
+        if not has_candidates:
+            raise NotGranted(
+                f"attack '{attack.card.name}' needs plain images, of which those of the "
+                "ciphertexts may be some: name their folder with --candidates."
+            )
+        return
     if threat.public == "candidates" and "tokens" in attack.card.ciphers:
         raise NotGranted(
             f"attack '{attack.card.name}' matches codes with the plain images they may be of, "

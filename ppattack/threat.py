@@ -34,6 +34,9 @@ class ThreatModel:
         own_keys: whether the adversary can run the algorithm under keys of its own.
         key_scope: ``dataset`` (one key for every image) or ``image`` (a fresh one each).
         labels: whether the adversary knows the class of every ciphertext and public image.
+        distractors: images among the candidates that nobody encrypted, at most.
+        altered: how the candidates differ from the encrypted images, in one word; ``none`` for
+            exact copies.
     """
 
     public: PublicImages = "none"
@@ -42,6 +45,8 @@ class ThreatModel:
     own_keys: bool = False
     key_scope: KeyScope = "dataset"
     labels: bool = False
+    distractors: int = 0
+    altered: str = "none"
 
     def shortfall(self, needed: ThreatModel) -> list[str]:
         """What ``needed`` asks for beyond this model, in words; empty when it is covered."""
@@ -65,6 +70,8 @@ class ThreatModel:
         public = {"unpaired": "unpaired public images", "candidates": "candidate plain images"}
         keys = "one key for all images" if self.key_scope == "dataset" else "one key per image"
         parts = [" and ".join(known) or "ciphertext-only", public.get(self.public, "")]
+        parts[-1] += f" and up to {self.distractors} others" if self.distractors else ""
+        parts.append(f"all altered ({self.altered})" if self.altered != "none" else "")
         parts.append("class labels" if self.labels else "")
         parts += ["own keys" if self.own_keys else "", keys]
         return "; ".join(part for part in parts if part)

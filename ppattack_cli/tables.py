@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -49,6 +50,24 @@ def table(*columns: str) -> Table:
     for name in columns:
         made.add_column(name)
     return made
+
+
+SHOWN_MATCHES = 10
+
+
+def _print_matches(file: Path) -> None:
+    """The first matches of a run whose candidates have names, and where all of them are."""
+    if not file.is_file():
+        return
+    with file.open(encoding="utf-8", newline="") as opened:
+        matches = list(csv.DictReader(opened))
+    if all(match["candidate"].isdecimal() for match in matches):
+        return
+    rows = table("ciphertext", "candidate", "p-value")
+    for match in matches[:SHOWN_MATCHES]:
+        rows.add_row(*map(escape, (match["ciphertext"], match["candidate"], match["p_value"])))
+    console().print(rows)
+    console().print(f"all {len(matches)} matches: {file}", markup=False, soft_wrap=True)
 
 
 def print_report(report: Report, folder: Path, next_step: str | None = None) -> None:
@@ -108,6 +127,7 @@ def print_report(report: Report, folder: Path, next_step: str | None = None) -> 
     screen.print(f"[{VERDICT_COLOURS[report.verdict]}]{report.verdict}[/]", end=" ")
     screen.print(report.reason, markup=False)
     screen.print(f"report: {folder / 'report.json'}", markup=False, soft_wrap=True)
+    _print_matches(folder / "matching.csv")
     if next_step is not None:
         screen.print(f"next: {next_step}", markup=False, soft_wrap=True)
     picture = folder / "samples.png"

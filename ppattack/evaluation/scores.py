@@ -212,7 +212,7 @@ def _matching_scores(
     if truth is None:
         return Absent("the true matching is not known"), {}
     right = (recovery.matching == truth).numpy().astype(np.float64)
-    chance = np.full_like(right, 1.0 / len(right))
+    chance = np.full_like(right, 1.0 / len(scenario.observation.public_images))
     roles = {"reconstruction": right, "baseline": chance, "gain": right - chance}
     summaries = summarise(roles, seed)
     scores = MatchingScores(

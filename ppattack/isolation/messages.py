@@ -137,6 +137,7 @@ def recovery_parts(recovery: Recovery) -> tuple[Facts, dict[str, Tensor | None]]
         "images": recovery.images,
         "matching": recovery.matching,
         "ranking": recovery.ranking,
+        "p-values": recovery.p_values,
         **{STAGE + name: matching for name, matching in recovery.stages.items()},
     }
     if recovery.key is not None:
@@ -169,6 +170,7 @@ def recovery_of(facts: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Reco
         notes=facts["notes"],
         failures={int(number): why for number, why in facts["failures"]},
         ranking=tensors.get("ranking"),
+        p_values=tensors.get("p-values"),
         stages={
             name.removeprefix(STAGE): each
             for name, each in tensors.items()

@@ -213,7 +213,8 @@ class DataPart(Part):
 class ThreatPart(Part):
     """What the adversary was given; ``jpeg`` is how the ciphertexts were compressed on the way.
 
-    ``labels``: the class of every ciphertext and public image.
+    ``labels``: the class of every ciphertext and public image. ``distractors``: how many images
+    at most among the candidates nobody encrypted; ``altered``: how candidates differ from what was.
     """
 
     public: Literal["none", "unpaired", "candidates"]
@@ -224,6 +225,8 @@ class ThreatPart(Part):
     words: str
     jpeg: str | None = None
     labels: bool = False
+    distractors: int = 0
+    altered: str = "none"
 
 
 class ControlResult(Part):

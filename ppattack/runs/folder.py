@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from ppattack.files import output_name, write_bytes, write_text
 from ppattack.reports.run import scores_csv
+from ppattack.reports.text import csv_text
 from ppattack.runs import map_files
 from ppattack.scenario import Scenario
 
@@ -20,6 +21,8 @@ PICTURES = "training"
 """Folder of pictures of a training, in a run's folder."""
 SAMPLES = "samples.png"
 """The first images side by side; there if the attack recovered images."""
+MATCHING = "matching.csv"
+"""For each ciphertext its likeliest candidate; there if the attack matched."""
 
 
 def fill(
@@ -52,6 +55,8 @@ def fill(
     if evaluation.columns:
         columns = {name: column.tolist() for name, column in evaluation.columns.items()}
         write_text(folder / "scores.csv", scores_csv(scenario.names, columns))
+    if recovery.matching is not None:
+        write_text(folder / MATCHING, _matching_csv(scenario, recovery))
     if recovery.images is not None:
         images = recovery.images
         shown = scenario.truth.images, scenario.observation.ciphertexts, images
@@ -66,3 +71,15 @@ def fill(
         write_bytes(folder / map_files.FILE, found.to_bytes(), private=True)
     if pictures is not None and pictures.is_dir():
         shutil.copytree(pictures, folder / PICTURES)
+
+
+def _matching_csv(scenario: Scenario, recovery: Recovery) -> str:
+    """One row per ciphertext: its candidate, and how likely such a match is by chance."""
+    matching, p_values = recovery.matching, recovery.p_values
+    rows: list[list[str]] = [["ciphertext", "candidate", "p_value"]]
+    for i, name in enumerate(scenario.names):
+        place = -1 if matching is None else int(matching[i])
+        named = 0 <= place < len(scenario.candidates)
+        p = "" if p_values is None else f"{float(p_values[i]):.4g}"
+        rows.append([name, scenario.candidates[place] if named else str(place), p])
+    return csv_text(rows)

@@ -72,6 +72,8 @@ def identity(
             facts["jpeg"] = str(Jpeg.read(request.jpeg))
     else:
         facts["ciphertexts"], facts["truth"] = _file_facts(request, request.ciphertexts, target)
+        if request.candidates is not None:
+            facts["candidates"] = _plain_facts(request.candidates)
         if source is not None:
             folder = request.ciphertexts
             facts["data"] = image_facts(
@@ -107,7 +109,7 @@ def image_facts(
 def _file_facts(request: RunRequest, folder: Path, target: Target) -> tuple[str, str]:
     """Hashes of the ciphertexts' files and of those of their plain images."""
     from ppattack.data.fingerprint import of_files
-    from ppattack.data.image_files import list_images, read_folder
+    from ppattack.data.image_files import list_images
     from ppattack.data.token_files import list_tokens, read_ciphertexts
 
     cipher, truth = target.card.cipher, ""
@@ -116,9 +118,17 @@ def _file_facts(request: RunRequest, folder: Path, target: Target) -> tuple[str,
     if ciphertexts is None:
         ciphertexts = _hash(read_ciphertexts(folder, cipher))
     if request.truth is not None:
-        found = of_files((file.name, file) for file in list_images(request.truth))
-        truth = _hash(read_folder(request.truth, photographs=True)) if found is None else found
+        truth = _plain_facts(request.truth)
     return ciphertexts, truth
+
+
+def _plain_facts(folder: Path) -> str:
+    """A hash of the plain images of a folder."""
+    from ppattack.data.fingerprint import of_files
+    from ppattack.data.image_files import list_images, read_folder
+
+    found = of_files((file.name, file) for file in list_images(folder))
+    return _hash(read_folder(folder, photographs=True)) if found is None else found
 
 
 def _public_images(request: RunRequest, folder: Path, target: Target) -> ImageSets:

@@ -128,10 +128,15 @@ def build_scenario(
         if isinstance(target, TrainedTarget):
             key = _trained(target, sets, secret, context)
         return simulate(attack, target, sets, scope, secret, jpeg=jpeg, key=key)
+    from ppattack.data.image_files import read_folder
+
     found, truth, public = read_inputs(request, request.ciphertexts, target)
     jpeg = None
     if target.card.cipher == "image":
         jpeg = Jpeg.of_files(request.ciphertexts / name for name in found.names)
+    candidates = None
+    if request.candidates is not None:
+        candidates = read_folder(request.candidates, photographs=True)
     return from_ciphertexts(
         attack,
         target,
@@ -139,6 +144,7 @@ def build_scenario(
         found.names,
         truth=truth,
         public=public,
+        candidates=candidates,
         scope=scope,
         jpeg=jpeg,
     )

@@ -180,6 +180,7 @@ def _inputs(request: RunRequest) -> tuple[object, ...]:
         request.download,
         request.ciphertexts,
         request.truth,
+        request.candidates,
     )
 
 
@@ -224,7 +225,12 @@ def _identity(requests: Sequence[RunRequest]) -> str:
     first = requests[0]
     facts += [_stamp(file) for file in sorted(set(_beside(requests)))]
     _, _, argument = (first.data or "").partition(":")
-    places = (Path(argument) if argument else None, first.ciphertexts, first.truth)
+    places = (
+        Path(argument) if argument else None,
+        first.ciphertexts,
+        first.truth,
+        first.candidates,
+    )
     facts += [_stamp(user_path(str(place))) if place else [] for place in places]
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:12]
 

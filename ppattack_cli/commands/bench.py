@@ -24,6 +24,7 @@ from ppattack_cli.streams import print_json
         "overlap",
         "ciphertexts",
         "truth",
+        "candidates",
         "jpeg",
         "lpips_net",
         "lpips_weights",

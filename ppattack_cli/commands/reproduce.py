@@ -37,7 +37,7 @@ def _evaluations() -> None:
     leave_out=(
         *("attack", "target", "overlap", "key_scope", "save_images", "ciphertexts", "truth"),
         *("jpeg", "lpips_net", "lpips_weights", "isolate", "time_limit", "memory_limit"),
-        "entropy_from",
+        *("entropy_from", "candidates"),
     ),
 )
 def isotropic_robustness(

@@ -1,0 +1,159 @@
+"""Candidate matching: which of many known images a ciphertext is of, whatever its key.
+
+A key per image hides the picture. It does not hide which picture it is: what every key leaves
+alone, such as the histogram of folded values, names the right one of thousands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+
+from typing_extensions import override
+
+from ppattack.attack import Attack, AttackCard, Context, ControlTarget, Preset, Recovery
+from ppattack.card import Reference
+from ppattack.config import Doc, Interval
+from ppattack.data.alterations import Alteration
+from ppattack.threat import Observation, ThreatModel
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from ppattack.target.base import PublicScheme
+
+FEWEST = 40
+"""Candidates below which nothing can be fitted."""
+LIKELY = 0.01
+"""A match is counted as sure below this p-value."""
+
+
+class CandidateMatching(Attack):
+    """Matching of single ciphertexts with candidate plain images, or altered copies of them.
+
+    Invariants follow from what the scheme makes public: values folded at mid-grey, pixels or
+    blocks that stay in place, distances between blocks that share a key, blocks that turn. The
+    candidates, altered and encrypted under own keys, are pairs whose answer is known: canonical
+    correlations between the two sides give a likelihood ratio. Copies that were moved by a pixel
+    or brightened are tried as such. Blocks that moved are compared one by one for the likeliest
+    candidates.
+
+    The alterations that it covers: JPEG from quality 50, resizing to three quarters, noise of
+    three grey levels, brightness from .8 to 1.2, shifts by a pixel; exact copies always.
+
+    Threat model: the victims' plain images among the candidates (exact or altered copies), with
+    distractors; the public algorithm under own keys; one key for all images or one each.
+
+    Reference: the ppattack authors: Candidate matching by key-independent invariants.
+    ppattack, 2026.
+    """
+
+    card = AttackCard(
+        name="candidate-matching",
+        title="Candidate matching: which known image a ciphertext is of, whatever its key",
+        reference=Reference(
+            "the ppattack authors",
+            "Candidate matching by key-independent invariants",
+            "ppattack",
+            2026,
+        ),
+        recovers=("matching",),
+        requires=ThreatModel(public="candidates", own_keys=True, distractors=1000),
+        seconds=10.0,
+    )
+
+    @dataclass(frozen=True)
+    class Config:
+        """Settings of the attack."""
+
+        distractors: Annotated[
+            int, Interval(ge=0), Doc("candidates that nobody encrypted, at most")
+        ] = 1000
+        altered: Annotated[
+            Alteration, Doc("how the candidates differ from the encrypted images")
+        ] = "none"
+        views: Annotated[
+            bool, Doc("try each candidate moved by a pixel and at other gains too")
+        ] = True
+
+    presets: ClassVar[Mapping[Preset, Mapping[str, Any]]] = {
+        "smoke": {"distractors": 300, "views": False},
+        "standard": {},
+        "paper": {"distractors": 10_000},
+    }
+
+    @override
+    def requires(self) -> ThreatModel:
+        return ThreatModel(
+            public="candidates",
+            own_keys=True,
+            distractors=self.config.distractors,
+            altered=self.config.altered,
+        )
+
+    @override
+    def positive_control(self, scheme: PublicScheme) -> ControlTarget:
+        """A scheme that leaves no more alone than the one under attack, each image its key."""
+        structure = scheme.structure
+        if structure.unit == "nibble":
+            moved = structure.kind in ("any", "blocks")
+            return ControlTarget("ele" if moved else "le", {}, "image")
+        if structure.kind in ("none", "pixels"):
+            return ControlTarget("pe", {"color_shuffle": True}, "image")
+        return ControlTarget("etc", {"block_size": 4}, "image")
+
+    @override
+    def at_control_budget(self) -> Attack:
+        return type(self)(self.config, distractors=min(self.config.distractors, 300), views=False)
+
+    @override
+    def run(self, observation: Observation, context: Context) -> Recovery:
+        from ppattack.solvers.candidates.match import STEPS, VIEWS, Matcher
+
+        candidates, scheme = observation.public_images, observation.scheme
+        if len(candidates) < FEWEST:
+            return _too_few(observation, len(candidates))
+        rng = context.numpy_stream("own keys")
+
+        def encrypt(images: Tensor) -> Tensor:
+            made = scheme.encrypt_with_fresh_keys(images, rng)
+            return made if observation.jpeg is None else observation.jpeg.transport(made)
+
+        steps = iter(range(1, 1000))
+        views = VIEWS if self.config.views else VIEWS[:1]
+        with context.progress.task("candidates", STEPS + len(views)) as task:
+            matcher = Matcher(
+                scheme.structure,
+                candidates,
+                scheme.representation.prepare,
+                encrypt,
+                views,
+                context.torch_stream("candidates"),
+                lambda: task.update(next(steps)),
+            )
+        found = matcher.rank(observation.ciphertexts)
+        p = matcher.p_values(observation.ciphertexts)
+        return Recovery(
+            matching=found.candidates[:, 0],
+            ranking=found.candidates,
+            p_values=p,
+            notes={
+                "candidates": len(candidates),
+                "canonical correlations": len(matcher.likelihood.correlation),
+                "penalty of a view": matcher.penalty,
+                "weight of blocks": matcher.weight,
+                "sure matches": int((p < LIKELY).sum()),
+            },
+        )
+
+
+def _too_few(observation: Observation, count: int) -> Recovery:
+    """The first candidate for every ciphertext, and why that says nothing."""
+    import torch
+
+    return Recovery(
+        matching=torch.zeros(len(observation.ciphertexts), dtype=torch.long),
+        limits=f"{count} candidates are too few to learn from: give {FEWEST} or more",
+        refuted=True,
+    )

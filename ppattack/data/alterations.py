@@ -1,0 +1,136 @@
+"""How a copy of an image differs from the original: the alterations that a match must survive."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+Alteration = Literal["none", "jpeg90", "jpeg50", "resized", "noise", "brighter", "shifted", "mixed"]
+NOISE = 3.0
+"""Standard deviation of the noise, grey levels."""
+GAIN = 1.1
+GAINS = (0.8, 1.2)
+"""Range of the gain in ``mixed``."""
+SMALLER = 0.75
+"""Edge of a resized image before it is brought back to its size."""
+
+Change: TypeAlias = "Callable[[Tensor, torch.Generator], Tensor]"
+
+
+def altered(images: Tensor, how: Alteration, generator: torch.Generator) -> Tensor:
+    """Copies ``(N, C, H, W)`` uint8 of images of the same kind.
+
+    Args:
+        images: the originals; they are not changed.
+        how: ``none`` (exact copies), ``jpeg90`` and ``jpeg50`` (4:2:0), ``resized`` (to three
+            quarters and back, bicubic), ``noise`` (Gaussian, sd 3 levels), ``brighter`` (times
+            1.1), ``shifted`` (by one pixel down and right, the border repeated) or ``mixed`` (for
+            each image one of these, the gain from .8 to 1.2, the shift in any of 8 directions).
+        generator: on the CPU.
+    """
+    import torch
+
+    if how == "mixed":
+        out = images.clone()
+        kind = torch.randint(len(_CHANGES), (len(images),), generator=generator)
+        for i, change in enumerate(_MIXED.values()):
+            rows = (kind == i).nonzero()[:, 0]
+            if len(rows):
+                out[rows] = change(images[rows], generator)
+        return out
+    return _CHANGES[how](images, generator)
+
+
+def shifted(images: Tensor, down: int, right: int) -> Tensor:
+    """Images moved by whole pixels; what leaves is lost, and the border is repeated."""
+    import torch
+
+    height, width = images.shape[2:]
+    rows = (torch.arange(height, device=images.device) + down).clamp(0, height - 1)
+    columns = (torch.arange(width, device=images.device) + right).clamp(0, width - 1)
+    return images[:, :, rows][:, :, :, columns]
+
+
+def brighter(images: Tensor, gain: float | Tensor) -> Tensor:
+    """Images times a gain, rounded and cut to 0..255."""
+    return (images.float() * gain).round().clamp(0, 255).byte()
+
+
+def _copied(images: Tensor, generator: torch.Generator) -> Tensor:
+    del generator
+    return images.clone()
+
+
+def _compressed(quality: int) -> Change:
+    def change(images: Tensor, generator: torch.Generator) -> Tensor:
+        from ppattack.jpeg import Jpeg
+
+        del generator
+        return Jpeg(quality, "420").transport(images)
+
+    return change
+
+
+def _resized(images: Tensor, generator: torch.Generator) -> Tensor:
+    import torch
+
+    del generator
+    height, width = images.shape[2:]
+    small = (max(1, int(height * SMALLER)), max(1, int(width * SMALLER)))
+    resize = torch.nn.functional.interpolate
+    less = resize(images.float(), small, mode="bicubic", antialias=True).round().clamp(0, 255)
+    return resize(less, (height, width), mode="bicubic").round().clamp(0, 255).byte()
+
+
+def _noisy(images: Tensor, generator: torch.Generator) -> Tensor:
+    import torch
+
+    noise = torch.randn(images.shape, generator=generator).to(images.device) * NOISE
+    return (images.float() + noise).round().clamp(0, 255).byte()
+
+
+def _brighter(images: Tensor, generator: torch.Generator) -> Tensor:
+    del generator
+    return brighter(images, GAIN)
+
+
+def _some_gain(images: Tensor, generator: torch.Generator) -> Tensor:
+    import torch
+
+    low, high = GAINS
+    gain = torch.rand(len(images), 1, 1, 1, generator=generator) * (high - low) + low
+    return brighter(images, gain.to(images.device))
+
+
+def _shifted(images: Tensor, generator: torch.Generator) -> Tensor:
+    del generator
+    return shifted(images, -1, -1)
+
+
+def _some_shift(images: Tensor, generator: torch.Generator) -> Tensor:
+    import torch
+
+    out = images.clone()
+    step = torch.randint(8, (len(images),), generator=generator)
+    for i, (down, right) in enumerate(DIRECTIONS):
+        rows = step == i
+        out[rows] = shifted(images[rows], down, right)
+    return out
+
+
+DIRECTIONS = ((-1, -1), (-1, 0), (-1, 1), (0, -1), (0, 1), (1, -1), (1, 0), (1, 1))
+"""One pixel up or down, and left or right."""
+_CHANGES: Mapping[str, Change] = {
+    "none": _copied,
+    "jpeg90": _compressed(90),
+    "jpeg50": _compressed(50),
+    "resized": _resized,
+    "noise": _noisy,
+    "brighter": _brighter,
+    "shifted": _shifted,
+}
+_MIXED: Mapping[str, Change] = {**_CHANGES, "brighter": _some_gain, "shifted": _some_shift}

@@ -1,0 +1,1 @@
+"""Which known image a ciphertext is of, by what no key changes."""

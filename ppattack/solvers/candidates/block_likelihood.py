@@ -1,0 +1,85 @@
+"""How well the blocks of a ciphertext and of a candidate go together if blocks changed places."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+BACKGROUND = 3000
+"""Blocks of other images against which a block must stand out."""
+FLOOR = 0.02
+"""What a block without a partner counts, so that one block does not decide."""
+THINNEST = 1e-4
+"""Directions of the noise below this share of the largest variance are left out."""
+AT_ONCE = 1 << 22
+"""Pairs of blocks compared at a time."""
+
+
+@dataclass(frozen=True)
+class BlockLikelihood:
+    """Blocks are drawn about those of the copy with the noise of known pairs.
+
+    Args:
+        shift: ``(D,)`` mean difference of ciphertext and copy.
+        whitening: ``(D, K)`` that makes their differences a unit Gaussian.
+        background: ``(B, K)`` whitened blocks of other images.
+    """
+
+    shift: Tensor
+    whitening: Tensor
+    background: Tensor
+
+    @classmethod
+    def fit(
+        cls, ciphertexts: Tensor, copies: Tensor, generator: torch.Generator
+    ) -> BlockLikelihood:
+        """From ``(M, n, D)`` blocks of both sides, in one order.
+
+        Args:
+            ciphertexts: blocks of images as a ciphertext shows them.
+            copies: blocks of altered copies.
+            generator: on the CPU, for the background.
+        """
+        difference = (ciphertexts - copies).flatten(0, 1)
+        shift = difference.mean(dim=0)
+        centred = difference - shift
+        values, vectors = torch.linalg.eigh(centred.T @ centred / len(centred))
+        keep = values > THINNEST * values.max().clamp_min(1e-12)
+        whitening = vectors[:, keep] / values[keep].sqrt()
+        blocks = copies.flatten(0, 1)
+        some = torch.randperm(len(blocks), generator=generator)[:BACKGROUND]
+        return cls(shift, whitening, blocks[some] @ whitening)
+
+    def background_of(self, ciphertexts: Tensor) -> Tensor:
+        """``(N, n)`` log-density of blocks ``(N, n, D)`` among those of any image."""
+        white = (ciphertexts - self.shift) @ self.whitening
+        rows = [_mean_density(part, self.background[None]) for part in white.split(64)]
+        return torch.cat(rows)
+
+    def scores(self, ciphertexts: Tensor, background: Tensor, copies: Tensor) -> Tensor:
+        """``(P,)`` log-likelihood ratios of pairs.
+
+        Args:
+            ciphertexts: ``(P, n, D)``.
+            background: ``(P, n)`` from :meth:`background_of`.
+            copies: ``(P, n, D)``.
+        """
+        step = max(1, AT_ONCE // ciphertexts.shape[1] ** 2)
+        parts = zip(*(each.split(step) for each in (ciphertexts, background, copies)), strict=True)
+        return torch.cat([self._scores(*part) for part in parts])
+
+    def _scores(self, ciphertexts: Tensor, background: Tensor, copies: Tensor) -> Tensor:
+        white = (ciphertexts - self.shift) @ self.whitening
+        kernel = -0.5 * torch.cdist(white, copies @ self.whitening).square()
+        count = math.log(kernel.shape[1])
+        by_block = kernel.logsumexp(dim=2) - count - background
+        by_copy = (kernel - background[:, :, None]).logsumexp(dim=1) - count
+        return sum((FLOOR + part.exp()).log().sum(dim=1) for part in (by_block, by_copy))  # type: ignore[return-value]
+
+
+def _mean_density(white: Tensor, centres: Tensor) -> Tensor:
+    kernel = -0.5 * torch.cdist(white, centres.expand(len(white), -1, -1)).square()
+    return kernel.logsumexp(dim=2) - math.log(centres.shape[1])

@@ -1,0 +1,116 @@
+"""Which candidate a ciphertext is of: the likelihood ratio of two vectors of invariants.
+
+Canonical correlations of (ciphertext, copy) pairs say which directions survive an alteration and
+how well. In them the pair of one image is a correlated Gaussian, and that of two images is not.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+COMPONENTS = 300
+"""Principal components of each side, at most."""
+PAIRS_PER_COMPONENT = 4
+"""Pairs for each of them, at least: with fewer, correlations are found that are not there."""
+RIDGE = 1e-3
+"""Added to the variances of standardised features before they are made equal."""
+LEAST = 0.05
+"""Canonical correlations below this one on held-out pairs carry nothing and are dropped."""
+LARGEST = 0.9999
+"""So that one direction never decides alone."""
+CLIP = 5.0
+"""Canonical values are cut here, in standard deviations."""
+HELD_OUT = 5
+"""Every so many-th pair measures the correlations and takes no part in the fit."""
+NARROWEST = 1e-6
+"""Features whose standard deviation is below this share of the largest say nothing."""
+
+
+@dataclass(frozen=True)
+class Half:
+    """Canonical values of one side.
+
+    Args:
+        mean: ``(F,)`` of the features.
+        scale: ``(F,)`` their standard deviation; infinite if they say nothing.
+        map: ``(F, K)`` from standardised features to canonical values.
+    """
+
+    mean: Tensor
+    scale: Tensor
+    map: Tensor
+
+    def __call__(self, features: Tensor) -> Tensor:
+        """``(N, F)`` features to ``(N, K)`` values."""
+        return (((features - self.mean) / self.scale) @ self.map).clamp(-CLIP, CLIP)
+
+
+@dataclass(frozen=True)
+class PairLikelihood:
+    """Log-likelihood ratio of being one image.
+
+    Args:
+        ciphertext: the canonical values of one side.
+        candidate: those of the other.
+        correlation: ``(K,)`` of each pair of canonical values, on pairs not used in the fit.
+    """
+
+    ciphertext: Half
+    candidate: Half
+    correlation: Tensor
+
+    @classmethod
+    def fit(cls, ciphertexts: Tensor, copies: Tensor) -> PairLikelihood:
+        """From ``(M, F)`` features of both sides of M known pairs."""
+        held = torch.arange(len(ciphertexts)) % HELD_OUT == 0
+        left, x = _whitened(ciphertexts[~held])
+        right, y = _whitened(copies[~held])
+        u, _, v = torch.linalg.svd(x.T @ y / len(x), full_matrices=False)
+        left, right = _turned(left, u), _turned(right, v.T)
+        a, b = left(ciphertexts[held]), right(copies[held])
+        spread_a, spread_b = a.std(dim=0).clamp_min(0.1), b.std(dim=0).clamp_min(0.1)
+        a, b = (a - a.mean(dim=0)) / spread_a, (b - b.mean(dim=0)) / spread_b
+        rho = (a * b).mean(dim=0).clamp(-1, LARGEST)
+        keep = rho > LEAST
+        return cls(
+            Half(left.mean, left.scale, (left.map / spread_a)[:, keep]),
+            Half(right.mean, right.scale, (right.map / spread_b)[:, keep]),
+            rho[keep],
+        )
+
+    def scores(self, u: Tensor, v: Tensor) -> Tensor:
+        """``(N, M)`` log-likelihood ratios of canonical values ``(N, K)`` and ``(M, K)``."""
+        rest = 1 - self.correlation**2
+        own = self.correlation**2 / rest / 2
+        constant = -0.5 * torch.log(rest).sum()
+        cross = (u * (self.correlation / rest)) @ v.T
+        return cross - (u**2 @ own)[:, None] - (v**2 @ own)[None] + constant
+
+
+def _whitened(features: Tensor) -> tuple[Half, Tensor]:
+    """Leading principal components with equal variances, and their values."""
+    mean, scale = features.mean(dim=0), features.std(dim=0)
+    told = scale > NARROWEST * scale.max().clamp_min(1e-12)
+    scale = torch.where(told, scale, torch.inf)
+    x = (features - mean) / scale
+    top = max(1, min(COMPONENTS, len(x) // PAIRS_PER_COMPONENT, int(told.sum())))
+    values, vectors = _principal(x, top)
+    half = Half(mean, scale, vectors / (values + RIDGE).sqrt())
+    return half, half(features)
+
+
+def _principal(x: Tensor, top: int) -> tuple[Tensor, Tensor]:
+    """The largest variances of ``(M, F)`` values and their directions, ``(top,)``, ``(F, top)``."""
+    if len(x) >= x.shape[1]:
+        values, vectors = torch.linalg.eigh(x.T @ x / len(x))
+        return values[-top:].clamp_min(0), vectors[:, -top:]
+    values, rows = torch.linalg.eigh(x @ x.T / len(x))
+    values, rows = values[-top:].clamp_min(0), rows[:, -top:]
+    return values, x.T @ rows / (values * len(x)).sqrt().clamp_min(1e-6)
+
+
+def _turned(half: Half, rotation: Tensor) -> Half:
+    return Half(half.mean, half.scale, half.map @ rotation)

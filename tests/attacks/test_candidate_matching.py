@@ -1,0 +1,159 @@
+"""Candidate matching: single ciphertexts under keys of their own are named, and only these."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from ppattack.attack import Context, Recovery
+from ppattack.attacks.candidate_matching import LIKELY, CandidateMatching
+from ppattack.data.image_files import write_png
+from ppattack.errors import ConfigError, DataError, NotGranted
+from ppattack.plugins import registry
+from ppattack.runs.run import run
+from ppattack.scenario import Scenario, simulate
+from ppattack.seeding import numpy_stream
+from ppattack.threat import KeyScope
+from tests.support.natural import natural_sets
+from tests.support.run_requests import request
+
+CONTEXT = Context(torch.device("cpu"), seed=3)
+
+
+def attacked(
+    name: str,
+    scope: KeyScope = "image",
+    target_settings: dict[str, Any] | None = None,
+    **settings: Any,
+) -> tuple[Recovery, Scenario]:
+    attack = CandidateMatching(**{"distractors": 260, "views": False, **settings})
+    target = registry.target(name)(**target_settings or {})
+    scenario = simulate(attack, target, natural_sets(60, 300, size=32), scope, seed=5)
+    return attack(scenario.observation, CONTEXT), scenario
+
+
+def share(recovery: Recovery, scenario: Scenario) -> float:
+    assert recovery.matching is not None
+    assert scenario.truth.matching is not None
+    return float((recovery.matching == scenario.truth.matching).float().mean())
+
+
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [("pe", {"color_shuffle": True}), ("le", {}), ("ele", {}), ("etc", {"block_size": 4})],
+)
+def test_every_exact_copy_is_named(name: str, settings: dict[str, Any]) -> None:
+    recovery, scenario = attacked(name, target_settings=settings)
+    assert len(scenario.observation.public_images) == 320
+    assert share(recovery, scenario) == 1.0
+
+
+@pytest.mark.parametrize(("how", "views"), [("jpeg50", False), ("shifted", True)])
+def test_altered_copies_are_named(how: str, views: bool) -> None:
+    recovery, scenario = attacked("etc", altered=how, views=views)
+    assert share(recovery, scenario) >= 0.95
+
+
+def test_a_one_time_pad_is_matched_by_chance_and_nothing_is_sure() -> None:
+    recovery, scenario = attacked("one-time-pad")
+    assert share(recovery, scenario) <= 4 / 60
+    assert recovery.p_values is not None
+    assert float((recovery.p_values < LIKELY).float().mean()) <= 0.1
+
+
+def test_one_key_for_all_is_no_harder() -> None:
+    recovery, scenario = attacked("pe", "dataset")
+    assert share(recovery, scenario) == 1.0
+
+
+def test_too_few_candidates_say_so() -> None:
+    attack = CandidateMatching(distractors=4)
+    target = registry.target("pe")()
+    scenario = simulate(attack, target, natural_sets(20, 8, size=32), "image", seed=5)
+    recovery = attack(scenario.observation, CONTEXT)
+    assert recovery.limits.startswith("24 candidates are too few")
+    assert recovery.refuted
+
+
+def test_the_candidates_are_not_in_the_order_of_the_ciphertexts() -> None:
+    _, scenario = attacked("pe")
+    truth = scenario.truth.matching
+    assert truth is not None
+    assert not torch.equal(truth, truth.sort().values)
+    seen, plain = scenario.observation.public_images, scenario.truth.images
+    assert plain is not None
+    assert torch.equal(seen[truth], plain)
+
+
+def folders(place: Path, present: int) -> tuple[Path, Path]:
+    """Ciphertexts of 20 images, and candidates of which some are among them."""
+    sets = natural_sets(120, 0, size=32)
+    target = registry.target("etc")(block_size=8)
+    keys = target.generate_keys((numpy_stream(9, i) for i in range(20)), (3, 32, 32))
+    for i, image in enumerate(target.encrypt(sets.victims[:20], keys)):
+        write_png(place / "secret" / f"{i:03d}.png", image)
+    for i, image in enumerate(sets.victims[20 - present :]):
+        write_png(place / "known" / f"photo-{i + 20 - present:03d}.png", image)
+    return place / "secret", place / "known"
+
+
+def test_a_folder_of_ciphertexts_is_matched_with_a_folder_of_photographs(tmp_path: Path) -> None:
+    secret, known = folders(tmp_path, present=10)
+    asked = request(
+        tmp_path,
+        attack="candidate-matching",
+        target="etc",
+        target_settings={"block_size": 8},
+        data=None,
+        ciphertexts=secret,
+        candidates=known,
+        key_scope="image",
+        attack_settings={"views": False},
+    )
+    finished = run(asked)
+    rows = (finished.folder / "matching.csv").read_text().splitlines()
+    assert rows[0] == "ciphertext,candidate,p_value"
+    named = [row.split(",") for row in rows[1:]]
+    assert [name for name, _, _ in named] == [f"{i:03d}.png" for i in range(20)]
+    there = named[10:]
+    assert [found for _, found, _ in there] == [f"photo-{i:03d}.png" for i in range(10, 20)]
+    present = [float(p) for _, _, p in there]
+    absent = [float(p) for _, _, p in named[:10]]
+    assert max(present) < min(absent)
+
+
+def test_candidates_of_another_size_are_refused(tmp_path: Path) -> None:
+    secret, known = folders(tmp_path, present=10)
+    for file in known.iterdir():
+        file.unlink()
+    write_png(known / "one.png", torch.zeros(3, 40, 40, dtype=torch.uint8))
+    asked = request(
+        tmp_path,
+        attack="candidate-matching",
+        target="etc",
+        target_settings={"block_size": 8},
+        data=None,
+        ciphertexts=secret,
+        candidates=known,
+        key_scope="image",
+    )
+    with pytest.raises(DataError, match=r"candidates have the shape \(3, 40, 40\)"):
+        run(asked)
+
+
+def test_files_without_candidates_are_refused(tmp_path: Path) -> None:
+    secret, _ = folders(tmp_path, present=1)
+    asked = request(
+        tmp_path, attack="candidate-matching", target="pe", data=None, ciphertexts=secret
+    )
+    with pytest.raises(NotGranted, match="name their folder with --candidates"):
+        run(asked)
+
+
+def test_candidates_without_ciphertexts_are_refused(tmp_path: Path) -> None:
+    asked = request(tmp_path, attack="candidate-matching", target="pe", candidates=tmp_path)
+    with pytest.raises(ConfigError, match="--candidates belongs to --ciphertexts"):
+        run(asked)

@@ -1,0 +1,54 @@
+"""Invariants: no key changes them, and they tell images apart."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+
+from ppattack.plugins import registry
+from ppattack.seeding import numpy_stream
+from ppattack.solvers.candidates.invariants import Invariants
+from tests.support.natural import natural_sets
+
+SCHEMES: list[tuple[str, dict[str, Any], int]] = [
+    ("pe", {}, 3),
+    ("pe", {"color_shuffle": True}, 3),
+    ("le", {}, 3),
+    ("ele", {}, 3),
+    ("etc", {"block_size": 4}, 3),
+    ("etc", {"block_size": 16}, 3),
+    ("etc", {"block_size": 8}, 1),
+    ("etc-gray", {}, 3),
+    ("plain", {}, 3),
+]
+
+
+@pytest.mark.parametrize(("name", "settings", "channels"), SCHEMES)
+def test_no_key_changes_them(name: str, settings: dict[str, Any], channels: int) -> None:
+    target = registry.target(name)(**settings)
+    images = natural_sets(40, 0, size=32).victims[:, :channels]
+    shape = (channels, 32, 32)
+    keys = target.generate_keys((numpy_stream(1, i) for i in range(40)), shape)
+    scheme = target.public()
+    plain = scheme.representation.prepare(images)
+    invariants = Invariants(scheme.structure, plain, torch.Generator().manual_seed(0))
+    ours = invariants.of(target.encrypt(images, keys), "ciphertext")
+    theirs = invariants.of(plain, "ciphertext")
+    scale = theirs.std(dim=0).clamp_min(1e-3)
+    far = torch.cdist(ours / scale, theirs / scale)
+    assert torch.equal(far.argmin(dim=1), torch.arange(40))
+    own, other = far.diagonal().median(), far.fill_diagonal_(torch.inf).amin(dim=1).median()
+    assert own < 0.02 * other
+
+
+def test_a_one_time_pad_leaves_nothing() -> None:
+    target = registry.target("one-time-pad")()
+    images = natural_sets(60, 0, size=32).victims
+    keys = target.generate_keys((numpy_stream(1, i) for i in range(60)), (3, 32, 32))
+    invariants = Invariants(target.structure(), images, torch.Generator().manual_seed(0))
+    ours = invariants.of(target.encrypt(images, keys), "ciphertext")
+    theirs = invariants.of(images, "ciphertext")
+    right = (torch.cdist(ours, theirs).argmin(dim=1) == torch.arange(60)).sum()
+    assert right <= 6

@@ -1,0 +1,81 @@
+"""The likelihood ratio of pairs, the comparison of blocks, and the trust in a match."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from ppattack.solvers.candidates.block_likelihood import BlockLikelihood
+from ppattack.solvers.candidates.likelihood import PairLikelihood
+from ppattack.solvers.candidates.trust import Trust, statistics
+
+
+def pairs(count: int, rho: float, seed: int) -> tuple[Tensor, Tensor]:
+    """Two noisy views of 8 hidden numbers among 20 features."""
+    draw = torch.Generator().manual_seed(seed)
+    mix = torch.randn(2, 8, 20, generator=torch.Generator().manual_seed(99))
+    hidden = torch.randn(count, 8, generator=draw)
+    noise = math.sqrt(1 / rho - 1)
+    noisy = [hidden + noise * torch.randn(count, 8, generator=draw) for _ in range(2)]
+    return noisy[0] @ mix[0], noisy[1] @ mix[1]
+
+
+def test_correlations_are_those_of_the_two_views() -> None:
+    fitted = PairLikelihood.fit(*pairs(6000, 0.8, seed=1))
+    assert len(fitted.correlation) == 8
+    assert (fitted.correlation - 0.8).abs().max() < 0.06
+
+
+def test_scores_are_the_exact_likelihood_ratio() -> None:
+    fitted = PairLikelihood.fit(*pairs(6000, 0.8, seed=1))
+    u, v, rho = torch.randn(3, 8), torch.randn(5, 8), fitted.correlation
+    together = torch.zeros(3, 5)
+    for i in range(3):
+        for j in range(5):
+            for k in range(8):
+                spread = torch.tensor([[1.0, rho[k]], [rho[k], 1.0]])
+                both = torch.distributions.MultivariateNormal(torch.zeros(2), spread)
+                one = torch.distributions.Normal(0.0, 1.0)
+                value = both.log_prob(torch.stack([u[i, k], v[j, k]]))
+                together[i, j] += value - one.log_prob(u[i, k]) - one.log_prob(v[j, k])
+    assert torch.allclose(fitted.scores(u, v), together, atol=1e-3)
+
+
+def test_views_without_anything_in_common_match_by_chance() -> None:
+    x, _ = pairs(2000, 0.9, seed=1)
+    _, y = pairs(2000, 0.9, seed=2)
+    fitted = PairLikelihood.fit(x, y)
+    scores = fitted.scores(fitted.ciphertext(x[:200]), fitted.candidate(y[:200]))
+    assert (scores.argmax(dim=1) == torch.arange(200)).sum() <= 8
+
+
+def test_blocks_are_recognised_in_any_order() -> None:
+    draw = torch.Generator().manual_seed(0)
+    blocks = torch.randn(60, 16, 6, generator=draw)
+    seen = blocks + 0.2 * torch.randn(blocks.shape, generator=draw)
+    fitted = BlockLikelihood.fit(seen[:40], blocks[:40], draw)
+    moved = seen[40:, torch.randperm(16, generator=draw)]
+    background = fitted.background_of(moved)
+    scores = torch.stack(
+        [fitted.scores(moved, background, blocks[40 + j].expand_as(moved)) for j in range(20)], 1
+    )
+    assert torch.equal(scores.argmax(dim=1), torch.arange(20))
+
+
+def test_p_values_of_absent_images_are_uniform_and_of_present_ones_small() -> None:
+    draw = torch.Generator().manual_seed(0)
+    values = torch.randn(3000, 4, generator=draw)
+
+    def found(best: float, count: int) -> Tensor:
+        scores = torch.randn(count, 40, generator=draw).sort(dim=1, descending=True).values
+        scores[:, 0] += best
+        return statistics(scores, values[:count])
+
+    trust = Trust.fit(found(8.0, 1000), found(0.0, 2000), draw)
+    absent = trust.p_values(found(0.0, 3000))
+    for limit in (0.05, 0.2, 0.5):
+        assert abs(float((absent <= limit).float().mean()) - limit) < 0.05
+    assert float((trust.p_values(found(8.0, 500)) < 0.01).float().mean()) > 0.95
+    assert float(absent.min()) > 0
