@@ -25,6 +25,12 @@ if TYPE_CHECKING:
 
 FEWEST = 40
 """Candidates below which nothing can be fitted."""
+VAIN = 0.1
+"""Share of own altered ciphertexts below which nothing was found that keys leave alone."""
+OUTSIDE = (
+    "it names hardly any of its own ciphertexts under own keys: nothing that it looks at is left "
+    "alone by this scheme"
+)
 LIKELY = 0.01
 """A match is counted as sure below this p-value."""
 
@@ -134,6 +140,7 @@ class CandidateMatching(Attack):
             )
         found = matcher.rank(observation.ciphertexts)
         p = matcher.p_values(observation.ciphertexts)
+        vain = scheme.structure.kind == "any" and matcher.rehearsed < VAIN
         return Recovery(
             matching=found.candidates[:, 0],
             ranking=found.candidates,
@@ -144,7 +151,9 @@ class CandidateMatching(Attack):
                 "penalty of a view": matcher.penalty,
                 "weight of blocks": matcher.weight,
                 "sure matches": int((p < LIKELY).sum()),
+                "right under own keys": round(matcher.rehearsed, 3),
             },
+            limits=OUTSIDE if vain else "",
         )
 
 

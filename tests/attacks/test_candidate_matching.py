@@ -18,6 +18,7 @@ from ppattack.scenario import Scenario, simulate
 from ppattack.seeding import numpy_stream
 from ppattack.threat import KeyScope
 from tests.support.natural import natural_sets
+from tests.support.plugins import ciphers
 from tests.support.run_requests import request
 
 CONTEXT = Context(torch.device("cpu"), seed=3)
@@ -157,3 +158,11 @@ def test_candidates_without_ciphertexts_are_refused(tmp_path: Path) -> None:
     asked = request(tmp_path, attack="candidate-matching", target="pe", candidates=tmp_path)
     with pytest.raises(ConfigError, match="--candidates belongs to --ciphertexts"):
         run(asked)
+
+
+def test_a_cipher_outside_its_model_is_not_called_resistant() -> None:
+    attack = CandidateMatching(distractors=260, views=False)
+    target = ciphers.Masked()
+    scenario = simulate(attack, target, natural_sets(60, 300, size=32), "dataset", seed=5)
+    recovery = attack(scenario.observation, CONTEXT)
+    assert recovery.limits.startswith("it names hardly any of its own ciphertexts")

@@ -124,7 +124,7 @@ class Matcher:
         self.blocks: BlockLikelihood | None = None
         if structure.kind == "blocks" and structure.moves_blocks:
             self.blocks = self._fitted_blocks(prepare(some[:SCALED]), generator)
-        self.penalty, self.weight = 0.0, 0.0
+        self.penalty, self.weight, self.rehearsed = 0.0, 0.0, 0.0
         rows = torch.randperm(len(candidates), generator=generator)[: REHEARSED + TRUSTED]
         queries = encrypt(altered(candidates[rows], "mixed", generator))
         few = min(REHEARSED, len(rows) // 3)
@@ -234,6 +234,7 @@ class Matcher:
             for penalty in PENALTIES
         ]
         self.penalty = PENALTIES[max(range(len(right)), key=right.__getitem__)]
+        self.rehearsed = max(right)
         if self.blocks is None:
             return
         found = self._ranked(values, RERANKED, self.penalty)
