@@ -12,6 +12,8 @@ from ppattack.plugins import registry
 from ppattack.reports.sweep import Cell
 
 TRAINED = LEVELS.index("trained")
+CANDIDATES = LEVELS.index("candidates")
+"""Who knows the images learns which is which: that decides nothing about bringing images back."""
 ELSEWHERE = TRAINED - 0.5
 """Attacks that do not come with ppattack are not loaded here: they run before trained ones."""
 
@@ -41,7 +43,9 @@ class Levels:
             return None
         for other, cell in enumerate(cells):
             broke = cell.outcome is not None and cell.outcome.verdict == "BROKEN"
-            if broke and (self._levels[other] == level or level == TRAINED):
+            if not broke or self._levels[other] == CANDIDATES:
+                continue
+            if self._levels[other] == level or level == TRAINED:
                 return f"{cell.attack} has broken it already (--all runs this one too)."
         return None
 
