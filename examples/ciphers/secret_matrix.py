@@ -16,7 +16,7 @@ EDGE = 4
 
 
 class SecretMatrix(Target):
-    """The values of every 4x4 block, all channels together, times an orthogonal matrix."""
+    """Every 4x4 block times an orthogonal matrix, at a third of the contrast."""
 
     card = TargetCard(
         name="secret-matrix",
@@ -44,11 +44,11 @@ class SecretMatrix(Target):
         self, images: Tensor, key: Key, *, generator: np.random.Generator | None = None
     ) -> Tensor:
         """Turn; what leaves the range of a byte is clipped."""
-        return _turned(self.representation().prepare(images), key.parts["matrix"])
+        return _turned(self.representation().prepare(images), key.parts["matrix"] / 3)
 
     def decrypt(self, ciphertexts: Tensor, key: Key) -> Tensor:
         """Turn back, as far as rounding and clipping allow."""
-        turned = _turned(ciphertexts, key.parts["matrix"].T)
+        turned = _turned(ciphertexts, key.parts["matrix"].T * 3)
         return self.representation().restore(turned, key.image_shape)
 
     def key_space_bits(self, image_shape: ImageShape) -> float:

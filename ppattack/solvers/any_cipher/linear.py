@@ -1,0 +1,259 @@
+"""Secret linear maps of blocks, with rounding: matrices by regression, signs of a transform."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.fft import dct
+from scipy.linalg import hadamard
+
+from ppattack.images import ImageShape
+from ppattack.maps import BlockLinear, Rows
+from ppattack.seeding import numpy_stream
+from ppattack.solvers.any_cipher.fit import Fit, Numbers, Pairs
+
+Values = NDArray[np.float64]
+EDGES = (1, 2, 4, 8, 16)
+"""Edges of blocks that are tried, pixels."""
+TRANSFORM_EDGES = (8, 4, 16, 32, 64)
+"""Edges of the blocks of a transform; those above 16 are for transforms of a whole small image."""
+MIDDLE = 127.5
+LARGEST = 1_024
+"""Values of the largest block that is tried."""
+HELD_OUT = 0.2
+"""Share of the blocks, or of the pairs, that only choose and prove a model."""
+PROVES = 0.8
+"""Share of the variance of held-out plain values that is explained if the model holds: with the
+right one .95 and more; of other ciphers .3 at most (one secret table for every byte)."""
+PARTLY = 0.5
+"""Above it there are too few pairs for a model that holds."""
+ROUNDING = 1 / 12
+"""Variance of rounding, squared levels."""
+CLIPPED_LEFT = 2
+"""Blocks per value that must be left if those with clipped values are left out."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A way to cut images into blocks and to find their matrices.
+
+    Args:
+        numbers: ``(n, k)`` the bytes of each block.
+        shared: whether one matrix serves all blocks.
+        basis: ``(k, k)`` orthonormal rows of a transform whose coefficients only change sign or
+            size; None for a general matrix.
+        orthogonal: whether the matrix turns and scales only.
+        words: the model in words.
+    """
+
+    numbers: Numbers
+    shared: bool
+    basis: Values | None
+    orthogonal: bool
+    words: str
+
+    def least(self, pairs: int) -> float:
+        """Samples per unknown, from which it is worth a try."""
+        samples = pairs * (len(self.numbers) if self.shared else 1)
+        if self.basis is not None:
+            return float(samples)
+        unknowns: int = self.numbers.shape[1]
+        return samples / (unknowns * (0.7 if self.orthogonal else 1.2) + 1)
+
+
+def linear(pairs: Pairs) -> Fit | None:
+    """The linear map of blocks that explains held-out values best; None if none explains them.
+
+    Args:
+        pairs: one for an orthogonal matrix of all blocks, more for a general one or for a matrix
+            of every block.
+    """
+    best: tuple[float, Candidate | None] = (PARTLY, None)
+    for candidate in _candidates(pairs):
+        if candidate.least(pairs.count) < 1:
+            continue
+        share = _explained(candidate, pairs)
+        if share > best[0] + 0.002:
+            best = share, candidate
+        if share > SURE:
+            break
+    share, chosen = best
+    if chosen is None:
+        return None
+    step = _fitted(chosen, pairs.plain, pairs.cipher)
+    proof = f"{share:.1%} of the variance of held-out values is explained"
+    needed = 0 if share >= PROVES else 4 * pairs.count
+    return Fit(chosen.words, (step,), certain=share, proof=proof, needed=needed, exact=False)
+
+
+SURE = 0.995
+"""Above it no other model is tried."""
+
+
+def _candidates(pairs: Pairs) -> Iterator[Candidate]:
+    if pairs.plain_shape != pairs.cipher_shape:
+        return
+    for orthogonal in (True, False):
+        for numbers, words in _cuts(pairs.plain_shape, EDGES):
+            kind = "orthogonal matrix" if orthogonal else "matrix"
+            yield Candidate(numbers, True, None, orthogonal, f"one {kind} for {words}")
+    for numbers, words in _cuts(pairs.plain_shape, TRANSFORM_EDGES):
+        edge = round(numbers.shape[1] ** 0.5)
+        if edge * edge == numbers.shape[1]:
+            for name, basis in _transforms(edge):
+                for shared in (False, True):
+                    for_ = "the same for" if shared else "of"
+                    yield Candidate(
+                        numbers, shared, basis, False, f"signs of the {name} {for_} {words}"
+                    )
+    for numbers, words in _cuts(pairs.plain_shape, EDGES):
+        yield Candidate(numbers, False, None, False, f"a matrix for every one of {words}")
+
+
+def _cuts(shape: ImageShape, edges: tuple[int, ...]) -> Iterator[tuple[Numbers, str]]:
+    """Blocks of all channels together and of each channel, that fit into an image."""
+    channels, height, width = shape
+    numbers = np.arange(channels * height * width).reshape(shape)
+    for edge in edges:
+        if height % edge or width % edge or channels * edge * edge > LARGEST * channels:
+            continue
+        grid = numbers.reshape(channels, height // edge, edge, width // edge, edge)
+        words = f"blocks of {edge}x{edge} pixels"
+        if channels * edge * edge <= LARGEST:
+            together = grid.transpose(1, 3, 0, 2, 4).reshape(-1, channels * edge * edge)
+            yield together, words
+        if channels > 1 and 1 < edge * edge <= LARGEST:
+            apart = grid.transpose(0, 1, 3, 2, 4).reshape(-1, edge * edge)
+            yield apart, f"{words}, each channel by itself"
+
+
+def _transforms(edge: int) -> list[tuple[str, Values]]:
+    cosine = dct(np.eye(edge), norm="ortho", axis=0)
+    found = [("DCT", np.kron(cosine, cosine))]
+    if edge & (edge - 1) == 0:
+        walsh = hadamard(edge) / edge**0.5
+        found.append(("Hadamard transform", np.kron(walsh, walsh)))
+    return found
+
+
+def _explained(candidate: Candidate, pairs: Pairs) -> float:
+    """The share of the variance of held-out plain values that the fitted inverse explains."""
+    rng = numpy_stream(0, "held out")
+    if not candidate.shared and candidate.basis is not None and pairs.count == 1:
+        return _agreement(candidate, candidate.basis, pairs)
+    if candidate.shared:
+        rows = len(candidate.numbers)
+        held = rng.random(rows) < HELD_OUT if rows > 1 else np.zeros(1, np.bool_)
+        if not held.any() or held.all():
+            return 0.0
+        train, test = candidate.numbers[~held], candidate.numbers[held]
+        step = _fitted(candidate, pairs.plain, pairs.cipher, train)
+        numbers = test
+    else:
+        count = max(1, round(HELD_OUT * pairs.count))
+        if pairs.count - count < 1:
+            return 0.0
+        step = _fitted(candidate, pairs.plain[count:], pairs.cipher[count:])
+        pairs, numbers = pairs.first(count), candidate.numbers
+    made = BlockLinear(numbers, step.matrix, step.offset, step.inverse, step.inverse_offset).invert(
+        pairs.cipher
+    )
+    return _share(made[:, numbers], pairs.plain[:, numbers])
+
+
+def _share(made: Rows, plain: Rows) -> float:
+    off = np.square(made.astype(float) - plain).mean()
+    total = plain.astype(float).var()
+    return float(1 - off / total) if total else 0.0
+
+
+def _agreement(candidate: Candidate, basis: Values, pairs: Pairs) -> float:
+    """From a single pair: how well the sizes of coefficients are kept, as a share of variance."""
+    ours, theirs = (
+        np.abs((side[0, candidate.numbers] - MIDDLE) @ basis.T)
+        for side in (pairs.cipher, pairs.plain)
+    )
+    off = np.square(ours - theirs).mean()
+    return float(1 - off / np.square(theirs).mean() * SIGNLESS)
+
+
+SIGNLESS = 3.0
+"""Sizes of unrelated coefficients differ by a third of what the coefficients themselves do."""
+
+
+def _fitted(
+    candidate: Candidate, plain: Rows, cipher: Rows, numbers: Numbers | None = None
+) -> BlockLinear:
+    """The matrices of a candidate, from some of its blocks."""
+    numbers = candidate.numbers if numbers is None else numbers
+    x, y = (side[:, numbers].astype(np.float64) - MIDDLE for side in (plain, cipher))
+    if candidate.shared:
+        x, y = (side.reshape(1, -1, side.shape[2]) for side in (x, y))  # (1, M, k)
+    else:
+        x, y = (side.swapaxes(0, 1) for side in (x, y))  # (n, N, k)
+    if candidate.basis is not None:
+        forth, back, forth_offset, back_offset = _signs(x, y, candidate.basis)
+    elif candidate.orthogonal:
+        forth, back, forth_offset, back_offset = _turned(x, y)
+    else:
+        # What leads back is right on average for clipped values too; what leads forth need not be.
+        forth, forth_offset = _regressed(*_unclipped(x, y))
+        back, back_offset = _regressed(y, x)
+    return BlockLinear(
+        candidate.numbers,
+        forth,
+        forth_offset + MIDDLE - forth.sum(2) * MIDDLE,
+        back,
+        back_offset + MIDDLE - back.sum(2) * MIDDLE,
+    )
+
+
+def _unclipped(x: Values, y: Values) -> tuple[Values, Values]:
+    """Leave out samples with clipped values, where one matrix has enough others."""
+    if len(x) > 1:
+        return x, y
+    whole = (np.abs(y[0]) < MIDDLE).all(1)
+    if whole.sum() < CLIPPED_LEFT * x.shape[2]:
+        return x, y
+    return x[:, whole], y[:, whole]
+
+
+def _regressed(given: Values, wanted: Values) -> tuple[Values, Values]:
+    """``(n, k, k)`` and ``(n, k)``: least squares, with the noise of rounding on what is given."""
+    means = given.mean(1, keepdims=True), wanted.mean(1, keepdims=True)
+    a, b = given - means[0], wanted - means[1]
+    size = given.shape[2]
+    square = a.swapaxes(1, 2) @ a + ROUNDING * a.shape[1] * np.eye(size)
+    factor = np.linalg.solve(square, a.swapaxes(1, 2) @ b).swapaxes(1, 2)
+    offset = means[1][:, 0] - np.einsum("nij,nj->ni", factor, means[0][:, 0])
+    return factor, offset
+
+
+def _turned(x: Values, y: Values) -> tuple[Values, Values, Values, Values]:
+    """The orthogonal matrix and the scale that lead from x to y, and back (Procrustes)."""
+    means = x.mean(1, keepdims=True), y.mean(1, keepdims=True)
+    a, b = x - means[0], y - means[1]
+    left, sizes, right = np.linalg.svd(b.swapaxes(1, 2) @ a)
+    turn = left @ right
+    scale = sizes.sum(1) / np.square(a).sum((1, 2)).clip(1e-9)
+    forth = turn * scale[:, None, None]
+    back = turn.swapaxes(1, 2) / scale.clip(1e-9)[:, None, None]
+    centre, image = means[0][:, 0], means[1][:, 0]
+    return (
+        forth,
+        back,
+        image - np.einsum("nij,nj->ni", forth, centre),
+        centre - np.einsum("nij,nj->ni", back, image),
+    )
+
+
+def _signs(x: Values, y: Values, basis: Values) -> tuple[Values, Values, Values, Values]:
+    """Matrices that flip the signs of coefficients, from the signs of their products."""
+    a, b = x @ basis.T, y @ basis.T
+    signs = np.where((a * b).sum(1) < 0, -1.0, 1.0)  # (n, k)
+    matrix = np.einsum("ki,nk,kj->nij", basis, signs, basis, optimize=True)
+    nothing = np.zeros(signs.shape)
+    return matrix, matrix, nothing, nothing

@@ -1,0 +1,181 @@
+"""Symbols that move under a mask, before or after a chain that can be undone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ppattack.maps import Combine, Rows, Shuffle, Symbol, separated
+from ppattack.maps.steps import as_symbols
+from ppattack.solvers.any_cipher import chains
+from ppattack.solvers.any_cipher.fit import Fit, Numbers, Pairs, ties
+from ppattack.solvers.any_cipher.neighbours import break_ties
+from ppattack.solvers.any_cipher.signatures import (
+    MATCHED,
+    Hashes,
+    Matched,
+    as_numbers,
+    condensed,
+    matched,
+)
+from ppattack.solvers.known_pairs.known_plaintext import pair_up
+
+LOOK = 17
+"""Pairs that decide whether a chain is the right one."""
+SAMPLE = 64
+"""Pixels of ciphertexts that rule most chains out."""
+BITS_LOOK = 65
+"""The same for bits."""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What moves, and what masks it.
+
+    Args:
+        symbol: ``pixel`` stands for the bytes of a pixel, which move together.
+        combine: with the mask; None if there is none.
+    """
+
+    symbol: Symbol | str
+    combine: Combine | None
+
+    @property
+    def words(self) -> str:
+        """The kind in words."""
+        masks = {None: "", "xor": " with an XOR mask", "add": " with an additive mask"}
+        return f"permutation of {self.symbol}s{masks[self.combine]}"
+
+    def levels(self, pairs: Pairs) -> int:
+        """How many values a symbol has."""
+        one = {"bit": 2, "nibble": 16}.get(self.symbol, 256)
+        return one ** (pairs.plain_shape[0] if self.symbol == "pixel" else 1)
+
+    def images(self, pairs: Pairs) -> int:
+        """Values that a signature is made of."""
+        return pairs.count - (self.combine is not None)
+
+    def signatures(self, rows: Rows, channels: int) -> Hashes:
+        """``(M,)`` the signatures of all symbols."""
+        values = rows
+        if self.symbol in ("bit", "nibble"):
+            values = as_symbols(rows, self.symbol)
+        if self.combine is not None:
+            values = separated(values[1:], values[:1], self.combine)
+        if self.symbol == "pixel":
+            values = values.reshape(len(values) * channels, -1)
+        if self.symbol == "bit":
+            values = np.packbits(values, axis=0)
+        return as_numbers(condensed(values, self.combine or "xor"))
+
+    def members(self, pairs: Pairs) -> Numbers:
+        """``(M, k)`` the numbers of the bytes of each symbol that is bytes."""
+        numbers = np.arange(pairs.size)
+        channels = pairs.plain_shape[0]
+        return numbers.reshape(channels, -1).T if self.symbol == "pixel" else numbers[:, None]
+
+
+BYTES = (Kind("byte", "xor"), Kind("byte", "add"), Kind("pixel", None), Kind("byte", None))
+PIXELS = (Kind("pixel", "xor"), Kind("pixel", "add"))
+NIBBLES = (Kind("nibble", "xor"),)
+BITS = (Kind("bit", "xor"),)
+
+
+def permutation(pairs: Pairs, kinds: tuple[Kind, ...]) -> Fit | None:
+    """The permutation and mask of some kind, after a chain or before one; None if none fits.
+
+    Bytes (or nibbles, or bits) are told apart by their signatures, which a right chain, undone,
+    makes equal on both sides. What the pairs cannot tell apart, ciphertexts do: neighbours are
+    alike.
+
+    Args:
+        pairs: at least one; what proves a kind depends on their number.
+        kinds: in the order in which they are tried.
+    """
+    look = pairs.first(BITS_LOOK if kinds == BITS else LOOK)
+    look = replace(look, victims=look.victims[:0])
+    usable = [kind for kind in kinds if _tells(kind, look)]
+    for fit in _found(pairs, look, usable):
+        return fit
+    return None
+
+
+def _tells(kind: Kind, look: Pairs) -> bool:
+    """Whether so few pairs can prove such a kind, and pixels are more than bytes."""
+    if kind.symbol == "pixel" and (
+        look.plain_shape[0] == 1 or look.plain_shape != look.cipher_shape
+    ):
+        return False
+    images = kind.images(look)
+    if images < 1:
+        return False
+    theirs = kind.signatures(look.plain, look.plain_shape[0])
+    return matched(theirs, theirs, kind.levels(look), images).proves
+
+
+def _found(pairs: Pairs, look: Pairs, kinds: list[Kind]) -> Iterator[Fit]:
+    channels = look.plain_shape[0]
+    theirs = [kind.signatures(look.plain, channels) for kind in kinds]
+    for last in chains.after(look.cipher_shape):
+        seen = look.without(last)
+        for kind, known in zip(kinds, theirs, strict=True):
+            match = _match(kind, seen, known)
+            if match.proves:
+                found = _solved(kind, pairs.without(last), match)
+                yield replace(found, steps=(*found.steps, *last))
+    for first in chains.before(look.plain_shape):
+        seen = look.without((), first)
+        for kind in kinds:
+            match = _match(kind, seen, kind.signatures(seen.plain, channels))
+            if match.proves:
+                alone = replace(pairs.without((), first), victims=pairs.victims[:0])
+                found = _solved(kind, alone, match)
+                yield replace(found, steps=(*first, *found.steps))
+
+
+def _match(kind: Kind, seen: Pairs, known: Hashes) -> Matched:
+    """How well signatures match: those of some pixels, and of all if these do."""
+    channels = seen.plain_shape[0]
+    some = seen.cipher
+    if seen.size // channels > 2 * SAMPLE:
+        pixels = np.linspace(0, seen.size // channels - 1, SAMPLE).astype(int)
+        places = pixels + np.arange(channels)[:, None] * (seen.size // channels)
+        some = np.ascontiguousarray(seen.cipher[:, places.reshape(-1)])
+    levels, images = kind.levels(seen), kind.images(seen)
+    match = matched(kind.signatures(some, channels), known, levels, images, whole=False)
+    if match.share < MATCHED:
+        return match
+    return matched(kind.signatures(seen.cipher, channels), known, levels, images)
+
+
+def _solved(kind: Kind, pairs: Pairs, match: Matched) -> Fit:
+    """The step of a kind that fits, with ties broken by the ciphertexts."""
+    channels = pairs.plain_shape[0]
+    ours = kind.signatures(pairs.cipher, channels)
+    index, alone = pair_up(ours, kind.signatures(pairs.plain, channels))
+    members = kind.members(pairs)
+    if kind.symbol in ("byte", "pixel"):
+        index = break_ties(index, ties(ours), members, kind.combine, pairs)
+    return Fit(
+        kind.words,
+        (_step(kind, index, members, pairs),),
+        certain=float(alone.mean()),
+        proof=match.words,
+    )
+
+
+def _step(kind: Kind, index: Numbers, members: Numbers, pairs: Pairs) -> Shuffle:
+    symbol: Symbol = "byte"
+    if kind.symbol in ("bit", "nibble"):
+        symbol = kind.symbol
+        plain, cipher = (as_symbols(side[:1], symbol)[0] for side in (pairs.plain, pairs.cipher))
+    else:
+        plain, cipher = pairs.plain[0], pairs.cipher[0]
+        whole: Numbers = np.empty(pairs.size, np.int64)
+        whole[members] = members[index]
+        index = whole
+    if kind.combine is None:
+        return Shuffle(index, np.zeros(len(index), np.uint8), symbol)
+    return Shuffle(index, separated(cipher, plain[index], kind.combine), symbol, kind.combine)
