@@ -5,6 +5,8 @@
 from .runs.run import run as run
 from .request import RunRequest as RunRequest
 from .runs.store import Finished as Finished
+from .runs.probing import probe as probe
+from .reports.probe import ProbeReport as ProbeReport
 from .sweeps.audit import audit as audit
 from .classification.experiment import ClassifyRequest as ClassifyRequest
 from .classification.experiment import classify as classify

@@ -283,11 +283,6 @@ def check(request: RunRequest) -> None:
         ConfigError: for a number out of range or options that do not go together.
         DataError: if the output folder is a file.
     """
-    if not request.target:
-        raise ConfigError(
-            "no target: name one with --target NAME or --target path/to/file.py:Class, or a "
-            "program with --oracle 'CMD {in} {out}'."
-        )
     for option in options(type(request)):
         check_range(option, getattr(request, option.name))
     check_common(request.preset, request.size, request.out)

@@ -16,7 +16,7 @@ EDGE = 4
 
 
 class SecretMatrix(Target):
-    """Every 4x4 block, all channels together, times an orthogonal matrix, at a third of the contrast."""
+    """Every 4x4 block times an orthogonal matrix, at a third of the contrast."""
 
     card = TargetCard(
         name="secret-matrix",

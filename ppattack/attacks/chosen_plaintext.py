@@ -1,7 +1,8 @@
-"""Chosen plaintexts: the key of any fixed-key pixel scheme, read from a few answers.
+"""Chosen plaintexts: what a scheme does under one key, read from a few answers.
 
-It does not look at how the scheme works. A black image shows the mask, and images whose symbols
-hold the digits of their own numbers show where each symbol went.
+It does not look at how the scheme works. Of a pixel scheme a black image shows the mask, and images
+whose symbols hold the digits of their own numbers show where each symbol went. Of a scheme that
+says nothing of its structure, one set of images that look like noise serves all models.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing_extensions import override
 from ppattack.attack import Attack, AttackCard, Context, ControlTarget, Preset, Recovery
 from ppattack.card import Reference
 from ppattack.config import Doc, Interval
+from ppattack.solvers.any_cipher import ModelName
 from ppattack.threat import Observation, ThreatModel
 
 if TYPE_CHECKING:
@@ -25,11 +27,21 @@ if TYPE_CHECKING:
     from ppattack.target.base import PublicScheme
 
 
+LEVELS = 256
+VICTIMS = 200
+"""Ciphertexts of unknown images that break ties and complete tables."""
+
+
 class ChosenPlaintext(Attack):
     """Key recovery from chosen plaintexts; exact for every fixed-key permutation and mask.
 
     It needs ``1 + ceil(log_q S)`` plaintexts for images of S symbols, q being 128 for bytes and
     16 for nibbles: for 32×32 colour images 3 and 5.
+
+    A scheme without a declared structure gets as many images as ``images`` allows, and models are
+    tried in order of cost until one is proven: permuted bytes, pixels, nibbles and bits under any
+    mask, before or behind a chain; secret tables; rounds of permutation and chaining; linear maps
+    of blocks; with one image for every eight bytes and one more, any affine map of bit planes.
 
     Threat model: chosen plaintexts under the one key of the whole data set. ``images`` limits their
     number; the notes say how many were used.
@@ -65,13 +77,20 @@ class ChosenPlaintext(Attack):
 
         unit: Annotated[
             Literal["auto", "byte", "nibble"],
-            Doc("what is moved; auto: what the scheme says; nibble works for every scheme"),
+            Doc("what is moved; auto: what the scheme says; nibble works for every pixel scheme"),
         ] = "auto"
         images: Annotated[
             int,
-            Interval(ge=2, le=16),
-            Doc("chosen plaintexts at most; 6 suffice up to 418x418 colour pixels"),
+            Interval(ge=1, le=10_000),
+            Doc(
+                "chosen plaintexts at most; 6 suffice up to 418x418 colour pixels; of undescribed "
+                "schemes of 32 pixels 16 show permuted bits, 258 tables of every byte, 385 rounds"
+            ),
         ] = 6
+        model: Annotated[
+            ModelName,
+            Doc("for schemes without a declared structure; auto: all, the cheapest first"),
+        ] = "auto"
 
     presets: ClassVar[Mapping[Preset, Mapping[str, Any]]] = {
         "smoke": {},
@@ -94,6 +113,8 @@ class ChosenPlaintext(Attack):
         reason = super().obstacle(scheme, image_shape)
         if reason is not None:
             return reason
+        if self._undescribed(scheme):
+            return None
         unit, levels = self._unit(scheme), scheme.representation.levels
         if unit == "nibble" and levels != solver.ALL_LEVELS:
             return "it converts colours first, so that nibbles cannot be chosen: use unit=byte"
@@ -110,6 +131,12 @@ class ChosenPlaintext(Attack):
         from ppattack.solvers.known_pairs import chosen_plaintext as solver
 
         form = scheme.representation
+        if self._undescribed(scheme):
+            from ppattack.solvers.any_cipher.plan import plaintexts
+
+            return form.restore(
+                plaintexts(form.shape(image_shape), self.config.images), image_shape
+            )
         digits = solver.digit_images(form.shape(image_shape), self._unit(scheme), form.levels)
         return form.restore(digits, image_shape)
 
@@ -119,6 +146,18 @@ class ChosenPlaintext(Attack):
         from ppattack.solvers.known_pairs.symbols import explained, misfit, partial_inverse
 
         plain, answers = observation.chosen_pairs
+        if self._undescribed(observation.scheme):
+            from ppattack.solvers.any_cipher.recovery import recover
+
+            prepared = observation.scheme.representation.prepare(plain)
+            return recover(
+                observation,
+                (prepared, answers),
+                context,
+                model=self.config.model,
+                victims=VICTIMS,
+                chosen=True,
+            )
         unit, form = self._unit(observation.scheme), observation.scheme.representation
         read = solver.read_key(answers, unit, form.levels)
         channels, height, width = answers.shape[1:]
@@ -143,6 +182,13 @@ class ChosenPlaintext(Attack):
             limits=limits,
             refuted=refuted,
         )
+
+    def _undescribed(self, scheme: PublicScheme) -> bool:
+        """Whether nothing is known of the scheme, neither from its author nor from the settings."""
+        if self.config.model != "auto":
+            return True
+        every_level = len(scheme.representation.levels) == LEVELS
+        return scheme.structure.kind == "any" and self.config.unit == "auto" and every_level
 
     def _unit(self, scheme: PublicScheme) -> Unit:
         asked: Literal["auto", "byte", "nibble"] = self.config.unit

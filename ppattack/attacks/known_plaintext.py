@@ -1,7 +1,8 @@
-"""Known plaintexts: the key of a fixed-key pixel scheme, from a few images and their ciphertexts.
+"""Known plaintexts: what a scheme does under one key, from a few images and their ciphertexts.
 
-The values that a symbol takes in the known images are its signature; the scheme carries it,
-complemented or not, to where the symbol goes.
+The values that a symbol takes in the known images are its signature; a pixel scheme carries it,
+complemented or not, to where the symbol goes. Of a scheme that says nothing of its structure,
+models are tried in order of cost until one is proven.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing_extensions import override
 from ppattack.attack import Attack, AttackCard, Context, ControlTarget, Preset, Recovery
 from ppattack.card import Reference
 from ppattack.config import Doc, Interval
+from ppattack.solvers.any_cipher import ModelName
 from ppattack.threat import Observation, ThreatModel
 
 if TYPE_CHECKING:
@@ -32,11 +34,16 @@ class KnownPlaintext(Attack):
     in all its states). Symbols that no known pair tells apart are told apart by the victims'
     ciphertexts, in which neighbouring pixels must come out alike; the rest is matched in order.
 
+    A scheme without a declared structure that is no permutation and complement is tried as
+    permuted bytes, pixels, nibbles or bits under any mask, before or behind a chain; as one secret
+    table or a table for every byte; as rounds of permutation and chaining; as any affine map of
+    bit planes; as linear maps of blocks and signs of transforms. What fits is a map that decrypts.
+
     Threat model: ``pairs`` known plaintext-ciphertext pairs under the one key of the data set.
 
     Deviations: it assumes that ciphertexts have no noise (no JPEG between encryption and
-    attack), except for pixel-wise schemes, which are matched by the least difference. Masks other
-    than complements are not found; ``chosen-plaintext`` finds any.
+    attack), except for pixel-wise schemes, which are matched by the least difference. With a
+    declared structure masks other than complements are not found; ``chosen-plaintext`` finds any.
 
     Reference: the ppattack authors: Known-plaintext key recovery by signatures. ppattack, 2026.
     """
@@ -73,6 +80,10 @@ class KnownPlaintext(Attack):
             Interval(ge=0),
             Doc("victims' ciphertexts that break ties between symbols, at most; 0: ties stay"),
         ] = 1000
+        model: Annotated[
+            ModelName,
+            Doc("for schemes without a declared structure; auto: all, the cheapest first"),
+        ] = "auto"
 
     presets: ClassVar[Mapping[Preset, Mapping[str, Any]]] = {
         "smoke": {},
@@ -90,6 +101,25 @@ class KnownPlaintext(Attack):
 
     @override
     def run(self, observation: Observation, context: Context) -> Recovery:
+        from ppattack.solvers.any_cipher.recovery import recover
+
+        described = observation.scheme.structure.kind != "any" or observation.jpeg is not None
+        matched = self._matched(observation, context)
+        if self.config.model == "auto" and (described or not matched.limits):
+            return matched
+        plain, ciphertexts = observation.known_pairs
+        return recover(
+            observation,
+            (observation.scheme.representation.prepare(plain), ciphertexts),
+            context,
+            model=self.config.model,
+            victims=self.config.ciphertexts,
+            chosen=False,
+            otherwise=matched,
+        )
+
+    def _matched(self, observation: Observation, context: Context) -> Recovery:
+        """The key, if the scheme is a permutation and complement of symbols."""
         from ppattack.solvers.known_pairs import symbols
         from ppattack.solvers.known_pairs.known_plaintext import match_key
         from ppattack.solvers.known_pairs.tie_breaking import break_ties

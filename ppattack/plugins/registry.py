@@ -201,6 +201,11 @@ def is_third_party(kind: Kind, name: str) -> bool:
 
 def _point(kind: Kind, name: str) -> EntryPoint:
     points = _points(kind)
+    if kind == "target" and not name:
+        raise UnknownNameError(
+            "no target: name one with --target NAME or --target path/to/file.py:Class, or a "
+            "program with --oracle 'CMD {in} {out}'."
+        )
     if name not in points:
         raise UnknownNameError(
             f"there is no {kind} '{name}'; the nearest are: {nearest(name, points)}. "

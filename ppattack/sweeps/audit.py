@@ -111,7 +111,7 @@ def run_audit(
         )
         for attack in cheapest_first(registry.attacks())
     ]
-    plan = None if every else Levels([request.attack for request in requests])
+    plan = None if every else Levels([request.attack for request in requests], probed)
     sweep, _ = run_sweep(requests, executor, watcher, retry_failed=retry_failed, plan=plan)
     return merge(sweep, base, probed)
 

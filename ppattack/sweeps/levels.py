@@ -9,11 +9,14 @@ from ppattack.attack import LEVELS
 from ppattack.errors import PpattackError
 from ppattack.isolation.proxy import isolated_by_default
 from ppattack.plugins import registry
+from ppattack.reports.probe import ProbeReport
 from ppattack.reports.sweep import Cell
 
 TRAINED = LEVELS.index("trained")
 CANDIDATES = LEVELS.index("candidates")
 """Who knows the images learns which is which: that decides nothing about bringing images back."""
+COMPONENTS = 3
+"""Bytes that one byte of an image reaches at most by a change of colour space."""
 ELSEWHERE = TRAINED - 0.5
 """Attacks that do not come with ppattack are not loaded here: they run before trained ones."""
 
@@ -23,11 +26,15 @@ class Levels:
 
     Attacks from elsewhere always run: whoever installed them wants to know.
 
+    Attacks whose model is not the scheme that was probed are left out too.
+
     Args:
         attacks: the attack of every cell.
+        probed: what the probes said of the target, or None without them.
     """
 
-    def __init__(self, attacks: Sequence[str]) -> None:
+    def __init__(self, attacks: Sequence[str], probed: ProbeReport | None = None) -> None:
+        self._outside = [None if probed is None else outside(one, probed) for one in attacks]
         self._levels = [level_of(attack) for attack in attacks]
 
     def batches(self) -> list[list[int]]:
@@ -38,6 +45,8 @@ class Levels:
 
     def left_out(self, number: int, cells: Sequence[Cell]) -> str | None:
         """What broke the target before, if that is enough."""
+        if self._outside[number] is not None:
+            return f"{self._outside[number]} (--all runs it all the same)."
         level = self._levels[number]
         if level == ELSEWHERE:
             return None
@@ -48,6 +57,34 @@ class Levels:
             if self._levels[other] == level or level == TRAINED:
                 return f"{cell.attack} has broken it already (--all runs this one too)."
         return None
+
+
+def outside(attack: str, probed: ProbeReport) -> str | None:
+    """Why a scheme is outside the model of an attack that costs much, in words; None if it is not.
+
+    ``covariance-matching`` reads symbols that are moved and complemented. If whole bytes are, the
+    scheme is affine over the reals; nibbles that are masked cannot be told from others.
+    """
+    if attack != "covariance-matching" or not probed.structured:
+        return None
+    found = {each.name: each for each in probed.properties}
+    inside = probed.kind == "permutation"
+    if inside and found["unit"].facts["unit"] == "byte":
+        inside = bool(found["real-affine"].holds)
+    if (inside and found["unit"].facts["unit"] != "bit") or _converted(probed):
+        return None
+    return (
+        f"it matches bytes or nibbles that are moved and complemented; the probes: {probed.words}"
+    )
+
+
+def _converted(probed: ProbeReport) -> bool:
+    """Whether images may be converted before they are permuted, as by colour transforms."""
+    return probed.kind == "real-linear" and _reach(probed) <= COMPONENTS
+
+
+def _reach(probed: ProbeReport) -> int:
+    return next(int(one.facts["bytes"]) for one in probed.properties if one.name == "local")
 
 
 def level_of(attack: str) -> float:

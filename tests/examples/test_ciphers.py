@@ -66,7 +66,10 @@ def test_diffusion_is_undone_and_reaches_all_that_follows(settings: dict[str, An
 
 def test_chains_by_hand() -> None:
     plain = torch.arange(12, dtype=torch.uint8).reshape(1, 3, 2, 2)
-    parts = {"orders": np.arange(12)[None], "keystreams": np.zeros((1, 12), np.uint8)}
+    parts: dict[str, Any] = {
+        "orders": np.arange(12)[None],
+        "keystreams": np.zeros((1, 12), np.uint8),
+    }
     key = Key("diffusion", (3, 2, 2), parts)
     added = home_made.cipher("Diffusion", add=True).encrypt(plain, key)
     assert added.flatten().tolist() == [0, 1, 3, 6, 10, 15, 21, 28, 36, 45, 55, 66]

@@ -20,7 +20,7 @@ from ppattack.request import RunRequest
 from ppattack.runs.probing import probe
 from ppattack.sweeps.audit import decide
 from ppattack.sweeps.executors import InThisProcess
-from ppattack.sweeps.levels import Levels, cheapest_first
+from ppattack.sweeps.levels import Levels, cheapest_first, outside
 from ppattack.sweeps.sweep import run_sweep
 from ppattack.threat import ThreatModel
 from tests.support import home_made
@@ -71,6 +71,20 @@ def test_a_card_without_a_level_has_that_of_its_needs() -> None:
     assert replace(card, requires=ThreatModel(chosen=3)).audit_level == "pairs"
     assert replace(card, requires=ThreatModel(public="candidates")).audit_level == "candidates"
     assert replace(card, level="trained").audit_level == "trained"
+
+
+@pytest.mark.parametrize("name", ["le", "ele", "pe", "etc", "etc-gray", "keyless", "one-time-pad"])
+def test_covariance_matching_is_tried_on_every_scheme_of_its_kind(name: str) -> None:
+    assert outside("covariance-matching", probe(RunRequest("", name))) is None
+
+
+def test_covariance_matching_is_left_out_where_the_probes_say_it_has_no_model() -> None:
+    for name in home_made.NAMES:
+        found = probe(RunRequest("", home_made.path(name)))
+        why = Levels(["covariance-matching"], found).left_out(0, cells()[:1])
+        assert (why is None) == (name == "Arnold"), name
+        assert why is None or f"; the probes: {found.words} (--all runs it all the same)." in why
+        assert outside("known-plaintext", found) is None
 
 
 @pytest.mark.parametrize(

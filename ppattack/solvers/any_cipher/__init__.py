@@ -1,1 +1,16 @@
 """Maps of ciphers that nobody described, from pairs of plain images and ciphertexts."""
+
+from typing import Literal
+
+ModelName = Literal[
+    "auto",
+    "permutation",
+    "table",
+    "nibbles",
+    "linear",
+    "bits",
+    "own-tables",
+    "rounds",
+    "affine",
+]
+"""The models as a setting names them, in order of cost; ``auto`` tries all."""

@@ -53,7 +53,7 @@ def after(shape: ImageShape) -> Iterator[Steps]:
     for direction in ("forth", "back"):
         for combine in COMBINES:
             for scan in lines:
-                yield (Running(scan, combine, direction),)  # type: ignore[arg-type]
+                yield (Running(scan, combine, direction),)
     for combine in COMBINES[:2]:
         for scan in lines:
             one = Running(scan, combine)
@@ -70,4 +70,4 @@ def before(shape: ImageShape) -> Iterator[Steps]:
     for direction in ("forth", "back"):
         for combine in COMBINES:
             for scan in scans(shape):
-                yield (Running(scan, combine, direction),)  # type: ignore[arg-type]
+                yield (Running(scan, combine, direction),)

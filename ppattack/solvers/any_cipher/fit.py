@@ -40,7 +40,7 @@ class Pairs:
     @property
     def size(self) -> int:
         """Bytes of an image."""
-        return self.plain.shape[1]
+        return int(self.plain.shape[1])
 
     def first(self, count: int) -> Pairs:
         """The same with fewer pairs, for a quick look."""

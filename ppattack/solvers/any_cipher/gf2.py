@@ -42,7 +42,9 @@ def planes(pairs: Pairs) -> Fit | None:
     """
     if pairs.count < planes_needed(pairs.size) or pairs.size > LARGEST:
         return None
-    return _solved(pairs, difference_planes(pairs.plain), difference_planes(pairs.cipher), "every bit plane")
+    return _solved(
+        pairs, difference_planes(pairs.plain), difference_planes(pairs.cipher), "every bit plane"
+    )
 
 
 def bits(pairs: Pairs) -> Fit | None:

@@ -59,8 +59,9 @@ class Candidate:
         """Samples per unknown, from which it is worth a try."""
         samples = pairs * (len(self.numbers) if self.shared else 1)
         if self.basis is not None:
-            return samples / 1.0
-        return samples / (self.numbers.shape[1] * (0.7 if self.orthogonal else 1.2) + 1)
+            return float(samples)
+        unknowns: int = self.numbers.shape[1]
+        return samples / (unknowns * (0.7 if self.orthogonal else 1.2) + 1)
 
 
 def linear(pairs: Pairs) -> Fit | None:
@@ -142,7 +143,7 @@ def _explained(candidate: Candidate, pairs: Pairs) -> float:
     """The share of the variance of held-out plain values that the fitted inverse explains."""
     rng = numpy_stream(0, "held out")
     if not candidate.shared and candidate.basis is not None and pairs.count == 1:
-        return _agreement(candidate, pairs)
+        return _agreement(candidate, candidate.basis, pairs)
     if candidate.shared:
         rows = len(candidate.numbers)
         held = rng.random(rows) < HELD_OUT if rows > 1 else np.zeros(1, np.bool_)
@@ -157,9 +158,9 @@ def _explained(candidate: Candidate, pairs: Pairs) -> float:
             return 0.0
         step = _fitted(candidate, pairs.plain[count:], pairs.cipher[count:])
         pairs, numbers = pairs.first(count), candidate.numbers
-    made = BlockLinear(
-        numbers, step.matrix, step.offset, step.inverse, step.inverse_offset
-    ).invert(pairs.cipher)
+    made = BlockLinear(numbers, step.matrix, step.offset, step.inverse, step.inverse_offset).invert(
+        pairs.cipher
+    )
     return _share(made[:, numbers], pairs.plain[:, numbers])
 
 
@@ -169,11 +170,10 @@ def _share(made: Rows, plain: Rows) -> float:
     return float(1 - off / total) if total else 0.0
 
 
-def _agreement(candidate: Candidate, pairs: Pairs) -> float:
+def _agreement(candidate: Candidate, basis: Values, pairs: Pairs) -> float:
     """From a single pair: how well the sizes of coefficients are kept, as a share of variance."""
-    assert candidate.basis is not None
     ours, theirs = (
-        np.abs((side[0, candidate.numbers] - MIDDLE) @ candidate.basis.T)
+        np.abs((side[0, candidate.numbers] - MIDDLE) @ basis.T)
         for side in (pairs.cipher, pairs.plain)
     )
     off = np.square(ours - theirs).mean()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from ppattack.context import Progress
 from ppattack.solvers.any_cipher import gf2, permutation, rounds, tables
 from ppattack.solvers.any_cipher.fit import Fit, Pairs
 from ppattack.solvers.any_cipher.linear import linear
@@ -131,19 +132,22 @@ class Outcome:
     tried: tuple[str, ...]
 
 
-def try_models(pairs: Pairs, names: Iterable[str] = NAMES) -> Outcome:
+def try_models(pairs: Pairs, names: Iterable[str], progress: Progress) -> Outcome:
     """Try models in order of cost, until one is proven.
 
     Args:
         pairs: under one key.
         names: of the models to try.
+        progress: shows how many were tried.
     """
-    tried = []
-    wanted = set(names)
-    for model in MODELS:
-        if model.name in wanted:
+    wanted, tried = set(names), []
+    with progress.task("models of ciphers", len(wanted)) as task:
+        for model in MODELS:
+            if model.name not in wanted:
+                continue
             tried.append(model.name)
             fit = model.solve(pairs)
+            task.update(len(tried))
             if fit is not None:
                 return Outcome(fit, tuple(tried))
     return Outcome(None, tuple(tried))

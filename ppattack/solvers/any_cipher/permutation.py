@@ -46,13 +46,12 @@ class Kind:
     def words(self) -> str:
         """The kind in words."""
         masks = {None: "", "xor": " with an XOR mask", "add": " with an additive mask"}
-        return f"permutation of {self.symbol}s{masks[self.combine]}"  # type: ignore[index]
+        return f"permutation of {self.symbol}s{masks[self.combine]}"
 
     def levels(self, pairs: Pairs) -> int:
         """How many values a symbol has."""
-        return {"bit": 2, "nibble": 16, "byte": 256}.get(
-            self.symbol, 256 ** int(pairs.plain_shape[0])
-        )
+        one = {"bit": 2, "nibble": 16}.get(self.symbol, 256)
+        return one ** (pairs.plain_shape[0] if self.symbol == "pixel" else 1)
 
     def images(self, pairs: Pairs) -> int:
         """Values that a signature is made of."""
@@ -62,7 +61,7 @@ class Kind:
         """``(M,)`` the signatures of all symbols."""
         values = rows
         if self.symbol in ("bit", "nibble"):
-            values = as_symbols(rows, self.symbol)  # type: ignore[arg-type]
+            values = as_symbols(rows, self.symbol)
         if self.combine is not None:
             values = separated(values[1:], values[:1], self.combine)
         if self.symbol == "pixel":
@@ -170,7 +169,7 @@ def _solved(kind: Kind, pairs: Pairs, match: Matched) -> Fit:
 def _step(kind: Kind, index: Numbers, members: Numbers, pairs: Pairs) -> Shuffle:
     symbol: Symbol = "byte"
     if kind.symbol in ("bit", "nibble"):
-        symbol = kind.symbol  # type: ignore[assignment]
+        symbol = kind.symbol
         plain, cipher = (as_symbols(side[:1], symbol)[0] for side in (pairs.plain, pairs.cipher))
     else:
         plain, cipher = pairs.plain[0], pairs.cipher[0]

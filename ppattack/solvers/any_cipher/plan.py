@@ -14,11 +14,13 @@ All images look like noise, so that any few of them tell symbols apart. Beyond t
 from __future__ import annotations
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from scipy.fft import idctn
+from torch import Tensor
 
 from ppattack.images import ImageShape
-from ppattack.maps import Rows, Symbol
+from ppattack.maps import Rows
 from ppattack.maps.steps import as_symbols
 from ppattack.seeding import numpy_stream
 from ppattack.solvers.any_cipher.fit import ties
@@ -41,6 +43,12 @@ LAST = 4
 """Images that are drawn anew until all are independent."""
 CODES = 20
 """Images that codes of bits are spread over at most."""
+
+
+def plaintexts(shape: ImageShape, most: int) -> Tensor:
+    """The plaintexts for a budget of images, ``(K, C, H, W)`` uint8."""
+    rows = chosen_images(shape, min(most, most_useful(shape)))
+    return torch.from_numpy(rows.reshape(-1, *shape))
 
 
 def chosen_images(shape: ImageShape, count: int) -> Rows:
@@ -144,7 +152,7 @@ def _tell_apart(rows: Rows, free: int, rng: np.random.Generator) -> None:
     for _ in range(TRIES):
         alike: set[int] = set()
         for combine in ("xor", "add"):
-            for group in ties(as_numbers(signatures(rows, combine))):  # type: ignore[arg-type]
+            for group in ties(as_numbers(signatures(rows, combine))):
                 alike |= set(group[1:].tolist())
         if 16 ** (count - 1) > 64 * size:
             symbols = as_symbols(rows, "nibble")

@@ -28,6 +28,9 @@ STARTS = 8
 """Places at which a chain is entered at most."""
 TURNS = 200
 """Times that a walk goes back at most; a chain of 3,072 needs about four."""
+SPREAD, SPREAD_MOST = 6, 25
+"""Bits of the number of buckets beyond one for each signature, so that most lookups find an empty
+one; and bits at most (128 MiB)."""
 BLOCK = 64
 """Signatures whose differences are made at a time."""
 MIXED = np.uint64(0x9E3779B97F4A7C15)
@@ -57,7 +60,7 @@ def rounds(pairs: Pairs) -> Fit | None:
         for combine in ("xor", "add"):
             if pairs.count < FEWEST[unknown] or pairs.size > LARGEST[unknown]:
                 continue
-            found = _chained(pairs, combine, unknown)  # type: ignore[arg-type]
+            found = _chained(pairs, combine, unknown)
             if found is not None:
                 return found
     return None
@@ -89,7 +92,7 @@ class _Set:
 
     def __init__(self, numbers: Hashes) -> None:
         self.sorted = np.sort(numbers * MIXED)
-        bits = min(24, max(8, len(numbers).bit_length()))
+        bits = min(SPREAD_MOST, SPREAD + len(numbers).bit_length())
         self.shift = np.uint64(64 - bits)
         bounds = np.arange(1 + (1 << bits), dtype=np.uint64)
         self.start = np.searchsorted(self.sorted >> self.shift, bounds).astype(np.int32)
@@ -108,9 +111,7 @@ class _Set:
         return found
 
 
-def _walk(
-    theirs: Rows, known: _Set, starts: Numbers, combine: Combine
-) -> Walk | None:
+def _walk(theirs: Rows, known: _Set, starts: Numbers, combine: Combine) -> Walk | None:
     """Follow one chain through sums that are known, step by step, from its first plain symbol.
 
     Now and then a wrong symbol leads to a known sum too; it soon leads no further, and the walk
@@ -162,7 +163,10 @@ def _two_walks(theirs: Rows, ours: Rows, combine: Combine) -> list[Walk] | None:
         as_numbers(separated(ours[None], part[:, None], combine)).ravel() for part in _blocks(ours)
     ]
     inner = _walk(
-        theirs, _Set(np.concatenate([as_numbers(ours), *differences])), np.flatnonzero(starts), combine
+        theirs,
+        _Set(np.concatenate([as_numbers(ours), *differences])),
+        np.flatnonzero(starts),
+        combine,
     )
     if inner is None:
         return None

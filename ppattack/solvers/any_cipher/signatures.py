@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ppattack.maps import Combine, Rows, combined, separated
+from ppattack.maps import Combine, Rows, separated
 from ppattack.seeding import numpy_stream
 
 Hashes = NDArray[np.uint64]
@@ -80,7 +80,9 @@ def condensed(rows: Rows, combine: Combine) -> Rows:
         return np.stack(lanes, axis=1)
     factors = rng.integers(0, 256, (LANES, count), dtype=np.uint8)
     factors[:, rng.integers(0, count, LANES)] |= 1
-    return np.stack([(factors[lane, :, None] * rows).sum(0, dtype=np.uint8) for lane in range(LANES)], 1)
+    return np.stack(
+        [(factors[lane, :, None] * rows).sum(0, dtype=np.uint8) for lane in range(LANES)], 1
+    )
 
 
 def _turned(rows: Rows, lane: int) -> Rows:

@@ -27,9 +27,11 @@ def shared(known: Known) -> Rows | None:
     """
     for table in (known, _inverse(known)):
         for combine in ("xor", "add"):
-            found = _common(table, combine)  # type: ignore[arg-type]
+            found = _common(table, combine)
             if found is not None:
-                return found if table is known else _inverse(found.astype(np.int16)).astype(np.uint8)
+                return (
+                    found if table is known else _inverse(found.astype(np.int16)).astype(np.uint8)
+                )
     return None
 
 
@@ -54,9 +56,7 @@ def _common(known: Known, combine: Combine) -> Rows | None:
         )
         told = found[place]
         before = sure
-        table, sure = _mode(
-            value[told], separated(seen[told], masks[place[told]], combine), LEVELS
-        )
+        table, sure = _mode(value[told], separated(seen[told], masks[place[told]], combine), LEVELS)
         if sure.all() or np.array_equal(sure, before):
             break
     agree = combined(table[value], masks[place], combine) == seen
@@ -69,13 +69,12 @@ def _common(known: Known, combine: Combine) -> Rows | None:
     return combined(np.broadcast_to(table, known.shape), masks[:, None], combine)
 
 
-def _mode(
-    group: Numbers, value: Rows, groups: int
-) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+def _mode(group: Numbers, value: Rows, groups: int) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
     """The most frequent value of each group, and which groups have any."""
     counts = np.bincount(group * LEVELS + value, minlength=groups * LEVELS)
     counts = counts.reshape(groups, LEVELS)
-    return counts.argmax(1).astype(np.uint8), counts.any(1)
+    seen: NDArray[np.bool_] = counts.sum(1) > 0
+    return counts.argmax(1).astype(np.uint8), seen
 
 
 def completed(known: Known, index: Numbers, pairs: Pairs) -> Rows:
@@ -101,9 +100,7 @@ def completed(known: Known, index: Numbers, pairs: Pairs) -> Rows:
     return made.astype(np.uint8)
 
 
-def guessed(
-    table: Rows, sure: NDArray[np.bool_], index: Numbers, pairs: Pairs
-) -> Rows:
+def guessed(table: Rows, sure: NDArray[np.bool_], index: Numbers, pairs: Pairs) -> Rows:
     """One table for all places, with what is unsure exchanged as the ciphertexts suggest.
 
     Args:

@@ -95,9 +95,7 @@ def _placed(table: Rows, whole: Pairs) -> tuple[Numbers, float]:
     ours, theirs = _values(whole.cipher), _values(table[whole.plain])
     index, alone = pair_up(ours, theirs)
     inverse = np.argsort(table).astype(np.uint8)
-    looked_up = replace(
-        whole, cipher=inverse[whole.cipher], victims=inverse[whole.victims]
-    )
+    looked_up = replace(whole, cipher=inverse[whole.cipher], victims=inverse[whole.victims])
     members = np.arange(whole.size)[:, None]
     index = break_ties(index, ties(ours), members, None, looked_up)
     return index, float(alone.mean())
