@@ -51,7 +51,8 @@ class Kind:
     def levels(self, pairs: Pairs) -> int:
         """How many values a symbol has."""
         one = {"bit": 2, "nibble": 16}.get(self.symbol, 256)
-        return one ** (pairs.plain_shape[0] if self.symbol == "pixel" else 1)
+        together: int = pairs.plain_shape[0] if self.symbol == "pixel" else 1
+        return int(one**together)
 
     def images(self, pairs: Pairs) -> int:
         """Values that a signature is made of."""
