@@ -48,13 +48,14 @@ def shift(ours: Components, public: Components, rotation: Tensor) -> Tensor:
 
 
 def _reflection(basis: Tensor, deviations: Tensor, signs: tuple[float, ...]) -> Tensor:
-    """``(K, K)``: reflections of colour axes of pixels, as they act on components."""
+    """``(K, K)`` orthogonal: reflections of colour axes of pixels, as they act on components."""
     pixels = basis.unflatten(0, (-1, len(signs)))  # (B², C, K)
     weighted = (pixels * deviations).transpose(0, 1).flatten(1)
     _, axes = torch.linalg.eigh(weighted @ weighted.T)
     factor = axes.flip(1) * torch.tensor(signs).to(axes) @ axes.flip(1).T
     turned = torch.einsum("cd,pdk->pck", factor, pixels).flatten(0, 1)
-    return basis.T @ turned
+    left, _, right = torch.linalg.svd(basis.T @ turned)  # what the components hold of it
+    return left @ right
 
 
 def _sampled(values: Tensor) -> Tensor:
