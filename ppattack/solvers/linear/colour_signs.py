@@ -28,12 +28,14 @@ def reflected(ours: Components, public: Components, rotation: Tensor, channels: 
         channels: of the images.
     """
     variances = public.variances_of_values
-    wanted = _moments(_sampled(public.values), variances)
+    wanted = _moments(_sampled(public.values)[:, :COMPONENTS], variances)
+    rows = _sampled(ours.values)
     best: tuple[float, Tensor] | None = None
     for signs in product((1.0, -1.0), repeat=channels):
         turned = rotation @ _reflection(public.basis, variances.sqrt(), signs)
-        values = ours.values.double() @ turned + shift(ours, public, turned)
-        found = _moments(_sampled(values), variances)
+        found = _moments(
+            rows @ turned[:, :COMPONENTS] + shift(ours, public, turned)[:COMPONENTS], variances
+        )
         distance = float((found - wanted).square().sum())
         if best is None or distance < best[0]:
             best = distance, turned
@@ -43,8 +45,8 @@ def reflected(ours: Components, public: Components, rotation: Tensor, channels: 
 
 def shift(ours: Components, public: Components, rotation: Tensor) -> Tensor:
     """``(K,)``: the mean of the images behind ciphertexts, less that of public images."""
-    found: Tensor = (ours.mean @ ours.basis) @ rotation - public.mean @ public.basis
-    return found
+    found: Tensor = ours.mean[None] @ ours.basis @ rotation - public.mean[None] @ public.basis
+    return found[0]
 
 
 def _reflection(basis: Tensor, deviations: Tensor, signs: tuple[float, ...]) -> Tensor:
@@ -59,7 +61,7 @@ def _reflection(basis: Tensor, deviations: Tensor, signs: tuple[float, ...]) -> 
 
 
 def _sampled(values: Tensor) -> Tensor:
-    rows = values.flatten(0, 2)[..., :COMPONENTS].double()
+    rows = values.flatten(0, 2).double()
     return rows[:: max(1, len(rows) // ROWS)]
 
 
