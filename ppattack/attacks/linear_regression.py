@@ -185,11 +185,6 @@ class LinearRegression(Attack):
 
     def _limits(self, inverse: Inverse) -> str:
         """Why a failure says nothing about the scheme."""
-        if inverse.map.known < ENOUGH and inverse.model.kind == "orthogonal":
-            return (
-                f"the pairs determine {inverse.map.known:.0%} of the directions of a block: "
-                "give it more"
-            )
         if inverse.unexplained > POOR:
             cure = "more pairs are needed, or the scheme is not linear"
             if not self.config.pairs:
@@ -198,6 +193,9 @@ class LinearRegression(Attack):
                 f"the matrices leave {inverse.unexplained:.0%} of the pairs left out unexplained"
             )
             return f"{words}: {cure}"
+        if inverse.map.known < ENOUGH and inverse.model.kind == "orthogonal":
+            share = f"{inverse.map.known:.0%} of the directions of a block"
+            return f"the pairs determine {share}: more would give more"
         return ""
 
 

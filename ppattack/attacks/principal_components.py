@@ -189,7 +189,8 @@ def _images(
     from ppattack.solvers.linear.colour_signs import shift
 
     representation, shape = observation.scheme.representation, observation.image_shape
-    values = ours.values.double() @ found + shift(ours, public, found)
+    values = ours.values.flatten(0, 2).double() @ found + shift(ours, public, found)
     blocks = (values @ public.basis.T + public.mean).float()
-    plain = form.from_plain_vectors(blocks.flatten(1, 2)[:, :, None], representation.shape(shape))
+    grouped = blocks.view(len(ours.values), -1, 1, blocks.shape[1])
+    plain = form.from_plain_vectors(grouped, representation.shape(shape))
     return representation.restore(form.levels(plain), shape)

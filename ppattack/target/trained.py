@@ -54,7 +54,8 @@ class OwnerTraining:
         weight: of that distance.
         epochs: passes over the images, for either network.
         batch_size: images per step.
-        learning_rate: at the start, or at the peak.
+        classifier_rate: learning rate of the classifier, at the start or at the peak.
+        network_rate: likewise of the network.
         schedule: ``published`` steps (0.2 after 30, 60 and 80 % of the epochs), or ``one-cycle``.
     """
 
@@ -65,7 +66,8 @@ class OwnerTraining:
     weight: float
     epochs: int
     batch_size: int
-    learning_rate: float
+    classifier_rate: float
+    network_rate: float
     schedule: Literal["published", "one-cycle"]
 
 

@@ -77,7 +77,8 @@ def trained_key(
     network = target.loaded(key).requires_grad_(True)
     loss = _Loss(plan, classifier, context.device)
     data = TrainingData(owner.images, owner.labels)
-    fit(network, data, loss, _recipe(plan), working, "owner-network", _moved)
+    recipe = _recipe(plan, plan.network_rate)
+    fit(network, data, loss, recipe, working, "owner-network", _moved)
     made = Key(key.scheme, key.image_shape, parts_of(network))
     if folder is not None:
         _keep(folder, made, context)
@@ -99,7 +100,8 @@ def _classifier(plan: OwnerTraining, owner: OwnerImages, context: Context) -> Ci
         return functional.cross_entropy(logits.float(), labels)
 
     data = TrainingData(owner.images, owner.labels)
-    fit(network, data, loss, _recipe(plan), context, "owner-classifier", _moved)
+    recipe = _recipe(plan, plan.classifier_rate)
+    fit(network, data, loss, recipe, context, "owner-classifier", _moved)
     return network
 
 
@@ -169,13 +171,13 @@ def _moved(images: Tensor, labels: Tensor, stream: torch.Generator) -> tuple[Ten
     return padded[each, :, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2), labels
 
 
-def _recipe(plan: OwnerTraining) -> Recipe:
+def _recipe(plan: OwnerTraining, rate: float) -> Recipe:
     steps = tuple(math.ceil(share * plan.epochs) for share in MILESTONES)
     return Recipe(
         epochs=plan.epochs,
         batch_size=plan.batch_size,
         optimizer="sgd",
-        learning_rate=plan.learning_rate,
+        learning_rate=rate,
         momentum=MOMENTUM,
         weight_decay=WEIGHT_DECAY,
         schedule="multistep" if plan.schedule == "published" else "one-cycle",

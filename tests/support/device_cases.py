@@ -90,6 +90,11 @@ GROUPS: dict[str, list[Case]] = {
         Case("mmd", "neuracrypt", {"epochs": 2}, TINY_ENCODER | {"depth": 1}),
         Case("encoder-regression", "color-neuracrypt", {"pairs": 3}, TINY_ENCODER),
     ],
+    "matrices": [
+        Case("linear-regression", "rom", {"pairs": 3}, BLOCKS_4 | {"scramble": True}),
+        Case("linear-regression", "rmt", {"chosen": 1}, {"block_size": 8}),
+        Case("principal-components", "rom", scheme=BLOCKS_4),
+    ],
 }
 
 

@@ -23,7 +23,7 @@ def block_order(plain: Tensor, ciphers: Tensor) -> Tensor:
         ciphers: ``(N, n, k, D)``, their ciphertexts, blocks in another order.
 
     Returns:
-        ``(n,)`` int64 on the CPU.
+        ``(n,)`` int64 on the same device.
     """
     return least_cost(torch.cdist(_products(ciphers), _products(plain)))
 

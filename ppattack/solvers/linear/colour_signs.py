@@ -28,12 +28,14 @@ def reflected(ours: Components, public: Components, rotation: Tensor, channels: 
         channels: of the images.
     """
     variances = public.variances_of_values
-    wanted = _moments(_sampled(public.values), variances)
+    wanted = _moments(_sampled(public.values)[:, :COMPONENTS], variances)
+    rows = _sampled(ours.values)
     best: tuple[float, Tensor] | None = None
     for signs in product((1.0, -1.0), repeat=channels):
         turned = rotation @ _reflection(public.basis, variances.sqrt(), signs)
-        values = ours.values.double() @ turned + shift(ours, public, turned)
-        found = _moments(_sampled(values), variances)
+        found = _moments(
+            rows @ turned[:, :COMPONENTS] + shift(ours, public, turned)[:COMPONENTS], variances
+        )
         distance = float((found - wanted).square().sum())
         if best is None or distance < best[0]:
             best = distance, turned
@@ -43,22 +45,23 @@ def reflected(ours: Components, public: Components, rotation: Tensor, channels: 
 
 def shift(ours: Components, public: Components, rotation: Tensor) -> Tensor:
     """``(K,)``: the mean of the images behind ciphertexts, less that of public images."""
-    found: Tensor = (ours.mean @ ours.basis) @ rotation - public.mean @ public.basis
-    return found
+    found: Tensor = ours.mean[None] @ ours.basis @ rotation - public.mean[None] @ public.basis
+    return found[0]
 
 
 def _reflection(basis: Tensor, deviations: Tensor, signs: tuple[float, ...]) -> Tensor:
-    """``(K, K)``: reflections of colour axes of pixels, as they act on components."""
+    """``(K, K)`` orthogonal: reflections of colour axes of pixels, as they act on components."""
     pixels = basis.unflatten(0, (-1, len(signs)))  # (B², C, K)
     weighted = (pixels * deviations).transpose(0, 1).flatten(1)
     _, axes = torch.linalg.eigh(weighted @ weighted.T)
     factor = axes.flip(1) * torch.tensor(signs).to(axes) @ axes.flip(1).T
     turned = torch.einsum("cd,pdk->pck", factor, pixels).flatten(0, 1)
-    return basis.T @ turned
+    left, _, right = torch.linalg.svd(basis.T @ turned)  # what the components hold of it
+    return left @ right
 
 
 def _sampled(values: Tensor) -> Tensor:
-    rows = values.flatten(0, 2)[..., :COMPONENTS].double()
+    rows = values.flatten(0, 2).double()
     return rows[:: max(1, len(rows) // ROWS)]
 
 
