@@ -40,7 +40,7 @@ def correlations(rows: Rows, mask: Mask) -> Single:
     """
     waves = character(rows, mask)
     if mask == "add":
-        waves = waves * _leading_phase(waves).conj()
+        waves = waves * _leading_phase(waves)
     parts = (waves.real, waves.imag) if mask == "add" else (waves,)
     found = sum(np.ascontiguousarray(part.T) @ part for part in parts)
     return (found / len(waves)).astype(np.float32)

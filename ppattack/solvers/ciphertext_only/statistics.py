@@ -68,8 +68,8 @@ def chains(shape: ImageShape) -> list[Running]:
     scans: dict[bytes, NDArray[np.int64]] = {}
     for axes in permutations(range(3)):
         scan = numbers.transpose(axes).reshape(-1)
-        for way in (scan, scan[::-1].copy()):
-            scans.setdefault(way.tobytes(), way)
+        for way in (scan, scan[::-1]):
+            scans.setdefault(way.tobytes(), way.copy())
     ways: tuple[Combine, ...] = ("xor", "add", "sub")
     return [Running(scan, combine) for combine in ways for scan in scans.values()]
 
