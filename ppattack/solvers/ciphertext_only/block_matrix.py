@@ -24,8 +24,10 @@ STEPS = ((0, 1), (1, 0), (1, 1), (1, -1), (0, 2), (2, 0))
 """Blocks down and across to the blocks with which one is compared."""
 SWEEPS, LAST_SWEEPS = 6, 100
 """Rounds of alternation after each component, and after all."""
-PASSES = 3
-"""How often the matrix is found: first from clipped values."""
+PASSES = 8
+"""How often the matrix is found, first from clipped values, at most."""
+BETTER = 0.01
+"""Relative decrease of the misfit below which no more passes are made."""
 SETTLED = 1e-6
 FLATTENED = 0.2
 """Power of the variances by which components are divided: 0 leaves the largest to decide alone,
@@ -171,7 +173,9 @@ def recover(case: Case, edge: int) -> Found:
     theirs, spread = _plain_moments(case.public_rows()[:, numbers])
     blocks = case.rows[:, numbers]
     values: NDArray[np.floating] | Rows = blocks
+    misfit = np.inf
     for _ in range(PASSES):
+        before = misfit
         ours = moments(values)
         matrix, misfit = rotation(ours, theirs)
         scale = float(np.sqrt(ours.variance / max(theirs.variance, 1e-12)))
@@ -179,6 +183,8 @@ def recover(case: Case, edge: int) -> Found:
             scale = 1.0
         forth = scale * matrix
         offset = ours.mean - forth @ theirs.mean
+        if misfit > (1 - BETTER) * before:
+            break
         values = _unclipped(blocks, forth @ theirs.mean + offset, forth @ spread @ forth.T)
     back = matrix.T / scale
     step = BlockLinear(

@@ -9,6 +9,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from ppattack.maps import BlockLinear, Rows
+
 Matrix = NDArray[np.float64]
 NOISE = 1 / 12
 """Variance of rounding, squared levels."""
@@ -42,4 +44,29 @@ def unclipped(values: Matrix, mean: Matrix, covariance: Matrix) -> Matrix:
         expected = mean + (weights * seen) @ covariance
         beyond = np.where(made[rows] <= LOW, np.minimum(expected, LOW), np.maximum(expected, HIGH))
         made[rows] = np.where(seen, made[rows], beyond)
+    return made
+
+
+def decrypted(rows: Rows, step: BlockLinear, public: Rows) -> Rows:
+    """Ciphertexts of a linear map of blocks, decrypted with their clipped values estimated.
+
+    Args:
+        rows: ``(N, S)`` uint8 ciphertexts.
+        step: the map.
+        public: ``(M, S)`` uint8 images of the same distribution.
+    """
+    made = rows.copy()
+    shared = len(step.matrix) == 1
+    groups = [step.numbers] if shared else [row[None] for row in step.numbers]
+    for place, numbers in enumerate(groups):
+        size = numbers.shape[1]
+        plain = public[:, numbers].reshape(-1, size).astype(np.float64)
+        mean = plain.mean(0)
+        plain -= mean
+        matrix = step.matrix[place].astype(np.float64)
+        covariance = matrix @ (plain.T @ plain / len(plain)) @ matrix.T
+        values = rows[:, numbers].reshape(-1, size).astype(np.float64)
+        whole = unclipped(values, matrix @ mean + step.offset[place], covariance)
+        found = whole @ step.inverse[place].T + step.inverse_offset[place]
+        made[:, numbers] = found.round().clip(0, 255).astype(np.uint8).reshape(-1, *numbers.shape)
     return made
