@@ -71,7 +71,7 @@ def moments(blocks: NDArray[np.floating] | Rows) -> BlockMoments:
     high contrast outweighs the others.
     """
     values = blocks.astype(np.float32)
-    count, rows, columns, size = values.shape
+    rows, columns, size = values.shape[1:]
     mean = values.mean((0, 1, 2), dtype=np.float64)
     values -= mean.astype(np.float32)
     variance = float((values**2).mean(dtype=np.float64) * size)

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from ppattack.context import Progress
-from ppattack.errors import NotInvertible
 from ppattack.images import ImageShape
 from ppattack.solvers.global_state import choice
 from ppattack.target.base import Target
@@ -51,7 +51,7 @@ class Search:
 
 def draws_needed(bits: float) -> int:
     """Draws that meet about every one of ``2**bits`` keys."""
-    return math.ceil(2.0**bits * (bits * math.log(2) + MORE_DRAWS))
+    return math.ceil(math.exp2(bits) * (bits * math.log(2) + MORE_DRAWS))
 
 
 def search(
@@ -129,21 +129,11 @@ def _different(images: list[Tensor]) -> list[Tensor]:
     return kept
 
 
-def _roughness(images: Tensor) -> np.ndarray:
+def _roughness(images: Tensor) -> NDArray[np.float32]:
     """Mean squared difference of neighbours relative to the variance, per image."""
     values = images.float()
     across = values.diff(dim=3).square().mean((1, 2, 3))
     down = values.diff(dim=2).square().mean((1, 2, 3))
     spread = values.var((1, 2, 3)) + 1.0
-    return ((across + down) / spread).numpy()
-
-
-def refuses(target: Target, shape: ImageShape, rng: np.random.Generator) -> str:
-    """Why a scheme's keys cannot be tried; empty if they can."""
-    try:
-        key = target.generate_key(rng, shape)
-        size = target.ciphertext_shape(shape)
-        decrypt(target, torch.from_numpy(np.zeros((1, *size), np.uint8)), key)
-    except NotInvertible:
-        return "the scheme says that it does not decrypt"
-    return ""
+    found: NDArray[np.float32] = ((across + down) / spread).numpy()
+    return found

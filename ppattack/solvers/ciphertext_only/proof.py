@@ -44,9 +44,7 @@ def prove(images: Tensor, public: Tensor) -> Proof:
         public: ``(M, C, H, W)`` uint8.
     """
     (ours, our_spread), (theirs, their_spread) = (_measured(each) for each in (images, public))
-    return Proof(
-        round(ours / max(theirs, 1e-6), 4), round(our_spread / max(their_spread, 1e-6), 4)
-    )
+    return Proof(round(ours / max(theirs, 1e-6), 4), round(our_spread / max(their_spread, 1e-6), 4))
 
 
 def _measured(images: Tensor) -> tuple[float, float]:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ppattack.context import Progress
-from ppattack.maps import BlockLinear, Rows
+from ppattack.maps import BlockLinear, Rows, Running
 from ppattack.solvers.ciphertext_only import (
     block_matrix,
     byte_masks,
@@ -24,6 +24,7 @@ from ppattack.solvers.ciphertext_only.proof import Proof
 from ppattack.solvers.ciphertext_only.statistics import (
     ENERGY_BAR,
     HISTOGRAM_BAR,
+    MEASURED,
     Dependence,
     chains,
     dependence,
@@ -54,7 +55,7 @@ class Statistics:
     dependence: Dependence
     chi_square: float
     table_chi_square: float
-    table_chain: Any
+    table_chain: Running | None
 
     @property
     def facts(self) -> dict[str, Any]:
@@ -89,11 +90,11 @@ def measured(rows: Rows, case: Case) -> Statistics:
     """The statistics of ciphertexts, in about a second."""
     depends = dependence(rows, case.cipher_shape)
     plain = uniformity(rows)
-    some = rows[:500]
-    found = [(uniformity(chain.invert(some)), chain) for chain in chains(case.cipher_shape)]
-    most, chain = max(found, key=lambda each: each[0])
+    some = rows[:MEASURED]
+    undone = [(uniformity(chain.invert(some)), chain) for chain in chains(case.cipher_shape)]
+    most, chain = max(undone, key=lambda each: each[0])
     if plain >= min(most, HISTOGRAM_BAR):
-        most, chain = plain, None
+        return Statistics(depends, plain, plain, None)
     return Statistics(depends, plain, most, chain)
 
 

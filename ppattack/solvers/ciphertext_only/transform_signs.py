@@ -97,8 +97,9 @@ def synchronised(ours: Coefficients, theirs: Coefficients, channels: int) -> tup
     signs = np.where(vectors[:, 0] < 0, -1, 1).astype(np.float32)
     groups = _groups(len(signs), channels)
     # Roots do not let the few strong correlations decide alone.
-    signs = climbed(np.sign(both) * np.sqrt(np.abs(both)), signs, groups)
-    regular = theirs.correlation + RIDGE * np.eye(len(signs), dtype=np.float32)
+    roots: Single = (np.sign(both) * np.sqrt(np.abs(both))).astype(np.float32)
+    signs = climbed(roots, signs, groups)
+    regular: Single = theirs.correlation + RIDGE * np.eye(len(signs), dtype=np.float32)
     pull = -ours.correlation * np.linalg.inv(regular)
     np.fill_diagonal(pull, 0)
     signs = climbed(pull, signs, groups)
