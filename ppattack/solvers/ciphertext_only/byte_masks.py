@@ -92,9 +92,7 @@ def _neighbours(rows: Rows, shape: ImageShape, mask: Mask) -> float:
     return float((np.abs(products) ** 2).mean()) - 1 / len(rows)
 
 
-def _masks(
-    moved: Rows, theirs: Single, public: Rows, case: Case, mask: Mask
-) -> NDArray[np.uint8]:
+def _masks(moved: Rows, theirs: Single, public: Rows, case: Case, mask: Mask) -> NDArray[np.uint8]:
     """The masks of bytes in their places."""
     if mask == "add":
         return differences.masks(moved, public, case.shape)
@@ -108,6 +106,8 @@ def _corrected(
     rows: Rows, index: Places, keystream: NDArray[np.uint8], public: Rows, mask: Mask
 ) -> Places:
     """The byte of each place, after whole bytes are compared in place of highest bits."""
-    ours, theirs = (byte_correlations(x) for x in (separated(rows[:, index], keystream, mask), public))
+    ours, theirs = (
+        byte_correlations(x) for x in (separated(rows[:, index], keystream, mask), public)
+    )
     found = refined(ours, theirs, np.arange(len(index)), np.ones(len(index), np.int8))
     return index[np.argsort(found)]

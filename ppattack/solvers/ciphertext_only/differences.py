@@ -106,7 +106,7 @@ def _compared(moved: Rows, public: Rows, shape: ImageShape) -> Pairs:
             at = slice(start, start + AT_ONCE)
             counts = _counts(moved[:, first[at]] - moved[:, second[at]])
             parts.append((first[at], second[at], counts @ turned * NEIGHBOURS))
-    return Pairs(*(np.concatenate([part[k] for part in parts]) for k in range(3)))  # type: ignore[arg-type]
+    return Pairs(*(np.concatenate([part[k] for part in parts]) for k in range(3)))
 
 
 def _moved_histogram(moved: Rows, public: Rows) -> Scores:

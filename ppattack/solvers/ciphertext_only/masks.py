@@ -186,10 +186,7 @@ def to_the_level(
         predicted = model(rows, shape)
         row = np.searchsorted(edges, _activity(rows, predicted, shape)) * (2 * LEVELS)
         offset = row + (LEVELS - predicted.clip(0, 255).round().astype(np.int32))
-        scores = [
-            errors[offset + (rows ^ by)].sum(0)
-            for by in change
-        ]
+        scores = [errors[offset + (rows ^ by)].sum(0) for by in change]
         best = change[np.argmax(scores, axis=0)]
         if not best.any():
             break
@@ -202,8 +199,14 @@ def _activity(rows: Rows, predicted: Single, shape: ImageShape) -> Single:
     images = torch.from_numpy(np.ascontiguousarray(rows)).reshape(-1, *shape).float()
     near = functional.pad(images, [1] * 4, mode="replicate")
     centre = torch.from_numpy(predicted).reshape(-1, *shape)
-    sides = (near[:, :, :-2, 1:-1], near[:, :, 2:, 1:-1], near[:, :, 1:-1, :-2], near[:, :, 1:-1, 2:])
-    found: Single = sum((side - centre).abs() for side in sides).reshape(len(rows), -1).numpy()
+    sides = (
+        near[:, :, :-2, 1:-1],
+        near[:, :, 2:, 1:-1],
+        near[:, :, 1:-1, :-2],
+        near[:, :, 1:-1, 2:],
+    )
+    apart = torch.stack([(side - centre).abs() for side in sides]).sum(0)
+    found: Single = apart.reshape(len(rows), -1).numpy()
     return found
 
 
@@ -213,7 +216,9 @@ def _error_table(predicted: Single, true: Rows, shape: ImageShape) -> tuple[Sing
     Errors are byte less rounded prediction, -256 to 255.
     """
     activity = _activity(true, predicted, shape)
-    edges = np.quantile(activity[:: max(1, len(activity) // 50)], np.arange(1, ACTIVITIES) / ACTIVITIES)
+    edges = np.quantile(
+        activity[:: max(1, len(activity) // 50)], np.arange(1, ACTIVITIES) / ACTIVITIES
+    )
     rows = np.searchsorted(edges, activity)
     error = true.astype(np.int32) - predicted.clip(0, 255).round().astype(np.int32) + LEVELS
     counts = np.bincount((rows * 2 * LEVELS + error).reshape(-1), minlength=ACTIVITIES * 2 * LEVELS)

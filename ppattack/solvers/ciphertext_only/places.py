@@ -40,10 +40,14 @@ def correlations(rows: Rows, mask: Mask) -> Single:
     """
     waves = character(rows, mask)
     if mask == "add":
-        waves = waves * _leading_phase(waves).conj()
-    parts = (waves.real, waves.imag) if mask == "add" else (waves,)
-    found = sum(np.ascontiguousarray(part.T) @ part for part in parts)
-    return (found / len(waves)).astype(np.float32)
+        waves = waves * _leading_phase(waves)
+    real = np.ascontiguousarray(waves.real)
+    found = real.T @ real
+    if mask == "add":
+        imaginary = np.ascontiguousarray(waves.imag)
+        found += imaginary.T @ imaginary
+    out: Single = (found / len(waves)).astype(np.float32)
+    return out
 
 
 def byte_correlations(rows: Rows) -> Single:
@@ -51,7 +55,8 @@ def byte_correlations(rows: Rows) -> Single:
     values = rows.astype(np.float32)
     values -= values.mean(0)
     values /= np.maximum(values.std(0), 1e-6)
-    return values.T @ values / np.float32(len(values))
+    found: Single = values.T @ values / np.float32(len(values))
+    return found
 
 
 def _leading_phase(waves: Waves) -> Waves:
@@ -61,7 +66,8 @@ def _leading_phase(waves: Waves) -> Waves:
     for _ in range(POWER_STEPS):
         vector = waves.conj().T @ (waves @ vector)
         vector /= np.linalg.norm(vector) or 1.0
-    return np.exp(1j * np.angle(vector)).astype(np.complex64)
+    phase: Waves = np.exp(1j * np.angle(np.asarray(vector))).astype(np.complex64)
+    return phase
 
 
 def match(

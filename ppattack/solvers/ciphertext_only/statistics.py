@@ -8,6 +8,7 @@ chain is undone first.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import permutations
 from typing import Literal
@@ -68,8 +69,8 @@ def chains(shape: ImageShape) -> list[Running]:
     scans: dict[bytes, NDArray[np.int64]] = {}
     for axes in permutations(range(3)):
         scan = numbers.transpose(axes).reshape(-1)
-        for way in (scan, scan[::-1].copy()):
-            scans.setdefault(way.tobytes(), way)
+        for way in (scan, scan[::-1]):
+            scans.setdefault(way.tobytes(), way.copy())
     ways: tuple[Combine, ...] = ("xor", "add", "sub")
     return [Running(scan, combine) for combine in ways for scan in scans.values()]
 
@@ -86,15 +87,22 @@ def dependence(rows: Rows, shape: ImageShape) -> Dependence:
     some = rows[:MEASURED]
     size = some.shape[1]
     at = np.sort(np.random.default_rng(0).permutation(size)[:COMPARED])
-    found = []
-    for chain in (None, *chains(shape)):
-        undone = some if chain is None else chain.invert(some)
-        for mask in ("xor", "add"):
-            found.append((energy(undone[:, at], mask), chain, mask))
+    masks: tuple[Mask, ...] = ("xor", "add")
+    found = [
+        (energy(undone[:, at], mask), chain, mask)
+        for chain, undone in _undone(some, shape)
+        for mask in masks
+    ]
     most, chain, mask = max(found, key=lambda each: each[0])
     if chain is not None:
         chain = _directed(chain, mask, some, at)
     return Dependence(chain, mask, round(most, 3))
+
+
+def _undone(rows: Rows, shape: ImageShape) -> Iterator[tuple[Running | None, Rows]]:
+    yield None, rows
+    for chain in chains(shape):
+        yield chain, chain.invert(rows)
 
 
 def energy(values: Rows, mask: Mask) -> float:
@@ -113,7 +121,7 @@ def energy(values: Rows, mask: Mask) -> float:
         return 1.0
     products = np.abs(waves.conj().T @ waves) ** 2
     apart = float(products.sum()) - float(np.trace(products))
-    return apart / (size * (size - 1) * count)
+    return float(apart / (size * (size - 1) * count))
 
 
 def character(values: Rows, mask: Mask) -> NDArray[np.float32] | NDArray[np.complex64]:

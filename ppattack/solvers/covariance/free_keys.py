@@ -65,7 +65,7 @@ def recover(
     cipher, plain = (side.correlation().float().cpu().numpy() for side in (ours, theirs))
     products = Products.on(ciphertexts.device)
     cells, places = seen.reshape(-1), known.reshape(-1)
-    symmetries: list[Places] = []
+    turned: list[Places] = []
     if block:
         permutation, signs = blocks_first.inside_blocks(
             cipher, plain, block_symbols.turns(block, channels)
@@ -77,12 +77,12 @@ def recover(
         permutation = rank[rough.index[cells]]
         signs = np.where(rough.mask[cells] > 0, -1, 1).astype(np.int8)
     else:
-        symmetries = symmetries(known, shape)
+        turned = symmetries(known, shape)
         means = _relative_mean(ours), _relative_mean(theirs)
-        found = signed_matching.match(cipher, plain, symmetries, means, products)
+        found = signed_matching.match(cipher, plain, turned, means, products)
         permutation, signs = found.permutation, found.signs
     permutation, signs, misfit = gaussian_matching.likeliest(
-        cipher, plain, permutation, signs, symmetries, seen.shape[1] if block else None, products
+        cipher, plain, permutation, signs, turned, seen.shape[1] if block else None, products
     )
     key = _key(cells, places[permutation], signs < 0, numbers, unit)
     notes = {"misfit": round(misfit, 4)}

@@ -1,0 +1,189 @@
+"""Models tried in the order of their cost, each proven on ciphertexts that it was not fitted to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from ppattack.context import Progress
+from ppattack.maps import BlockLinear, Rows, Running
+from ppattack.solvers.ciphertext_only import (
+    block_matrix,
+    byte_masks,
+    byte_table,
+    clipping,
+    proof,
+    transform_signs,
+)
+from ppattack.solvers.ciphertext_only.case import Case, Found
+from ppattack.solvers.ciphertext_only.proof import Proof
+from ppattack.solvers.ciphertext_only.statistics import (
+    ENERGY_BAR,
+    HISTOGRAM_BAR,
+    MEASURED,
+    Dependence,
+    chains,
+    dependence,
+    uniformity,
+)
+
+Model = Literal["masks", "table", "block-matrix", "transform-signs"]
+HELD_OUT = 0.1
+"""Share of the ciphertexts that proves a model."""
+FEWEST_HELD_OUT = 8
+STRONG_ENERGY = 2.0
+"""Correlation energy from which masks are tried before a table, which leaves little of it."""
+CLIPPING_PUBLIC = 2000
+"""Public images whose moments say what was clipped."""
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """What the ciphertexts show before anything is fitted.
+
+    Args:
+        dependence: of bytes, after the chain that shows most of it is undone.
+        chi_square: of the bytes as they are, per degree of freedom.
+        table_chi_square: the largest of all chains undone.
+        table_chain: that chain, or None.
+    """
+
+    dependence: Dependence
+    chi_square: float
+    table_chi_square: float
+    table_chain: Running | None
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """For the report."""
+        return {
+            "correlation energy": self.dependence.energy,
+            "undone": self.dependence.words,
+            "chi-square": round(self.chi_square, 2),
+            "chi-square undone": round(self.table_chi_square, 2),
+        }
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of all models.
+
+    Args:
+        found: the model that fits, or None.
+        proof: of it, or the best of those that failed.
+        reasons: why the others were not tried or do not fit, by name.
+        too_few: ciphertexts that the cheapest model needs which was not tried for their number;
+            0 if none.
+    """
+
+    found: Found | None
+    proof: Proof | None
+    reasons: dict[str, str]
+    too_few: int
+
+
+def measured(rows: Rows, case: Case) -> Statistics:
+    """The statistics of ciphertexts, in about a second."""
+    depends = dependence(rows, case.cipher_shape)
+    plain = uniformity(rows)
+    some = rows[:MEASURED]
+    undone = [(uniformity(chain.invert(some)), chain) for chain in chains(case.cipher_shape)]
+    most, chain = max(undone, key=lambda each: each[0])
+    if plain >= min(most, HISTOGRAM_BAR):
+        return Statistics(depends, plain, plain, None)
+    return Statistics(depends, plain, most, chain)
+
+
+def solve(case: Case, statistics: Statistics, wanted: list[Model], progress: Progress) -> Outcome:
+    """Fit models until one is proven.
+
+    Args:
+        case: all ciphertexts; a part is held out.
+        statistics: of them.
+        wanted: models to try.
+        progress: where stages are shown.
+    """
+    held = max(FEWEST_HELD_OUT, round(HELD_OUT * len(case.rows)))
+    fitted = replace(case, rows=case.rows[:-held]) if held < len(case.rows) else case
+    reasons: dict[str, str] = {}
+    fewest: list[int] = []
+    best: Proof | None = None
+    for name, least, fit in _plan(fitted, statistics, wanted, progress):
+        if len(case.rows) < least:
+            reasons[name] = f"too few ciphertexts: {len(case.rows)} of about {least}"
+            fewest.append(least)
+            continue
+        too_large = _too_large(name, case.symbols)
+        if too_large:
+            reasons[name] = too_large
+            continue
+        progress.log(f"model tried: {name}")
+        found = fit()
+        shown = proof.prove(decrypted(found, case.rows[-held:], case), case.public[:1000])
+        if shown.holds:
+            return Outcome(found, shown, reasons, 0)
+        reasons[name] = f"does not fit: held-out images {shown.alike:.2f} as smooth as public ones"
+        best = shown if best is None or shown.alike > best.alike else best
+    return Outcome(None, best, reasons, min(fewest, default=0))
+
+
+def _plan(
+    case: Case, statistics: Statistics, wanted: list[Model], progress: Progress
+) -> Iterator[tuple[str, int, Callable[[], Found]]]:
+    """Models that the statistics allow, in order: name, ciphertexts needed, how to fit."""
+    depends = statistics.dependence
+    correlated = depends.energy >= ENERGY_BAR
+    uneven = statistics.table_chi_square >= HISTOGRAM_BAR
+    bell = correlated and depends.chain is None and statistics.chi_square >= HISTOGRAM_BAR
+    if "block-matrix" in wanted and bell:
+        for edge in block_matrix.edges(case.shape):
+            yield (
+                f"block-matrix {edge}x{edge}",
+                block_matrix.FEWEST,
+                lambda edge=edge: block_matrix.recover(case, edge),  # type: ignore[misc]
+            )
+    if "transform-signs" in wanted and bell:
+        for edge in transform_signs.edges(case.shape):
+            yield (
+                f"transform-signs {edge}x{edge}",
+                transform_signs.FEWEST,
+                lambda edge=edge: transform_signs.recover(case, edge),  # type: ignore[misc]
+            )
+    table = (
+        "table",
+        byte_table.FEWEST,
+        lambda: byte_table.recover(case, statistics.table_chain, progress),
+    )
+    if "table" in wanted and uneven and depends.energy < STRONG_ENERGY:
+        yield table
+    if "masks" in wanted and correlated:
+        in_place = byte_masks.stays(depends.undone(case.rows), case, depends.mask)
+        least = byte_masks.FEWEST_IN_PLACE if in_place else byte_masks.FEWEST
+        yield "masks", least, lambda: byte_masks.recover(case, depends, progress)
+    if "table" in wanted and uneven and depends.energy >= STRONG_ENERGY:
+        yield table
+
+
+def _too_large(name: str, symbols: int) -> str:
+    """Why images have too many bytes for a model; empty if they do not."""
+    most = byte_masks.MOST_SYMBOLS
+    if name.startswith("block-matrix") or symbols <= most:
+        return ""
+    gigabytes = 6 * 4 * symbols**2 / 2**30
+    return (
+        f"images of {symbols:,} bytes are too large to be matched (at most {most:,}; it would "
+        f"take about {gigabytes:.0f} GiB)"
+    )
+
+
+def decrypted(found: Found, rows: Rows, case: Case) -> Tensor:
+    """Images ``(N, C, H, W)`` uint8 of ciphertexts ``(N, S)``; clipped values are estimated."""
+    step = found.map.steps[-1] if found.map.steps else None
+    if isinstance(step, BlockLinear) and len(found.map.steps) == 1:
+        made = clipping.decrypted(rows, step, case.public_rows()[:CLIPPING_PUBLIC])
+        return torch.from_numpy(made).reshape(-1, *case.shape)
+    return found.map.invert(torch.from_numpy(rows).reshape(-1, *case.cipher_shape))
