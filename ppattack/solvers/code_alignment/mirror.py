@@ -75,5 +75,5 @@ def _agreement(
 ) -> float:
     components, matrix, _ = side
     ours = Moments.of(components[start::step], grid)
-    second, third = agreements(ours, theirs, matrix)
-    return second + THIRD * third
+    second, third = agreements(ours, theirs, matrix[None])
+    return float(second + THIRD * third)
