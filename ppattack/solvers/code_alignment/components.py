@@ -1,0 +1,76 @@
+"""Principal components that the codes of all places share.
+
+One network encodes every patch, and the vector that it adds for a place mostly moves the code.
+So codes less the mean code of their place lie in one cloud, whatever their place, and its
+principal components are found from all patches of all images together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+Parts = Callable[[], Iterable[Tensor]]
+"""Gives codes ``(n, P, D)`` of all images, some images at a time, again at every call."""
+
+
+@dataclass(frozen=True)
+class Components:
+    """Directions in which codes vary most, the strongest first.
+
+    Args:
+        mean: ``(P, D)`` the mean code of each place.
+        directions: ``(D, K)`` orthonormal.
+        variances: ``(K,)`` of the codes along them.
+    """
+
+    mean: Tensor
+    directions: Tensor
+    variances: Tensor
+
+    @classmethod
+    def of(cls, parts: Parts, count: int) -> Components:
+        """The components of codes that are read once and never held together.
+
+        Args:
+            parts: the codes, ``(n, P, D)`` float32 each.
+            count: of components, at most; there are no more than D.
+        """
+        total = second = centre = None
+        images = 0
+        for part in parts():
+            if centre is None or total is None or second is None:
+                centre = part.mean(dim=0)  # close to the mean: sums of squares stay small
+                total = torch.zeros_like(centre, dtype=torch.float64)
+                second = torch.zeros_like(centre[0], dtype=torch.float64).diag()
+            moved = part - centre
+            rows = moved.flatten(0, 1)
+            total += moved.sum(dim=0)
+            second += rows.T @ rows
+            images += len(part)
+        if centre is None or total is None or second is None:
+            raise ValueError("there are no codes")
+        shift = total / images
+        covariance = (second / images - shift.T @ shift) / len(centre)
+        variances, vectors = torch.linalg.eigh(covariance)
+        kept = slice(0, min(count, len(covariance)))
+        return cls(
+            centre + shift.to(centre.dtype),
+            vectors.flip(1)[:, kept].to(centre.dtype).contiguous(),
+            variances.flip(0)[kept].clamp_min(0).to(centre.dtype),
+        )
+
+    def __call__(self, codes: Tensor) -> Tensor:
+        """The components ``(n, P, K)`` of codes ``(n, P, D)``."""
+        return (codes - self.mean) @ self.directions
+
+    def of_parts(self, parts: Parts) -> Tensor:
+        """The components ``(N, P, K)`` of all codes, read once."""
+        return torch.cat([self(part) for part in parts()])
+
+    def codes(self, components: Tensor) -> Tensor:
+        """The codes ``(n, P, D)`` that have these components and no other."""
+        return components @ self.directions.T + self.mean

@@ -1,0 +1,112 @@
+"""Own codes of public images: the cloud over which the victims' is laid."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from ppattack.data.token_storage import empty_tokens
+from ppattack.solvers.code_alignment.components import Components
+from ppattack.solvers.neuracrypt.own_keys import OwnEncoders
+
+EACH = 128
+"""Components of every own encoder that enter the common ones."""
+AT_ONCE = 32
+"""Images whose codes are worked on at a time."""
+SMALLEST = 1e-12
+
+
+@dataclass(frozen=True)
+class OwnSide:
+    """Several own encoders side by side: inner products of codes are means over keys.
+
+    Args:
+        own: the scheme and its geometry.
+        encoders: one for each key.
+        each: the components of each.
+        common: those of all of them side by side.
+        components: ``(M, P, K)`` of the public images.
+        share: ``(K,)`` of the variance of a component under one key, the share that other keys
+            predict.
+    """
+
+    own: OwnEncoders
+    encoders: tuple[nn.Module, ...]
+    each: tuple[Components, ...]
+    common: Components
+    components: Tensor
+    share: Tensor
+
+    @classmethod
+    def of(cls, own: OwnEncoders, images: Tensor, keys: int, count: int) -> OwnSide:
+        """Encode public images under own keys and find what the keys have in common.
+
+        Args:
+            own: draws encoders.
+            images: ``(M, C, H, W)`` normalised.
+            keys: own encoders, at least 2.
+            count: of common components.
+        """
+        encoders, each, found = [], [], []
+        with own.context.progress.task("own encoders", keys) as task:
+            for number in range(keys):
+                encoder = own.generate_encoder(number).requires_grad_(False)
+                codes = _encoded(encoder, images, own.at_once)
+                parts = codes.split(AT_ONCE)
+                components = Components.of(lambda parts=parts: parts, EACH)  # type: ignore[misc]
+                encoders.append(encoder)
+                each.append(components)
+                found.append(components.of_parts(lambda parts=parts: parts))  # type: ignore[misc]
+                task.update(number + 1)
+        stacked = _side_by_side(found)
+        common = Components.of(lambda: stacked.split(AT_ONCE), count)
+        share = predicted_share(found[0], _side_by_side(found[1:]), count)
+        return cls(own, tuple(encoders), tuple(each), common, common(stacked), share)
+
+    def of_images(self, images: Tensor) -> Tensor:
+        """Common components ``(n, P, K)`` of normalised images."""
+        found = [
+            components(_encoded(encoder, images, self.own.at_once))
+            for encoder, components in zip(self.encoders, self.each, strict=True)
+        ]
+        return self.common(_side_by_side(found))
+
+
+def predicted_share(first: Tensor, others: Tensor, count: int) -> Tensor:
+    """``(K,)`` in 0 to 1: how much of one key's components a rotation of other keys' gives.
+
+    This is what the best alignment can bring back under a key that nobody knows.
+
+    Args:
+        first: ``(M, P, K')`` components under one key.
+        others: ``(M, P, K'')`` of the same images under other keys.
+        count: K.
+    """
+    left, right = first.flatten(0, 1)[:, :count], others.flatten(0, 1)
+    _, vectors = torch.linalg.eigh(right.T @ right)
+    right = right @ vectors.flip(1)[:, :count]
+    outer, _, inner = torch.linalg.svd(left.T @ right)
+    predicted = right @ (outer @ inner).T
+    product = (left * predicted).mean(dim=0)
+    power = left.square().mean(dim=0) * predicted.square().mean(dim=0)
+    return product.clamp_min(0).square() / power.clamp_min(SMALLEST)
+
+
+def _side_by_side(components: list[Tensor]) -> Tensor:
+    return torch.cat(components, dim=2) / len(components) ** 0.5
+
+
+@torch.no_grad()
+def _encoded(encoder: nn.Module, images: Tensor, at_once: int) -> Tensor:
+    """Codes ``(n, P, D)``, in a file mapped into memory if they are large."""
+    out: Tensor | None = None
+    for start in range(0, len(images), at_once):
+        codes = encoder(images[start : start + at_once])
+        if out is None:
+            out = empty_tokens((len(images), *codes.shape[1:]), codes.device)
+        out[start : start + len(codes)] = codes
+    if out is None:
+        raise ValueError("there are no images to encode")
+    return out
