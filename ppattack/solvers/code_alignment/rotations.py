@@ -88,9 +88,7 @@ def alternated(ours: Moments, theirs: Moments, start: Tensor, sweeps: int = SWEE
     """
     pairs = (ours.lagged.norm() * theirs.lagged.norm()).clamp_min(SMALLEST)
     triples = (ours.third.norm() * theirs.third.norm()).clamp_min(SMALLEST)
-    return torch.stack(
-        [_alternated(ours, theirs, each, sweeps, pairs, triples) for each in start]
-    )
+    return torch.stack([_alternated(ours, theirs, each, sweeps, pairs, triples) for each in start])
 
 
 def _alternated(
@@ -115,10 +113,7 @@ def agreements(ours: Moments, theirs: Moments, matrices: Tensor) -> tuple[Tensor
     """``(S,)`` cosines between both sides' second and third moments under maps ``(S, K, K)``."""
     second = torch.einsum("sab,lbc,sdc->slad", matrices, theirs.lagged, matrices)
     third = torch.stack(
-        [
-            torch.einsum("da,aef->def", each, each @ theirs.third @ each.T)
-            for each in matrices
-        ]
+        [torch.einsum("da,aef->def", each, each @ theirs.third @ each.T) for each in matrices]
     )
     return _cosines(second, ours.lagged), _cosines(third, ours.third)
 

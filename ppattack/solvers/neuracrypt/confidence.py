@@ -56,8 +56,9 @@ class Rehearsal:
             why = f"under an own key the attack has {self.right:.0%} right too"
         else:
             why = (
-                f"under an own key it has {self.right:.0%} right and these stand out far less: the "
-                "codes may have other settings, other images, or a key for each image"
+                f"under an own key the attack has {self.right:.0%} right, but these hardly stand "
+                "out from matches by chance: the codes may have other settings, other images, or a "
+                "key for each image"
             )
         return f"only about {share:.0%} of the matches are expected to be right: {why}"
 
