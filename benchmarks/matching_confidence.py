@@ -111,7 +111,7 @@ def _measured(row: Row, root: Path, paths: list[str], count: int, seed: int) -> 
     images = layout.read_images(root, chosen, SIZE)
     order = torch.from_numpy(rng.permutation(count))
     candidates = images[others:][order]
-    told = registry.target("neuracrypt")(variant="small", **{**row.victims, **row.told})
+    told = layout.scheme("neuracrypt", {"variant": "small", **row.victims, **row.told})
     own = OwnEncoders(told, SHAPE, Context(torch.device("cpu"), seed))
     case = Case.of(own, _codes(row, images[:count], seed), candidates)
     found = NeuraCryptMatching().matched(case)

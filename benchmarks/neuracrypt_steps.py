@@ -141,7 +141,7 @@ def _embeddings(count: int) -> tuple[Tensor, Tensor]:
     with torch.no_grad():
         pixels = features.patches(case.images, scheme.patch_size)
         return (
-            network.code(features.moment_features(case.codes)),
+            network.code(features.moment_features(case.codes.whole())),
             network.plain(features.moment_features(pixels)),
         )
 

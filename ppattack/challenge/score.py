@@ -46,7 +46,7 @@ class ChallengeScore:
 
 
 def score(submission: Path, gold: Path) -> list[ChallengeScore]:
-    """Score both parts; the second only if both folders have it.
+    """Score both parts; one alone if the submission has no other, the second if there are answers.
 
     Deviations: the published evaluation leaves images without an answer out of the accuracy; here
     they count as wrong. For complete submissions the two agree.
@@ -59,8 +59,11 @@ def score(submission: Path, gold: Path) -> list[ChallengeScore]:
         DataError: for a folder or file that is missing or of another format.
     """
     answers, targets = _answers(gold)
-    scores = [_matching(submission, answers)]
-    if targets and (submission / layout.TARGETS_DICT).is_file():
+    second = bool(targets) and (submission / layout.TARGETS_DICT).is_file()
+    scores = []
+    if (submission / layout.PREDICTIONS).is_file() or not second:
+        scores.append(_matching(submission, answers))
+    if second:
         scores.append(_targets(submission, gold, targets))
     return scores
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ppattack.challenge import layout
+from ppattack.errors import NotApplicable
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -76,7 +77,7 @@ def by_alignment(
     public: Tensor,
     images: Tensor,
     context: Context,
-) -> Tensor:
+) -> tuple[Tensor, Mapping[str, Any]]:
     """Mean codes ``(T, D)`` of target images from codes whose plain images nobody gave.
 
     Args:
@@ -86,12 +87,26 @@ def by_alignment(
         public: ``(M, C, H, W)`` uint8 images of the same kind.
         images: ``(T, C, H, W)`` uint8 target images.
         context: device, seed, progress.
-    """
-    from ppattack.data.token_files import read_token_files
-    from ppattack.solvers.code_alignment.alignment import align
 
-    found = align(target, read_token_files(files.files), public, context, attack.config)
-    return found.mean_codes_of(images)
+    Returns:
+        the vectors, and the notes of the alignment.
+
+    Raises:
+        NotApplicable: for a scheme whose codes cannot be aligned.
+    """
+    from dataclasses import fields
+
+    from ppattack.data.token_files import read_token_files
+    from ppattack.solvers.code_alignment.alignment import Settings, align
+
+    reason = attack.obstacle(target.public(), tuple(public.shape[1:]))  # type: ignore[arg-type]
+    if reason:
+        raise NotApplicable(f"the second part cannot be answered from public images: {reason}.")
+    settings = Settings(
+        **{each.name: getattr(attack.config, each.name) for each in fields(Settings)}
+    )
+    found = align(target, read_token_files(files.files), public, context, settings)
+    return found.mean_codes_of(images), found.notes
 
 
 def target_images(case: Case, root: Path, paths: Sequence[str]) -> Iterator[Tensor]:

@@ -168,7 +168,9 @@ def _second_part_alone(
     attack = registry.attack(UNPAIRED)(preset=task.preset, **task.attack_settings)
     images = layout.read_images(task.public, public, size)
     wanted = layout.read_images(task.images, targets, size)
-    vectors = second_part.by_alignment(attack, target, files, images, wanted, context)
+    vectors, notes = second_part.by_alignment(attack, target, files, images, wanted, context)
+    facts = [f"{name} {value}" for name, value in notes.items() if isinstance(value, float | str)]
+    context.progress.log(", ".join(facts))
     submission = _submission(task, "")
     with new_folder(task.out) as new:
         replace(submission, folder=new).write_second(targets, vectors)

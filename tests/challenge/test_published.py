@@ -13,7 +13,7 @@ import torch
 from ppattack.attack import Context
 from ppattack.challenge import layout
 from ppattack.challenge.score import score
-from ppattack.challenge.solve import Task, solve
+from ppattack.challenge.solve import Solved, Task, solve
 from ppattack.context import SilentProgress
 from tests.support import published_evaluation
 from tests.support.challenge_pictures import write_pictures
@@ -178,6 +178,6 @@ def _context() -> Context:
     return Context(torch.device("cpu"), seed=3, progress=SilentProgress())
 
 
-def _solve(folder: Path, challenge: Path, out: Path) -> object:
+def _solve(folder: Path, challenge: Path, out: Path) -> Solved:
     task = Task(challenge, folder / "images", out, size=32, target_settings=SETTINGS)
     return solve(task, _context())

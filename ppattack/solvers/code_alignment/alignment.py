@@ -157,7 +157,9 @@ def align(
     with clock.stage("places"):
         layouts = _layouts(components, own.components, grid, known=not target.shuffles)
     with clock.stage("rotations"):
-        candidates = [_rotated(components, own.components, grid, *each, context) for each in layouts]
+        candidates = [
+            _rotated(components, own.components, grid, *each, context) for each in layouts
+        ]
         chosen, sure = _chosen(candidates, components, own.components, grid)
     with clock.stage("decoding"):
         images = [

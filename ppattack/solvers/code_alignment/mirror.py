@@ -70,10 +70,8 @@ def sureness(first: Side, second: Side, theirs: Moments, grid: tuple[int, int]) 
     return Sureness(whole + first[2] - second[2], spread)
 
 
-def _agreement(
-    side: Side, theirs: Moments, grid: tuple[int, int], start: int, step: int
-) -> float:
+def _agreement(side: Side, theirs: Moments, grid: tuple[int, int], start: int, step: int) -> float:
     components, matrix, _ = side
     ours = Moments.of(components[start::step], grid)
-    second, third = agreements(ours, theirs, matrix)
-    return second + THIRD * third
+    second, third = agreements(ours, theirs, matrix[None])
+    return float(second + THIRD * third)

@@ -50,6 +50,12 @@ class Moments:
         even = even * scale
         return cls(lagged_moments(even, grid, offsets(reach)), third_moments(even), scale)
 
+    def first(self, count: int) -> Moments:
+        """The same for only the first components."""
+        part = slice(0, count)
+        third = self.third[part, part, part]
+        return Moments(self.lagged[:, part, part], third, self.scale[part])
+
 
 def of_equal_contrast(components: Tensor) -> Tensor:
     """Components ``(N, P, K)``, those of every image divided by their root mean square."""

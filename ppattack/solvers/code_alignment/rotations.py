@@ -10,13 +10,18 @@ from torch import Tensor
 from ppattack.solvers.code_alignment.moments import Moments
 from ppattack.solvers.code_alignment.signs import sign_starts
 
-SWEEPS = 60
+SWEEPS = 40
 THIRD = 2.0
 """Weight of the agreement of third moments against that of second moments."""
-STARTS = 100
-"""Random sign vectors from which coordinate ascent starts."""
-ROTATED = 6
-"""The best sign vectors, from which rotations are sought."""
+FIRST_LEVEL = 8
+"""The strongest components are aligned first, from many starts; then twice as many, and so on."""
+RANDOM = 300
+"""Random rotations of the first level from which it starts."""
+SIGNED = 20
+"""Sign vectors from which it also starts: keys often agree on the order of components."""
+KEPT = 24
+"""Rotations that the first level hands on; every other level hands on half of what it got."""
+SMALLEST = 1e-30
 
 
 @dataclass(frozen=True)
@@ -40,46 +45,79 @@ class Rotation:
 
 
 def best_rotation(ours: Moments, theirs: Moments, generator: torch.Generator) -> Rotation:
-    """The rotation of greatest agreement, from the best sign vectors.
+    """The rotation of greatest agreement that many starts lead to.
 
     Args:
         ours: the victims' moments of K components.
         theirs: an own encoder's, of as many.
-        generator: on the CPU; draws sign vectors.
+        generator: on the CPU; draws starts.
     """
-    signs = sign_starts(ours, theirs, STARTS, generator, THIRD)[:ROTATED]
-    found = [alternated(ours, theirs, sign.diag()) for sign in signs]
-    return max(found, key=lambda rotation: rotation.agreement)
+    count = len(ours.scale)
+    level = min(FIRST_LEVEL, count)
+    left, right = ours.first(level), theirs.first(level)
+    drawn = torch.randn(RANDOM, level, level, generator=generator)
+    signs = sign_starts(left, right, RANDOM, generator, THIRD)[:SIGNED]
+    matrices = torch.cat([torch.linalg.qr(drawn).Q.to(signs), torch.diag_embed(signs)])
+    kept = KEPT
+    while True:
+        matrices = alternated(left, right, matrices)
+        found = agreements(left, right, matrices)
+        value = found[0] + THIRD * found[1]
+        best = value.argsort(descending=True)[:kept]
+        matrices = matrices[best]
+        if level == count:
+            return Rotation(matrices[0], float(found[0][best[0]]), float(found[1][best[0]]))
+        before, level = level, min(2 * level, count)
+        left, right, kept = ours.first(level), theirs.first(level), max(1, kept // 2)
+        wider = matrices.new_zeros(len(matrices), level, level)
+        wider[:, :before, :before] = matrices
+        matrices = wider
 
 
-def alternated(ours: Moments, theirs: Moments, start: Tensor) -> Rotation:
-    """Improve a rotation: what one factor should be, given the others, is a polar factor.
+def alternated(ours: Moments, theirs: Moments, start: Tensor, sweeps: int = SWEEPS) -> Tensor:
+    """Improve rotations: what one factor should be, given the others, is a polar factor.
 
     Args:
         ours: the victims' moments.
         theirs: an own encoder's.
-        start: ``(K, K)`` orthogonal.
+        start: ``(S, K, K)``; directions of which nothing is known may be zero.
+        sweeps: how often.
+
+    Returns:
+        ``(S, K, K)`` orthogonal.
     """
-    pairs = (ours.lagged.norm() * theirs.lagged.norm()).clamp_min(1e-30)
-    triples = (ours.third.norm() * theirs.third.norm()).clamp_min(1e-30)
-    matrix = start
-    for _ in range(SWEEPS):
-        forward = torch.einsum("lab,bc,ldc->ad", ours.lagged, matrix, theirs.lagged)
-        backward = torch.einsum("lba,bc,lcd->ad", ours.lagged, matrix, theirs.lagged)
-        once = torch.einsum("abc,bd,ce->ade", ours.third, matrix, matrix)
-        odd = torch.einsum("ade,fde->af", once, theirs.third)
+    pairs = (ours.lagged.norm() * theirs.lagged.norm()).clamp_min(SMALLEST)
+    triples = (ours.third.norm() * theirs.third.norm()).clamp_min(SMALLEST)
+    return torch.stack([_alternated(ours, theirs, each, sweeps, pairs, triples) for each in start])
+
+
+def _alternated(
+    ours: Moments, theirs: Moments, matrix: Tensor, sweeps: int, pairs: Tensor, triples: Tensor
+) -> Tensor:
+    count = len(matrix)
+    for _ in range(sweeps):
+        forward = (ours.lagged @ matrix @ theirs.lagged.transpose(1, 2)).sum(dim=0)
+        backward = (ours.lagged.transpose(1, 2) @ matrix @ theirs.lagged).sum(dim=0)
+        moved = matrix.T @ (ours.third @ matrix)  # (a, d, e)
+        odd = moved.reshape(count, -1) @ theirs.third.reshape(count, -1).T
         slope = (forward + backward) / pairs + 3 * THIRD * odd / triples
         left, _, right = torch.linalg.svd(slope)
-        matrix = left @ right
-    return Rotation(matrix, *agreements(ours, theirs, matrix))
+        after = left @ right
+        if (after - matrix).abs().max() < 1e-4:
+            return after
+        matrix = after
+    return matrix
 
 
-def agreements(ours: Moments, theirs: Moments, matrix: Tensor) -> tuple[float, float]:
-    """Cosines between both sides' second and third moments under a map ``(K, K)``."""
-    second = torch.einsum("ab,lbc,dc->lad", matrix, theirs.lagged, matrix)
-    third = torch.einsum("abc,da,eb,fc->def", theirs.third, matrix, matrix, matrix)
-    return _cosine(second, ours.lagged), _cosine(third, ours.third)
+def agreements(ours: Moments, theirs: Moments, matrices: Tensor) -> tuple[Tensor, Tensor]:
+    """``(S,)`` cosines between both sides' second and third moments under maps ``(S, K, K)``."""
+    second = torch.einsum("sab,lbc,sdc->slad", matrices, theirs.lagged, matrices)
+    third = torch.stack(
+        [torch.einsum("da,aef->def", each, each @ theirs.third @ each.T) for each in matrices]
+    )
+    return _cosines(second, ours.lagged), _cosines(third, ours.third)
 
 
-def _cosine(first: Tensor, second: Tensor) -> float:
-    return float((first * second).sum() / (first.norm() * second.norm()).clamp_min(1e-30))
+def _cosines(first: Tensor, second: Tensor) -> Tensor:
+    first, second = first.flatten(1), second.flatten()
+    return first @ second / (first.norm(dim=1) * second.norm()).clamp_min(SMALLEST)

@@ -26,6 +26,7 @@ LANDMARK_PRODUCTS = 5e11
 on a core."""
 FEWEST_LANDMARKS = 32
 LINEAR_DEPTH = 1
+FEWEST_STRANGERS = 5
 REHEARSED = 400
 FEWEST_REHEARSED = 100
 """Candidates that a rehearsal takes for victims, at most, and at least if memory is short."""
@@ -95,6 +96,24 @@ class Case:
             made = made.with_orders(orders)
         case = replace(self, codes=made)
         return (case if self.places is not None or self.is_linear else case.unshuffled()), chosen
+
+    def strangers(self, owners: Tensor) -> tuple[Case, Tensor] | None:
+        """Half of a rehearsal's codes with the candidates that none of them is of.
+
+        Args:
+            owners: ``(N,)`` the candidate of each code.
+
+        Returns:
+            the case, and which candidates it has; None if there are too few.
+        """
+        count = min(len(owners), len(self.images) // 2)
+        if count < FEWEST_STRANGERS:
+            return None
+        others = torch.ones(len(self.images), dtype=torch.bool)
+        others[owners[:count]] = False
+        left = others.nonzero()[:, 0].to(self.images.device)
+        codes = Codes.of(self.codes[:count])
+        return replace(self, images=self.images[left], codes=codes), left
 
     @property
     def is_linear(self) -> bool:

@@ -1,9 +1,9 @@
 """How many matches are likely to be right, judged without the truth.
 
-The best one-to-one matching of noise looks good too: it is the best of very many. So the attack is
-rehearsed under one more own key, on codes of candidates whose matches are known; and the scores of
-that rehearsal, mixed at random, show how far the best matching of noise of this kind stands out.
-Where the real matching lies between the two says what to expect of it.
+The best one-to-one matching of noise looks good too: it is the best of very many, and landmarks
+that were matched by chance confirm each other. So the attack is rehearsed under one more own key:
+on codes of candidates, whose matches are known, and on codes of images that are not among the
+candidates. Where the real matching lies between the two says what to expect of it.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Rehearsal:
     Args:
         right: the share of its matches that are right.
         height: of that matching.
-        null: height of the best matching of noise.
+        null: height of a matching with none right.
     """
 
     right: float
@@ -56,8 +56,9 @@ class Rehearsal:
             why = f"under an own key the attack has {self.right:.0%} right too"
         else:
             why = (
-                f"under an own key it has {self.right:.0%} right and these stand out far less: the "
-                "codes may have other settings, other images, or a key for each image"
+                f"under an own key the attack has {self.right:.0%} right, but these hardly stand "
+                "out from matches by chance: the codes may have other settings, other images, or a "
+                "key for each image"
             )
         return f"only about {share:.0%} of the matches are expected to be right: {why}"
 

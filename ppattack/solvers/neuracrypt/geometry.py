@@ -94,7 +94,17 @@ def rehearsed(case: Case, match: Match, known: Expected) -> Rehearsal:
         known: what own keys say about the candidates.
     """
     again, truth = case.rehearsal()
-    found, _ = match(again, known, Stages.silent(case.own.context))
+    silent = Stages.silent(case.own.context)
+    found, _ = match(again, known, silent)
     right = (found.matching.cpu() == truth).double().mean().item()
     stream = case.own.context.torch_stream("rehearsal", "noise")
-    return Rehearsal(right, height(found.scores, found.matching), null_height(found.scores, stream))
+    strangers = again.strangers(truth)
+    if strangers is None:
+        return Rehearsal(
+            right, height(found.scores, found.matching), null_height(found.scores, stream)
+        )
+    alone, others = strangers
+    vain, _ = match(alone, known.of(others), silent)
+    excess = height(vain.scores, vain.matching) - null_height(vain.scores, stream)
+    null = null_height(found.scores, stream) + max(excess, 0.0)
+    return Rehearsal(right, height(found.scores, found.matching), null)

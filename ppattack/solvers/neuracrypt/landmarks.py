@@ -87,25 +87,24 @@ def refine(
         start: the matching and places to start from.
         known: ``(P,)`` the places if they are known, else None.
         rounds: at most.
-        progress: shows the rounds, and the share of matches that the last one changed.
+        progress: is told the share of matches that each round changed.
     """
     found = start
-    with (progress or SilentProgress()).task("inner products", rounds) as task:
-        for done in range(1, rounds + 1):
-            codes, matched = _similar_codes(vectors, found.matching, landmarks, len(plain))
-            if not matched.any():
-                break
-            views = (energy, Views(plain if matched.all() else plain[:, :, matched], codes))
-            # Energies of a matching that is partly right tell the places best.
-            places = places_of(energy, found.matching) if known is None else known
-            scores = found.scores.new_zeros(found.scores.shape)
-            for view in views:
-                _add_likelihoods(scores, view, found, places)
-            before, found = found, Alternation(greatest_score(scores), places, scores, done)
-            changed = (before.matching != found.matching).double().mean().item()
-            task.update(done, changed=changed)
-            if not changed:
-                break
+    for done in range(1, rounds + 1):
+        codes, matched = _similar_codes(vectors, found.matching, landmarks, len(plain))
+        if not matched.any():
+            break
+        views = (energy, Views(plain if matched.all() else plain[:, :, matched], codes))
+        # Energies of a matching that is partly right tell the places best.
+        places = places_of(energy, found.matching) if known is None else known
+        scores = found.scores.new_zeros(found.scores.shape)
+        for view in views:
+            _add_likelihoods(scores, view, found, places)
+        before, found = found, Alternation(greatest_score(scores), places, scores, done)
+        changed = (before.matching != found.matching).double().mean().item()
+        (progress or SilentProgress()).log(f"round {done} changed {changed:.1%} of the matches")
+        if not changed:
+            break
     return found
 
 

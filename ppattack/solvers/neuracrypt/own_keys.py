@@ -100,6 +100,17 @@ class Expected:
     similarities: Tensor
     landmarks: Tensor
 
+    def of(self, candidates: Tensor) -> Expected:
+        """The same of some candidates ``(K,)``, and of the landmarks among them."""
+        place = torch.full((len(self.energies),), -1, device=candidates.device)
+        place[candidates] = torch.arange(len(candidates), device=candidates.device)
+        kept = place[self.landmarks] >= 0
+        return Expected(
+            self.energies[candidates],
+            self.similarities[candidates][:, :, kept],
+            place[self.landmarks[kept]],
+        )
+
 
 def expected(
     own: OwnEncoders,
