@@ -21,6 +21,8 @@ MASTER_BYTES = 32
 class MasterKeyTarget(Target):
     """A scheme whose key parts would not fit into memory for one key per image."""
 
+    takes_key_per_image = True
+
     @override
     def generate_keys(self, rngs: Iterable[np.random.Generator], image_shape: ImageShape) -> Key:
         """Generate one key per image: 32 random bytes, from which its parts follow.

@@ -77,7 +77,6 @@ class NeuralTarget(MasterKeyTarget):
     order, ``batch_size`` at a time; the last batch may be smaller.
     """
 
-    takes_key_per_image = True
     calibration_images: int = CALIBRATION_IMAGES
     """Images of noise from which the statistics of a frozen encoder are taken."""
 

@@ -62,6 +62,10 @@ GROUPS: dict[str, list[Case]] = {
         Case("jigsaw", "etc", {"assembly": "gallagher"}, BLOCKS_16, 2),
         Case("jigsaw", "etc-gray", victims=2),
     ],
+    "candidates": [
+        Case("candidate-matching", "pe", {"views": True}, scope="image"),
+        Case("candidate-matching", "ele", scope="image"),
+    ],
     "networks": [
         Case("fold", "pe", ONE_EPOCH, {"color_shuffle": True}),
         Case("fold", "pe", {"mode": "mrf"}),
