@@ -30,10 +30,11 @@ class ProbedProperty(Part):
 
 
 class AdvisedAttack(Part):
-    """An attack that follows from the findings, and the command that runs it."""
+    """An attack that follows from the findings, its settings, and the command that runs it."""
 
     attack: str
     why: str
+    settings: dict[str, str]
     command: str
 
 

@@ -108,12 +108,22 @@ def run_audit(
             base,
             attack=attack,
             isolate=isolated_by_default(attack) if isolate is None else isolate,
+            attack_settings=_settings(attack, base, probed),
         )
         for attack in cheapest_first(registry.attacks())
     ]
     plan = None if every else Levels([request.attack for request in requests], probed)
     sweep, _ = run_sweep(requests, executor, watcher, retry_failed=retry_failed, plan=plan)
     return merge(sweep, base, probed)
+
+
+def _settings(attack: str, base: RunRequest, probed: ProbeReport) -> dict[str, Any]:
+    """Those of the request, and as many chosen images as the probes say that the scheme needs.
+
+    Chosen images cost nothing but calls; known pairs would have to be found among the images.
+    """
+    advised = (one.settings for one in probed.attacks if one.attack == attack == "chosen-plaintext")
+    return {**next(advised, {}), **base.attack_settings}
 
 
 def merge(sweep: Sweep, base: RunRequest, probed: ProbeReport | None = None) -> Finished[Audit]:
