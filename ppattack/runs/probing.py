@@ -11,7 +11,7 @@ from ppattack.images import ImageShape
 from ppattack.plugins import registry
 from ppattack.probes.advice import advice
 from ppattack.probes.examination import Examination, examine
-from ppattack.probes.kinds import STRUCTURED
+from ppattack.probes.kinds import weakness_of
 from ppattack.reports.probe import AdvisedAttack, ProbedProperty, ProbeReport
 from ppattack.request import RunRequest, check, command
 from ppattack.scenario import key_scope_of
@@ -74,7 +74,7 @@ def probe_target(request: RunRequest, target: Target, shape: ImageShape | None) 
         key_scope=scope,
         kind=found.kind,
         words=found.words,
-        structured=found.kind in STRUCTURED,
+        weakness=weakness_of(found.kind),
         images=found.asked,
         properties=tuple(
             ProbedProperty(**{**vars(each), "facts": dict(each.facts)}) for each in found.findings

@@ -186,9 +186,9 @@ def decide(
     if unresolved:
         words = " ".join(f"{name}: {reason}" for name, reason in unresolved.items())
         return "INCONCLUSIVE", f"no attack broke it, but {words}"
-    if probed is not None and probed.structured:
+    if probed is not None and probed.weakness:
         words = f"no attack broke it, but the probes say what it is: {probed.words}."
-        return "INCONCLUSIVE", f"{words} A few pairs tell such a map: it cannot count as resisting."
+        return "INCONCLUSIVE", f"{words} {probed.weakness} That cannot count as resisting."
     names = ", ".join(run.report.attack.name for run in runs.values())
     return "RESISTED", f"all {len(runs)} attacks that apply, whose controls passed: {names}."
 

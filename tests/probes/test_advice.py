@@ -60,7 +60,7 @@ def test_every_advised_attack_takes_its_settings() -> None:
 
 
 def test_nothing_is_advised_if_nothing_applies() -> None:
-    assert not {"fresh", "avalanche", "unknown", "tokens"} & STRUCTURED
+    assert not {"fresh", "noisy", "local", "avalanche", "unknown", "tokens"} & STRUCTURED
     for kind in set(KINDS) - STRUCTURED:
         assert advice(kind, {}, 3072) == ()
     assert examine(PlaintextKeystream(), SHAPE, "dataset", 0).kind == "avalanche"
