@@ -76,7 +76,8 @@ def main() -> None:
     for path, settings, known, chosen in CASES:
         target = registry.target(f"{FOLDER / path}")(**settings)
         name = " ".join([target.card.name, *(f"{key}={each}" for key, each in settings.items())])
-        runs = [("known", count, KnownPlaintext(pairs=count)) for count in known]
+        runs: list[tuple[str, int, Attack]] = []
+        runs += [("known", count, KnownPlaintext(pairs=count)) for count in known]
         runs += [("chosen", count, ChosenPlaintext(images=count)) for count in chosen]
         for kind, count, attack in runs:
             rows = []
