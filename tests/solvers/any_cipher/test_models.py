@@ -98,7 +98,7 @@ def test_chosen_images_hold_what_they_promise(shape: tuple[int, int, int]) -> No
     if shape[0] == 3:
         assert len(np.unique(first, axis=1).T) == first.shape[1]
     for combine in ("xor", "add"):
-        found = as_numbers(signatures(chosen_images(shape, 4), combine))  # type: ignore[arg-type]
+        found = as_numbers(signatures(chosen_images(shape, 4), combine))
         assert len(np.unique(found)) == size
     bits = np.unpackbits(chosen_images(shape, 15), axis=1)
     assert len(np.unique(bits[1:] ^ bits[0], axis=1).T) == 8 * size
