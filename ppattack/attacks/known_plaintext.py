@@ -101,12 +101,14 @@ class KnownPlaintext(Attack):
 
     @override
     def run(self, observation: Observation, context: Context) -> Recovery:
-        from ppattack.solvers.any_cipher.recovery import recover
+        from ppattack.solvers.any_cipher.recovery import recover, with_map
 
         described = observation.scheme.structure.kind != "any" or observation.jpeg is not None
         matched = self._matched(observation, context)
-        if self.config.model == "auto" and (described or not matched.limits):
+        if self.config.model == "auto" and described:
             return matched
+        if self.config.model == "auto" and not matched.limits:
+            return with_map(matched, observation)
         plain, ciphertexts = observation.known_pairs
         return recover(
             observation,

@@ -17,14 +17,15 @@ from targets.ele import ELE
 from targets.pe import PE
 from tests.conftest import smooth_sets
 from tests.support.attack_contract import CONTEXT
-from tests.support.plugins import ciphers
+from tests.support.plugins import ciphers, strong_ciphers
 from tests.support.run_requests import request
 from tests.support.schemes import EXACT_ON_GREY, PAPER, PUBLISHED
 
 pytestmark = pytest.mark.long
 
 FITTING = [*PAPER, *EXACT_ON_GREY, *PUBLISHED, PE(variant="ito")]
-FOREIGN = [ciphers.Chained(), ciphers.Bits(), ciphers.Substituted(), ciphers.Rotated()]
+FOREIGN = [strong_ciphers.FreshNonce(), strong_ciphers.PadOnce()]
+FOREIGN += [strong_ciphers.PlaintextKeystream()]
 ATTACKS = [KnownPlaintext(), ChosenPlaintext()]
 
 
@@ -45,19 +46,22 @@ def test_every_scheme_here_fits_also_lossy_variants(attack: Attack, target: Perm
 
 @pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.card.name)
 @pytest.mark.parametrize("target", FOREIGN, ids=lambda target: target.card.name)
-def test_other_ciphers_do_not(attack: Attack, target: Target) -> None:
+def test_strong_ciphers_do_not(attack: Attack, target: Target) -> None:
     found = recovered(attack, target)
     assert found.refuted
-    assert "the scheme is not a permutation and" in found.limits
+    assert found.map is None
+    assert found.limits.startswith("no generic model fits")
+    assert found.notes["model"] == "none"
 
 
-def test_a_key_that_is_right_in_part_gains_truly(tmp_path: Path) -> None:
-    found = recovered(KnownPlaintext(), ciphers.Masked())
-    assert found.limits
-    assert not found.refuted
-    target = f"{ciphers.__file__}:Masked"
-    done = ppattack.run(request(tmp_path, attack="known-plaintext", target=target))
-    assert done.report.verdict == "BROKEN"
+def test_too_few_pairs_for_a_model_say_of_how_many() -> None:
+    bits = recovered(KnownPlaintext(), ciphers.Bits())
+    assert bits.refuted
+    assert "too few for" in bits.limits
+    assert "; permuted and masked bits: 8 of 128;" in bits.limits
+    chosen = recovered(ChosenPlaintext(), ciphers.Bits())
+    assert "too few for permuted and masked bits: 6 of 16;" in chosen.limits
+    assert "any rounds of XOR and permutation: 6 of 385" in chosen.limits
 
 
 def test_jpeg_refutes_no_gain_but_is_no_resistance() -> None:
@@ -77,7 +81,7 @@ def test_too_few_pairs_say_how_many_are_needed() -> None:
 @pytest.mark.parametrize("attack", ["known-plaintext", "chosen-plaintext"])
 @pytest.mark.parametrize("isolate", [False, True])
 def test_the_verdict_is_that_nothing_is_known(tmp_path: Path, attack: str, isolate: bool) -> None:
-    target = f"{ciphers.__file__}:Chained"
+    target = f"{strong_ciphers.__file__}:PlaintextKeystream"
     done = ppattack.run(request(tmp_path, attack=attack, target=target, isolate=isolate))
     assert done.report.verdict == "INCONCLUSIVE"
-    assert "this attack says nothing of it" in done.report.reason
+    assert "no generic model fits" in done.report.reason

@@ -4,7 +4,8 @@ All images look like noise, so that any few of them tell symbols apart. Beyond t
 
 - the first has a flat spectrum, is far from black and white, and no two of its pixels are alike:
   alone it gives the signs of a transform, an orthogonal matrix, and a permutation of pixels;
-- in the next ones every value occurs in numbers of its own: they give a table of bytes;
+- in the next ones every value occurs in numbers of its own: they give a table of bytes (in 258
+  images it does so anyway);
 - the following ones are codes of the numbers of bits, if there are images for all;
 - with 258 or more, every byte takes all values instead: they give a table for every byte;
 - with one for every eight bytes and one more, bit planes are independent: they give any affine
@@ -65,7 +66,7 @@ def chosen_images(shape: ImageShape, count: int) -> Rows:
     size = int(np.prod(shape))
     rows = rng.integers(0, LEVELS, (count, size), dtype=np.uint8)
     rows[0] = _flat(shape, rng)
-    counted = _counted(size, count, rng)
+    counted = _counted(size, count if count < ALL_VALUES else 0, rng)
     rows[1 : 1 + len(counted)] = counted
     free = 1 + len(counted)  # the first image that can be changed
     if count >= ALL_VALUES:

@@ -55,6 +55,7 @@ def recover(
     outcome = try_models(rows, names, context.progress)
     notes: dict[str, Any] = {
         **({} if otherwise is None else otherwise.notes),
+        **({"chosen plaintexts used": rows.count} if chosen else {}),
         "models tried": list(outcome.tried),
     }
     if outcome.fit is not None:
@@ -64,6 +65,15 @@ def recover(
     if more:
         words += f"; too few for {more}"
     return _nothing(observation, otherwise, words, {**notes, "model": "none"})
+
+
+def with_map(found: Recovery, observation: Observation) -> Recovery:
+    """A recovery with its key as a map too, if that decrypts."""
+    if found.key is None or found.key.count is not None or not found.key.is_bijective:
+        return found
+    plain = observation.scheme.representation.shape(observation.image_shape)
+    step = Shuffle(found.key.index, found.key.mask, found.key.unit)
+    return replace(found, map=CipherMap(plain, _shape(observation.ciphertexts), (step,)))
 
 
 def _rows(observation: Observation, pairs: tuple[Tensor, Tensor], victims: int) -> Pairs | None:
