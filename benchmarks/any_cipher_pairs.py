@@ -36,17 +36,17 @@ CASES: list[tuple[str, dict[str, Any], tuple[int, ...], tuple[int, ...]]] = [
     ("diffusion.py:Diffusion", {"backward": True, "scan": "hwc"}, (4,), (4,)),
     ("diffusion.py:Diffusion", {"add": True, "scan": "cwh"}, (4,), (4,)),
     ("diffusion.py:Diffusion", {"add": True, "backward": True}, (4,), (4,)),
-    ("diffusion.py:Diffusion", {"rounds": 2}, (6, 8, 16), (6,)),
-    ("diffusion.py:Diffusion", {"rounds": 2, "add": True, "scan": "hwc"}, (8, 16), (6,)),
-    ("diffusion.py:Diffusion", {"rounds": 3}, (9, 16), (12,)),
-    ("diffusion.py:Diffusion", {"rounds": 3, "add": True, "backward": True}, (16,), (12,)),
-    ("diffusion.py:Diffusion", {"rounds": 5}, (390, 400), (385,)),
     ("bit_shuffle.py:BitShuffle", {}, (24, 32, 64, 128), (16,)),
     ("substitution.py:Substitution", {}, (2, 3, 4, 8), (3, 4)),
     ("substitution.py:Substitution", {"own_tables": True}, (64, 256, 1024), (258,)),
     ("secret_matrix.py:SecretMatrix", {}, (1, 2, 4, 8), (1, 6)),
     ("dct_signs.py:DctSigns", {}, (1, 4, 8, 32), (1, 2, 6)),
     ("arnold.py:Arnold", {}, (1, 2), (1,)),
+    ("diffusion.py:Diffusion", {"rounds": 2}, (6, 8, 16), (6,)),
+    ("diffusion.py:Diffusion", {"rounds": 2, "add": True, "scan": "hwc"}, (8, 16), (6,)),
+    ("diffusion.py:Diffusion", {"rounds": 3}, (9, 16), (12,)),
+    ("diffusion.py:Diffusion", {"rounds": 3, "add": True, "backward": True}, (16,), (12,)),
+    ("diffusion.py:Diffusion", {"rounds": 5}, (390, 400), (385,)),
 ]
 
 
@@ -76,7 +76,8 @@ def main() -> None:
     for path, settings, known, chosen in CASES:
         target = registry.target(f"{FOLDER / path}")(**settings)
         name = " ".join([target.card.name, *(f"{key}={each}" for key, each in settings.items())])
-        runs = [("known", count, KnownPlaintext(pairs=count)) for count in known]
+        runs: list[tuple[str, int, Attack]] = []
+        runs += [("known", count, KnownPlaintext(pairs=count)) for count in known]
         runs += [("chosen", count, ChosenPlaintext(images=count)) for count in chosen]
         for kind, count, attack in runs:
             rows = []

@@ -8,18 +8,16 @@ from dataclasses import dataclass, field
 from ppattack.probes.finding import Finding
 from ppattack.probes.kinds import STRUCTURED
 
-PAIRS = {
-    "permutation": 8,
-    "addition": 8,
-    "chained": 8,
-    "gf2-linear": 400,
-    "modular-linear": 400,
-    "real-linear": 8,
-    "local": 8,
-}
-"""Known pairs from which the map of a cipher of 32 x 32 colour pixels follows, and some more."""
-BIT_PAIRS, TABLE_PAIRS, TABLES_PAIRS = 128, 8, 1024
-"""Likewise for single bits that move, one table of bytes, and a table for every byte."""
+PAIRS = 8
+"""Known pairs from which a permutation of bytes, one table or one chain follows, and some more."""
+BIT_PAIRS, BIT_IMAGES = 128, 16
+"""Known pairs, and chosen images, for single bits that move in 32 x 32 colour pixels."""
+TABLES_PAIRS, TABLES_IMAGES = 1024, 258
+"""Likewise for a table for every byte: all of its 256 values must be seen."""
+SPARE_PAIRS = 16
+"""Known pairs beyond the unknowns of a linear map over GF(2): pictures are not independent."""
+MOST = 10_000
+"""More pairs than these are not advised."""
 
 
 @dataclass(frozen=True)
@@ -37,20 +35,25 @@ class Advice:
     settings: Mapping[str, str] = field(default_factory=dict)
 
 
-def advice(kind: str, found: Mapping[str, Finding]) -> tuple[Advice, ...]:
+def advice(kind: str, found: Mapping[str, Finding], size: int) -> tuple[Advice, ...]:
     """What to try on a cipher of this kind; nothing if no generic attack applies.
 
     Args:
         kind: as :func:`ppattack.probes.kinds.kind_of` gave it.
         found: the findings by name.
+        size: bytes of an image.
     """
     made: list[Advice] = []
-    if kind in STRUCTURED:
-        pairs = str(known_pairs(kind, found))
-        made.append(Advice("chosen-plaintext", "a few chosen images tell the whole map"))
+    pairs, images = needed(kind, found, size) if kind in STRUCTURED else (0, None)
+    if 0 < pairs <= MOST:
+        settings = {} if images is None else {"attack.images": str(images)}
+        words = "a few" if images is None else str(images)
         made.append(
-            Advice("known-plaintext", f"{pairs} known pairs tell the map", {"attack.pairs": pairs})
+            Advice("chosen-plaintext", f"{words} chosen images tell the whole map", settings)
         )
+        words = f"{pairs} known pairs tell the map"
+        made.append(Advice("known-plaintext", words, {"attack.pairs": str(pairs)}))
+    if kind in STRUCTURED:
         made.append(Advice("ciphertext-only", "many ciphertexts under one key, nothing else"))
     if kind == "permutation" and found["unit"].facts["unit"] != "bit":
         made.append(Advice("covariance-matching", "neighbours stay alike, wherever they are moved"))
@@ -59,14 +62,19 @@ def advice(kind: str, found: Mapping[str, Finding]) -> tuple[Advice, ...]:
     return tuple(made)
 
 
-def known_pairs(kind: str, found: Mapping[str, Finding]) -> int:
-    """How many known pairs to ask for."""
-    if kind == "substitution":
-        same = found["same-everywhere"].facts["edge"] == 1
-        return TABLE_PAIRS if same else TABLES_PAIRS
+def needed(kind: str, found: Mapping[str, Finding], size: int) -> tuple[int, int | None]:
+    """How many known pairs to ask for, and chosen images, if more than the attack's own number.
+
+    A map over GF(2) that is the same in all bit planes has ``size`` unknowns, and each image
+    gives eight equations of them.
+    """
+    if kind in ("gf2-linear", "modular-linear"):
+        return size // 8 + SPARE_PAIRS, size // 8 + 1
     if kind == "permutation" and found["unit"].facts["unit"] == "bit":
-        return BIT_PAIRS
-    return PAIRS[kind]
+        return BIT_PAIRS, BIT_IMAGES
+    if kind == "substitution" and found["same-everywhere"].facts["edge"] != 1:
+        return TABLES_PAIRS, TABLES_IMAGES
+    return PAIRS, None
 
 
 def _whole_blocks(found: Mapping[str, Finding]) -> bool:

@@ -31,8 +31,8 @@ class Box:
     """
 
     def __init__(self, target: Target, shape: ImageShape, scope: KeyScope, seed: int) -> None:
-        self._target, self._scope, self._seed = target, scope, seed
-        self.shape = shape
+        self._target, self._seed = target, seed
+        self.shape, self.scope = shape, scope
         channels, height, width = target.ciphertext_shape(shape)
         self.cipher_shape: ImageShape = channels, height, width
         self.asked = 0
@@ -56,10 +56,10 @@ class Box:
         return numpy_stream(self._seed, "probe", name)
 
     def _key_for(self, count: int) -> Key:
-        if self._scope == "dataset" and self._key is not None:
+        if self.scope == "dataset" and self._key is not None:
             return self._key
-        name = f"probe key {self._calls if self._scope == 'image' else ''}"
+        name = f"probe key {self._calls if self.scope == 'image' else ''}"
         self._key = generate_scoped_key(
-            self._target, self.shape, self._scope, self._seed, name, count
+            self._target, self.shape, self.scope, self._seed, name, count
         )
         return self._key

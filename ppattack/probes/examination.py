@@ -59,7 +59,8 @@ def examine(target: Target, shape: ImageShape, scope: KeyScope, seed: int) -> Ex
     again = repeatability(box)
     if not again.holds:
         found = {each.name: each for each in (again, randomness(box), few)}
-        return Examination("fresh", in_words("fresh", found), tuple(found.values()), box.asked)
+        kind = kind_of(found)
+        return Examination(kind, in_words(kind, found), tuple(found.values()), box.asked)
     taken = prints.take(box)
     tried = (
         again,

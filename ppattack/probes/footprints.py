@@ -113,6 +113,8 @@ def unit(found: Footprints) -> Finding:
     their order. A byte that changes one byte in several bits goes through a table.
     """
     touched, changed = found.touched, found.changed
+    if not _single_bits(changed) and _nibbles_apart(found):
+        return Finding("unit", True, "symbols: nibbles", facts={"unit": "nibble"})
     if int(touched.sum(axis=1).max()) > 1 and not _single_bits(changed):
         edge, run, _ = whereabouts(found)
         named = "pixel" if edge == 1 else "block" if edge or run else "image"
@@ -122,8 +124,6 @@ def unit(found: Footprints) -> Finding:
         places = np.unpackbits(changed, axis=2, bitorder="little").argmax(axis=2)  # (P, 8)
         together = {4: _go_together(places, 4), 8: _go_together(places, 8)}
         named = "byte" if together[8] else "nibble" if together[4] else "bit"
-    elif _nibbles_apart(found):
-        named = "nibble"
     return Finding("unit", True, f"symbols: {named}s", facts={"unit": named})
 
 
@@ -192,7 +192,9 @@ def _go_together(places: NDArray[np.intp], size: int) -> bool:
 
 
 def _nibbles_apart(found: Footprints) -> bool:
-    """Whether the bits of a nibble change one nibble only, in all places."""
+    """Whether the four bits of a nibble change one nibble only, another for each half of a byte."""
     halves = found.changed.reshape(len(found.places), 2, 4, -1)
-    low, high = (halves & 15 != 0).any(axis=(2, 3)), (halves >> 4 != 0).any(axis=(2, 3))
-    return bool((low ^ high).all())
+    touched = np.stack([(halves & 15).any(axis=2), (halves >> 4).any(axis=2)], axis=-1)
+    touched = touched.reshape(len(found.places), 2, -1)
+    alone = (touched.sum(axis=2) == 1).all()
+    return bool(alone and (touched.argmax(axis=2)[:, 0] != touched.argmax(axis=2)[:, 1]).all())

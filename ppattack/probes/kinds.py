@@ -8,47 +8,55 @@ from ppattack.probes.finding import Finding
 
 Findings = Mapping[str, Finding]
 KINDS = (
-    "fresh", "permutation", "addition", "substitution", "chained", "gf2-linear", "modular-linear",
-    "real-linear", "local", "avalanche", "unknown", "tokens",
+    "fresh", "noisy", "permutation", "addition", "substitution", "chained", "gf2-linear",
+    "modular-linear", "real-linear", "local", "avalanche", "unknown", "tokens",
 )  # fmt: skip
 """Kinds of ciphers.
 
-``fresh``: no two encryptions are alike. ``permutation``: of bits, nibbles or bytes, with a mask or
-none. ``addition``: a permutation of bytes and a sum with a mask. ``substitution``: one or many
-tables of bytes, and a permutation or none. ``chained``: one of these, then one chain of bytes.
-``gf2-linear``, ``modular-linear``, ``real-linear``: affine. ``local``: blocks that nothing linear
-describes. ``avalanche``: every bit depends on every bit. ``unknown``: none of these.
-``tokens``: ciphertexts are no images.
+``fresh``: no two encryptions are alike. ``noisy``: they are in part. ``permutation``: of bits,
+nibbles or bytes, with a mask or none. ``addition``: a permutation of bytes and a sum with a mask.
+``substitution``: one or many tables of bytes or nibbles, and a permutation or none. ``chained``:
+one of these, then one chain of bytes. ``gf2-linear``, ``modular-linear``, ``real-linear``: affine.
+``local``: blocks or runs of bytes that nothing linear describes. ``avalanche``: every bit depends
+on every bit. ``unknown``: none of these. ``tokens``: ciphertexts are no images.
 """
-STRUCTURED = frozenset(KINDS) - {"fresh", "avalanche", "unknown", "tokens"}
-"""Kinds of which a few chosen or known pairs tell the whole map: never strength."""
+STRUCTURED = frozenset(
+    {"permutation", "addition", "substitution", "chained"}
+    | {"gf2-linear", "modular-linear", "real-linear"}
+)
+"""Kinds of which a few chosen or known pairs tell the whole map."""
+
+
+def weakness_of(kind: str) -> str:
+    """Why a cipher of this kind cannot count as resisting, in a sentence; empty if it can."""
+    if kind in STRUCTURED:
+        return "A few pairs tell such a map."
+    return "Equal blocks have equal ciphertexts there." if kind == "local" else ""
 
 
 def kind_of(found: Findings) -> str:
     """The kind of cipher; ``found`` holds every property by its name."""
     if not found["deterministic"].holds:
-        return "fresh"
-    facts = found["local"].facts
-    if facts["bytes"] <= 1:
+        return "fresh" if found["deterministic"].facts["anew"] else "noisy"
+    if found["local"].facts["bytes"] <= 1 or found["unit"].facts["unit"] in ("bit", "nibble"):
         if _holds(found, "xor-affine"):
             return "permutation"
         return "addition" if _holds(found, "modular-affine") else "substitution"
-    if _holds(found, "xor-affine") and found["unit"].facts["unit"] in ("bit", "nibble"):
-        return "permutation"
+    chained = _holds(found, "chained")
     for linear, kind in (("xor-affine", "gf2-linear"), ("modular-affine", "modular-linear")):
         if _holds(found, linear):
-            return "chained" if _holds(found, "chained") else kind
-    if _holds(found, "chained"):
-        return "chained"
-    if _holds(found, "real-affine"):
-        return "real-linear"
-    if _holds(found, "local"):
-        return "local"
+            return "chained" if chained else kind
+    if chained:
+        return "chained" if found["chained"].facts["combine"] != "mixed" else "unknown"
+    for name, kind in (("real-affine", "real-linear"), ("local", "local")):
+        if _holds(found, name):
+            return kind
     return "avalanche" if _holds(found, "avalanche") else "unknown"
 
 
 def in_words(kind: str, found: Findings) -> str:
     """One line that says what the cipher is."""
+    again = found["deterministic"].words if "deterministic" in found else ""
     unit = found["unit"].facts["unit"] if "unit" in found else ""
     many = {"nibble": "nibbles", "bit": "bits"}.get(unit, "bytes")
     edge = found["local"].facts["block"] if "local" in found else None
@@ -57,7 +65,7 @@ def in_words(kind: str, found: Findings) -> str:
         where = f" in runs of {found['local'].facts['run']} bytes"
     one = "same-everywhere" in found and found["same-everywhere"].facts["edge"] == 1
     sentences = {
-        "fresh": found["deterministic"].words if "deterministic" in found else "",
+        **dict.fromkeys(("fresh", "noisy"), again),
         "permutation": _permutation(many, found) if kind == "permutation" else "",
         "addition": "a permutation of bytes, with a mask that is added",
         "substitution": f"{'one table' if one else 'tables'} of {many}, with a permutation or none",
@@ -67,7 +75,7 @@ def in_words(kind: str, found: Findings) -> str:
         "real-linear": f"a linear map over the reals{where}",
         "local": f"a map of its own{where}, not linear",
         "avalanche": "every bit depends on every bit: no generic attack applies",
-        "unknown": "none of the models here: neither linear nor local nor chained",
+        "unknown": "none of the models here: " + _instead(found),
         "tokens": "ciphertexts are tokens, not images: these probes say nothing of them",
     }
     return sentences[kind]
@@ -80,6 +88,12 @@ def _permutation(many: str, found: Findings) -> str:
             "nothing is changed" if kept else f"an exclusive-or mask; {many} stay in their places"
         )
     return f"a permutation of {many}" + ("" if kept else " and an exclusive-or mask")
+
+
+def _instead(found: Findings) -> str:
+    if _holds(found, "chained"):
+        return "chained, but through something that is not linear"
+    return "neither linear nor local nor chained"
 
 
 def _holds(found: Findings, name: str) -> bool:

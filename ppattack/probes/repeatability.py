@@ -4,24 +4,44 @@ from __future__ import annotations
 
 import numpy as np
 
-from ppattack.probes.box import Box
+from ppattack.probes.box import Box, Rows
 from ppattack.probes.finding import Finding
+
+ALIKE = 0.1
+"""How much more two answers to one image are alike than answers to two, if they are not drawn anew
+as a whole. A pad has 0, to a few hundredths; noise in the two lowest bits has .98."""
 
 
 def repeatability(box: Box) -> Finding:
     """Two images, each twice in one call and once alone, with other randomness each time.
 
     Statistic: the share of bytes that are the same in all answers to an image; a deterministic
-    cipher has exactly 1, a keystream drawn anew 1/256 or less.
+    cipher has exactly 1, a keystream drawn anew 1/256 or less. If it is not 1, ``facts`` say how
+    much the answers are alike (``alike``), and whether they depend on the images of the call.
     """
     images = box.stream("repeatability").integers(0, 256, (2, int(np.prod(box.shape))), np.uint8)
-    together = box(np.concatenate([images, images]))
+    call = np.concatenate([images, images])
+    together = box(call)
     alone = np.concatenate([box(images[:1]), box(images[1:])])
-    same = (together[:2] == together[2:]) & (together[:2] == alone)
-    value = float(same.mean())
-    words = "the same image gives the same ciphertext"
-    if value < 1:
-        words = "fresh randomness, or a fresh key, for every image: pairs say nothing of others"
-        if np.array_equal(together, box(np.concatenate([images, images]))):
-            words = "a ciphertext depends on the other images that are encrypted with it"
-    return Finding("deterministic", value == 1, words, round(value, 4), 1.0)
+    value = float(((together[:2] == together[2:]) & (together[:2] == alone)).mean())
+    if value == 1:
+        words = "the same image gives the same ciphertext"
+        return Finding("deterministic", True, words, 1.0, 1.0)
+    between = _distance(together[0], alone[1]) + _distance(together[1], alone[0])
+    alike = 1 - (_distance(together[0], alone[0]) + _distance(together[1], alone[1])) / between
+    shared = bool(np.array_equal(together, box(call)))
+    anew = box.scope == "image" or (alike < ALIKE and not shared)
+    if box.scope == "image":
+        words = "every image has a key of its own: pairs say nothing of others"
+    elif shared:
+        words = "a ciphertext depends on the other images that are encrypted with it"
+    elif anew:
+        words = "fresh randomness for every image: pairs say nothing of others"
+    else:
+        words = "a part of every ciphertext is drawn anew each time, the rest stays as it was"
+    facts = {"alike": round(alike, 3), "by_call": shared, "anew": anew}
+    return Finding("deterministic", False, words, round(value, 4), 1.0, facts)
+
+
+def _distance(first: Rows, second: Rows) -> float:
+    return float(np.abs(first.astype(np.int16) - second).mean())

@@ -30,10 +30,11 @@ class ProbedProperty(Part):
 
 
 class AdvisedAttack(Part):
-    """An attack that follows from the findings, and the command that runs it."""
+    """An attack that follows from the findings, its settings, and the command that runs it."""
 
     attack: str
     why: str
+    settings: dict[str, str]
     command: str
 
 
@@ -46,7 +47,7 @@ class ProbeReport(VersionedReport):
         key_scope: one key for all images, or one each.
         kind: what the cipher is, in one word.
         words: the same in one line.
-        structured: whether a few pairs tell the whole map, so that it cannot count as resisting.
+        weakness: why it cannot count as resisting, whatever attacks say; empty if it can.
         images: how many were encrypted.
         properties: in the order in which they were tried.
         attacks: what to try on it.
@@ -58,7 +59,7 @@ class ProbeReport(VersionedReport):
     key_scope: str
     kind: str
     words: str
-    structured: bool
+    weakness: str
     images: int
     properties: tuple[ProbedProperty, ...]
     attacks: tuple[AdvisedAttack, ...]

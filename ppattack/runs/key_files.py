@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from ppattack.errors import KeyFileError
 from ppattack.files import write_bytes
+from ppattack.runs.map_files import MapFile
 from ppattack.scenario import key_scope_of
 from ppattack.target.base import generate_scoped_key
 from ppattack.target.key_file import KeyFile
@@ -40,6 +41,8 @@ def read_key_file(path: Path) -> KeyFile:
     """
     data = read_file(path)
     with naming(path):
+        if MapFile.from_bytes(data) is not None:
+            raise KeyFileError("a map that was recovered can only decrypt: use a key file.")
         return KeyFile.from_bytes(data)
 
 

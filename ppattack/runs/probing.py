@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 from ppattack.config import as_dict
@@ -10,7 +11,7 @@ from ppattack.images import ImageShape
 from ppattack.plugins import registry
 from ppattack.probes.advice import advice
 from ppattack.probes.examination import Examination, examine
-from ppattack.probes.kinds import STRUCTURED
+from ppattack.probes.kinds import weakness_of
 from ppattack.reports.probe import AdvisedAttack, ProbedProperty, ProbeReport
 from ppattack.request import RunRequest, check, command
 from ppattack.scenario import key_scope_of
@@ -73,25 +74,26 @@ def probe_target(request: RunRequest, target: Target, shape: ImageShape | None) 
         key_scope=scope,
         kind=found.kind,
         words=found.words,
-        structured=found.kind in STRUCTURED,
+        weakness=weakness_of(found.kind),
         images=found.asked,
         properties=tuple(
             ProbedProperty(**{**vars(each), "facts": dict(each.facts)}) for each in found.findings
         ),
-        attacks=_advised(request, found),
+        attacks=_advised(request, found, math.prod(shape)),
     )
 
 
-def _advised(request: RunRequest, found: Examination) -> tuple[AdvisedAttack, ...]:
+def _advised(request: RunRequest, found: Examination, size: int) -> tuple[AdvisedAttack, ...]:
     """The advice, as far as such attacks are installed."""
     properties = {each.name: each for each in found.findings}
     made = []
-    for each in advice(found.kind, properties):
+    for each in advice(found.kind, properties, size):
         if each.attack not in registry.names("attack"):
             continue
         settings = {name.partition(".")[2]: value for name, value in each.settings.items()}
         asked = replace(request, attack=each.attack, attack_settings=settings)
+        line = command(as_dict(asked))
         made.append(
-            AdvisedAttack(attack=each.attack, why=each.why, command=command(as_dict(asked)))
+            AdvisedAttack(attack=each.attack, why=each.why, settings=settings, command=line)
         )
     return tuple(made)

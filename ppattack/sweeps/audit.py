@@ -108,12 +108,22 @@ def run_audit(
             base,
             attack=attack,
             isolate=isolated_by_default(attack) if isolate is None else isolate,
+            attack_settings=_settings(attack, base, probed),
         )
         for attack in cheapest_first(registry.attacks())
     ]
     plan = None if every else Levels([request.attack for request in requests], probed)
     sweep, _ = run_sweep(requests, executor, watcher, retry_failed=retry_failed, plan=plan)
     return merge(sweep, base, probed)
+
+
+def _settings(attack: str, base: RunRequest, probed: ProbeReport) -> dict[str, Any]:
+    """Those of the request, and as many chosen images as the probes say that the scheme needs.
+
+    Chosen images cost nothing but calls; known pairs would have to be found among the images.
+    """
+    advised = (one.settings for one in probed.attacks if one.attack == attack == "chosen-plaintext")
+    return {**next(advised, {}), **base.attack_settings}
 
 
 def merge(sweep: Sweep, base: RunRequest, probed: ProbeReport | None = None) -> Finished[Audit]:
@@ -176,9 +186,9 @@ def decide(
     if unresolved:
         words = " ".join(f"{name}: {reason}" for name, reason in unresolved.items())
         return "INCONCLUSIVE", f"no attack broke it, but {words}"
-    if probed is not None and probed.structured:
+    if probed is not None and probed.weakness:
         words = f"no attack broke it, but the probes say what it is: {probed.words}."
-        return "INCONCLUSIVE", f"{words} A few pairs tell such a map: it cannot count as resisting."
+        return "INCONCLUSIVE", f"{words} {probed.weakness} That cannot count as resisting."
     names = ", ".join(run.report.attack.name for run in runs.values())
     return "RESISTED", f"all {len(runs)} attacks that apply, whose controls passed: {names}."
 

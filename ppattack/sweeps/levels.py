@@ -65,7 +65,7 @@ def outside(attack: str, probed: ProbeReport) -> str | None:
     ``covariance-matching`` reads symbols that are moved and complemented. If whole bytes are, the
     scheme is affine over the reals; nibbles that are masked cannot be told from others.
     """
-    if attack != "covariance-matching" or not probed.structured:
+    if attack != "covariance-matching" or not probed.weakness:
         return None
     found = {each.name: each for each in probed.properties}
     inside = probed.kind == "permutation"

@@ -40,15 +40,18 @@ def test_rounds_need_hundreds() -> None:
     target = home_made.cipher("Diffusion", rounds=2)
     found = examine(target, SHAPE, "dataset", 0)
     properties = {each.name: each for each in found.findings}
-    settings = [dict(each.settings) for each in advice(found.kind, properties) if each.settings]
-    assert settings == [{"attack.pairs": "400"}]
+    settings = [
+        dict(each.settings) for each in advice(found.kind, properties, 3072) if each.settings
+    ]
+    assert settings == [{"attack.images": "385"}, {"attack.pairs": "400"}]
+    assert not [each for each in advice(found.kind, properties, 1 << 20) if each.settings]
 
 
 def test_every_advised_attack_takes_its_settings() -> None:
     for name in home_made.NAMES:
         found = examine(home_made.cipher(name), SHAPE, "dataset", 0)
         properties = {each.name: each for each in found.findings}
-        for one in advice(found.kind, properties):
+        for one in advice(found.kind, properties, 3072):
             if one.attack not in registry.names("attack"):
                 assert one.attack == "ciphertext-only"
                 continue
@@ -57,7 +60,7 @@ def test_every_advised_attack_takes_its_settings() -> None:
 
 
 def test_nothing_is_advised_if_nothing_applies() -> None:
-    assert not {"fresh", "avalanche", "unknown", "tokens"} & STRUCTURED
+    assert not {"fresh", "noisy", "local", "avalanche", "unknown", "tokens"} & STRUCTURED
     for kind in set(KINDS) - STRUCTURED:
-        assert advice(kind, {}) == ()
+        assert advice(kind, {}, 3072) == ()
     assert examine(PlaintextKeystream(), SHAPE, "dataset", 0).kind == "avalanche"

@@ -23,6 +23,8 @@ TRANSFORM_EDGES = (8, 4, 16, 32, 64)
 MIDDLE = 127.5
 LARGEST = 1_024
 """Values of the largest block that is tried."""
+MOST_FACTORS = 1 << 25
+"""Numbers in the matrices of all blocks at most, if each has signs of its own: 256 MiB."""
 HELD_OUT = 0.2
 """Share of the blocks, or of the pairs, that only choose and prove a model."""
 PROVES = 0.8
@@ -102,7 +104,7 @@ def _candidates(pairs: Pairs) -> Iterator[Candidate]:
             yield Candidate(numbers, True, None, orthogonal, f"one {kind} for {words}")
     for numbers, words in _cuts(pairs.plain_shape, TRANSFORM_EDGES):
         edge = round(numbers.shape[1] ** 0.5)
-        if edge * edge == numbers.shape[1]:
+        if edge * edge == numbers.shape[1] and numbers.size * numbers.shape[1] <= MOST_FACTORS:
             for name, basis in _transforms(edge):
                 for shared in (False, True):
                     for_ = "the same for" if shared else "of"
@@ -204,10 +206,10 @@ def _fitted(
         back, back_offset = _regressed(y, x)
     return BlockLinear(
         candidate.numbers,
-        forth,
-        forth_offset + MIDDLE - forth.sum(2) * MIDDLE,
-        back,
-        back_offset + MIDDLE - back.sum(2) * MIDDLE,
+        forth.astype(np.float32),
+        (forth_offset + MIDDLE - forth.sum(2) * MIDDLE).astype(np.float32),
+        back.astype(np.float32),
+        (back_offset + MIDDLE - back.sum(2) * MIDDLE).astype(np.float32),
     )
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
@@ -98,9 +99,13 @@ def permutation(pairs: Pairs, kinds: tuple[Kind, ...]) -> Fit | None:
     look = pairs.first(BITS_LOOK if kinds == BITS else LOOK)
     look = replace(look, victims=look.victims[:0])
     usable = [kind for kind in kinds if _tells(kind, look)]
-    for fit in _found(pairs, look, usable):
-        return fit
-    return None
+    best: tuple[float, Fit | None] = (0.0, None)
+    for match, solve in _found(pairs, look, usable):
+        if match.share > best[0]:
+            best = match.share, solve()
+        if match.share == 1.0:
+            break
+    return best[1]
 
 
 def _tells(kind: Kind, look: Pairs) -> bool:
@@ -116,7 +121,13 @@ def _tells(kind: Kind, look: Pairs) -> bool:
     return matched(theirs, theirs, kind.levels(look), images).proves
 
 
-def _found(pairs: Pairs, look: Pairs, kinds: list[Kind]) -> Iterator[Fit]:
+def _found(
+    pairs: Pairs, look: Pairs, kinds: list[Kind]
+) -> Iterator[tuple[Matched, Callable[[], Fit]]]:
+    """Chains with which a kind is proven, and what solves it there.
+
+    A chain along the wrong way of its line also matches all symbols but one.
+    """
     channels = look.plain_shape[0]
     theirs = [kind.signatures(look.plain, channels) for kind in kinds]
     for last in chains.after(look.cipher_shape):
@@ -124,16 +135,13 @@ def _found(pairs: Pairs, look: Pairs, kinds: list[Kind]) -> Iterator[Fit]:
         for kind, known in zip(kinds, theirs, strict=True):
             match = _match(kind, seen, known)
             if match.proves:
-                found = _solved(kind, pairs.without(last), match)
-                yield replace(found, steps=(*found.steps, *last))
+                yield match, partial(_solved, kind, pairs, match, (), last)
     for first in chains.before(look.plain_shape):
         seen = look.without((), first)
         for kind in kinds:
             match = _match(kind, seen, kind.signatures(seen.plain, channels))
             if match.proves:
-                alone = replace(pairs.without((), first), victims=pairs.victims[:0])
-                found = _solved(kind, alone, match)
-                yield replace(found, steps=(*first, *found.steps))
+                yield match, partial(_solved, kind, pairs, match, first, ())
 
 
 def _match(kind: Kind, seen: Pairs, known: Hashes) -> Matched:
@@ -151,8 +159,13 @@ def _match(kind: Kind, seen: Pairs, known: Hashes) -> Matched:
     return matched(kind.signatures(seen.cipher, channels), known, levels, images)
 
 
-def _solved(kind: Kind, pairs: Pairs, match: Matched) -> Fit:
-    """The step of a kind that fits, with ties broken by the ciphertexts."""
+def _solved(
+    kind: Kind, given: Pairs, match: Matched, first: chains.Steps, last: chains.Steps
+) -> Fit:
+    """The steps of a kind that fits, with ties broken by the ciphertexts."""
+    pairs = given.without(last, first)
+    if first:  # what is left is no photograph
+        pairs = replace(pairs, victims=pairs.victims[:0])
     channels = pairs.plain_shape[0]
     ours = kind.signatures(pairs.cipher, channels)
     index, alone = pair_up(ours, kind.signatures(pairs.plain, channels))
@@ -161,7 +174,7 @@ def _solved(kind: Kind, pairs: Pairs, match: Matched) -> Fit:
         index = break_ties(index, ties(ours), members, kind.combine, pairs)
     return Fit(
         kind.words,
-        (_step(kind, index, members, pairs),),
+        (*first, _step(kind, index, members, pairs), *last),
         certain=float(alone.mean()),
         proof=match.words,
     )

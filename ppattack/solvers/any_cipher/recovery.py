@@ -55,6 +55,7 @@ def recover(
     outcome = try_models(rows, names, context.progress)
     notes: dict[str, Any] = {
         **({} if otherwise is None else otherwise.notes),
+        **({"chosen plaintexts used": rows.count} if chosen else {}),
         "models tried": list(outcome.tried),
     }
     if outcome.fit is not None:

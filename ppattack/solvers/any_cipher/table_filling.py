@@ -12,7 +12,7 @@ from ppattack.solvers.any_cipher.neighbours import adjacent
 
 LEVELS = 256
 ROUNDS = 8
-"""Times that a common table and its masks are told from each other at most; two suffice."""
+"""Times that a common table and its masks are told from each other at most."""
 AGREES = 0.999
 """Share of known entries that a common table explains if there is one."""
 Known = NDArray[np.int16]
@@ -55,9 +55,9 @@ def _common(known: Known, combine: Combine) -> Rows | None:
             place[told], separated(seen[told], table[value[told]], combine), len(known)
         )
         told = found[place]
-        before = sure
+        before = table
         table, sure = _mode(value[told], separated(seen[told], masks[place[told]], combine), LEVELS)
-        if sure.all() or np.array_equal(sure, before):
+        if np.array_equal(table, before):
             break
     agree = combined(table[value], masks[place], combine) == seen
     if not found.all() or agree.mean() < AGREES:

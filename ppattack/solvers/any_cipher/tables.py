@@ -126,12 +126,15 @@ def own_tables(pairs: Pairs) -> Fit | None:
         return None
     look = replace(pairs.first(LOOK), victims=pairs.victims[:0])
     theirs, chance = patterns(look.plain), _chance(look.plain)
+    best: tuple[Matched, chains.Steps] | None = None
     for last in chains.after(pairs.cipher_shape):
         ours = patterns(look.without(last).cipher)
         match = replace(matched(ours, theirs, LEVELS, look.count), chance=chance)
-        if match.proves:
-            return _read(pairs.without(last), match, last)
-    return None
+        if match.proves and (best is None or match.share > best[0].share):
+            best = match, last
+        if match.share == 1.0:
+            break
+    return None if best is None else _read(pairs.without(best[1]), *best)
 
 
 def patterns(rows: Rows) -> Hashes:
