@@ -30,24 +30,32 @@ from ppattack.target import Target
 KEYS = 5
 SCORED = 200
 FOLDER = Path(__file__).parents[1] / "examples" / "ciphers"
-CASES: list[tuple[str, dict[str, Any], tuple[int, ...], tuple[int, ...]]] = [
-    ("permute_xor.py:PermuteXor", {}, (2, 3, 4, 8), (2, 3, 4, 6)),
-    ("diffusion.py:Diffusion", {}, (3, 4, 8), (3, 4, 6)),
-    ("diffusion.py:Diffusion", {"backward": True, "scan": "hwc"}, (4,), (4,)),
-    ("diffusion.py:Diffusion", {"add": True, "scan": "cwh"}, (4,), (4,)),
-    ("diffusion.py:Diffusion", {"add": True, "backward": True}, (4,), (4,)),
-    ("bit_shuffle.py:BitShuffle", {}, (24, 32, 64, 128), (16,)),
-    ("substitution.py:Substitution", {}, (2, 3, 4, 8), (3, 4)),
-    ("substitution.py:Substitution", {"own_tables": True}, (64, 256, 1024), (258,)),
-    ("secret_matrix.py:SecretMatrix", {}, (1, 2, 4, 8), (1, 6)),
-    ("dct_signs.py:DctSigns", {}, (1, 4, 8, 32), (1, 2, 6)),
-    ("arnold.py:Arnold", {}, (1, 2), (1,)),
-    ("diffusion.py:Diffusion", {"rounds": 2}, (6, 8, 16), (6,)),
-    ("diffusion.py:Diffusion", {"rounds": 2, "add": True, "scan": "hwc"}, (8, 16), (6,)),
-    ("diffusion.py:Diffusion", {"rounds": 3}, (9, 16), (12,)),
-    ("diffusion.py:Diffusion", {"rounds": 3, "add": True, "backward": True}, (16,), (12,)),
-    ("diffusion.py:Diffusion", {"rounds": 5}, (390, 400), (385,)),
+CASES: list[tuple[str, dict[str, Any], str, tuple[int, ...], tuple[int, ...]]] = [
+    ("substitution.py:Substitution", {}, "table", (3, 4, 8), (3, 4)),
+    ("secret_matrix.py:SecretMatrix", {}, "linear", (1, 2, 4, 8), (1, 6)),
+    ("dct_signs.py:DctSigns", {}, "linear", (1, 4, 8, 32), (1, 2, 6)),
+    ("arnold.py:Arnold", {}, "permutation", (1, 2), (1,)),
+    ("bit_shuffle.py:BitShuffle", {}, "bits", (24, 32, 64, 128), (16,)),
+    ("substitution.py:Substitution", {"own_tables": True}, "own-tables", (64, 256, 1024), (258,)),
+    ("diffusion.py:Diffusion", {"rounds": 2}, "rounds", (6, 8, 16), (6,)),
+    ("diffusion.py:Diffusion", {"rounds": 2, "add": True, "scan": "hwc"}, "rounds", (8,), (6,)),
+    ("diffusion.py:Diffusion", {"rounds": 5}, "affine", (390, 400), (385,)),
+    ("diffusion.py:Diffusion", {"rounds": 3}, "rounds", (9, 16), (12,)),
+    (
+        "diffusion.py:Diffusion",
+        {"rounds": 3, "add": True, "backward": True},
+        "rounds",
+        (16,),
+        (12,),
+    ),
+    ("permute_xor.py:PermuteXor", {}, "permutation", (3, 4, 8), (3, 4, 6)),
+    ("diffusion.py:Diffusion", {}, "permutation", (3, 4, 8), (3, 4, 6)),
+    ("diffusion.py:Diffusion", {"backward": True, "scan": "hwc"}, "permutation", (4,), (4,)),
+    ("diffusion.py:Diffusion", {"add": True, "scan": "cwh"}, "permutation", (4,), (4,)),
+    ("diffusion.py:Diffusion", {"add": True, "backward": True}, "permutation", (4,), (4,)),
 ]
+"""Cipher, its settings, the model that is asked for (``auto`` tries those before it first), and how
+many known pairs and chosen images there are."""
 
 
 def attacked(attack: Attack, target: Target, images: np.ndarray, seed: int) -> tuple[float, ...]:
@@ -67,18 +75,18 @@ def attacked(attack: Attack, target: Target, images: np.ndarray, seed: int) -> t
 def main() -> None:
     """Print a line for each cipher, adversary and number of pairs."""
     source, size, grey = (sys.argv[1:] + ["photos", "32", ""][len(sys.argv) - 1 :])[:3]
-    needed = SCORED + max(max(known) for _, _, known, _ in CASES)
+    needed = SCORED + max(max(known) for *_, known, _ in CASES)
     request = ImageRequest(victims=needed, adversary=1, size=int(size))
     pool = registry.dataset(source).load(request).victims.numpy()
     pool = pool[:, 1:2] if grey == "grey" else pool
     print(f"{source}, images of shape {pool.shape[1:]}, {KEYS} keys, {SCORED} new images")
     print("least / median over keys: bytes right, SSIM; median CPU seconds")
-    for path, settings, known, chosen in CASES:
+    for path, settings, model, known, chosen in CASES:
         target = registry.target(f"{FOLDER / path}")(**settings)
         name = " ".join([target.card.name, *(f"{key}={each}" for key, each in settings.items())])
         runs: list[tuple[str, int, Attack]] = []
-        runs += [("known", count, KnownPlaintext(pairs=count)) for count in known]
-        runs += [("chosen", count, ChosenPlaintext(images=count)) for count in chosen]
+        runs += [("known", count, KnownPlaintext(pairs=count, model=model)) for count in known]
+        runs += [("chosen", count, ChosenPlaintext(images=count, model=model)) for count in chosen]
         for kind, count, attack in runs:
             rows = []
             for seed in range(KEYS):

@@ -78,8 +78,9 @@ def test_too_few_pairs_say_how_many_are_needed() -> None:
     assert not recovered(KnownPlaintext(pairs=2), PE()).limits
 
 
-@pytest.mark.parametrize("attack", ["known-plaintext", "chosen-plaintext"])
-@pytest.mark.parametrize("isolate", [False, True])
+@pytest.mark.parametrize(
+    ("attack", "isolate"), [("known-plaintext", True), ("chosen-plaintext", False)]
+)
 def test_the_verdict_is_that_nothing_is_known(tmp_path: Path, attack: str, isolate: bool) -> None:
     target = f"{strong_ciphers.__file__}:PlaintextKeystream"
     done = ppattack.run(request(tmp_path, attack=attack, target=target, isolate=isolate))

@@ -75,7 +75,7 @@ def test_maps_are_exact(name: str, settings: dict[str, Any], known: int, chosen:
         check_map(recovery, scenario, target)
 
 
-@pytest.mark.parametrize("add", [False, True])
+@pytest.mark.parametrize("add", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_three_rounds(add: bool) -> None:
     target = home_made.cipher("Diffusion", rounds=3, add=add, backward=add)
     for attack in (KnownPlaintext(pairs=24), ChosenPlaintext(images=12)):
@@ -149,8 +149,9 @@ def test_linear_maps(name: str, known: int, words: str) -> None:
         assert found > ssim(best, scenario.truth.images).mean() - 0.03
 
 
-@pytest.mark.parametrize("attack", ["known-plaintext", "chosen-plaintext"])
-@pytest.mark.parametrize("isolate", [False, True])
+@pytest.mark.parametrize(
+    ("attack", "isolate"), [("known-plaintext", True), ("chosen-plaintext", False)]
+)
 def test_a_run_saves_a_map_that_decrypts(tmp_path: Path, attack: str, isolate: bool) -> None:
     target = f"{ciphers.__file__}:Chained"
     done = ppattack.run(request(tmp_path, attack=attack, target=target, isolate=isolate))

@@ -49,6 +49,8 @@ class Candidate:
             size; None for a general matrix.
         orthogonal: whether the matrix turns and scales only.
         words: the model in words.
+        centred: of an orthogonal one, whether it turns about mid-grey, as most do: the mean of the
+            data then tells of the matrix too.
     """
 
     numbers: Numbers
@@ -56,6 +58,7 @@ class Candidate:
     basis: Values | None
     orthogonal: bool
     words: str
+    centred: bool = False
 
     def least(self, pairs: int) -> float:
         """Samples per unknown, from which it is worth a try."""
@@ -98,10 +101,10 @@ SURE = 0.995
 def _candidates(pairs: Pairs) -> Iterator[Candidate]:
     if pairs.plain_shape != pairs.cipher_shape:
         return
-    for orthogonal in (True, False):
+    for orthogonal, centred in ((True, True), (True, False), (False, False)):
         for numbers, words in _cuts(pairs.plain_shape, EDGES):
-            kind = "orthogonal matrix" if orthogonal else "matrix"
-            yield Candidate(numbers, True, None, orthogonal, f"one {kind} for {words}")
+            name = f"one {'orthogonal ' if orthogonal else ''}matrix for {words}"
+            yield Candidate(numbers, True, None, orthogonal, name, centred)
     for numbers, words in _cuts(pairs.plain_shape, TRANSFORM_EDGES):
         edge = round(numbers.shape[1] ** 0.5)
         if edge * edge == numbers.shape[1] and numbers.size * numbers.shape[1] <= MOST_FACTORS:
@@ -199,7 +202,7 @@ def _fitted(
     if candidate.basis is not None:
         forth, back, forth_offset, back_offset = _signs(x, y, candidate.basis)
     elif candidate.orthogonal:
-        forth, back, forth_offset, back_offset = _turned(x, y)
+        forth, back, forth_offset, back_offset = _turned(x, y, centred=candidate.centred)
     else:
         # What leads back is right on average for clipped values too; what leads forth need not be.
         forth, forth_offset = _regressed(*_unclipped(x, y))
@@ -234,9 +237,11 @@ def _regressed(given: Values, wanted: Values) -> tuple[Values, Values]:
     return factor, offset
 
 
-def _turned(x: Values, y: Values) -> tuple[Values, Values, Values, Values]:
+def _turned(x: Values, y: Values, *, centred: bool) -> tuple[Values, Values, Values, Values]:
     """The orthogonal matrix and the scale that lead from x to y, and back (Procrustes)."""
     means = x.mean(1, keepdims=True), y.mean(1, keepdims=True)
+    if centred:
+        means = np.zeros_like(means[0]), np.zeros_like(means[1])
     a, b = x - means[0], y - means[1]
     left, sizes, right = np.linalg.svd(b.swapaxes(1, 2) @ a)
     turn = left @ right
