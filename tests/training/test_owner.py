@@ -13,6 +13,7 @@ from ppattack.data.digits import Digits
 from ppattack.data.source import ImageRequest, ImageSets
 from ppattack.errors import ConfigError, DataError, NotApplicable
 from ppattack.metrics.lpips_weights import find_weights
+from ppattack.networks.resnet import cifar_resnet
 from ppattack.plugins import registry
 from ppattack.request import RunRequest
 from ppattack.runs.inputs import build_scenario
@@ -76,7 +77,7 @@ def test_the_loss_is_that_of_the_paper() -> None:
     assert sets.owner is not None
     assert sets.owner_labels is not None
     plan = TARGET.owner_training()
-    classifier = owner.cifar_resnet(3, 10, 1, 8).eval()
+    classifier = cifar_resnet(3, 10, 1, 8).eval()
     loss = owner._Loss(plan, classifier, CONTEXT.device)
     network = TARGET.network((3, 32, 32)).eval()
     images, labels = sets.owner[:8], sets.owner_labels[:8]
