@@ -13,7 +13,7 @@ from torchvision.models.resnet import BasicBlock, ResNet
 BLOCKS = (2, 2, 2, 2)
 WIDTH = 64
 STAGES = 3
-"""Of the networks for images of 32 pixels."""
+"""Stages of a network for images of 32 pixels."""
 
 
 def resnet18(channels: int = 3, classes: int = 10) -> nn.Module:

@@ -50,6 +50,7 @@ def attacked(
 def test_images_come_back_exactly(target: Target, settings: dict[str, Any]) -> None:
     scenario, recovery, _ = attacked(LinearRegression(**settings), target)
     assert recovery.images is not None
+    assert scenario.truth.images is not None
     assert torch.equal(recovery.images, scenario.truth.images)
     assert recovery.limits == ""
     assert recovery.notes["directions known"] == 1

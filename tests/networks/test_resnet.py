@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ppattack.attack import Context
-from ppattack.networks.resnet import resnet18
+from ppattack.networks.resnet import cifar_resnet, resnet18
 from ppattack.training.fit import seeded
 
 CONTEXT = Context(torch.device("cpu"), seed=0)
@@ -95,3 +95,25 @@ def test_the_outputs_are_those_of_plain_functions() -> None:
                 part.data.uniform_(0.5, 1.5, generator=stream)
     images = torch.rand(3, 3, 32, 32, generator=stream).double()
     torch.testing.assert_close(network(images), _plainly(images, network.state_dict()))
+
+
+def test_resnet_20_has_its_papers_parameters() -> None:
+    network = cifar_resnet()
+    assert sum(part.numel() for part in network.parameters()) == 269_722
+    images = torch.rand(2, 3, 32, 32)
+    assert network(images).shape == (2, 10)
+    assert network.first_stage(images).shape == (2, 16, 32, 32)
+
+
+def test_shortcuts_skip_pixels_and_pad_channels() -> None:
+    network = cifar_resnet(blocks=1, width=4).eval()
+    for layer in network.stages.modules():
+        if isinstance(layer, torch.nn.Conv2d):
+            torch.nn.init.zeros_(layer.weight)
+    images = torch.rand(2, 3, 8, 8)
+    first = network.stem(images)
+    last = network.stages[2](network.stages[1](network.stages[0](first)))
+    assert last.shape == (2, 16, 2, 2)
+    assert torch.equal(last[:, 6:10], first[:, :, ::4, ::4])
+    assert not last[:, :6].any()
+    assert not last[:, 10:].any()

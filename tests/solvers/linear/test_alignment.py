@@ -20,7 +20,8 @@ KEPT = 8
 def blocks(count: int, name: str) -> Tensor:
     """``(N, 8, 8, 48)``."""
     images = natural_images(torch_stream(0, name), (count, 3, 32, 32))
-    return FORM.plain_vectors(FORM.values(images))[:, :, 0].unflatten(1, (8, 8))
+    vectors = FORM.plain_vectors(FORM.values(images))[:, :, 0]
+    return vectors.reshape(count, 8, 8, -1)
 
 
 def test_blocks_come_back_in_their_leading_components() -> None:
