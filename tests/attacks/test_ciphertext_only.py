@@ -18,7 +18,7 @@ from ppattack.threat import KeyScope
 from targets.one_time_pad import OneTimePad
 from tests.conftest import smooth_sets
 from tests.support.home_made import cipher
-from tests.support.natural import natural_sets
+from tests.support.natural import natural_images, natural_sets
 from tests.support.plugins import strong_ciphers
 
 pytestmark = pytest.mark.long
@@ -102,6 +102,19 @@ def test_too_few_ciphertexts_are_counted() -> None:
     recovery, _ = attacked(cipher("PermuteXor"), smooth_sets(48, 100))
     assert recovery.refuted
     assert recovery.limits == "too few ciphertexts: 48 of about 300"
+
+
+def test_a_handful_of_ciphertexts_is_not_called_strong() -> None:
+    recovery, _ = attacked(cipher("PermuteXor"), smooth_sets(6, 20))
+    assert recovery.limits == "too few ciphertexts: 6 of at least 30"
+
+
+def test_grey_images_that_are_not_square_come_back() -> None:
+    images = natural_images(800, 16, channels=1)[:, :, :10]
+    sets = ImageSets("grey", images[:400].clone(), images[400:].clone())
+    recovery, scenario = attacked(cipher("PermuteXor"), sets, model="masks")
+    assert recovery.map is not None
+    assert likeness(recovery, scenario) > 0.9
 
 
 def test_a_key_per_image_leaves_nothing_to_fit() -> None:
