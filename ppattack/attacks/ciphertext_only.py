@@ -33,6 +33,8 @@ MOST_BITS = 24.0
 """Largest key space that counts as small."""
 ENOUGH_MET = 0.95
 """Probability with which the key must have been among those tried."""
+FEWEST_SHOWN = 30
+"""Ciphertexts below which statistics that show nothing say nothing."""
 NOTHING_SHOWN = (
     "no generic attack applies: the ciphertexts show nothing of their images in any statistic "
     "that was tried"
@@ -138,7 +140,7 @@ class CiphertextOnly(Attack):
     ) -> Tensor | None:
         """The images under the best key of a small key space; None if none makes images."""
         from ppattack.errors import NotInvertible
-        from ppattack.solvers.ciphertext_only import key_search, proof
+        from ppattack.solvers.ciphertext_only import key_search
 
         target, shape = observation.scheme.target, observation.image_shape
         needed = key_search.draws_needed(target.key_space_bits(shape))
@@ -156,14 +158,12 @@ class CiphertextOnly(Attack):
         except NotInvertible:
             reasons["key-search"] = "the scheme says that it does not decrypt"
             return None
-        shown = proof.prove(found.images, observation.public_images.cpu()[:1000])
         notes["key-search"] = {
             "keys": found.keys,
             "draws": found.draws,
             "probability that the key was tried": found.met,
-            "neighbours alike": shown.alike,
         }
-        if shown.holds:
+        if found.natural:
             return found.images
         reasons["key-search"] = f"none of {found.keys:,} keys makes images of the ciphertexts"
         if found.met < ENOUGH_MET:
@@ -208,6 +208,9 @@ class CiphertextOnly(Attack):
                 "seconds": _since(began),
             }
             return Recovery(images=images, map=found.map, notes=notes, up_to_state=True)
+        if not outcome.reasons and len(case.rows) < FEWEST_SHOWN:
+            why = f"too few ciphertexts: {len(case.rows)} of at least {FEWEST_SHOWN}"
+            return _nothing(observation, reasons, notes, began, why)
         if not outcome.reasons:
             return _nothing(observation, reasons, notes, began, NOTHING_SHOWN)
         if outcome.too_few:

@@ -28,6 +28,12 @@ key is missed with a probability of 5 %, all but never a given one."""
 TIED = 1.05
 """Images are as smooth as the smoothest up to this factor."""
 MOST_TIED = 64
+MOST_PUBLIC = 2000
+NATURAL = 0.995
+"""Share of the public images that are smoother than the roughest which is believed."""
+LEAST_NOISE = 2.0
+"""Mean squared difference of neighbours across and down, relative to the variance, from which it
+is noise, which has 4."""
 TRIED_ON = 16
 """Ciphertexts under one key that are decrypted to try a key."""
 
@@ -41,12 +47,14 @@ class Search:
         keys: distinct keys tried.
         draws: keys drawn.
         met: probability that a given key was among them.
+        natural: whether the images are as smooth as public ones are one by one.
     """
 
     images: Tensor
     keys: int
     draws: int
     met: float
+    natural: bool
 
 
 def draws_needed(bits: float) -> int:
@@ -104,7 +112,9 @@ def search(
         images.append(found[best])
     bits = target.key_space_bits(shape)
     met = 1 - math.exp(-draws / 2.0**bits)
-    return Search(torch.cat(images), len(keys), draws, round(met, 4))
+    known = np.quantile(_roughness(public[:MOST_PUBLIC]), NATURAL)
+    natural = float(rough.min(0).mean()) <= min(float(known), LEAST_NOISE)
+    return Search(torch.cat(images), len(keys), draws, round(met, 4), natural)
 
 
 def _distinct(

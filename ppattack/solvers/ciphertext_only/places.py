@@ -62,12 +62,11 @@ def byte_correlations(rows: Rows) -> Single:
 def _leading_phase(waves: Waves) -> Waves:
     """The phases of the leading eigenvector of the correlations, ``(S,)``, by power iteration."""
     start = np.random.default_rng(0).standard_normal(waves.shape[1])
-    vector = start.astype(waves.dtype)
+    vector: NDArray[np.complex64] = start.astype(np.complex64)
     for _ in range(POWER_STEPS):
         vector = waves.conj().T @ (waves @ vector)
-        vector /= np.linalg.norm(vector) or 1.0
-    phase: Waves = np.exp(1j * np.angle(np.asarray(vector))).astype(np.complex64)
-    return phase
+        vector /= max(float(np.linalg.norm(vector)), 1e-12)
+    return vector / np.maximum(np.abs(vector), 1e-12)
 
 
 def match(

@@ -24,10 +24,13 @@ class Proof:
 
     Args:
         alike: correlation of their neighbours, relative to that of public images.
+        weakest: the same between the two rows or columns where it is least: low where blocks meet,
+            if these were not put right.
         contrast: standard deviation of their pixels, likewise.
     """
 
     alike: float
+    weakest: float
     contrast: float
 
     @property
@@ -44,15 +47,17 @@ def prove(images: Tensor, public: Tensor) -> Proof:
         public: ``(M, C, H, W)`` uint8.
     """
     (ours, our_spread), (theirs, their_spread) = (_measured(each) for each in (images, public))
-    return Proof(round(ours / max(theirs, 1e-6), 4), round(our_spread / max(their_spread, 1e-6), 4))
+    alike = float(ours.mean()) / max(float(theirs.mean()), 1e-6)
+    weakest = float((ours / theirs.clamp_min(1e-6)).min())
+    contrast = our_spread / max(their_spread, 1e-6)
+    return Proof(round(alike, 4), round(weakest, 4), round(contrast, 4))
 
 
-def _measured(images: Tensor) -> tuple[float, float]:
-    """Correlation of neighbours within images, and contrast."""
+def _measured(images: Tensor) -> tuple[Tensor, float]:
+    """Correlation of each row and column with the next, within images; and contrast."""
     values = images.to(torch.float32)
     values = values - values.mean((2, 3), keepdim=True)
+    across = (values[..., 1:] * values[..., :-1]).mean((0, 1, 2))
+    down = (values[:, :, 1:] * values[:, :, :-1]).mean((0, 1, 3))
     variance = float(values.square().mean())
-    across = values[..., 1:] * values[..., :-1]
-    down = values[:, :, 1:] * values[:, :, :-1]
-    products = float(across.sum() + down.sum()) / max(across.numel() + down.numel(), 1)
-    return products / max(variance, 1e-6), variance**0.5
+    return torch.cat([across, down]) / max(variance, 1e-6), variance**0.5

@@ -1,0 +1,114 @@
+"""The parts of ciphertext-only, each on its own, where the truth is known."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from ppattack.solvers.ciphertext_only import (
+    block_matrix,
+    byte_table,
+    clipping,
+    differences,
+    masks,
+    proof,
+    transform_signs,
+)
+from tests.conftest import smooth_images
+
+SHAPE = (3, 16, 16)
+
+
+def rows(count: int, seed: int = 0) -> np.ndarray:
+    return smooth_images(count, seed=seed).numpy().reshape(count, -1)
+
+
+def test_masks_by_exclusive_or_follow_from_neighbours() -> None:
+    plain, public = rows(200), rows(300, seed=1)
+    keystream = np.random.default_rng(0).integers(0, 256, 768, dtype=np.uint8)
+    found = masks.solved(plain ^ keystream, keystream & 128, public, SHAPE)
+    assert (found >> 3 == keystream >> 3).mean() > 0.98
+
+
+def test_added_masks_follow_from_differences() -> None:
+    plain, public = rows(200), rows(300, seed=1)
+    keystream = np.random.default_rng(0).integers(0, 256, 768, dtype=np.uint8)
+    found = differences.masks(plain + keystream, public, SHAPE)
+    apart = (found - keystream).astype(np.int8).astype(int)
+    assert np.abs(apart - np.median(apart)).mean() < 4
+
+
+def uneven(count: int, seed: int) -> np.ndarray:
+    """Images whose channels differ, and whose tops are brighter."""
+    images = smooth_images(count, seed=seed).numpy().astype(float)
+    contrast = np.array([1.0, 0.6, 0.3])[:, None, None]
+    slope = np.linspace(60, 0, SHAPE[1])[:, None]
+    return np.asarray((images * 0.7 * contrast + slope).reshape(count, -1))
+
+
+def test_a_rotation_is_found_with_its_sign() -> None:
+    plain, public = uneven(400, 0), uneven(400, 1)
+    numbers = block_matrix.block_numbers(SHAPE, 2)
+    matrix = np.linalg.qr(np.random.default_rng(0).normal(size=(12, 12)))[0]
+    ours = block_matrix.moments(plain[:, numbers] @ matrix.T + 30)
+    theirs = block_matrix.moments(public[:, numbers])
+    found, misfit = block_matrix.rotation(ours, theirs)
+    assert misfit < 0.1
+    blocks = plain[:, numbers].reshape(-1, 12)
+    blocks -= blocks.mean(0)
+    wrong = blocks @ (found - matrix).T
+    assert (wrong**2).mean() < 0.1 * (blocks**2).mean()
+
+
+def test_block_numbers_hold_every_byte_once() -> None:
+    for shape, edge in (((3, 16, 16), 4), ((1, 8, 24), 8)):
+        numbers = block_matrix.block_numbers(shape, edge)
+        assert sorted(numbers.reshape(-1)) == list(range(int(np.prod(shape))))
+
+
+def test_clipped_values_are_estimated_within_their_bounds() -> None:
+    rng = np.random.default_rng(0)
+    base = rng.normal(size=(500, 1)) * 80 + 128
+    true = base + rng.normal(size=(500, 6)) * 5 + np.array([90, -90, 0, 0, 0, 0])
+    seen = true.clip(0, 255)
+    found = clipping.unclipped(seen, true.mean(0), np.cov(true.T))
+    clipped = seen != true
+    assert clipped.sum() > 100
+    assert np.abs(found - true)[clipped].mean() < 0.5 * np.abs(seen - true)[clipped].mean()
+    assert np.array_equal(
+        found[~clipped & (seen > 0) & (seen < 255)], seen[~clipped & (seen > 0) & (seen < 255)]
+    )
+
+
+def test_the_table_follows_from_histograms() -> None:
+    plain, public = rows(400), rows(400, seed=1)
+    table = np.random.default_rng(0).permutation(256).astype(np.uint8)
+    moved = plain[:, np.random.default_rng(1).permutation(768)]
+    levels = byte_table.level_of_values(table[moved], public)
+    apart = np.abs(levels[table].astype(int) - np.arange(256))
+    assert min(apart.mean(), np.abs(255 - levels[table].astype(int) - np.arange(256)).mean()) < 12
+
+
+def test_signs_climb_out_of_groups_that_hold_each_other() -> None:
+    pull = np.array([[0, 9, 1], [9, 0, 1], [1, 1, 0]], np.float32)
+    start = np.array([-1, -1, 1], np.float32)
+    alone = transform_signs.climbed(pull, start, [np.arange(3)[:, None]])
+    pairs = [np.arange(3)[:, None], np.array([[0, 1]])]
+    together = transform_signs.climbed(pull * [[1, 1, 1], [1, 1, 1], [1, 1, 0]], start, pairs)
+    assert abs(alone.sum()) == 3
+    assert abs(together.sum()) == 3
+
+
+def test_only_images_pass_as_images() -> None:
+    public = smooth_images(60, seed=1)
+    noise = torch.from_numpy(
+        np.random.default_rng(0).integers(0, 256, (40, *SHAPE), dtype=np.uint8)
+    )
+    flat = (smooth_images(40) // 16) + 120
+    shuffled = smooth_images(40).reshape(40, -1)[
+        :, torch.randperm(768, generator=torch.Generator().manual_seed(0))
+    ]
+    assert proof.prove(smooth_images(40), public).holds
+    assert not proof.prove(noise, public).holds
+    assert not proof.prove(flat, public).holds
+    assert not proof.prove(shuffled.reshape(40, *SHAPE), public).holds
