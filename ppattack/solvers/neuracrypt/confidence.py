@@ -20,9 +20,9 @@ LEAST_SHARE = 0.2
 higher share bad privacy."""
 FEWEST = 10
 """Codes below which nothing can be said."""
-NOTHING_AT, ALL_AT = 0.25, 0.55
-"""Heights, 0 for noise and 1 for the rehearsal, at which no match is right and as many as in the
-rehearsal. Found by ``benchmarks/matching_confidence.py``."""
+NOTHING_AT, ALL_AT = 0.05, 0.65
+"""Heights, 0 with none right and 1 for the rehearsal, at which no match is expected to be right,
+and as many as in the rehearsal. Found by ``benchmarks/matching_confidence.py --half fit``."""
 STANDARDISATIONS = 3
 SMALLEST = 1e-12
 

@@ -15,6 +15,8 @@ LIBRARIES_BYTES = 900 << 20
 TABLE_BYTES = 20
 """Bytes for every pair of code and candidate: three tables in single precision, and the copy in
 double precision that is solved."""
+SIMILARITY_COPIES = 3
+"""Similarities of the candidates at a time: all, and parts of them in the rehearsal."""
 MATCHING_SECONDS = 4e-6
 """Seconds for every pair of code and candidate, on one core: measured from 1,000 to 8,300."""
 TIMED_IMAGES = 4
@@ -57,7 +59,7 @@ def memory_bytes(sizes: Sizes, *, whole: bool = False) -> int:
     return (
         LIBRARIES_BYTES
         + TABLE_BYTES * sizes.codes * sizes.candidates
-        + features * (sizes.codes + sizes.candidates)
+        + features * (sizes.codes + SIMILARITY_COPIES * sizes.candidates)
         + sum(min(HELD_BYTES, count * sizes.image_bytes) for count in held)
         + 5 * sizes.pixels * sizes.candidates
         + (2 * sizes.codes * sizes.image_bytes if whole else 0)
