@@ -49,16 +49,16 @@ def _measured(photographs: Path, count: int, place: Path) -> str:
     images, challenge = ["--images", str(place / "images")], str(place / "challenge")
     sizes = ["--size", str(SIZE), "--targets", "0", "--set", "target.variant=small", "--seed", "1"]
     made = ["generate", *images, "--out", challenge, "--gold", str(place / "gold"), *sizes, "-q"]
-    subprocess.run([*CHALLENGE, *made], check=True)  # noqa: S603
+    subprocess.run([*CHALLENGE, *made], check=True)
     start = time.perf_counter()
     solve = ["solve", *images, "--challenge", challenge, "--out", str(place / "submission")]
-    process = subprocess.Popen([*CHALLENGE, *solve], stderr=subprocess.PIPE, text=True)  # noqa: S603
+    process = subprocess.Popen([*CHALLENGE, *solve], stderr=subprocess.PIPE, text=True)
     assert process.stderr is not None
     said = process.stderr.read().splitlines()[-1]
     _, _, used = os.wait4(process.pid, 0)
     seconds = time.perf_counter() - start
     score = ["score", "--submission", str(place / "submission"), "--gold", str(place / "gold")]
-    text = subprocess.run(  # noqa: S603
+    text = subprocess.run(
         [*CHALLENGE, *score, "--json"], check=True, capture_output=True, text=True
     ).stdout
     right = json.loads(text)[0]["right"]

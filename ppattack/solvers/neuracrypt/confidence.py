@@ -16,8 +16,8 @@ from torch import Tensor
 from ppattack.solvers.matching.assignment import greatest_score
 
 LEAST_SHARE = 0.2
-"""Of right matches expected, below which nothing is claimed: the NeuraCrypt challenge calls a
-higher share bad privacy."""
+"""The least expected share of right matches for which anything is claimed: what the NeuraCrypt
+challenge calls bad privacy begins here."""
 FEWEST = 10
 """Codes below which nothing can be said."""
 NOTHING_AT, ALL_AT = 0.05, 0.65

@@ -8,7 +8,13 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from ppattack.solvers.neuracrypt.case import landmark_count, rehearsed_count
-from ppattack.solvers.neuracrypt.own_keys import CENTRE_IMAGES, HELD_BYTES, OwnEncoders, encoded
+from ppattack.solvers.neuracrypt.own_keys import (
+    CENTRE_IMAGES,
+    HELD_BYTES,
+    INDEPENDENT_AT_ONCE,
+    OwnEncoders,
+    encoded,
+)
 
 LIBRARIES_BYTES = 900 << 20
 """What the libraries take, and batches of codes."""
@@ -17,6 +23,8 @@ TABLE_BYTES = 20
 double precision that is solved."""
 SIMILARITY_COPIES = 3
 """Similarities of the candidates at a time: all, and parts of them in the rehearsal."""
+LAYERS_HELD = 4
+"""Layers of the images that are encoded together, held at a time."""
 MATCHING_SECONDS = 4e-6
 """Seconds for every pair of code and candidate, on one core: measured from 1,000 to 8,300."""
 TIMED_IMAGES = 4
@@ -24,14 +32,15 @@ TIMED_IMAGES = 4
 
 @dataclass(frozen=True)
 class Sizes:
-    """Of one task.
+    """The sizes of one task.
 
     Args:
-        codes: how many.
-        candidates: how many.
+        codes: their number.
+        candidates: their number.
         positions: patches of an image.
         width: numbers of a code.
-        pixels: of an image.
+        pixels: those of an image.
+        at_once: images that are encoded together.
     """
 
     codes: int
@@ -39,10 +48,11 @@ class Sizes:
     positions: int
     width: int
     pixels: int
+    at_once: int = INDEPENDENT_AT_ONCE
 
     @property
     def image_bytes(self) -> int:
-        """Of the codes of one image."""
+        """Bytes that the codes of one image take."""
         return 4 * self.positions * self.width
 
 
@@ -61,6 +71,7 @@ def memory_bytes(sizes: Sizes, *, whole: bool = False) -> int:
         + TABLE_BYTES * sizes.codes * sizes.candidates
         + features * (sizes.codes + SIMILARITY_COPIES * sizes.candidates)
         + sum(min(HELD_BYTES, count * sizes.image_bytes) for count in held)
+        + LAYERS_HELD * sizes.at_once * sizes.image_bytes
         + 5 * sizes.pixels * sizes.candidates
         + (2 * sizes.codes * sizes.image_bytes if whole else 0)
     )
