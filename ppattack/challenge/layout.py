@@ -16,6 +16,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from ppattack.data.image_files import check_folder, has_image_name, in_short, read_image
+from ppattack.data.token_files import list_tokens
 from ppattack.errors import ConfigError, DataError
 from ppattack.files import write_text
 from ppattack.plugins import registry
@@ -32,8 +33,6 @@ CODES = "private_encoded_dataset"
 CODES_LIST = "private_encoded_dataset_path_list.json"
 TARGETS = "challenge_2_target_dataset"
 TARGETS_LIST = "challenge_2_target_dataset_path_list.json"
-CACHE = "image_means.npy"
-"""What the published evaluation leaves among codes: a pickle."""
 SCHEME = "scheme.json"
 """Which scheme and settings made the codes; the published challenge says it in folder names."""
 PREDICTIONS = "parallel_data_predictions.json"
@@ -111,18 +110,11 @@ def file_name(path: str) -> str:
 def code_files(folder: Path) -> list[Path]:
     """The NPY files of a folder, by number if all names are numbers, else by name.
 
-    The published evaluation leaves a cache of mean codes there, which is passed over.
-
     Raises:
         DataError: if there is no folder, no NPY file in it, or files of other names among
             numbered ones.
     """
-    check_folder(folder)
-    found = [
-        file
-        for file in folder.iterdir()
-        if file.suffix == ".npy" and file.name[0] != "." and file.name != CACHE
-    ]
+    found = list_tokens(folder)
     if not found:
         raise DataError(f"{folder} holds no NPY files.")
     odd = sorted(file.name for file in found if not file.stem.isdecimal())
@@ -133,7 +125,7 @@ def code_files(folder: Path) -> list[Path]:
             f"{folder} holds codes with numbers for names, and {in_short(odd)}: move away what is "
             "no code."
         )
-    return sorted(found)
+    return found
 
 
 def files_inside(paths: Mapping[str, str], folder: str) -> dict[str, str]:

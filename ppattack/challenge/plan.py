@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import isqrt
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,7 +15,6 @@ from ppattack.machine import physical_bytes
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from ppattack.attack import Context
     from ppattack.attacks.neuracrypt_matching import NeuraCryptMatching
     from ppattack.solvers.neuracrypt.cost import Sizes
     from ppattack.solvers.neuracrypt.own_keys import OwnEncoders
@@ -80,7 +80,7 @@ def _likely(shape: tuple[int, ...], name: str) -> str:
 
 
 def check_memory(
-    files: TokenFiles, candidates: int, size: int, attack: NeuraCryptMatching, context: Context
+    files: TokenFiles, candidates: int, own: OwnEncoders, attack: NeuraCryptMatching
 ) -> Sizes:
     """Refuse what this machine's memory does not hold.
 
@@ -90,14 +90,15 @@ def check_memory(
     from ppattack.solvers.neuracrypt.cost import Sizes, memory_bytes
 
     count, positions, width = files.shape
-    sizes = Sizes(count, candidates, positions, width, size**2)
+    pixels = own.image_shape[1] * own.image_shape[2]
+    sizes = Sizes(count, candidates, positions, width, pixels, own.at_once)
     whole = attack.config.variant == "paper"
     there = physical_bytes()
-    if context.device.type != "cpu" or there is None:
+    if own.context.device.type != "cpu" or there is None:
         return sizes
 
     def needed(codes: int) -> int:
-        return memory_bytes(Sizes(codes, candidates, positions, width, size**2), whole=whole)
+        return memory_bytes(replace(sizes, codes=codes), whole=whole)
 
     if needed(count) > there:
         steps = range(1, count, max(1, count // STEPS))
@@ -111,7 +112,7 @@ def check_memory(
             f"{count} codes and {candidates} images take about {needed(count) / GIB:.1f} GiB, and "
             f"this machine has {there / GIB:.1f}: {cure}."
         )
-    context.progress.log(f"about {needed(count) / GIB:.1f} GiB of memory at most")
+    own.context.progress.log(f"about {needed(count) / GIB:.1f} GiB of memory at most")
     return sizes
 
 

@@ -206,9 +206,9 @@ def _case(
     from ppattack.solvers.neuracrypt.case import Case
     from ppattack.solvers.neuracrypt.own_keys import HELD_BYTES, OwnEncoders
 
-    sizes = check_memory(files, len(paths), size, attack, context)
-    images = layout.read_images(task.images, paths, size)
     own = OwnEncoders(target, (1, size, size), context)
+    sizes = check_memory(files, len(paths), own, attack)
+    images = layout.read_images(task.images, paths, size)
     estimate(own, sizes, images, attack)
     source = files[:] if files.size_bytes <= HELD_BYTES else files
     return Case.of(own, source, images)

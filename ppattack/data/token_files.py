@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
+CACHE = "image_means.npy"
+"""A pickle of mean codes, which is no ciphertext."""
+
+
 def read_ciphertexts(path: Path, cipher: Literal["image", "tokens"]) -> NamedImages:
     """Read every ciphertext file of a folder, of the kind that a scheme makes.
 
@@ -48,11 +52,14 @@ def read_token_folder(path: Path) -> NamedImages:
 def list_tokens(path: Path) -> list[Path]:
     """The NPY files in a folder that are not hidden, by name.
 
+    The cache of mean codes that the evaluation of NeuraCrypt's challenge leaves is passed over.
+
     Raises:
         DataError: if the folder is missing, is a file or may not be read.
     """
     check_folder(path)
-    return sorted(file for file in path.iterdir() if file.suffix == ".npy" and file.name[0] != ".")
+    found = (file for file in path.iterdir() if file.suffix == ".npy" and file.name[0] != ".")
+    return sorted(file for file in found if file.name != CACHE)
 
 
 def read_token_files(files: Sequence[Path], shape: tuple[int, ...] | None = None) -> Tensor:

@@ -125,11 +125,26 @@ def test_both_first_matchings_are_the_same() -> None:
 
 
 @pytest.mark.parametrize("depth", [1, 3])
-def test_nothing_is_matched_under_a_key_an_image(depth: int) -> None:
-    target = NeuraCrypt(**SMALL, depth=depth)
-    found = _attacked(NeuraCryptMatching(), target, scope="image")
+def test_nothing_is_matched_under_a_key_an_image_and_it_says_so(depth: int) -> None:
+    attack, target = NeuraCryptMatching(), NeuraCrypt(**SMALL, depth=depth)
+    scenario = _scenario(attack, target, scope="image")
+    recovery = attack(scenario.observation, CONTEXT)
+    found = _scores(recovery, scenario, target)
     assert found.wilson95 is not None
     assert found.wilson95[0] <= 1 / 60
+    assert recovery.notes["rehearsal_right"] > 0.9
+    assert recovery.notes["expected_share_right"] < 0.2
+    assert "a key for each image" in recovery.limits
+
+
+def test_what_is_right_is_expected_to_be() -> None:
+    attack, target = NeuraCryptMatching(), NeuraCrypt(**SMALL)
+    recovery = attack(_scenario(attack, target).observation, CONTEXT)
+    assert recovery.notes["expected_share_right"] > 0.8
+    assert not recovery.limits
+    few = attack(_scenario(attack, target, 9).observation, CONTEXT)
+    assert few.notes["expected_share_right"] is None
+    assert not few.limits
 
 
 def test_codes_of_other_images_are_matched_by_chance() -> None:
@@ -171,7 +186,7 @@ def test_notes_say_what_each_stage_took_and_changed() -> None:
     stages = ["first matching", "alternation", "inner products"]
     assert list(recovery.stages) == stages
     assert list(recovery.notes["changed"]) == stages[1:]
-    assert set(recovery.notes["seconds"]) == {*stages, "unshuffle", "own keys"}
+    assert set(recovery.notes["seconds"]) == {*stages, "unshuffle", "own keys", "rehearsal"}
     assert 0 <= recovery.notes["best_candidate_taken"] <= 1
 
 

@@ -36,9 +36,9 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_published_evaluation_takes_a_submission(exported: Path, tmp_path: Path) -> None:
-    published_evaluation.leave_cache(exported / "codes" / layout.CODES)
     shutil.copytree(exported / "images", tmp_path / "images")
     shutil.copytree(exported / "codes", tmp_path / "codes")
+    published_evaluation.leave_cache(tmp_path / "codes" / layout.CODES)
     command = f"challenge neuracrypt solve --challenge codes --images images {SIZES}"
     names = f"--encoded-data-dir {exported / 'codes'} --submission-dir {tmp_path / 'mine'}"
     code, _, errors = in_process(f"{command} --out mine --encoder-steps 150 {names}", tmp_path)
@@ -86,6 +86,14 @@ def test_likely_settings_are_named(exported: Path, tmp_path: Path) -> None:
     np.save(folder / "0.npy", np.zeros((64, 256), np.float32))
     _, _, errors = in_process(command.replace("codes", str(tmp_path / "codes")), exported)
     assert "8 x 8 patches of 8 pixels: --size 64 --set target.variant=small" in errors
+
+
+def test_a_folder_of_codes_is_pointed_to_the_command(exported: Path) -> None:
+    command = "run --attack neuracrypt-matching --target neuracrypt --ciphertexts codes/"
+    sizes = "--set target.variant=small --set target.hidden=128 --out runs"
+    code, _, errors = in_process(f"{command}{layout.CODES} {sizes}", exported)
+    assert code == 2
+    assert "'ppattack challenge neuracrypt solve', with --challenge and --images" in errors
 
 
 def test_more_images_than_codes(exported: Path, tmp_path: Path) -> None:

@@ -110,6 +110,15 @@ def test_the_second_part_may_be_left_out(gold: Path) -> None:
     assert [found.part for found in score(folder, gold)] == ["challenge 1"]
 
 
+def test_the_first_part_may_be_left_out(gold: Path) -> None:
+    folder = _submit(gold, 40)
+    (folder / "parallel_data_predictions.json").unlink()
+    assert [found.part for found in score(folder, gold)] == ["challenge 2"]
+    (folder / "out_of_domain_npy_path_to_orig_path_dict.json").unlink()
+    with pytest.raises(DataError, match=r"cannot read .*parallel_data_predictions\.json"):
+        score(folder, gold)
+
+
 def _spoil(folder: Path, name: str, text: str | None) -> None:
     place = folder / name
     if text is None:
@@ -119,7 +128,6 @@ def _spoil(folder: Path, name: str, text: str | None) -> None:
 
 
 SPOILT = [
-    ("submission", "parallel_data_predictions.json", None, "cannot read"),
     ("submission", "parallel_data_predictions.json", "{", "is not a JSON file"),
     ("submission", "parallel_data_predictions.json", "[" * 100_000, "is not a JSON file"),
     ("submission", "parallel_data_predictions.json", "[]", "is not a dictionary of paths"),

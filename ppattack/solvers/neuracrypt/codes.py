@@ -20,10 +20,10 @@ class Source(Protocol):
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Of all of them, ``(N, ...)``."""
+        """The shape of all of them, ``(N, ...)``."""
 
     def __getitem__(self, rows: slice | Tensor, /) -> Tensor:
-        """Some of them, float32 on any device."""
+        """Read some of them, float32 on any device."""
 
 
 def _as_they_are(ciphertexts: Tensor) -> Tensor:

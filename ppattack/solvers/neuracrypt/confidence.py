@@ -16,13 +16,13 @@ from torch import Tensor
 from ppattack.solvers.matching.assignment import greatest_score
 
 LEAST_SHARE = 0.2
-"""Of right matches expected, below which nothing is claimed: the NeuraCrypt challenge calls a
-higher share bad privacy."""
+"""The least expected share of right matches for which anything is claimed: what the NeuraCrypt
+challenge calls bad privacy begins here."""
 FEWEST = 10
 """Codes below which nothing can be said."""
-NOTHING_AT, ALL_AT = 0.25, 0.55
-"""Heights, 0 for noise and 1 for the rehearsal, at which no match is right and as many as in the
-rehearsal. Found by ``benchmarks/matching_confidence.py``."""
+NOTHING_AT, ALL_AT = 0.05, 0.65
+"""Heights, 0 with none right and 1 for the rehearsal, at which no match is expected to be right,
+and as many as in the rehearsal. Found by ``benchmarks/matching_confidence.py --half fit``."""
 STANDARDISATIONS = 3
 SMALLEST = 1e-12
 

@@ -8,13 +8,23 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from ppattack.solvers.neuracrypt.case import landmark_count, rehearsed_count
-from ppattack.solvers.neuracrypt.own_keys import CENTRE_IMAGES, HELD_BYTES, OwnEncoders, encoded
+from ppattack.solvers.neuracrypt.own_keys import (
+    CENTRE_IMAGES,
+    HELD_BYTES,
+    INDEPENDENT_AT_ONCE,
+    OwnEncoders,
+    encoded,
+)
 
 LIBRARIES_BYTES = 900 << 20
 """What the libraries take, and batches of codes."""
 TABLE_BYTES = 20
 """Bytes for every pair of code and candidate: three tables in single precision, and the copy in
 double precision that is solved."""
+SIMILARITY_COPIES = 3
+"""Similarities of the candidates at a time: all, and parts of them in the rehearsal."""
+LAYERS_HELD = 4
+"""Layers of the images that are encoded together, held at a time."""
 MATCHING_SECONDS = 4e-6
 """Seconds for every pair of code and candidate, on one core: measured from 1,000 to 8,300."""
 TIMED_IMAGES = 4
@@ -22,14 +32,15 @@ TIMED_IMAGES = 4
 
 @dataclass(frozen=True)
 class Sizes:
-    """Of one task.
+    """The sizes of one task.
 
     Args:
-        codes: how many.
-        candidates: how many.
+        codes: their number.
+        candidates: their number.
         positions: patches of an image.
         width: numbers of a code.
-        pixels: of an image.
+        pixels: those of an image.
+        at_once: images that are encoded together.
     """
 
     codes: int
@@ -37,10 +48,11 @@ class Sizes:
     positions: int
     width: int
     pixels: int
+    at_once: int = INDEPENDENT_AT_ONCE
 
     @property
     def image_bytes(self) -> int:
-        """Of the codes of one image."""
+        """Bytes that the codes of one image take."""
         return 4 * self.positions * self.width
 
 
@@ -57,8 +69,9 @@ def memory_bytes(sizes: Sizes, *, whole: bool = False) -> int:
     return (
         LIBRARIES_BYTES
         + TABLE_BYTES * sizes.codes * sizes.candidates
-        + features * (sizes.codes + sizes.candidates)
+        + features * (sizes.codes + SIMILARITY_COPIES * sizes.candidates)
         + sum(min(HELD_BYTES, count * sizes.image_bytes) for count in held)
+        + LAYERS_HELD * sizes.at_once * sizes.image_bytes
         + 5 * sizes.pixels * sizes.candidates
         + (2 * sizes.codes * sizes.image_bytes if whole else 0)
     )
