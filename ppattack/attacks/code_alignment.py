@@ -73,9 +73,7 @@ class CodeAlignment(Attack):
             Interval(ge=2, le=100),
             Doc("the adversary's own encoders, side by side"),
         ] = 2
-        mirrored: Annotated[
-            bool, Doc("use the mirror images of public images as well")
-        ] = True
+        mirrored: Annotated[bool, Doc("use the mirror images of public images as well")] = True
         components: Annotated[
             int, Interval(ge=4, le=256), Doc("directions of the codes that are aligned")
         ] = 64

@@ -29,7 +29,6 @@ from ppattack.target.neural import NeuralTarget
 
 FEWEST = 8
 """Images of either side below which moments mean nothing."""
-SMALLEST = 1e-12
 
 
 @dataclass(frozen=True)
@@ -53,12 +52,10 @@ class Candidate:
 
     Args:
         places: ``(P,)`` the patch that each cluster shows.
-        layout: how well the layout fits.
         rotation: from own components to the victims'.
     """
 
     places: Tensor
-    layout: float
     rotation: Rotation
 
 
@@ -157,8 +154,9 @@ def align(
     with clock.stage("places"):
         layouts = _layouts(components, own.components, grid, known=not target.shuffles)
     with clock.stage("rotations"):
-        candidates = [_rotated(components, own.components, grid, *each, context) for each in layouts]
-        chosen, sure = _chosen(candidates, components, own.components, grid)
+        candidates = [_rotated(components, own.components, grid, each, context) for each in layouts]
+        unflipped = own.components[: len(public)]
+        chosen, sure = _chosen(candidates, components, unflipped, grid)
     with clock.stage("decoding"):
         images = [
             _images(target, each, components, found, own, plain, grid, shape)
@@ -198,19 +196,15 @@ def _grid(target: NeuralTarget, shape: ImageShape) -> tuple[int, int]:
     return height // target.patch_size, width // target.patch_size
 
 
-def _layouts(
-    victims: Tensor, own: Tensor, grid: tuple[int, int], *, known: bool
-) -> list[tuple[Tensor, float]]:
-    """Places and how well they fit: the known ones, or the best layout and its mirror image."""
+def _layouts(victims: Tensor, own: Tensor, grid: tuple[int, int], *, known: bool) -> list[Tensor]:
+    """Places: the known ones, or the best layout and its mirror image."""
     if known:
-        return [(torch.arange(victims.shape[1], device=victims.device), 1.0)]
+        return [torch.arange(victims.shape[1], device=victims.device)]
     ours, theirs = Layouts.of(victims), Layouts.of(own)
     places = find_places(ours, theirs, grid)
     turned = [turn.to(places.device)[places] for turn in turns(grid)]
     best = max(turned, key=lambda each: score(ours, theirs, each))
-    mirror = turns(grid)[1].to(places.device)[best]
-    scale = 1 / max(score(theirs, theirs, torch.arange(len(places))), SMALLEST)
-    return [(each, scale * score(ours, theirs, each)) for each in (best, mirror)]
+    return [best, turns(grid)[1].to(places.device)[best]]
 
 
 def _rotated(
@@ -218,13 +212,12 @@ def _rotated(
     own: Tensor,
     grid: tuple[int, int],
     places: Tensor,
-    layout: float,
     context: Context,
 ) -> Candidate:
     ours = Moments.of(victims[:, places.argsort()], grid)
     theirs = Moments.of(own, grid)
     rotation = best_rotation(ours, theirs, context.torch_stream("signs"))
-    return Candidate(places, layout, rotation)
+    return Candidate(places, rotation)
 
 
 def _chosen(
@@ -233,13 +226,8 @@ def _chosen(
     if len(candidates) == 1:
         return candidates[0], None
     first, second = candidates
-    ours = [victims[:, each.places.argsort()] for each in candidates]
-    sure = sureness(
-        (ours[0], first.rotation.matrix, first.layout),
-        (ours[1], second.rotation.matrix, second.layout),
-        Moments.of(own, grid),
-        grid,
-    )
+    sides = [(victims[:, each.places.argsort()], each.rotation.matrix) for each in candidates]
+    sure = sureness(sides[0], sides[1], own, grid)
     return (first if sure.difference >= 0 else second), sure
 
 

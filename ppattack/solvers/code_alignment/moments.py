@@ -50,7 +50,6 @@ class Moments:
         even = even * scale
         return cls(lagged_moments(even, grid, offsets(reach)), third_moments(even), scale)
 
-
     def first(self, count: int) -> Moments:
         """The same for only the first components."""
         part = slice(0, count)
