@@ -14,6 +14,7 @@ from torch import Tensor
 from ppattack.context import Context
 from ppattack.errors import DataError
 from ppattack.images import ImageShape
+from ppattack.solvers.code_alignment.brightness import brightness_shift
 from ppattack.solvers.code_alignment.components import Components
 from ppattack.solvers.code_alignment.decoder import Decoder
 from ppattack.solvers.code_alignment.mirror import Sureness, sureness
@@ -27,6 +28,7 @@ from ppattack.solvers.neuracrypt.features import patches
 from ppattack.solvers.neuracrypt.own_keys import OwnEncoders
 from ppattack.target.neural import NeuralTarget
 
+SMALLEST = 1e-12
 FEWEST = 8
 """Images of either side below which moments mean nothing."""
 
@@ -53,10 +55,21 @@ class Candidate:
     Args:
         places: ``(P,)`` the patch that each cluster shows.
         rotation: from own components to the victims'.
+        shift: what to add to the first of them: how much brighter the victims' images are.
     """
 
     places: Tensor
     rotation: Rotation
+    shift: float
+
+    def turned(self, components: Tensor, share: Tensor) -> Tensor:
+        """Own components ``(..., K)`` in the victims' frame, drawn to the mean where keys differ.
+
+        Args:
+            components: of own codes.
+            share: ``(K,)`` what keys share of each.
+        """
+        return components @ self.rotation.matrix.T * share.sqrt()
 
 
 @dataclass(frozen=True)
@@ -102,14 +115,11 @@ class Alignment:
         found = []
         for part in images.split(step):
             moved = self.own.of_images(target.normalised(part.to(device))).mean(dim=1)
-            components = self._moved(moved)
+            components = self.candidate.turned(moved, self.own.share)
+            components[:, 0] += self.candidate.shift
             codes = components @ self.victims.directions.T + self.victims.mean.mean(dim=0)
             found.append(codes.cpu())
         return torch.cat(found)
-
-    def _moved(self, components: Tensor) -> Tensor:
-        matrix = self.candidate.rotation.matrix
-        return components @ matrix.T * self.own.share.sqrt()
 
 
 def align(
@@ -167,6 +177,9 @@ def align(
         "agreement of third moments": round(chosen.rotation.third, 4),
         "share of a code that other keys predict": round(float(own.share.mean()), 4),
         "components": count,
+        "brightness above the public images, deviations": round(
+            chosen.shift / max(float(found.variances[0]), SMALLEST) ** 0.5, 3
+        ),
         **(sure.notes() if sure else {}),
         "places": chosen.places.tolist(),
         "seconds": clock.seconds,
@@ -217,7 +230,8 @@ def _rotated(
     ours = Moments.of(victims[:, places.argsort()], grid)
     theirs = Moments.of(own, grid)
     rotation = best_rotation(ours, theirs, context.torch_stream("signs"))
-    return Candidate(places, rotation)
+    shift = brightness_shift(victims, own @ rotation.matrix.T)
+    return Candidate(places, rotation, shift)
 
 
 def _chosen(
@@ -243,14 +257,13 @@ def _images(
 ) -> Tensor:
     """Reconstructions ``(N, C, H, W)`` uint8, decoded by what own codes of public images show."""
     form = target.representation()
-    turned = candidate.rotation.matrix.T * own.share.sqrt()
     prepared = form.prepare(public)
     total = sum(
         patches(part, target.patch_size).float().sum(dim=0) for part in prepared.split(AT_ONCE)
     )
     mean = torch.as_tensor(total) / len(prepared)
-    seen = own.components @ turned
-    noise = (found.variances - seen.square().mean(dim=(0, 1))).clamp_min(0)
+    seen = candidate.turned(own.components, own.share)
+    noise = (found.variances - seen.var(dim=(0, 1))).clamp_min(0)
     least = (1 - own.share) * found.variances
     parts = (
         (seen[start : start + AT_ONCE], patches(part, target.patch_size).float())
@@ -260,6 +273,7 @@ def _images(
     )
     decoder = Decoder.learnt(parts, torch.maximum(noise, least), mean, grid)
     ordered = victims[:, candidate.places.argsort()]
+    ordered[..., 0] -= candidate.shift
     padded = target.padded_shape(shape)
     images = [
         from_patches(decoder(part).clamp_(0, 255).round_().to(torch.uint8), padded)
