@@ -14,6 +14,7 @@ from torch import Tensor
 from ppattack.context import Context
 from ppattack.errors import DataError
 from ppattack.images import ImageShape
+from ppattack.solvers.code_alignment.brightness import brightness_shift
 from ppattack.solvers.code_alignment.components import Components
 from ppattack.solvers.code_alignment.decoder import Decoder
 from ppattack.solvers.code_alignment.mirror import Sureness, sureness
@@ -27,9 +28,9 @@ from ppattack.solvers.neuracrypt.features import patches
 from ppattack.solvers.neuracrypt.own_keys import OwnEncoders
 from ppattack.target.neural import NeuralTarget
 
+SMALLEST = 1e-12
 FEWEST = 8
 """Images of either side below which moments mean nothing."""
-SMALLEST = 1e-12
 
 
 @dataclass(frozen=True)
@@ -53,13 +54,22 @@ class Candidate:
 
     Args:
         places: ``(P,)`` the patch that each cluster shows.
-        layout: how well the layout fits.
         rotation: from own components to the victims'.
+        shift: what to add to the first of them: how much brighter the victims' images are.
     """
 
     places: Tensor
-    layout: float
     rotation: Rotation
+    shift: float
+
+    def turned(self, components: Tensor, share: Tensor) -> Tensor:
+        """Own components ``(..., K)`` in the victims' frame, drawn to the mean where keys differ.
+
+        Args:
+            components: of own codes.
+            share: ``(K,)`` what keys share of each.
+        """
+        return components @ self.rotation.matrix.T * share.sqrt()
 
 
 @dataclass(frozen=True)
@@ -105,14 +115,11 @@ class Alignment:
         found = []
         for part in images.split(step):
             moved = self.own.of_images(target.normalised(part.to(device))).mean(dim=1)
-            components = self._moved(moved)
+            components = self.candidate.turned(moved, self.own.share)
+            components[:, 0] += self.candidate.shift
             codes = components @ self.victims.directions.T + self.victims.mean.mean(dim=0)
             found.append(codes.cpu())
         return torch.cat(found)
-
-    def _moved(self, components: Tensor) -> Tensor:
-        matrix = self.candidate.rotation.matrix
-        return components @ matrix.T * self.own.share.sqrt()
 
 
 def align(
@@ -157,10 +164,9 @@ def align(
     with clock.stage("places"):
         layouts = _layouts(components, own.components, grid, known=not target.shuffles)
     with clock.stage("rotations"):
-        candidates = [
-            _rotated(components, own.components, grid, *each, context) for each in layouts
-        ]
-        chosen, sure = _chosen(candidates, components, own.components, grid)
+        candidates = [_rotated(components, own.components, grid, each, context) for each in layouts]
+        unflipped = own.components[: len(public)]
+        chosen, sure = _chosen(candidates, components, unflipped, grid)
     with clock.stage("decoding"):
         images = [
             _images(target, each, components, found, own, plain, grid, shape)
@@ -171,6 +177,9 @@ def align(
         "agreement of third moments": round(chosen.rotation.third, 4),
         "share of a code that other keys predict": round(float(own.share.mean()), 4),
         "components": count,
+        "brightness above the public images, deviations": round(
+            chosen.shift / max(float(found.variances[0]), SMALLEST) ** 0.5, 3
+        ),
         **(sure.notes() if sure else {}),
         "places": chosen.places.tolist(),
         "seconds": clock.seconds,
@@ -200,19 +209,15 @@ def _grid(target: NeuralTarget, shape: ImageShape) -> tuple[int, int]:
     return height // target.patch_size, width // target.patch_size
 
 
-def _layouts(
-    victims: Tensor, own: Tensor, grid: tuple[int, int], *, known: bool
-) -> list[tuple[Tensor, float]]:
-    """Places and how well they fit: the known ones, or the best layout and its mirror image."""
+def _layouts(victims: Tensor, own: Tensor, grid: tuple[int, int], *, known: bool) -> list[Tensor]:
+    """Places: the known ones, or the best layout and its mirror image."""
     if known:
-        return [(torch.arange(victims.shape[1], device=victims.device), 1.0)]
+        return [torch.arange(victims.shape[1], device=victims.device)]
     ours, theirs = Layouts.of(victims), Layouts.of(own)
     places = find_places(ours, theirs, grid)
     turned = [turn.to(places.device)[places] for turn in turns(grid)]
     best = max(turned, key=lambda each: score(ours, theirs, each))
-    mirror = turns(grid)[1].to(places.device)[best]
-    scale = 1 / max(score(theirs, theirs, torch.arange(len(places))), SMALLEST)
-    return [(each, scale * score(ours, theirs, each)) for each in (best, mirror)]
+    return [best, turns(grid)[1].to(places.device)[best]]
 
 
 def _rotated(
@@ -220,13 +225,13 @@ def _rotated(
     own: Tensor,
     grid: tuple[int, int],
     places: Tensor,
-    layout: float,
     context: Context,
 ) -> Candidate:
     ours = Moments.of(victims[:, places.argsort()], grid)
     theirs = Moments.of(own, grid)
     rotation = best_rotation(ours, theirs, context.torch_stream("signs"))
-    return Candidate(places, layout, rotation)
+    shift = brightness_shift(victims, own @ rotation.matrix.T)
+    return Candidate(places, rotation, shift)
 
 
 def _chosen(
@@ -235,13 +240,8 @@ def _chosen(
     if len(candidates) == 1:
         return candidates[0], None
     first, second = candidates
-    ours = [victims[:, each.places.argsort()] for each in candidates]
-    sure = sureness(
-        (ours[0], first.rotation.matrix, first.layout),
-        (ours[1], second.rotation.matrix, second.layout),
-        Moments.of(own, grid),
-        grid,
-    )
+    sides = [(victims[:, each.places.argsort()], each.rotation.matrix) for each in candidates]
+    sure = sureness(sides[0], sides[1], own, grid)
     return (first if sure.difference >= 0 else second), sure
 
 
@@ -257,14 +257,13 @@ def _images(
 ) -> Tensor:
     """Reconstructions ``(N, C, H, W)`` uint8, decoded by what own codes of public images show."""
     form = target.representation()
-    turned = candidate.rotation.matrix.T * own.share.sqrt()
     prepared = form.prepare(public)
     total = sum(
         patches(part, target.patch_size).float().sum(dim=0) for part in prepared.split(AT_ONCE)
     )
     mean = torch.as_tensor(total) / len(prepared)
-    seen = own.components @ turned
-    noise = (found.variances - seen.square().mean(dim=(0, 1))).clamp_min(0)
+    seen = candidate.turned(own.components, own.share)
+    noise = (found.variances - seen.var(dim=(0, 1))).clamp_min(0)
     least = (1 - own.share) * found.variances
     parts = (
         (seen[start : start + AT_ONCE], patches(part, target.patch_size).float())
@@ -274,6 +273,7 @@ def _images(
     )
     decoder = Decoder.learnt(parts, torch.maximum(noise, least), mean, grid)
     ordered = victims[:, candidate.places.argsort()]
+    ordered[..., 0] -= candidate.shift
     padded = target.padded_shape(shape)
     images = [
         from_patches(decoder(part).clamp_(0, 255).round_().to(torch.uint8), padded)

@@ -19,8 +19,8 @@ GROUPS = 8
 """Groups of images that vote; how much they differ says how sure the choice is."""
 SMALLEST = 1e-12
 
-Side = tuple[Tensor, Tensor, float]
-"""Components ``(N, P, K)`` in plain order, rotation ``(K, K)``, agreement of the layout."""
+Side = tuple[Tensor, Tensor]
+"""Components ``(N, P, K)`` in plain order, rotation ``(K, K)``."""
 
 
 @dataclass(frozen=True)
@@ -28,8 +28,8 @@ class Sureness:
     """How much better the first of two layouts fits.
 
     Args:
-        difference: of the agreement of moments and layouts, first less second.
-        deviation: its standard error, over groups of images.
+        difference: of the agreement of moments, first less second.
+        deviation: its standard error, over groups of images of both sides.
     """
 
     difference: float
@@ -43,35 +43,36 @@ class Sureness:
     def notes(self) -> dict[str, Any]:
         """JSON-ready facts."""
         return {
-            "layout against its mirror image": round(abs(self.difference), 5),
+            "agreement above that of the mirror image": round(abs(self.difference), 5),
             "probability of this layout, not its mirror image": round(self.probability, 3),
         }
 
 
-def sureness(first: Side, second: Side, theirs: Moments, grid: tuple[int, int]) -> Sureness:
-    """Compare two layouts by the agreement of moments, and by that of the layouts.
+def sureness(first: Side, second: Side, own: Tensor, grid: tuple[int, int]) -> Sureness:
+    """Compare two layouts by the agreement of moments, each with its own rotation.
 
     Args:
         first: one layout.
         second: the other, of the same images.
-        theirs: moments of an own encoder.
+        own: ``(M, P, K)`` components of public images, without their mirror images, which would
+            make both layouts equal.
         grid: rows and columns of places.
     """
-    groups = min(GROUPS, len(first[0]))
-    votes = torch.tensor(
+    groups = min(GROUPS, len(first[0]), len(own))
+    differences = torch.tensor(
         [
-            [_agreement(side, theirs, grid, start, groups) for side in (first, second)]
+            _agreement(first, own, grid, start, groups)
+            - _agreement(second, own, grid, start, groups)
             for start in range(groups)
         ]
     )
-    differences = votes[:, 0] - votes[:, 1]
-    whole = _agreement(first, theirs, grid, 0, 1) - _agreement(second, theirs, grid, 0, 1)
     spread = float(differences.std()) / groups**0.5 if groups > 1 else math.inf
-    return Sureness(whole + first[2] - second[2], spread)
+    return Sureness(float(differences.mean()), spread)
 
 
-def _agreement(side: Side, theirs: Moments, grid: tuple[int, int], start: int, step: int) -> float:
-    components, matrix, _ = side
-    ours = Moments.of(components[start::step], grid)
+def _agreement(side: Side, own: Tensor, grid: tuple[int, int], start: int, step: int) -> float:
+    """Of one group of images of either side."""
+    components, matrix = side
+    ours, theirs = (Moments.of(each[start::step], grid) for each in (components, own))
     second, third = agreements(ours, theirs, matrix[None])
     return float(second + THIRD * third)

@@ -21,6 +21,8 @@ SIGNED = 20
 """Sign vectors from which it also starts: keys often agree on the order of components."""
 KEPT = 24
 """Rotations that the first level hands on; every other level hands on half of what it got."""
+SETTLED = 1e-4
+"""Largest change of an entry at which rotations are taken to be found."""
 SMALLEST = 1e-30
 
 
@@ -88,25 +90,22 @@ def alternated(ours: Moments, theirs: Moments, start: Tensor, sweeps: int = SWEE
     """
     pairs = (ours.lagged.norm() * theirs.lagged.norm()).clamp_min(SMALLEST)
     triples = (ours.third.norm() * theirs.third.norm()).clamp_min(SMALLEST)
-    return torch.stack([_alternated(ours, theirs, each, sweeps, pairs, triples) for each in start])
-
-
-def _alternated(
-    ours: Moments, theirs: Moments, matrix: Tensor, sweeps: int, pairs: Tensor, triples: Tensor
-) -> Tensor:
-    count = len(matrix)
+    count = len(ours.scale)
+    flat = theirs.third.reshape(count, count**2).T
+    matrices = start
     for _ in range(sweeps):
-        forward = (ours.lagged @ matrix @ theirs.lagged.transpose(1, 2)).sum(dim=0)
-        backward = (ours.lagged.transpose(1, 2) @ matrix @ theirs.lagged).sum(dim=0)
-        moved = matrix.T @ (ours.third @ matrix)  # (a, d, e)
-        odd = moved.reshape(count, -1) @ theirs.third.reshape(count, -1).T
-        slope = (forward + backward) / pairs + 3 * THIRD * odd / triples
-        left, _, right = torch.linalg.svd(slope)
+        middle = matrices[:, None]
+        forward = (ours.lagged @ middle @ theirs.lagged.transpose(1, 2)).sum(dim=1)
+        backward = (ours.lagged.transpose(1, 2) @ middle @ theirs.lagged).sum(dim=1)
+        moved = middle.transpose(2, 3) @ (ours.third @ middle)  # (S, a, d, e)
+        odd = moved.flatten(2) @ flat
+        left, _, right = torch.linalg.svd((forward + backward) / pairs + 3 * THIRD * odd / triples)
         after = left @ right
-        if (after - matrix).abs().max() < 1e-4:
-            return after
-        matrix = after
-    return matrix
+        moves = float((after - matrices).abs().max())
+        matrices = after
+        if moves < SETTLED:
+            break
+    return matrices
 
 
 def agreements(ours: Moments, theirs: Moments, matrices: Tensor) -> tuple[Tensor, Tensor]:

@@ -1,0 +1,85 @@
+"""How much brighter the victims' images are than the public ones, on average.
+
+Both sides' components are counted from their own mean, so that the difference of the means is lost,
+and it matters most in the strongest component: brightness. What the other components are at each
+brightness gives it back: their curves bend at one place, whatever images are common.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+BINS = 40
+"""Ranges of brightness with equally many of the victims' patches."""
+REACH = 0.5
+"""Largest difference that is tried, deviations of a patch's brightness."""
+STEPS = 51
+GROUPS = 8
+MOST_ROWS = 8000
+"""Patches of either side that are compared, by group."""
+SMALLEST = 1e-9
+
+
+def brightness_shift(victims: Tensor, own: Tensor) -> float:
+    """What to add to the first of the own components so that both sides mean the same by it.
+
+    Groups of images are asked one by one. The less they agree, the more their mean is drawn to
+    zero, against how much the means of two random sets of images differ.
+
+    Args:
+        victims: ``(N, P, K)``.
+        own: ``(M, P, K)`` of public images, turned into the victims' frame.
+    """
+    groups = min(GROUPS, len(victims), len(own))
+    found = torch.tensor(
+        [
+            _shift(*(_thinned(each[start::groups].flatten(0, 1)) for each in (victims, own)))
+            for start in range(groups)
+        ]
+    )
+    if groups == 1:
+        return 0.0
+    error = float(found.var()) / groups
+    chance = sum(float(each[..., 0].mean(dim=1).var()) / len(each) for each in (victims, own))
+    return float(found.mean()) * chance / max(chance + error, SMALLEST)
+
+
+def _shift(ours: Tensor, theirs: Tensor) -> float:
+    """The shift under which the curves of rows ``(n, K)`` agree best."""
+    scale = float(ours[:, 0].std())
+    inner = torch.linspace(0, 1, BINS + 1, device=ours.device)[1:-1]
+    edges = torch.quantile(ours[:, 0], inner)
+    at = _curves(ours, 0.0, edges)
+    best = (float("inf"), 0.0)
+    for step in torch.linspace(-REACH, REACH, STEPS).tolist():
+        loss = _difference(at, _curves(theirs, step * scale, edges))
+        best = min(best, (loss, step * scale))
+    return best[1]
+
+
+Curves = tuple[Tensor, Tensor, Tensor]
+"""Means by bin ``(B, F)``, variances within bins ``(F,)``, patches by bin ``(B,)``."""
+
+
+def _curves(rows: Tensor, shift: float, edges: Tensor) -> Curves:
+    bins = torch.bucketize(rows[:, 0] + shift, edges)
+    energy = rows[:, 1:].square().sum(dim=1, keepdim=True).clamp_min(SMALLEST).log()
+    features = torch.cat([rows[:, 1:], energy], dim=1)
+    counts = rows.new_zeros(BINS).index_add_(0, bins, rows.new_ones(len(rows)))
+    means = rows.new_zeros(BINS, features.shape[1]).index_add_(0, bins, features)
+    means = means / counts.clamp_min(1)[:, None]
+    return means, (features - means[bins]).square().mean(dim=0), counts
+
+
+def _difference(first: Curves, second: Curves) -> float:
+    """How far curves differ in shape, in units of what varies around them."""
+    counts = first[2] * second[2] / (first[2] + second[2]).clamp_min(1)
+    weights = (counts / counts.sum().clamp_min(SMALLEST))[:, None]
+    apart = (first[0] - second[0]) / (first[1] + second[1]).clamp_min(SMALLEST).sqrt()
+    level = (weights * apart).sum(dim=0)
+    return float((weights * (apart - level).square()).sum())
+
+
+def _thinned(rows: Tensor) -> Tensor:
+    return rows[:: max(1, len(rows) // MOST_ROWS)].contiguous()

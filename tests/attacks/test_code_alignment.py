@@ -1,0 +1,140 @@
+"""Code alignment: what it must show without a pair, and where it must show nothing."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import torch
+
+from ppattack.attack import Context
+from ppattack.attacks.code_alignment import CodeAlignment
+from ppattack.errors import ConfigError, DataError
+from ppattack.evaluation.scores import Evaluation, evaluate
+from ppattack.metrics.images import ImageScorer
+from ppattack.scenario import Scenario, simulate
+from ppattack.seeding import numpy_stream
+from ppattack.solvers.code_alignment.alignment import Settings, align
+from ppattack.solvers.code_alignment.places import turns
+from ppattack.target import Target
+from ppattack.threat import KeyScope
+from targets.color_neuracrypt import ColorNeuraCrypt
+from targets.neuracrypt import NeuraCrypt
+from targets.pe import PE
+from tests.support.natural import natural_images, natural_sets
+from tests.support.photographs import crops
+
+pytestmark = pytest.mark.long
+
+CONTEXT = Context(torch.device("cpu"), seed=7)
+
+
+def _scenario(
+    attack: CodeAlignment,
+    target: Target,
+    scope: KeyScope = "dataset",
+    *,
+    channels: int = 1,
+    edge: int = 48,
+    count: int = 150,
+) -> Scenario:
+    sets = natural_sets(count, 150, edge, channels)
+    return simulate(attack, target, sets, scope, seed=2)
+
+
+def _evaluated(attack: CodeAlignment, target: Target, **where: Any) -> Evaluation:
+    scenario = _scenario(attack, target, **where)
+    recovery = attack(scenario.observation, CONTEXT)
+    json.dumps(recovery.notes, allow_nan=False)
+    scorer = ImageScorer(CONTEXT.device, "not needed here")
+    return evaluate(recovery, scenario, target, scorer, seed=0)
+
+
+def _gain(evaluation: Evaluation) -> tuple[float, float]:
+    found = evaluation.scores.ssim
+    assert found is not None
+    assert found.gain is not None
+    return found.gain.ci95
+
+
+def _small(depth: int = 7, *, shuffle: bool = False) -> NeuraCrypt:
+    return NeuraCrypt(variant="small", depth=depth, shuffle=shuffle)
+
+
+@pytest.mark.parametrize("target", [_small(3), ColorNeuraCrypt(variant="small")], ids=str)
+def test_images_come_back_without_a_pair(target: Target) -> None:
+    channels = 3 if isinstance(target, ColorNeuraCrypt) else 1
+    found = _evaluated(CodeAlignment(preset="smoke"), target, channels=channels)
+    assert _gain(found)[0] > 0.1
+
+
+def test_a_shuffle_is_undone_up_to_a_turn() -> None:
+    target, straight = _small(3, shuffle=True), _small(3)
+    plain = crops(("astronaut", "coffee", "rocket"), 200, 48, seed=1)
+    public = crops(("chelsea", "motorcycle_left"), 200, 48, seed=2)
+    key = target.generate_key(numpy_stream(5, "victims"), (1, 48, 48))
+    codes = target.encrypt(plain, key, generator=numpy_stream(6, "orders"))
+    found = align(target, codes, public, CONTEXT, Settings(components=16))
+    order = torch.cdist(codes[0], straight.encrypt(plain[:1], key)[0]).argmin(dim=1)
+    shares = [float((turn[found.places] == order).double().mean()) for turn in turns((6, 6))]
+    assert max(shares) > 0.8
+    assert found.mirrored is not None
+    assert found.images.shape == found.mirrored.shape == plain.shape
+
+
+def test_a_key_an_image_is_refused_and_shows_nothing() -> None:
+    attack = CodeAlignment(preset="smoke")
+    with pytest.raises(ConfigError, match="--key-scope dataset"):
+        _evaluated(attack, _small(3), scope="image")
+    trying = attack.at_control_budget()
+    assert isinstance(trying, CodeAlignment)
+    assert _gain(_evaluated(trying, _small(3), scope="image", count=60))[1] < 0.05
+
+
+def test_mean_codes_of_other_images_are_predicted() -> None:
+    target = _small(3)
+    scenario = _scenario(CodeAlignment(), target)
+    seen = scenario.observation
+    found = align(target, seen.ciphertexts, seen.public_images, CONTEXT, Settings(components=24))
+    key = scenario.truth.key
+    assert key is not None
+    fresh = natural_images(40, 48, seed=9, channels=1)
+    truth = target.encrypt(fresh, key).mean(dim=1)
+    distances = torch.cdist(found.mean_codes_of(fresh), truth)
+    right = distances.argmin(dim=1) == torch.arange(40)
+    assert float(right.double().mean()) > 0.3  # by chance .025
+    assert found.places.tolist() == list(range(36))
+
+
+def test_unrelated_noise_shows_nothing() -> None:
+    target = _small(3)
+    scenario = _scenario(CodeAlignment(), target, count=60)
+    seen = scenario.observation
+    noise = torch.randn(seen.ciphertexts.shape, generator=torch.Generator().manual_seed(1))
+    seen.ciphertexts = noise
+    recovery = CodeAlignment(preset="smoke")(seen, CONTEXT)
+    found = evaluate(recovery, scenario, target, ImageScorer(CONTEXT.device, "none"), seed=0)
+    assert _gain(found)[1] < 0.05
+
+
+def test_what_cannot_be_attacked_is_refused_in_one_line() -> None:
+    attack = CodeAlignment()
+    with pytest.raises(ConfigError, match="no positions"):
+        _scenario(attack, _small(1, shuffle=True))
+    scheme = PE().public()
+    scheme.card = replace(scheme.card, cipher="tokens")
+    assert "random network" in str(attack.obstacle(scheme, (1, 64, 64)))
+    with pytest.raises(DataError, match="too few"):
+        _evaluated(attack, _small(3), count=3)
+
+
+def test_the_same_seed_gives_the_same_images() -> None:
+    scenario = _scenario(CodeAlignment(), _small(3), count=40)
+    first, second = (
+        CodeAlignment(preset="smoke")(scenario.observation, CONTEXT).images for _ in range(2)
+    )
+    assert first is not None
+    assert second is not None
+    assert torch.equal(first, second)

@@ -1,0 +1,71 @@
+"""Layouts that were permuted by a known order."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from ppattack.solvers.code_alignment.places import (
+    Layouts,
+    find_places,
+    improved,
+    score,
+    turns,
+)
+
+GRID = (7, 7)
+
+
+def _field(images: int, seed: int, grid: tuple[int, int] = GRID) -> Tensor:
+    """Smooth components ``(N, P, 12)``, smoother along rows than along columns."""
+    generator = torch.Generator().manual_seed(seed)
+    noise = torch.randn(images * 12, 1, grid[0] + 8, grid[1] + 8, generator=generator)
+    smooth = functional.avg_pool2d(noise, (4, 6), stride=1)
+    top = (slice(None), slice(None), slice(0, grid[0]), slice(0, grid[1]))
+    laid = smooth[top] + functional.avg_pool2d(noise, 2, stride=1)[top]
+    laid = laid * torch.linspace(1, 2, grid[0])[:, None]  # the lower, the more contrast
+    return laid.view(images, 12, -1).transpose(1, 2)
+
+
+def _right(places: Tensor, order: Tensor, grid: tuple[int, int] = GRID) -> float:
+    shares = [float((turn[places] == order).double().mean()) for turn in turns(grid)]
+    return max(shares)
+
+
+@pytest.mark.parametrize("grid", [GRID, (5, 8)])
+def test_a_permuted_layout_is_found_up_to_a_turn(grid: tuple[int, int]) -> None:
+    victims, own = _field(400, 1, grid), _field(400, 2, grid)
+    order = torch.randperm(grid[0] * grid[1], generator=torch.Generator().manual_seed(3))
+    ours, theirs = Layouts.of(victims[:, order]), Layouts.of(own)
+    places = find_places(ours, theirs, grid)
+    assert sorted(places.tolist()) == list(range(grid[0] * grid[1]))
+    assert _right(places, order, grid) > 0.95
+    assert score(ours, theirs, places) > score(ours, theirs, order.roll(1))
+
+
+def test_a_shared_frame_tells_places_apart_without_a_start() -> None:
+    victims, own = _field(1500, 4)[..., :3], _field(1500, 5)[..., :3]
+    order = torch.randperm(49, generator=torch.Generator().manual_seed(6))
+    near = order.clone()
+    near[:6] = order[:6].roll(1)
+    ours, theirs = (Layouts.of_aligned(each) for each in (victims[:, order], own))
+    start = torch.eye(49)[near]
+    assert float((improved(ours, theirs, start) == order).double().mean()) > 0.9
+
+
+def test_noise_has_no_layout() -> None:
+    noise = torch.randn(300, 49, 12, generator=torch.Generator().manual_seed(7))
+    order = torch.arange(49)
+    places = find_places(Layouts.of(noise), Layouts.of(_field(300, 8)), GRID)
+    assert _right(places, order) < 0.4
+
+
+def test_turns_are_the_symmetries_of_the_grid() -> None:
+    for grid, count in (((3, 3), 8), ((2, 3), 4)):
+        found = turns(grid)
+        assert len({tuple(turn.tolist()) for turn in found}) == len(found) == count
+        assert found[0].tolist() == list(range(grid[0] * grid[1]))
+        laid = torch.arange(grid[0] * grid[1]).view(grid)
+        assert found[1].view(grid).tolist() == laid.flip(1).tolist()
