@@ -1,0 +1,110 @@
+"""Somebody else's ciphertexts."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from ppattack.data.source import ImageSets, content_hashes
+from ppattack.errors import DataError
+from ppattack.files import check_output_names
+from ppattack.scenario.refusals import check_applicable, check_files_suffice, check_own_keys
+from ppattack.scenario.scene import Scenario, image_shape, least_threat_model, public_images
+from ppattack.target import contract
+from ppattack.threat import KeyScope, Observation, Truth
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from ppattack.attack import Attack
+    from ppattack.data.image_files import NamedImages
+    from ppattack.images import ImageShape
+    from ppattack.jpeg import Jpeg
+    from ppattack.target.base import Target
+
+
+def from_ciphertexts(
+    attack: Attack,
+    target: Target,
+    ciphertexts: Tensor,
+    names: tuple[str, ...],
+    *,
+    truth: Tensor | None,
+    public: ImageSets | None,
+    scope: KeyScope,
+    candidates: NamedImages | None = None,
+    jpeg: Jpeg | None = None,
+) -> Scenario:
+    """Somebody else's ciphertexts, under a key that nobody here knows.
+
+    Args:
+        attack: must need neither pairs nor labels.
+        target: the scheme that is believed to have made them.
+        ciphertexts: ``(N, C, H, W)`` uint8, or float32 tokens.
+        names: one name per ciphertext.
+        truth: their plain images ``(N, C, H', W')`` uint8, H' ≤ H, if they are known.
+        public: images for the adversary, or None.
+        scope: whether one key is believed to have made them all.
+        candidates: plain images for attacks that match, of the size of those of the ciphertexts.
+        jpeg: how the files were compressed.
+    """
+    has_public = public is not None and len(public.adversary) > 0
+    threat = least_threat_model(attack, scope, public=has_public)
+    check_files_suffice(attack, threat, has_public, candidates is not None)
+    check_own_keys(attack, target, threat)
+    check_output_names(names)
+    scheme = target.public(own_keys=threat.own_keys)
+    given = tuple(ciphertexts.shape[1:])
+    shape = target.plain_shape(given) if truth is None else image_shape(truth)
+    if target.ciphertext_shape(shape) != given:
+        raise DataError(
+            f"'{scheme.name}' turns images of shape {shape} into ciphertexts of shape "
+            f"{target.ciphertext_shape(shape)}, but these are {given}: name the plain "
+            "images of these ciphertexts, or the settings that they were made with."
+        )
+    check_applicable(attack, scheme, shape)
+    if threat.own_keys:
+        contract.check(target, shape, scope)
+    empty = ciphertexts[:0]
+    sets = ImageSets(
+        name=public.name if public else "ciphertexts only",
+        victims=empty if truth is None else truth,
+        adversary=public.adversary if public else empty,
+        notes=public.notes if public else (),
+    )
+    if truth is not None and len(sets.adversary):
+        sets = sets.without(truth)
+    shown, matching = public_images(sets, threat), None
+    called: tuple[str, ...] = ()
+    if threat.public == "candidates" and candidates is not None:
+        shown, called = _of_size(candidates, shape), candidates.names
+        threat = replace(threat, distractors=0)
+        matching = None if truth is None else _places(truth, shown)
+    observation = Observation(
+        threat=threat,
+        scheme=scheme,
+        ciphertexts=ciphertexts,
+        image_shape=shape,
+        public_images=shown,
+        jpeg=jpeg,
+    )
+    return Scenario(observation, Truth(truth, None, matching), sets, names, called)
+
+
+def _of_size(candidates: NamedImages, shape: ImageShape) -> Tensor:
+    given = tuple(candidates.images.shape[1:])
+    if given != shape:
+        raise DataError(
+            f"the candidates have the shape {given}, the plain images {shape} (channels, height, "
+            "width): resize the candidates to the size of the images that were encrypted."
+        )
+    return candidates.images
+
+
+def _places(truth: Tensor, candidates: Tensor) -> Tensor | None:
+    """For each plain image its place among the candidates; None unless all are there."""
+    import torch
+
+    place = {content: i for i, content in enumerate(content_hashes(candidates))}
+    found = [place.get(content, -1) for content in content_hashes(truth)]
+    return None if -1 in found else torch.tensor(found)
