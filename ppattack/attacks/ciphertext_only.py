@@ -143,7 +143,7 @@ class CiphertextOnly(Attack):
         from ppattack.solvers.ciphertext_only import key_search
 
         target, shape = observation.scheme.target, observation.image_shape
-        needed = key_search.draws_needed(target.key_space_bits(shape))
+        needed = key_search.draws_needed(target.key_space_bits(shape) or 0.0)
         try:
             found: Search = key_search.search(
                 observation.ciphertexts.cpu(),
@@ -237,7 +237,9 @@ def _case(observation: Observation, context: Context) -> tuple[Case | None, str]
 
 def _too_many_keys(scheme: PublicScheme, shape: ImageShape) -> str:
     """Why keys are not tried one by one; empty if there are few."""
-    bits = float(scheme.target.key_space_bits(shape))
+    bits = scheme.target.key_space_bits(shape)
+    if bits is None:
+        return "the scheme does not say how many keys it has (key_space_bits)"
     if bits == 0:
         return "the scheme says that it has no keys"
     if bits > MOST_BITS or not math.isfinite(bits):

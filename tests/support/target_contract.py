@@ -124,6 +124,7 @@ def an_empty_batch_stays_empty(name: str) -> None:
 def the_key_space_is_a_number_of_bits(name: str) -> None:
     target = registry.target(name)()
     bits = target.key_space_bits((max(target.card.channels), 32, 32))
+    assert bits is not None
     assert 0 <= bits < 1e9
 
 

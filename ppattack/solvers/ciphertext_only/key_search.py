@@ -110,7 +110,7 @@ def search(
                 scores = [float(prior.scores(each)[:, 0].sum()) for each in found]
                 best = int(np.argmax(scores))
         images.append(found[best])
-    bits = target.key_space_bits(shape)
+    bits = target.key_space_bits(shape) or 0.0
     met = 1 - math.exp(-draws / 2.0**bits)
     known = np.quantile(_roughness(public[:MOST_PUBLIC]), NATURAL)
     natural = float(rough.min(0).mean()) <= min(float(known), LEAST_NOISE)
