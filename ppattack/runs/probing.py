@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
+from ppattack.card import KeyScope
 from ppattack.config import as_dict
-from ppattack.errors import PluginError, kept_running
+from ppattack.errors import PluginError, PpattackError, kept_running
 from ppattack.images import ImageShape
 from ppattack.plugins import registry
 from ppattack.probes.advice import advice
@@ -58,8 +59,8 @@ def probe_target(request: RunRequest, target: Target, shape: ImageShape | None) 
     if shape is None:
         edge = request.size or EDGE
         shape = max(target.card.channels), edge, edge
-    shape = shape[0], min(shape[1], LARGEST), min(shape[2], LARGEST)
     scope = key_scope_of(target, request.key_scope)
+    shape = _small_enough(target, shape, scope)
     contract.check(target, shape, scope)
     with kept_running(named(target)):
         found = examine(target, shape, scope, request.seed)
@@ -81,6 +82,16 @@ def probe_target(request: RunRequest, target: Target, shape: ImageShape | None) 
         ),
         attacks=_advised(request, found, math.prod(shape)),
     )
+
+
+def _small_enough(target: Target, shape: ImageShape, scope: KeyScope) -> ImageShape:
+    """A size that costs little, unless the scheme takes no such images."""
+    small = shape[0], min(shape[1], LARGEST), min(shape[2], LARGEST)
+    try:
+        contract.check(target, small, scope)
+    except PpattackError:
+        return shape
+    return small
 
 
 def _advised(request: RunRequest, found: Examination, size: int) -> tuple[AdvisedAttack, ...]:

@@ -177,15 +177,15 @@ def decide(
         left = sum(outcome.state == "left out" for outcome in outcomes.values())
         return "BROKEN", words + (f" {left} others were left out." if left else "")
     tried = {name: one for name, one in outcomes.items() if one.state not in NO_RESULT}
+    said = "" if probed is None else f" The probes: {probed.words}."
     if len(tried) == len(runs) and all(run.report.refuted for run in runs.values()):
         words = f"no attack has a model that fits it ({', '.join(runs)})"
         words = words if runs else "no installed attack can be tried on it"
-        said = "" if probed is None else f" The probes: {probed.words}."
         return "NOTHING APPLIED", f"{words}; that is no proof of strength.{said}"
     unresolved = {name: one.reason for name, one in tried.items() if one.verdict != "RESISTED"}
     if unresolved:
         words = " ".join(f"{name}: {reason}" for name, reason in unresolved.items())
-        return "INCONCLUSIVE", f"no attack broke it, but {words}"
+        return "INCONCLUSIVE", f"no attack broke it, but {words}{said}"
     if probed is not None and probed.weakness:
         words = f"no attack broke it, but the probes say what it is: {probed.words}."
         return "INCONCLUSIVE", f"{words} {probed.weakness} That cannot count as resisting."

@@ -169,7 +169,11 @@ def test_nothing_applied_is_no_resistance(run: SavedRun) -> None:
     assert reason.startswith("no attack has a model that fits it (fr, known-plaintext); that is no")
     assert "The probes: every image has a key of its own" in reason
     assert judged(run)[0] == "NOTHING APPLIED"
-    assert judged(run, fr="REFUTED", jigsaw="INCONCLUSIVE")[0] == "INCONCLUSIVE"
+    verdict, reason = judged(run, "one-time-pad", fr="REFUTED", jigsaw="INCONCLUSIVE")
+    assert verdict == "INCONCLUSIVE"
+    assert reason.endswith(
+        " The probes: every image has a key of its own: pairs say nothing of others."
+    )
     assert judged(run, fr="REFUTED", jigsaw="BROKEN")[0] == "BROKEN"
 
 
