@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
 from ppattack.images import ImageShape
-from ppattack.maps import Combine, Rows, combined, separated
+from ppattack.maps import Combine, Rows, Symbol, combined, separated
 from ppattack.solvers.any_cipher.fit import Numbers, Pairs
 
 ROUNDS = 4
@@ -41,6 +41,7 @@ def break_ties(
     members: Numbers,
     combine: Combine | None,
     pairs: Pairs,
+    symbol: Symbol = "byte",
 ) -> Numbers:
     """A permutation with the sources of tied symbols exchanged so that neighbours agree best.
 
@@ -49,13 +50,15 @@ def break_ties(
         ties: sets of symbols that could exchange their sources.
         members: ``(M, k)`` the bytes of each symbol.
         combine: how the mask is combined, which the first pair tells; None if there is none.
-        pairs: the first pair, and the ciphertexts of unknown images.
+        pairs: the first pair, and the ciphertexts of unknown images, as rows of symbols.
+        symbol: what the rows hold; halves of bytes and bits are compared with the same ones of
+            neighbouring bytes.
     """
     ties = [tied for tied in sorted(ties, key=len) if len(tied) <= LARGEST]
     if not ties or not len(pairs.victims):
         return index
     index = index.astype(np.int64)
-    near, inside = adjacent(pairs.plain_shape)
+    near, inside = adjacent(pairs.plain_shape, symbol)
     unsure = np.zeros(pairs.size, np.bool_)
     unsure[members[index[np.concatenate(ties)]]] = True
     decoder = _Decoder(members, combine, pairs)
@@ -126,12 +129,18 @@ class _Decoder:
         return total
 
 
-def adjacent(shape: ImageShape) -> tuple[Numbers, NDArray[np.float32]]:
-    """``(S, 4)`` the bytes around each one in its plane, and 1 if there is one, else 0."""
+def adjacent(shape: ImageShape, symbol: Symbol = "byte") -> tuple[Numbers, NDArray[np.float32]]:
+    """``(S, 4)`` the symbols around each one in its plane, and 1 if there is one, else 0."""
     channels, height, width = shape
     plane, pixel = np.divmod(np.arange(channels * height * width)[:, None], height * width)
     row, column = np.divmod(pixel, width)
     down, across = row + np.array([-1, 1, 0, 0]), column + np.array([0, 0, -1, 1])
     inside = (down >= 0) & (down < height) & (across >= 0) & (across < width)
     numbers = (plane * height + down) * width + across
-    return np.where(inside, numbers, 0), inside.astype(np.float32)
+    near, there = np.where(inside, numbers, 0), inside.astype(np.float32)
+    if symbol == "nibble":
+        return np.concatenate([near, near + len(near)]), np.concatenate([there, there])
+    if symbol == "bit":
+        near = (8 * near[:, None] + np.arange(8)[:, None]).reshape(-1, 4)
+        return near, np.repeat(there, 8, axis=0)
+    return near, there

@@ -170,7 +170,16 @@ def _solved(
     ours = kind.signatures(pairs.cipher, channels)
     index, alone = pair_up(ours, kind.signatures(pairs.plain, channels))
     members = kind.members(pairs)
-    if kind.symbol in ("byte", "pixel"):
+    if kind.symbol in ("bit", "nibble"):
+        rows = (as_symbols(side, kind.symbol) for side in (pairs.plain[:1], pairs.cipher[:1]))
+        plain, cipher = rows
+        seen = replace(
+            pairs, plain=plain, cipher=cipher, victims=as_symbols(pairs.victims, kind.symbol)
+        )
+        index = break_ties(
+            index, ties(ours), np.arange(len(index))[:, None], kind.combine, seen, kind.symbol
+        )
+    else:
         index = break_ties(index, ties(ours), members, kind.combine, pairs)
     return Fit(
         kind.words,
