@@ -1,8 +1,8 @@
 """The owner of a trained scheme: a classifier, then the network that hides images from people.
 
 Finished keys are kept in the user's cache (``XDG_CACHE_HOME``, or ``.cache`` in the home folder),
-so that several attacks on one scheme train it once. They are never kept if the run's keys come from
-random bits, as those of isolated attacks do.
+so that several attacks on the same images train a scheme once. They are never kept if the run's
+keys come from random bits, as those of isolated attacks do.
 
 Reference: Ito, Kinoshita, AprilPyone, Kiya, "Image to Perturbation", IEEE Access 9, 2021.
 """
