@@ -116,9 +116,9 @@ def test_only_images_pass_as_images() -> None:
 
 
 def test_correlations_forget_the_masks() -> None:
-    plain = rows(200)
-    keystream = np.random.default_rng(0).integers(0, 256, 768, dtype=np.uint8)
+    plain = smooth_images(300, channels=1).numpy().reshape(300, -1)
+    keystream = np.random.default_rng(0).integers(0, 256, 256, dtype=np.uint8)
     added = places.correlations(plain + keystream, "add")
-    assert np.abs(added - places.correlations(plain, "add")).max() < 0.01
+    assert np.corrcoef(added.ravel(), places.correlations(plain, "add").ravel())[0, 1] > 0.99
     marked = places.correlations(plain ^ keystream, "xor")
     assert np.abs(np.abs(marked) - np.abs(places.correlations(plain, "xor"))).max() < 0.01
