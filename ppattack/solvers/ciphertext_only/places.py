@@ -59,14 +59,15 @@ def byte_correlations(rows: Rows) -> Single:
     return found
 
 
-def _leading_phase(waves: Waves) -> Waves:
+def _leading_phase(waves: Waves) -> NDArray[np.complex64]:
     """The phases of the leading eigenvector of the correlations, ``(S,)``, by power iteration."""
-    start = np.random.default_rng(0).standard_normal(waves.shape[1])
-    vector: NDArray[np.complex64] = start.astype(np.complex64)
+    count = int(waves.shape[1])
+    vector = np.random.default_rng(0).standard_normal((count, 1)).astype(np.complex64)
     for _ in range(POWER_STEPS):
-        vector = waves.conj().T @ (waves @ vector)
-        vector /= max(float(np.linalg.norm(vector)), 1e-12)
-    return vector / np.maximum(np.abs(vector), 1e-12)
+        vector = np.asarray(waves.conj().T @ (waves @ vector), np.complex64)
+        vector = vector / np.float32(max(float(np.linalg.norm(vector)), 1e-12))
+    phase = vector[:, 0] / np.maximum(np.abs(vector[:, 0]), 1e-12)
+    return np.asarray(phase, np.complex64)
 
 
 def match(
