@@ -97,6 +97,11 @@ class Case:
         case = replace(self, codes=made)
         return (case if self.places is not None or self.is_linear else case.unshuffled()), chosen
 
+    @property
+    def matches_contents(self) -> bool:
+        """Whether images are matched regardless of the order of their patches."""
+        return self.is_linear and self.places is None
+
     def strangers(self, owners: Tensor) -> tuple[Case, Tensor] | None:
         """Half of a rehearsal's codes with the candidates that none of them is of.
 

@@ -23,6 +23,8 @@ FEWEST = 10
 NOTHING_AT, ALL_AT = 0.05, 0.65
 """Heights, 0 with none right and 1 for the rehearsal, at which no match is expected to be right,
 and as many as in the rehearsal. Found by ``benchmarks/matching_confidence.py --half fit``."""
+LEAST_GAP = 0.1
+"""A rehearsal that stands out less from none right tells nothing."""
 STANDARDISATIONS = 3
 SMALLEST = 1e-12
 
@@ -43,7 +45,9 @@ class Rehearsal:
 
     def expected_share(self, height: float) -> float:
         """The share of right matches to expect of a matching of a height, 0 to 1."""
-        between = max(self.height - self.null, SMALLEST)
+        between = self.height - self.null
+        if between < LEAST_GAP:
+            return 0.0
         relative = (height - self.null) / between
         return self.right * min(1.0, max(0.0, (relative - NOTHING_AT) / (ALL_AT - NOTHING_AT)))
 
@@ -71,6 +75,18 @@ def height(scores: Tensor, matching: Tensor) -> float:
         matching: ``(N,)``.
     """
     return _matched_mean(_standardised(scores), matching)
+
+
+def mutual(scores: Tensor, matching: Tensor) -> float:
+    """The share of codes matched with their best candidate, of which they are the best code.
+
+    Args:
+        scores: ``(N, M)``.
+        matching: ``(N,)``.
+    """
+    rows = torch.arange(len(scores), device=scores.device)
+    found = (scores.argmax(dim=1) == matching) & (scores.argmax(dim=0)[matching] == rows)
+    return found.double().mean().item()
 
 
 def null_height(scores: Tensor, generator: torch.Generator) -> float:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import torch
+from torch import Tensor
 
 from ppattack.solvers.matching.assignment import greatest_score
 from ppattack.solvers.neuracrypt.alternation import (
@@ -19,7 +20,7 @@ from ppattack.solvers.neuracrypt.alternation import (
 )
 from ppattack.solvers.neuracrypt.annealing import annealed_matching
 from ppattack.solvers.neuracrypt.case import Case, Stages
-from ppattack.solvers.neuracrypt.confidence import Rehearsal, height, null_height
+from ppattack.solvers.neuracrypt.confidence import Rehearsal, height, mutual, null_height
 from ppattack.solvers.neuracrypt.features import energies
 from ppattack.solvers.neuracrypt.landmarks import refine
 from ppattack.solvers.neuracrypt.own_keys import Expected
@@ -97,14 +98,29 @@ def rehearsed(case: Case, match: Match, known: Expected) -> Rehearsal:
     silent = Stages.silent(case.own.context)
     found, _ = match(again, known, silent)
     right = (found.matching.cpu() == truth).double().mean().item()
+    return Rehearsal(right, clearness(again, found), _null(again, truth, found, match, known))
+
+
+def clearness(case: Case, found: Alternation) -> float:
+    """How far a matching stands out: by heights, or by mutual choice if contents decide."""
+    if case.matches_contents:
+        return mutual(found.scores, found.matching)
+    return height(found.scores, found.matching)
+
+
+def _null(case: Case, owners: Tensor, found: Alternation, match: Match, known: Expected) -> float:
+    """The clearness of a matching of as many codes with none right.
+
+    Heights grow with the number of candidates, of which strangers leave half: what they have
+    beyond mixed scores of their number is added to mixed scores of the whole.
+    """
     stream = case.own.context.torch_stream("rehearsal", "noise")
-    strangers = again.strangers(truth)
+    null = 0.0 if case.matches_contents else null_height(found.scores, stream)
+    strangers = case.strangers(owners)
     if strangers is None:
-        return Rehearsal(
-            right, height(found.scores, found.matching), null_height(found.scores, stream)
-        )
+        return null
     alone, others = strangers
-    vain, _ = match(alone, known.of(others), silent)
-    excess = height(vain.scores, vain.matching) - null_height(vain.scores, stream)
-    null = null_height(found.scores, stream) + max(excess, 0.0)
-    return Rehearsal(right, height(found.scores, found.matching), null)
+    vain, _ = match(alone, known.of(others), Stages.silent(case.own.context))
+    if case.matches_contents:
+        return clearness(alone, vain)
+    return null + max(clearness(alone, vain) - null_height(vain.scores, stream), 0.0)
