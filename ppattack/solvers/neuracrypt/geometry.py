@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import torch
-from torch import Tensor
 
 from ppattack.solvers.matching.assignment import greatest_score
 from ppattack.solvers.neuracrypt.alternation import (
@@ -94,33 +93,28 @@ def rehearsed(case: Case, match: Match, known: Expected) -> Rehearsal:
         match: the attack.
         known: what own keys say about the candidates.
     """
-    again, truth = case.rehearsal()
-    silent = Stages.silent(case.own.context)
-    found, _ = match(again, known, silent)
-    right = (found.matching.cpu() == truth).double().mean().item()
-    return Rehearsal(right, clearness(again, found), _null(again, truth, found, match, known))
+    again, owners, candidates = case.rehearsal(known.landmarks)
+    known = known.of(candidates)
+    found, _ = match(again, known, Stages.silent(case.own.context))
+    right = (found.matching.cpu() == owners).double().mean().item()
+    stream = case.own.context.torch_stream("rehearsal", "noise")
+    null = 0.0 if case.is_judged_by_choice else null_height(found.scores, stream)
+    strangers = again.strangers(owners)
+    if strangers is not None:
+        # Heights grow with the number of candidates, of which strangers leave half: what they
+        # have beyond mixed scores of their number is added to mixed scores of the whole.
+        alone, others = strangers
+        vain, _ = match(alone, known.of(others), Stages.silent(case.own.context))
+        level = 0.0 if case.is_judged_by_choice else null_height(vain.scores, stream)
+        null += max(clearness(case, vain) - level, 0.0)
+    return Rehearsal(right, clearness(case, found), null)
 
 
 def clearness(case: Case, found: Alternation) -> float:
-    """How far a matching stands out: by heights, or by mutual choice if contents decide."""
-    if case.matches_contents:
-        return mutual(found.scores, found.matching)
-    return height(found.scores, found.matching)
+    """How far a matching stands out: by its height, or by mutual choice.
 
-
-def _null(case: Case, owners: Tensor, found: Alternation, match: Match, known: Expected) -> float:
-    """The clearness of a matching of as many codes with none right.
-
-    Heights grow with the number of candidates, of which strangers leave half: what they have
-    beyond mixed scores of their number is added to mixed scores of the whole.
+    Mutual choice decides where heights say little: if contents are matched, or if the task is
+    larger than its rehearsal, as heights grow with the number of candidates.
     """
-    stream = case.own.context.torch_stream("rehearsal", "noise")
-    null = 0.0 if case.matches_contents else null_height(found.scores, stream)
-    strangers = case.strangers(owners)
-    if strangers is None:
-        return null
-    alone, others = strangers
-    vain, _ = match(alone, known.of(others), Stages.silent(case.own.context))
-    if case.matches_contents:
-        return clearness(alone, vain)
-    return null + max(clearness(alone, vain) - null_height(vain.scores, stream), 0.0)
+    measure = mutual if case.is_judged_by_choice else height
+    return measure(found.scores, found.matching)
