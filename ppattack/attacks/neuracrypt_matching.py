@@ -159,14 +159,14 @@ class NeuraCryptMatching(Attack):
     def matched(self, case: Case) -> Recovery:
         """Attack codes that may lie on a disk."""
         from ppattack.solvers.neuracrypt.case import Stages, ranked
-        from ppattack.solvers.neuracrypt.confidence import height
+        from ppattack.solvers.neuracrypt.geometry import clearness
 
         stages = Stages(case.own.context)
         found, notes = self._matched(case, stages)
         best = (found.scores.argmax(dim=1) == found.matching).double().mean().item()
         share, limits = None, ""
         if stages.rehearsal is not None:
-            clear = height(found.scores, found.matching)
+            clear = clearness(case, found)
             share = round(stages.rehearsal.expected_share(clear), 4)
             limits = stages.rehearsal.limits(clear)
             notes["rehearsal_right"] = round(stages.rehearsal.right, 4)
@@ -188,7 +188,7 @@ class NeuraCryptMatching(Attack):
         """The chosen variant, then a surrogate if asked for."""
         from ppattack.solvers.neuracrypt.geometry import matched_by_contents, matched_by_places
 
-        if case.places is None and case.is_linear:
+        if case.matches_contents:
             return self._by_geometry(case, matched_by_contents, stages)[0], {}
         if case.places is None:
             with stages.timed("unshuffle"):

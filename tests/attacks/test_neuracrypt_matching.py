@@ -147,6 +147,18 @@ def test_what_is_right_is_expected_to_be() -> None:
     assert not few.limits
 
 
+@pytest.mark.parametrize(("scope", "expected"), [("dataset", True), ("image", False)])
+def test_a_task_larger_than_its_rehearsal(
+    monkeypatch: pytest.MonkeyPatch, scope: KeyScope, expected: bool
+) -> None:
+    monkeypatch.setattr("ppattack.solvers.neuracrypt.case.REHEARSED", 30)
+    attack, target = NeuraCryptMatching(), NeuraCrypt(**SMALL, depth=3)
+    recovery = attack(_scenario(attack, target, scope=scope).observation, CONTEXT)
+    assert recovery.notes["rehearsal_right"] > 0.8
+    assert (recovery.notes["expected_share_right"] > 0.8) == expected
+    assert (recovery.limits == "") == expected
+
+
 def test_codes_of_other_images_are_matched_by_chance() -> None:
     """The candidates are not the victims': whatever is found, the evaluation does not leak it."""
     attack, target = NeuraCryptMatching(), NeuraCrypt(**SMALL)

@@ -80,22 +80,52 @@ class Case:
         """Codes with patches in the order of the plain images."""
         return self.codes.with_places(places.argsort())
 
-    def rehearsal(self) -> tuple[Case, Tensor]:
-        """The same case with codes of some candidates under one more own key, and whose they are.
+    def rehearsal(self, landmarks: Tensor) -> tuple[Case, Tensor, Tensor]:
+        """A case of known answer: codes of some candidates under one more own key.
 
         If the victims' patches were shuffled, these are too, and that is undone likewise.
+
+        Args:
+            landmarks: ``(L,)`` candidates that are part of it first.
+
+        Returns:
+            the case; for each code which of its candidates it is of; and which of this case's
+            candidates those are.
         """
         stream = self.own.context.torch_stream("rehearsal")
-        count = rehearsed_count(len(self.codes), self.codes.size_bytes // len(self.codes))
-        chosen = torch.randperm(len(self.images), generator=stream)[:count]
+        count = self._rehearsed
+        others = torch.ones(len(self.images), dtype=torch.bool)
+        others[landmarks.cpu()] = False
+        left = others.nonzero()[:, 0]
+        order = torch.cat([landmarks.cpu(), left[torch.randperm(len(left), generator=stream)]])
+        chosen = order[: -(-count * len(self.images) // len(self.codes))]
+        owners = torch.randperm(len(chosen), generator=stream)[:count]
+        chosen = chosen.to(self.images.device)
+        images = self.images[chosen]
         encoder = self.own.generate_encoder("rehearsal")
-        images = self.images[chosen.to(self.images.device)]
-        made = Codes.of(encoded(encoder, images, self.own.at_once))
+        theirs = images[owners.to(images.device)]
+        made = Codes.of(encoded(encoder, theirs, self.own.at_once))
         if self.own.target.shuffles:
             orders = torch.rand(made.shape[:2], generator=stream).argsort(dim=1)
             made = made.with_orders(orders)
-        case = replace(self, codes=made)
-        return (case if self.places is not None or self.is_linear else case.unshuffled()), chosen
+        case = replace(self, images=images, codes=made)
+        if case.places is None and not self.is_linear:
+            case = case.unshuffled()
+        return case, owners, chosen
+
+    @property
+    def _rehearsed(self) -> int:
+        return rehearsed_count(len(self.codes), self.codes.size_bytes // len(self.codes))
+
+    @property
+    def is_judged_by_choice(self) -> bool:
+        """Whether mutual choice tells how far a matching stands out."""
+        return self.matches_contents or self._rehearsed < len(self.codes)
+
+    @property
+    def matches_contents(self) -> bool:
+        """Whether images are matched regardless of the order of their patches."""
+        return self.is_linear and self.places is None
 
     def strangers(self, owners: Tensor) -> tuple[Case, Tensor] | None:
         """Half of a rehearsal's codes with the candidates that none of them is of.

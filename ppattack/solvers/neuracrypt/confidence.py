@@ -23,6 +23,9 @@ FEWEST = 10
 NOTHING_AT, ALL_AT = 0.05, 0.65
 """Heights, 0 with none right and 1 for the rehearsal, at which no match is expected to be right,
 and as many as in the rehearsal. Found by ``benchmarks/matching_confidence.py --half fit``."""
+LEAST_GAP = 0.6
+"""A rehearsal that stands out less from none right tells nothing: at depth 27 a key for each image
+would pass for one key."""
 STANDARDISATIONS = 3
 SMALLEST = 1e-12
 
@@ -43,7 +46,9 @@ class Rehearsal:
 
     def expected_share(self, height: float) -> float:
         """The share of right matches to expect of a matching of a height, 0 to 1."""
-        between = max(self.height - self.null, SMALLEST)
+        between = self.height - self.null
+        if between < LEAST_GAP:
+            return 0.0
         relative = (height - self.null) / between
         return self.right * min(1.0, max(0.0, (relative - NOTHING_AT) / (ALL_AT - NOTHING_AT)))
 
@@ -52,7 +57,9 @@ class Rehearsal:
         share = self.expected_share(height)
         if share >= LEAST_SHARE:
             return ""
-        if self.right < LEAST_SHARE:
+        if self.height - self.null < LEAST_GAP:
+            why = "under an own key right matches hardly stand out from matches by chance"
+        elif self.right < LEAST_SHARE:
             why = f"under an own key the attack has {self.right:.0%} right too"
         else:
             why = (
@@ -71,6 +78,18 @@ def height(scores: Tensor, matching: Tensor) -> float:
         matching: ``(N,)``.
     """
     return _matched_mean(_standardised(scores), matching)
+
+
+def mutual(scores: Tensor, matching: Tensor) -> float:
+    """The share of codes matched with their best candidate, of which they are the best code.
+
+    Args:
+        scores: ``(N, M)``.
+        matching: ``(N,)``.
+    """
+    rows = torch.arange(len(scores), device=scores.device)
+    found = (scores.argmax(dim=1) == matching) & (scores.argmax(dim=0)[matching] == rows)
+    return found.double().mean().item()
 
 
 def null_height(scores: Tensor, generator: torch.Generator) -> float:

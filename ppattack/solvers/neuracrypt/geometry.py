@@ -19,7 +19,7 @@ from ppattack.solvers.neuracrypt.alternation import (
 )
 from ppattack.solvers.neuracrypt.annealing import annealed_matching
 from ppattack.solvers.neuracrypt.case import Case, Stages
-from ppattack.solvers.neuracrypt.confidence import Rehearsal, height, null_height
+from ppattack.solvers.neuracrypt.confidence import Rehearsal, height, mutual, null_height
 from ppattack.solvers.neuracrypt.features import energies
 from ppattack.solvers.neuracrypt.landmarks import refine
 from ppattack.solvers.neuracrypt.own_keys import Expected
@@ -93,18 +93,28 @@ def rehearsed(case: Case, match: Match, known: Expected) -> Rehearsal:
         match: the attack.
         known: what own keys say about the candidates.
     """
-    again, truth = case.rehearsal()
-    silent = Stages.silent(case.own.context)
-    found, _ = match(again, known, silent)
-    right = (found.matching.cpu() == truth).double().mean().item()
+    again, owners, candidates = case.rehearsal(known.landmarks)
+    known = known.of(candidates)
+    found, _ = match(again, known, Stages.silent(case.own.context))
+    right = (found.matching.cpu() == owners).double().mean().item()
     stream = case.own.context.torch_stream("rehearsal", "noise")
-    strangers = again.strangers(truth)
-    if strangers is None:
-        return Rehearsal(
-            right, height(found.scores, found.matching), null_height(found.scores, stream)
-        )
-    alone, others = strangers
-    vain, _ = match(alone, known.of(others), silent)
-    excess = height(vain.scores, vain.matching) - null_height(vain.scores, stream)
-    null = null_height(found.scores, stream) + max(excess, 0.0)
-    return Rehearsal(right, height(found.scores, found.matching), null)
+    null = 0.0 if case.is_judged_by_choice else null_height(found.scores, stream)
+    strangers = again.strangers(owners)
+    if strangers is not None:
+        # Heights grow with the number of candidates, of which strangers leave half: what they
+        # have beyond mixed scores of their number is added to mixed scores of the whole.
+        alone, others = strangers
+        vain, _ = match(alone, known.of(others), Stages.silent(case.own.context))
+        level = 0.0 if case.is_judged_by_choice else null_height(vain.scores, stream)
+        null += max(clearness(case, vain) - level, 0.0)
+    return Rehearsal(right, clearness(case, found), null)
+
+
+def clearness(case: Case, found: Alternation) -> float:
+    """How far a matching stands out: by its height, or by mutual choice.
+
+    Mutual choice decides where heights say little: if contents are matched, or if the task is
+    larger than its rehearsal, as heights grow with the number of candidates.
+    """
+    measure = mutual if case.is_judged_by_choice else height
+    return measure(found.scores, found.matching)

@@ -9,7 +9,7 @@ from torch import Tensor
 from ppattack.seeding import torch_stream
 from ppattack.solvers.matching.assignment import greatest_score
 from ppattack.solvers.neuracrypt.annealing import _balance, annealed_matching
-from ppattack.solvers.neuracrypt.confidence import Rehearsal, height, null_height
+from ppattack.solvers.neuracrypt.confidence import Rehearsal, height, mutual, null_height
 from ppattack.solvers.neuracrypt.cost import Sizes, memory_bytes
 
 
@@ -56,10 +56,18 @@ def test_the_expected_share_follows_what_is_right() -> None:
 
 
 def test_what_a_rehearsal_does_not_reach_is_not_expected() -> None:
-    poor = Rehearsal(0.05, 2.9, 2.3)
+    poor = Rehearsal(0.05, 3.1, 2.3)
     assert poor.expected_share(4.0) == 0.05
     assert "under an own key the attack has 5% right too" in poor.limits(4.0)
     assert Rehearsal(1.0, 2.0, 2.0).expected_share(1.9) == 0
+    assert Rehearsal(1.0, 2.0, 2.1).expected_share(4.0) == 0
+    assert "hardly stand out" in Rehearsal(1.0, 2.5, 2.1).limits(4.0)
+
+
+def test_mutual_choice() -> None:
+    scores = torch.tensor([[3.0, 1.0, 0.0], [2.0, 1.0, 0.0], [0.0, 0.0, 1.0]])
+    assert mutual(scores, torch.tensor([0, 1, 2])) == pytest.approx(2 / 3)
+    assert mutual(scores, torch.tensor([1, 0, 2])) == pytest.approx(1 / 3)
 
 
 def test_tables_are_balanced_with_and_without_spare_columns() -> None:
