@@ -154,7 +154,8 @@ def _coordinates(similarity: Tensor, axes: int) -> Tensor:
     centred = similarity - similarity.mean(dim=0)
     centred = centred - centred.mean(dim=1, keepdim=True)
     values, vectors = torch.linalg.eigh((centred + centred.T) / 2)
-    return vectors.flip(1)[:, :axes] * values.flip(0)[:axes].clamp_min(0).sqrt()
+    placed: Tensor = vectors.flip(1)[:, :axes] * values.flip(0)[:axes].clamp_min(0).sqrt()
+    return placed
 
 
 def _blur(grid: tuple[int, int], device: torch.device) -> Tensor:
