@@ -60,15 +60,3 @@ def real_pairs(size: int, count: int, seed: int = 0) -> tuple[Tensor, Tensor]:
 def _crop(image: NDArray[np.uint8], size: int, rng: np.random.Generator) -> NDArray[np.uint8]:
     top, left = (int(rng.integers(edge - size + 1)) for edge in image.shape[:2])
     return image[top : top + size, left : left + size].transpose(2, 0, 1)
-
-
-def crops(names: tuple[str, ...], count: int, size: int, seed: int) -> Tensor:
-    """Grey crops of photographs at half their scale, ``(count, 1, size, size)`` uint8."""
-    rng = np.random.default_rng(seed)
-    found = []
-    for number in range(count):
-        grey = photo(names[number % len(names)])[..., :3].mean(axis=2)
-        top, left = (int(rng.integers(length - 2 * size)) for length in grey.shape)
-        part = grey[top : top + 2 * size, left : left + 2 * size]
-        found.append(part.reshape(size, 2, size, 2).mean(axis=(1, 3)))
-    return torch.from_numpy(np.stack(found)[:, None].round().astype(np.uint8))

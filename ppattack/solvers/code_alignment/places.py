@@ -25,7 +25,7 @@ strong, so that keys rank them differently."""
 AXES = (3, 5)
 """Leading eigenvectors of the similarity that place the clusters in space."""
 ALTERNATIONS = 12
-STARTS = 3
+STARTS = 10
 BLUR = 1.5
 """Places over which a start is blurred before Frank-Wolfe."""
 STEPS = 40
@@ -39,7 +39,7 @@ class Layouts:
 
     Args:
         pairs: ``(C, P, P)``, off-diagonal mean 0 and deviation 1, diagonal 0.
-        single: ``(F, P)`` what is known of each place alone, mean 0 and deviation 1.
+        single: ``(C, P)`` what is known of each place alone, mean 0 and deviation 1.
     """
 
     pairs: Tensor
@@ -52,37 +52,7 @@ class Layouts:
         Args:
             components: ``(N, P, K)``.
         """
-        even = of_equal_contrast(components)
-        bands = [even[..., first:last] for first, last in BANDS if first < even.shape[2]]
-        pairs, single = [], []
-        for band in bands:
-            products = torch.einsum("npk,nqk->pq", band, band) / len(band)
-            power = products.diag().clamp_min(SMALLEST)
-            pairs.append(_even(products / (power[:, None] * power).sqrt()))
-            single.append(power.log())
-        rows = torch.stack(single)
-        rows = rows - rows.mean(dim=1, keepdim=True)
-        rows = rows / rows.square().mean(dim=1, keepdim=True).clamp_min(SMALLEST).sqrt()
-        return cls(torch.stack(pairs), rows)
-
-    @classmethod
-    def of_aligned(cls, components: Tensor) -> Layouts:
-        """Similarities of components in a frame that both sides share, each pair a channel.
-
-        Args:
-            components: ``(N, P, K)``, K small: there are K² channels.
-        """
-        even = of_equal_contrast(components)
-        even = even / even.square().mean(dim=(0, 1)).clamp_min(SMALLEST).sqrt()
-        count = even.shape[2]
-        products = torch.einsum("npk,nql->klpq", even, even) / len(even)
-        single = torch.einsum("klpp->klp", products).flatten(0, 1)
-        single = single - single.mean(dim=1, keepdim=True)
-        places = products.shape[2]
-        off = 1 - torch.eye(places, device=products.device)
-        pairs = products.reshape(count**2, places, places) * off
-        pairs = pairs - pairs.sum(dim=(1, 2), keepdim=True) / (places * max(places - 1, 1)) * off
-        return cls(pairs, single)
+        return cls(*_similarities(of_equal_contrast(components)))
 
 
 def find_places(ours: Layouts, theirs: Layouts, grid: tuple[int, int]) -> Tensor:
@@ -135,6 +105,20 @@ def turns(grid: tuple[int, int]) -> list[Tensor]:
     return [each.flatten() for each in flat]
 
 
+def _similarities(even: Tensor) -> tuple[Tensor, Tensor]:
+    """``(C, P, P)`` likeness of places and ``(C, P)`` strength of each, by band."""
+    pairs, single = [], []
+    for first, last in BANDS:
+        if first < even.shape[2]:
+            band = even[..., first:last]
+            products = torch.einsum("npk,nqk->pq", band, band) / len(band)
+            power = products.diag().clamp_min(SMALLEST)
+            pairs.append(_even(products / (power[:, None] * power).sqrt()))
+            rows = power.log() - power.log().mean()
+            single.append(rows / rows.square().mean().clamp_min(SMALLEST).sqrt())
+    return torch.stack(pairs), torch.stack(single)
+
+
 def _embedded(ours: Layouts, theirs: Layouts) -> Tensor:
     """``(S, P)`` starts: both sides' places in space, turned until they lie on each other."""
     found: dict[bytes, tuple[float, Tensor]] = {}
@@ -170,7 +154,8 @@ def _coordinates(similarity: Tensor, axes: int) -> Tensor:
     centred = similarity - similarity.mean(dim=0)
     centred = centred - centred.mean(dim=1, keepdim=True)
     values, vectors = torch.linalg.eigh((centred + centred.T) / 2)
-    return vectors.flip(1)[:, :axes] * values.flip(0)[:axes].clamp_min(0).sqrt()
+    placed: Tensor = vectors.flip(1)[:, :axes] * values.flip(0)[:axes].clamp_min(0).sqrt()
+    return placed
 
 
 def _blur(grid: tuple[int, int], device: torch.device) -> Tensor:

@@ -119,4 +119,5 @@ def agreements(ours: Moments, theirs: Moments, matrices: Tensor) -> tuple[Tensor
 
 def _cosines(first: Tensor, second: Tensor) -> Tensor:
     first, second = first.flatten(1), second.flatten()
-    return first @ second / (first.norm(dim=1) * second.norm()).clamp_min(SMALLEST)
+    found: Tensor = first @ second / (first.norm(dim=1) * second.norm()).clamp_min(SMALLEST)
+    return found

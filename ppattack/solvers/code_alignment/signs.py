@@ -48,7 +48,8 @@ def sign_starts(
     distinct = signs.unique(dim=0)
     value = torch.einsum("sa,ab,sb->s", distinct, pairs, distinct)
     value += torch.einsum("abc,sa,sb,sc->s", triples, distinct, distinct, distinct)
-    return distinct[value.argsort(descending=True)]
+    ranked: Tensor = distinct[value.argsort(descending=True)]
+    return ranked
 
 
 def _gains(signs: Tensor, pairs: Tensor, triples: Tensor) -> Tensor:

@@ -45,12 +45,12 @@ def test_a_permuted_layout_is_found_up_to_a_turn(grid: tuple[int, int]) -> None:
     assert score(ours, theirs, places) > score(ours, theirs, order.roll(1))
 
 
-def test_a_shared_frame_tells_places_apart_without_a_start() -> None:
-    victims, own = _field(1500, 4)[..., :3], _field(1500, 5)[..., :3]
+def test_a_near_miss_is_mended() -> None:
+    victims, own = _field(800, 4), _field(800, 5)
     order = torch.randperm(49, generator=torch.Generator().manual_seed(6))
     near = order.clone()
     near[:6] = order[:6].roll(1)
-    ours, theirs = (Layouts.of_aligned(each) for each in (victims[:, order], own))
+    ours, theirs = Layouts.of(victims[:, order]), Layouts.of(own)
     start = torch.eye(49)[near]
     assert float((improved(ours, theirs, start) == order).double().mean()) > 0.9
 
