@@ -47,7 +47,7 @@ def the_same_seed_gives_the_same_key_and_another_another(name: str) -> None:
     target, _, key = example(name)
     again = key_of(target, key.image_shape, 5)
     assert again.fingerprint == key.fingerprint
-    if target.key_space_bits(key.image_shape) > 0:
+    if (target.key_space_bits(key.image_shape) or 0) > 0:
         assert key_of(target, key.image_shape, 5, seed=1).fingerprint != key.fingerprint
 
 
@@ -93,7 +93,7 @@ def one_key_an_image(name: str) -> None:
     keys = target.generate_keys((numpy_stream(0, "key", i) for i in range(5)), shape)
     ciphertexts = target.encrypt(images, keys)
     assert torch.equal(target.decrypt(ciphertexts, keys), images)
-    if target.key_space_bits(shape) > 0:
+    if (target.key_space_bits(shape) or 0) > 0:
         same = images[:1].expand(5, -1, -1, -1)
         rows = target.encrypt(same, keys)
         assert len({row.numpy().tobytes() for row in rows}) == 5
