@@ -103,7 +103,7 @@ def main() -> None:
         for known in ("structure", "unit"):
             structure = target.structure()
             channels, height, width = pool.shape[1:]
-            key_bits = target.key_space_bits((channels, height, width))
+            key_bits = target.key_space_bits((channels, height, width)) or 0.0
             if known == "unit":
                 structure = Structure("any", structure.unit)
                 symbols = bits // (8 if structure.unit == "byte" else 4)
