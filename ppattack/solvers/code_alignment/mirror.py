@@ -71,7 +71,7 @@ def sureness(first: Side, second: Side, own: Tensor, grid: tuple[int, int]) -> S
 
 
 def _agreement(side: Side, own: Tensor, grid: tuple[int, int], start: int, step: int) -> float:
-    """Of one group of images of either side."""
+    """The agreement of one group of images of both sides."""
     components, matrix = side
     ours, theirs = (Moments.of(each[start::step], grid) for each in (components, own))
     second, third = agreements(ours, theirs, matrix[None])
