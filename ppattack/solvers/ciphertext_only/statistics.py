@@ -24,8 +24,7 @@ ENERGY_BAR = 1.1
 """Correlation energy from which bytes depend on each other: without dependence it is 1, and the
 largest of all chains stayed below 1.05 on 40 sets of random ciphertexts."""
 HISTOGRAM_BAR = 2.0
-"""Chi-square per degree of freedom from which bytes are not uniform; on random ciphertexts 1.37 at most.
-"""
+"""Chi-square per degree of freedom from which bytes are not uniform: 1.37 at most on the same."""
 COMPARED = 512
 """Bytes of an image whose correlations are measured."""
 MEASURED = 500
