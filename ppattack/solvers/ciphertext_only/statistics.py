@@ -22,10 +22,9 @@ from ppattack.maps import Combine, Rows, Running
 Mask = Literal["xor", "add"]
 ENERGY_BAR = 1.1
 """Correlation energy from which bytes depend on each other: without dependence it is 1, and the
-largest of all chains stayed below 1.02 on one-time pads."""
+largest of all chains stayed below 1.05 on 40 sets of random ciphertexts."""
 HISTOGRAM_BAR = 2.0
-"""Chi-square per degree of freedom from which bytes are not uniform; on one-time pads 1.3 at most.
-"""
+"""Chi-square per degree of freedom from which bytes are not uniform: 1.37 at most on the same."""
 COMPARED = 512
 """Bytes of an image whose correlations are measured."""
 MEASURED = 500
