@@ -74,7 +74,7 @@ def deterministic_for_a_seed_and_input_untouched(name: str) -> None:
 
 
 def nothing_is_gained_on_the_negative_control(name: str) -> None:
-    attack = smoke(name)
+    attack = smoke(name).at_control_budget()
     control = attack.negative_control()
     target = registry.target(control.target)(**control.settings)
     sets = smooth_sets(victims=48, adversary=64, size=32)

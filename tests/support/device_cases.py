@@ -94,6 +94,8 @@ GROUPS: dict[str, list[Case]] = {
         Case("neuracrypt-matching", "color-neuracrypt", scheme=TINY_ENCODER, victims=24),
         Case("mmd", "neuracrypt", {"epochs": 2}, TINY_ENCODER | {"depth": 1}),
         Case("encoder-regression", "color-neuracrypt", {"pairs": 3}, TINY_ENCODER),
+        Case("code-alignment", "neuracrypt", {"components": 4}, TINY_ENCODER, 24),
+        Case("code-alignment", "color-neuracrypt", {"components": 4}, TINY_ENCODER, 24),
     ],
     "matrices": [
         Case("linear-regression", "rom", {"pairs": 3}, BLOCKS_4 | {"scramble": True}),

@@ -177,8 +177,8 @@ def align(
         "agreement of third moments": round(chosen.rotation.third, 4),
         "share of a code that other keys predict": round(float(own.share.mean()), 4),
         "components": count,
-        "brightness above the public images, deviations": round(
-            chosen.shift / max(float(found.variances[0]), SMALLEST) ** 0.5, 3
+        "difference in mean brightness, deviations": round(
+            abs(chosen.shift) / max(float(found.variances[0]), SMALLEST) ** 0.5, 3
         ),
         **(sure.notes() if sure else {}),
         "places": chosen.places.tolist(),

@@ -91,11 +91,13 @@ def predicted_share(first: Tensor, others: Tensor, count: int) -> Tensor:
     predicted = right @ (outer @ inner).T
     product = (left * predicted).mean(dim=0)
     power = left.square().mean(dim=0) * predicted.square().mean(dim=0)
-    return product.clamp_min(0).square() / power.clamp_min(SMALLEST)
+    share: Tensor = product.clamp_min(0).square() / power.clamp_min(SMALLEST)
+    return share
 
 
 def _side_by_side(components: list[Tensor]) -> Tensor:
-    return torch.cat(components, dim=2) / len(components) ** 0.5
+    joined: Tensor = torch.cat(components, dim=2) / len(components) ** 0.5
+    return joined
 
 
 @torch.no_grad()

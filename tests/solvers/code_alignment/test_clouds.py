@@ -34,7 +34,8 @@ def _field(images: int, seed: int) -> Tensor:
 
 
 def _rotation(seed: int) -> Tensor:
-    return torch.linalg.qr(torch.randn(COUNT, COUNT, generator=_stream(seed))).Q
+    turned: Tensor = torch.linalg.qr(torch.randn(COUNT, COUNT, generator=_stream(seed))).Q
+    return turned
 
 
 @pytest.mark.parametrize("seed", [1, 2])
