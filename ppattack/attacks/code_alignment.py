@@ -19,11 +19,15 @@ from ppattack.errors import NotApplicable
 from ppattack.threat import Observation, ThreatModel
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from ppattack.images import ImageShape
     from ppattack.target.base import PublicScheme
     from ppattack.target.neural import NeuralTarget
 
 LINEAR_DEPTH = 1
+LUMA = (0.299, 0.587, 0.114)
+"""Red, green and blue in a grey level, as image libraries weigh them (ITU-R BT.601)."""
 CONTROL = {"variant": "small", "depth": 3, "shuffle": False}
 
 
@@ -134,8 +138,20 @@ class CodeAlignment(Attack):
         found = align(
             target,
             observation.ciphertexts,
-            observation.public_images,
+            _in_channels(observation.public_images, observation.image_shape[0]),
             context,
             Settings(config.own_encoders, config.mirrored, config.components),
         )
         return Recovery(images=found.images, notes=found.notes, up_to_state=target.shuffles)
+
+
+def _in_channels(images: Tensor, channels: int) -> Tensor:
+    """Public images as the victims' are: of codes alone nobody knows whether they were grey."""
+    import torch
+
+    if images.shape[1] == channels:
+        return images
+    if channels == 1:
+        luma = torch.tensor(LUMA)[:, None, None]
+        return (images * luma).sum(dim=1, keepdim=True).round().to(torch.uint8)
+    return images.expand(-1, channels, -1, -1)

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from ppattack.attack import Context
-from ppattack.attacks.code_alignment import CodeAlignment
+from ppattack.attacks.code_alignment import CodeAlignment, _in_channels
 from ppattack.errors import ConfigError, DataError
 from ppattack.evaluation.scores import Evaluation, evaluate
 from ppattack.metrics.images import ImageScorer
@@ -135,3 +135,12 @@ def test_the_same_seed_gives_the_same_images() -> None:
     assert first is not None
     assert second is not None
     assert torch.equal(first, second)
+
+
+def test_public_images_take_the_channels_of_the_victims() -> None:
+    colour = natural_images(4, 16, channels=3)
+    grey = _in_channels(colour, 1)
+    assert grey.shape == (4, 1, 16, 16)
+    assert torch.equal(_in_channels(grey, 3)[:, 2:], grey)
+    assert torch.equal(_in_channels(_in_channels(grey, 3), 1), grey)
+    assert _in_channels(colour, 3) is colour
