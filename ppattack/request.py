@@ -45,11 +45,11 @@ class RunRequest:
     Args:
         attack: registered name or ``path/to/file.py:Class``.
         target: likewise; may be left out with ``oracle``.
+        data: image source, ``name`` or ``name:argument``; with ``ciphertexts`` it names the
+            adversary's public images and may be None.
         oracle: the command of an external program, with ``{in}`` and ``{out}`` for folders of PNG
             files: the target is then ``oracle``.
         oracle_shell: whether a shell reads that command.
-        data: image source, ``name`` or ``name:argument``; with ``ciphertexts`` it names the
-            adversary's public images and may be None.
         size: edge of the images in pixels; None for the source's own.
         victims: images to encrypt, attack and score.
         adversary: public images for the adversary.
@@ -84,14 +84,6 @@ class RunRequest:
 
     attack: Annotated[str, Flag("--attack"), Doc("Name, or path/to/file.py:Class.")]
     target: Annotated[str, Flag("--target"), Doc("Name, or path/to/file.py:Class.")] = ""
-    oracle: Annotated[
-        str | None,
-        Flag("--oracle", metavar="'CMD {in} {out}'"),
-        Doc("In place of --target: a program that encrypts a folder of PNG files into another."),
-    ] = None
-    oracle_shell: Annotated[
-        bool, Flag("--oracle-shell"), Doc("Give the command of --oracle to a shell.")
-    ] = False
     data: Annotated[
         str | None,
         Flag("--data"),
@@ -100,6 +92,14 @@ class RunRequest:
             "adversary's public images. [default: photos; with --ciphertexts: none]"
         ),
     ] = "photos"
+    oracle: Annotated[
+        str | None,
+        Flag("--oracle", metavar="'CMD {in} {out}'"),
+        Doc("In place of --target: a program that encrypts a folder of PNG files into another."),
+    ] = None
+    oracle_shell: Annotated[
+        bool, Flag("--oracle-shell"), Doc("Give the command of --oracle to a shell.")
+    ] = False
     size: Annotated[
         int | None,
         Interval(ge=1, le=4096),

@@ -117,7 +117,8 @@ class CandidateMatching(Attack):
     def run(self, observation: Observation, context: Context) -> Recovery:
         from ppattack.solvers.candidates.match import STEPS, VIEWS, Matcher
 
-        candidates, scheme = observation.public_images, observation.scheme
+        candidates = observation.public_images.to(context.device)
+        ciphertexts, scheme = observation.ciphertexts.to(context.device), observation.scheme
         if len(candidates) < FEWEST:
             return _too_few(observation, len(candidates))
         rng = context.numpy_stream("own keys")
@@ -138,8 +139,8 @@ class CandidateMatching(Attack):
                 context.torch_stream("candidates"),
                 lambda: task.update(next(steps)),
             )
-        found = matcher.rank(observation.ciphertexts)
-        p = matcher.p_values(observation.ciphertexts)
+        found = matcher.rank(ciphertexts)
+        p = matcher.p_values(ciphertexts)
         vain = scheme.structure.kind == "any" and matcher.rehearsed < VAIN
         return Recovery(
             matching=found.candidates[:, 0],

@@ -129,8 +129,8 @@ def _candidates(
     """The candidates in a secret order: the victims' images, or copies of them, and distractors."""
     import torch
 
-    others = sets.adversary[: 0 if sets.overlap else threat.distractors]
-    every = torch.cat([plain, others])
+    wanted = 0 if sets.overlap else threat.distractors
+    every = torch.cat([plain, sets.adversary[:wanted]]) if wanted else plain
     how: Alteration = threat.altered  # type: ignore[assignment]
     order = numpy_stream(seed, "candidates").permutation(len(every))
     generator = torch_stream(seed, "altered candidates")

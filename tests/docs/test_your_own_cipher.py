@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -71,10 +73,14 @@ def test_every_file_is_named_and_every_command_is_ours() -> None:
 @pytest.mark.long
 def test_the_walk_through(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("GITHUB_STEP_SUMMARY", raising=False)
+    beside = Path(sys.executable).parent
+    monkeypatch.setenv("PATH", os.pathsep.join([str(beside), os.environ["PATH"]]))
     assert follow(tmp_path, slow=False) >= 6
 
 
 @pytest.mark.slow
 def test_the_walk_through_with_its_audit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("GITHUB_STEP_SUMMARY", raising=False)
+    beside = Path(sys.executable).parent
+    monkeypatch.setenv("PATH", os.pathsep.join([str(beside), os.environ["PATH"]]))
     assert follow(tmp_path, slow=True) >= 7

@@ -57,7 +57,7 @@ class Invariants:
         self._pairs: Tensor | None = None
         if structure.kind == "shared-block":
             rows, columns = (size // structure.block_size for size in public.shape[2:])
-            self._pairs = _block_pairs(rows, columns, generator)
+            self._pairs = _block_pairs(rows, columns, generator).to(public.device)
         if structure.kind in ("blocks", "blocks-dihedral", "shared-block"):
             step = max(1, AT_ONCE // public[0].numel())
             few = public[: max(step, 1)]
@@ -113,8 +113,8 @@ def histogram(images: Tensor, structure: Structure, bins: int) -> Tensor:
 
 def _shares(codes: Tensor, bins: int) -> Tensor:
     """``(N, S)`` codes below ``bins`` to ``(N, bins)`` shares."""
-    out = torch.zeros(len(codes), bins)
-    one = torch.full((1, 1), 1.0 / codes.shape[1]).expand_as(codes)
+    out = torch.zeros(len(codes), bins, device=codes.device)
+    one = torch.full_like(codes, 1.0 / codes.shape[1], dtype=torch.float32)
     return out.scatter_add_(1, codes, one)
 
 
@@ -161,7 +161,8 @@ def _block_histograms(images: Tensor, structure: Structure, side: Side) -> Tenso
     inside = _blocks(images, structure.block_size).flatten(2)
     count, number, _ = inside.shape
     bag = torch.nn.functional.embedding_bag
-    shares = bag(inside.flatten(0, 1).int(), _folded_shares(structure, side), mode="mean")
+    table = _folded_shares(structure, side).to(images.device)
+    shares = bag(inside.flatten(0, 1).int(), table, mode="mean")
     return shares.reshape(count, number, -1)
 
 
@@ -217,7 +218,7 @@ def _turned_block(inside: Tensor, structure: Structure) -> Tensor:
 def _band_energies(values: Tensor) -> Tensor:
     """``(N, n, D)`` energies of the lowest DCT bands, (u, v) and (v, u) together."""
     edge = values.shape[-1]
-    u = torch.arange(edge).float()
+    u = torch.arange(edge, device=values.device).float()
     basis = torch.cos(torch.pi * (2 * u[None] + 1) * u[:, None] / (2 * edge)) * (2 / edge) ** 0.5
     basis[0] /= 2**0.5
     low = min(edge, 4)
@@ -248,7 +249,7 @@ class _Bag:
         keep = values > values.max() * 1e-5
         whitening = vectors[:, keep] / values[keep].sqrt()
         white = centred @ whitening
-        directions = torch.randn(white.shape[1], PROJECTIONS, generator=generator)
+        directions = torch.randn(white.shape[1], PROJECTIONS, generator=generator).to(white.device)
         directions /= directions.norm(dim=0)
         words = _typical(white, generator)
         return cls(mean, whitening, directions, words)

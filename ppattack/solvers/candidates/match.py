@@ -126,6 +126,7 @@ class Matcher:
             self.blocks = self._fitted_blocks(prepare(some[:SCALED]), generator)
         self.penalty, self.weight, self.rehearsed = 0.0, 0.0, 0.0
         rows = torch.randperm(len(candidates), generator=generator)[: REHEARSED + TRUSTED]
+        rows = rows.to(candidates.device)
         queries = encrypt(altered(candidates[rows], "mixed", generator))
         few = min(REHEARSED, len(rows) // 3)
         self._choose(queries[:few], rows[:few])
@@ -156,7 +157,7 @@ class Matcher:
 
     def _statistics(self, values: Tensor, without: Tensor | None = None) -> Tensor:
         found = self._ranked(values, BEHIND + 1, self.penalty, without)
-        return statistics(found.scores, values)
+        return statistics(found.scores, values).cpu()
 
     def _fitted_trust(self, queries: Tensor, rows: Tensor, generator: torch.Generator) -> Trust:
         values = self._values(queries)
@@ -179,7 +180,7 @@ class Matcher:
         for start in range(0, len(values), QUERIES_AT_ONCE):
             part = values[start : start + QUERIES_AT_ONCE]
             best = self.likelihood.scores(part, self.values[0])
-            view = torch.zeros(best.shape, dtype=torch.int8)
+            view = torch.zeros_like(best, dtype=torch.int8)
             for number, seen in enumerate(self.values[1:], 1):
                 scores = self.likelihood.scores(part, seen) - penalty
                 better = scores > best
