@@ -74,6 +74,22 @@ class Invariants:
         step = max(1, AT_ONCE // images[0].numel())
         return torch.cat([self._of(part, side) for part in images.split(step)])
 
+    def whole(self, images: Tensor) -> Tensor:
+        """``(N, D)`` float32 histograms, equal for a ciphertext and an exact copy of its image.
+
+        Args:
+            images: ``(N, C, H, W)`` uint8: ciphertexts, or plain images as they are transformed.
+        """
+        step = max(1, AT_ONCE // images[0].numel())
+        if self.structure.unit == "byte":
+            parts = [histogram(part, self.structure, 256) for part in images.split(step)]
+        else:
+            parts = [
+                _block_histograms(part, self.structure, "ciphertext").mean(dim=1)
+                for part in images.split(step)
+            ]
+        return torch.cat(parts)
+
     def _of(self, images: Tensor, side: Side) -> Tensor:
         structure = self.structure
         parts = [histogram(images, structure, BINS).sqrt()]

@@ -37,6 +37,10 @@ RERANKED = 100
 """Likeliest candidates whose blocks are compared one by one."""
 WEIGHTS = (0.0, 0.1, 0.3, 1.0)
 """Weights of the comparison of blocks; the best on pairs of known answer is kept."""
+EQUAL = 2e-6
+"""Difference of shares below which two histograms are one: half a value of 224 x 224 pixels."""
+FIRST = 1e6
+"""Added to the score of a candidate whose histogram is that of the ciphertext."""
 RANKED = 10
 """Candidates that are reported, the likeliest first."""
 QUERIES_AT_ONCE = 256
@@ -137,15 +141,24 @@ class Matcher:
     def rank(self, ciphertexts: Tensor, count: int = RANKED) -> Ranking:
         """The likeliest candidates of each of ``(N, C, H', W')`` uint8 ciphertexts."""
         found = self._ranked(self._values(ciphertexts), RERANKED, self.penalty)
+        scores = found.scores + FIRST * self._exact(ciphertexts, found)
         if self.blocks is not None and self.weight:
-            scores = found.scores + self.weight * self._compared(self.blocks, ciphertexts, found)
-            order = scores.argsort(dim=1, descending=True)
-            found = Ranking(
-                found.candidates.gather(1, order),
-                scores.gather(1, order),
-                found.views.gather(1, order),
-            )
-        return Ranking(*(part[:, :count] for part in (found.candidates, found.scores, found.views)))
+            scores += self.weight * self._compared(self.blocks, ciphertexts, found)
+        order = scores.argsort(dim=1, descending=True, stable=True)[:, :count]
+        return Ranking(
+            found.candidates.gather(1, order), scores.gather(1, order), found.views.gather(1, order)
+        )
+
+    def _exact(self, ciphertexts: Tensor, found: Ranking) -> Tensor:
+        """``(N, K)`` whether a ranked candidate may be an exact copy, 0 or 1."""
+        ours = self.invariants.whole(ciphertexts)
+        which, place = found.candidates.unique(return_inverse=True)
+        theirs = self.invariants.whole(self.prepare(self.candidates[which]))
+        parts = [
+            (one[:, None] - theirs[rows]).abs().amax(dim=2) < EQUAL
+            for one, rows in zip(ours.split(64), place.split(64), strict=True)
+        ]
+        return torch.cat(parts).float()
 
     def p_values(self, ciphertexts: Tensor) -> Tensor:
         """``(N,)`` how likely a match as good is if the image is not among the candidates."""
