@@ -8,6 +8,7 @@ that went wrong, and what the device itself refuses.
 from __future__ import annotations
 
 import json
+import os
 import sys
 import tempfile
 import traceback
@@ -330,6 +331,8 @@ def main() -> None:
     device = pretended_device.prepare()
     problems = {group: problems_of(group, device) for group in NAMES}
     sys.stdout.write("\n" + json.dumps({"problems": problems, "refused": refused(device)}) + "\n")
+    sys.stdout.flush()
+    os._exit(0)  # threads that torch started for the pretended device cannot be joined
 
 
 if __name__ == "__main__":
