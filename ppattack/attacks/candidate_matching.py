@@ -114,6 +114,12 @@ class CandidateMatching(Attack):
         return type(self)(self.config, distractors=min(self.config.distractors, 300), views=False)
 
     @override
+    def for_control(self, scheme: PublicScheme) -> Attack:
+        """As hard as the case: as many candidates, altered alike."""
+        del scheme
+        return self
+
+    @override
     def run(self, observation: Observation, context: Context) -> Recovery:
         from ppattack.solvers.candidates.match import STEPS, VIEWS, Matcher
 

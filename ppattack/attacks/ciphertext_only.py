@@ -35,6 +35,8 @@ ENOUGH_MET = 0.95
 """Probability with which the key must have been among those tried."""
 FEWEST_SHOWN = 30
 """Ciphertexts below which statistics that show nothing say nothing."""
+WRONG_PROOF = "what came back passed the attack's own proof, which was then wrong"
+"""Why a failure says nothing even if a model was believed."""
 NOTHING_SHOWN = (
     "no generic attack applies: the ciphertexts show nothing of their images in any statistic "
     "that was tried"
@@ -126,7 +128,7 @@ class CiphertextOnly(Attack):
                 found = self._searched(observation, context, reasons, notes)
                 if found is not None:
                     notes |= {"model": "small key space", "seconds": _since(began)}
-                    return Recovery(images=found, notes=notes)
+                    return Recovery(images=found, notes=notes, limits=WRONG_PROOF)
         if self.config.model == "key-search":
             return _nothing(observation, reasons, notes, began, reasons["key-search"])
         return self._modelled(observation, context, reasons, notes, began)
@@ -207,7 +209,9 @@ class CiphertextOnly(Attack):
                 "not": reasons,
                 "seconds": _since(began),
             }
-            return Recovery(images=images, map=found.map, notes=notes, up_to_state=True)
+            return Recovery(
+                images=images, map=found.map, notes=notes, up_to_state=True, limits=WRONG_PROOF
+            )
         if not outcome.reasons and len(case.rows) < FEWEST_SHOWN:
             why = f"too few ciphertexts: {len(case.rows)} of at least {FEWEST_SHOWN}"
             return _nothing(observation, reasons, notes, began, why)

@@ -28,6 +28,11 @@ if TYPE_CHECKING:
 LINEAR_DEPTH = 1
 LUMA = (0.299, 0.587, 0.114)
 """Red, green and blue in a grey level, as image libraries weigh them (ITU-R BT.601)."""
+UNFOUND = (
+    "the layout or the rotation may not have been found, which depends on the number of codes and "
+    "public images, and says nothing of the scheme"
+)
+"""Why a failure is never resistance: it fails on encoders that fall to more data."""
 CONTROL = {"variant": "small", "depth": 3, "shuffle": False}
 
 
@@ -142,7 +147,9 @@ class CodeAlignment(Attack):
             context,
             Settings(config.own_encoders, config.mirrored, config.components),
         )
-        return Recovery(images=found.images, notes=found.notes, up_to_state=target.shuffles)
+        return Recovery(
+            images=found.images, notes=found.notes, up_to_state=target.shuffles, limits=UNFOUND
+        )
 
 
 def _in_channels(images: Tensor, channels: int) -> Tensor:

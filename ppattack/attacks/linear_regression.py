@@ -100,10 +100,14 @@ class LinearRegression(Attack):
 
     @override
     def positive_control(self, scheme: PublicScheme) -> ControlTarget:
-        """One matrix for small blocks, of which few pairs show every direction."""
-        if self.config.pairs or self.config.chosen:
+        """As many unknown numbers as in the case: blocks as large, shared or moved alike."""
+        if not (self.config.pairs or self.config.chosen):
+            return ControlTarget("patch-mix", {"quarter": 2})
+        form = scheme.linear
+        if form is None:
             return ControlTarget("rom", {"block_size": 4})
-        return ControlTarget("patch-mix", {"quarter": 2})
+        settings = {"block_size": form.block_size, "scramble": form.moves_blocks}
+        return ControlTarget("rom" if form.shared else "rmt", settings)
 
     @override
     def negative_control(self) -> ControlTarget:

@@ -87,8 +87,9 @@ class PrincipalComponents(Attack):
 
     @override
     def positive_control(self, scheme: PublicScheme) -> ControlTarget:
-        """Smaller blocks, with as many ciphertexts."""
-        return ControlTarget("rom", {"block_size": 4}, same_count=True)
+        """Blocks as large, with as many ciphertexts: both decide how many components are found."""
+        size = 4 if scheme.linear is None else scheme.linear.block_size
+        return ControlTarget("rom", {"block_size": size}, same_count=True)
 
     @override
     def negative_control(self) -> ControlTarget:

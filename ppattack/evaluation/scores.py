@@ -132,12 +132,17 @@ def evaluate(
         collapse=collapsed,
         limits=recovery.limits,
         refuted=recovery.refuted,
-        exact=recovery.map is not None and _all_exact(recovery.images, truth.images),
+        exact=_decrypts_exactly(recovery, scenario),
     )
 
 
-def _all_exact(images: Tensor | None, plain: Tensor | None) -> bool:
-    return images is not None and plain is not None and images.equal(plain.cpu())
+def _decrypts_exactly(recovery: Recovery, scenario: Scenario) -> bool:
+    """Whether a map was recovered, and gives every image back to the last bit."""
+    seen, plain = scenario.observation, scenario.truth.images
+    if recovery.map is None or plain is None:
+        return False
+    made = recovery.map.invert(seen.ciphertexts.cpu())
+    return seen.scheme.representation.restore(made, seen.image_shape).equal(plain.cpu())
 
 
 _OWN = ("reconstruction",)

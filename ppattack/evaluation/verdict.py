@@ -68,6 +68,8 @@ def decide(
         )
     if evaluation.limits:
         return "INCONCLUSIVE", f"{words}, but {evaluation.limits}."
+    if metric == "matching" and low > 0:
+        return "INCONCLUSIVE", f"{words}: few are named, but more than chance would name."
     if high >= BROKEN_GAIN:
         return "INCONCLUSIVE", f"{words}: the interval contains {BROKEN_GAIN}: use more images."
     if positive is None:

@@ -166,3 +166,9 @@ def test_a_cipher_outside_its_model_is_not_called_resistant() -> None:
     scenario = simulate(attack, target, natural_sets(60, 300, size=32), "dataset", seed=5)
     recovery = attack(scenario.observation, CONTEXT)
     assert recovery.limits.startswith("it names hardly any of its own ciphertexts")
+
+
+def test_its_control_has_as_many_candidates_altered_alike() -> None:
+    attack = CandidateMatching(distractors=5000, altered="shifted")
+    control = attack.for_control(registry.target("ele")().public())
+    assert control.config == attack.config

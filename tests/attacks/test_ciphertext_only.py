@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from ppattack.attack import Context, Recovery
-from ppattack.attacks.ciphertext_only import NOTHING_SHOWN, CiphertextOnly
+from ppattack.attacks.ciphertext_only import NOTHING_SHOWN, WRONG_PROOF, CiphertextOnly
 from ppattack.data.source import ImageSets
 from ppattack.metrics.ssim import ssim
 from ppattack.scenario import Scenario, simulate
@@ -59,7 +59,8 @@ def test_bytes_that_moved_under_a_mask_or_table_come_back(
     name: str, settings: dict[str, Any]
 ) -> None:
     recovery, scenario = attacked(cipher(name, **settings), natural_sets(600, 1500))
-    assert not recovery.limits
+    assert not recovery.refuted
+    assert recovery.limits == WRONG_PROOF
     assert likeness(recovery, scenario) > 0.9
     assert recovery.map is not None
     again = recovery.map.invert(scenario.observation.ciphertexts)
@@ -71,7 +72,8 @@ def test_bytes_that_moved_under_a_mask_or_table_come_back(
 @pytest.mark.parametrize("name", ["SecretMatrix", "DctSigns"])
 def test_linear_ciphers_come_back(name: str) -> None:
     recovery, scenario = attacked(cipher(name), natural_sets(300, 1500))
-    assert not recovery.limits
+    assert not recovery.refuted
+    assert recovery.limits == WRONG_PROOF
     assert likeness(recovery, scenario) > 0.85
 
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from ppattack.attack import Context
-from ppattack.attacks.code_alignment import CodeAlignment, _in_channels
+from ppattack.attacks.code_alignment import UNFOUND, CodeAlignment, _in_channels
 from ppattack.errors import ConfigError, DataError
 from ppattack.evaluation.scores import Evaluation, evaluate
 from ppattack.metrics.images import ImageScorer
@@ -112,6 +112,7 @@ def test_unrelated_noise_shows_nothing() -> None:
     noise = torch.randn(seen.ciphertexts.shape, generator=torch.Generator().manual_seed(1))
     seen.ciphertexts = noise
     recovery = CodeAlignment(preset="smoke")(seen, CONTEXT)
+    assert recovery.limits == UNFOUND  # so that a failure is never RESISTED
     found = evaluate(recovery, scenario, target, ImageScorer(CONTEXT.device, "none"), seed=0)
     assert _gain(found)[1] < 0.05
 

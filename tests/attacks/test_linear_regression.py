@@ -12,6 +12,7 @@ from ppattack.attack import Context, Recovery
 from ppattack.attacks.linear_regression import LinearRegression
 from ppattack.errors import NotApplicable
 from ppattack.metrics.ssim import ssim
+from ppattack.plugins import registry
 from ppattack.scenario import Scenario, simulate
 from ppattack.target import Target
 from ppattack.threat import KeyScope
@@ -89,3 +90,13 @@ def test_other_schemes_are_refused() -> None:
     attack = LinearRegression()
     with pytest.raises(NotApplicable, match="multiplies blocks"):
         attacked(attack, ColorNeuraCrypt(variant="small"))
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "moved"), [("rom", 16, False), ("rom", 8, True), ("rmt", 8, True)]
+)
+def test_the_control_is_as_hard_as_the_case(name: str, size: int, moved: bool) -> None:
+    scheme = registry.target(name)(block_size=size, scramble=moved).public()
+    control = LinearRegression(pairs=4).positive_control(scheme)
+    assert control.target == name
+    assert control.settings == {"block_size": size, "scramble": moved}

@@ -11,6 +11,7 @@ from ppattack.attacks.principal_components import PrincipalComponents
 from ppattack.data.source import ImageSets
 from ppattack.errors import NotApplicable
 from ppattack.metrics.ssim import ssim
+from ppattack.plugins import registry
 from ppattack.scenario import simulate
 from ppattack.seeding import torch_stream
 from ppattack.target import Target
@@ -77,3 +78,11 @@ def test_keys_of_their_own_gain_nothing() -> None:
 def test_what_does_not_fit_is_refused(target: Target, words: str) -> None:
     with pytest.raises(NotApplicable, match=words):
         attacked(target, 12, 4)
+
+
+@pytest.mark.parametrize("size", [8, 16])
+def test_the_control_is_as_hard_as_the_case(size: int) -> None:
+    attack = PrincipalComponents()
+    control = attack.positive_control(registry.target("rom")(block_size=size).public())
+    assert (control.target, control.settings["block_size"]) == ("rom", size)
+    assert control.same_count

@@ -14,13 +14,15 @@ from ppattack.data.source import ImageSets
 from ppattack.errors import PluginError
 from ppattack.evaluation.scores import evaluate
 from ppattack.evaluation.statistics import wilson95
+from ppattack.evaluation.verdict import decide
 from ppattack.metrics.images import ImageScorer
-from ppattack.reports.run import MatchingScores, MetricScores, Scores
+from ppattack.reports.run import ControlResult, MatchingScores, MetricScores, Scores
 from ppattack.scenario import Scenario, simulate
 from ppattack.threat import ThreatModel
 from targets.pe import PE
 from tests.support.probe import Probe
 
+PASSED = ControlResult(target="t", config={}, victims=24, gain=None, passed=True, words="")
 SCORER = ImageScorer(torch.device("cpu"), "switched off in this test")
 
 
@@ -118,3 +120,18 @@ def test_every_ciphertext_is_right_or_wrong_by_itself(sets: ImageSets) -> None:
     chance = 1 / len(truth)
     assert columns["matching.baseline"] == pytest.approx([chance] * len(truth))
     assert columns["matching.gain"] == pytest.approx(right - chance)
+
+
+def test_few_right_matches_among_very_many_are_no_resistance(sets: ImageSets) -> None:
+    many = ImageSets("many", sets.victims.repeat(9, 1, 1, 1), sets.adversary)
+    scenario = _scenario(many)
+    truth = scenario.truth.matching
+    assert truth is not None
+    found = evaluate(Recovery(matching=truth.roll(1)), scenario, PE(), SCORER, seed=0)
+    assert decide(found, PASSED, None)[0] == "RESISTED"
+    matching = truth.roll(1)
+    matching[:6] = truth[:6]  # 3 %, of which chance explains half a percent
+    found = evaluate(Recovery(matching=matching), scenario, PE(), SCORER, seed=0)
+    verdict, reason = decide(found, PASSED, None)
+    assert verdict == "INCONCLUSIVE"
+    assert "more than chance would name" in reason

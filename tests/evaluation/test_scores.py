@@ -14,6 +14,7 @@ from ppattack.attack import Recovery
 from ppattack.data.source import ImageSets
 from ppattack.evaluation.scores import Evaluation, evaluate, summarise
 from ppattack.evaluation.verdict import BROKEN_GAIN, decide
+from ppattack.maps import CipherMap, Shuffle
 from ppattack.metrics.images import ImageScorer
 from ppattack.permxor import PermXor, identity
 from ppattack.reports.run import ControlResult, MetricScores, Scores, Summary
@@ -102,6 +103,24 @@ def test_exact_key_recovery_is_scored_and_breaks_the_target(sets: ImageSets) -> 
     assert found.scores.key is not None
     assert found.scores.key.reconstruction.mean == 0.5
     assert decide(found, None, None)[0] != "BROKEN"
+
+
+def test_only_a_map_that_decrypts_by_itself_is_exact(sets: ImageSets) -> None:
+    scenario = _scenario(sets)
+    plain = scenario.truth.images
+    assert plain is not None
+    assert scenario.truth.key is not None
+    key = TARGET.permxor(scenario.truth.key)
+    shape = scenario.observation.image_shape
+    right, wrong = (
+        CipherMap(shape, shape, (Shuffle(key.index, mask, key.unit),))
+        for mask in (key.mask, key.mask ^ np.uint8(1))
+    )
+    found = _evaluate(Recovery(images=plain, map=right), scenario)
+    assert found.exact
+    assert decide(found, None, None)[1].startswith("the attack recovered a map")
+    assert not _evaluate(Recovery(images=plain, map=wrong), scenario).exact
+    assert not _evaluate(Recovery(images=plain), scenario).exact
 
 
 @pytest.mark.parametrize("scope", ["dataset", "image"])
