@@ -23,6 +23,7 @@ import pytest
 
 if TYPE_CHECKING:
     from ppattack.attack import Attack
+    from ppattack.reports.leaks import LeakName
     from ppattack.reports.run import Report
     from ppattack.runs.store import Finished
     from ppattack.target.base import Target
@@ -97,17 +98,23 @@ def assert_resists(
     attack: str | type[Attack],
     *,
     max_gain: float = 0.05,
+    max_leak: LeakName | None = None,
     seeds: Sequence[int] = (0,),
     **request: Any,
 ) -> None:
     """Fail if the worst seed's mean gain is above a bound, or a run decides nothing.
 
     Ciphertexts that look like their images fail too: no attack gains on them, and none is needed.
+    So does anything else that leaks, the identity of images for instance, unless ``max_leak``
+    allows it.
 
     Args:
         target: as in :func:`run`.
         attack: likewise.
-        max_gain: allowed mean gain over the best blind baseline.
+        max_gain: allowed mean gain over the best blind baseline, in the metric that the verdict
+            rests on.
+        max_leak: strongest level that may leak: ``class``, ``identity``, ``state`` or ``images``;
+            None for none but what ``max_gain`` allows.
         seeds: one run each.
         request: as in :func:`run`.
 
@@ -127,6 +134,8 @@ def assert_resists(
         raise AssertionError(
             _message(f"{words}: the worst seed is above the allowed gain of {max_gain:g}", runs)
         )
+    if any(_leaks(done, max_leak) for done in runs):
+        raise AssertionError(_message(f"{words}: more leaks than is allowed", runs))
     if any(done.report.verdict in OPEN for done in runs):
         raise AssertionError(_message(f"{words}: not every run decides", runs))
 
@@ -182,6 +191,18 @@ def _gain(done: Finished[Report]) -> float:
     if key is not None and key.reconstruction.mean == 1.0:
         return float("inf")
     return found[1].mean if found else float("-inf")
+
+
+def _leaks(done: Finished[Report], allowed: LeakName | None) -> bool:
+    """Whether a level was shown that may not be; None allows what the main gain is of."""
+    from ppattack.reports.leaks import VISIBLE, rank
+
+    shown = {name for name, level in done.report.levels.items() if level.shown}
+    if allowed is not None:
+        return any(rank(name) > rank(allowed) for name in shown)
+    scores = done.report.scores
+    main = VISIBLE if scores.ssim else ("identity",) if scores.matching else ("class",)
+    return bool(shown - set(main))
 
 
 def _shown(done: Finished[Report]) -> float:

@@ -13,9 +13,11 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from ppattack.reports.leaks import verdict_words
 from ppattack.reports.text import visible
 
 if TYPE_CHECKING:
+    from ppattack.reports.audit import Audit
     from ppattack.reports.curve import Curve
     from ppattack.reports.run import MetricScores, Report, Summary
 
@@ -124,8 +126,7 @@ def print_report(report: Report, folder: Path, next_step: str | None = None) -> 
         if control is not None:
             result = "as it must" if control.passed else "NOT as it must"
             screen.print(f"control on {control.target}: {control.words}, {result}", markup=False)
-    screen.print(f"[{VERDICT_COLOURS[report.verdict]}]{report.verdict}[/]", end=" ")
-    screen.print(report.reason, markup=False)
+    print_verdict(screen, report, report.attack.name)
     screen.print(f"report: {folder / 'report.json'}", markup=False, soft_wrap=True)
     _print_matches(folder / "matching.csv")
     if next_step is not None:
@@ -133,6 +134,19 @@ def print_report(report: Report, folder: Path, next_step: str | None = None) -> 
     picture = folder / "samples.png"
     if picture.is_file():
         screen.print(f"picture: {picture}", markup=False, soft_wrap=True)
+
+
+def print_verdict(screen: Console, judged: Report | Audit, attack: str) -> None:
+    """The verdict and what leaks, and why.
+
+    Args:
+        screen: where to.
+        judged: a report, or an audit.
+        attack: that showed nothing if nothing was shown.
+    """
+    words = verdict_words(judged.verdict, judged.leak, attack)
+    screen.print(f"[{VERDICT_COLOURS[judged.verdict]}]{escape(words)}.[/]", end=" ")
+    screen.print(judged.reason[:1].upper() + judged.reason[1:], markup=False)
 
 
 def print_curve(curve: Curve, folder: Path) -> None:

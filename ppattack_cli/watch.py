@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from rich.markup import escape
 
 from ppattack.errors import RunFailed
+from ppattack.reports.leaks import verdict_words
 from ppattack.reports.sweep import NO_RESULT
 from ppattack.reports.text import visible
 from ppattack_cli.tables import SafeConsole, console, table
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 LETTERS = {"BROKEN": "B", "RESISTED": "R", "INCONCLUSIVE": "?", "NOTHING APPLIED": "?"}
 COLOURS = {"B": "red", "R": "green", "?": "yellow", "failed": "magenta", "running": "cyan"}
 LEGEND = (
-    "B broken, R resisted, ? inconclusive, with the gain over the best blind baseline; "
+    "B broken, R nothing shown, ? inconclusive, with the gain over the best blind baseline; "
     "- not applicable or left out"
 )
 
@@ -155,7 +156,8 @@ def _mark(cell: Cell, is_running: bool) -> str:
 
 
 def _words(outcome: Outcome) -> str:
-    return " ".join(filter(None, (outcome.verdict or outcome.state, outcome.reason)))
+    verdict = verdict_words(outcome.verdict, outcome.leak) if outcome.verdict else outcome.state
+    return f"{verdict}. {outcome.reason}" if outcome.reason else verdict
 
 
 def _name(cell: Cell) -> str:

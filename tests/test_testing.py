@@ -6,13 +6,19 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from ppattack import testing
 from ppattack.errors import ConfigError
+from ppattack.reports.leaks import LeakName
+from ppattack.reports.run import Report, VerdictName
+from ppattack.runs.store import Finished
 from tests.support.forked import forked_pytest
+from tests.support.saved import levels, report
 
 pytestmark = pytest.mark.process
 
@@ -100,3 +106,39 @@ def test_markers_are_known_and_gpu_is_skipped_without_one(tmp_path: Path) -> Non
 def test_an_unknown_field_names_the_nearest() -> None:
     with pytest.raises(ConfigError, match="a run has no 'victim'; the nearest are: victims"):
         testing.run("pe", "fr", victim=3)
+
+
+def _finished(**content: Any) -> Callable[..., Finished[Report]]:
+    done = Finished(report("fr", "etc", **content), Path("run"), reused=False)
+    return lambda *arguments, **request: done
+
+
+@pytest.mark.parametrize(
+    ("leak", "gain", "allowed", "fails"),
+    [
+        ("nothing", 0.0, None, False),
+        ("images", 0.2, None, False),  # as max_gain allows it
+        ("identity", 0.0, None, True),
+        ("class", 0.0, None, True),
+        ("class", 0.0, "class", False),
+        ("identity", 0.0, "class", True),
+        ("images", 0.2, "class", True),
+    ],
+)
+def test_what_leaks_beside_the_gain_fails_too(
+    monkeypatch: pytest.MonkeyPatch,
+    leak: LeakName,
+    gain: float,
+    allowed: LeakName | None,
+    fails: bool,
+) -> None:
+    verdict: VerdictName = "RESISTED" if leak == "nothing" else "BROKEN"
+    found = levels(leak)
+    if leak == "images":
+        found = {name: level for name, level in found.items() if name in ("state", "images")}
+    monkeypatch.setattr(testing, "run", _finished(verdict=verdict, gain=gain, levels=found))
+    if not fails:
+        testing.assert_resists("etc", "fr", max_gain=0.3, max_leak=allowed)
+        return
+    with pytest.raises(AssertionError, match="fr on etc: more leaks than is allowed"):
+        testing.assert_resists("etc", "fr", max_gain=0.3, max_leak=allowed)

@@ -19,8 +19,9 @@ from pydantic import ValidationError
 from ppattack.attack import Attack, Context, ControlTarget
 from ppattack.config import as_dict
 from ppattack.errors import PpattackError
+from ppattack.evaluation.leaks import BROKEN_GAIN, measured, strongest
 from ppattack.evaluation.scores import evaluate
-from ppattack.evaluation.verdict import BROKEN_GAIN, came_back_up_to_state, passes
+from ppattack.evaluation.verdict import passes
 from ppattack.files import write_text
 from ppattack.plugins import registry
 from ppattack.reports.run import ControlResult, Summary
@@ -97,16 +98,16 @@ class ControlBench:
         evaluation = evaluate(recovery, scenario, target, self.scorer, self.seed)
         found = evaluation.scores.main_gain()
         gain = found[1] if found else None
-        # Images that came back as negatives show that the attack works; in the run itself they do
-        # not count as resistance either.
-        turned = evaluation.best_state_ssim if came_back_up_to_state(evaluation) else None
+        leak = strongest(measured(evaluation))
+        turned = evaluation.best_state_ssim if leak == "state" else None
         result = ControlResult(
             target=control.target,
             config=as_dict(target.config),
             victims=len(scenario.observation.ciphertexts),
             gain=gain,
-            passed=passes(gain, must_break=must_break) or (must_break and turned is not None),
-            words=_words(gain, turned if must_break else None, must_break=must_break),
+            passed=passes(evaluation, must_break=must_break),
+            words=_words(gain, turned, must_break=must_break),
+            leak=leak,
         )
         if place is not None:
             write_text(place, result.model_dump_json(indent=2))

@@ -45,6 +45,8 @@ class Evaluation:
         worst: the image that came back best.
         failures: image name to what failed there.
         best_state_ssim: SSIM under the best global state, for attacks that leave it open.
+        best_state_gain: what it gains over the best blind baseline, or over the reconstructions
+            of other images in their best state if those are closer.
         spread: standard deviation of the reconstructions over images, grey levels.
         collapse: why the reconstructions do not depend on the ciphertexts, or None.
         limits: why a failure says nothing about the scheme; empty if it does.
@@ -59,6 +61,7 @@ class Evaluation:
     worst: WorstSample | None = None
     failures: Mapping[str, str] = field(default_factory=dict)
     best_state_ssim: Summary | None = None
+    best_state_gain: Summary | None = None
     spread: float | None = None
     collapse: str | None = None
     limits: str = ""
@@ -79,13 +82,12 @@ def evaluate(
         seed: the run's seed, for baselines and bootstrap.
     """
     found: dict[str, Any] = {}
-    best_state = found_spread = collapsed = None
+    state: dict[str, Summary] = {}
+    found_spread = collapsed = None
     absent: dict[str, str] = dict(scorer.absent(scenario.observation.image_shape))
     columns: dict[str, Values] = {}
     baselines: dict[str, float] = {}
     failures = {scenario.names[i]: why for i, why in recovery.failures.items()}
-    from ppattack.metrics.states import best_state_ssim
-
     truth = scenario.truth
     if truth.images is None:
         absent |= dict.fromkeys(IMAGE_METRICS, "the plain images are not known (no --truth)")
@@ -106,8 +108,7 @@ def evaluate(
             collapsed = collapse(recovery.images, truth.images, ours, constants)
         if recovery.up_to_state and "ssim" in values:
             shared = scenario.observation.threat.key_scope == "dataset"
-            best = best_state_ssim(recovery.images, truth.images, shared=shared)
-            best_state = summarise({"best": best.numpy()}, seed)["best"]
+            state = _in_best_state(recovery.images, truth.images, values["ssim"], shared, seed)
     matching, right = _matching_scores(recovery, scenario, seed)
     columns |= right
     results: dict[str, MetricScores | Absent] = {
@@ -127,7 +128,8 @@ def evaluate(
         baselines=baselines,
         worst=_worst(columns, scenario.names),
         failures=failures,
-        best_state_ssim=best_state,
+        best_state_ssim=state.get("best"),
+        best_state_gain=state.get("gain"),
         spread=found_spread,
         collapse=collapsed,
         limits=recovery.limits,
@@ -146,6 +148,23 @@ def _decrypts_exactly(recovery: Recovery, scenario: Scenario) -> bool:
 
 
 _OWN = ("reconstruction",)
+
+
+def _in_best_state(
+    images: Tensor, plain: Tensor, scored: Mapping[str, Values], shared: bool, seed: int
+) -> dict[str, Summary]:
+    """SSIM under the best of all global states, and what it gains.
+
+    The best of so many states is above chance by luck, so the gain is over the reconstructions of
+    other images in *their* best state, or over the best blind baseline if that is closer.
+    """
+    from ppattack.metrics.states import best_state_ssim
+
+    best = best_state_ssim(images, plain, shared=shared).numpy()
+    guesses = [values for name, values in scored.items() if name not in _OWN]
+    guesses.append(best_state_ssim(images.roll(1, 0), plain, shared=shared).numpy())
+    closest = max(guesses, key=lambda values: float(values.mean()))
+    return summarise({"best": best, "gain": best - closest}, seed)
 
 
 def _image_values(

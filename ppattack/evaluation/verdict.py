@@ -1,65 +1,109 @@
-"""From an evaluation and its controls to BROKEN, RESISTED or INCONCLUSIVE."""
+"""From an evaluation and its controls to BROKEN, RESISTED or INCONCLUSIVE, and to what leaks."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from ppattack.reports.run import ControlResult, Summary, VerdictName
+from ppattack.evaluation.leaks import BROKEN_GAIN as BROKEN_GAIN
+from ppattack.evaluation.leaks import (
+    FEWEST_IMAGES,
+    gain_of,
+    in_words,
+    is_shown,
+    measured,
+    strongest,
+)
+from ppattack.reports.leaks import LeakLevel, LeakName
+from ppattack.reports.run import ControlResult, VerdictName
 
 if TYPE_CHECKING:
     from ppattack.evaluation.scores import Evaluation
 
-BROKEN_GAIN = 0.05
-"""Mean SSIM gain over the best blind baseline from which images count as recovered."""
 NOT_ATTACKED = (
     "no attack was run: the ciphertexts themselves were compared with the plain images. That says "
     "nothing about what an attack could bring back."
 )
 """Why there is no verdict if nothing was attacked."""
-FEWEST_IMAGES = 10
-"""Below this many scored images an interval means nothing, and no verdict is given."""
+
+
+class Judgement(NamedTuple):
+    """The verdict of a run, and what it rests on.
+
+    Args:
+        verdict: BROKEN if any level was shown.
+        reason: in words.
+        leak: the strongest level that was shown, ``nothing`` unless the verdict is BROKEN.
+        levels: what was measured, the strongest first. None counts as shown without BROKEN.
+    """
+
+    verdict: VerdictName
+    reason: str
+    leak: LeakName
+    levels: dict[LeakName, LeakLevel]
 
 
 def decide(
     evaluation: Evaluation, positive: ControlResult | None, negative: ControlResult | None
-) -> tuple[VerdictName, str]:
-    """The verdict and its reason in words.
+) -> Judgement:
+    """The verdict, its reason in words, and the levels.
 
     Args:
         evaluation: of the attack on the target.
         positive: the attack on a target that it must break; needed for RESISTED.
         negative: the attack on a target where it must gain nothing; needed for BROKEN.
     """
+    levels = measured(evaluation)
+    leak = strongest(levels)
     if evaluation.failures:
         count = len(evaluation.failures)
-        return "INCONCLUSIVE", f"the attack failed on {count} images, and errors count."
-    key = evaluation.scores.key
-    if key is not None and key.reconstruction.mean == 1.0:
-        return _broken("the attack recovered the exact key", negative)
-    if evaluation.exact:
-        return _broken("the attack recovered a map that decrypts every image exactly", negative)
+        return _open(f"the attack failed on {count} images, and errors count.", levels)
+    if leak == "nothing":
+        verdict, reason = _nothing_shown(evaluation, positive)
+        return Judgement(verdict, reason, leak, levels)
+    words = _words(leak, levels, evaluation)
+    if negative is not None and not negative.passed:
+        words += f", but it also gains on its negative control ({negative.target})"
+        return _open(f"{words}: something leaks.", levels)
+    return Judgement("BROKEN", f"{words}.", leak, levels)
+
+
+def _open(reason: str, levels: dict[LeakName, LeakLevel]) -> Judgement:
+    """INCONCLUSIVE, whatever the numbers of the levels say."""
+    kept = {name: LeakLevel(shown=False, words=level.words) for name, level in levels.items()}
+    return Judgement("INCONCLUSIVE", reason, "nothing", kept)
+
+
+def _words(leak: LeakName, levels: dict[LeakName, LeakLevel], evaluation: Evaluation) -> str:
+    """Why a level counts as shown."""
+    words = levels[leak].words
+    if leak == "state":
+        best = evaluation.best_state_ssim
+        words = (
+            "the images came back turned, mirrored, complemented or with colours in another order: "
+            f"SSIM {best.mean if best else 0:.3f} in the best such state, {words}"
+        )
+    if leak in ("identity", "class") and "images" in levels:
+        words = f"no images came back, but the {leak} leaks: {words}"
+    return words
+
+
+def _nothing_shown(
+    evaluation: Evaluation, positive: ControlResult | None
+) -> tuple[VerdictName, str]:
+    """RESISTED if that says something of the scheme."""
     found = evaluation.scores.main_gain()
     if found is None:
         return "INCONCLUSIVE", "nothing could be scored: no truth was given, or no metric applies."
     metric, gain = found
-    low, high = gain.ci95
     if evaluation.collapse:
         return "INCONCLUSIVE", (
             f"the attack collapsed: {evaluation.collapse}. That says nothing about the scheme."
         )
-    words = f"mean {metric} gain {gain.mean:+.3f} [{low:+.3f}, {high:+.3f}] over the best baseline"
+    words = in_words(metric, gain)
     if gain.n < FEWEST_IMAGES:
-        return "INCONCLUSIVE", f"{words}: {gain.n} images are too few, score {FEWEST_IMAGES}."
+        return "INCONCLUSIVE", f"{words}."
     if evaluation.refuted:
         return "INCONCLUSIVE", f"{words}, but {evaluation.limits}."
-    if low > BROKEN_GAIN:
-        return _broken(words, negative)
-    if came_back_up_to_state(evaluation):
-        best = evaluation.best_state_ssim
-        return "INCONCLUSIVE", (
-            f"{words}, but the images came back turned, mirrored, complemented or with colours in "
-            f"another order: SSIM {best.mean if best else 0:.3f} in the best such state."
-        )
     shown, guessed = _ciphertext_and_best_guess(evaluation)
     if shown - guessed > BROKEN_GAIN:
         return "INCONCLUSIVE", (
@@ -68,23 +112,17 @@ def decide(
         )
     if evaluation.limits:
         return "INCONCLUSIVE", f"{words}, but {evaluation.limits}."
-    if metric == "matching" and low > 0:
-        return "INCONCLUSIVE", f"{words}: few are named, but more than chance would name."
-    if high >= BROKEN_GAIN:
+    named, few = gain_of(evaluation.scores, "identity")
+    if few is not None and few.ci95[0] > 0:
+        few_words = words if named == metric else f"{words}, and {in_words(named, few)}"
+        return "INCONCLUSIVE", f"{few_words}: few are named, but more than chance would name."
+    if gain.ci95[1] >= BROKEN_GAIN:
         return "INCONCLUSIVE", f"{words}: the interval contains {BROKEN_GAIN}: use more images."
     if positive is None:
         return "INCONCLUSIVE", f"{words}, but no positive control shows that the attack works."
     if not positive.passed:
         return "INCONCLUSIVE", f"{words}, but the attack failed its positive control too."
     return "RESISTED", f"{words}; the same attack breaks its positive control."
-
-
-def came_back_up_to_state(evaluation: Evaluation) -> bool:
-    """Whether only the global state keeps a person from seeing the images as they are."""
-    best, raw = evaluation.best_state_ssim, evaluation.scores.ssim
-    if best is None or raw is None or raw.baseline is None:
-        return False
-    return best.ci95[0] - raw.baseline.mean > BROKEN_GAIN
 
 
 def _ciphertext_and_best_guess(evaluation: Evaluation) -> tuple[float, float]:
@@ -94,17 +132,15 @@ def _ciphertext_and_best_guess(evaluation: Evaluation) -> tuple[float, float]:
     return evaluation.baselines.get("ciphertext", guessed), guessed
 
 
-def _broken(words: str, negative: ControlResult | None) -> tuple[VerdictName, str]:
-    if negative is not None and not negative.passed:
-        return "INCONCLUSIVE", (
-            f"{words}, but it also gains on its negative control ({negative.target}): something "
-            "leaks."
-        )
-    return "BROKEN", f"{words}."
+def passes(evaluation: Evaluation, *, must_break: bool) -> bool:
+    """Whether a control's outcome is what it must be.
 
-
-def passes(gain: Summary | None, *, must_break: bool) -> bool:
-    """Whether a control's gain is what it must be."""
-    if gain is None:
+    A positive control must show what the attack is for, images up to a state included: they show
+    that it works. A negative one must show nothing at any level.
+    """
+    levels, found = measured(evaluation), evaluation.scores.main_gain()
+    if found is None:
         return False
-    return gain.ci95[0] > BROKEN_GAIN if must_break else gain.ci95[0] <= BROKEN_GAIN
+    if must_break:
+        return is_shown(found[1]) or ("state" in levels and levels["state"].shown)
+    return strongest(levels) == "nothing"

@@ -1,4 +1,4 @@
-"""Conditions on a report, as text: ``ssim.gain > 0.1 and verdict == BROKEN``.
+"""Conditions on a report, as text: ``ssim.gain > 0.1 or leak > class``.
 
 A small language of its own: names of scores, comparisons with a number or a word, ``and``, ``or``
 and brackets. It is parsed, never evaluated as Python.
@@ -15,6 +15,7 @@ from functools import cache
 from typing import Any, get_args
 
 from ppattack.errors import ConfigError, nearest
+from ppattack.reports.leaks import LEAKS
 from ppattack.reports.run import MetricScores, Report, Scores, Summary, VerdictName
 
 _TOKEN = re.compile(
@@ -34,7 +35,7 @@ DEEPEST = 20
 
 @dataclass(frozen=True)
 class Comparison:
-    """A score beside a number, or the verdict beside a word.
+    """A score beside a number, or the verdict or the strongest leak beside a word.
 
     Args:
         name: of the score.
@@ -49,7 +50,11 @@ class Comparison:
     def holds(self, report: Report) -> bool | None:
         """Whether it holds, or None if the report does not say."""
         found = value_of(report, self.name)
-        return None if found is None else _COMPARE[self.sign](found, self.value)
+        if found is None:
+            return None
+        if self.name == "leak":
+            return _COMPARE[self.sign](*(LEAKS.index(each) for each in (found, self.value)))
+        return _COMPARE[self.sign](found, self.value)
 
     def names(self) -> Iterator[str]:
         """The score it asks for."""
@@ -82,7 +87,27 @@ class Joined:
             yield from part.names()
 
 
-Condition = Comparison | Joined
+@dataclass(frozen=True)
+class Negated:
+    """The opposite of a condition.
+
+    Args:
+        part: the condition.
+    """
+
+    part: Condition
+
+    def holds(self, report: Report) -> bool | None:
+        """Whether the condition does not hold; None if the report does not say."""
+        found = self.part.holds(report)
+        return None if found is None else not found
+
+    def names(self) -> Iterator[str]:
+        """The scores that the condition asks for."""
+        yield from self.part.names()
+
+
+Condition = Comparison | Joined | Negated
 
 
 def parse(text: str) -> Condition:
@@ -156,6 +181,8 @@ class _Parser:
         sign = self._next()
         if name == "verdict":
             return Comparison(name, self._equality(sign), self._verdict())
+        if name == "leak":
+            return Comparison(name, sign, self._leak())
         if self.kind != "number" or not math.isfinite(float(self.text)):
             raise self.error(f"after '{name} {sign}' a number is needed")
         return Comparison(name, sign, float(self._next()))
@@ -173,11 +200,16 @@ class _Parser:
             raise self.error(f"the verdicts are {', '.join(VERDICTS)}")
         return words
 
+    def _leak(self) -> str:
+        if self.text not in LEAKS:
+            raise self.error(f"what leaks is one of {', '.join(LEAKS)}, the weakest first")
+        return self._next()
+
 
 @cache
 def known_names() -> frozenset[str]:
     """Every score that a condition can name; without a statistic it is the mean."""
-    names = {"verdict", "failures"}
+    names = {"verdict", "leak", "failures"}
     for metric, field in Scores.model_fields.items():
         kind = next(part for part in get_args(field.annotation) if part is not type(None))
         names |= {f"{metric}.{name}" for name in _figures(kind)}
@@ -202,6 +234,8 @@ def value_of(report: Report, name: str) -> float | str | None:
     """
     if name == "verdict":
         return report.verdict
+    if name == "leak":
+        return report.leak
     if name == "failures":
         return float(len(report.failures))
     first, *rest = name.split(".")

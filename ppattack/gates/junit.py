@@ -9,6 +9,7 @@ from xml.etree import ElementTree as ET
 
 from ppattack.gates.rules import Finding
 from ppattack.render.matrix import labels
+from ppattack.reports.leaks import verdict_words
 
 _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _KIND = {"violated": "failure", "inconclusive": "error"}
@@ -45,7 +46,8 @@ def junit_xml(findings: Sequence[Finding], when: datetime) -> str:
         ET.SubElement(suite, "properties")
         for finding in own:
             _add(suite, finding, names)
-        ET.SubElement(suite, "system-out")
+        out = ET.SubElement(suite, "system-out")
+        out.text = _clean("; ".join(_outcomes(own, names))) or None
         ET.SubElement(suite, "system-err")
     ET.indent(root)
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(root, "unicode") + "\n"
@@ -66,6 +68,15 @@ def _add(suite: ET.Element, finding: Finding, names: dict[str, str]) -> None:
     elif outcome:
         problem = ET.SubElement(case, outcome, type=finding.state, message=_clean(finding.words))
         problem.text = _clean(f"{run.folder / 'report.json'}" if run else finding.words)
+
+
+def _outcomes(findings: Sequence[Finding], names: dict[str, str]) -> list[str]:
+    """What each run ended in."""
+    runs = {str(each.run.folder): each.run.report for each in findings if each.run}
+    return [
+        f"{names[place]}: {verdict_words(report.verdict, report.leak)}"
+        for place, report in runs.items()
+    ]
 
 
 def _outcome(finding: Finding) -> str:

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 from ppattack.config import Doc, Interval, resolve
 from ppattack.errors import ConfigError
-from ppattack.gates.conditions import Condition, parse, value_of
+from ppattack.gates.conditions import Condition, Negated, parse, value_of
 from ppattack.render.numbers import number
 from ppattack.reports.found import MissingRun, SavedRun
 from ppattack.reports.run import OPEN
@@ -24,9 +24,10 @@ State = Literal["passed", "violated", "inconclusive"]
 
 @dataclass(frozen=True)
 class RuleConfig:
-    """A rule, as a policy writes it."""
+    """A rule, as a policy writes it: with ``fail_on`` or with ``require``."""
 
-    fail_on: Annotated[str, Doc("condition that no run may meet")]
+    fail_on: Annotated[str, Doc("condition that no run may meet")] = ""
+    require: Annotated[str, Doc("condition that every run must meet")] = ""
     name: Annotated[str, Doc("what the rule is called")] = ""
     targets: Annotated[tuple[str, ...], Doc("names of targets, * and ? stand for any letters")] = (
         "*",
@@ -42,7 +43,7 @@ class Rule:
 
     Args:
         config: as it was written.
-        condition: the parsed ``fail_on``.
+        condition: that no run may meet.
     """
 
     config: RuleConfig
@@ -51,7 +52,12 @@ class Rule:
     @property
     def name(self) -> str:
         """Its name, or its condition."""
-        return self.config.name or self.config.fail_on
+        return self.config.name or self.text
+
+    @property
+    def text(self) -> str:
+        """What no run may meet, in words."""
+        return self.config.fail_on or f"not ({self.config.require})"
 
     def covers(self, attack: str, target: str) -> bool:
         """Whether the rule is about this attack on this target."""
@@ -130,10 +136,15 @@ def read_policy(path: Path) -> list[Rule]:
 
 
 def _rule(table: dict[str, Any], where: str) -> Rule:
-    if "fail_on" not in table:
-        raise ConfigError(f"{where} has no 'fail_on': name the condition that no run may meet.")
+    if ("fail_on" in table) == ("require" in table):
+        raise ConfigError(
+            f"{where} needs either 'fail_on', the condition that no run may meet, or 'require', "
+            "the one that every run must meet."
+        )
     config = resolve(RuleConfig, table, where)
     try:
+        if "require" in table:
+            return Rule(config, Negated(parse(config.require)))
         return Rule(config, parse(config.fail_on))
     except ConfigError as error:
         raise ConfigError(f"{where}: {error}") from None
@@ -176,7 +187,7 @@ def _finding(rule: Rule, run: SavedRun) -> Finding:
     known = {name: value_of(report, name) for name in rule.condition.names()}
     words = ", ".join(f"{name} is {_text(value)}" for name, value in known.items())
     if holds:
-        return Finding(rule, run, "violated", f"{words}: {rule.config.fail_on}.")
+        return Finding(rule, run, "violated", f"{words}: {rule.text}.")
     if holds is None:
         missing = [name for name, value in known.items() if value is None]
         reasons = [report.absent.get(name.split(".")[0]) for name in missing]

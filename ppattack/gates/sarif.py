@@ -56,7 +56,7 @@ def _rule(rule: Rule, identity: str) -> dict[str, Any]:
     return {
         "id": identity,
         "shortDescription": {"text": rule.name},
-        "fullDescription": {"text": f"No run may meet: {rule.config.fail_on}"},
+        "fullDescription": {"text": f"No run may meet: {rule.text}"},
         "defaultConfiguration": {"level": "error"},
     }
 
@@ -75,12 +75,14 @@ def _result(finding: Finding, names: dict[str, str], policy: Path | None) -> dic
     run = finding.run
     subject = names[str(run.folder)] if run else finding.subject
     where = run.folder / "report.json" if run else policy
-    identity = f"{finding.rule.config.fail_on}|{subject}"
+    identity = f"{finding.rule.text}|{subject}"
     result: dict[str, Any] = {
         "level": _LEVELS[finding.state] if finding.blocks else "note",
         "message": {"text": f"{subject}: {finding.words}"},
         "partialFingerprints": {"cell/v1": hashlib.sha256(identity.encode()).hexdigest()[:32]},
     }
+    if run is not None:
+        result["properties"] = {"verdict": run.report.verdict, "leak": run.report.leak}
     if where is not None:
         location = {"artifactLocation": {"uri": _uri(where)}, "region": {"startLine": 1}}
         result["locations"] = [{"physicalLocation": location}]

@@ -9,6 +9,7 @@ from typing import Literal
 
 from ppattack.render.matrix import RunTable, arrange
 from ppattack.reports.found import SavedRun
+from ppattack.reports.leaks import LeakName
 from ppattack.reports.run import Report
 
 
@@ -21,6 +22,8 @@ class Change:
         attack: label of the run.
         before: verdict in the earlier set, or None if it is new.
         after: verdict now, or None if it is gone.
+        leak_before: strongest level in the earlier set; None if its report does not say.
+        leak_after: strongest level now, likewise.
         gain_before: mean gain in the earlier set.
         gain_after: mean gain now.
     """
@@ -29,6 +32,8 @@ class Change:
     attack: str
     before: str | None
     after: str | None
+    leak_before: LeakName | None
+    leak_after: LeakName | None
     gain_before: float | None
     gain_after: float | None
 
@@ -39,7 +44,8 @@ class Change:
             return "new"
         if self.after is None:
             return "gone"
-        if self.before != self.after:
+        leaks = {self.leak_before, self.leak_after} - {None}
+        if self.before != self.after or len(leaks) > 1:
             return "verdict"
         return "same" if self.gain_before == self.gain_after else "gain"
 
@@ -72,6 +78,8 @@ def compare(runs: Sequence[SavedRun], base: Sequence[SavedRun]) -> list[Change]:
                 attack,
                 before[2].verdict if before else None,
                 after[2].verdict if after else None,
+                before[2].leak if before else None,
+                after[2].leak if after else None,
                 _gain(before[2]) if before else None,
                 _gain(after[2]) if after else None,
             )

@@ -15,6 +15,7 @@ from ppattack.render.matrix import Group, RunTable, arrange
 from ppattack.render.plots import Box, BoxPlot, box, box_plot
 from ppattack.render.summary_table import REQUIREMENTS, Scheme
 from ppattack.reports.found import ImageScores, MissingRun, SavedRun, read_image_scores
+from ppattack.reports.leaks import MEANING, WORDS, LevelLine, level_lines, verdict_words
 from ppattack.reports.run import MetricScores, Report, VerdictName
 from ppattack.reports.text import visible
 from ppattack.request import command
@@ -51,6 +52,11 @@ class RunView:
     def headline(self) -> str:
         """The number that the verdict rests on."""
         return numbers.headline(self.report)
+
+    @property
+    def verdict(self) -> str:
+        """The verdict in words."""
+        return numbers.verdict(self.report)
 
     @property
     def command(self) -> str:
@@ -106,6 +112,13 @@ class TargetView:
     def of(self, attack: str) -> list[RunView]:
         """The runs of an attack."""
         return [view for view in self.runs if view.report.attack.name == attack]
+
+    @property
+    def leaks(self) -> tuple[LevelLine[RunView], ...]:
+        """Every level over all runs, the weakest first; empty if no report says any."""
+        if not any(view.report.levels for view in self.runs):
+            return ()
+        return level_lines([(view, view.report.levels) for view in self.runs])[::-1]
 
     @property
     def box_plots(self) -> list[BoxPlot]:
@@ -191,6 +204,10 @@ def report_html(
         count=len(attacked),
         verdicts=_VERDICTS,
         symbols=numbers.SYMBOLS,
+        verdict_words=verdict_words,
+        level_words=WORDS,
+        level_meaning=MEANING,
+        level_symbols=numbers.LEVEL_SYMBOLS,
         canvas=(page_curves.WIDTH, page_curves.HEIGHT),
         version=ppattack.__version__,
     )

@@ -9,6 +9,7 @@ from typing import Any
 
 from ppattack.render.numbers import plain_text
 from ppattack.reports.found import SavedRun
+from ppattack.reports.leaks import rank
 from ppattack.reports.run import Report
 
 _WORST_FIRST = ("BROKEN", "INCONCLUSIVE", "NOTHING APPLIED", "RESISTED")
@@ -90,10 +91,11 @@ def labels(runs: Iterable[SavedRun]) -> dict[str, str]:
     }
 
 
-def strength(report: Report) -> tuple[int, float]:
+def strength(report: Report) -> tuple[int, int, float]:
     """Sorts the result that is worst for the target first."""
     found = report.scores.main_gain()
-    return _WORST_FIRST.index(report.verdict), -(found[1].mean if found else 0.0)
+    leak = rank(report.leak or "nothing")
+    return _WORST_FIRST.index(report.verdict), -leak, -(found[1].mean if found else 0.0)
 
 
 def distinguish(facts: Sequence[dict[str, Any]]) -> list[str]:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from ppattack.reports.leaks import verdict_words
 from ppattack.reports.run import Report, Summary
 from ppattack.request import plain_text as plain_text
 
 SYMBOLS = {"BROKEN": "✗", "RESISTED": "✓", "INCONCLUSIVE": "?", "NOTHING APPLIED": "–"}
 """Shown beside the word, so that no verdict depends on its colour alone."""
+
+LEVEL_SYMBOLS = {"shown": "✗", "follows": "✗", "not shown": "✓", "not measured": "?"}
+"""Likewise, beside a level."""
 
 
 def number(value: float | None, sign: str = "") -> str:
@@ -37,6 +41,11 @@ def interval(summary: Summary | None, sign: str = "") -> str:
 def percent(value: float | None) -> str:
     """A share as a percentage."""
     return "" if value is None else f"{100 * value:.1f} %"
+
+
+def verdict(report: Report) -> str:
+    """The verdict in words, after its symbol."""
+    return f"{SYMBOLS[report.verdict]} {verdict_words(report.verdict, report.leak)}"
 
 
 def headline(report: Report) -> str:

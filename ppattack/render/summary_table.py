@@ -20,6 +20,7 @@ from ppattack.reports.audit import AUDIT
 from ppattack.reports.classification import ClassificationReport
 from ppattack.reports.compression import CodecRow, CompressionReport
 from ppattack.reports.found import Collection
+from ppattack.reports.leaks import verdict_words
 from ppattack.reports.run import Report, TargetPart
 from ppattack.threat import KeyScope
 
@@ -205,15 +206,16 @@ def _robustness(found: _Found) -> Requirement:
     if not found.attacks:
         return found.missing("audit")
     worst = min(found.attacks, key=_worst_first)
-    words = f"{worst.verdict}: {worst.attack.name}, {headline(worst)}"
+    words = verdict_words(worst.verdict, worst.leak)
+    words = f"{words}: {worst.attack.name}, {headline(worst)}"
     count = sum(report.attack.name != AUDIT for report in found.attacks)
     return Requirement((f"{words}, the strongest of {count} runs" if count > 1 else words,))
 
 
-def _worst_first(report: Report) -> tuple[int, bool, float]:
+def _worst_first(report: Report) -> tuple[int, int, bool, float]:
     """Like :func:`strength`; an audit merges attacks, so the attacks themselves come first."""
-    verdict, gain = strength(report)
-    return verdict, report.attack.name == AUDIT, gain
+    verdict, leak, gain = strength(report)
+    return verdict, leak, report.attack.name == AUDIT, gain
 
 
 def _compressibility(found: _Found) -> Requirement:

@@ -8,17 +8,18 @@ from collections.abc import Callable, Sequence
 from ppattack.render import visual
 from ppattack.render.compare import Change, compare
 from ppattack.render.matrix import RunTable, arrange
-from ppattack.render.numbers import SYMBOLS, headline, interval, mean, number, percent
+from ppattack.render.numbers import SYMBOLS, headline, interval, mean, number, percent, verdict
 from ppattack.render.summary_table import REQUIREMENTS, Scheme
 from ppattack.reports.found import SavedRun
+from ppattack.reports.leaks import LeakName, verdict_words
 from ppattack.reports.run import Report
 from ppattack.reports.text import csv_text, visible
 from ppattack.request import command
 
 CSV_COLUMNS = (
-    "target", "attack", "seed", "data", "images", "public_images", "threat", "verdict", "metric",
-    "gain", "gain_low", "gain_high", "ssim", "baseline_ssim", "psnr", "lpips", "key", "matching",
-    "seconds", "id", "folder", "command",
+    "target", "attack", "seed", "data", "images", "public_images", "threat", "verdict", "leak",
+    "metric", "gain", "gain_low", "gain_high", "ssim", "baseline_ssim", "psnr", "lpips", "key",
+    "matching", "seconds", "id", "folder", "command",
 )  # fmt: skip
 
 
@@ -51,15 +52,18 @@ def report_markdown(
         lines += [f"## {_cell(group.label)}", ""]
         heading = ("attack", "verdict", "SSIM", "baseline", "gain [95 %]", "LPIPS", "key", "s")
         rows = [
-            (matrix.label(run), _verdict(run.report.verdict), *_scores(run.report))
-            for run in group.runs
+            (matrix.label(run), verdict(run.report), *_scores(run.report)) for run in group.runs
         ]
         lines += [*markdown_table(heading, rows), ""]
     return "\n".join(lines)
 
 
 def _counts(matrix: RunTable) -> list[str]:
-    return [", ".join(f"{matrix.count(name)} {_verdict(name)}" for name in SYMBOLS) + "."]
+    counts = (
+        f"{matrix.count(name)} {symbol} {verdict_words(name, None)}"
+        for name, symbol in SYMBOLS.items()
+    )
+    return [", ".join(counts) + "."]
 
 
 def _matrix(matrix: RunTable) -> list[str]:
@@ -67,7 +71,7 @@ def _matrix(matrix: RunTable) -> list[str]:
     for group in matrix.groups:
         cells = [group.of(attack) for attack in matrix.attacks]
         shown = [
-            f"{_verdict(runs[0].report.verdict)} {headline(runs[0].report)}" if runs else ""
+            f"{verdict(runs[0].report)}, {headline(runs[0].report)}" if runs else ""
             for runs in cells
         ]
         rows.append((group.label, *shown))
@@ -88,18 +92,20 @@ CHANGES = ("target", "attack", "before", "now", "gain before", "gain now")
 
 
 def _changes(changes: Sequence[Change]) -> list[str]:
-    rows = _changed(changes, _verdict)
+    rows = _changed(changes, lambda name, leak: f"{SYMBOLS[name]} {verdict_words(name, leak)}")
     return markdown_table(CHANGES, rows) if rows else [_nothing(changes)]
 
 
-def _changed(changes: Sequence[Change], verdict: Callable[[str], str]) -> list[tuple[str, ...]]:
+def _changed(
+    changes: Sequence[Change], words: Callable[[str, LeakName | None], str]
+) -> list[tuple[str, ...]]:
     """One row for whatever is not the same."""
     return [
         (
             change.target,
             change.attack,
-            verdict(change.before) if change.before else "not run",
-            verdict(change.after) if change.after else "not run",
+            words(change.before, change.leak_before) if change.before else "not run",
+            words(change.after, change.leak_after) if change.after else "not run",
             number(change.gain_before, "+"),
             number(change.gain_after, "+"),
         )
@@ -122,10 +128,6 @@ def _scores(report: Report) -> tuple[str, ...]:
         percent(key.reconstruction.mean if key else None),
         f"{report.timing['attack']:.1f}" if "attack" in report.timing else "",
     )
-
-
-def _verdict(name: str) -> str:
-    return f"{SYMBOLS[name]} {name}"
 
 
 def markdown_table(heading: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
@@ -178,6 +180,7 @@ def _csv_row(target: str, run: SavedRun) -> tuple[object, ...]:
         report.data.adversary,
         report.threat.words,
         report.verdict,
+        report.leak,
         metric,
         *((gain.mean, *gain.ci95) if gain else (None, None, None)),
         scores.ssim.reconstruction.mean if scores.ssim else None,
@@ -209,8 +212,8 @@ def report_latex(
         body.append("\\midrule")
         for place, run in enumerate(group.runs):
             label = group.label if place == 0 else ""
-            verdict = run.report.verdict.lower()
-            body.append(_latex_row((label, matrix.label(run), *_scores(run.report)[:3], verdict)))
+            found = verdict_words(run.report.verdict, run.report.leak).lower()
+            body.append(_latex_row((label, matrix.label(run), *_scores(run.report)[:3], found)))
     heading = ("Target", "Attack", "SSIM", "Baseline", "Gain [95\\,\\%]", "Verdict")
     lines = ["% needs \\usepackage{booktabs}"]
     if attacked:
@@ -224,13 +227,17 @@ def report_latex(
         lines += _latex_table("lrrrr", names, ["\\midrule", *cells])
     if base is not None:
         changes = compare(attacked, visual.split(base)[0])
-        rows = [_latex_row(row) for row in _changed(changes, str.lower)]
+        rows = [_latex_row(row) for row in _changed(changes, _lower)]
         heading = ("Target", "Attack", "Before", "Now", "Gain before", "Gain now")
         lines += ["", "% what changed"]
         lines += (
             _latex_table("llllrr", heading, ["\\midrule", *rows]) if rows else [_nothing(changes)]
         )
     return "\n".join([*lines, ""])
+
+
+def _lower(verdict: str, leak: LeakName | None) -> str:
+    return verdict_words(verdict, leak).lower()
 
 
 def _latex_requirements(schemes: Sequence[Scheme]) -> list[str]:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 from ppattack.errors import ReportError
+from ppattack.reports.leaks import LeakName
+from ppattack.reports.leaks import State as LeakState
+from ppattack.reports.parts import Part
 from ppattack.reports.probe import ProbeReport
-from ppattack.reports.run import Part, VerdictName
+from ppattack.reports.run import VerdictName
 from ppattack.reports.sweep import State
 
 AUDIT = "audit"
 """The name that stands for all attacks in the report."""
 FILE = "audit.json"
-SCHEMA_VERSION = "1.1"
+SCHEMA_VERSION = "1.2"
 
 
 class AuditedAttack(Part):
@@ -23,6 +27,7 @@ class AuditedAttack(Part):
         state: ``done``, ``failed``, ``not applicable`` or ``left out``.
         threat: what it was granted, in words.
         verdict: of its run.
+        leak: the strongest level that it showed.
         metric: the metric that the verdict rests on.
         gain: mean gain in it over the best blind baseline.
         strongest_on: images on which no attack did better.
@@ -34,6 +39,7 @@ class AuditedAttack(Part):
     state: State
     threat: str | None
     verdict: VerdictName | None
+    leak: LeakName | None = None
     metric: str | None
     gain: float | None
     strongest_on: int
@@ -41,16 +47,43 @@ class AuditedAttack(Part):
     reason: str
 
 
+class AuditedLevel(Part):
+    """One level over all attacks under one kind of key.
+
+    Args:
+        level: its name.
+        key_scope: one key for all images (``dataset``), or one per image.
+        state: ``shown``, ``follows`` from a stronger level, ``not shown`` or ``not measured``.
+        attack: that shows it, the one that needs least; or one that measured it.
+        words: its numbers.
+    """
+
+    level: LeakName
+    key_scope: Literal["dataset", "image"]
+    state: LeakState
+    attack: str | None
+    words: str
+
+    @property
+    def shown(self) -> bool:
+        """Whether it leaks."""
+        return self.state in ("shown", "follows")
+
+
 class Audit(Part):
     """``audit.json``: the verdict over all attacks, which are in the order in which they ran.
 
-    ``probe`` is what the probes said of the scheme before; null for an audit without them.
+    ``leak`` is the strongest level that any attack showed, and ``levels`` all of them, the
+    strongest first; null and empty in audits from before schema 1.2. ``probe`` is what the probes
+    said of the scheme before; null for an audit without them.
     """
 
     schema_version: str = SCHEMA_VERSION
     target: str
     verdict: VerdictName
     reason: str
+    leak: LeakName | None = None
+    levels: tuple[AuditedLevel, ...] = ()
     probe: ProbeReport | None = None
     attacks: tuple[AuditedAttack, ...]
 

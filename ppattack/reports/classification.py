@@ -8,7 +8,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from ppattack.reports.run import Part, TargetPart, VersionedReport, read_versioned
+from ppattack.reports.parts import Part, VersionedReport, read_versioned
+from ppattack.reports.run import TargetPart
 from ppattack.threat import KeyScope
 
 SCHEMA_VERSION = "1.0"

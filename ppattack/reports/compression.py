@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from ppattack.reports.run import Part, Summary, TargetPart, VersionedReport, read_versioned
+from ppattack.reports.parts import Part, VersionedReport, read_versioned
+from ppattack.reports.run import Summary, TargetPart
 from ppattack.reports.text import csv_text
 
 SCHEMA_VERSION = "1.0"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ppattack.reports.run import Part, VersionedReport
+from ppattack.reports.parts import Part, VersionedReport
 
 SCHEMA_VERSION = "1.0"
 

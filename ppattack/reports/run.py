@@ -5,93 +5,20 @@ Other tools read ``report.json``; a change that breaks them raises ``SCHEMA_VERS
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field
 
-from ppattack.errors import ReportError, printable
+from ppattack.reports.leaks import LeakLevel, LeakName
+from ppattack.reports.parts import Part, VersionedReport, read_versioned
 from ppattack.reports.text import csv_text
 
-R = TypeVar("R", bound="VersionedReport")
-
-
-SCHEMA_VERSION = "1.4"
+SCHEMA_VERSION = "1.5"
 VerdictName = Literal["BROKEN", "RESISTED", "INCONCLUSIVE", "NOTHING APPLIED"]
 OPEN: tuple[VerdictName, ...] = ("INCONCLUSIVE", "NOTHING APPLIED")
 """Verdicts that decide nothing."""
-
-
-class Part(BaseModel):
-    """Part of a report: frozen, without unknown fields or numbers that JSON does not have."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _printable(cls, given: Any) -> Any:
-        """Names of files may hold bytes that are not UTF-8."""
-        return _all_printable(given)
-
-
-def _all_printable(given: Any) -> Any:
-    if isinstance(given, str):
-        return printable(given)
-    if isinstance(given, dict):
-        return {_all_printable(key): _all_printable(value) for key, value in given.items()}
-    if isinstance(given, list | tuple):
-        return type(given)(map(_all_printable, given))
-    return given
-
-
-class VersionedReport(Part):
-    """A whole report; the first part of its version is raised if readers would break."""
-
-    schema_version: str
-
-    def to_json(self) -> str:
-        """The report as indented JSON text."""
-        return self.model_dump_json(indent=2) + "\n"
-
-
-def read_versioned(path: Path, file: str, kind: type[R], words: str) -> R:
-    """Read a report, or the folder that holds it.
-
-    Args:
-        path: the file, or its folder.
-        file: its name in a folder.
-        kind: of the report; its default version is the one that is read.
-        words: what it should be, for the message.
-
-    Raises:
-        ReportError: if it is missing, damaged or of another schema version.
-    """
-    if path.is_dir():
-        path = path / file
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ReportError(f"cannot read the report {path}: {error}.") from None
-    version = str(kind.model_fields["schema_version"].default)
-    try:
-        report = kind.model_validate_json(text)
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"]) or "document"
-        newer = _newer_version(text, version)
-        if newer is not None:
-            raise ReportError(
-                f"{path} has schema version {newer}, which is newer than {version}, and holds what "
-                f"this ppattack cannot read ({place}): use the newer ppattack that wrote it."
-            ) from None
-        raise ReportError(f"{path} is not {words}: {place}: {first['msg']}.") from None
-    if report.schema_version.split(".")[0] != version.split(".")[0]:
-        raise ReportError(
-            f"{path} has schema version {report.schema_version}; this ppattack reads {version}."
-        )
-    return report
 
 
 class Summary(Part):
@@ -230,7 +157,10 @@ class ThreatPart(Part):
 
 
 class ControlResult(Part):
-    """The same attack, at its control budget, on a target whose outcome is known."""
+    """The same attack, at its control budget, on a target whose outcome is known.
+
+    ``leak`` is the strongest level that it shows there.
+    """
 
     target: str
     config: dict[str, Any]
@@ -238,6 +168,7 @@ class ControlResult(Part):
     gain: Summary | None
     passed: bool
     words: str
+    leak: LeakName | None = None
 
 
 class Controls(Part):
@@ -259,11 +190,15 @@ class WorstSample(Part):
 class Report(VersionedReport):
     """One run. See the class of each part.
 
+    ``leak`` is the strongest level that was shown, ``nothing`` unless the verdict is BROKEN, and
+    null in reports from before schema 1.5; ``levels`` is what was measured of each.
     ``best_state_ssim`` is the SSIM under the best global state (orientation, negative, colour
     order), which only the truth can tell. It stands beside the raw scores of attacks that can
-    only determine images up to such a state; it can keep a verdict from being RESISTED but never
-    makes one BROKEN. ``spread`` is the standard deviation of the reconstructions over images, in
-    grey levels, and ``collapse`` says why they do not depend on the ciphertexts, if they do not.
+    only determine images up to such a state. ``best_state_gain`` is what it gains over the best
+    blind baseline, or over other reconstructions in *their* best state if those are closer:
+    the best of so many states is above chance by luck. ``spread`` is the standard deviation of the
+    reconstructions over images, in grey levels, and ``collapse`` says why they do not depend on
+    the ciphertexts, if they do not.
     ``refuted`` says that the attack's own data speak against its model of the scheme, so that the
     run says nothing of it.
     """
@@ -278,8 +213,11 @@ class Report(VersionedReport):
     absent: dict[str, str]
     verdict: VerdictName
     reason: str
+    leak: LeakName | None = None
+    levels: dict[LeakName, LeakLevel] = Field(default_factory=dict)
     worst: WorstSample | None
     best_state_ssim: Summary | None = None
+    best_state_gain: Summary | None = None
     spread: float | None = None
     collapse: str | None = None
     refuted: bool = False
@@ -287,19 +225,6 @@ class Report(VersionedReport):
     controls: Controls
     timing: dict[str, float]
     provenance: dict[str, Any]
-
-
-def _newer_version(text: str, version: str) -> str | None:
-    """The schema version of a report, if it is a later one than ours."""
-    try:
-        said = str(json.loads(text)["schema_version"])
-        return said if _numbers(said) > _numbers(version) else None
-    except (ValueError, LookupError, TypeError, RecursionError):
-        return None
-
-
-def _numbers(version: str) -> list[int]:
-    return [int(part) for part in version.split(".")]
 
 
 def read_report(path: Path) -> Report:

@@ -8,7 +8,9 @@ from typing import Literal
 from pydantic import ValidationError
 
 from ppattack.errors import ReportError
-from ppattack.reports.run import Part, VerdictName
+from ppattack.reports.leaks import LeakName
+from ppattack.reports.parts import Part
+from ppattack.reports.run import VerdictName
 
 State = Literal["done", "failed", "not applicable", "left out"]
 NO_RESULT: tuple[State, ...] = ("not applicable", "left out")
@@ -23,6 +25,7 @@ class Outcome(Part):
             ``left out`` (an audit has decided without it).
         run: name of the run's folder, if it is done.
         verdict: of the run.
+        leak: the strongest level that the run showed.
         metric: the metric that the verdict rests on.
         score: mean of the reconstructions in that metric.
         gain: mean gain over the best blind baseline.
@@ -33,6 +36,7 @@ class Outcome(Part):
     state: State
     run: str | None = None
     verdict: VerdictName | None = None
+    leak: LeakName | None = None
     metric: str | None = None
     score: float | None = None
     gain: float | None = None

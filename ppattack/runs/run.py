@@ -28,7 +28,6 @@ from ppattack.reports.run import (
     Report,
     TargetPart,
     ThreatPart,
-    VerdictName,
     read_report,
 )
 from ppattack.request import RunRequest as RunRequest
@@ -46,6 +45,7 @@ if TYPE_CHECKING:
     import torch
 
     from ppattack.evaluation.scores import Evaluation
+    from ppattack.evaluation.verdict import Judgement
     from ppattack.metrics.images import ImageScorer
     from ppattack.metrics.lpips import Lpips
     from ppattack.target.base import Target
@@ -166,7 +166,7 @@ class _UnderWay:
         with self.watch.stage("scoring"):
             found = evaluate(recovery, scenario, self.target, self.scorer, request.seed)
         with self.watch.stage("controls"):
-            verdict, reason, controls = self._judged(found)
+            judged, controls = self._judged(found)
         threat, jpeg = scenario.observation.threat, scenario.observation.jpeg
         report = Report(
             id=name,
@@ -186,10 +186,13 @@ class _UnderWay:
             ),
             scores=found.scores,
             absent=dict(found.absent),
-            verdict=verdict,
-            reason=reason,
+            verdict=judged.verdict,
+            reason=judged.reason,
+            leak=judged.leak,
+            levels=judged.levels,
             worst=found.worst,
             best_state_ssim=found.best_state_ssim,
+            best_state_gain=found.best_state_gain,
             spread=None if found.spread is None else round(found.spread, 2),
             collapse=found.collapse,
             refuted=found.refuted,
@@ -200,14 +203,14 @@ class _UnderWay:
         )
         return report, found
 
-    def _judged(self, found: Evaluation) -> tuple[VerdictName, str, Controls]:
+    def _judged(self, found: Evaluation) -> tuple[Judgement, Controls]:
         """The verdict; only the control that could refute it is run."""
         from ppattack.evaluation.controls import ControlBench
-        from ppattack.evaluation.verdict import NOT_ATTACKED, decide
+        from ppattack.evaluation.verdict import NOT_ATTACKED, Judgement, decide
 
         if not self.attack.card.recovers:
             without = Controls(positive=None, negative=None, baselines=dict(found.baselines))
-            return "INCONCLUSIVE", NOT_ATTACKED, without
+            return Judgement("INCONCLUSIVE", NOT_ATTACKED, "nothing", {}), without
         bench = ControlBench(
             attack=self.attack,
             sets=self.scenario.sets,
@@ -219,18 +222,16 @@ class _UnderWay:
             secret=self.secret,
         )
         positive, negative, refused = None, None, ""
-        verdict, reason = decide(found, None, None)
-        if verdict == "BROKEN":
+        if decide(found, None, None).verdict == "BROKEN":
             negative = bench.negative()
         elif not found.limits and (found.scores.ssim or found.scores.matching):
             try:
                 positive = bench.positive(self.scenario.observation.scheme)
             except PluginError as error:
                 refused = f" {error}"
-        verdict, reason = decide(found, positive, negative)
-        reason += refused
+        judged = decide(found, positive, negative)
         controls = Controls(positive=positive, negative=negative, baselines=dict(found.baselines))
-        return verdict, reason, controls
+        return judged._replace(reason=judged.reason + refused), controls
 
     def _data(self) -> DataPart:
         sets, observation = self.scenario.sets, self.scenario.observation

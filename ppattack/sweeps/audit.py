@@ -22,6 +22,7 @@ from ppattack.isolation.proxy import isolated_by_default
 from ppattack.plugins import registry
 from ppattack.reports.audit import AUDIT, FILE, Audit, AuditedAttack, read_audit
 from ppattack.reports.found import SavedRun, read_runs
+from ppattack.reports.leaks import LEVELS, WORDS, LeakLevel, LeakName, rank
 from ppattack.reports.probe import ProbeReport
 from ppattack.reports.run import Report, VerdictName, read_report, scores_csv
 from ppattack.reports.sweep import NO_RESULT, Sweep
@@ -29,13 +30,11 @@ from ppattack.request import RunRequest, check
 from ppattack.runs.inputs import check_target
 from ppattack.runs.probing import probe_target
 from ppattack.runs.store import Fill, Finished, Store, identity
+from ppattack.sweeps.audited_levels import PUBLIC, audited_levels, demands
 from ppattack.sweeps.executors import Executor, InThisProcess
 from ppattack.sweeps.levels import Levels, cheapest_first
 from ppattack.sweeps.sweep import Watcher, run_sweep
 from ppattack.sweeps.worst_case import WorstCase, worst_case
-
-_PUBLIC = ("none", "unpaired", "candidates")
-
 
 AUDITS = Store(FILE, read_audit)
 
@@ -138,10 +137,13 @@ def merge(sweep: Sweep, base: RunRequest, probed: ProbeReport | None = None) -> 
     found = worst_case(list(runs.values()), base.seed) if runs else None
     verdict, reason = decide(sweep, runs, probed)
     target = registry.target(base.target).card.name
+    levels = audited_levels([run.report for run in runs.values()])
     audit = Audit(
         target=target,
         verdict=verdict,
         reason=reason,
+        leak=max((one.level for one in levels if one.shown), key=rank, default="nothing"),
+        levels=levels,
         probe=probed,
         attacks=tuple(_audited(cell, runs, found) for cell in sweep.cells),
     )
@@ -171,8 +173,8 @@ def decide(
     outcomes = {cell.attack: cell.outcome for cell in sweep.cells if cell.outcome is not None}
     broke = [run.report for run in runs.values() if run.report.verdict == "BROKEN"]
     if broke:
-        broke.sort(key=_demands)
-        words = "; ".join(f"{each.attack.name} ({each.threat.words})" for each in broke)
+        broke.sort(key=demands)
+        words = "; ".join(map(_breaking, broke))
         words = f"{len(broke)} of {len(runs)} attacks broke it, by least need: {words}."
         left = sum(outcome.state == "left out" for outcome in outcomes.values())
         return "BROKEN", words + (f" {left} others were left out." if left else "")
@@ -193,19 +195,18 @@ def decide(
     return "RESISTED", f"all {len(runs)} attacks that apply, whose controls passed: {names}."
 
 
+def _breaking(report: Report) -> str:
+    """An attack that broke the target: its name, what leaked, what it was granted."""
+    leak = WORDS[report.leak or "nothing"]
+    return f"{report.attack.name} ({leak}; {report.threat.words})"
+
+
 def _runs(sweep: Sweep, out: Path) -> dict[str, SavedRun]:
     return {
         cell.attack: read_runs([out / cell.outcome.run])[0]
         for cell in sweep.cells
         if cell.outcome is not None and cell.outcome.run is not None
     }
-
-
-def _demands(report: Report) -> tuple[bool, bool, int, str]:
-    """What an adversary needed, least first."""
-    threat = report.threat
-    public = _PUBLIC.index(threat.public)
-    return threat.chosen > 0, threat.pairs > 0, public, report.attack.name
 
 
 def _audited(cell: Any, runs: Mapping[str, SavedRun], found: WorstCase | None) -> AuditedAttack:
@@ -216,6 +217,7 @@ def _audited(cell: Any, runs: Mapping[str, SavedRun], found: WorstCase | None) -
         state=outcome.state,
         threat=run.report.threat.words if run else None,
         verdict=outcome.verdict,
+        leak=outcome.leak,
         metric=outcome.metric,
         gain=outcome.gain,
         strongest_on=found.kept.count(run) if run and found else 0,
@@ -244,7 +246,7 @@ def _report(
             ),
             "threat": first.threat.model_copy(
                 update={
-                    "public": max((each.public for each in threats), key=_PUBLIC.index),
+                    "public": max((each.public for each in threats), key=PUBLIC.index),
                     "pairs": max(each.pairs for each in threats),
                     "chosen": max(each.chosen for each in threats),
                     "own_keys": any(each.own_keys for each in threats),
@@ -257,12 +259,25 @@ def _report(
             "absent": found.absent,
             "verdict": audit.verdict,
             "reason": audit.reason,
+            "leak": audit.leak,
+            "levels": _levels(audit),
             "worst": found.worst,
             "best_state_ssim": None,
+            "best_state_gain": None,
             "timing": seconds,
             "provenance": facts,
         }
     )
+
+
+def _levels(audit: Audit) -> dict[LeakName, LeakLevel]:
+    """The levels that were measured, each as the worse kind of key has it."""
+    found: dict[LeakName, LeakLevel] = {}
+    for one in sorted(audit.levels, key=lambda each: each.shown):
+        if one.attack is not None:
+            words = f"{one.attack}: {one.words}"
+            found[one.level] = LeakLevel(shown=one.shown, words=words)
+    return {level: found[level] for level in LEVELS if level in found}
 
 
 def _fill(

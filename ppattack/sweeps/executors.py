@@ -235,6 +235,7 @@ def outcome_of(done: Finished[Report], seconds: float) -> Outcome:
         state="done",
         run=done.folder.name,
         verdict=done.report.verdict,
+        leak=done.report.leak,
         metric=metric,
         score=getattr(done.report.scores, metric).reconstruction.mean if metric else None,
         gain=gain.mean if gain else None,

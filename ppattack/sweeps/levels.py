@@ -9,12 +9,11 @@ from ppattack.attack import LEVELS
 from ppattack.errors import PpattackError
 from ppattack.isolation.proxy import isolated_by_default
 from ppattack.plugins import registry
+from ppattack.reports.leaks import VISIBLE
 from ppattack.reports.probe import ProbeReport
 from ppattack.reports.sweep import Cell
 
 TRAINED = LEVELS.index("trained")
-CANDIDATES = LEVELS.index("candidates")
-"""Who knows the images learns which is which: that decides nothing about bringing images back."""
 COMPONENTS = 3
 """Bytes that one byte of an image reaches at most by a change of colour space."""
 ELSEWHERE = TRAINED - 0.5
@@ -22,7 +21,9 @@ ELSEWHERE = TRAINED - 0.5
 
 
 class Levels:
-    """Level by level, until one attack of the level broke the target; trained ones if none did.
+    """Level by level, until one attack of the level brought images back; trained ones if none did.
+
+    What identity or class gives away decides nothing about bringing images back.
 
     Attacks from elsewhere always run: whoever installed them wants to know.
 
@@ -51,8 +52,7 @@ class Levels:
         if level == ELSEWHERE:
             return None
         for other, cell in enumerate(cells):
-            broke = cell.outcome is not None and cell.outcome.verdict == "BROKEN"
-            if not broke or self._levels[other] == CANDIDATES:
+            if cell.outcome is None or cell.outcome.leak not in VISIBLE:
                 continue
             if self._levels[other] == level or level == TRAINED:
                 return f"{cell.attack} has broken it already (--all runs this one too)."

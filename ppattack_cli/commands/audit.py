@@ -12,8 +12,12 @@ from ppattack_cli import options
 from ppattack_cli.streams import print_json
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from ppattack.reports.audit import Audit
     from ppattack.runs.store import Finished
+
+SCOPES = {"dataset": "one for all images", "image": "one per image"}
 
 
 @options.from_table(
@@ -66,8 +70,9 @@ def _print(done: Finished[Audit]) -> None:
     """One row per attack, the worst case, the verdict."""
     from rich.markup import escape
 
+    from ppattack.reports.leaks import verdict_words
     from ppattack.sweeps.audit import worst_report
-    from ppattack_cli.tables import VERDICT_COLOURS, console, table
+    from ppattack_cli.tables import console, print_verdict, table
 
     screen, report = console(), worst_report(done)
     if done.report.probe is not None:
@@ -77,7 +82,7 @@ def _print(done: Finished[Audit]) -> None:
         rows.add_row(
             escape(one.attack),
             escape(one.threat or ""),
-            one.verdict or one.state,
+            verdict_words(one.verdict, one.leak) if one.verdict else one.state,
             "" if one.gain is None else f"{one.gain:+.3f} {one.metric}",
             str(one.strongest_on or ""),
             "" if one.state == "done" else escape(one.reason),
@@ -89,6 +94,25 @@ def _print(done: Finished[Audit]) -> None:
             f"worst case over attacks: SSIM {worst.mean:.3f} over {worst.n} images, "
             f"half above {worst.median:.3f}, the best recovered {worst.max:.3f}"
         )
-    screen.print(f"[{VERDICT_COLOURS[done.report.verdict]}]{done.report.verdict}[/]", end=" ")
-    screen.print(done.report.reason, markup=False)
+    _print_levels(screen, done.report)
+    print_verdict(screen, done.report, "any attack that applies")
     screen.print(f"audit: {done.folder}", markup=False, soft_wrap=True)
+
+
+def _print_levels(screen: Console, audit: Audit) -> None:
+    """One line per level and kind of key: whether it leaks, and which attack shows it."""
+    from rich.markup import escape
+
+    from ppattack.reports.leaks import WORDS
+    from ppattack_cli.tables import table
+
+    rows = table("what leaks", "keys", "", "attack", "")
+    for one in audit.levels:
+        rows.add_row(
+            WORDS[one.level],
+            SCOPES[one.key_scope],
+            f"[{'bold red' if one.shown else 'dim'}]{one.state}[/]",
+            escape(one.attack or ""),
+            escape(one.words),
+        )
+    screen.print(rows)

@@ -67,7 +67,7 @@ def test_a_useless_attacker_gains_nothing(sets: ImageSets, kind: str) -> None:
     assert found.scores.ssim.gain.mean <= 1e-6
     assert decide(found, None, None)[0] == "INCONCLUSIVE"
     assert decide(found, _control(False), None)[0] == "INCONCLUSIVE"
-    verdict, reason = decide(found, _control(True), None)
+    verdict, reason, *_ = decide(found, _control(True), None)
     if kind == "ciphertext":
         assert verdict == "RESISTED"
     else:
@@ -239,7 +239,7 @@ def test_limits_are_no_resistance_and_what_is_refuted_breaks_nothing() -> None:
     lucky, weak = _evaluation(BROKEN_GAIN + 0.01, 0.2), _evaluation(-0.1, BROKEN_GAIN - 0.01)
     for each in (lucky, weak):
         refuted = replace(each, limits="the model does not fit", refuted=True)
-        verdict, reason = decide(refuted, yes, yes)
+        verdict, reason, *_ = decide(refuted, yes, yes)
         assert verdict == "INCONCLUSIVE"
         assert reason.endswith("but the model does not fit.")
     assert decide(replace(weak, limits="too few"), yes, yes)[0] == "INCONCLUSIVE"
@@ -266,16 +266,17 @@ def test_the_interval_covers_the_true_mean_about_as_often_as_it_says() -> None:
     assert 180 <= covered <= 198
 
 
-def test_images_that_came_back_mirrored_are_neither_broken_nor_resisted(sets: ImageSets) -> None:
+def test_images_that_came_back_mirrored_are_broken_up_to_a_state(sets: ImageSets) -> None:
     scenario = _scenario(sets)
     assert scenario.truth.images is not None
     mirrored = 255 - scenario.truth.images.flip(3)
     found = _evaluate(Recovery(images=mirrored, up_to_state=True), scenario)
     assert found.best_state_ssim is not None
     assert found.best_state_ssim.min == pytest.approx(1.0)
-    verdict, reason = decide(found, _control(True), _control(True))
-    assert verdict == "INCONCLUSIVE"
-    assert "mirrored" in reason
+    judged = decide(found, _control(True), _control(True))
+    assert judged.verdict == "BROKEN"
+    assert judged.leak == "state"
+    assert "mirrored" in judged.reason
     noise = torch.randint(0, 256, mirrored.shape, dtype=torch.uint8)
     useless = _evaluate(Recovery(images=noise, up_to_state=True), scenario)
     assert decide(useless, _control(True), _control(True))[0] == "RESISTED"

@@ -11,7 +11,9 @@ from ppattack.gates.conditions import known_names, parse, value_of
 from ppattack.reports.run import WorstSample
 from tests.support.saved import report
 
-REPORT = report(gain=0.3, key=0.75, worst=WorstSample(index=0, name="a", scores={"ssim": 0.9}))
+REPORT = report(
+    gain=0.3, key=0.75, leak="identity", worst=WorstSample(index=0, name="a", scores={"ssim": 0.9})
+)
 
 
 @pytest.mark.parametrize(
@@ -29,6 +31,11 @@ REPORT = report(gain=0.3, key=0.75, worst=WorstSample(index=0, name="a", scores=
         ("key.reconstruction.max < 0.7", False),
         ("worst.ssim > 0.5", True),
         ("failures == 0", True),
+        ("leak <= class", False),
+        ("leak > class", True),
+        ("leak == identity", True),
+        ("leak < state and leak != nothing", True),
+        ("leak >= images or leak == key", False),
         ("verdict == BROKEN", True),
         ("verdict != BROKEN", False),
         ("verdict == RESISTED or ssim.gain > 0.1", True),
@@ -56,6 +63,9 @@ def test_conditions(text: str, holds: bool | None) -> None:
         ("ssim.gian > 0", "no score 'ssim.gian'; the nearest are: ssim.gain"),
         ("gain > 0", "no score 'gain'"),
         ("ssim.gain > x", "a number is needed"),
+        ("leak > 3", "what leaks is one of nothing, class, identity, state, images, key"),
+        ("leak <= faces", "what leaks is one of nothing,"),
+        ("leak", "after 'leak' one of"),
         ("ssim.gain > nan", "a number is needed"),
         ("ssim.gain > 1e999", "a number is needed"),
         ("ssim.gain > 0.1.2", "a number is needed"),

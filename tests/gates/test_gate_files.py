@@ -11,11 +11,13 @@ from xml.etree import ElementTree as ET
 import pytest
 import xmlschema
 
+from ppattack.gates.conditions import VERDICTS
 from ppattack.gates.junit import junit_xml
-from ppattack.gates.rules import Finding, judge, read_policy
+from ppattack.gates.rules import Finding, judge, read_policy, rule
 from ppattack.gates.sarif import sarif_json
 from ppattack.gates.tables import gate_markdown
 from ppattack.reports.found import SavedRun
+from ppattack.reports.leaks import LEAKS
 from tests.support.saved import report
 
 WHEN = datetime(2030, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -124,6 +126,7 @@ SARIF = {
                     "message": TEXT,
                     "partialFingerprints": {"cell/v1": str},
                     "locations?": [LOCATION],
+                    "properties?": {"verdict": set(VERDICTS), "leak": {*LEAKS, None}},
                 }
             ],
         }
@@ -173,3 +176,13 @@ def test_markdown_shows_what_blocks_first_and_takes_text_as_text(findings: list[
     assert lines[0] == "## ppattack: gate violated: 1 passed, 1 violated, 5 inconclusive"
     assert lines[4].startswith(r"| ✗ violated | Nothing comes back: \<b\> &")
     assert "<" not in "".join(lines).replace(r"\<", "")
+
+
+def test_both_carry_what_leaks() -> None:
+    saved = SavedRun(Path("run"), report("itn", "etc", leak="state"))
+    findings = judge([saved], [rule("leak > class"), rule("failures > 0")])
+    (result,) = json.loads(sarif_json(findings))["runs"][0]["results"]
+    assert result["properties"] == {"verdict": "BROKEN", "leak": "state"}
+    root = ET.fromstring(junit_xml(findings, WHEN))
+    said = [suite.findtext("system-out") for suite in root]
+    assert said == ["itn on etc: BROKEN: images up to a global state"] * 2

@@ -7,6 +7,7 @@ import pytest
 from ppattack.errors import ConfigError
 from ppattack.gates.rules import exit_code, judge, read_policy, rule
 from ppattack.reports.found import MissingRun, SavedRun
+from ppattack.reports.leaks import LeakName
 from ppattack.reports.run import Report
 from tests.support.saved import report
 
@@ -113,7 +114,12 @@ def test_a_rule_may_let_the_undecided_pass(tmp_path: Path) -> None:
         ("rule = 3", "has no rules"),
         ("rule = []", "has no rules"),
         ("[[rules]]\nfail_on = 'failures > 0'", "has a part 'rules'; the only one is [[rule]]"),
-        ("[[rule]]\nname = 'a'", "rule 1 has no 'fail_on'"),
+        (
+            "[[rule]]\nname = 'a'",
+            "rule 1 needs either 'fail_on', the condition that no run may meet",
+        ),
+        ("[[rule]]\nfail_on = 'failures > 0'\nrequire = 'failures < 1'", "rule 1 needs either"),
+        ("[[rule]]\nrequire = 'a > 0'", "rule 1: 'a > 0' is not a condition"),
         ("[[rule]]\nfail_on = 'a > 0'", "rule 1: 'a > 0' is not a condition"),
         ("[[rule]]\nfail_on = 'failures > 0'\nfoo = 1", "no setting 'foo'"),
         ("[[rule]]\nfail_on = 'failures > 0'\ntargets = 'etc'", "targets='etc' is not valid"),
@@ -168,3 +174,25 @@ def test_a_number_of_runs_below_one_is_refused(tmp_path: Path) -> None:
     policy.write_text('[[rule]]\nfail_on = "ssim.gain > 0.1"\nruns = 0\n')
     with pytest.raises(ConfigError, match="runs"):
         read_policy(policy)
+
+
+@pytest.mark.parametrize(
+    ("leak", "code"),
+    [("nothing", 0), ("class", 0), ("identity", 1), ("state", 1), ("images", 1), ("key", 1)],
+)
+def test_a_policy_says_how_much_may_leak(tmp_path: Path, leak: LeakName, code: int) -> None:
+    policy = tmp_path / "policy.toml"
+    policy.write_text('[[rule]]\nrequire = "leak <= class"\n')
+    (wanted,), forbidden = read_policy(policy), rule("leak > class")
+    assert wanted.name == "not (leak <= class)"
+    run = report("fr", "etc", "RESISTED" if leak == "nothing" else "BROKEN", leak=leak)
+    for each in (wanted, forbidden):
+        findings = judge(_runs(run), [each])
+        assert exit_code(findings) == code
+        assert f"leak is {leak}" in findings[0].words
+
+
+def test_a_report_that_does_not_say_what_leaks_decides_nothing() -> None:
+    assert exit_code(judge(_runs(BROKEN), [rule("leak > class")])) == 4
+    undecided = report("fr", "le", "INCONCLUSIVE", leak="nothing")
+    assert exit_code(judge(_runs(undecided), [rule("leak > class")])) == 4

@@ -33,7 +33,7 @@ def test_the_matrix_shows_the_strongest_result_in_words(page: Page) -> None:
     assert cells == [
         ["target", "fr", "itn"],
         ["etc", "? INCONCLUSIVE not scored", "✗ BROKEN ssim +0.300, 2 runs"],
-        ["le", "✓ RESISTED ssim -0.100", "not run"],
+        ["le", "✓ nothing shown ssim -0.100", "not run"],
     ]
 
 
@@ -150,7 +150,7 @@ def test_changes_against_an_earlier_set(tmp_path: Path) -> None:
     now, then = read_runs([tmp_path / "b"]), read_runs([tmp_path / "a"])
     text = " ".join(Page(report_html(now, then)).all("main")[0].text.split())
     assert "1 of 2 experiments differ from the earlier set; 1 changed their verdict." in text
-    assert "✓ RESISTED✗ BROKEN+0.000+0.200+0.200" in text
+    assert "✓ nothing shown✗ BROKEN+0.000+0.200+0.200" in text
 
 
 def test_the_same_runs_give_the_same_page(tmp_path: Path) -> None:
@@ -164,3 +164,30 @@ def test_a_damaged_file_is_named(tmp_path: Path, name: str) -> None:
     (run.folder / name).write_text("image,ssim.reconstruction\n00000.png,x\n")
     with pytest.raises(ReportError, match=name):
         report_html(read_runs([tmp_path]))
+
+
+def test_a_bar_says_what_leaks_and_who_shows_it(tmp_path: Path) -> None:
+    save(tmp_path, report("fr", "etc", leak="identity"))
+    save(tmp_path, report("itn", "etc", "RESISTED", gain=0.0, leak="nothing"))
+    save(tmp_path, report("itn", "le", "RESISTED", gain=0.0, leak="nothing"))
+    save(tmp_path, report("itn", "pe", "RESISTED", gain=0.0))  # from before there were levels
+    page = Page(report_html(read_runs([tmp_path])))
+    matrix = page.all("table")[0]
+    rows = [row for row in page.all("tr") if row.parent in matrix.children]
+    assert [" ".join(row.children[1].text.split()) for row in rows] == [
+        "what leaks", "identity", "nothing shown", "",
+    ]  # fmt: skip
+    bars = [bar for bar in page.all("ol") if bar.attributes.get("class") == "leaks"]
+    assert len(bars) == 2
+    assert [" ".join(item.text.split()) for item in bars[0].children] == [
+        "✗ class leaks fr",
+        "✗ identity leaks fr",
+        "✓ images up to a global state not shown fr",
+        "✓ images not shown fr",
+        "✓ the key not shown fr",
+    ]
+    anchors = {element.attributes["id"] for element in page.all("h3")}
+    items = [item for bar in bars for item in bar.children]
+    links = [link.attributes["href"] for link in page.all("a") if link.parent in items]
+    assert links
+    assert {link.removeprefix("#") for link in links} <= anchors

@@ -17,10 +17,10 @@ def _runs(folder: Path) -> list[SavedRun]:
 
 def test_markdown_holds_the_matrix_and_takes_text_as_text(tmp_path: Path) -> None:
     lines = report_markdown(_runs(tmp_path)).splitlines()
-    assert "1 ✗ BROKEN, 1 ✓ RESISTED, 0 ? INCONCLUSIVE, 0 – NOTHING APPLIED." in lines
+    assert "1 ✗ BROKEN, 1 ✓ nothing shown, 0 ? INCONCLUSIVE, 0 – NOTHING APPLIED." in lines
     assert r"| target | a\_b\|c | itn |" in lines
-    assert "| etc |  | ✗ BROKEN ssim +0.300 |" in lines
-    assert "| 50% | ✓ RESISTED ssim -0.100 |  |" in lines
+    assert "| etc |  | ✗ BROKEN, ssim +0.300 |" in lines
+    assert "| 50% | ✓ nothing shown, ssim -0.100 |  |" in lines
     found = r"| itn | ✗ BROKEN | 0.400 | 0.100 | +0.300 \[+0.275, +0.325\] |  |  | 1.5 |"
     assert found in lines
 
@@ -47,7 +47,7 @@ def test_csv_and_markdown_show_what_changed(tmp_path: Path) -> None:
         ("RESISTED", "0.0"),
     ]
     text = report_markdown(now, base)
-    assert "| etc | itn | ✓ RESISTED | ✗ BROKEN | +0.000 | +0.300 |" in text
+    assert "| etc | itn | ✓ nothing shown | ✗ BROKEN | +0.000 | +0.300 |" in text
     assert "| etc | fr | ✗ BROKEN | not run | +0.300 |  |" in text
     assert "Nothing, in 2 experiments." in report_markdown(now, now)
 
@@ -67,9 +67,9 @@ def test_latex_shows_what_changed_in_a_second_table(tmp_path: Path) -> None:
     assert text.startswith(report_latex(now).rstrip("\n"))
     assert text.count("\\begin{tabular}") == text.count("\\end{tabular}") == 2
     changes = text[text.index("% what changed") :]
-    assert "etc & itn & resisted & broken & $+0.000$ & $+0.300$ \\\\" in changes
+    assert "etc & itn & nothing shown & broken & $+0.000$ & $+0.300$ \\\\" in changes
     assert "etc & f\\_r & broken & not run & $+0.300$ &  \\\\" in changes
-    assert "50\\% & a\\_b|c & not run & resisted &  & $-0.100$ \\\\" in changes
+    assert "50\\% & a\\_b|c & not run & nothing shown &  & $-0.100$ \\\\" in changes
     same = report_latex(now, now)
     assert same.count("\\begin{tabular}") == 1
     assert "Nothing, in 2 experiments." in same

@@ -10,6 +10,7 @@ import torch
 from ppattack.data.image_files import write_png
 from ppattack.files import write_text
 from ppattack.reports.found import SavedRun
+from ppattack.reports.leaks import LEVELS, LeakLevel, LeakName, rank
 from ppattack.reports.run import (
     AttackPart,
     Controls,
@@ -64,9 +65,10 @@ def report(
     victims: int = 20,
     attack_config: dict[str, Any] | None = None,
     target_config: dict[str, Any] | None = None,
+    leak: LeakName | None = None,
     **changes: Any,
 ) -> Report:
-    """A report with whatever content."""
+    """A report with whatever content; ``leak`` is measured, as are the levels below it."""
     scores = Scores(
         ssim=None if gain is None else metric(gain + 0.1, gain),
         key=None if key is None else _key(key),
@@ -91,6 +93,8 @@ def report(
         "absent": {"lpips": "no weights"},
         "verdict": verdict,
         "reason": "for a reason.",
+        "leak": leak,
+        "levels": {} if leak is None else levels(leak),
         "worst": None,
         "failures": {},
         "controls": Controls(positive=None, negative=None, baselines={"grey": 0.1}),
@@ -98,6 +102,14 @@ def report(
         "provenance": {"versions": {"ppattack": "0"}, "seed": seed, "request": request},
     }
     return Report(**{**parts, **changes})
+
+
+def levels(leak: LeakName) -> dict[LeakName, LeakLevel]:
+    """All levels measured, and shown up to this one."""
+    return {
+        each: LeakLevel(shown=rank(each) <= rank(leak), words=f"numbers of {each}")
+        for each in LEVELS
+    }
 
 
 def _key(share: float) -> KeyScores:

@@ -50,8 +50,9 @@ def test_one_attack_that_breaks_it_is_enough(tmp_path: Path) -> None:
     assert done.report.verdict == "BROKEN"
     # The one that needs least comes first.
     assert done.report.reason.startswith(
-        "2 of 3 attacks broke it, by least need: fr (ciphertext-only; one key for all images); "
-        "chosen-plaintext (6 chosen plaintexts"
+        "2 of 3 attacks broke it, by least need: "
+        "fr (images; ciphertext-only; one key for all images); "
+        "chosen-plaintext (the key; 6 chosen plaintexts"
     )
     states = [one.state for one in done.report.attacks]
     assert states == ["done", "done", "done", "not applicable", "failed"]

@@ -14,6 +14,7 @@ from ppattack.attack import LEVELS, AttackCard
 from ppattack.card import Reference
 from ppattack.plugins import registry
 from ppattack.reports.found import SavedRun
+from ppattack.reports.leaks import LEAKS
 from ppattack.reports.run import read_report
 from ppattack.reports.sweep import Cell, Outcome, Sweep, read_sweep
 from ppattack.request import RunRequest
@@ -32,11 +33,14 @@ NAMES = ["fr", "chosen-plaintext", "jigsaw", "itn", "known-plaintext", "gan", "e
 
 
 def cells(**verdicts: str) -> list[Cell]:
-    """What came of some attacks, by name with _ for -."""
+    """What came of some attacks, by name with _ for -: a verdict, or what leaked."""
     found: list[Cell] = []
     for name in NAMES:
         verdict: Any = verdicts.get(name.replace("-", "_"))
-        outcome = Outcome(state="done", verdict=verdict) if verdict else None
+        leak: Any = None
+        if verdict in LEAKS:
+            verdict, leak = "BROKEN", verdict
+        outcome = Outcome(state="done", verdict=verdict, leak=leak) if verdict else None
         blank = Cell(attack=name, target="pe", key_scope=None, seed=0, isolated=False, command="")
         found.append(blank.model_copy(update={"outcome": outcome}))
     return found
@@ -92,9 +96,10 @@ def test_covariance_matching_is_left_out_where_the_probes_say_it_has_no_model() 
     [
         ({}, []),
         ({"known_plaintext": "RESISTED", "fr": "INCONCLUSIVE"}, []),
-        ({"known_plaintext": "BROKEN"}, ["chosen-plaintext", "itn", "gan"]),
-        ({"jigsaw": "BROKEN"}, ["itn", "gan"]),
-        ({"itn": "BROKEN"}, ["gan"]),
+        ({"known_plaintext": "key"}, ["chosen-plaintext", "itn", "gan"]),
+        ({"jigsaw": "state"}, ["itn", "gan"]),
+        ({"itn": "images"}, ["gan"]),
+        ({"known_plaintext": "identity", "itn": "class"}, []),
     ],
 )
 def test_what_is_decided_is_left_out(verdicts: dict[str, str], left: list[str]) -> None:
