@@ -156,7 +156,9 @@ def _mark(cell: Cell, is_running: bool) -> str:
 
 
 def _words(outcome: Outcome) -> str:
-    verdict = verdict_words(outcome.verdict, outcome.leak) if outcome.verdict else outcome.state
+    if outcome.verdict is None:
+        return f"{outcome.state}: {outcome.reason}" if outcome.reason else outcome.state
+    verdict = verdict_words(outcome.verdict, outcome.leak)
     return f"{verdict}. {outcome.reason}" if outcome.reason else verdict
 
 

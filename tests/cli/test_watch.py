@@ -114,9 +114,9 @@ def test_elsewhere_a_line_tells_of_every_cell_once(capsys: pytest.CaptureFixture
     assert out == ""
     assert errors.splitlines() == [
         "0 done, 0 broken, 0 failed, 4 queued",
-        "itn on etc, default, 0: failed no memory",
+        "itn on etc, default, 0: failed: no memory",
         "0 done, 0 broken, 1 failed, 3 queued",
-        "Mine on etc, default, 0: not applicable no blocks",
+        "Mine on etc, default, 0: not applicable: no blocks",
         "0 done, 0 broken, 1 failed, 2 queued",
     ]
 

@@ -73,3 +73,18 @@ def test_latex_shows_what_changed_in_a_second_table(tmp_path: Path) -> None:
     same = report_latex(now, now)
     assert same.count("\\begin{tabular}") == 1
     assert "Nothing, in 2 experiments." in same
+
+
+def test_what_leaks_is_in_every_table_and_a_change_of_it_is_a_change(tmp_path: Path) -> None:
+    save(tmp_path / "base", report("itn", "etc", leak="identity"))
+    save(tmp_path / "now", report("itn", "etc", leak="images"))
+    now, base = read_runs([tmp_path / "now"]), read_runs([tmp_path / "base"])
+    (row,) = csv.DictReader(io.StringIO(report_csv(now)))
+    assert row["leak"] == "images"
+    assert "| etc | ✗ BROKEN: images, ssim +0.300 |" in report_markdown(now)
+    assert "& broken: images \\\\" in report_latex(now)
+    text = report_markdown(now, base)
+    assert "| etc | itn | ✗ BROKEN: identity | ✗ BROKEN: images | +0.300 | +0.300 |" in text
+    # A report that does not say what leaks differs in nothing.
+    save(tmp_path / "old", report("itn", "etc"))
+    assert "Nothing, in 1 experiments." in report_markdown(now, read_runs([tmp_path / "old"]))

@@ -221,7 +221,10 @@ def test_the_command_gives_one_verdict(tmp_path: Path) -> None:
     code, out, errors = in_process(arguments, tmp_path)
     assert code == 0, errors
     first = out
-    assert "BROKEN" in out
+    lines = [" ".join(line.split()) for line in out.splitlines()]
+    assert any(line.startswith("BROKEN: the key. ") for line in lines)
+    assert any(line.startswith("the key one for all images shown ") for line in lines)
+    assert any(line.startswith("class one for all images follows ") for line in lines)
     assert "worst case over attacks: SSIM 1.000" in out
     assert "whole blocks" in out
     (record,) = (tmp_path / "runs").glob("bench-*.json")

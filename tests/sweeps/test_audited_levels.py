@@ -1,0 +1,97 @@
+"""The lines of an audit: one per level and kind of key, with the attack that needs least."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from ppattack.reports.audit import read_audit
+from ppattack.reports.leaks import LEVELS, LeakName
+from ppattack.reports.run import Report
+from ppattack.request import RunRequest
+from ppattack.sweeps.audit import merge
+from ppattack.sweeps.audited_levels import audited_levels
+from ppattack.sweeps.executors import InThisProcess
+from ppattack.sweeps.sweep import run_sweep
+from tests.support.saved import report
+from tests.support.sweeps import Watch
+
+
+def granted(attack: str, leak: LeakName, **threat: object) -> Report:
+    made = report(attack, "pe", leak=leak)
+    return made.model_copy(update={"threat": made.threat.model_copy(update=threat)})
+
+
+def test_the_attack_that_needs_least_stands_for_a_level() -> None:
+    reports = [
+        granted("chosen", "key", chosen=3),
+        granted("known", "key", pairs=2),
+        granted("matching", "identity", public="candidates"),
+    ]
+    for order in (reports, reports[::-1]):
+        lines = {one.level: one for one in audited_levels(order)}
+        assert list(lines) == list(LEVELS)
+        assert lines["key"].attack == lines["images"].attack == "known"
+        assert lines["identity"].attack == lines["class"].attack == "matching"
+        assert all(one.state == "shown" for one in lines.values())
+
+
+def test_keys_per_image_have_lines_of_their_own() -> None:
+    found = audited_levels(
+        [
+            granted("fr", "images"),
+            granted("matching", "identity", key_scope="image", public="candidates"),
+            granted("itn", "nothing", key_scope="image"),
+        ]
+    )
+    shown = {(one.key_scope, one.level): one.attack for one in found if one.shown}
+    assert shown == {
+        ("dataset", "images"): "fr",
+        ("dataset", "state"): "fr",
+        ("dataset", "identity"): "fr",
+        ("dataset", "class"): "fr",
+        ("image", "identity"): "matching",
+        ("image", "class"): "matching",
+    }
+    assert len(found) == 2 * len(LEVELS)
+    assert [one.key_scope for one in found] == ["dataset"] * 5 + ["image"] * 5
+
+
+def test_nobody_measured_what_no_attack_returns() -> None:
+    images_only = granted("fr", "nothing")
+    levels = {name: level for name, level in images_only.levels.items() if name == "images"}
+    found = audited_levels([images_only.model_copy(update={"levels": levels})])
+    assert {one.level: one.state for one in found} == {
+        "key": "not measured",
+        "images": "not shown",
+        "state": "not measured",
+        "identity": "not measured",
+        "class": "not measured",
+    }
+    assert audited_levels([]) == ()
+
+
+@pytest.mark.long
+def test_an_audit_says_what_leaks(tmp_path: Path) -> None:
+    asked = RunRequest("", "pe", victims=12, adversary=24, size=16, preset="smoke", out=tmp_path)
+    requests = [replace(asked, attack=attack) for attack in ("known-plaintext", "fr")]
+    sweep, _ = run_sweep(requests, InThisProcess(), Watch())
+    done = merge(sweep, asked)
+    assert done.report.leak == "key"
+    assert [(one.level, one.state) for one in done.report.levels][:3] == [
+        ("key", "shown"),
+        ("images", "shown"),
+        ("state", "follows"),
+    ]
+    whole = json.loads((done.folder / "report.json").read_text())
+    assert whole["leak"] == "key"
+    assert whole["levels"]["key"]["words"] == "known-plaintext: the attack recovered the exact key"
+    assert read_audit(done.folder) == done.report
+    old = json.loads((done.folder / "audit.json").read_text())
+    for name in ("leak", "levels"):
+        del old[name]
+    (done.folder / "audit.json").write_text(json.dumps(old))
+    assert read_audit(done.folder).leak is None
