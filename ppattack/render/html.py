@@ -15,11 +15,11 @@ from ppattack.render.matrix import Group, RunTable, arrange
 from ppattack.render.plots import Box, BoxPlot, box, box_plot
 from ppattack.render.summary_table import REQUIREMENTS, Scheme
 from ppattack.reports.found import ImageScores, MissingRun, SavedRun, read_image_scores
-from ppattack.reports.run import MetricScores, Report, VerdictName
+from ppattack.reports.run import MetricScores, Report, Scores, VerdictName
 from ppattack.reports.text import visible
 from ppattack.request import command
 
-METRICS = ("ssim", "ssim_wang2004", "psnr", "mse", "lpips", "key", "matching", "puzzle")
+METRICS = tuple(Scores.model_fields)
 PLOTTED = ("ssim", "lpips")
 MANY_RUNS = 20
 """Above this, samples are made smaller, so that the page stays small."""

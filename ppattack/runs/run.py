@@ -222,7 +222,7 @@ class _UnderWay:
         verdict, reason = decide(found, None, None)
         if verdict == "BROKEN":
             negative = bench.negative()
-        elif not found.limits and (found.scores.ssim or found.scores.matching):
+        elif not found.limits and found.scores.main_gain() is not None:
             try:
                 positive = bench.positive(self.scenario.observation.scheme)
             except PluginError as error:
