@@ -18,7 +18,6 @@ from ppattack.jpeg import Jpeg
 from ppattack.plugins.registry import ORACLE
 from ppattack.threat import KeyScope
 
-
 GALLERY = (1000, 200)
 """Images among which reconstructions are looked for, and as many with the preset ``smoke``."""
 

@@ -52,7 +52,7 @@ def class_scores(
         return Absent("the attack recovers neither classes nor images"), {}
     if labels is None:
         return Absent(f"{sets.name} has no class for every image"), {}
-    if len(sets.classes) < 2:  # noqa: PLR2004
+    if len(sets.classes) < 2:
         return Absent(f"{sets.name} has only one class"), {}
     plain = scenario.truth.images
     asked = {} if only_gain or plain is None else {"plain": plain}

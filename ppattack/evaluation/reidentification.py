@@ -34,7 +34,7 @@ Found = dict[str, MetricScores | Absent]
 
 def identity_scores(
     images: Tensor, blind: Mapping[str, Tensor], scenario: Scenario, scorer: ImageScorer, seed: int
-) -> tuple[Found, dict[str, str], dict[str, Values]]:
+) -> tuple[Found, dict[str, Values]]:
     """Re-identification and recognisability.
 
     Args:
@@ -45,25 +45,25 @@ def identity_scores(
         seed: of the bootstrap.
 
     Returns:
-        both scores by name; why kinds of comparison are missing; and, if every image was looked
-        for, the values of each by ``<metric>.<role>``.
+        both scores by name; and, if every image was looked for, the values of each by
+        ``<metric>.<role>``.
     """
     gallery = Gallery.of(scenario)
     if len(gallery) < FEWEST:
         few = Absent("there is no other image to take it for: use a larger -n or --gallery")
-        return {"reidentification": few, "recognisability": few}, {}, {}
+        return {"reidentification": few, "recognisability": few}, {}
     found = gallery.ranks({OURS: images, **blind}, scorer)
-    named, columns = _reidentification(found, len(gallery), seed)
+    reason = no_features(scorer)
+    missing = {"features": reason} if reason else {}
+    named, columns = _reidentification(found, len(gallery), seed, missing)
     seen, more = _recognisability(found, len(gallery), seed)
     columns |= more
-    reason = no_features(scorer)
-    missing = {"reidentification by features": reason} if reason else {}
     scores: Found = {"reidentification": named, "recognisability": seen}
-    return scores, missing, columns if gallery.victims == len(images) else {}
+    return scores, columns if gallery.victims == len(images) else {}
 
 
 def _reidentification(
-    found: Mapping[str, ByLabel], candidates: int, seed: int
+    found: Mapping[str, ByLabel], candidates: int, seed: int, missing: dict[str, str]
 ) -> tuple[ReidentificationScores, dict[str, Values]]:
     """Each side is compared in the way that serves it best, so that neither is favoured."""
     hits = {
@@ -73,7 +73,7 @@ def _reidentification(
     }
     best = max(found, key=lambda kind: _quality(found[kind], OURS))
     ours = hits[best, OURS]
-    guesses = {f"{label}": hits[kind, label] for kind, label in _best_kinds(found)}
+    guesses = {label: hits[kind, label] for kind, label in _best_kinds(found)}
     guesses[CHANCE] = np.full_like(ours, 1.0 / candidates)
     name = max(guesses, key=lambda label: float(guesses[label].mean()))
     roles = {OURS: ours, "baseline": guesses[name], "gain": ours - guesses[name]}
@@ -95,14 +95,19 @@ def _reidentification(
         chance=1.0 / candidates,
         by=best,
         kinds=kinds,
+        absent=missing,
     )
     return scores, {f"reidentification.{role}": values for role, values in roles.items()}
 
 
 def _best_kinds(found: Mapping[str, ByLabel]) -> list[tuple[str, str]]:
-    """For each guess the kind of comparison that serves it best."""
-    labels = [label for label in next(iter(found.values())) if label != OURS]
-    return [(max(found, key=lambda k, la=label: _quality(found[k], la)), label) for label in labels]
+    """For each guess the kind of comparison that serves it best, and its label."""
+    best = []
+    for label in next(iter(found.values())):
+        if label != OURS:
+            quality = {kind: _quality(by_label, label) for kind, by_label in found.items()}
+            best.append((max(quality, key=lambda kind: quality[kind]), label))
+    return best
 
 
 def _quality(by_label: ByLabel, label: str) -> tuple[float, float]:

@@ -121,9 +121,8 @@ def evaluate(
             best = best_state_ssim(recovery.images, truth.images, shared=shared)
             best_state = summarise({"best": best.numpy()}, seed)["best"]
         if not only_gain:
-            named, missing, more = identity_scores(recovery.images, blind, scenario, scorer, seed)
+            named, more = identity_scores(recovery.images, blind, scenario, scorer, seed)
             results |= named
-            absent |= missing
             columns |= more
     matching, right = _matching_scores(recovery, scenario, seed)
     classes, told = class_scores(recovery, blind, scenario, scorer, seed, only_gain=only_gain)

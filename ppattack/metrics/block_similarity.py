@@ -43,10 +43,12 @@ def block_similarity_matrix(queries: Tensor, candidates: Tensor, edge: int = 8) 
     blocks = height * width // edge**2
     step = max(1, PAIRS_AT_ONCE // max(1, len(candidates) * blocks**2))
     found = [
-        _likest(_Blocks.of(part, edge), theirs, blocks).reshape(len(part), blocks, -1).mean(dim=1)
+        _likest(_Blocks.of(part, edge), theirs, blocks)
+        .unflatten(0, (len(part), blocks))
+        .mean(dim=1)
         for part in queries.split(step)
     ]
-    return torch.cat(found) if found else torch.zeros(0, len(candidates))
+    return torch.cat(found)
 
 
 class _Blocks:
@@ -79,4 +81,4 @@ def _likest(ours: _Blocks, theirs: _Blocks, blocks: int) -> Tensor:
     ratio *= torch.outer(2 * ours.means, theirs.means).add_(C1)
     ratio /= (ours.variances[:, None] + C2) + theirs.variances
     ratio /= (ours.means.square()[:, None] + C1) + theirs.means.square()
-    return ratio.reshape(len(ratio), -1, blocks).amax(dim=2)
+    return ratio.unflatten(1, (len(theirs.means) // blocks, blocks)).amax(dim=2)

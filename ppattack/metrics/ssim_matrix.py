@@ -77,7 +77,7 @@ class _Windows:
 
     @classmethod
     def of(cls, rows: Tensor) -> _Windows:
-        """Of ``(N, 7, W)`` levels."""
+        """The windows of ``(N, 7, W)`` levels."""
         windows = rows.unfold(2, EDGE, 1).permute(2, 0, 1, 3).flatten(2)  # (P, N, 49)
         means = windows.mean(dim=2, keepdim=True)
         centred = windows - means

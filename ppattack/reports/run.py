@@ -188,7 +188,8 @@ class ReidentificationScores(MetricScores):
     have; whoever guesses names the right one with ``chance``. ``kinds`` has every way of comparing
     images: ``ssim`` (grey, 32 pixels), ``blocks`` (wherever its blocks lie), ``features`` (of the
     network of LPIPS), ``efficientnet``. Summaries, ``rank1``, ``rank10`` and ``wilson95`` are of
-    the best kind, ``by``, and so are those of the ciphertext and of the best guess.
+    the best kind, ``by``, and so are those of the ciphertext and of the best guess. ``absent`` says
+    which kind is missing, and why.
     """
 
     rank1: float
@@ -198,6 +199,7 @@ class ReidentificationScores(MetricScores):
     chance: float
     by: str
     kinds: dict[str, Identification]
+    absent: dict[str, str] = Field(default_factory=dict)
 
 
 class RecognisabilityScores(MetricScores):
