@@ -15,6 +15,7 @@ from torch.nn import functional
 
 from ppattack.data.source import content_hashes
 from ppattack.metrics.block_similarity import block_similarity_matrix
+from ppattack.metrics.identity_network import identity_features, no_identity_network
 from ppattack.metrics.ranks import Ranks, ranks
 from ppattack.metrics.ssim_matrix import ssim_matrix
 
@@ -110,6 +111,12 @@ def small(images: Tensor) -> Tensor:
     return torch.cat(parts) if parts else images.new_zeros(0, images.shape[1], EDGE, EDGE)
 
 
+def missing_kinds(scorer: ImageScorer) -> dict[str, str]:
+    """Kind of comparison to the reason why images are not compared so."""
+    reasons = {"features": no_features(scorer), "efficientnet": no_identity_network()}
+    return {kind: reason for kind, reason in reasons.items() if reason is not None}
+
+
 def no_features(scorer: ImageScorer) -> str | None:
     """Why images are not compared by features; None if they are."""
     lpips = scorer.lpips
@@ -130,6 +137,10 @@ def _kinds(scorer: ImageScorer) -> dict[str, Callable[[Tensor, Tensor], Tensor]]
     }
     if no_features(scorer) is None and not isinstance(lpips, str):
         found["features"] = lambda ours, theirs: feature_similarity(lpips, ours, theirs)
+    if no_identity_network() is None:
+        found["efficientnet"] = lambda ours, theirs: (
+            identity_features(ours, device) @ identity_features(theirs, device).T
+        ).cpu()
     return found
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ppattack.evaluation.absent import Absent
-from ppattack.evaluation.gallery import FEWEST, ByLabel, Gallery, no_features
+from ppattack.evaluation.gallery import FEWEST, ByLabel, Gallery, missing_kinds
 from ppattack.evaluation.statistics import Values, summarise, wilson95
 from ppattack.reports.run import (
     Identification,
@@ -29,6 +29,8 @@ CIPHERTEXT = "ciphertext"
 CHANCE = "chance"
 TEN = 10
 FIRST_PERCENTILE = 0.01
+RECOGNISED_BY = ("efficientnet", "features", "ssim")
+"""The kinds of comparison by which an image is recognised, the one that sees best first."""
 Found = dict[str, MetricScores | Absent]
 
 
@@ -53,8 +55,7 @@ def identity_scores(
         few = Absent("there is no other image to take it for: use a larger -n or --gallery")
         return {"reidentification": few, "recognisability": few}, {}
     found = gallery.ranks({OURS: images, **blind}, scorer)
-    reason = no_features(scorer)
-    missing = {"features": reason} if reason else {}
+    missing = missing_kinds(scorer)
     named, columns = _reidentification(found, len(gallery), seed, missing)
     seen, more = _recognisability(found, len(gallery), seed)
     columns |= more
@@ -135,7 +136,7 @@ def _identification(by_label: ByLabel, candidates: int) -> Identification:
 def _recognisability(
     found: Mapping[str, ByLabel], candidates: int, seed: int
 ) -> tuple[RecognisabilityScores, dict[str, Values]]:
-    by = "features" if "features" in found else "ssim"
+    by = next(kind for kind in RECOGNISED_BY if kind in found)
     values = {label: each.percentile().numpy() for label, each in found[by].items()}
     ours = values.pop(OURS)
     values[CHANCE] = np.full_like(ours, 0.5)
