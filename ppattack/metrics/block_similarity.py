@@ -81,4 +81,5 @@ def _likest(ours: _Blocks, theirs: _Blocks, blocks: int) -> Tensor:
     ratio *= torch.outer(2 * ours.means, theirs.means).add_(C1)
     ratio /= (ours.variances[:, None] + C2) + theirs.variances
     ratio /= (ours.means.square()[:, None] + C1) + theirs.means.square()
-    return ratio.unflatten(1, (len(theirs.means) // blocks, blocks)).amax(dim=2)
+    likest: Tensor = ratio.unflatten(1, (len(theirs.means) // blocks, blocks)).amax(dim=2)
+    return likest

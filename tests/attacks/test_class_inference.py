@@ -40,7 +40,8 @@ def scene(target: Target, sets: ImageSets, jpeg: Jpeg | None = None) -> Scenario
 
 def share_right(found: Recovery, sets: ImageSets) -> float:
     assert found.classes is not None
-    return float((found.classes == sets.victim_labels).double().mean())
+    assert sets.victim_labels is not None
+    return float(found.classes.eq(sets.victim_labels).double().mean())
 
 
 @pytest.fixture(scope="module")

@@ -51,21 +51,18 @@ class KernelRidge:
             width: of the kernel.
             ridge: added to the kernel's diagonal.
         """
-        mean = features.mean(dim=0)
-        centred = features - mean
-        scale = float(centred.square().sum(dim=1).mean().clamp_min(EPSILON).rsqrt())
-        examples = centred * scale
+        mean, scale = _form(features)
+        examples = (features - mean) * scale
         shares = functional.one_hot(labels, classes).to(features.dtype)
         offset = shares.mean(dim=0)
-        kernel = _kernel(examples, examples, width)
-        kernel.diagonal().add_(ridge)
-        weights = torch.linalg.solve(kernel, shares - offset)
+        weights = _weights(_squares(examples, examples), shares - offset, width, ridge)
         return cls(examples, mean, scale, width, weights, offset)
 
     def scores(self, features: Tensor) -> Tensor:
         """``(N, classes)``: how much each class is favoured, from ``(N, D)`` features."""
         parts = [
-            _kernel((part - self.mean) * self.scale, self.examples, self.width) @ self.weights
+            _squares((part - self.mean) * self.scale, self.examples).mul_(-self.width).exp_()
+            @ self.weights
             for part in features.split(AT_ONCE)
         ]
         return torch.cat(parts) + self.offset
@@ -96,18 +93,37 @@ def chosen_by_held_out(
     Returns:
         it, and its accuracy on the examples held out while it did not know them.
     """
-    known, rest = slice(0, len(features) - held_out), slice(len(features) - held_out, None)
+    known, rest = features[:-held_out], features[-held_out:]
+    mean, scale = _form(known)
+    known, rest = (known - mean) * scale, (rest - mean) * scale
+    within, between = _squares(known, known), _squares(rest, known)
+    shares = functional.one_hot(labels[:-held_out], classes).to(features.dtype)
+    offset = shares.mean(dim=0)
     found: dict[tuple[float, float], float] = {}
     for width in widths:
+        near = between.mul(-width).exp_()
         for ridge in ridges:
-            tried = KernelRidge.fit(features[known], labels[known], classes, width, ridge)
-            right = tried.predict(features[rest]) == labels[rest]
+            scores = near @ _weights(within, shares - offset, width, ridge) + offset
+            right = scores.argmax(dim=1) == labels[-held_out:]
             found[width, ridge] = float(right.double().mean())
     best = max(found, key=lambda pair: found[pair])
     return KernelRidge.fit(features, labels, classes, *best), found[best]
 
 
-def _kernel(queries: Tensor, examples: Tensor, width: float) -> Tensor:
+def _form(features: Tensor) -> tuple[Tensor, float]:
+    """The mean of features, and what brings them to a mean squared norm of 1 without it."""
+    mean = features.mean(dim=0)
+    square = (features - mean).square().sum(dim=1).mean()
+    return mean, float(square.clamp_min(EPSILON).rsqrt())
+
+
+def _weights(squares: Tensor, targets: Tensor, width: float, ridge: float) -> Tensor:
+    kernel = squares.mul(-width).exp_()
+    kernel.diagonal().add_(ridge)
+    return torch.cholesky_solve(targets, torch.linalg.cholesky(kernel))
+
+
+def _squares(queries: Tensor, examples: Tensor) -> Tensor:
+    """``(N, M)`` squared distances."""
     squared = queries.square().sum(dim=1)[:, None] + examples.square().sum(dim=1)
-    squared.addmm_(queries, examples.T, alpha=-2.0)
-    return squared.clamp_min_(0.0).mul_(-width).exp_()
+    return squared.addmm_(queries, examples.T, alpha=-2.0).clamp_min_(0.0)

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import replace
 
 import torch
 from torch import Tensor
 
 from ppattack.solvers.candidates.invariants import Invariants
-
-if TYPE_CHECKING:
-    from ppattack.target.structure import Structure
+from ppattack.target.structure import Structure
 
 MIDDLE = 127.5
+FINE = 4
+"""Edge of the blocks, pixels, that larger ones are cut into: a move of these moves them too."""
 FLOOR = 1e-3
 """Least standard deviation of a number, as a share of the largest one's."""
 
@@ -27,14 +27,28 @@ class Numbers:
     """
 
     def __init__(self, structure: Structure, own: Tensor, generator: torch.Generator) -> None:
-        self._invariants = Invariants(structure, own, generator)
-        values = self._invariants.of(own, "ciphertext")
+        self._invariants = [Invariants(each, own, generator) for each in grains(structure)]
+        values = self._values(own)
         self._mean, spread = values.mean(dim=0), values.std(dim=0)
         self._spread = spread + FLOOR * spread.max() + torch.finfo(spread.dtype).tiny
 
     def __call__(self, ciphertexts: Tensor) -> Tensor:
         """``(N, F)`` float32 of ``(N, C, H, W)`` uint8."""
-        return (self._invariants.of(ciphertexts, "ciphertext") - self._mean) / self._spread
+        return (self._values(ciphertexts) - self._mean) / self._spread
+
+    def _values(self, ciphertexts: Tensor) -> Tensor:
+        return torch.cat([each.of(ciphertexts, "ciphertext") for each in self._invariants], dim=1)
+
+
+def grains(structure: Structure) -> list[Structure]:
+    """The structure, and for blocks moved as a whole that of the small blocks inside them.
+
+    Where a block is turned, mirrored, complemented or given other colours, so is every part of it.
+    """
+    edge = structure.block_size
+    if structure.kind != "blocks-dihedral" or edge <= FINE or edge % FINE:
+        return [structure]
+    return [structure, replace(structure, block_size=FINE)]
 
 
 def has_picture(structure: Structure) -> bool:
