@@ -93,8 +93,6 @@ def evaluate(
     columns: dict[str, Values] = {}
     baselines: dict[str, float] = {}
     failures = {scenario.names[i]: why for i, why in recovery.failures.items()}
-    from ppattack.metrics.states import best_state_ssim
-
     truth = scenario.truth
     results: dict[str, MetricScores | Absent] = {}
     blind: dict[str, Tensor] = {}
@@ -112,14 +110,9 @@ def evaluate(
             columns |= columns_of
         found_spread = spread(recovery.images)
         if "ssim" in values:
-            scored = values["ssim"]
-            constants = {name: scored[name] for name in CONSTANTS if name in scored}
-            ours = scored["reconstruction"]
-            collapsed = collapse(recovery.images, truth.images, ours, constants)
+            collapsed = _collapsed(recovery.images, truth.images, values["ssim"])
         if recovery.up_to_state and "ssim" in values:
-            shared = scenario.observation.threat.key_scope == "dataset"
-            best = best_state_ssim(recovery.images, truth.images, shared=shared)
-            best_state = summarise({"best": best.numpy()}, seed)["best"]
+            best_state = _best_state(recovery.images, truth.images, scenario, seed)
         if not only_gain:
             named, more = identity_scores(recovery.images, blind, scenario, scorer, seed)
             results |= named
@@ -161,6 +154,21 @@ def _decrypts_exactly(recovery: Recovery, scenario: Scenario) -> bool:
         return False
     made = recovery.map.invert(seen.ciphertexts.cpu())
     return seen.scheme.representation.restore(made, seen.image_shape).equal(plain.cpu())
+
+
+def _collapsed(images: Tensor, plain: Tensor, ssim: Mapping[str, Values]) -> str | None:
+    """Why reconstructions do not depend on their ciphertexts, or None."""
+    constants = {name: ssim[name] for name in CONSTANTS if name in ssim}
+    return collapse(images, plain, ssim["reconstruction"], constants)
+
+
+def _best_state(images: Tensor, plain: Tensor, scenario: Scenario, seed: int) -> Summary:
+    """SSIM in the best global state: one for all images of a key."""
+    from ppattack.metrics.states import best_state_ssim
+
+    shared = scenario.observation.threat.key_scope == "dataset"
+    best = best_state_ssim(images, plain, shared=shared)
+    return summarise({"best": best.numpy()}, seed)["best"]
 
 
 _OWN = ("reconstruction",)

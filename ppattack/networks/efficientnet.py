@@ -18,7 +18,7 @@ STAGES = (
     (4, 5, 2, 6, 192),
     (1, 3, 1, 6, 320),
 )
-"""Of each stage: repeats, kernel, stride of the first block, expansion, channels."""
+"""Repeats, kernel, stride of the first block, expansion and channels, stage by stage."""
 STEM, HEAD = 32, 1280
 MIDDLE, SCALE = 127.0, 128.0
 """What is subtracted from grey levels, and what they are then divided by."""
