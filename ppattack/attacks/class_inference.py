@@ -41,24 +41,19 @@ class ClassInference(Attack):
     keys; one key for all images or one each, which it never learns. No class of a ciphertext is
     known.
 
-    Deviations: inference of an attribute from protected images is published for targets whose
-    protection is learned or perceptual, with networks trained on large face sets; this is the same
-    question for schemes with keys, with small classifiers.
+    Deviations: not published for these schemes.
 
-    Reference: M. Fredrikson, S. Jha, T. Ristenpart: Model inversion attacks that exploit confidence
-    information and basic countermeasures. ACM CCS, 2015. doi:10.1145/2810103.2813677 (where
-    attribute inference is defined).
+    Reference: the ppattack authors: Class inference by key-independent invariants. ppattack, 2026.
     """
 
     card = AttackCard(
         name="class-inference",
         title="Class inference: what kind of thing a ciphertext shows, whatever its key",
         reference=Reference(
-            "M. Fredrikson, S. Jha, T. Ristenpart",
-            "Model inversion attacks that exploit confidence information and basic countermeasures",
-            "ACM CCS",
-            2015,
-            doi="10.1145/2810103.2813677",
+            "the ppattack authors",
+            "Class inference by key-independent invariants",
+            "ppattack",
+            2026,
         ),
         recovers=("classes",),
         requires=ThreatModel(public="unpaired", own_keys=True, public_labels=True),
