@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from ppattack.permxor import PermXor
     from ppattack.target.base import PublicScheme
 
-Recovers = Literal["images", "matching", "key"]
+Recovers = Literal["images", "matching", "key", "classes"]
 Preset = Literal["smoke", "standard", "paper"]
 Level = Literal["candidates", "search", "pairs", "statistics", "jigsaw", "trained"]
 LEVELS: tuple[Level, ...] = get_args(Level)
@@ -100,7 +100,7 @@ class ControlTarget:
 
 @dataclass(frozen=True)
 class Recovery:
-    """What an attack recovered; at least one of images, matching, key and map.
+    """What an attack recovered; at least one of images, matching, key, map and classes.
 
     Args:
         images: ``(N, C, H, W)`` uint8 reconstructions, in the order of the ciphertexts. If
@@ -124,6 +124,7 @@ class Recovery:
             not BROKEN either, unless the key is exact.
         map: what the scheme does under the victims' one key, as a map that decrypts; it is saved
             in the run's folder, where ``ppattack decrypt`` takes it for a key.
+        classes: ``(N,)`` int64, for each ciphertext the index of its image's class.
     """
 
     images: Tensor | None = None
@@ -138,6 +139,7 @@ class Recovery:
     limits: str = ""
     refuted: bool = False
     map: CipherMap | None = None
+    classes: Tensor | None = None
 
 
 class Attack(ABC):
@@ -255,7 +257,7 @@ def _checked(recovery: object, observation: Observation, name: str) -> Recovery:
 
     if not isinstance(recovery, Recovery):
         raise PluginError(f"attack '{name}' returned a {type(recovery).__name__}, not a Recovery.")
-    found = (recovery.images, recovery.matching, recovery.key, recovery.map)
+    found = (recovery.images, recovery.matching, recovery.key, recovery.map, recovery.classes)
     if all(each is None for each in found):
         raise PluginError(f"attack '{name}' returned an empty Recovery.")
     count = len(observation.ciphertexts)
@@ -285,6 +287,8 @@ def _checked(recovery: object, observation: Observation, name: str) -> Recovery:
                 f"attack '{name}' returned a matching of shape {tuple(matching.shape)} for its "
                 f"stage '{stage}', not {(count,)}."
             )
+    if recovery.classes is not None:
+        _check_classes(recovery.classes, count, name)
     if recovery.p_values is not None and tuple(recovery.p_values.shape) != (count,):
         raise PluginError(
             f"attack '{name}' returned p-values of shape {tuple(recovery.p_values.shape)}, "
@@ -307,9 +311,21 @@ def _checked(recovery: object, observation: Observation, name: str) -> Recovery:
         images=images,
         matching=None if recovery.matching is None else recovery.matching.cpu(),
         ranking=None if recovery.ranking is None else recovery.ranking.cpu(),
+        classes=None if recovery.classes is None else recovery.classes.cpu(),
         p_values=None if recovery.p_values is None else recovery.p_values.cpu(),
         stages={stage: matching.cpu() for stage, matching in recovery.stages.items()},
     )
+
+
+def _check_classes(found: Tensor, count: int, name: str) -> None:
+    """Refuse classes that are not one whole number for each ciphertext."""
+    import torch
+
+    if tuple(found.shape) != (count,) or found.dtype != torch.int64:
+        raise PluginError(
+            f"attack '{name}' returned classes of shape {tuple(found.shape)} and type "
+            f"{found.dtype}, not {(count,)} and torch.int64."
+        )
 
 
 def _check_map(found: CipherMap, observation: Observation, name: str) -> None:

@@ -18,6 +18,9 @@ from ppattack.jpeg import Jpeg
 from ppattack.plugins.registry import ORACLE
 from ppattack.threat import KeyScope
 
+GALLERY = (1000, 200)
+"""Images among which reconstructions are looked for, and as many with the preset ``smoke``."""
+
 
 class Flag:
     """The option of the command line that sets a field of a request.
@@ -71,6 +74,8 @@ class RunRequest:
             None for no compression.
         lpips_net: ``alex``, ``vgg`` or ``squeeze``.
         lpips_weights: a file with the network's convolution weights, or None to look for them.
+        gallery: images among which every reconstruction is looked for: the victims' and others
+            that the adversary does not have; None for 1,000, or 200 with the preset ``smoke``.
         download: whether data or weights may be fetched.
         isolate: whether the attack runs in a process of its own that holds nothing secret.
         time_limit: seconds that such a process may take for the attack or one control; implies
@@ -167,6 +172,15 @@ class RunRequest:
     lpips_weights: Annotated[
         Path | None, Flag("--lpips-weights"), Doc("Its convolution weights.")
     ] = None
+    gallery: Annotated[
+        int | None,
+        Interval(ge=1, le=100_000),
+        Flag("--gallery"),
+        Doc(
+            "Images among which every reconstruction is looked for, the victims' and others. "
+            "[default: 1000; 200 with --preset smoke]"
+        ),
+    ] = None
     download: Annotated[bool, Flag("--download"), Doc("Allow fetching data and weights.")] = False
     isolate: Annotated[
         bool,
@@ -210,6 +224,11 @@ class RunRequest:
     def isolated(self) -> bool:
         """Whether the attack gets a process of its own."""
         return self.isolate or self.time_limit is not None or self.memory_limit is not None
+
+    @property
+    def gallery_size(self) -> int:
+        """How many images every reconstruction is looked for among, if there are as many."""
+        return self.gallery or GALLERY[self.preset == "smoke"]
 
 
 @dataclass(frozen=True)

@@ -37,6 +37,8 @@ class ThreatModel:
         distractors: images among the candidates that nobody encrypted, at most.
         altered: how the candidates differ from the encrypted images, in one word; ``none`` for
             exact copies.
+        public_labels: whether the adversary knows the class of every public image, though perhaps
+            of no ciphertext.
     """
 
     public: PublicImages = "none"
@@ -47,6 +49,12 @@ class ThreatModel:
     labels: bool = False
     distractors: int = 0
     altered: str = "none"
+    public_labels: bool = False
+
+    @property
+    def names_classes(self) -> bool:
+        """Whether the class of any image is known."""
+        return self.labels or self.public_labels
 
     def shortfall(self, needed: ThreatModel) -> list[str]:
         """What ``needed`` asks for beyond this model, in words; empty when it is covered."""
@@ -61,6 +69,8 @@ class ThreatModel:
             missing.append("encryption under keys of its own")
         if needed.labels and not self.labels:
             missing.append("class labels")
+        elif needed.public_labels and not self.names_classes:
+            missing.append("class labels of public images")
         return missing
 
     def in_words(self) -> str:
@@ -72,7 +82,8 @@ class ThreatModel:
         parts = [" and ".join(known) or "ciphertext-only", public.get(self.public, "")]
         parts[-1] += f" and up to {self.distractors} others" if self.distractors else ""
         parts.append(f"all altered ({self.altered})" if self.altered != "none" else "")
-        parts.append("class labels" if self.labels else "")
+        public_only = "class labels of public images" if self.public_labels else ""
+        parts.append("class labels" if self.labels else public_only)
         parts += ["own keys" if self.own_keys else "", keys]
         return "; ".join(part for part in parts if part)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +20,7 @@ from ppattack.reports.text import visible
 if TYPE_CHECKING:
     from ppattack.reports.audit import Audit
     from ppattack.reports.curve import Curve
-    from ppattack.reports.run import MetricScores, Report, Summary
+    from ppattack.reports.run import MetricScores, Report, Scores, Summary
 
 PLAIN_WIDTH = 160
 """Columns if stdout is not a terminal: wide enough that nothing is cut."""
@@ -29,7 +30,6 @@ VERDICT_COLOURS = {
     "INCONCLUSIVE": "bold yellow",
     "NOTHING APPLIED": "bold yellow",
 }
-_METRICS = ("ssim", "ssim_wang2004", "psnr", "mse", "lpips", "key", "matching", "puzzle")
 
 
 class SafeConsole(Console):
@@ -90,7 +90,7 @@ def print_report(report: Report, folder: Path, next_step: str | None = None) -> 
         markup=False,
     )
     rows = table("metric (mean)", "ciphertext", "blind baseline", "reconstruction", "gain [95 %]")
-    for name in _METRICS:
+    for name in type(report.scores).model_fields:
         scores: MetricScores | None = getattr(report.scores, name)
         if scores is not None:
             arrow = "↑" if scores.better == "higher" else "↓"
@@ -120,6 +120,8 @@ def print_report(report: Report, folder: Path, next_step: str | None = None) -> 
             f"{puzzle.largest:.1%}; by place alone {puzzle.position_direct:.1%}, "
             f"{puzzle.position_neighbour:.1%}, {puzzle.position_largest:.1%}"
         )
+    for line in _identity_and_class(report.scores):
+        screen.print(line, markup=False)
     if "lpips" in report.absent:
         screen.print(f"lpips: {report.absent['lpips']}", markup=False)
     for control in (report.controls.positive, report.controls.negative):
@@ -147,6 +149,29 @@ def print_verdict(screen: Console, judged: Report | Audit, attack: str) -> None:
     words = verdict_words(judged.verdict, judged.leak, attack)
     screen.print(f"[{VERDICT_COLOURS[judged.verdict]}]{escape(words)}.[/]", end=" ")
     screen.print(judged.reason[:1].upper() + judged.reason[1:], markup=False)
+
+
+def _identity_and_class(scores: Scores) -> Iterator[str]:
+    """What can be told of the images, whether or not they came back."""
+    named, seen, told = scores.reidentification, scores.recognisability, scores.classification
+    if named is not None:
+        line = (
+            f"identity: {named.rank1:.1%} named among {named.candidates} images by {named.by}, "
+            f"{named.rank10:.1%} among the ten nearest; chance {named.chance:.2%}"
+        )
+        shown = named.ciphertext
+        yield line if shown is None else f"{line}; the ciphertext itself {shown.mean:.1%}"
+    if seen is not None:
+        yield (
+            f"recognisable: {seen.below_first:.1%} nearer to the true image than to 99 % of "
+            f"others, by {seen.by}; chance {seen.chance:.1%}"
+        )
+    if told is not None:
+        line = f"class: {told.reconstruction.mean:.1%} named by the {told.by}"
+        line += f", majority {told.majority:.1%}"
+        if told.plain is not None:
+            line += f"; a classifier of plain images names {told.plain:.1%} of these"
+        yield line
 
 
 def print_curve(curve: Curve, folder: Path) -> None:

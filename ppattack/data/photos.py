@@ -81,7 +81,7 @@ class Photos(ImageSource):
         sets = select(
             self.card.name,
             replace(request, size=size),
-            _crops(VICTIMS, size, request.seed, "victims", request.victims),
+            _crops(VICTIMS, size, request.seed, "victims", request.victims + request.distractors),
             _crops(ADVERSARY, size, request.seed, "adversary", request.adversary),
         )
         note = (OVERLAP_NOTE.format(len(VICTIMS)),) if request.victims else ()

@@ -50,6 +50,9 @@ def select(
 ) -> ImageSets:
     """Take images for both sides, each content once: no image is on both sides, or twice on one.
 
+    Distractors are what the victims' candidates hold beyond that; those of another size are passed
+    over.
+
     Candidates are read one at a time and only as far as needed. If the request names a size, an
     image of another size is cut to the square in its middle and resized (antialiased); one of that
     size is taken as it is. One channel if every image is grey; else grey images become RGB. If
@@ -68,7 +71,8 @@ def select(
     """
     _check_counts(name, request, victims, adversary)
     picker = _Picker(name, request.size)
-    ours, our_classes = picker.take(victims, request.victims)
+    drawn = iter(victims)
+    ours, our_classes = picker.take(drawn, request.victims)
     _check_victims(name, request, len(ours))
     theirs, their_classes = picker.take(adversary, request.adversary)
     if not ours and not theirs:
@@ -78,7 +82,9 @@ def select(
         notes.append(
             f"the adversary has {len(theirs)} images, not {request.adversary}: there are no more"
         )
+    others, _ = picker.take(picker.comparable(drawn), request.distractors)
     shape = _shape([*ours, *theirs])
+    others = [image for image in others if image.shape[2] <= shape[0]]
     classes = _names([*our_classes, *their_classes])
     return ImageSets(
         name,
@@ -88,6 +94,7 @@ def select(
         classes,
         _numbers(our_classes, classes),
         _numbers(their_classes, classes),
+        distractors=_stack(others, shape) if others else None,
     )
 
 
@@ -164,6 +171,12 @@ class _Picker:
             if len(taken) == count:
                 break
         return taken, classes
+
+    def comparable(self, candidates: Candidates) -> Candidates:
+        """The candidates that can be brought to the size of the images taken."""
+        for candidate in candidates:
+            if self.size or not self.first or candidate[1].shape[:2] == self.first[1].shape[:2]:
+                yield candidate
 
     def notes(self) -> list[str]:
         """Facts for the report."""

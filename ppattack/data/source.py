@@ -44,6 +44,8 @@ class ImageRequest:
         seed: the run's seed; a source that samples uses it.
         download: whether the source may fetch its files from the network.
         pairs: how many of the victims' images become known pairs and are not scored.
+        distractors: images of the victims' kind that neither side has, at most; a source that has
+            none left, or does not know of them, gives none.
 
     Raises:
         ConfigError: for a number out of range, or an empty request.
@@ -55,6 +57,7 @@ class ImageRequest:
     seed: int = 0
     download: bool = False
     pairs: int = 0
+    distractors: int = 0
 
     def __post_init__(self) -> None:
         if min(self.victims, self.adversary) < 0 or self.victims + self.adversary < 1:
@@ -82,6 +85,8 @@ class ImageSets:
         owner: ``(K, C, H, W)`` uint8 images on which a scheme's owner trains it, neither the
             victims' nor the adversary's; None unless the scheme is trained.
         owner_labels: ``(K,)`` int64, likewise.
+        distractors: ``(D, C, H, W)`` uint8 images that nobody has, drawn like the victims', among
+            which the scorer looks for these; None for none.
 
     Raises:
         DataError: for labels of the wrong number, or beyond the classes.
@@ -97,6 +102,7 @@ class ImageSets:
     overlap: bool = False
     owner: Tensor | None = None
     owner_labels: Tensor | None = None
+    distractors: Tensor | None = None
 
     def __post_init__(self) -> None:
         _check_labels(self.victims, self.victim_labels, self.classes, self.name)
@@ -151,6 +157,7 @@ class ImageSets:
             adversary_labels=None if labels is None else labels[rows],
             notes=(*self.notes, "published overlap: the adversary holds the victims' images"),
             overlap=True,
+            distractors=None,
         )
 
     def without(self, images: Tensor) -> ImageSets:

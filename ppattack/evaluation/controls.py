@@ -95,7 +95,7 @@ class ControlBench:
             return None
         context = replace(self.context, checkpoints=None, pictures=None)
         recovery = attack(scenario.observation, context)
-        evaluation = evaluate(recovery, scenario, target, self.scorer, self.seed)
+        evaluation = evaluate(recovery, scenario, target, self.scorer, self.seed, only_gain=must_break)
         found = evaluation.scores.main_gain()
         gain = found[1] if found else None
         leak = strongest(measured(evaluation))
@@ -132,7 +132,7 @@ class ControlBench:
         }
         if isinstance(self._secret, bytes):
             facts["entropy"] = hashlib.sha256(self._secret).hexdigest()
-        if attack.requires().labels:
+        if attack.requires().names_classes:
             facts["labels"] = sets.label_hash
         text = json.dumps(facts, sort_keys=True, default=str)
         return self.cache / f"{hashlib.sha256(text.encode()).hexdigest()[:12]}.json"

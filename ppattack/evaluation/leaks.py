@@ -10,9 +10,10 @@ level      gain
 images     SSIM over the best blind baseline
 state      SSIM in the best global state over the best baseline, or over the
            reconstructions of other images in their best state
-identity   share of images that are named, over the share that a guess would name
-class      share of images whose class is told, over the largest class, on a scale
-           where the plain images have 1
+identity   share of images that are named, over the share that a guess names, or that
+           the ciphertexts themselves give away if images were recovered
+class      share of images whose class is told, over the share of the largest class, or
+           over what a classifier of plain images tells of the ciphertexts themselves
 =========  ===========================================================================
 """
 
@@ -68,7 +69,7 @@ def strongest(levels: Mapping[LeakName, LeakLevel]) -> LeakName:
 
 def gain_of(scores: Scores, level: LeakName) -> tuple[str, Summary | None]:
     """The metric of a level, and its gain; of several the one that shows most."""
-    parts = {name: getattr(scores, name, None) for name in METRICS.get(level, ())}
+    parts = {name: getattr(scores, name) for name in METRICS.get(level, ())}
     known = {name: part.gain for name, part in parts.items() if part is not None and part.gain}
     if not known:
         return "", None

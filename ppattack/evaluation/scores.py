@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from ppattack.evaluation.absent import Absent
+from ppattack.evaluation.classes import class_scores
 from ppattack.evaluation.collapse import CONSTANTS, collapse, spread
 from ppattack.evaluation.keys import key_scores, puzzle_scores
+from ppattack.evaluation.reidentification import identity_scores
 from ppattack.evaluation.statistics import Values, wilson95
 from ppattack.evaluation.statistics import summarise as summarise
 from ppattack.metrics import IMAGE_METRICS
@@ -70,7 +72,13 @@ class Evaluation:
 
 
 def evaluate(
-    recovery: Recovery, scenario: Scenario, target: Target, scorer: ImageScorer, seed: int
+    recovery: Recovery,
+    scenario: Scenario,
+    target: Target,
+    scorer: ImageScorer,
+    seed: int,
+    *,
+    only_gain: bool = False,
 ) -> Evaluation:
     """Score everything that the recovery holds and the truth can answer.
 
@@ -80,6 +88,7 @@ def evaluate(
         target: the scheme, for comparing keys.
         scorer: computes the image metrics on its device.
         seed: the run's seed, for baselines and bootstrap.
+        only_gain: whether identity and class are left out unless the attack is for them.
     """
     found: dict[str, Any] = {}
     state: dict[str, Summary] = {}
@@ -89,12 +98,15 @@ def evaluate(
     baselines: dict[str, float] = {}
     failures = {scenario.names[i]: why for i, why in recovery.failures.items()}
     truth = scenario.truth
+    results: dict[str, MetricScores | Absent] = {}
+    blind: dict[str, Tensor] = {}
     if truth.images is None:
-        absent |= dict.fromkeys(IMAGE_METRICS, "the plain images are not known (no --truth)")
+        absent |= dict.fromkeys(_OF_IMAGES, "the plain images are not known (no --truth)")
     elif recovery.images is None:
-        absent |= dict.fromkeys(IMAGE_METRICS, "the attack recovers no images")
+        absent |= dict.fromkeys(_OF_IMAGES, "the attack recovers no images")
     else:
-        values = _image_values(recovery.images, truth.images, scenario, scorer, seed)
+        blind = _blind(scenario, seed)
+        values = _image_values(recovery.images, truth.images, blind, scorer)
         baselines = {n: float(v.mean()) for n, v in values.get("ssim", {}).items() if n not in _OWN}
         for metric, by_label in values.items():
             better = IMAGE_METRICS[metric].better
@@ -102,19 +114,22 @@ def evaluate(
             columns |= columns_of
         found_spread = spread(recovery.images)
         if "ssim" in values:
-            scored = values["ssim"]
-            constants = {name: scored[name] for name in CONSTANTS if name in scored}
-            ours = scored["reconstruction"]
-            collapsed = collapse(recovery.images, truth.images, ours, constants)
+            collapsed = _collapsed(recovery.images, truth.images, values["ssim"])
         if recovery.up_to_state and "ssim" in values:
             shared = scenario.observation.threat.key_scope == "dataset"
             state = _in_best_state(recovery.images, truth.images, values["ssim"], shared, seed)
+        if not only_gain:
+            named, more = identity_scores(recovery.images, blind, scenario, scorer, seed)
+            results |= named
+            columns |= more
     matching, right = _matching_scores(recovery, scenario, seed)
-    columns |= right
-    results: dict[str, MetricScores | Absent] = {
+    classes, told = class_scores(recovery, blind, scenario, scorer, seed, only_gain=only_gain)
+    columns |= right | told
+    results |= {
         "key": key_scores(recovery, scenario, target),
         "puzzle": puzzle_scores(recovery, scenario, target, seed),
         "matching": matching,
+        "classification": classes,
     }
     for name, result in results.items():
         if isinstance(result, Absent):
@@ -147,7 +162,14 @@ def _decrypts_exactly(recovery: Recovery, scenario: Scenario) -> bool:
     return seen.scheme.representation.restore(made, seen.image_shape).equal(plain.cpu())
 
 
+def _collapsed(images: Tensor, plain: Tensor, ssim: Mapping[str, Values]) -> str | None:
+    """Why reconstructions do not depend on their ciphertexts, or None."""
+    constants = {name: ssim[name] for name in CONSTANTS if name in ssim}
+    return collapse(images, plain, ssim["reconstruction"], constants)
+
+
 _OWN = ("reconstruction",)
+_OF_IMAGES = (*IMAGE_METRICS, "reidentification", "recognisability")
 
 
 def _in_best_state(
@@ -167,10 +189,8 @@ def _in_best_state(
     return summarise({"best": best, "gain": best - closest}, seed)
 
 
-def _image_values(
-    images: Tensor, plain: Tensor, scenario: Scenario, scorer: ImageScorer, seed: int
-) -> dict[str, dict[str, Values]]:
-    """Metric → (reconstruction, ciphertext and each baseline) → one value per image."""
+def _blind(scenario: Scenario, seed: int) -> dict[str, Tensor]:
+    """The blind baselines by name."""
     from ppattack.metrics.baselines import blind_baselines, class_means
 
     blind = blind_baselines(
@@ -184,6 +204,13 @@ def _image_values(
         blind["class-mean"] = class_means(
             scenario.sets.adversary, scenario.sets.adversary_labels, seen.labels
         )
+    return blind
+
+
+def _image_values(
+    images: Tensor, plain: Tensor, blind: Mapping[str, Tensor], scorer: ImageScorer
+) -> dict[str, dict[str, Values]]:
+    """Metric → (reconstruction, ciphertext and each baseline) → one value per image."""
     candidates = {"reconstruction": images, **blind}
     parts: dict[str, dict[str, list[Values]]] = {}
     for start in range(0, len(plain), IMAGES_AT_ONCE):

@@ -78,15 +78,15 @@ def observation_parts(observation: Observation) -> tuple[Facts, dict[str, Tensor
         "threat": asdict(observation.threat),
         "image_shape": observation.image_shape,
         "jpeg": str(observation.jpeg) if observation.jpeg else None,
-        "classes": observation.class_names if observation.threat.labels else None,
+        "classes": observation.class_names if observation.threat.names_classes else None,
     }
     tensors: dict[str, Tensor | None] = {"ciphertexts": observation.ciphertexts}
     if observation.threat.public != "none":
         tensors["public"] = observation.public_images
     if observation.threat.labels:
         tensors["labels"] = observation.labels
-        if observation.threat.public != "none":
-            tensors["public labels"] = observation.public_labels
+    if observation.threat.names_classes and observation.threat.public != "none":
+        tensors["public labels"] = observation.public_labels
     for name in ("known", "chosen"):
         if observation.threat.pairs if name == "known" else observation.threat.chosen:
             plain, cipher = getattr(observation, f"{name}_pairs")
@@ -138,6 +138,7 @@ def recovery_parts(recovery: Recovery) -> tuple[Facts, dict[str, Tensor | None]]
         "matching": recovery.matching,
         "ranking": recovery.ranking,
         "p-values": recovery.p_values,
+        "classes": recovery.classes,
         **{STAGE + name: matching for name, matching in recovery.stages.items()},
     }
     if recovery.key is not None:
@@ -171,6 +172,7 @@ def recovery_of(facts: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Reco
         failures={int(number): why for number, why in facts["failures"]},
         ranking=tensors.get("ranking"),
         p_values=tensors.get("p-values"),
+        classes=tensors.get("classes"),
         stages={
             name.removeprefix(STAGE): each
             for name, each in tensors.items()

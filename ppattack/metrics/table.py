@@ -54,4 +54,14 @@ OTHER_METRICS = _table(
     MetricCard("key", "fraction of the key's index and mask symbols that are right", "higher", 1.0),
     MetricCard("matching", "fraction of ciphertexts matched to their plain image", "higher", 1.0),
     MetricCard("puzzle", "fraction of neighbouring blocks put side by side", "higher", 1.0),
+    MetricCard(
+        "reidentification",
+        "fraction of images named among many by the reconstruction",
+        "higher",
+        1.0,
+    ),
+    MetricCard(
+        "recognisability", "share of other images more like the reconstruction", "lower", 0.0
+    ),
+    MetricCard("classification", "fraction of images whose class is named", "higher", 1.0),
 )

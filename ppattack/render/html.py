@@ -16,11 +16,11 @@ from ppattack.render.plots import Box, BoxPlot, box, box_plot
 from ppattack.render.summary_table import REQUIREMENTS, Scheme
 from ppattack.reports.found import ImageScores, MissingRun, SavedRun, read_image_scores
 from ppattack.reports.leaks import MEANING, WORDS, LevelLine, level_lines, verdict_words
-from ppattack.reports.run import MetricScores, Report, VerdictName
+from ppattack.reports.run import MetricScores, Report, Scores, VerdictName
 from ppattack.reports.text import visible
 from ppattack.request import command
 
-METRICS = ("ssim", "ssim_wang2004", "psnr", "mse", "lpips", "key", "matching", "puzzle")
+METRICS = tuple(Scores.model_fields)
 PLOTTED = ("ssim", "lpips")
 MANY_RUNS = 20
 """Above this, samples are made smaller, so that the page stays small."""

@@ -19,7 +19,8 @@ from ppattack.request import command
 CSV_COLUMNS = (
     "target", "attack", "seed", "data", "images", "public_images", "threat", "verdict", "leak",
     "metric", "gain", "gain_low", "gain_high", "ssim", "baseline_ssim", "psnr", "lpips", "key",
-    "matching", "seconds", "id", "folder", "command",
+    "matching", "reidentification", "candidates", "recognisability", "classification", "majority",
+    "seconds", "id", "folder", "command",
 )  # fmt: skip
 
 
@@ -169,6 +170,14 @@ def _csv_row(target: str, run: SavedRun) -> tuple[object, ...]:
     singles = [
         None if part is None else part.reconstruction.mean
         for part in (scores.psnr, scores.lpips, scores.key, scores.matching)
+    ]
+    named, seen, told = scores.reidentification, scores.recognisability, scores.classification
+    singles += [
+        named.rank1 if named else None,
+        named.candidates if named else None,
+        seen.reconstruction.mean if seen else None,
+        told.reconstruction.mean if told else None,
+        told.majority if told else None,
     ]
     request = report.provenance.get("request")
     return (

@@ -90,6 +90,77 @@ class MatchingScores(MetricScores):
     stages: dict[str, float] = Field(default_factory=dict)
 
 
+class Identification(Part):
+    """How often images are named by one way of comparing them.
+
+    ``rank1`` and ``rank10`` are the shares of reconstructions whose true image is the nearest of all
+    candidates, or among the ten nearest; ``reciprocal_rank`` is the mean of one over its place.
+    ``ciphertext`` and ``baseline`` are the ``rank1`` of the ciphertexts themselves and of the best
+    guess without an attack.
+    """
+
+    rank1: float
+    rank10: float
+    reciprocal_rank: float
+    wilson95: tuple[float, float]
+    ciphertext: float | None
+    baseline: float
+    baseline_name: str
+
+
+class ReidentificationScores(MetricScores):
+    """Whether a reconstruction tells which image it is of, among ``candidates``.
+
+    The candidates are the victims' images and others drawn like them that the adversary does not
+    have; whoever guesses names the right one with ``chance``. ``kinds`` has every way of comparing
+    images: ``ssim`` (grey, 32 pixels), ``blocks`` (wherever its blocks lie), ``features`` (of the
+    network of LPIPS), ``efficientnet``. Summaries, ``rank1``, ``rank10`` and ``wilson95`` are of
+    the best kind, ``by``, and so are those of the ciphertext and of the best guess. ``absent`` says
+    which kind is missing, and why.
+    """
+
+    rank1: float
+    rank10: float
+    wilson95: tuple[float, float]
+    candidates: int
+    chance: float
+    by: str
+    kinds: dict[str, Identification]
+    absent: dict[str, str] = Field(default_factory=dict)
+
+
+class RecognisabilityScores(MetricScores):
+    """The share of other images that are more like the reconstruction than the true one.
+
+    0 if the true one is the nearest, a half on average if nothing is to be seen; compared ``by``
+    features if there are any, else by SSIM. ``below_first`` is the share of reconstructions below
+    the first percentile, ``wilson95`` its interval, ``chance`` what a guess has.
+    """
+
+    below_first: float
+    wilson95: tuple[float, float]
+    chance: float
+    candidates: int
+    by: str
+
+
+class ClassificationScores(MetricScores):
+    """The share of images whose class is named.
+
+    ``by`` says by whom: the attack itself, or a classifier of plain images that looks at
+    reconstructions (``reconstruction``), ciphertexts and plain images (``plain``). ``majority`` is
+    the share of the largest class, which anybody can name; ``normalised`` is 0 there and 1 at
+    ``plain``.
+    """
+
+    by: Literal["attack", "plain classifier"]
+    wilson95: tuple[float, float]
+    majority: float
+    plain: float | None = None
+    normalised: float | None = None
+    classes: int
+
+
 class Scores(Part):
     """Every metric by name; null if it does not apply (the reason is in ``absent``)."""
 
@@ -101,12 +172,22 @@ class Scores(Part):
     key: KeyScores | None = None
     matching: MatchingScores | None = None
     puzzle: PuzzleScores | None = None
+    reidentification: ReidentificationScores | None = None
+    recognisability: RecognisabilityScores | None = None
+    classification: ClassificationScores | None = None
 
     def main_gain(self) -> tuple[str, Summary] | None:
-        """The metric that the verdict rests on, and its gain: SSIM, else the matching."""
-        for name, found in (("ssim", self.ssim), ("matching", self.matching)):
-            if found is not None and found.gain is not None:
-                return name, found.gain
+        """The metric that the verdict rests on, and its gain.
+
+        SSIM, else the matching, else the classes that the attack itself named.
+        """
+        named = self.classification
+        if named is not None and named.by != "attack":
+            named = None
+        found = {"ssim": self.ssim, "matching": self.matching, "classification": named}
+        for name, scores in found.items():
+            if scores is not None and scores.gain is not None:
+                return name, scores.gain
         return None
 
 
@@ -142,6 +223,7 @@ class ThreatPart(Part):
 
     ``labels``: the class of every ciphertext and public image. ``distractors``: how many images
     at most among the candidates nobody encrypted; ``altered``: how candidates differ from what was.
+    ``public_labels``: the class of every public image.
     """
 
     public: Literal["none", "unpaired", "candidates"]
@@ -154,6 +236,7 @@ class ThreatPart(Part):
     labels: bool = False
     distractors: int = 0
     altered: str = "none"
+    public_labels: bool = False
 
 
 class ControlResult(Part):

@@ -13,6 +13,8 @@ from ppattack.runs import map_files
 from ppattack.scenario import Scenario
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from ppattack.attack import Recovery
     from ppattack.evaluation.scores import Evaluation
     from ppattack.target.base import Target
@@ -23,6 +25,8 @@ SAMPLES = "samples.png"
 """The first images side by side; there if the attack recovered images."""
 MATCHING = "matching.csv"
 """For each ciphertext its likeliest candidate; there if the attack matched."""
+CLASSES = "classes.csv"
+"""For each ciphertext the class that the attack named; there if it names classes."""
 
 
 def fill(
@@ -57,6 +61,8 @@ def fill(
         write_text(folder / "scores.csv", scores_csv(scenario.names, columns))
     if recovery.matching is not None:
         write_text(folder / MATCHING, _matching_csv(scenario, recovery))
+    if recovery.classes is not None:
+        write_text(folder / CLASSES, _classes_csv(scenario, recovery.classes))
     if recovery.images is not None:
         images = recovery.images
         shown = scenario.truth.images, scenario.observation.ciphertexts, images
@@ -71,6 +77,15 @@ def fill(
         write_bytes(folder / map_files.FILE, found.to_bytes(), private=True)
     if pictures is not None and pictures.is_dir():
         shutil.copytree(pictures, folder / PICTURES)
+
+
+def _classes_csv(scenario: Scenario, classes: Tensor) -> str:
+    """One row per ciphertext: the class that it was given, by name if there are names."""
+    called = scenario.sets.classes
+    rows = [["ciphertext", "class"]]
+    for name, number in zip(scenario.names, classes.tolist(), strict=True):
+        rows.append([name, called[number] if 0 <= number < len(called) else str(number)])
+    return csv_text(rows)
 
 
 def _matching_csv(scenario: Scenario, recovery: Recovery) -> str:

@@ -51,6 +51,7 @@ def identity(
         "lpips": request.lpips_net,
         "versions": provenance.versions(),
         "adversary": None if request.overlap else request.adversary,
+        "gallery": request.gallery_size,
     }
     if beside := [hashlib.sha256(file.read_bytes()).hexdigest() for file in target.files()]:
         facts["target files"] = beside
@@ -66,7 +67,7 @@ def identity(
                 lambda: load_images(
                     request, request.size, request.victims, threat.pairs, owner_images(target)
                 ),
-                labels=threat.labels,
+                labels=True,
             )
         if request.jpeg is not None:
             facts["jpeg"] = str(Jpeg.read(request.jpeg))
@@ -79,7 +80,7 @@ def identity(
             facts["data"] = image_facts(
                 source,
                 lambda: _public_images(request, folder, target),
-                labels=False,
+                labels=threat.names_classes,
             )
     return store.identity(facts)
 

@@ -29,7 +29,12 @@ if TYPE_CHECKING:
 
 
 def load_images(
-    request: RunRequest, size: int | None, victims: int, pairs: int = 0, owner: int = 0
+    request: RunRequest,
+    size: int | None,
+    victims: int,
+    pairs: int = 0,
+    owner: int = 0,
+    distractors: int = 0,
 ) -> ImageSets:
     """Load images of the source that a request names.
 
@@ -39,6 +44,7 @@ def load_images(
         victims: images to encrypt and score.
         pairs: known pairs, on top of these.
         owner: images for the owner of a trained scheme.
+        distractors: images that neither side has, at most.
 
     Raises:
         PpattackError: if there is no such source, or it cannot give them.
@@ -50,6 +56,7 @@ def load_images(
         seed=request.seed,
         download=request.download,
         pairs=pairs,
+        distractors=distractors,
     )
     sets = registry.dataset(request.data or "photos").load(wanted)
     return sets.with_owner(owner) if owner else sets
@@ -120,7 +127,8 @@ def build_scenario(
         if request.data is None:
             raise ConfigError("no images: name a source with --data or a folder of ciphertexts.")
         pairs, owner = attack.requires().pairs, owner_images(target)
-        sets = load_images(request, request.size, request.victims, pairs, owner)
+        others = max(0, request.gallery_size - request.victims) if _gives_images(attack) else 0
+        sets = load_images(request, request.size, request.victims, pairs, owner, others)
         if request.overlap:
             sets = sets.overlapping(secret)
         jpeg = None if request.jpeg is None else Jpeg.read(request.jpeg)
@@ -148,6 +156,11 @@ def build_scenario(
         scope=scope,
         jpeg=jpeg,
     )
+
+
+def _gives_images(attack: Attack) -> bool:
+    """Whether there may be images to look for: reconstructions, or ciphertexts as they are."""
+    return "images" in attack.card.recovers or not attack.card.recovers
 
 
 def _trained(target: TrainedTarget, sets: ImageSets, secret: int | bytes, context: Context) -> Key:

@@ -224,7 +224,7 @@ class _UnderWay:
         positive, negative, refused = None, None, ""
         if decide(found, None, None).verdict == "BROKEN":
             negative = bench.negative()
-        elif not found.limits and (found.scores.ssim or found.scores.matching):
+        elif not found.limits and found.scores.main_gain() is not None:
             try:
                 positive = bench.positive(self.scenario.observation.scheme)
             except PluginError as error:

@@ -8,7 +8,12 @@ from typing import TYPE_CHECKING
 from ppattack.data.source import ImageSets, content_hashes
 from ppattack.errors import DataError
 from ppattack.files import check_output_names
-from ppattack.scenario.refusals import check_applicable, check_files_suffice, check_own_keys
+from ppattack.scenario.refusals import (
+    check_applicable,
+    check_files_suffice,
+    check_labelled,
+    check_own_keys,
+)
 from ppattack.scenario.scene import Scenario, image_shape, least_threat_model, public_images
 from ppattack.target import contract
 from ppattack.threat import KeyScope, Observation, Truth
@@ -52,6 +57,8 @@ def from_ciphertexts(
     threat = least_threat_model(attack, scope, public=has_public)
     check_files_suffice(attack, threat, has_public, candidates is not None)
     check_own_keys(attack, target, threat)
+    if threat.public_labels and public is not None:
+        check_labelled(attack, public, public_only=True)
     check_output_names(names)
     scheme = target.public(own_keys=threat.own_keys)
     given = tuple(ciphertexts.shape[1:])
@@ -71,6 +78,8 @@ def from_ciphertexts(
         victims=empty if truth is None else truth,
         adversary=public.adversary if public else empty,
         notes=public.notes if public else (),
+        classes=public.classes if public else (),
+        adversary_labels=public.adversary_labels if public else None,
     )
     if truth is not None and len(sets.adversary):
         sets = sets.without(truth)
@@ -87,6 +96,8 @@ def from_ciphertexts(
         image_shape=shape,
         public_images=shown,
         jpeg=jpeg,
+        public_labels=sets.adversary_labels if threat.public_labels else None,
+        class_names=sets.classes if threat.public_labels else None,
     )
     return Scenario(observation, Truth(truth, None, matching), sets, names, called)
 

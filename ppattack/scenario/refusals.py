@@ -82,8 +82,16 @@ def check_disjoint(first: Tensor, second: Tensor, what: str, also: str = "scored
         raise DataError(f"the {what} hold images that are also {also}: use a source without twins.")
 
 
-def check_labelled(attack: Attack, sets: ImageSets) -> None:
-    """Refuse images without classes to an attack that needs them."""
+def check_labelled(attack: Attack, sets: ImageSets, *, public_only: bool = False) -> None:
+    """Refuse images without classes to an attack that needs them, of public images perhaps only."""
+    if public_only:
+        if sets.adversary_labels is None:
+            raise NotGranted(
+                f"attack '{attack.card.name}' needs the class of every public image, which "
+                f"{sets.name} does not have: use a source with classes, for example --data "
+                "cifar10, or a folder with a subfolder for each class."
+            )
+        return
     if sets.victim_labels is None or (len(sets.adversary) and sets.adversary_labels is None):
         raise DataError(
             f"attack '{attack.card.name}' needs class labels, which {sets.name} does not have for "

@@ -68,8 +68,8 @@ def simulate(
     threat = least_threat_model(
         attack, scope, vain_pairs=vain_pairs, public=len(sets.adversary) > 0
     )
-    if threat.labels:
-        check_labelled(attack, sets)
+    if threat.names_classes:
+        check_labelled(attack, sets, public_only=not threat.labels)
     check_own_keys(attack, target, threat)
     count = len(sets.victims) - threat.pairs
     if count < 1:
@@ -116,8 +116,8 @@ def simulate(
         known_pairs=known,
         chosen_pairs=chosen,
         labels=_copied(sets.victim_labels, threat.labels),
-        public_labels=_copied(public_labels, threat.labels and public is not None),
-        class_names=sets.classes if threat.labels else None,
+        public_labels=_copied(public_labels, threat.names_classes and public is not None),
+        class_names=sets.classes if threat.names_classes else None,
     )
     truth = Truth(plain, key, matching)
     return Scenario(observation, truth, replace(sets, victims=plain), _numbered(count))

@@ -251,6 +251,7 @@ def _report(
                     "chosen": max(each.chosen for each in threats),
                     "own_keys": any(each.own_keys for each in threats),
                     "labels": any(each.labels for each in threats),
+                    "public_labels": any(each.public_labels for each in threats),
                     "words": f"the strongest of {len(runs)} attacks for each image, every one "
                     "with what it needs",
                 }

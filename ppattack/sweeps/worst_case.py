@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 RANKED_BY = "ssim.reconstruction"
 MATCHED = "matching.reconstruction"
 ROLES = ("reconstruction", "ciphertext", "baseline", "gain")
+WHOLE = ("key", "matching", "puzzle", "reidentification", "recognisability", "classification")
+"""What is not merged image by image: it is taken from the run that has most of it."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,7 @@ class WorstCase:
 
     Args:
         scores: summaries by metric. A ciphertext counts as matched if any run named its image;
-            key and puzzle are those of the run that recovered most.
+            key, puzzle, identity and class are those of the run that recovered most.
         absent: why a metric is null, by its name.
         columns: per-image values by ``<metric>.<role>``, each row from the run that was kept.
         names: of the images; empty if no run scored any.
@@ -56,7 +58,7 @@ def worst_case(runs: Sequence[SavedRun], seed: int) -> WorstCase:
     """
     read = [(run, read_image_scores(run.folder)) for run in runs]
     scored, matched = _comparable(read, RANKED_BY), _comparable(read, MATCHED)
-    whole = {name: _best(runs, name) for name in ("key", "matching", "puzzle")}
+    whole = {name: _best(runs, name) for name in WHOLE}
     found: dict[str, Any] = {
         name: getattr(run.report.scores, name) for name, run in whole.items() if run
     }
@@ -104,11 +106,12 @@ def _comparable(
 def _best(runs: Sequence[SavedRun], name: str) -> SavedRun | None:
     """The run that has most of something that is scored as a whole."""
     having = [run for run in runs if getattr(run.report.scores, name) is not None]
-    return max(
-        having,
-        key=lambda run: getattr(run.report.scores, name).reconstruction.mean,
-        default=None,
-    )
+
+    def recovered(run: SavedRun) -> float:
+        scores: MetricScores = getattr(run.report.scores, name)
+        return scores.reconstruction.mean * (1.0 if scores.better == "higher" else -1.0)
+
+    return max(having, key=recovered, default=None)
 
 
 def _columns(scored: Sequence[ImageScores], chosen: Any, start: str = "") -> dict[str, Values]:

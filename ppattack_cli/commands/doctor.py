@@ -20,6 +20,7 @@ def doctor() -> None:
     made.add_row("waiting threads", os.environ.get("OMP_WAIT_POLICY", "default").lower())
     for net in ("alex", "vgg", "squeeze"):
         made.add_row(f"LPIPS weights ({net})", _weights(net))
+    made.add_row("EfficientNet-Lite0 weights", _identity())
     kinds: tuple[registry.Kind, ...] = ("attack", "target", "dataset")
     for kind in kinds:
         entries = registry.entries(kind)
@@ -38,6 +39,12 @@ def _device() -> str:
         return f"{machine.device_name(device)}, {torch.get_num_threads()} threads"
     except (ImportError, RuntimeError) as error:
         return f"torch cannot be used: {error}"
+
+
+def _identity() -> str:
+    from ppattack.metrics.identity_network import find_identity_weights, no_identity_network
+
+    return no_identity_network() or str(find_identity_weights())
 
 
 def _weights(net: str) -> str:

@@ -198,3 +198,42 @@ def test_an_adversary_may_ask_for_more_than_there_are() -> None:
 def test_photographs_are_not_drawn_for_what_no_memory_holds() -> None:
     with pytest.raises(DataError, match="images of 32 px take"):
         registry.dataset("photos").load(ImageRequest(10**10, 0, None))
+
+
+def test_distractors_are_what_the_victims_leave() -> None:
+    request = ImageRequest(2, 2, None, distractors=3)
+    sets = select("made", request, images(1, 2, 3, 4, 1, 5, 6), images(3, 7))
+    alone = select("made", ImageRequest(2, 2, None), images(1, 2, 3, 4, 1, 5, 6), images(3, 7))
+    assert torch.equal(sets.victims, alone.victims)
+    assert torch.equal(sets.adversary, alone.adversary)
+    assert sets.notes == alone.notes
+    assert alone.distractors is None
+    expected = select("made", ImageRequest(3, 0, None), images(4, 5, 6), []).victims
+    assert sets.distractors is not None
+    assert torch.equal(sets.distractors, expected)
+
+
+def test_distractors_may_be_few_or_of_other_sizes() -> None:
+    mixed = [*images(1, 2), *images(3, shape=(9, 9, 3)), *images(4)]
+    sets = select("made", ImageRequest(1, 0, None, distractors=9), mixed, [])
+    assert sets.distractors is not None
+    assert sets.distractors.shape == (2, 3, 8, 8)
+    assert (
+        select("made", ImageRequest(1, 0, None, distractors=9), images(1), []).distractors is None
+    )
+
+
+@pytest.mark.parametrize("name", ["photos", "digits"])
+def test_distractors_change_nothing_else(name: str) -> None:
+    source = registry.dataset(name)
+    plain = source.load(ImageRequest(5, 9))
+    more = source.load(ImageRequest(5, 9, distractors=7))
+    assert more.hash == plain.hash
+    assert more.distractors is not None
+    assert len(more.distractors) == 7
+    theirs = set(content_hashes(more.distractors))
+    assert len(theirs) == 7
+    assert not theirs & {*content_hashes(plain.victims), *content_hashes(plain.adversary)}
+    after = source.load(ImageRequest(12, 0)).victims[5:]
+    if name == "photos":
+        assert torch.equal(more.distractors, after)

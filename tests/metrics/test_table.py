@@ -8,11 +8,12 @@ import sys
 import pytest
 
 from ppattack.metrics import IMAGE_METRICS, OTHER_METRICS
+from ppattack.reports.run import Scores
 
 
 def test_the_names_are_those_of_reports() -> None:
     assert list(IMAGE_METRICS) == ["ssim", "ssim_wang2004", "psnr", "mse", "lpips"]
-    assert list(OTHER_METRICS) == ["key", "matching", "puzzle"]
+    assert [*IMAGE_METRICS, *OTHER_METRICS] == list(Scores.model_fields)
     for name, card in {**IMAGE_METRICS, **OTHER_METRICS}.items():
         assert card.name == name
         assert card.title

@@ -17,7 +17,8 @@ from ppattack.metrics.images import ImageScorer
 from ppattack.plugins import registry
 from ppattack.scenario import Scenario, simulate
 from ppattack.target import Target
-from tests.conftest import numpy_global_state, smooth_sets
+from tests.conftest import numpy_global_state
+from tests.support.labelled import labelled_sets
 
 CONTEXT = Context(torch.device("cpu"), seed=7)
 
@@ -27,7 +28,7 @@ def positive(attack: Attack) -> tuple[Target, Scenario]:
     control = attack.positive_control(registry.target("pe")().public())
     assert control is not None, "an attack without a positive control proves nothing"
     target = registry.target(control.target)(**control.settings)
-    sets = smooth_sets(victims=16, adversary=64, size=32)
+    sets = labelled_sets(16, 64, attack)
     return target, simulate(attack, target, sets, control.key_scope, seed=0)
 
 
@@ -40,6 +41,8 @@ def _same(first: Recovery, second: Recovery) -> bool:
         return torch.equal(first.images, second.images)
     if first.matching is not None and second.matching is not None:
         return torch.equal(first.matching, second.matching)
+    if first.classes is not None and second.classes is not None:
+        return torch.equal(first.classes, second.classes)
     assert first.key is not None
     assert second.key is not None
     return bool((first.key.index == second.key.index).all())
@@ -77,7 +80,7 @@ def nothing_is_gained_on_the_negative_control(name: str) -> None:
     attack = smoke(name).at_control_budget()
     control = attack.negative_control()
     target = registry.target(control.target)(**control.settings)
-    sets = smooth_sets(victims=48, adversary=64, size=32)
+    sets = labelled_sets(48, 64, attack)
     reason = attack.obstacle(target.public(), (3, 32, 32))
     if reason:
         pytest.skip(f"it cannot be tried there: {reason}")

@@ -67,6 +67,8 @@ GROUPS: dict[str, list[Case]] = {
     "candidates": [
         Case("candidate-matching", "pe", {"views": True}, scope="image"),
         Case("candidate-matching", "ele", scope="image"),
+        Case("class-inference", "etc", scheme=BLOCKS_16, scope="image"),
+        Case("class-inference", "pe", {"epochs": 1}, scope="image"),
     ],
     "networks": [
         Case("fold", "pe", ONE_EPOCH, {"color_shuffle": True}),
@@ -115,10 +117,10 @@ def _compared(case: Case) -> Check:
     from ppattack.attack import Context, Recovery
     from ppattack.plugins import registry
     from ppattack.scenario import simulate
-    from tests.conftest import smooth_sets
+    from tests.support.labelled import labelled_sets
 
     target = registry.target(case.target)(**case.scheme)
-    sets = smooth_sets(victims=case.victims, adversary=64, size=32)
+    sets = labelled_sets(case.victims, 64, registry.attack(case.attack)())
 
     def found(where: torch.device) -> Recovery:
         attack = registry.attack(case.attack)(preset="smoke", **case.settings)
@@ -133,7 +135,7 @@ def _compared(case: Case) -> Check:
         there = found(device)
         if not pretended_device.ran:
             return "nothing ran on the device"
-        for name in ("images", "matching", "ranking"):
+        for name in ("images", "matching", "ranking", "classes"):
             wrong = _differ(getattr(here, name), getattr(there, name))
             if wrong:
                 return f"{name}: {wrong}"

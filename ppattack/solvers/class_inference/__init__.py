@@ -1,0 +1,1 @@
+"""What kind of thing an image shows, told without bringing it back."""
