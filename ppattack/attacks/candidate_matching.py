@@ -15,7 +15,7 @@ from typing_extensions import override
 from ppattack.attack import Attack, AttackCard, Context, ControlTarget, Preset, Recovery
 from ppattack.card import Reference
 from ppattack.config import Doc, Interval
-from ppattack.data.alterations import Alteration
+from ppattack.data.alterations import Alteration, altered
 from ppattack.threat import Observation, ThreatModel
 
 if TYPE_CHECKING:
@@ -121,44 +121,47 @@ class CandidateMatching(Attack):
 
     @override
     def run(self, observation: Observation, context: Context) -> Recovery:
-        from ppattack.solvers.candidates.match import STEPS, VIEWS, Matcher
+        from ppattack.solvers.candidates.gallery import Gallery
+        from ppattack.solvers.candidates.match import FEWEST, STEPS, match
+        from ppattack.solvers.candidates.views import VIEWS
 
         candidates = observation.public_images.to(context.device)
         ciphertexts, scheme = observation.ciphertexts.to(context.device), observation.scheme
-        if len(candidates) < FEWEST:
-            return _too_few(observation, len(candidates))
         rng = context.numpy_stream("own keys")
 
         def encrypt(images: Tensor) -> Tensor:
             made = scheme.encrypt_with_fresh_keys(images, rng)
             return made if observation.jpeg is None else observation.jpeg.transport(made)
 
+        gallery = Gallery(
+            candidates,
+            scheme.representation.prepare,
+            lambda images, generator: altered(images, "mixed", generator),
+            encrypt,
+        )
         steps = iter(range(1, 1000))
         views = VIEWS if self.config.views else VIEWS[:1]
         with context.progress.task("candidates", STEPS + len(views)) as task:
-            matcher = Matcher(
+            found = match(
                 scheme.structure,
-                candidates,
-                scheme.representation.prepare,
-                encrypt,
+                gallery,
+                ciphertexts,
                 views,
                 context.torch_stream("candidates"),
                 lambda: task.update(next(steps)),
             )
-        found = matcher.rank(ciphertexts)
-        p = matcher.p_values(ciphertexts)
-        vain = scheme.structure.kind == "any" and matcher.rehearsed < VAIN
+        vain = scheme.structure.kind == "any" and found.rehearsed is not None and found.rehearsed < VAIN
         return Recovery(
             matching=found.candidates[:, 0],
             ranking=found.candidates,
-            p_values=p,
+            p_values=found.p_values,
             notes={
                 "candidates": len(candidates),
-                "canonical correlations": len(matcher.likelihood.correlation),
-                "penalty of a view": matcher.penalty,
-                "weight of blocks": matcher.weight,
-                "sure matches": int((p < LIKELY).sum()),
-                "right under own keys": round(matcher.rehearsed, 3),
+                "exact copies": int(found.exact.sum()),
+                "canonical correlations": found.correlations,
+                "matched under a view": int((found.views > 0).sum()),
+                "sure matches": int((found.p_values < LIKELY).sum()),
+                "right under own keys": None if found.rehearsed is None else round(found.rehearsed, 3),
             },
             limits=OUTSIDE if vain else "",
         )

@@ -1,88 +1,84 @@
-"""Which of many candidate images each ciphertext is of, whatever its key.
+"""Which candidate each ciphertext is of: exact copies first, then by likelihood, views and blocks.
 
-Everything is fitted on the candidates themselves: encrypted under own keys and altered, they are
-pairs whose answer is known. The same pairs say how much a match can be trusted.
+Exact copies need no training: a number that no key changes finds them. For everything else the
+candidates themselves, altered and encrypted under own keys, are pairs of known answer.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor
 
-from ppattack.data.alterations import DIRECTIONS, altered, brighter, shifted
+from ppattack.data.alterations import altered
 from ppattack.solvers.candidates.block_likelihood import BlockLikelihood
+from ppattack.solvers.candidates.gallery import FIRST, ExactCopies, Gallery, Ranking
 from ppattack.solvers.candidates.invariants import Invariants
 from ppattack.solvers.candidates.likelihood import PairLikelihood
+from ppattack.solvers.candidates.lookalikes import Lookalikes
 from ppattack.solvers.candidates.trust import BEHIND, Trust, statistics
+from ppattack.solvers.candidates.views import View
 from ppattack.target.structure import Structure
 
-FITTED = 8000
+FEWEST = 40
+"""Candidates below which nothing can be fitted."""
+FITTED = 6000
 """Candidates in the fit, at most."""
-COPIES = 2
+COPIES = 1
 """Altered copies of each of them."""
 SCALED = 2000
 """Candidates from which the scales of invariants are taken."""
-GAINS = (0.8, 0.84, 0.88, 0.91, 0.94, 0.97, 1.03, 1.06, 1.1, 1.14, 1.19, 1.25)
-"""Gains that are tried on every candidate."""
-PENALTIES = (0.0, 2.0, 4.0, 8.0, 12.0, 16.0, 24.0, 32.0)
-"""What a view costs against the candidate as it is; the best on pairs of known answer is kept."""
-REHEARSED = 1000
-"""Pairs of known answer on which choices are made, at most."""
-TRUSTED = 3000
-"""Pairs of known answer from which the trust in a match is learned, at most."""
-RERANKED = 100
+REHEARSED = 1500
+"""Ciphertexts of known answer, from altered candidates, on which the trust in a match is learned."""
+PENALTY = 8.0
+"""What a view costs against the candidate as it is: there are many, and correlations of features
+are not quite those of a Gaussian."""
+TRIED = 2000
+"""Likely candidates on which every view is tried."""
+WON = 0.04
+"""Share of the unsettled ciphertexts that a view must win to be tried on every candidate."""
+KEPT_VIEWS = 3
+RERANKED = 50
 """Likeliest candidates whose blocks are compared one by one."""
-WEIGHTS = (0.0, 0.1, 0.3, 1.0)
-"""Weights of the comparison of blocks; the best on pairs of known answer is kept."""
-EQUAL = 2e-6
-"""Difference of shares below which two histograms are one: half a value of 224 x 224 pixels."""
-FIRST = 1e6
-"""Added to the score of a candidate whose histogram is that of the ciphertext."""
+WEIGHT = 0.3
+"""Of the comparison of blocks, which repeats much of what the likelihood knows."""
+SETTLED = 0.005
+"""A match with a smaller p-value is not looked at again."""
 RANKED = 10
 """Candidates that are reported, the likeliest first."""
 QUERIES_AT_ONCE = 256
 STEPS = 4
-"""Calls of ``step`` beside one for each view."""
-
-Encrypt = Callable[[Tensor], Tensor]
-"""Plain images ``(N, C, H, W)`` to ciphertexts under fresh own keys."""
+"""Calls of ``step``."""
 
 
-@dataclass(frozen=True)
-class View:
-    """A guess at how the copy differs: moved by pixels, or brighter."""
-
-    down: int = 0
-    right: int = 0
-    gain: float = 1.0
-
-    def __call__(self, images: Tensor) -> Tensor:
-        """The candidates ``(M, C, H, W)`` with the difference undone."""
-        if self.down or self.right:
-            images = shifted(images, self.down, self.right)
-        return images if self.gain == 1.0 else brighter(images, self.gain)
-
-
-VIEWS = (View(), *(View(*step) for step in DIRECTIONS), *(View(gain=gain) for gain in GAINS))
-"""The candidate as it is comes first."""
-
-
-@dataclass(frozen=True)
-class Ranking:
-    """The likeliest candidates.
+def match(
+    structure: Structure,
+    gallery: Gallery,
+    ciphertexts: Tensor,
+    views: Sequence[View],
+    generator: torch.Generator,
+    step: Callable[[], None] = lambda: None,
+) -> Ranking:
+    """Rank the candidates for each ciphertext; nothing is fitted if all have an exact copy.
 
     Args:
-        candidates: ``(N, K)`` int64, the best first.
-        scores: ``(N, K)`` float32 log-likelihood ratios.
-        views: ``(N, K)`` int64 into the views.
+        structure: what the scheme makes public.
+        gallery: at least two candidates.
+        ciphertexts: ``(N, C, H, W)`` uint8.
+        views: guesses at how copies differ; the first must be that they do not.
+        generator: on the CPU.
+        step: called after each piece of work.
     """
-
-    candidates: Tensor
-    scores: Tensor
-    views: Tensor
+    copies = ExactCopies(structure, gallery)
+    exact = copies.of(ciphertexts)
+    if bool(exact.any(dim=1).all()) or len(gallery.images) < FEWEST:
+        return copies.ranked(ciphertexts, exact, RANKED)
+    found = Matcher(structure, gallery, views, generator, step).rank(ciphertexts, exact)
+    known = exact.any(dim=1)
+    p = torch.where(known, copies.p_value, found.p_values)
+    return replace(found, p_values=p, exact=known)
 
 
 class Matcher:
@@ -90,9 +86,7 @@ class Matcher:
 
     Args:
         structure: what the scheme makes public.
-        candidates: ``(M, C, H, W)`` uint8 plain images.
-        prepare: brings plain images to the form that is transformed.
-        encrypt: under fresh own keys, and compressed as the victims' ciphertexts are.
+        gallery: the candidates.
         views: guesses at how copies differ; the first must be that they do not.
         generator: on the CPU.
         step: called after each piece of work.
@@ -101,109 +95,146 @@ class Matcher:
     def __init__(
         self,
         structure: Structure,
-        candidates: Tensor,
-        prepare: Callable[[Tensor], Tensor],
-        encrypt: Encrypt,
+        gallery: Gallery,
         views: Sequence[View],
         generator: torch.Generator,
-        step: Callable[[], None],
+        step: Callable[[], None] = lambda: None,
     ) -> None:
-        self.candidates, self.prepare, self.views = candidates, prepare, tuple(views)
-        chosen = torch.randperm(len(candidates), generator=generator)[:FITTED]
-        some = candidates[chosen]
-        self.invariants = Invariants(structure, prepare(some[:SCALED]), generator)
-        of = self.invariants.of
-        copies = [prepare(altered(some, "mixed", generator)) for _ in range(COPIES)]
+        self.gallery, self.views, self._step = gallery, tuple(views), step
+        images = gallery.images
+        order = torch.randperm(len(images), generator=generator).to(images.device)
+        fitted = order[:FITTED]
+        prepared = gallery.prepare(images[fitted[:SCALED]])
+        self.invariants = Invariants(structure, prepared, generator)
+        own = self.invariants.of(gallery.encrypt(images[fitted]), "ciphertext")
+        copies = [self._of(gallery.copies(fitted, generator)) for _ in range(COPIES)]
         step()
-        own = of(encrypt(some), "ciphertext")
-        seen = torch.cat([of(copy, "candidate") for copy in copies])
-        self.likelihood = PairLikelihood.fit(own.repeat(COPIES, 1), seen)
+        self.likelihood = PairLikelihood.fit(own.repeat(COPIES, 1), torch.cat(copies))
         step()
-        self.values = []
-        for view in self.views:
-            self.values.append(
-                self.likelihood.candidate(of(prepare(view(candidates)), "candidate"))
-            )
-            step()
+        self.values = self.likelihood.candidate(self._of(images))
+        step()
         self.blocks: BlockLikelihood | None = None
-        if structure.kind == "blocks" and structure.moves_blocks:
-            self.blocks = self._fitted_blocks(prepare(some[:SCALED]), generator)
-        self.penalty, self.weight, self.rehearsed = 0.0, 0.0, 0.0
-        rows = torch.randperm(len(candidates), generator=generator)[: REHEARSED + TRUSTED]
-        rows = rows.to(candidates.device)
-        queries = encrypt(altered(candidates[rows], "mixed", generator))
-        few = min(REHEARSED, len(rows) // 3)
-        self._choose(queries[:few], rows[:few])
-        step()
-        self._trust = self._fitted_trust(queries[few:], rows[few:], generator)
+        if structure.kind == "blocks" and structure.moves_blocks and gallery.alter is not None:
+            self.blocks = self._fitted_blocks(prepared, generator)
+        self.rehearsed = 0.0
+        self._trust = self._rehearse(order, fitted, self.likelihood.ciphertext(own), generator)
         step()
 
-    def rank(self, ciphertexts: Tensor, count: int = RANKED) -> Ranking:
-        """The likeliest candidates of each of ``(N, C, H', W')`` uint8 ciphertexts."""
-        found = self._ranked(self._values(ciphertexts), RERANKED, self.penalty)
-        scores = found.scores + FIRST * self._exact(ciphertexts, found)
-        if self.blocks is not None and self.weight:
-            scores += self.weight * self._compared(self.blocks, ciphertexts, found)
-        order = scores.argsort(dim=1, descending=True, stable=True)[:, :count]
-        return Ranking(
-            found.candidates.gather(1, order), scores.gather(1, order), found.views.gather(1, order)
-        )
-
-    def _exact(self, ciphertexts: Tensor, found: Ranking) -> Tensor:
-        """``(N, K)`` whether a ranked candidate may be an exact copy, 0 or 1."""
-        ours = self.invariants.whole(ciphertexts)
-        which, place = found.candidates.unique(return_inverse=True)
-        theirs = self.invariants.whole(self.prepare(self.candidates[which]))
-        parts = [
-            (one[:, None] - theirs[rows]).abs().amax(dim=2) < EQUAL
-            for one, rows in zip(ours.split(64), place.split(64), strict=True)
-        ]
-        return torch.cat(parts).float()
-
-    def p_values(self, ciphertexts: Tensor) -> Tensor:
-        """``(N,)`` how likely a match as good is if the image is not among the candidates."""
-        values = self._values(ciphertexts)
-        return self._trust.p_values(self._statistics(values))
-
-    def _values(self, ciphertexts: Tensor) -> Tensor:
-        return self.likelihood.ciphertext(self.invariants.of(ciphertexts, "ciphertext"))
-
-    def _statistics(self, values: Tensor, without: Tensor | None = None) -> Tensor:
-        found = self._ranked(values, BEHIND + 1, self.penalty, without)
-        return statistics(found.scores, values).cpu()
-
-    def _fitted_trust(self, queries: Tensor, rows: Tensor, generator: torch.Generator) -> Trust:
-        values = self._values(queries)
-        present, absent = self._statistics(values), self._statistics(values, rows)
-        return Trust.fit(present, absent, generator)
-
-    def _ranked(
-        self, values: Tensor, count: int, penalty: float, without: Tensor | None = None
-    ) -> Ranking:
-        """Ranked by likelihood alone.
+    def rank(self, ciphertexts: Tensor, exact: Tensor) -> Ranking:
+        """The likeliest candidates.
 
         Args:
-            values: ``(N, K)`` canonical values of ciphertexts.
-            count: candidates kept.
-            penalty: what a view costs.
-            without: ``(N,)`` a candidate each that is left out.
+            ciphertexts: ``(N, C, H', W')`` uint8.
+            exact: ``(N, M)`` bool, which candidates are exact copies.
         """
-        count = min(count, len(self.candidates) - (without is not None))
-        parts = []
-        for start in range(0, len(values), QUERIES_AT_ONCE):
-            part = values[start : start + QUERIES_AT_ONCE]
-            best = self.likelihood.scores(part, self.values[0])
-            view = torch.zeros_like(best, dtype=torch.int8)
-            for number, seen in enumerate(self.values[1:], 1):
-                scores = self.likelihood.scores(part, seen) - penalty
-                better = scores > best
-                best = torch.where(better, scores, best)
-                view[better] = number
-            if without is not None:
-                best.scatter_(1, without[start : start + QUERIES_AT_ONCE, None], -torch.inf)
-            top = best.topk(count, dim=1)
-            parts.append((top.indices, top.values, view.gather(1, top.indices).long()))
-        return Ranking(*(torch.cat(each) for each in zip(*parts, strict=True)))
+        values = self.likelihood.ciphertext(self.invariants.of(ciphertexts, "ciphertext"))
+        scores, views = self._plain_scores(values)
+        p = self._trusted(values, scores, views)
+        open_ = ((p > SETTLED) & ~exact.any(dim=1)).nonzero()[:, 0]
+        if len(open_):
+            part = scores[open_], views[open_]
+            self._try_views(values[open_], *part)
+            scores[open_], views[open_] = part
+            p[open_] = self._trusted(values[open_], *part)
+        ranked = scores + FIRST * exact
+        if self.blocks is not None and len(open_):
+            ranked[open_] += WEIGHT * self._compared(self.blocks, ciphertexts[open_], *part)
+        top = ranked.topk(min(RANKED, ranked.shape[1]), dim=1).indices
+        seen = views.gather(1, top[:, :1])[:, 0].long()
+        known = exact.any(dim=1)
+        return Ranking(top, p, known, seen, self.rehearsed, len(self.likelihood.correlation))
+
+    def _of(self, images: Tensor) -> Tensor:
+        """Invariants of candidates, or of copies of them."""
+        return self.invariants.of(self.gallery.prepare(images), self.gallery.side)
+
+    def _seen(self, number: int, rows: Tensor) -> Tensor:
+        """Canonical values of candidates ``(R,)`` under a view."""
+        if number == 0:
+            return self.values[rows]
+        return self.likelihood.candidate(self._of(self.views[number](self.gallery.images[rows])))
+
+    def _plain_scores(self, values: Tensor) -> tuple[Tensor, Tensor]:
+        """``(N, M)`` scores of the candidates as they are, and the number of that view."""
+        parts = [self.likelihood.scores(q, self.values) for q in values.split(QUERIES_AT_ONCE)]
+        scores = torch.cat(parts)
+        return scores, torch.zeros_like(scores, dtype=torch.int8)
+
+    def _try_views(self, values: Tensor, scores: Tensor, views: Tensor) -> None:
+        """Raise scores in place: every view on likely candidates, views that win often on all."""
+        best = scores.amax(dim=1)
+        each = max(1, min(TRIED // len(scores), scores.shape[1]))
+        likely = scores.topk(each, dim=1).indices.unique()
+        wins = torch.zeros(len(self.views))
+        for number in range(1, len(self.views)):
+            found = self._raise(number, likely, values, scores, views)
+            wins[number] = (found > best).float().mean()
+            self._step()
+        everyone = torch.arange(scores.shape[1], device=scores.device)
+        if len(likely) == len(everyone):
+            return
+        for number in wins.argsort(descending=True)[:KEPT_VIEWS].tolist():
+            if wins[number] > WON:
+                self._raise(number, everyone, values, scores, views)
+
+    def _raise(
+        self, number: int, rows: Tensor, values: Tensor, scores: Tensor, views: Tensor
+    ) -> Tensor:
+        """Raise scores where a view fits better; returns the best score of it, ``(N,)``."""
+        new = self.likelihood.scores(values, self._seen(number, rows)) - PENALTY
+        better = new > scores[:, rows]
+        scores[:, rows] = torch.where(better, new, scores[:, rows])
+        views[:, rows] = torch.where(better, number, views[:, rows].int()).to(torch.int8)
+        return new.amax(dim=1)
+
+    def _trusted(self, values: Tensor, scores: Tensor, views: Tensor) -> Tensor:
+        return self._trust.p_values(self._statistics(values, scores, views))
+
+    def _statistics(self, values: Tensor, scores: Tensor, views: Tensor) -> Tensor:
+        top = scores.topk(min(BEHIND + 1, scores.shape[1]), dim=1)
+        best = top.indices[:, 0]
+        under = views.gather(1, best[:, None])[:, 0].long()
+        theirs = torch.empty_like(values)
+        for number in under.unique().tolist():
+            rows = (under == number).nonzero()[:, 0]
+            theirs[rows] = self._seen(number, best[rows])
+        return statistics(top.values, values, theirs, self.likelihood.correlation).cpu()
+
+    def _rehearse(
+        self, order: Tensor, fitted: Tensor, own: Tensor, generator: torch.Generator
+    ) -> Trust:
+        """Learn the trust in a match from ciphertexts of known answer.
+
+        Args:
+            order: the candidates in a random order; the last are altered and encrypted.
+            fitted: those of the fit.
+            own: ``(F, K)`` canonical values of their ciphertexts.
+            generator: on the CPU.
+        """
+        gallery = self.gallery
+        alike = Lookalikes(gallery.images) if gallery.alter is not None else None
+        rows = order.flip(0)[: min(REHEARSED, len(order) // 2)]
+        encrypted = gallery.encrypt(gallery.copies(rows, generator))
+        values = self.likelihood.ciphertext(self.invariants.of(encrypted, "ciphertext"))
+        present, right = [], []
+        for q, r in zip(values.split(QUERIES_AT_ONCE), rows.split(QUERIES_AT_ONCE), strict=True):
+            scores, views = self._plain_scores(q)
+            right.append((scores.argmax(dim=1) == r).float())
+            present.append(self._statistics(q, scores, views))
+        self.rehearsed = float(torch.cat(right).mean())
+        absent = torch.cat(list(self._absent(values, rows, alike)))
+        others = torch.cat(list(self._absent(own, fitted, alike)))
+        return Trust.fit(torch.cat(present), absent, others, generator)
+
+    def _absent(self, values: Tensor, rows: Tensor, alike: Lookalikes | None) -> Iterator[Tensor]:
+        """Statistics of ciphertexts whose image is left out, with all that shows the same."""
+        for q, r in zip(values.split(QUERIES_AT_ONCE), rows.split(QUERIES_AT_ONCE), strict=True):
+            scores, views = self._plain_scores(q)
+            if alike is None:
+                scores.scatter_(1, r[:, None], -torch.inf)
+            else:
+                scores[alike.of(r)] = -torch.inf
+            yield self._statistics(q, scores, views)
 
     def _fitted_blocks(self, plain: Tensor, generator: torch.Generator) -> BlockLikelihood:
         """From copies whose blocks are still where they were."""
@@ -217,47 +248,21 @@ class Matcher:
             described(plain, "ciphertext"), described(torch.cat(copies), "candidate"), generator
         )
 
-    def _compared(self, blocks: BlockLikelihood, ciphertexts: Tensor, found: Ranking) -> Tensor:
-        """``(N, K)`` how well the blocks of the ranked candidates fit."""
+    def _compared(
+        self, blocks: BlockLikelihood, ciphertexts: Tensor, scores: Tensor, views: Tensor
+    ) -> Tensor:
+        """``(N, M)`` how well the blocks of the likeliest candidates fit; 0 for the others."""
+        top = scores.topk(min(RERANKED, scores.shape[1]), dim=1).indices
+        under = views.gather(1, top)
         described = self.invariants.described
         ours = described(ciphertexts, "ciphertext")
         background = blocks.background_of(ours)
-        scores = torch.empty_like(found.scores)
-        for number in found.views.unique().tolist():
-            rows, columns = (found.views == number).nonzero(as_tuple=True)
-            which, place = found.candidates[rows, columns].unique(return_inverse=True)
-            seen = self.prepare(self.views[number](self.candidates[which]))
+        found = torch.empty(top.shape, device=scores.device)
+        for number in under.unique().tolist():
+            rows, columns = (under == number).nonzero(as_tuple=True)
+            which, place = top[rows, columns].unique(return_inverse=True)
+            seen = self.gallery.prepare(self.views[number](self.gallery.images[which]))
             theirs = described(seen, "candidate")
-            scores[rows, columns] = blocks.scores(ours[rows], background[rows], theirs[place])
-        return scores
-
-    def _choose(self, queries: Tensor, rows: Tensor) -> None:
-        """Settle what views and the comparison of blocks count, on pairs of known answer.
-
-        Args:
-            queries: ``(Q, C, H', W')`` ciphertexts of altered candidates.
-            rows: ``(Q,)`` which candidates.
-        """
-        values = self._values(queries)
-        plain = self.likelihood.scores(values, self.values[0])
-        viewed = plain
-        for seen in self.values[1:]:
-            viewed = torch.maximum(viewed, self.likelihood.scores(values, seen))
-        right = [
-            float((torch.maximum(plain, viewed - penalty).argmax(dim=1) == rows).float().mean())
-            for penalty in PENALTIES
-        ]
-        self.penalty = PENALTIES[max(range(len(right)), key=right.__getitem__)]
-        self.rehearsed = max(right)
-        if self.blocks is None:
-            return
-        found = self._ranked(values, RERANKED, self.penalty)
-        compared = self._compared(self.blocks, queries, found)
-        hit = found.candidates == rows[:, None]
-        right = [
-            float(
-                hit.gather(1, (found.scores + w * compared).argmax(dim=1)[:, None]).float().mean()
-            )
-            for w in WEIGHTS
-        ]
-        self.weight = WEIGHTS[max(range(len(right)), key=right.__getitem__)]
+            found[rows, columns] = blocks.scores(ours[rows], background[rows], theirs[place])
+        least = found.amin(dim=1, keepdim=True)  # the others must not gain by not being compared
+        return torch.zeros_like(scores).scatter_(1, top, found - least)

@@ -15,27 +15,29 @@ from torch import Tensor, nn
 BEHIND = 10
 """The candidate whose distance from the best is looked at beside the second."""
 HIDDEN = 16
-STEPS = 300
+STEPS = 400
 RATE = 0.02
 DECAY = 1e-3
+STRONGEST = 3
+"""The largest third of the correlations is looked at by itself."""
 
 
 @dataclass(frozen=True)
 class _Grader:
-    """One hidden layer; drawn from a generator of its own."""
+    """One hidden layer and a straight way past it; drawn from a generator of its own."""
 
-    weights: tuple[Tensor, Tensor, Tensor]
+    weights: tuple[Tensor, ...]
 
     @classmethod
     def drawn(cls, inputs: int, generator: torch.Generator) -> _Grader:
         first = torch.randn(inputs, HIDDEN, generator=generator) / inputs**0.5
         last = torch.randn(HIDDEN, generator=generator) / HIDDEN**0.5
-        weights = (first, torch.zeros(HIDDEN), last)
-        return cls(tuple(each.requires_grad_() for each in weights))  # type: ignore[arg-type]
+        weights = (first, torch.zeros(HIDDEN), last, torch.zeros(inputs))
+        return cls(tuple(each.requires_grad_() for each in weights))
 
     def __call__(self, x: Tensor) -> Tensor:
-        first, bias, last = self.weights
-        return torch.tanh(x @ first + bias) @ last
+        first, bias, last, straight = self.weights
+        return torch.tanh(x @ first + bias) @ last + x @ straight
 
 
 @dataclass(frozen=True)
@@ -55,16 +57,21 @@ class Trust:
     absent: Tensor
 
     @classmethod
-    def fit(cls, present: Tensor, absent: Tensor, generator: torch.Generator) -> Trust:
-        """From statistics of matches, ``(Q, S)``, of images that were and were not there.
+    def fit(
+        cls, present: Tensor, absent: Tensor, others: Tensor, generator: torch.Generator
+    ) -> Trust:
+        """From statistics of matches, ``(Q, S)``.
 
-        The second half of the absent ones takes no part in the training; p-values rest on it.
+        Args:
+            present: of images that were among the candidates.
+            absent: of images that were not.
+            others: likewise; these take no part in the training, and p-values rest on them.
+            generator: on the CPU.
         """
-        half = len(absent) // 2
-        x = torch.cat([present, absent[:half]])
+        x = torch.cat([present, absent])
         mean, scale = x.mean(dim=0), x.std(dim=0).clamp_min(1e-6)
-        y = torch.cat([torch.ones(len(present)), torch.zeros(half)])
-        weight = torch.where(y > 0, 0.5 / max(1, len(present)), 0.5 / max(1, half))
+        y = torch.cat([torch.ones(len(present)), torch.zeros(len(absent))])
+        weight = torch.where(y > 0, 0.5 / max(1, len(present)), 0.5 / max(1, len(absent)))
         network = _Grader.drawn(x.shape[1], generator)
         optimizer = torch.optim.AdamW(network.weights, RATE, weight_decay=DECAY)
         with torch.enable_grad():
@@ -78,8 +85,7 @@ class Trust:
                 optimizer.step()
         for each in network.weights:
             each.requires_grad_(False)
-        graded = network((absent[half:] - mean) / scale)
-        return cls(mean, scale, network, graded.sort().values)
+        return cls(mean, scale, network, network((others - mean) / scale).sort().values)
 
     def p_values(self, statistics: Tensor) -> Tensor:
         """``(N,)`` shares of matches of absent images that are as good; never zero."""
@@ -88,15 +94,26 @@ class Trust:
         return (better + 1).float() / (len(self.absent) + 1)
 
 
-def statistics(scores: Tensor, values: Tensor) -> Tensor:
-    """``(N, 4)`` numbers of the matches of N ciphertexts.
+def statistics(top: Tensor, ours: Tensor, theirs: Tensor, correlation: Tensor) -> Tensor:
+    """``(N, 12)`` numbers of the matches of N ciphertexts.
 
     Args:
-        scores: ``(N, K)`` of the best candidates, descending.
-        values: ``(N, C)`` canonical values of the ciphertexts.
+        top: ``(N, T)`` scores of the best candidates, descending.
+        ours: ``(N, K)`` canonical values of the ciphertexts.
+        theirs: ``(N, K)`` of the best candidate of each.
+        correlation: ``(K,)`` of canonical values.
     """
-    best = scores[:, 0]
-    behind = scores[:, min(BEHIND, scores.shape[1] - 1)]
-    return torch.stack(
-        [best, best - scores[:, 1], best - behind, values.square().mean(dim=1)], dim=1
-    )
+    order = correlation.argsort(descending=True)
+    strong = order[: max(1, len(order) // STRONGEST)]
+    residual = (ours - correlation * theirs) / (1 - correlation**2).sqrt()
+    best, behind = top[:, 0], top[:, min(BEHIND, top.shape[1] - 1)]
+    parts = [best, best - top[:, 1], best - behind, behind]
+    for part in (order, strong):
+        a, b, rest = ours[:, part], theirs[:, part], residual[:, part]
+        parts += [
+            (a.square().mean(dim=1) + 1e-3).log(),
+            (b.square().mean(dim=1) + 1e-3).log(),
+            (rest.square().mean(dim=1) + 1e-3).log(),
+            nn.functional.cosine_similarity(a, b, dim=1),
+        ]
+    return torch.stack(parts, dim=1)
