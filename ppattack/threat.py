@@ -6,6 +6,7 @@ from copy import copy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeVar
 
+from ppattack.card import KEYS_IN_WORDS
 from ppattack.card import KeyScope as KeyScope
 from ppattack.errors import ThreatModelError
 
@@ -37,6 +38,8 @@ class ThreatModel:
         distractors: images among the candidates that nobody encrypted, at most.
         altered: how the candidates differ from the encrypted images, in one word; ``none`` for
             exact copies.
+        absent: share of the ciphertexts whose images are not among the candidates.
+        linked: whether the candidates are ciphertexts too, each under another key.
     """
 
     public: PublicImages = "none"
@@ -47,6 +50,8 @@ class ThreatModel:
     labels: bool = False
     distractors: int = 0
     altered: str = "none"
+    absent: float = 0.0
+    linked: bool = False
 
     def shortfall(self, needed: ThreatModel) -> list[str]:
         """What ``needed`` asks for beyond this model, in words; empty when it is covered."""
@@ -67,13 +72,14 @@ class ThreatModel:
         """One line for a person: ``ciphertext-only; unpaired public images; one key …``."""
         known = [f"{self.pairs} known pairs"] if self.pairs else []
         known += [f"{self.chosen} chosen plaintexts"] if self.chosen else []
-        public = {"unpaired": "unpaired public images", "candidates": "candidate plain images"}
-        keys = "one key for all images" if self.key_scope == "dataset" else "one key per image"
+        candidates = "ciphertexts under other keys" if self.linked else "candidate plain images"
+        public = {"unpaired": "unpaired public images", "candidates": candidates}
         parts = [" and ".join(known) or "ciphertext-only", public.get(self.public, "")]
         parts[-1] += f" and up to {self.distractors} others" if self.distractors else ""
         parts.append(f"all altered ({self.altered})" if self.altered != "none" else "")
+        parts.append(f"{self.absent:.0%} of the images not among them" if self.absent else "")
         parts.append("class labels" if self.labels else "")
-        parts += ["own keys" if self.own_keys else "", keys]
+        parts += ["own keys" if self.own_keys else "", KEYS_IN_WORDS[self.key_scope]]
         return "; ".join(part for part in parts if part)
 
 
@@ -85,7 +91,8 @@ class Observation:
         scheme: the public scheme: algorithm and geometry, no secret.
         ciphertexts: ``(N, C, H, W)`` uint8 for image ciphers, or float32 tokens ``(N, P, D)``.
         image_shape: ``(C, H, W)`` of the plain images (public).
-        public_images: ``(M, C, H, W)`` uint8 of the victims' distribution, or None.
+        public_images: ``(M, C, H, W)`` uint8 of the victims' distribution, or candidates; None
+            without any. Linked candidates are ciphertexts.
         known_pairs: plain images and their ciphertexts under the victims' key, or None.
         chosen_pairs: likewise for the plaintexts that the attack chose, or None.
         jpeg: how all these ciphertexts were compressed on their way, or None.
@@ -193,7 +200,7 @@ class Truth:
         images: ``(N, C, H, W)`` uint8 plain images, or None if nobody knows them.
         key: the victims' key, or None if nobody knows it.
         matching: ``(N,)`` int64, for each ciphertext the index of its plain image among the
-            candidates, or None if the adversary holds no candidates.
+            candidates, -1 if it is not there; None if the adversary holds no candidates.
     """
 
     images: Tensor | None

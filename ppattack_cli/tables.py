@@ -53,14 +53,16 @@ def table(*columns: str) -> Table:
 
 
 SHOWN_MATCHES = 10
+SURE = 0.01
+"""A p-value up to which a candidate is said to be in the encrypted set."""
 
 
-def _print_matches(file: Path) -> None:
+def _print_matches(folder: Path) -> None:
     """The first matches of a run whose candidates have names, and where all of them are."""
+    file = folder / "matching.csv"
     if not file.is_file():
         return
-    with file.open(encoding="utf-8", newline="") as opened:
-        matches = list(csv.DictReader(opened))
+    matches = _table(file)
     if all(match["candidate"].isdecimal() for match in matches):
         return
     rows = table("ciphertext", "candidate", "p-value")
@@ -68,6 +70,20 @@ def _print_matches(file: Path) -> None:
         rows.add_row(*map(escape, (match["ciphertext"], match["candidate"], match["p_value"])))
     console().print(rows)
     console().print(f"all {len(matches)} matches: {file}", markup=False, soft_wrap=True)
+    if (folder / "membership.csv").is_file():
+        every = _table(folder / "membership.csv")
+        there = sum(float(one["p_value"]) <= SURE for one in every)
+        console().print(
+            f"{there} of {len(every)} candidates are in the encrypted set (p up to {SURE}): "
+            f"{folder / 'membership.csv'}",
+            markup=False,
+            soft_wrap=True,
+        )
+
+
+def _table(file: Path) -> list[dict[str, str]]:
+    with file.open(encoding="utf-8", newline="") as opened:
+        return list(csv.DictReader(opened))
 
 
 def print_report(report: Report, folder: Path, next_step: str | None = None) -> None:
@@ -127,7 +143,7 @@ def print_report(report: Report, folder: Path, next_step: str | None = None) -> 
     screen.print(f"[{VERDICT_COLOURS[report.verdict]}]{report.verdict}[/]", end=" ")
     screen.print(report.reason, markup=False)
     screen.print(f"report: {folder / 'report.json'}", markup=False, soft_wrap=True)
-    _print_matches(folder / "matching.csv")
+    _print_matches(folder)
     if next_step is not None:
         screen.print(f"next: {next_step}", markup=False, soft_wrap=True)
     picture = folder / "samples.png"

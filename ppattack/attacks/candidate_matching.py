@@ -15,16 +15,15 @@ from typing_extensions import override
 from ppattack.attack import Attack, AttackCard, Context, ControlTarget, Preset, Recovery
 from ppattack.card import Reference
 from ppattack.config import Doc, Interval
-from ppattack.data.alterations import Alteration, altered
+from ppattack.data.alterations import Alteration, degraded
 from ppattack.threat import Observation, ThreatModel
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from ppattack.solvers.candidates.gallery import Ranking
     from ppattack.target.base import PublicScheme
 
-FEWEST = 40
-"""Candidates below which nothing can be fitted."""
 VAIN = 0.1
 """Share of own altered ciphertexts below which nothing was found that keys leave alone."""
 OUTSIDE = (
@@ -79,6 +78,14 @@ class CandidateMatching(Attack):
         altered: Annotated[
             Alteration, Doc("how the candidates differ from the encrypted images")
         ] = "none"
+        absent: Annotated[
+            float,
+            Interval(ge=0, le=0.9),
+            Doc("share of the ciphertexts whose images are not among the candidates"),
+        ] = 0.0
+        link: Annotated[
+            bool, Doc("the candidates are ciphertexts under other keys, not plain images")
+        ] = False
         views: Annotated[
             bool, Doc("try each candidate moved by a pixel and at other gains too")
         ] = True
@@ -93,9 +100,11 @@ class CandidateMatching(Attack):
     def requires(self) -> ThreatModel:
         return ThreatModel(
             public="candidates",
-            own_keys=True,
+            own_keys=not self.config.link,
             distractors=self.config.distractors,
             altered=self.config.altered,
+            absent=self.config.absent,
+            linked=self.config.link,
         )
 
     @override
@@ -122,7 +131,7 @@ class CandidateMatching(Attack):
     @override
     def run(self, observation: Observation, context: Context) -> Recovery:
         from ppattack.solvers.candidates.gallery import Gallery
-        from ppattack.solvers.candidates.match import FEWEST, STEPS, match
+        from ppattack.solvers.candidates.match import STEPS, match
         from ppattack.solvers.candidates.views import VIEWS
 
         candidates = observation.public_images.to(context.device)
@@ -133,14 +142,11 @@ class CandidateMatching(Attack):
             made = scheme.encrypt_with_fresh_keys(images, rng)
             return made if observation.jpeg is None else observation.jpeg.transport(made)
 
-        gallery = Gallery(
-            candidates,
-            scheme.representation.prepare,
-            lambda images, generator: altered(images, "mixed", generator),
-            encrypt,
-        )
+        gallery = Gallery(candidates, scheme.representation.prepare, degraded, encrypt)
+        if observation.threat.linked:
+            gallery = Gallery(candidates, _as_it_is, None, _as_it_is)
         steps = iter(range(1, 1000))
-        views = VIEWS if self.config.views else VIEWS[:1]
+        views = VIEWS if self.config.views and not observation.threat.linked else VIEWS[:1]
         with context.progress.task("candidates", STEPS + len(views)) as task:
             found = match(
                 scheme.structure,
@@ -150,7 +156,7 @@ class CandidateMatching(Attack):
                 context.torch_stream("candidates"),
                 lambda: task.update(next(steps)),
             )
-        vain = scheme.structure.kind == "any" and found.rehearsed is not None and found.rehearsed < VAIN
+        limits = _limits(found, scheme.structure.kind, len(candidates))
         return Recovery(
             matching=found.candidates[:, 0],
             ranking=found.candidates,
@@ -161,18 +167,23 @@ class CandidateMatching(Attack):
                 "canonical correlations": found.correlations,
                 "matched under a view": int((found.views > 0).sum()),
                 "sure matches": int((found.p_values < LIKELY).sum()),
-                "right under own keys": None if found.rehearsed is None else round(found.rehearsed, 3),
+                "right under own keys": found.rehearsed and round(found.rehearsed, 3),
             },
-            limits=OUTSIDE if vain else "",
+            limits=limits,
+            refuted=found.rehearsed is None and not bool(found.exact.any()),
         )
 
 
-def _too_few(observation: Observation, count: int) -> Recovery:
-    """The first candidate for every ciphertext, and why that says nothing."""
-    import torch
+def _limits(found: Ranking, kind: str, candidates: int) -> str:
+    """Why a failure says nothing about the scheme, in words that follow "but"."""
+    from ppattack.solvers.candidates.match import FEWEST
 
-    return Recovery(
-        matching=torch.zeros(len(observation.ciphertexts), dtype=torch.long),
-        limits=f"{count} candidates are too few to learn from: give {FEWEST} or more",
-        refuted=True,
-    )
+    if candidates < FEWEST and not bool(found.exact.all()):
+        return f"{candidates} candidates are too few to learn from: give {FEWEST} or more"
+    vain = found.rehearsed is not None and found.rehearsed < VAIN
+    return OUTSIDE if vain and kind == "any" else ""
+
+
+def _as_it_is(images: Tensor) -> Tensor:
+    """Ciphertexts need neither preparation nor another key."""
+    return images

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ppattack.card import KEYS_IN_WORDS, KeyScope
 from ppattack.errors import ReportError
 from ppattack.reports.probe import ProbeReport
 from ppattack.reports.run import Part, VerdictName
@@ -12,7 +13,7 @@ from ppattack.reports.sweep import State
 AUDIT = "audit"
 """The name that stands for all attacks in the report."""
 FILE = "audit.json"
-SCHEMA_VERSION = "1.1"
+SCHEMA_VERSION = "1.2"
 
 
 class AuditedAttack(Part):
@@ -45,6 +46,9 @@ class Audit(Part):
     """``audit.json``: the verdict over all attacks, which are in the order in which they ran.
 
     ``probe`` is what the probes said of the scheme before; null for an audit without them.
+    ``key_scope`` is that of its rows; null in audits of before, which used the target's default.
+    An audit that was asked for no key scope answers for one key for all images, and in
+    ``per_image`` for a key per image; that part lies in the folder ``per_image_folder`` too.
     """
 
     schema_version: str = SCHEMA_VERSION
@@ -53,6 +57,14 @@ class Audit(Part):
     reason: str
     probe: ProbeReport | None = None
     attacks: tuple[AuditedAttack, ...]
+    key_scope: KeyScope | None = None
+    per_image: Audit | None = None
+    per_image_folder: str | None = None
+
+    @property
+    def keys(self) -> str:
+        """The key scope in words; empty if it is not on record."""
+        return "" if self.key_scope is None else KEYS_IN_WORDS[self.key_scope]
 
     def to_json(self) -> str:
         """The text of its file."""

@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ppattack.files import output_name, write_bytes, write_text
+from ppattack.reports.matches import FOLDER
 from ppattack.reports.run import scores_csv
-from ppattack.reports.text import csv_text
 from ppattack.runs import map_files
+from ppattack.runs.matching_files import write_matching
 from ppattack.scenario import Scenario
+from ppattack.threat import IMAGE_AXES
 
 if TYPE_CHECKING:
     from ppattack.attack import Recovery
@@ -21,8 +23,6 @@ PICTURES = "training"
 """Folder of pictures of a training, in a run's folder."""
 SAMPLES = "samples.png"
 """The first images side by side; there if the attack recovered images."""
-MATCHING = "matching.csv"
-"""For each ciphertext its likeliest candidate; there if the attack matched."""
 
 
 def fill(
@@ -50,13 +50,17 @@ def fill(
         OSError: if a folder cannot be copied.
     """
     from ppattack.data.image_files import write_png
+    from ppattack.render.matches import write_matches
     from ppattack.render.samples import draw_samples, write_samples
 
     if evaluation.columns:
         columns = {name: column.tolist() for name, column in evaluation.columns.items()}
         write_text(folder / "scores.csv", scores_csv(scenario.names, columns))
     if recovery.matching is not None:
-        write_text(folder / MATCHING, _matching_csv(scenario, recovery))
+        write_matching(folder, scenario, recovery)
+    observed = scenario.observation.ciphertexts
+    if recovery.ranking is not None and observed.ndim == IMAGE_AXES:
+        write_matches(folder / FOLDER, scenario, recovery)
     if recovery.images is not None:
         images = recovery.images
         shown = scenario.truth.images, scenario.observation.ciphertexts, images
@@ -71,15 +75,3 @@ def fill(
         write_bytes(folder / map_files.FILE, found.to_bytes(), private=True)
     if pictures is not None and pictures.is_dir():
         shutil.copytree(pictures, folder / PICTURES)
-
-
-def _matching_csv(scenario: Scenario, recovery: Recovery) -> str:
-    """One row per ciphertext: its candidate, and how likely such a match is by chance."""
-    matching, p_values = recovery.matching, recovery.p_values
-    rows: list[list[str]] = [["ciphertext", "candidate", "p_value"]]
-    for i, name in enumerate(scenario.names):
-        place = -1 if matching is None else int(matching[i])
-        named = 0 <= place < len(scenario.candidates)
-        p = "" if p_values is None else f"{float(p_values[i]):.4g}"
-        rows.append([name, scenario.candidates[place] if named else str(place), p])
-    return csv_text(rows)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -23,7 +24,15 @@ if TYPE_CHECKING:
         "jpeg": ("jobs", "executor", "isolate", "time_limit", "memory_limit", "retry_failed"),
         "retry_failed": ("every", "device", "out", "force", "as_json"),
     },
-    leave_out=("attack", "overlap", "save_images", "lpips_net", "lpips_weights", "entropy_from"),
+    leave_out=(
+        "attack",
+        "link",
+        "overlap",
+        "save_images",
+        "lpips_net",
+        "lpips_weights",
+        "entropy_from",
+    ),
 )
 def audit(
     base: RunRequest,
@@ -54,26 +63,39 @@ def audit(
         print_json(done.report.model_dump_json(indent=2))
     else:
         _print(done)
-    failed = [one.attack for one in done.report.attacks if one.state == "failed"]
+    rows = [one for part in (done.report, done.report.per_image) if part for one in part.attacks]
+    failed = [one.attack for one in rows if one.state == "failed"]
     if failed:
         raise RunFailed(
-            f"{len(failed)} of {len(done.report.attacks)} attacks failed ({', '.join(failed)}); "
+            f"{len(failed)} of {len(rows)} attacks failed ({', '.join(failed)}); "
             f"{done.folder / 'audit.json'} says why, and --retry-failed tries them again."
         )
 
 
 def _print(done: Finished[Audit]) -> None:
+    """Each key scope by itself, one key for all images first."""
+    from ppattack_cli.tables import console
+
+    _print_part(done.report, done.folder)
+    if done.report.per_image is not None and done.report.per_image_folder is not None:
+        console().print()
+        _print_part(done.report.per_image, done.folder.parent / done.report.per_image_folder)
+
+
+def _print_part(audit: Audit, folder: Path) -> None:
     """One row per attack, the worst case, the verdict."""
     from rich.markup import escape
 
     from ppattack.sweeps.audit import worst_report
     from ppattack_cli.tables import VERDICT_COLOURS, console, table
 
-    screen, report = console(), worst_report(done)
-    if done.report.probe is not None:
-        screen.print(f"probes: {done.report.probe.words}", markup=False)
+    screen, report = console(), worst_report(folder)
+    if audit.keys:
+        screen.print(f"{audit.target}, {audit.keys}", markup=False)
+    if audit.probe is not None:
+        screen.print(f"probes: {audit.probe.words}", markup=False)
     rows = table("attack", "what it was granted", "verdict", "gain", "strongest on", "why")
-    for one in done.report.attacks:
+    for one in audit.attacks:
         rows.add_row(
             escape(one.attack),
             escape(one.threat or ""),
@@ -89,6 +111,6 @@ def _print(done: Finished[Audit]) -> None:
             f"worst case over attacks: SSIM {worst.mean:.3f} over {worst.n} images, "
             f"half above {worst.median:.3f}, the best recovered {worst.max:.3f}"
         )
-    screen.print(f"[{VERDICT_COLOURS[done.report.verdict]}]{done.report.verdict}[/]", end=" ")
-    screen.print(done.report.reason, markup=False)
-    screen.print(f"audit: {done.folder}", markup=False, soft_wrap=True)
+    screen.print(f"[{VERDICT_COLOURS[audit.verdict]}]{audit.verdict}[/]", end=" ")
+    screen.print(audit.reason, markup=False)
+    screen.print(f"audit: {folder}", markup=False, soft_wrap=True)

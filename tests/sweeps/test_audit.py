@@ -74,7 +74,7 @@ def test_the_strongest_result_of_every_image_is_kept(tmp_path: Path) -> None:
     kept = read_image_scores(done.folder)
     assert kept is not None
     np.testing.assert_allclose(kept.columns["ssim.reconstruction"], expected)
-    worst = worst_report(done)
+    worst = worst_report(done.folder)
     assert worst is not None
     assert worst.scores.ssim is not None
     assert worst.scores.ssim.reconstruction.mean == pytest.approx(expected.mean())
@@ -112,7 +112,7 @@ def test_without_any_attack_nothing_is_known(tmp_path: Path) -> None:
     done = audited(base(tmp_path), "jigsaw")
     assert done.report.verdict == "NOTHING APPLIED"
     assert done.report.reason.startswith("no installed attack can be tried on it; that is no proof")
-    assert worst_report(done) is None
+    assert worst_report(done.folder) is None
     assert not (done.folder / "report.json").exists()
 
 
@@ -126,7 +126,7 @@ def test_runs_over_other_images_are_not_mixed(tmp_path: Path) -> None:
         (folder / "scores.csv").write_text("image,ssim.reconstruction,ssim.ciphertext\n" + rows)
         return SavedRun(folder, report)
 
-    made = worst_report(audited(base(tmp_path / "runs"), mine("Grey")))
+    made = worst_report(audited(base(tmp_path / "runs"), mine("Grey")).folder)
     assert isinstance(made, Report)
     report = made
     runs = [saved("a", 0.1, 0.0), saved("b", 0.3, 0.0), saved("other", 0.9, 0.5)]
@@ -161,7 +161,7 @@ def _matching(folder: Path, report: Report, right: str, images: str = "") -> Sav
 
 
 def test_a_ciphertext_counts_as_matched_where_any_attack_named_its_image(tmp_path: Path) -> None:
-    report = worst_report(audited(base(tmp_path / "runs"), mine("Grey")))
+    report = worst_report(audited(base(tmp_path / "runs"), mine("Grey")).folder)
     assert report is not None
     runs = [
         _matching(tmp_path / "few", report, "110000000000"),
@@ -183,7 +183,7 @@ def test_a_ciphertext_counts_as_matched_where_any_attack_named_its_image(tmp_pat
 
 
 def test_matchings_stand_beside_the_images_that_are_kept(tmp_path: Path) -> None:
-    report = worst_report(audited(base(tmp_path / "runs"), mine("Grey")))
+    report = worst_report(audited(base(tmp_path / "runs"), mine("Grey")).folder)
     assert report is not None
     runs = [
         _matching(tmp_path / "a", report, "1000", images="1911"),

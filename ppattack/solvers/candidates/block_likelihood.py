@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-BACKGROUND = 3000
+BACKGROUND = 500
 """Blocks of other images against which a block must stand out."""
 FLOOR = 0.02
 """What a block without a partner counts, so that one block does not decide."""

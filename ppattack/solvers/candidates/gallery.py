@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TypeAlias
 
 import torch
 from torch import Tensor
@@ -17,10 +17,8 @@ FIRST = 1e6
 """Added to the score of an exact copy."""
 
 
-class Images(Protocol):
-    """Changes a stack of images ``(N, C, H, W)``."""
-
-    def __call__(self, images: Tensor, /) -> Tensor: ...
+Images: TypeAlias = Callable[[Tensor], Tensor]
+"""Changes a stack of images ``(N, C, H, W)``."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +84,9 @@ class ExactCopies:
         self._codes = exact_codes(gallery.prepare(gallery.images), structure)
         _, group, size = self._codes.unique(return_inverse=True, return_counts=True)
         shared = (size[group] > 1).nonzero()[:, 0]
-        different = len(torch.unique(gallery.images[shared].flatten(1), dim=0)) if len(shared) else 0
+        different = (
+            len(torch.unique(gallery.images[shared].flatten(1), dim=0)) if len(shared) else 0
+        )
         groups = len(group[shared].unique())
         self.p_value = (1 + different - groups) / (1 + len(self._codes))
         """Share of images that an exact copy of another one would be taken for; never zero."""

@@ -1,4 +1,4 @@
-"""Images that show the same: left out together, so that an image that is left out is really gone."""
+"""Images that show the same are left out together, so that an image left out is really gone."""
 
 from __future__ import annotations
 
@@ -23,18 +23,19 @@ class Lookalikes:
         parts = [_thumbnails(part) for part in images.split(AT_ONCE)]
         self._thumbnails = torch.cat(parts)
 
-    def of(self, rows: Tensor) -> Tensor:
-        """``(Q, M)`` bool: which candidates show the same as candidates ``(Q,)``; itself always."""
-        ours = self._thumbnails[rows]
-        theirs = self._thumbnails.flatten(1).T
-        alike = ours.flatten(1) @ theirs > ALIKE
-        alike |= ours.flip(3).flatten(1) @ theirs > ALIKE
-        alike[torch.arange(len(rows), device=rows.device), rows] = True
-        return alike
+    def among(self, rows: Tensor, others: Tensor) -> Tensor:
+        """``(Q, T)`` bool: which of candidates ``(Q, T)`` show the same as those of ``(Q,)``."""
+        ours, theirs = self._thumbnails[rows], self._thumbnails[others].flatten(2)
+        alike = [
+            torch.bmm(theirs, each.flatten(1)[:, :, None])[:, :, 0] > ALIKE
+            for each in (ours, ours.flip(3))
+        ]
+        return alike[0] | alike[1]
 
 
 def _thumbnails(images: Tensor) -> Tensor:
-    size = tuple(min(EDGE, edge) for edge in images.shape[2:])
-    small = torch.nn.functional.adaptive_avg_pool2d(images.float(), size)
+    height, width = (min(EDGE, edge) for edge in images.shape[2:])
+    small: Tensor = torch.nn.functional.adaptive_avg_pool2d(images.float(), (height, width))
     small = small - small.mean(dim=(1, 2, 3), keepdim=True)
-    return small / small.flatten(1).norm(dim=1).clamp_min(1e-6)[:, None, None, None]
+    length: Tensor = small.flatten(1).norm(dim=1).clamp_min(1e-6)
+    return small / length[:, None, None, None]
