@@ -103,11 +103,6 @@ def from_ciphertexts(
 
 def _of_size(candidates: NamedImages, shape: ImageShape, linked: tuple[int, ...] | None) -> Tensor:
     given = tuple(candidates.images.shape[1:])
-    if len(candidates.names) < FEWEST_CANDIDATES:
-        raise DataError(
-            "there is one candidate, from which nothing can be chosen: give two or more, for "
-            "example images that were surely not encrypted."
-        )
     if linked is not None:
         if given != linked:
             raise DataError(
@@ -118,6 +113,11 @@ def _of_size(candidates: NamedImages, shape: ImageShape, linked: tuple[int, ...]
         raise DataError(
             f"the candidates have the shape {given}, the plain images {shape} (channels, height, "
             "width): resize the candidates to the size of the images that were encrypted."
+        )
+    if len(candidates.names) < FEWEST_CANDIDATES:
+        raise DataError(
+            "there is one candidate, from which nothing can be chosen: give two or more, for "
+            "example images that were surely not encrypted."
         )
     return candidates.images
 

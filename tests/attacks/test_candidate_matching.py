@@ -20,6 +20,7 @@ from ppattack.threat import KeyScope
 from tests.support.natural import natural_sets
 from tests.support.plugins import ciphers
 from tests.support.run_requests import request
+from tests.support.shuffled_blocks import ShuffledBlocks
 
 CONTEXT = Context(torch.device("cpu"), seed=3)
 
@@ -71,11 +72,13 @@ def test_one_key_for_all_is_no_harder() -> None:
 
 
 def test_too_few_candidates_say_so() -> None:
-    attack = CandidateMatching(distractors=4)
+    attack = CandidateMatching(distractors=4, altered="noise")
     target = registry.target("pe")()
     scenario = simulate(attack, target, natural_sets(20, 8, size=32), "image", seed=5)
     recovery = attack(scenario.observation, CONTEXT)
     assert recovery.limits.startswith("24 candidates are too few")
+    assert recovery.p_values is not None
+    assert bool((recovery.p_values == 1).all())
     assert recovery.refuted
 
 
@@ -158,6 +161,60 @@ def test_candidates_without_ciphertexts_are_refused(tmp_path: Path) -> None:
     asked = request(tmp_path, attack="candidate-matching", target="pe", candidates=tmp_path)
     with pytest.raises(ConfigError, match="--candidates belongs to --ciphertexts"):
         run(asked)
+
+
+def test_few_candidates_are_enough_for_exact_copies() -> None:
+    attack = CandidateMatching(distractors=0)
+    target = registry.target("ele")()
+    scenario = simulate(attack, target, natural_sets(12, 8, size=32), "image", seed=5)
+    recovery = attack(scenario.observation, CONTEXT)
+    assert share(recovery, scenario) == 1.0
+    assert recovery.limits == ""
+    assert recovery.notes["exact copies"] == 12
+
+
+@pytest.mark.parametrize("name", ["pe", "le", "ele", "etc"])
+def test_ciphertexts_under_other_keys_are_linked(name: str) -> None:
+    recovery, scenario = attacked(name, link=True)
+    assert scenario.observation.threat.in_words().startswith(
+        "ciphertext-only; ciphertexts under other keys and up to 260 others"
+    )
+    plain = scenario.truth.images
+    assert plain is not None
+    truth = scenario.truth.matching
+    assert truth is not None
+    assert not torch.equal(scenario.observation.public_images[truth], plain)
+    assert not torch.equal(
+        scenario.observation.public_images[truth], scenario.observation.ciphertexts
+    )
+    assert share(recovery, scenario) == 1.0
+
+
+def test_a_one_time_pad_is_not_linked() -> None:
+    recovery, scenario = attacked("one-time-pad", link=True)
+    assert share(recovery, scenario) <= 4 / 60
+
+
+@pytest.mark.parametrize("altered", ["none", "jpeg90"])
+def test_images_that_are_not_there_are_told_from_those_that_are(altered: str) -> None:
+    recovery, scenario = attacked("etc", altered=altered, absent=0.5)
+    truth, p = scenario.truth.matching, recovery.p_values
+    assert truth is not None
+    assert p is not None
+    there = truth >= 0
+    assert int(there.sum()) == 30
+    assert len(scenario.observation.public_images) == 290
+    assert bool((recovery.matching == truth)[there].all())
+    assert float(p[there].median()) <= 0.01
+    assert float((p[~there] <= 0.05).float().mean()) <= 0.2
+
+
+def test_a_plug_in_with_a_key_per_image_needs_nothing_of_its_own() -> None:
+    attack = CandidateMatching(distractors=260, views=False, altered="jpeg90")
+    for moves in (False, True):
+        target = ShuffledBlocks(block_size=8, moves_blocks=moves)
+        scenario = simulate(attack, target, natural_sets(60, 300, size=32), "image", seed=5)
+        assert share(attack(scenario.observation, CONTEXT), scenario) >= 0.95
 
 
 def test_a_cipher_outside_its_model_is_not_called_resistant() -> None:

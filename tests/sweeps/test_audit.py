@@ -224,13 +224,36 @@ def test_the_command_gives_one_verdict(tmp_path: Path) -> None:
     assert "worst case over attacks: SSIM 1.000" in out
     assert "whole blocks" in out
     (record,) = (tmp_path / "runs").glob("bench-*.json")
-    assert len(read_sweep(record).cells) == len(registry.attacks())
+    cells = read_sweep(record).cells
+    assert [c.attack for c in cells if c.key_scope == "dataset"] == cheapest_first(
+        registry.attacks()
+    )
+    second = {c.attack for c in cells if c.key_scope == "image"}
+    assert "candidate-matching" in second
+    assert not second & {"known-plaintext", "chosen-plaintext"}
+    assert "pe, one key for all images" in out
+    assert "pe, one key per image" in out
     again, out, _ = in_process(arguments + " --json", tmp_path)
     assert again == 0
     document = json.loads(out)
     assert document["verdict"] == "BROKEN"
     assert [one["attack"] for one in document["attacks"]] == cheapest_first(registry.attacks())
     assert document["probe"]["kind"] == "permutation"
+    assert document["key_scope"] == "dataset"
+    other = document["per_image"]
+    assert other["key_scope"] == "image"
+    assert other["probe"]["key_scope"] == "image"
+    assert (
+        json.loads((tmp_path / "runs" / document["per_image_folder"] / "audit.json").read_text())[
+            "attacks"
+        ]
+        == (other["attacks"])
+    )
+    (first,) = [one for one in other["attacks"] if one["attack"] == "candidate-matching"]
+    assert first["verdict"] == "BROKEN"
+    report = read_report(tmp_path / "runs" / document["per_image_folder"])
+    assert report.threat.key_scope == "image"
+    assert report.threat.words.endswith("; one key per image")
     assert "probes: an exclusive-or mask; bytes stay in their places" in first
 
 

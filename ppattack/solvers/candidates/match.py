@@ -6,6 +6,7 @@ candidates themselves, altered and encrypted under own keys, are pairs of known 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 
 import torch
@@ -21,8 +22,13 @@ FEWEST = 40
 """Candidates below which nothing can be fitted."""
 TRIED = 2000
 """Likely candidates on which every view is tried."""
-WON = 0.04
-"""Share of the ciphertexts that a view must win to be tried on every candidate."""
+RARE = 20.0
+"""By how much a view must win for a ciphertext to count as one of it."""
+STRICTNESS = 6.0
+"""Times the logarithm of how rare a view is: what it costs. It would be 1 if features were Gaussian
+as the likelihood takes them to be."""
+COMMON = 0.04
+"""Share of the ciphertexts from which on a view is tried on every candidate."""
 KEPT_VIEWS = 3
 RERANKED = 50
 """Likeliest candidates whose blocks are compared one by one."""
@@ -86,21 +92,30 @@ def match(
 
 
 def _try_views(scorer: Scorer, queries: Queries, scores: Scores, step: Callable[[], None]) -> None:
-    """Raise scores: every view on likely candidates, views that win often on all."""
+    """Raise scores: every view on likely candidates, views that win often on all.
+
+    How common a view is among the ciphertexts says what it costs: a rare one must win by more.
+    """
     count, candidates = scores.values.shape
     best = scores.values.amax(dim=1)
     likely = scores.top(max(1, TRIED // count)).unique()
-    wins = torch.zeros(len(scorer.views))
+    tried = []
     for number in range(1, len(scorer.views)):
-        found = scorer.raise_(number, likely, queries, scores)
-        wins[number] = (found > best).float().mean()
+        tried.append(scorer.under_view(number, likely, queries))
         step()
+    wins = [float((each.amax(dim=1) - RARE > best).float().sum()) for each in tried]
+    shares = [(won + 0.5) / (count + 10) for won in wins]
+    costs = [-STRICTNESS * math.log(share) for share in shares]
+    for number, (each, cost) in enumerate(zip(tried, costs, strict=True), 1):
+        scores.raise_to(each - cost, likely, number)
     if len(likely) == candidates:
         return
     everyone = torch.arange(candidates, device=likely.device)
-    for number in wins.argsort(descending=True)[:KEPT_VIEWS].tolist():
-        if wins[number] > WON:
-            scorer.raise_(number, everyone, queries, scores)
+    common = sorted(range(len(shares)), key=shares.__getitem__, reverse=True)[:KEPT_VIEWS]
+    for place in common:
+        if shares[place] > COMMON:
+            found = scorer.under_view(place + 1, everyone, queries)
+            scores.raise_to(found - costs[place], everyone, place + 1)
 
 
 def _compared(scorer: Scorer, queries: Queries, scores: Scores) -> Tensor:

@@ -21,9 +21,6 @@ FITTED = 8000
 """Candidates in the fit, at most."""
 SCALED = 2000
 """Candidates from which the scales of invariants are taken."""
-PENALTY = 8.0
-"""What a view costs against the candidate as it is: there are many, and correlations of features
-are not quite those of a Gaussian."""
 FEWEST_BLOCKS = 16
 MOST_BLOCKS = 256
 """Blocks of an image between which they are compared one by one: with few there is little to learn,
@@ -83,6 +80,13 @@ class Scores:
         """``(N, T)`` the likeliest candidates, T at most ``count``."""
         return self.values.topk(min(count, self.values.shape[1]), dim=1).indices
 
+    def raise_to(self, others: Tensor, rows: Tensor, view: int) -> None:
+        """Raise scores of candidates ``(R,)`` where those ``(N, R)`` of a view are higher."""
+        old, views = self.values[:, rows], self.views[:, rows]
+        better = others > old
+        self.values[:, rows] = torch.where(better, others, old)
+        self.views[:, rows] = views.masked_fill(better, view)
+
 
 class Scorer:
     """The likelihood of pairs, fitted on the candidates.
@@ -138,24 +142,9 @@ class Scorer:
         values = torch.cat(parts)
         return Scores(values, torch.zeros_like(values, dtype=torch.int8))
 
-    def raise_(self, number: int, rows: Tensor, queries: Queries, scores: Scores) -> Tensor:
-        """Raise scores of candidates where a view fits better.
-
-        Args:
-            number: of the view.
-            rows: ``(R,)`` the candidates.
-            queries: the ciphertexts.
-            scores: changed in place.
-
-        Returns:
-            ``(N,)`` the best score of the view.
-        """
-        new = self.likelihood.scores(queries.values, self._values(number, rows)) - PENALTY
-        old, views = scores.values[:, rows], scores.views[:, rows]
-        better = new > old
-        scores.values[:, rows] = torch.where(better, new, old)
-        scores.views[:, rows] = views.masked_fill(better, number)
-        return new.amax(dim=1)
+    def under_view(self, number: int, rows: Tensor, queries: Queries) -> Tensor:
+        """``(N, R)`` scores of candidates ``(R,)`` under a view."""
+        return self.likelihood.scores(queries.values, self._values(number, rows))
 
     def statistics(self, queries: Queries, scores: Scores) -> Tensor:
         """``(N, S)`` numbers of the best match of each, on the CPU."""
