@@ -17,7 +17,7 @@ from ppattack.reports.text import visible
 
 if TYPE_CHECKING:
     from ppattack.reports.curve import Curve
-    from ppattack.reports.run import MetricScores, Report, Summary
+    from ppattack.reports.run import MatchingScores, MetricScores, Report, Summary
 
 PLAIN_WIDTH = 160
 """Columns if stdout is not a terminal: wide enough that nothing is cut."""
@@ -65,17 +65,19 @@ def _print_matches(folder: Path) -> None:
     matches = _table(file)
     if all(match["candidate"].isdecimal() for match in matches):
         return
-    rows = table("ciphertext", "candidate", "p-value")
+    rows = table("ciphertext", "candidate", "p-value", "exact copy")
     for match in matches[:SHOWN_MATCHES]:
-        rows.add_row(*map(escape, (match["ciphertext"], match["candidate"], match["p_value"])))
+        shown = (match[name] for name in ("ciphertext", "candidate", "p_value", "exact"))
+        rows.add_row(*map(escape, shown))
     console().print(rows)
     console().print(f"all {len(matches)} matches: {file}", markup=False, soft_wrap=True)
     if (folder / "membership.csv").is_file():
         every = _table(folder / "membership.csv")
-        there = sum(float(one["p_value"]) <= SURE for one in every)
+        exact = sum(one["exact"] == "yes" for one in every)
+        sure = sum(one["exact"] != "yes" and float(one["p_value"]) <= SURE for one in every)
         console().print(
-            f"{there} of {len(every)} candidates are in the encrypted set (p up to {SURE}): "
-            f"{folder / 'membership.csv'}",
+            f"in the encrypted set, of {len(every)} candidates: {exact} as exact copies, {sure} "
+            f"others with p up to {SURE}: {folder / 'membership.csv'}",
             markup=False,
             soft_wrap=True,
         )
@@ -134,6 +136,8 @@ def print_report(report: Report, folder: Path, next_step: str | None = None) -> 
             f"{puzzle.largest:.1%}; by place alone {puzzle.position_direct:.1%}, "
             f"{puzzle.position_neighbour:.1%}, {puzzle.position_largest:.1%}"
         )
+    if report.scores.matching is not None and report.scores.matching.recall_at_fmr:
+        screen.print(_recall(report.scores.matching))
     if "lpips" in report.absent:
         screen.print(f"lpips: {report.absent['lpips']}", markup=False)
     for control in (report.controls.positive, report.controls.negative):
@@ -179,6 +183,16 @@ def print_curve(curve: Curve, folder: Path) -> None:
         )
     screen.print(rows)
     screen.print(f"curve: {folder / 'curve.json'}", markup=False, soft_wrap=True)
+
+
+def _recall(scores: MatchingScores) -> str:
+    """What is named with so small a p-value, and how often that is wrong if the image is absent."""
+    named = ", ".join(f"{share:.1%} at {rate}" for rate, share in scores.recall_at_fmr.items())
+    text = f"named with a p-value up to a false-match rate: {named}"
+    if not scores.absent:
+        return text
+    wrong = ", ".join(f"{share:.2%} at {rate}" for rate, share in scores.false_matches.items())
+    return f"{text}; of {scores.absent} whose image is not there, falsely: {wrong}"
 
 
 def _use(report: Report) -> str:

@@ -161,6 +161,7 @@ class CandidateMatching(Attack):
             matching=found.candidates[:, 0],
             ranking=found.candidates,
             p_values=found.p_values,
+            exact=found.exact,
             notes={
                 "candidates": len(candidates),
                 "exact copies": int(found.exact.sum()),

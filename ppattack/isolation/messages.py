@@ -138,6 +138,7 @@ def recovery_parts(recovery: Recovery) -> tuple[Facts, dict[str, Tensor | None]]
         "matching": recovery.matching,
         "ranking": recovery.ranking,
         "p-values": recovery.p_values,
+        "exact": recovery.exact,
         **{STAGE + name: matching for name, matching in recovery.stages.items()},
     }
     if recovery.key is not None:
@@ -171,6 +172,7 @@ def recovery_of(facts: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Reco
         failures={int(number): why for number, why in facts["failures"]},
         ranking=tensors.get("ranking"),
         p_values=tensors.get("p-values"),
+        exact=tensors.get("exact"),
         stages={
             name.removeprefix(STAGE): each
             for name, each in tensors.items()

@@ -33,30 +33,44 @@ def write_matching(folder: Path, scenario: Scenario, recovery: Recovery) -> None
     """
     assert recovery.matching is not None  # noqa: S101
     matching = recovery.matching.tolist()
-    p_values = None if recovery.p_values is None else recovery.p_values.tolist()
-    name = scenario.name_of_candidate
-    rows: list[list[str]] = [["ciphertext", "candidate", "p_value"]]
-    for i, (ciphertext, place) in enumerate(zip(scenario.names, matching, strict=True)):
-        rows.append([ciphertext, name(place), "" if p_values is None else f"{p_values[i]:.4g}"])
-    write_text(folder / f"{MATCHING}.csv", csv_text(rows))
     ranking = [[place] for place in matching]
     if recovery.ranking is not None:
         ranking = recovery.ranking.tolist()
-    found = [
-        {
-            "ciphertext": ciphertext,
-            "candidates": [name(place) for place in ranking[i]],
-            "p_value": None if p_values is None else round(p_values[i], 8),
-        }
-        for i, ciphertext in enumerate(scenario.names)
-    ]
+    p_values = None if recovery.p_values is None else recovery.p_values.tolist()
+    exact = None if recovery.exact is None else recovery.exact.tolist()
+    name = scenario.name_of_candidate
+    rows: list[list[str]] = [["ciphertext", "candidate", "p_value", "exact"]]
+    found = []
+    for i, ciphertext in enumerate(scenario.names):
+        p = None if p_values is None else p_values[i]
+        same = None if exact is None else exact[i]
+        rows.append([ciphertext, name(matching[i]), _p(p), _yes(same)])
+        found.append(
+            {
+                "ciphertext": ciphertext,
+                "candidates": [name(place) for place in ranking[i]],
+                "p_value": None if p is None else round(p, 8),
+                "exact": same,
+            }
+        )
+    write_text(folder / f"{MATCHING}.csv", csv_text(rows))
     write_text(folder / f"{MATCHING}.json", json.dumps(found, indent=1) + "\n")
     if p_values is not None:
         count = len(scenario.observation.public_images)
-        rows = [["candidate", "p_value", "ciphertext"]]
+        rows = [["candidate", "p_value", "exact", "ciphertext"]]
         for place, (p, who) in enumerate(membership(matching, p_values, count)):
-            rows.append([name(place), f"{p:.4g}", "" if who is None else scenario.names[who]])
+            same = None if exact is None else who is not None and exact[who]
+            named = "" if who is None else scenario.names[who]
+            rows.append([name(place), _p(p), _yes(same), named])
         write_text(folder / MEMBERSHIP, csv_text(rows))
+
+
+def _p(value: float | None) -> str:
+    return "" if value is None else f"{value:.4g}"
+
+
+def _yes(value: bool | None) -> str:
+    return "" if value is None else "yes" if value else "no"
 
 
 def membership(

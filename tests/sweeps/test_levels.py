@@ -70,7 +70,7 @@ def test_key_scopes_are_decided_apart_and_a_name_spares_the_second_its_training(
 
     def left_out(*broken: int, second: Sequence[int] = range(4, 8)) -> list[int]:
         found = [
-            Cell(attack=name, target="pe", key_scope=scope, seed=0, isolated=False, command="")  # type: ignore[arg-type]
+            Cell(attack=name, target="pe", key_scope=scope, seed=0, isolated=False, command="")
             for name, scope in zip(names, scopes, strict=True)
         ]
         for number in broken:

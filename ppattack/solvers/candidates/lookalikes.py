@@ -20,7 +20,7 @@ class Lookalikes:
     """
 
     def __init__(self, images: Tensor) -> None:
-        parts = [_thumbnails(part) for part in images.split(AT_ONCE)]
+        parts = [thumbnails(part) for part in images.split(AT_ONCE)]
         self._thumbnails = torch.cat(parts)
 
     def among(self, rows: Tensor, others: Tensor) -> Tensor:
@@ -33,7 +33,8 @@ class Lookalikes:
         return alike[0] | alike[1]
 
 
-def _thumbnails(images: Tensor) -> Tensor:
+def thumbnails(images: Tensor) -> Tensor:
+    """``(N, C, 16, 16)`` float32 of images ``(N, C, H, W)`` uint8, of length one without mean."""
     height, width = (min(EDGE, edge) for edge in images.shape[2:])
     small: Tensor = torch.nn.functional.adaptive_avg_pool2d(images.float(), (height, width))
     small = small - small.mean(dim=(1, 2, 3), keepdim=True)

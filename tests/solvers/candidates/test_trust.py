@@ -21,8 +21,8 @@ def found(best: float, count: int, draw: torch.Generator) -> Tensor:
 
 def test_p_values_of_absent_images_are_uniform_and_of_present_ones_small() -> None:
     draw = torch.Generator().manual_seed(0)
-    parts = [found(best, count, draw) for best, count in ((8.0, 500), (0.0, 500), (0.0, 2000))]
-    trust = Trust.fit(*parts, draw)
+    present, other = found(8.0, 500, draw), found(0.0, 500, draw)
+    trust = Trust.fit(present, other, found(0.0, 2000, draw), draw)
     absent = trust.p_values(found(0.0, 2000, draw))
     for limit in (0.01, 0.05, 0.2, 0.5):
         share = float((absent <= limit).float().mean())
@@ -46,8 +46,8 @@ def test_a_few_lookalikes_among_the_absent_do_not_set_the_threshold() -> None:
 
 def test_grades_without_a_difference_trust_nothing() -> None:
     draw = torch.Generator().manual_seed(0)
-    parts = [found(0.0, count, draw) for count in (500, 500, 2000)]
-    p = Trust.fit(*parts, draw).p_values(found(0.0, 2000, draw))
+    here, gone, others = (found(0.0, count, draw) for count in (500, 500, 2000))
+    p = Trust.fit(here, gone, others, draw).p_values(found(0.0, 2000, draw))
     assert float((p <= 0.01).float().mean()) < 0.03
 
 
