@@ -76,9 +76,12 @@ def match(
         left = queries[unsettled]
         part = Scores(scores.values[unsettled], scores.views[unsettled])
         _try_views(scorer, left, part, step)
-        p[unsettled] = trust.p_values(scorer.statistics(left, part)).to(known.device)
+        compared = torch.zeros_like(part.values)
         if scorer.blocks is not None:
-            part.values.add_(_compared(scorer, left, part), alpha=WEIGHT)
+            compared = WEIGHT * _compared(scorer, left, part)
+        chosen = (part.values + compared).argmax(dim=1)
+        p[unsettled] = trust.p_values(scorer.statistics(left, part, chosen)).to(known.device)
+        part.values.add_(compared)
         scores.values[unsettled], scores.views[unsettled] = part.values, part.views
     scores.values.add_(exact, alpha=FIRST)
     return Ranking(

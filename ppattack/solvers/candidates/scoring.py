@@ -146,10 +146,20 @@ class Scorer:
         """``(N, R)`` scores of candidates ``(R,)`` under a view."""
         return self.likelihood.scores(queries.values, self._values(number, rows))
 
-    def statistics(self, queries: Queries, scores: Scores) -> Tensor:
-        """``(N, S)`` numbers of the best match of each, on the CPU."""
-        top = scores.values.topk(min(BEHIND + 1, scores.values.shape[1]), dim=1).values
-        best, under = scores.best()
+    def statistics(self, queries: Queries, scores: Scores, chosen: Tensor | None = None) -> Tensor:
+        """``(N, S)`` numbers of the match of each, on the CPU.
+
+        Args:
+            queries: the ciphertexts.
+            scores: of the candidates.
+            chosen: ``(N,)`` the candidate that is taken for the match; None for the likeliest.
+        """
+        best = scores.best()[0] if chosen is None else chosen
+        under = scores.views.gather(1, best[:, None])[:, 0].long()
+        own = scores.values.gather(1, best[:, None])
+        others = scores.values.scatter(1, best[:, None], -torch.inf)
+        behind = others.topk(min(BEHIND, others.shape[1] - 1), dim=1).values
+        top = torch.cat([own, behind], dim=1)
         theirs = torch.empty_like(queries.values)
         for number in under.unique().tolist():
             rows = (under == number).nonzero()[:, 0]

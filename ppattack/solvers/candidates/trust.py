@@ -122,7 +122,7 @@ def statistics(
     """``(N, 12)`` or ``(N, 13)`` numbers of the matches of N ciphertexts.
 
     Args:
-        top: ``(N, T)`` scores of the best candidates, descending.
+        top: ``(N, T)`` scores: of the match, and of the best others, descending.
         ours: ``(N, K)`` canonical values of the ciphertexts.
         theirs: ``(N, K)`` of the best candidate of each.
         correlation: ``(K,)`` of canonical values.

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
 
 from ppattack.data.alterations import DIRECTIONS, brighter, shifted
 
-if TYPE_CHECKING:
-    from torch import Tensor
-
+WHITE = 255
 GAINS = (0.8, 0.84, 0.88, 0.91, 0.94, 0.97, 1.03, 1.06, 1.1, 1.14, 1.19, 1.25)
 """Gains that are tried on candidates."""
 
@@ -26,7 +26,12 @@ class View:
         """The candidates ``(M, C, H, W)`` with the difference undone."""
         if self.down or self.right:
             images = shifted(images, self.down, self.right)
-        return images if self.gain == 1.0 else brighter(images, self.gain)
+        if self.gain == 1.0:
+            return images
+        seen = brighter(images, self.gain)
+        # White stays white: a copy that was made brighter was cut there, and so was most of what
+        # is white in it before.
+        return seen if self.gain > 1 else torch.where(images == WHITE, images, seen)
 
 
 VIEWS = (View(), *(View(*step) for step in DIRECTIONS), *(View(gain=gain) for gain in GAINS))
