@@ -18,7 +18,7 @@ from ppattack.reports.text import csv_text
 R = TypeVar("R", bound="VersionedReport")
 
 
-SCHEMA_VERSION = "1.4"
+SCHEMA_VERSION = "1.5"
 VerdictName = Literal["BROKEN", "RESISTED", "INCONCLUSIVE", "NOTHING APPLIED"]
 OPEN: tuple[VerdictName, ...] = ("INCONCLUSIVE", "NOTHING APPLIED")
 """Verdicts that decide nothing."""

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 EDGE = 16
-"""Of the thumbnails that are compared, pixels."""
+"""Edge of a thumbnail, pixels."""
 ALIKE = 0.9
 """Correlation of two thumbnails, one of them mirrored or not, above which they show the same."""
 AT_ONCE = 1024

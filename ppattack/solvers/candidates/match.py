@@ -33,7 +33,7 @@ KEPT_VIEWS = 3
 RERANKED = 50
 """Likeliest candidates whose blocks are compared one by one."""
 WEIGHT = 0.5
-"""Of the comparison of blocks, which repeats much of what the likelihood knows."""
+"""What the comparison of blocks counts: it repeats much of what the likelihood knows."""
 SETTLED = 0.005
 """A match with a smaller p-value is not looked at again."""
 RANKED = 10
