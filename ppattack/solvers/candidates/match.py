@@ -6,7 +6,6 @@ candidates themselves, altered and encrypted under own keys, are pairs of known 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 
 import torch
@@ -21,12 +20,16 @@ from ppattack.target.structure import Structure
 FEWEST = 40
 """Candidates below which nothing can be fitted."""
 TRIED = 2000
-"""Likely candidates on which every view is tried."""
+"""Likely candidates on which every view is tried, at most."""
+TRIED_EACH = 100
+"""Likewise for each ciphertext."""
 RARE = 20.0
 """By how much a view must win for a ciphertext to count as one of it."""
 STRICTNESS = 6.0
 """Times the logarithm of how rare a view is: what it costs. It would be 1 if features were Gaussian
 as the likelihood takes them to be."""
+UNSEEN = 0.25
+"""Ciphertexts that a view is taken to have won before any is looked at."""
 COMMON = 0.04
 """Share of the ciphertexts from which on a view is tried on every candidate."""
 KEPT_VIEWS = 3
@@ -75,12 +78,14 @@ def match(
     if len(unsettled):
         left = queries[unsettled]
         part = Scores(scores.values[unsettled], scores.views[unsettled])
-        _try_views(scorer, left, part, step)
+        shares = _try_views(scorer, left, part, step)
         compared = torch.zeros_like(part.values)
         if scorer.blocks is not None:
             compared = WEIGHT * _compared(scorer, left, part)
         chosen = (part.values + compared).argmax(dim=1)
-        p[unsettled] = trust.p_values(scorer.statistics(left, part, chosen)).to(known.device)
+        under = part.views.gather(1, chosen[:, None])[:, 0].long()
+        found = trust.p_values(scorer.statistics(left, part, chosen)).to(known.device)
+        p[unsettled] = (found / shares[under]).clamp_max(1)  # as many views, as many chances
         part.values.add_(compared)
         scores.values[unsettled], scores.views[unsettled] = part.values, part.views
     scores.values.add_(exact, alpha=FIRST)
@@ -94,31 +99,42 @@ def match(
     )
 
 
-def _try_views(scorer: Scorer, queries: Queries, scores: Scores, step: Callable[[], None]) -> None:
+def _try_views(
+    scorer: Scorer, queries: Queries, scores: Scores, step: Callable[[], None]
+) -> Tensor:
     """Raise scores: every view on likely candidates, views that win often on all.
 
     How common a view is among the ciphertexts says what it costs: a rare one must win by more.
+
+    Returns:
+        ``(V,)`` the share of each view, the candidate as it is first.
     """
     count, candidates = scores.values.shape
-    best = scores.values.amax(dim=1)
-    likely = scores.top(max(1, TRIED // count)).unique()
-    tried = []
+    likely = scores.top(max(1, min(TRIED // count, TRIED_EACH))).unique()
+    best, tried = [scores.values.amax(dim=1) + RARE], []
     for number in range(1, len(scorer.views)):
         tried.append(scorer.under_view(number, likely, queries))
+        best.append(tried[-1].amax(dim=1))
         step()
-    wins = [float((each.amax(dim=1) - RARE > best).float().sum()) for each in tried]
-    shares = [(won + 0.5) / (count + 10) for won in wins]
-    costs = [-STRICTNESS * math.log(share) for share in shares]
-    for number, (each, cost) in enumerate(zip(tried, costs, strict=True), 1):
-        scores.raise_to(each - cost, likely, number)
-    if len(likely) == candidates:
-        return
-    everyone = torch.arange(candidates, device=likely.device)
-    common = sorted(range(len(shares)), key=shares.__getitem__, reverse=True)[:KEPT_VIEWS]
-    for place in common:
-        if shares[place] > COMMON:
-            found = scorer.under_view(place + 1, everyone, queries)
-            scores.raise_to(found - costs[place], everyone, place + 1)
+    shares = _shares(torch.stack(best).argmax(dim=0), len(best))
+    costs = (-STRICTNESS * shares.log()).tolist()
+    for number, found in enumerate(tried, 1):
+        scores.raise_to(found - costs[number], likely, number)
+    if len(likely) < candidates:
+        everyone = torch.arange(candidates, device=likely.device)
+        for number in (shares[1:].argsort(descending=True)[:KEPT_VIEWS] + 1).tolist():
+            if shares[number] > COMMON:
+                found = scorer.under_view(number, everyone, queries)
+                scores.raise_to(found - costs[number], everyone, number)
+    return shares
+
+
+def _shares(winners: Tensor, views: int) -> Tensor:
+    """``(V,)`` shares of views that won for N ciphertexts; half of a little is the first's."""
+    little = torch.full((views,), UNSEEN, device=winners.device)
+    little[0] *= max(1, views - 1)
+    found = torch.bincount(winners, minlength=views) + little
+    return found / found.sum()
 
 
 def _compared(scorer: Scorer, queries: Queries, scores: Scores) -> Tensor:
