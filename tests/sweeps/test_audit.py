@@ -249,8 +249,8 @@ def test_the_command_gives_one_verdict(tmp_path: Path) -> None:
         ]
         == (other["attacks"])
     )
-    (first,) = [one for one in other["attacks"] if one["attack"] == "candidate-matching"]
-    assert first["verdict"] == "BROKEN"
+    (named,) = [one for one in other["attacks"] if one["attack"] == "candidate-matching"]
+    assert named["verdict"] == "BROKEN"
     report = read_report(tmp_path / "runs" / document["per_image_folder"])
     assert report.threat.key_scope == "image"
     assert report.threat.words.endswith("; one key per image")
@@ -265,6 +265,7 @@ def test_a_failed_attack_is_no_success_but_the_verdict_is_written(
 
     monkeypatch.setattr("ppattack.sweeps.audit.cheapest_first", some)
     arguments = "audit --target pe --preset smoke -n 12 --adversary 24 --size 16 -q --no-isolate"
+    arguments += " --key-scope dataset"
     code, out, errors = in_process(arguments, tmp_path)
     assert code == 3
     assert "BROKEN" in out
