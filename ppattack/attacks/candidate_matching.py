@@ -38,11 +38,12 @@ class CandidateMatching(Attack):
     """Matching of single ciphertexts with candidate plain images, or altered copies of them.
 
     Invariants follow from what the scheme makes public: values folded at mid-grey, pixels or
-    blocks that stay in place, distances between blocks that share a key, blocks that turn. The
-    candidates, altered and encrypted under own keys, are pairs whose answer is known: canonical
-    correlations between the two sides give a likelihood ratio. Copies that were moved by a pixel
-    or brightened are tried as such. Blocks that moved are compared one by one for the likeliest
-    candidates.
+    blocks that stay in place, distances between blocks that share a key, blocks that turn. Exact
+    copies share them to the last bit. For others the candidates, degraded and encrypted under own
+    keys, are pairs whose answer is known: canonical correlations between the two sides give a
+    likelihood ratio. Copies that were moved by a pixel or brightened are tried as such. Blocks
+    that moved are compared one by one for the likeliest candidates. A p-value tells images that
+    are not among the candidates. With ``link`` the candidates are ciphertexts under other keys.
 
     The alterations that it covers: JPEG from quality 50, resizing to three quarters, noise of
     three grey levels, brightness from .8 to 1.2, shifts by a pixel; exact copies always.
@@ -120,13 +121,14 @@ class CandidateMatching(Attack):
 
     @override
     def at_control_budget(self) -> Attack:
-        return type(self)(self.config, distractors=min(self.config.distractors, 300), views=False)
+        few = min(self.config.distractors, 300)
+        return type(self)(self.config, distractors=few, views=False, absent=0.0)
 
     @override
     def for_control(self, scheme: PublicScheme) -> Attack:
-        """As hard as the case: as many candidates, altered alike."""
+        """As hard as the case: as many candidates, altered alike; every image is among them."""
         del scheme
-        return self
+        return type(self)(self.config, absent=0.0)
 
     @override
     def run(self, observation: Observation, context: Context) -> Recovery:

@@ -244,6 +244,8 @@ def test_its_control_has_as_many_candidates_altered_alike() -> None:
     attack = CandidateMatching(distractors=5000, altered="shifted")
     control = attack.for_control(registry.target("ele")().public())
     assert control.config == attack.config
+    half = CandidateMatching(distractors=5000, absent=0.5)
+    assert half.for_control(registry.target("ele")().public()).requires().absent == 0
 
 
 def test_two_folders_of_ciphertexts_are_linked(tmp_path: Path) -> None:
