@@ -114,6 +114,8 @@ class Recovery:
         ranking: ``(N, K)`` int64, for each ciphertext its likeliest candidates, the best first.
         p_values: ``(N,)`` float, for each ciphertext how likely a match as good is if its image is
             not among the candidates.
+        exact: ``(N,)`` bool, for each ciphertext whether its candidate is an exact copy of the
+            image: all that no key changes is the same to the last bit.
         stages: the matching after each stage of the attack, ``(N,)`` int64 by name.
         up_to_state: whether the ciphertexts determine the images only up to a global state
             (orientation, negative, colour order); the best state is then reported beside the raw
@@ -134,6 +136,7 @@ class Recovery:
     failures: Mapping[int, str] = field(default_factory=dict)
     ranking: Tensor | None = None
     p_values: Tensor | None = None
+    exact: Tensor | None = None
     stages: Mapping[str, Tensor] = field(default_factory=dict)
     up_to_state: bool = False
     limits: str = ""
@@ -294,6 +297,11 @@ def _checked(recovery: object, observation: Observation, name: str) -> Recovery:
             f"attack '{name}' returned p-values of shape {tuple(recovery.p_values.shape)}, "
             f"not {(count,)}."
         )
+    if recovery.exact is not None and tuple(recovery.exact.shape) != (count,):
+        raise PluginError(
+            f"attack '{name}' returned exact copies of shape {tuple(recovery.exact.shape)}, "
+            f"not {(count,)}."
+        )
     if recovery.ranking is not None and tuple(recovery.ranking.shape[:1]) != (count,):
         raise PluginError(
             f"attack '{name}' ranked candidates in the shape {tuple(recovery.ranking.shape)}, "
@@ -313,6 +321,7 @@ def _checked(recovery: object, observation: Observation, name: str) -> Recovery:
         ranking=None if recovery.ranking is None else recovery.ranking.cpu(),
         classes=None if recovery.classes is None else recovery.classes.cpu(),
         p_values=None if recovery.p_values is None else recovery.p_values.cpu(),
+        exact=None if recovery.exact is None else recovery.exact.cpu(),
         stages={stage: matching.cpu() for stage, matching in recovery.stages.items()},
     )
 

@@ -6,6 +6,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 KeyScope = Literal["dataset", "image"]
+KEYS_IN_WORDS: dict[KeyScope, str] = {
+    "dataset": "one key for all images",
+    "image": "one key per image",
+}
 
 
 @dataclass(frozen=True)

@@ -70,6 +70,8 @@ class RunRequest:
         ciphertexts: a folder of somebody else's ciphertext files.
         truth: a folder with their plain images under the same names.
         candidates: a folder of plain images, of which those of ``ciphertexts`` may be some.
+        link: a folder of ciphertexts under other keys, of which some may be of the same images as
+            ``ciphertexts``.
         jpeg: ``QUALITY``, ``QUALITY:444`` or ``QUALITY:420``: every ciphertext goes through JPEG;
             None for no compression.
         lpips_net: ``alex``, ``vgg`` or ``squeeze``.
@@ -161,6 +163,11 @@ class RunRequest:
         Flag("--candidates"),
         Doc("Plain images, of which those of --ciphertexts may be some; any names."),
     ] = None
+    link: Annotated[
+        Path | None,
+        Flag("--link"),
+        Doc("Ciphertexts under other keys: which of them are of the images of --ciphertexts?"),
+    ] = None
     jpeg: Annotated[
         str | None,
         Flag("--jpeg", metavar="QUALITY[:444|420]"),
@@ -212,7 +219,12 @@ class RunRequest:
     ] = None
 
     def __post_init__(self) -> None:
-        as_paths(self, "out", "ciphertexts", "truth", "candidates", "lpips_weights", "entropy_from")
+        as_paths(
+            self,
+            *("out", "ciphertexts", "truth", "candidates", "link", "lpips_weights", "entropy_from"),
+        )
+        if self.link is not None:
+            object.__setattr__(self, "attack_settings", {**self.attack_settings, "link": True})
         if self.oracle is not None:
             if self.target not in ("", ORACLE):
                 raise ConfigError("--oracle stands in place of --target: leave one of them out.")
@@ -312,6 +324,8 @@ def check(request: RunRequest) -> None:
             "--candidates belongs to --ciphertexts: name the folder of ciphertexts too, or use "
             "--set attack.distractors=N for candidates from --data."
         )
+    if request.link is not None:
+        _check_link(request.link, request)
     if request.jpeg is not None:
         Jpeg.read(request.jpeg)
         if request.ciphertexts is not None:
@@ -323,6 +337,24 @@ def check(request: RunRequest) -> None:
         raise ConfigError(
             "--published-overlap is for images that are encrypted here: leave it out, nobody has "
             "the plain images of --ciphertexts."
+        )
+
+
+def _check_link(folder: Path, request: RunRequest) -> None:
+    """Refuse two sets of ciphertexts that are not two, or that nothing is linked with."""
+    if request.ciphertexts is None:
+        raise ConfigError(
+            "--link belongs to --ciphertexts: name the folder of the other ciphertexts too, or use "
+            "--set attack.link=true for images from --data."
+        )
+    if request.candidates is not None:
+        raise ConfigError(
+            "--link and --candidates are two questions: compare ciphertexts with ciphertexts, or "
+            "with plain images, and leave the other out."
+        )
+    if folder.resolve() == request.ciphertexts.resolve():
+        raise ConfigError(
+            f"--link and --ciphertexts are one folder, {folder}: every file would match itself."
         )
 
 
@@ -364,6 +396,8 @@ def command(request: Mapping[str, Any], cls: type[Any] = RunRequest) -> str:
     for part in ("target", "attack"):
         for name, value in (request.get(f"{part}_settings") or {}).items():
             if part == "target" and request.get("oracle") and name in ("command", "shell"):
+                continue
+            if part == "attack" and request.get("link") and name == "link":
                 continue
             words += ["--set", f"{part}.{name}={plain_text(value)}"]
     words += switches

@@ -6,6 +6,7 @@ from copy import copy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeVar
 
+from ppattack.card import KEYS_IN_WORDS
 from ppattack.card import KeyScope as KeyScope
 from ppattack.errors import ThreatModelError
 
@@ -39,6 +40,8 @@ class ThreatModel:
             exact copies.
         public_labels: whether the adversary knows the class of every public image, though perhaps
             of no ciphertext.
+        absent: share of the ciphertexts whose images are not among the candidates.
+        linked: whether the candidates are ciphertexts too, each under another key.
     """
 
     public: PublicImages = "none"
@@ -50,6 +53,8 @@ class ThreatModel:
     distractors: int = 0
     altered: str = "none"
     public_labels: bool = False
+    absent: float = 0.0
+    linked: bool = False
 
     @property
     def names_classes(self) -> bool:
@@ -77,14 +82,15 @@ class ThreatModel:
         """One line for a person: ``ciphertext-only; unpaired public images; one key …``."""
         known = [f"{self.pairs} known pairs"] if self.pairs else []
         known += [f"{self.chosen} chosen plaintexts"] if self.chosen else []
-        public = {"unpaired": "unpaired public images", "candidates": "candidate plain images"}
-        keys = "one key for all images" if self.key_scope == "dataset" else "one key per image"
+        candidates = "ciphertexts under other keys" if self.linked else "candidate plain images"
+        public = {"unpaired": "unpaired public images", "candidates": candidates}
         parts = [" and ".join(known) or "ciphertext-only", public.get(self.public, "")]
         parts[-1] += f" and up to {self.distractors} others" if self.distractors else ""
         parts.append(f"all altered ({self.altered})" if self.altered != "none" else "")
+        parts.append(f"{self.absent:.0%} of the images not among them" if self.absent else "")
         public_only = "class labels of public images" if self.public_labels else ""
         parts.append("class labels" if self.labels else public_only)
-        parts += ["own keys" if self.own_keys else "", keys]
+        parts += ["own keys" if self.own_keys else "", KEYS_IN_WORDS[self.key_scope]]
         return "; ".join(part for part in parts if part)
 
 
@@ -96,7 +102,8 @@ class Observation:
         scheme: the public scheme: algorithm and geometry, no secret.
         ciphertexts: ``(N, C, H, W)`` uint8 for image ciphers, or float32 tokens ``(N, P, D)``.
         image_shape: ``(C, H, W)`` of the plain images (public).
-        public_images: ``(M, C, H, W)`` uint8 of the victims' distribution, or None.
+        public_images: ``(M, C, H, W)`` uint8 of the victims' distribution, or candidates; None
+            without any. Linked candidates are ciphertexts.
         known_pairs: plain images and their ciphertexts under the victims' key, or None.
         chosen_pairs: likewise for the plaintexts that the attack chose, or None.
         jpeg: how all these ciphertexts were compressed on their way, or None.
@@ -204,7 +211,7 @@ class Truth:
         images: ``(N, C, H, W)`` uint8 plain images, or None if nobody knows them.
         key: the victims' key, or None if nobody knows it.
         matching: ``(N,)`` int64, for each ciphertext the index of its plain image among the
-            candidates, or None if the adversary holds no candidates.
+            candidates, -1 if it is not there; None if the adversary holds no candidates.
     """
 
     images: Tensor | None

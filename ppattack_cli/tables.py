@@ -20,7 +20,7 @@ from ppattack.reports.text import visible
 if TYPE_CHECKING:
     from ppattack.reports.audit import Audit
     from ppattack.reports.curve import Curve
-    from ppattack.reports.run import MetricScores, Report, Scores, Summary
+    from ppattack.reports.run import MatchingScores, MetricScores, Report, Scores, Summary
 
 PLAIN_WIDTH = 160
 """Columns if stdout is not a terminal: wide enough that nothing is cut."""
@@ -55,21 +55,39 @@ def table(*columns: str) -> Table:
 
 
 SHOWN_MATCHES = 10
+SURE = 0.01
+"""A p-value up to which a candidate is said to be in the encrypted set."""
 
 
-def _print_matches(file: Path) -> None:
+def _print_matches(folder: Path) -> None:
     """The first matches of a run whose candidates have names, and where all of them are."""
+    file = folder / "matching.csv"
     if not file.is_file():
         return
-    with file.open(encoding="utf-8", newline="") as opened:
-        matches = list(csv.DictReader(opened))
+    matches = _table(file)
     if all(match["candidate"].isdecimal() for match in matches):
         return
-    rows = table("ciphertext", "candidate", "p-value")
+    rows = table("ciphertext", "candidate", "p-value", "exact copy")
     for match in matches[:SHOWN_MATCHES]:
-        rows.add_row(*map(escape, (match["ciphertext"], match["candidate"], match["p_value"])))
+        shown = (match[name] for name in ("ciphertext", "candidate", "p_value", "exact"))
+        rows.add_row(*map(escape, shown))
     console().print(rows)
     console().print(f"all {len(matches)} matches: {file}", markup=False, soft_wrap=True)
+    if (folder / "membership.csv").is_file():
+        every = _table(folder / "membership.csv")
+        exact = sum(one["exact"] == "yes" for one in every)
+        sure = sum(one["exact"] != "yes" and float(one["p_value"]) <= SURE for one in every)
+        console().print(
+            f"in the encrypted set, of {len(every)} candidates: {exact} as exact copies, {sure} "
+            f"others with p up to {SURE}: {folder / 'membership.csv'}",
+            markup=False,
+            soft_wrap=True,
+        )
+
+
+def _table(file: Path) -> list[dict[str, str]]:
+    with file.open(encoding="utf-8", newline="") as opened:
+        return list(csv.DictReader(opened))
 
 
 def print_report(report: Report, folder: Path, next_step: str | None = None) -> None:
@@ -122,6 +140,8 @@ def print_report(report: Report, folder: Path, next_step: str | None = None) -> 
         )
     for line in _identity_and_class(report.scores):
         screen.print(line, markup=False)
+    if report.scores.matching is not None and report.scores.matching.recall_at_fmr:
+        screen.print(_recall(report.scores.matching))
     if "lpips" in report.absent:
         screen.print(f"lpips: {report.absent['lpips']}", markup=False)
     for control in (report.controls.positive, report.controls.negative):
@@ -130,7 +150,7 @@ def print_report(report: Report, folder: Path, next_step: str | None = None) -> 
             screen.print(f"control on {control.target}: {control.words}, {result}", markup=False)
     print_verdict(screen, report, report.attack.name)
     screen.print(f"report: {folder / 'report.json'}", markup=False, soft_wrap=True)
-    _print_matches(folder / "matching.csv")
+    _print_matches(folder)
     if next_step is not None:
         screen.print(f"next: {next_step}", markup=False, soft_wrap=True)
     picture = folder / "samples.png"
@@ -202,6 +222,16 @@ def print_curve(curve: Curve, folder: Path) -> None:
         )
     screen.print(rows)
     screen.print(f"curve: {folder / 'curve.json'}", markup=False, soft_wrap=True)
+
+
+def _recall(scores: MatchingScores) -> str:
+    """What is named with so small a p-value, and how often that is wrong if the image is absent."""
+    named = ", ".join(f"{share:.1%} at {rate}" for rate, share in scores.recall_at_fmr.items())
+    text = f"named with a p-value up to a false-match rate: {named}"
+    if not scores.absent:
+        return text
+    wrong = ", ".join(f"{share:.2%} at {rate}" for rate, share in scores.false_matches.items())
+    return f"{text}; of {scores.absent} whose image is not there, falsely: {wrong}"
 
 
 def _use(report: Report) -> str:

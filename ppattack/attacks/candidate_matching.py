@@ -15,16 +15,15 @@ from typing_extensions import override
 from ppattack.attack import Attack, AttackCard, Context, ControlTarget, Preset, Recovery
 from ppattack.card import Reference
 from ppattack.config import Doc, Interval
-from ppattack.data.alterations import Alteration
+from ppattack.data.alterations import Alteration, degraded
 from ppattack.threat import Observation, ThreatModel
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from ppattack.solvers.candidates.gallery import Ranking
     from ppattack.target.base import PublicScheme
 
-FEWEST = 40
-"""Candidates below which nothing can be fitted."""
 VAIN = 0.1
 """Share of own altered ciphertexts below which nothing was found that keys leave alone."""
 OUTSIDE = (
@@ -39,11 +38,12 @@ class CandidateMatching(Attack):
     """Matching of single ciphertexts with candidate plain images, or altered copies of them.
 
     Invariants follow from what the scheme makes public: values folded at mid-grey, pixels or
-    blocks that stay in place, distances between blocks that share a key, blocks that turn. The
-    candidates, altered and encrypted under own keys, are pairs whose answer is known: canonical
-    correlations between the two sides give a likelihood ratio. Copies that were moved by a pixel
-    or brightened are tried as such. Blocks that moved are compared one by one for the likeliest
-    candidates.
+    blocks that stay in place, distances between blocks that share a key, blocks that turn. Exact
+    copies share them to the last bit. For others the candidates, degraded and encrypted under own
+    keys, are pairs whose answer is known: canonical correlations between the two sides give a
+    likelihood ratio. Copies that were moved by a pixel or brightened are tried as such. Blocks
+    that moved are compared one by one for the likeliest candidates. A p-value tells images that
+    are not among the candidates. With ``link`` the candidates are ciphertexts under other keys.
 
     The alterations that it covers: JPEG from quality 50, resizing to three quarters, noise of
     three grey levels, brightness from .8 to 1.2, shifts by a pixel; exact copies always.
@@ -79,6 +79,14 @@ class CandidateMatching(Attack):
         altered: Annotated[
             Alteration, Doc("how the candidates differ from the encrypted images")
         ] = "none"
+        absent: Annotated[
+            float,
+            Interval(ge=0, le=0.9),
+            Doc("share of the ciphertexts whose images are not among the candidates"),
+        ] = 0.0
+        link: Annotated[
+            bool, Doc("the candidates are ciphertexts under other keys, not plain images")
+        ] = False
         views: Annotated[
             bool, Doc("try each candidate moved by a pixel and at other gains too")
         ] = True
@@ -93,9 +101,11 @@ class CandidateMatching(Attack):
     def requires(self) -> ThreatModel:
         return ThreatModel(
             public="candidates",
-            own_keys=True,
+            own_keys=not self.config.link,
             distractors=self.config.distractors,
             altered=self.config.altered,
+            absent=self.config.absent,
+            linked=self.config.link,
         )
 
     @override
@@ -111,65 +121,72 @@ class CandidateMatching(Attack):
 
     @override
     def at_control_budget(self) -> Attack:
-        return type(self)(self.config, distractors=min(self.config.distractors, 300), views=False)
+        few = min(self.config.distractors, 300)
+        return type(self)(self.config, distractors=few, views=False, absent=0.0)
 
     @override
     def for_control(self, scheme: PublicScheme) -> Attack:
-        """As hard as the case: as many candidates, altered alike."""
+        """As hard as the case: as many candidates, altered alike; every image is among them."""
         del scheme
-        return self
+        return type(self)(self.config, absent=0.0)
 
     @override
     def run(self, observation: Observation, context: Context) -> Recovery:
-        from ppattack.solvers.candidates.match import STEPS, VIEWS, Matcher
+        from ppattack.solvers.candidates.gallery import Gallery
+        from ppattack.solvers.candidates.match import STEPS, match
+        from ppattack.solvers.candidates.views import VIEWS
 
         candidates = observation.public_images.to(context.device)
         ciphertexts, scheme = observation.ciphertexts.to(context.device), observation.scheme
-        if len(candidates) < FEWEST:
-            return _too_few(observation, len(candidates))
         rng = context.numpy_stream("own keys")
 
         def encrypt(images: Tensor) -> Tensor:
             made = scheme.encrypt_with_fresh_keys(images, rng)
             return made if observation.jpeg is None else observation.jpeg.transport(made)
 
+        gallery = Gallery(candidates, scheme.representation.prepare, degraded, encrypt)
+        if observation.threat.linked:
+            gallery = Gallery(candidates, _as_it_is, None, _as_it_is)
         steps = iter(range(1, 1000))
-        views = VIEWS if self.config.views else VIEWS[:1]
+        views = VIEWS if self.config.views and not observation.threat.linked else VIEWS[:1]
         with context.progress.task("candidates", STEPS + len(views)) as task:
-            matcher = Matcher(
+            found = match(
                 scheme.structure,
-                candidates,
-                scheme.representation.prepare,
-                encrypt,
+                gallery,
+                ciphertexts,
                 views,
                 context.torch_stream("candidates"),
                 lambda: task.update(next(steps)),
             )
-        found = matcher.rank(ciphertexts)
-        p = matcher.p_values(ciphertexts)
-        vain = scheme.structure.kind == "any" and matcher.rehearsed < VAIN
+        limits = _limits(found, scheme.structure.kind, len(candidates))
         return Recovery(
             matching=found.candidates[:, 0],
             ranking=found.candidates,
-            p_values=p,
+            p_values=found.p_values,
+            exact=found.exact,
             notes={
                 "candidates": len(candidates),
-                "canonical correlations": len(matcher.likelihood.correlation),
-                "penalty of a view": matcher.penalty,
-                "weight of blocks": matcher.weight,
-                "sure matches": int((p < LIKELY).sum()),
-                "right under own keys": round(matcher.rehearsed, 3),
+                "exact copies": int(found.exact.sum()),
+                "canonical correlations": found.correlations,
+                "matched under a view": int((found.views > 0).sum()),
+                "sure matches": int((found.p_values < LIKELY).sum()),
+                "right under own keys": found.rehearsed and round(found.rehearsed, 3),
             },
-            limits=OUTSIDE if vain else "",
+            limits=limits,
+            refuted=found.rehearsed is None and not bool(found.exact.any()),
         )
 
 
-def _too_few(observation: Observation, count: int) -> Recovery:
-    """The first candidate for every ciphertext, and why that says nothing."""
-    import torch
+def _limits(found: Ranking, kind: str, candidates: int) -> str:
+    """Why a failure says nothing about the scheme, in words that follow "but"."""
+    from ppattack.solvers.candidates.match import FEWEST
 
-    return Recovery(
-        matching=torch.zeros(len(observation.ciphertexts), dtype=torch.long),
-        limits=f"{count} candidates are too few to learn from: give {FEWEST} or more",
-        refuted=True,
-    )
+    if candidates < FEWEST and not bool(found.exact.all()):
+        return f"{candidates} candidates are too few to learn from: give {FEWEST} or more"
+    vain = found.rehearsed is not None and found.rehearsed < VAIN
+    return OUTSIDE if vain and kind == "any" else ""
+
+
+def _as_it_is(images: Tensor) -> Tensor:
+    """Ciphertexts need neither preparation nor another key."""
+    return images

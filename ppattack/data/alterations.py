@@ -15,6 +15,8 @@ NOISE = 3.0
 GAIN = 1.1
 GAINS = (0.8, 1.2)
 """Range of the gain in ``mixed``."""
+SLIGHT_GAINS = (0.97, 1.03)
+"""Range of gains that only a histogram shows."""
 SMALLER = 0.75
 """Edge of a resized image before it is brought back to its size."""
 
@@ -32,17 +34,29 @@ def altered(images: Tensor, how: Alteration, generator: torch.Generator) -> Tens
             each image one of these, the gain from .8 to 1.2, the shift in any of 8 directions).
         generator: on the CPU.
     """
+    if how == "mixed":
+        return _one_of_each(_MIXED, images, generator)
+    return _CHANGES[how](images, generator)
+
+
+def degraded(images: Tensor, generator: torch.Generator) -> Tensor:
+    """Copies that are in place and about as bright: each altered in one of the other ways."""
+    return _one_of_each(_DEGRADED, images, generator)
+
+
+def _one_of_each(
+    changes: Mapping[str, Change], images: Tensor, generator: torch.Generator
+) -> Tensor:
+    """Each image changed in one way, drawn by chance."""
     import torch
 
-    if how == "mixed":
-        out = images.clone()
-        kind = torch.randint(len(_CHANGES), (len(images),), generator=generator)
-        for i, change in enumerate(_MIXED.values()):
-            rows = (kind == i).nonzero()[:, 0]
-            if len(rows):
-                out[rows] = change(images[rows], generator)
-        return out
-    return _CHANGES[how](images, generator)
+    out = images.clone()
+    kind = torch.randint(len(changes), (len(images),), generator=generator)
+    for i, change in enumerate(changes.values()):
+        rows = (kind == i).nonzero()[:, 0]
+        if len(rows):
+            out[rows] = change(images[rows], generator)
+    return out
 
 
 def shifted(images: Tensor, down: int, right: int) -> Tensor:
@@ -98,12 +112,14 @@ def _brighter(images: Tensor, generator: torch.Generator) -> Tensor:
     return brighter(images, GAIN)
 
 
-def _some_gain(images: Tensor, generator: torch.Generator) -> Tensor:
-    import torch
+def _some_gain(low: float, high: float) -> Change:
+    def change(images: Tensor, generator: torch.Generator) -> Tensor:
+        import torch
 
-    low, high = GAINS
-    gain = torch.rand(len(images), 1, 1, 1, generator=generator) * (high - low) + low
-    return brighter(images, gain.to(images.device))
+        gain = torch.rand(len(images), 1, 1, 1, generator=generator) * (high - low) + low
+        return brighter(images, gain.to(images.device))
+
+    return change
 
 
 def _shifted(images: Tensor, generator: torch.Generator) -> Tensor:
@@ -133,4 +149,12 @@ _CHANGES: Mapping[str, Change] = {
     "brighter": _brighter,
     "shifted": _shifted,
 }
-_MIXED: Mapping[str, Change] = {**_CHANGES, "brighter": _some_gain, "shifted": _some_shift}
+_MIXED: Mapping[str, Change] = {
+    **_CHANGES,
+    "brighter": _some_gain(*GAINS),
+    "shifted": _some_shift,
+}
+_DEGRADED: Mapping[str, Change] = {
+    **{name: change for name, change in _CHANGES.items() if name not in ("brighter", "shifted")},
+    "slightly brighter": _some_gain(*SLIGHT_GAINS),
+}

@@ -95,7 +95,9 @@ class ControlBench:
             return None
         context = replace(self.context, checkpoints=None, pictures=None)
         recovery = attack(scenario.observation, context)
-        evaluation = evaluate(recovery, scenario, target, self.scorer, self.seed, only_gain=must_break)
+        evaluation = evaluate(
+            recovery, scenario, target, self.scorer, self.seed, only_gain=must_break
+        )
         found = evaluation.scores.main_gain()
         gain = found[1] if found else None
         leak = strongest(measured(evaluation))

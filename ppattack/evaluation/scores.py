@@ -249,6 +249,8 @@ def _metric_scores(
     return scores, {f"{metric}.{role}": value for role, value in roles.items()}
 
 
+FALSE_MATCH_RATES = (0.001, 0.01)
+"""At which the recall among images that may be absent is reported."""
 TOP = (1, 5, 10)
 """How many of the likeliest candidates are searched for the plain image."""
 
@@ -262,7 +264,10 @@ def _matching_scores(
         return Absent("the attack recovers no matching"), {}
     if truth is None:
         return Absent("the true matching is not known"), {}
-    right = (recovery.matching == truth).numpy().astype(np.float64)
+    present = truth >= 0
+    if not bool(present.any()):
+        return Absent("no ciphertext's image is among the candidates"), {}
+    right = (recovery.matching == truth)[present].numpy().astype(np.float64)
     chance = np.full_like(right, 1.0 / len(scenario.observation.public_images))
     roles = {"reconstruction": right, "baseline": chance, "gain": right - chance}
     summaries = summarise(roles, seed)
@@ -273,19 +278,42 @@ def _matching_scores(
         wilson95=wilson95(int(right.sum()), len(right)),
         top=_among_top(recovery.ranking, truth),
         stages={
-            stage: float((found == truth).double().mean())
+            stage: float((found == truth)[present].double().mean())
             for stage, found in recovery.stages.items()
         },
+        **_open_set(recovery, truth),
         **summaries,
     )
+    if not bool(present.all()):  # there is no right answer for the others, and no row in a table
+        return scores, {}
     return scores, {f"matching.{role}": values for role, values in roles.items()}
+
+
+def _open_set(recovery: Recovery, truth: Tensor) -> dict[str, Any]:
+    """Recall and false matches if only p-values up to a false-match rate count as matches."""
+    if recovery.p_values is None:
+        return {}
+    present, absent = truth >= 0, int((truth < 0).sum())
+    found: dict[str, Any] = {"recall_at_fmr": {}, "recall95": {}, "absent": absent}
+    found |= {"false_matches": {}, "false95": {}}
+    for rate in FALSE_MATCH_RATES:
+        sure = recovery.p_values <= rate
+        named = int((sure & (recovery.matching == truth))[present].sum())
+        count = int(present.sum())
+        found["recall_at_fmr"][f"{rate:g}"] = named / count
+        found["recall95"][f"{rate:g}"] = wilson95(named, count)
+        if absent:
+            wrong = int(sure[~present].sum())
+            found["false_matches"][f"{rate:g}"] = wrong / absent
+            found["false95"][f"{rate:g}"] = wilson95(wrong, absent)
+    return found
 
 
 def _among_top(ranking: Tensor | None, truth: Tensor) -> dict[str, float]:
     """The share of ciphertexts whose plain image is among the first k candidates, by k."""
     if ranking is None:
         return {}
-    hit = ranking == truth[:, None]
+    hit = (ranking == truth[:, None])[truth >= 0]
     return {str(k): float(hit[:, :k].any(dim=1).double().mean()) for k in TOP if k <= hit.shape[1]}
 
 

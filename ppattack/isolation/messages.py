@@ -139,6 +139,7 @@ def recovery_parts(recovery: Recovery) -> tuple[Facts, dict[str, Tensor | None]]
         "ranking": recovery.ranking,
         "p-values": recovery.p_values,
         "classes": recovery.classes,
+        "exact": recovery.exact,
         **{STAGE + name: matching for name, matching in recovery.stages.items()},
     }
     if recovery.key is not None:
@@ -173,6 +174,7 @@ def recovery_of(facts: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Reco
         ranking=tensors.get("ranking"),
         p_values=tensors.get("p-values"),
         classes=tensors.get("classes"),
+        exact=tensors.get("exact"),
         stages={
             name.removeprefix(STAGE): each
             for name, each in tensors.items()

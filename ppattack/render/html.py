@@ -85,6 +85,11 @@ class RunView:
         """The samples in one picture, if there are no single ones."""
         return None if self.samples else pictures.overview(self.run.folder)
 
+    @cached_property
+    def matches(self) -> list[pictures.Match]:
+        """A few ciphertexts with their likeliest candidates."""
+        return pictures.matches(self.run.folder, self.edge)
+
     @property
     def sheet(self) -> pictures.Picture | None:
         """The first reconstructions."""

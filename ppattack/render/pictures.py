@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from ppattack.errors import ImageError, ReportError
 from ppattack.reports.found import ImageScores
+from ppattack.reports.matches import FOLDER, ShownMatch, read_matches
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -93,6 +94,84 @@ def _sample(
         if role in paths
     )
     return Sample(name, pictures, tuple(values))
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A candidate in the gallery.
+
+    Args:
+        name: of the candidate.
+        picture: what it shows.
+        right: whether it is the image that was encrypted, or a copy of it.
+    """
+
+    name: str
+    picture: Picture
+    right: bool
+
+
+@dataclass(frozen=True)
+class Match:
+    """A ciphertext, its likeliest candidates and the truth.
+
+    Args:
+        name: of the ciphertext.
+        query: the ciphertext.
+        candidates: the likeliest first.
+        truth: the image that was encrypted, or None if nobody knows it.
+        words: what came of it.
+        p_value: of the best match, or None.
+    """
+
+    name: str
+    query: Picture
+    candidates: tuple[Candidate, ...]
+    truth: Picture | None
+    words: str
+    p_value: float | None
+
+
+def matches(folder: Path, edge: int | None = None) -> list[Match]:
+    """The gallery of a run that named images, from the surest match to the least sure.
+
+    Args:
+        folder: of the run.
+        edge: pixels of the longer edge at most; None leaves them as they are.
+
+    Raises:
+        ReportError: if a file is damaged or missing.
+    """
+
+    def picture(number: int, role: str, words: str) -> Picture:
+        path = folder / FOLDER / f"{number}-{role}.png"
+        return _picture(_thumbnail(_read(path), edge), words)
+
+    found = []
+    for number, shown in enumerate(read_matches(folder)):
+        candidates = tuple(
+            Candidate(
+                name,
+                picture(number, str(place + 1), f"candidate {place + 1}: {name}"),
+                place == shown.right,
+            )
+            for place, name in enumerate(shown.candidates)
+        )
+        truth = picture(number, "truth", "the image that was encrypted") if shown.truth else None
+        query = picture(number, "query", f"ciphertext {shown.ciphertext}")
+        words = _outcome(shown)
+        found.append(Match(shown.ciphertext, query, candidates, truth, words, shown.p_value))
+    return found
+
+
+def _outcome(shown: ShownMatch) -> str:
+    if shown.absent:
+        return "not among the candidates"
+    if not shown.known:
+        return "the right answer is not known"
+    if shown.right is None:
+        return f"the right one is not among the first {len(shown.candidates)}"
+    return "named" if shown.right == 0 else f"the right one is number {shown.right + 1}"
 
 
 def sheet(folder: Path) -> Picture | None:

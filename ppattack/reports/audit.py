@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
 
+from ppattack.card import KEYS_IN_WORDS, KeyScope
 from ppattack.errors import ReportError
 from ppattack.reports.leaks import LeakName
 from ppattack.reports.leaks import State as LeakState
@@ -48,18 +48,16 @@ class AuditedAttack(Part):
 
 
 class AuditedLevel(Part):
-    """One level over all attacks under one kind of key.
+    """One level over all attacks.
 
     Args:
         level: its name.
-        key_scope: one key for all images (``dataset``), or one per image.
         state: ``shown``, ``follows`` from a stronger level, ``not shown`` or ``not measured``.
         attack: that shows it, the one that needs least; or one that measured it.
         words: its numbers.
     """
 
     level: LeakName
-    key_scope: Literal["dataset", "image"]
     state: LeakState
     attack: str | None
     words: str
@@ -76,6 +74,9 @@ class Audit(Part):
     ``leak`` is the strongest level that any attack showed, and ``levels`` all of them, the
     strongest first; null and empty in audits from before schema 1.2. ``probe`` is what the probes
     said of the scheme before; null for an audit without them.
+    ``key_scope`` is that of its rows; null in audits of before, which used the target's default.
+    An audit that was asked for no key scope answers for one key for all images, and in
+    ``per_image`` for a key per image; that part lies in the folder ``per_image_folder`` too.
     """
 
     schema_version: str = SCHEMA_VERSION
@@ -86,6 +87,14 @@ class Audit(Part):
     levels: tuple[AuditedLevel, ...] = ()
     probe: ProbeReport | None = None
     attacks: tuple[AuditedAttack, ...]
+    key_scope: KeyScope | None = None
+    per_image: Audit | None = None
+    per_image_folder: str | None = None
+
+    @property
+    def keys(self) -> str:
+        """The key scope in words; empty if it is not on record."""
+        return "" if self.key_scope is None else KEYS_IN_WORDS[self.key_scope]
 
     def to_json(self) -> str:
         """The text of its file."""

@@ -83,11 +83,20 @@ class MatchingScores(MetricScores):
 
     ``wilson95`` is the interval of the share, ``top`` the share whose plain image is among the k
     likeliest candidates, by k, and ``stages`` the share that each stage of the attack had right.
+    ``recall_at_fmr`` is the share that was named and whose p-value is at most the false-match rate
+    that is its key, ``recall95`` the Wilson interval of each. ``absent`` ciphertexts have no image
+    among the candidates; they count in ``false_matches`` only, the share of them with such a
+    p-value, and its interval ``false95``.
     """
 
     wilson95: tuple[float, float] | None = None
     top: dict[str, float] = Field(default_factory=dict)
     stages: dict[str, float] = Field(default_factory=dict)
+    recall_at_fmr: dict[str, float] = Field(default_factory=dict)
+    recall95: dict[str, tuple[float, float]] = Field(default_factory=dict)
+    absent: int = 0
+    false_matches: dict[str, float] = Field(default_factory=dict)
+    false95: dict[str, tuple[float, float]] = Field(default_factory=dict)
 
 
 class Identification(Part):
@@ -222,8 +231,9 @@ class ThreatPart(Part):
     """What the adversary was given; ``jpeg`` is how the ciphertexts were compressed on the way.
 
     ``labels``: the class of every ciphertext and public image. ``distractors``: how many images
-    at most among the candidates nobody encrypted; ``altered``: how candidates differ from what was.
-    ``public_labels``: the class of every public image.
+    at most among the candidates nobody encrypted; ``altered``: how candidates differ from what was;
+    ``public_labels``: the class of every public image; ``absent``: share of the ciphertexts whose images are not among them; ``linked``: whether they
+    are ciphertexts under other keys.
     """
 
     public: Literal["none", "unpaired", "candidates"]
@@ -237,6 +247,8 @@ class ThreatPart(Part):
     distractors: int = 0
     altered: str = "none"
     public_labels: bool = False
+    absent: float = 0.0
+    linked: bool = False
 
 
 class ControlResult(Part):

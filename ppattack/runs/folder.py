@@ -7,10 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ppattack.files import output_name, write_bytes, write_text
+from ppattack.reports.matches import FOLDER
 from ppattack.reports.run import scores_csv
 from ppattack.reports.text import csv_text
 from ppattack.runs import map_files
+from ppattack.runs.matching_files import write_matching
 from ppattack.scenario import Scenario
+from ppattack.threat import IMAGE_AXES
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -23,8 +26,6 @@ PICTURES = "training"
 """Folder of pictures of a training, in a run's folder."""
 SAMPLES = "samples.png"
 """The first images side by side; there if the attack recovered images."""
-MATCHING = "matching.csv"
-"""For each ciphertext its likeliest candidate; there if the attack matched."""
 CLASSES = "classes.csv"
 """For each ciphertext the class that the attack named; there if it names classes."""
 
@@ -54,15 +55,19 @@ def fill(
         OSError: if a folder cannot be copied.
     """
     from ppattack.data.image_files import write_png
+    from ppattack.render.matches import write_matches
     from ppattack.render.samples import draw_samples, write_samples
 
     if evaluation.columns:
         columns = {name: column.tolist() for name, column in evaluation.columns.items()}
         write_text(folder / "scores.csv", scores_csv(scenario.names, columns))
     if recovery.matching is not None:
-        write_text(folder / MATCHING, _matching_csv(scenario, recovery))
+        write_matching(folder, scenario, recovery)
     if recovery.classes is not None:
         write_text(folder / CLASSES, _classes_csv(scenario, recovery.classes))
+    observed = scenario.observation.ciphertexts
+    if recovery.ranking is not None and observed.ndim == IMAGE_AXES:
+        write_matches(folder / FOLDER, scenario, recovery)
     if recovery.images is not None:
         images = recovery.images
         shown = scenario.truth.images, scenario.observation.ciphertexts, images
@@ -85,16 +90,4 @@ def _classes_csv(scenario: Scenario, classes: Tensor) -> str:
     rows = [["ciphertext", "class"]]
     for name, number in zip(scenario.names, classes.tolist(), strict=True):
         rows.append([name, called[number] if 0 <= number < len(called) else str(number)])
-    return csv_text(rows)
-
-
-def _matching_csv(scenario: Scenario, recovery: Recovery) -> str:
-    """One row per ciphertext: its candidate, and how likely such a match is by chance."""
-    matching, p_values = recovery.matching, recovery.p_values
-    rows: list[list[str]] = [["ciphertext", "candidate", "p_value"]]
-    for i, name in enumerate(scenario.names):
-        place = -1 if matching is None else int(matching[i])
-        named = 0 <= place < len(scenario.candidates)
-        p = "" if p_values is None else f"{float(p_values[i]):.4g}"
-        rows.append([name, scenario.candidates[place] if named else str(place), p])
     return csv_text(rows)

@@ -145,6 +145,8 @@ def build_scenario(
     candidates = None
     if request.candidates is not None:
         candidates = read_folder(request.candidates, photographs=True)
+    elif request.link is not None:
+        candidates = read_folder(request.link)
     return from_ciphertexts(
         attack,
         target,

@@ -14,7 +14,13 @@ from ppattack.scenario.refusals import (
     check_labelled,
     check_own_keys,
 )
-from ppattack.scenario.scene import Scenario, image_shape, least_threat_model, public_images
+from ppattack.scenario.scene import (
+    FEWEST_CANDIDATES,
+    Scenario,
+    image_shape,
+    least_threat_model,
+    public_images,
+)
 from ppattack.target import contract
 from ppattack.threat import KeyScope, Observation, Truth
 
@@ -50,7 +56,8 @@ def from_ciphertexts(
         truth: their plain images ``(N, C, H', W')`` uint8, H' ≤ H, if they are known.
         public: images for the adversary, or None.
         scope: whether one key is believed to have made them all.
-        candidates: plain images for attacks that match, of the size of those of the ciphertexts.
+        candidates: for attacks that match: plain images of the size of those of the ciphertexts, or
+            ciphertexts under other keys if the attack links them.
         jpeg: how the files were compressed.
     """
     has_public = public is not None and len(public.adversary) > 0
@@ -86,9 +93,12 @@ def from_ciphertexts(
     shown, matching = public_images(sets, threat), None
     called: tuple[str, ...] = ()
     if threat.public == "candidates" and candidates is not None:
-        shown, called = _of_size(candidates, shape), candidates.names
-        threat = replace(threat, distractors=0)
-        matching = None if truth is None else _places(truth, shown)
+        shown, called = (
+            _of_size(candidates, shape, given if threat.linked else None),
+            candidates.names,
+        )
+        threat = replace(threat, distractors=0, absent=0.0)
+        matching = None if truth is None or threat.linked else _places(truth, shown)
     observation = Observation(
         threat=threat,
         scheme=scheme,
@@ -102,20 +112,31 @@ def from_ciphertexts(
     return Scenario(observation, Truth(truth, None, matching), sets, names, called)
 
 
-def _of_size(candidates: NamedImages, shape: ImageShape) -> Tensor:
+def _of_size(candidates: NamedImages, shape: ImageShape, linked: tuple[int, ...] | None) -> Tensor:
     given = tuple(candidates.images.shape[1:])
-    if given != shape:
+    if linked is not None:
+        if given != linked:
+            raise DataError(
+                f"the ciphertexts of --link have the shape {given}, those of --ciphertexts "
+                f"{linked} (channels, height, width): link ciphertexts of one size."
+            )
+    elif given != shape:
         raise DataError(
             f"the candidates have the shape {given}, the plain images {shape} (channels, height, "
             "width): resize the candidates to the size of the images that were encrypted."
+        )
+    if len(candidates.names) < FEWEST_CANDIDATES:
+        raise DataError(
+            "there is one candidate, from which nothing can be chosen: give two or more, for "
+            "example images that were surely not encrypted."
         )
     return candidates.images
 
 
 def _places(truth: Tensor, candidates: Tensor) -> Tensor | None:
-    """For each plain image its place among the candidates; None unless all are there."""
+    """For each plain image its place among the candidates, or -1; None if none is there."""
     import torch
 
     place = {content: i for i, content in enumerate(content_hashes(candidates))}
     found = [place.get(content, -1) for content in content_hashes(truth)]
-    return None if -1 in found else torch.tensor(found)
+    return torch.tensor(found) if max(found, default=-1) >= 0 else None

@@ -22,6 +22,11 @@ def check_files_suffice(
 ) -> None:
     """Refuse an attack that needs more than ciphertexts and the images given."""
     if threat.public == "candidates" and attack.card.ciphers == ("image",):
+        if not has_candidates and threat.linked:
+            raise NotGranted(
+                f"attack '{attack.card.name}' is to link ciphertexts with others: name the folder "
+                "of those with --link."
+            )
         if not has_candidates:
             raise NotGranted(
                 f"attack '{attack.card.name}' needs plain images, of which those of the "

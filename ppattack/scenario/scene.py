@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from ppattack.images import ImageShape
     from ppattack.target.base import Target
 
+FEWEST_CANDIDATES = 2
+"""From one nothing can be chosen."""
+
 
 @dataclass(frozen=True)
 class Scenario:
@@ -34,6 +37,10 @@ class Scenario:
     sets: ImageSets
     names: tuple[str, ...]
     candidates: tuple[str, ...] = ()
+
+    def name_of_candidate(self, place: int) -> str:
+        """Its name, or its place if it has none."""
+        return self.candidates[place] if 0 <= place < len(self.candidates) else str(place)
 
     def in_words(self) -> str:
         """One line for a person: the threat model, and what is particular to these images."""

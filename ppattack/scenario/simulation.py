@@ -18,7 +18,13 @@ from ppattack.scenario.refusals import (
     check_labelled,
     check_own_keys,
 )
-from ppattack.scenario.scene import Scenario, image_shape, least_threat_model, public_images
+from ppattack.scenario.scene import (
+    FEWEST_CANDIDATES,
+    Scenario,
+    image_shape,
+    least_threat_model,
+    public_images,
+)
 from ppattack.seeding import numpy_stream, torch_stream
 from ppattack.target import contract
 from ppattack.target.base import generate_scoped_key
@@ -101,10 +107,13 @@ def simulate(
         chosen = holder.answer(_chosen(attack, scheme, shape, threat), "chosen pairs")
     public, matching, public_labels = public_images(sets, threat), None, sets.adversary_labels
     if threat.public == "candidates":
-        public, order = _candidates(plain, sets, threat, seed)
-        matching = torch.from_numpy(order.argsort()[:count])
+        public, order, present = _candidates(plain, sets, threat, seed)
+        matching = torch.full((count,), -1)
+        matching[present] = torch.from_numpy(order.argsort()[: len(present)])
         public_labels = None
-        if sets.victim_labels is not None and not threat.distractors:
+        if threat.linked:
+            public = holder.under_other_keys(public)
+        if sets.victim_labels is not None and not threat.distractors and not threat.absent:
             public_labels = sets.victim_labels[order]
     observation = Observation(
         threat=threat,
@@ -125,16 +134,30 @@ def simulate(
 
 def _candidates(
     plain: Tensor, sets: ImageSets, threat: ThreatModel, seed: int | bytes
-) -> tuple[Tensor, NDArray[np.intp]]:
-    """The candidates in a secret order: the victims' images, or copies of them, and distractors."""
+) -> tuple[Tensor, NDArray[np.intp], Tensor]:
+    """The candidates in a secret order: the victims' images, or copies of them, and distractors.
+
+    Returns:
+        the candidates; the place that each had before, victims first; the victims that are there.
+    """
     import torch
 
     wanted = 0 if sets.overlap else threat.distractors
-    every = torch.cat([plain, sets.adversary[:wanted]]) if wanted else plain
+    rows = torch.arange(len(plain))
+    if threat.absent:
+        left = round(threat.absent * len(plain))
+        mixed = torch.from_numpy(numpy_stream(seed, "absent").permutation(len(plain)))
+        rows = mixed[left:].sort().values
+    every = torch.cat([plain[rows], sets.adversary[:wanted]])
+    if len(every) < FEWEST_CANDIDATES:
+        raise DataError(
+            f"there are {len(every)} candidates, from which nothing can be chosen: use a larger -n "
+            "or --adversary."
+        )
     how: Alteration = threat.altered  # type: ignore[assignment]
     order = numpy_stream(seed, "candidates").permutation(len(every))
     generator = torch_stream(seed, "altered candidates")
-    return altered(every, how, generator)[order], order
+    return altered(every, how, generator)[order], order, rows
 
 
 def _chosen(attack: Attack, scheme: PublicScheme, shape: ImageShape, threat: ThreatModel) -> Tensor:
@@ -191,3 +214,9 @@ class KeyHolder:
                 self.target, self.shape, self.scope, self.seed, name, len(images)
             )
         return images, self.encrypt(images, key, name)
+
+    def under_other_keys(self, images: Tensor) -> Tensor:
+        """Ciphertexts of images that somebody else encrypted: one other key, or one each."""
+        name, count = "other keys", len(images)
+        key = generate_scoped_key(self.target, self.shape, self.scope, self.seed, name, count)
+        return self.encrypt(images, key, name)

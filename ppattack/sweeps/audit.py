@@ -7,6 +7,9 @@ target, RESISTED if all that apply were resisted and passed their controls and t
 nothing that pairs would tell, NOTHING APPLIED if no attack has a model of such a scheme, and
 INCONCLUSIVE otherwise. Scores are the worst case over attacks, image by image: what an owner must
 expect without knowing which attack will come.
+
+If no key scope is asked for and the scheme has both, both are answered for: first one key for all
+images, then, with the attacks that need no answers under the victims' key, a key per image.
 """
 
 from __future__ import annotations
@@ -17,12 +20,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from ppattack.card import KEYS_IN_WORDS, KeyScope
 from ppattack.files import write_text
 from ppattack.isolation.proxy import isolated_by_default
 from ppattack.plugins import registry
 from ppattack.reports.audit import AUDIT, FILE, Audit, AuditedAttack, read_audit
 from ppattack.reports.found import SavedRun, read_runs
-from ppattack.reports.leaks import LEVELS, WORDS, LeakLevel, LeakName, rank
+from ppattack.reports.leaks import WORDS, LeakLevel, LeakName, rank
 from ppattack.reports.probe import ProbeReport
 from ppattack.reports.run import Report, VerdictName, read_report, scores_csv
 from ppattack.reports.sweep import NO_RESULT, Sweep
@@ -30,11 +34,13 @@ from ppattack.request import RunRequest, check
 from ppattack.runs.inputs import check_target
 from ppattack.runs.probing import probe_target
 from ppattack.runs.store import Fill, Finished, Store, identity
+from ppattack.scenario import key_scope_of
 from ppattack.sweeps.audited_levels import PUBLIC, audited_levels, demands
 from ppattack.sweeps.executors import Executor, InThisProcess
 from ppattack.sweeps.levels import Levels, cheapest_first
 from ppattack.sweeps.sweep import Watcher, run_sweep
 from ppattack.sweeps.worst_case import WorstCase, worst_case
+from ppattack.target.base import Target
 
 AUDITS = Store(FILE, read_audit)
 
@@ -101,19 +107,53 @@ def run_audit(
         PpattackError: if anything else in the request is wrong.
     """
     check(base)
-    probed = probe_target(base, *check_target(base))
+    target, shape = check_target(base)
+    bases = [replace(base, key_scope=scope) for scope in _scopes(base, target)]
+    probed = [probe_target(each, target, shape) for each in bases]
     requests = [
         replace(
-            base,
+            each,
             attack=attack,
             isolate=isolated_by_default(attack) if isolate is None else isolate,
-            attack_settings=_settings(attack, base, probed),
+            attack_settings=_settings(attack, each, said),
         )
+        for second, (each, said) in enumerate(zip(bases, probed, strict=True))
         for attack in cheapest_first(registry.attacks())
+        if not second or not _needs_answers(attack)
     ]
-    plan = None if every else Levels([request.attack for request in requests], probed)
+    names = [request.attack for request in requests]
+    second = {i for i, request in enumerate(requests) if request.key_scope == "image"}
+    plan = None if every else Levels(names, probed[0], second if len(bases) > 1 else ())
     sweep, _ = run_sweep(requests, executor, watcher, retry_failed=retry_failed, plan=plan)
-    return merge(sweep, base, probed)
+    parts = [_part(sweep, each.key_scope) for each in bases]
+    other = merge(parts[1], bases[1], probed[1]) if len(bases) > 1 else None
+    return merge(parts[0], bases[0], probed[0], other)
+
+
+def _scopes(base: RunRequest, target: Target) -> tuple[KeyScope, ...]:
+    """The key scopes that are answered for.
+
+    Files of ciphertexts were made in one way, and whoever has them says in which.
+    """
+    first = key_scope_of(target, base.key_scope)
+    several = base.key_scope is None and base.ciphertexts is None and target.draws_keys
+    if several and {"dataset", "image"} <= set(target.card.key_scopes):
+        return "dataset", "image"
+    return (first,)
+
+
+def _needs_answers(attack: str) -> bool:
+    """Whether an attack needs pairs under the victims' key, which tell nothing of other keys."""
+    if isolated_by_default(attack):
+        return False
+    needed = registry.attack(attack).card.requires
+    return needed.pairs > 0 or needed.chosen > 0
+
+
+def _part(sweep: Sweep, scope: KeyScope | None) -> Sweep:
+    """The cells of one key scope."""
+    cells = tuple(cell for cell in sweep.cells if cell.key_scope == scope)
+    return sweep.model_copy(update={"cells": cells})
 
 
 def _settings(attack: str, base: RunRequest, probed: ProbeReport) -> dict[str, Any]:
@@ -125,13 +165,19 @@ def _settings(attack: str, base: RunRequest, probed: ProbeReport) -> dict[str, A
     return {**next(advised, {}), **base.attack_settings}
 
 
-def merge(sweep: Sweep, base: RunRequest, probed: ProbeReport | None = None) -> Finished[Audit]:
+def merge(
+    sweep: Sweep,
+    base: RunRequest,
+    probed: ProbeReport | None = None,
+    per_image: Finished[Audit] | None = None,
+) -> Finished[Audit]:
     """The audit of a finished sweep over attacks, written into its folder.
 
     Args:
         sweep: one cell per attack.
         base: of its requests.
         probed: what the probes said, or None without them.
+        per_image: the same target with a key per image, if that was answered too.
     """
     runs = _runs(sweep, base.out)
     found = worst_case(list(runs.values()), base.seed) if runs else None
@@ -146,6 +192,9 @@ def merge(sweep: Sweep, base: RunRequest, probed: ProbeReport | None = None) -> 
         levels=levels,
         probe=probed,
         attacks=tuple(_audited(cell, runs, found) for cell in sweep.cells),
+        key_scope=base.key_scope,
+        per_image=None if per_image is None else per_image.report,
+        per_image_folder=None if per_image is None else per_image.folder.name,
     )
     name = identity({"audit": audit.model_dump(mode="json")})
 
@@ -155,9 +204,12 @@ def merge(sweep: Sweep, base: RunRequest, probed: ProbeReport | None = None) -> 
     return AUDITS.make(base.out / f"{AUDIT}-{target}-{name}", work)
 
 
-def worst_report(done: Finished[Audit]) -> Report | None:
-    """The worst case over the attacks, in the form of a run's report; None if none could be run."""
-    return read_report(done.folder) if (done.folder / "report.json").is_file() else None
+def worst_report(folder: Path) -> Report | None:
+    """The worst case over the attacks of an audit's folder, in the form of a run's report.
+
+    None if no attack could be run.
+    """
+    return read_report(folder) if (folder / "report.json").is_file() else None
 
 
 def decide(
@@ -253,7 +305,7 @@ def _report(
                     "labels": any(each.labels for each in threats),
                     "public_labels": any(each.public_labels for each in threats),
                     "words": f"the strongest of {len(runs)} attacks for each image, every one "
-                    "with what it needs",
+                    f"with what it needs; {KEYS_IN_WORDS[first.threat.key_scope]}",
                 }
             ),
             "scores": found.scores,
@@ -272,13 +324,12 @@ def _report(
 
 
 def _levels(audit: Audit) -> dict[LeakName, LeakLevel]:
-    """The levels that were measured, each as the worse kind of key has it."""
-    found: dict[LeakName, LeakLevel] = {}
-    for one in sorted(audit.levels, key=lambda each: each.shown):
-        if one.attack is not None:
-            words = f"{one.attack}: {one.words}"
-            found[one.level] = LeakLevel(shown=one.shown, words=words)
-    return {level: found[level] for level in LEVELS if level in found}
+    """The levels that were measured, as a run has them."""
+    return {
+        one.level: LeakLevel(shown=one.shown, words=f"{one.attack}: {one.words}")
+        for one in audit.levels
+        if one.attack is not None
+    }
 
 
 def _fill(

@@ -1,4 +1,4 @@
-"""What leaks over all attacks of an audit, level by level, for each kind of key."""
+"""What leaks over all attacks of an audit, level by level."""
 
 from __future__ import annotations
 
@@ -13,27 +13,22 @@ PUBLIC = ("none", "unpaired", "candidates")
 
 
 def audited_levels(reports: Sequence[Report]) -> tuple[AuditedLevel, ...]:
-    """The levels, the strongest first; of one key for all images before those of one per image.
+    """The levels, the strongest first, each with the attack that needs least to show it.
 
     Args:
-        reports: of the attacks that ran.
+        reports: of the attacks that ran, under one kind of keys.
     """
-    found = []
-    for scope in ("dataset", "image"):
-        own = sorted((each for each in reports if each.threat.key_scope == scope), key=demands)
-        if not own:
-            continue
-        found += [
-            AuditedLevel(
-                level=line.level,
-                key_scope=line.source.threat.key_scope if line.source else own[0].threat.key_scope,
-                state=line.state,
-                attack=line.source.attack.name if line.source else None,
-                words=line.words,
-            )
-            for line in level_lines([(each, each.levels) for each in own])
-        ]
-    return tuple(found)
+    if not reports:
+        return ()
+    return tuple(
+        AuditedLevel(
+            level=line.level,
+            state=line.state,
+            attack=line.source.attack.name if line.source else None,
+            words=line.words,
+        )
+        for line in level_lines([(each, each.levels) for each in sorted(reports, key=demands)])
+    )
 
 
 def demands(report: Report) -> tuple[bool, bool, int, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from itertools import groupby
 
 from ppattack.attack import LEVELS
@@ -32,9 +32,17 @@ class Levels:
     Args:
         attacks: the attack of every cell.
         probed: what the probes said of the target, or None without them.
+        second: the cells of a second key scope, whose trained attacks run only if nothing else
+            told anything: there a named image is enough to leave them out.
     """
 
-    def __init__(self, attacks: Sequence[str], probed: ProbeReport | None = None) -> None:
+    def __init__(
+        self,
+        attacks: Sequence[str],
+        probed: ProbeReport | None = None,
+        second: Collection[int] = (),
+    ) -> None:
+        self._second = frozenset(second)
         self._outside = [None if probed is None else outside(one, probed) for one in attacks]
         self._levels = [level_of(attack) for attack in attacks]
 
@@ -52,9 +60,12 @@ class Levels:
         if level == ELSEWHERE:
             return None
         for other, cell in enumerate(cells):
-            if cell.outcome is None or cell.outcome.leak not in VISIBLE:
+            leak = None if cell.outcome is None else cell.outcome.leak
+            if leak is None or cell.key_scope != cells[number].key_scope:
                 continue
-            if self._levels[other] == level or level == TRAINED:
+            decided = leak in VISIBLE and level in (self._levels[other], TRAINED)
+            named = leak == "identity" and level == TRAINED and number in self._second
+            if decided or named:
                 return f"{cell.attack} has broken it already (--all runs this one too)."
         return None
 

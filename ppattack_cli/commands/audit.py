@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
     from ppattack.reports.audit import Audit
     from ppattack.runs.store import Finished
 
-SCOPES = {"dataset": "one for all images", "image": "one per image"}
-
 
 @options.from_table(
     RunRequest,
@@ -27,7 +26,15 @@ SCOPES = {"dataset": "one for all images", "image": "one per image"}
         "jpeg": ("jobs", "executor", "isolate", "time_limit", "memory_limit", "retry_failed"),
         "retry_failed": ("every", "device", "out", "force", "as_json"),
     },
-    leave_out=("attack", "overlap", "save_images", "lpips_net", "lpips_weights", "entropy_from"),
+    leave_out=(
+        "attack",
+        "link",
+        "overlap",
+        "save_images",
+        "lpips_net",
+        "lpips_weights",
+        "entropy_from",
+    ),
 )
 def audit(
     base: RunRequest,
@@ -58,15 +65,26 @@ def audit(
         print_json(done.report.model_dump_json(indent=2))
     else:
         _print(done)
-    failed = [one.attack for one in done.report.attacks if one.state == "failed"]
+    rows = [one for part in (done.report, done.report.per_image) if part for one in part.attacks]
+    failed = [one.attack for one in rows if one.state == "failed"]
     if failed:
         raise RunFailed(
-            f"{len(failed)} of {len(done.report.attacks)} attacks failed ({', '.join(failed)}); "
+            f"{len(failed)} of {len(rows)} attacks failed ({', '.join(failed)}); "
             f"{done.folder / 'audit.json'} says why, and --retry-failed tries them again."
         )
 
 
 def _print(done: Finished[Audit]) -> None:
+    """Each key scope by itself, one key for all images first."""
+    from ppattack_cli.tables import console
+
+    _print_part(done.report, done.folder)
+    if done.report.per_image is not None and done.report.per_image_folder is not None:
+        console().print()
+        _print_part(done.report.per_image, done.folder.parent / done.report.per_image_folder)
+
+
+def _print_part(audit: Audit, folder: Path) -> None:
     """One row per attack, the worst case, the verdict."""
     from rich.markup import escape
 
@@ -74,11 +92,13 @@ def _print(done: Finished[Audit]) -> None:
     from ppattack.sweeps.audit import worst_report
     from ppattack_cli.tables import console, print_verdict, table
 
-    screen, report = console(), worst_report(done)
-    if done.report.probe is not None:
-        screen.print(f"probes: {done.report.probe.words}", markup=False)
+    screen, report = console(), worst_report(folder)
+    if audit.keys:
+        screen.print(f"{audit.target}, {audit.keys}", markup=False)
+    if audit.probe is not None:
+        screen.print(f"probes: {audit.probe.words}", markup=False)
     rows = table("attack", "what it was granted", "verdict", "gain", "strongest on", "why")
-    for one in done.report.attacks:
+    for one in audit.attacks:
         rows.add_row(
             escape(one.attack),
             escape(one.threat or ""),
@@ -94,23 +114,22 @@ def _print(done: Finished[Audit]) -> None:
             f"worst case over attacks: SSIM {worst.mean:.3f} over {worst.n} images, "
             f"half above {worst.median:.3f}, the best recovered {worst.max:.3f}"
         )
-    _print_levels(screen, done.report)
-    print_verdict(screen, done.report, "any attack that applies")
-    screen.print(f"audit: {done.folder}", markup=False, soft_wrap=True)
+    _print_levels(screen, audit)
+    print_verdict(screen, audit, "any attack that applies")
+    screen.print(f"audit: {folder}", markup=False, soft_wrap=True)
 
 
 def _print_levels(screen: Console, audit: Audit) -> None:
-    """One line per level and kind of key: whether it leaks, and which attack shows it."""
+    """One line per level: whether it leaks, and which attack shows it."""
     from rich.markup import escape
 
     from ppattack.reports.leaks import WORDS
     from ppattack_cli.tables import table
 
-    rows = table("what leaks", "keys", "", "attack", "")
+    rows = table("what leaks", "", "attack", "")
     for one in audit.levels:
         rows.add_row(
             WORDS[one.level],
-            SCOPES[one.key_scope],
             f"[{'bold red' if one.shown else 'dim'}]{one.state}[/]",
             escape(one.attack or ""),
             escape(one.words),

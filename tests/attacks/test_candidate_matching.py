@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,12 @@ import torch
 from ppattack.attack import Context, Recovery
 from ppattack.attacks.candidate_matching import LIKELY, CandidateMatching
 from ppattack.data.image_files import write_png
-from ppattack.errors import ConfigError, DataError, NotGranted
+from ppattack.errors import ConfigError, DataError, NotGranted, ReportError
 from ppattack.plugins import registry
+from ppattack.render.html import report_html
+from ppattack.reports.found import SavedRun
+from ppattack.reports.matches import read_matches
+from ppattack.request import RunRequest, command
 from ppattack.runs.run import run
 from ppattack.scenario import Scenario, simulate
 from ppattack.seeding import numpy_stream
@@ -20,6 +25,7 @@ from ppattack.threat import KeyScope
 from tests.support.natural import natural_sets
 from tests.support.plugins import ciphers
 from tests.support.run_requests import request
+from tests.support.shuffled_blocks import ShuffledBlocks
 
 CONTEXT = Context(torch.device("cpu"), seed=3)
 
@@ -71,11 +77,13 @@ def test_one_key_for_all_is_no_harder() -> None:
 
 
 def test_too_few_candidates_say_so() -> None:
-    attack = CandidateMatching(distractors=4)
+    attack = CandidateMatching(distractors=4, altered="noise")
     target = registry.target("pe")()
     scenario = simulate(attack, target, natural_sets(20, 8, size=32), "image", seed=5)
     recovery = attack(scenario.observation, CONTEXT)
     assert recovery.limits.startswith("24 candidates are too few")
+    assert recovery.p_values is not None
+    assert bool((recovery.p_values == 1).all())
     assert recovery.refuted
 
 
@@ -116,14 +124,23 @@ def test_a_folder_of_ciphertexts_is_matched_with_a_folder_of_photographs(tmp_pat
     )
     finished = run(asked)
     rows = (finished.folder / "matching.csv").read_text().splitlines()
-    assert rows[0] == "ciphertext,candidate,p_value"
+    assert rows[0] == "ciphertext,candidate,p_value,exact"
     named = [row.split(",") for row in rows[1:]]
-    assert [name for name, _, _ in named] == [f"{i:03d}.png" for i in range(20)]
+    assert [name for name, *_ in named] == [f"{i:03d}.png" for i in range(20)]
     there = named[10:]
-    assert [found for _, found, _ in there] == [f"photo-{i:03d}.png" for i in range(10, 20)]
-    present = [float(p) for _, _, p in there]
-    absent = [float(p) for _, _, p in named[:10]]
-    assert max(present) < min(absent)
+    assert [found for _, found, *_ in there] == [f"photo-{i:03d}.png" for i in range(10, 20)]
+    present = [float(p) for _, _, p, _ in there]
+    absent = [float(p) for _, _, p, _ in named[:10]]
+    assert max(present) <= min(absent)
+    assert [exact for *_, exact in named] == ["no"] * 10 + ["yes"] * 10
+    members = [row.split(",") for row in (finished.folder / "membership.csv").read_text().split()]
+    assert members[0] == ["candidate", "p_value", "exact", "ciphertext"]
+    listed = {name: ciphertext for name, _, exact, ciphertext in members[1:] if exact == "yes"}
+    assert listed == {f"photo-{i:03d}.png": f"{i:03d}.png" for i in range(10, 20)}
+    assert len(members) == 111
+    found = json.loads((finished.folder / "matching.json").read_text())
+    assert found[12]["candidates"][0] == "photo-012.png"
+    assert len(found[12]["candidates"]) == 10
 
 
 def test_candidates_of_another_size_are_refused(tmp_path: Path) -> None:
@@ -160,6 +177,61 @@ def test_candidates_without_ciphertexts_are_refused(tmp_path: Path) -> None:
         run(asked)
 
 
+def test_few_candidates_are_enough_for_exact_copies() -> None:
+    attack = CandidateMatching(distractors=0)
+    target = registry.target("ele")()
+    scenario = simulate(attack, target, natural_sets(12, 8, size=32), "image", seed=5)
+    recovery = attack(scenario.observation, CONTEXT)
+    assert share(recovery, scenario) == 1.0
+    assert recovery.limits == ""
+    assert recovery.notes["exact copies"] == 12
+
+
+@pytest.mark.parametrize("name", ["pe", "le", "ele", "etc"])
+def test_ciphertexts_under_other_keys_are_linked(name: str) -> None:
+    recovery, scenario = attacked(name, link=True)
+    assert scenario.observation.threat.in_words().startswith(
+        "ciphertext-only; ciphertexts under other keys and up to 260 others"
+    )
+    plain = scenario.truth.images
+    assert plain is not None
+    truth = scenario.truth.matching
+    assert truth is not None
+    assert not torch.equal(scenario.observation.public_images[truth], plain)
+    assert not torch.equal(
+        scenario.observation.public_images[truth], scenario.observation.ciphertexts
+    )
+    assert share(recovery, scenario) == 1.0
+
+
+def test_a_one_time_pad_is_not_linked() -> None:
+    recovery, scenario = attacked("one-time-pad", link=True)
+    assert share(recovery, scenario) <= 4 / 60
+
+
+@pytest.mark.parametrize("altered", ["none", "jpeg90"])
+def test_images_that_are_not_there_are_told_from_those_that_are(altered: str) -> None:
+    recovery, scenario = attacked("etc", altered=altered, absent=0.5)
+    truth, p = scenario.truth.matching, recovery.p_values
+    assert truth is not None
+    assert p is not None
+    there = truth >= 0
+    assert int(there.sum()) == 30
+    assert len(scenario.observation.public_images) == 290
+    assert recovery.matching is not None
+    assert torch.equal(recovery.matching[there], truth[there])
+    assert float(p[there].median()) <= 0.01
+    assert float((p[~there] <= 0.05).float().mean()) <= 0.2
+
+
+def test_a_plug_in_with_a_key_per_image_needs_nothing_of_its_own() -> None:
+    attack = CandidateMatching(distractors=260, views=False, altered="jpeg90")
+    for moves in (False, True):
+        target = ShuffledBlocks(block_size=8, moves_blocks=moves)
+        scenario = simulate(attack, target, natural_sets(60, 300, size=32), "image", seed=5)
+        assert share(attack(scenario.observation, CONTEXT), scenario) >= 0.95
+
+
 def test_a_cipher_outside_its_model_is_not_called_resistant() -> None:
     attack = CandidateMatching(distractors=260, views=False)
     target = ciphers.Masked()
@@ -172,3 +244,69 @@ def test_its_control_has_as_many_candidates_altered_alike() -> None:
     attack = CandidateMatching(distractors=5000, altered="shifted")
     control = attack.for_control(registry.target("ele")().public())
     assert control.config == attack.config
+    half = CandidateMatching(distractors=5000, absent=0.5)
+    assert half.for_control(registry.target("ele")().public()).requires().absent == 0
+
+
+def test_two_folders_of_ciphertexts_are_linked(tmp_path: Path) -> None:
+    secret, _ = folders(tmp_path, present=1)
+    images = natural_sets(120, 0, size=32).victims
+    target = registry.target("etc")(block_size=8)
+    keys = target.generate_keys((numpy_stream(10, i) for i in range(40)), (3, 32, 32))
+    for i, image in enumerate(target.encrypt(images[10:50], keys), 10):
+        write_png(tmp_path / "other" / f"x{i}.png", image)
+    asked = request(
+        tmp_path,
+        attack="candidate-matching",
+        target="etc",
+        target_settings={"block_size": 8},
+        data=None,
+        ciphertexts=secret,
+        link=tmp_path / "other",
+        key_scope="image",
+    )
+    finished = run(asked)
+    rows = (finished.folder / "matching.csv").read_text().splitlines()[1:]
+    named = [row.split(",") for row in rows]
+    assert [exact for *_, exact in named] == ["no"] * 10 + ["yes"] * 10
+    assert [found for _, found, *_ in named[10:]] == [f"x{i}.png" for i in range(10, 20)]
+    assert " --link " in command(finished.report.provenance["request"])
+    assert "attack.link" not in command(finished.report.provenance["request"])
+
+
+def test_a_set_is_not_linked_with_itself_or_with_plain_images(tmp_path: Path) -> None:
+    secret, known = folders(tmp_path, present=1)
+
+    def asked(**more: Any) -> RunRequest:
+        given = {"attack": "candidate-matching", "target": "etc", "data": None, **more}
+        return request(tmp_path, **given)
+
+    with pytest.raises(ConfigError, match="--link and --ciphertexts are one folder"):
+        run(asked(ciphertexts=secret, link=secret))
+    with pytest.raises(ConfigError, match="--link and --candidates are two questions"):
+        run(asked(ciphertexts=secret, link=known, candidates=known))
+    with pytest.raises(ConfigError, match="--link belongs to --ciphertexts"):
+        run(asked(link=known))
+    with pytest.raises(NotGranted, match="name the folder of those with --link"):
+        run(asked(ciphertexts=secret, attack_settings={"link": True}))
+
+
+def test_the_page_shows_the_query_its_candidates_and_the_truth(tmp_path: Path) -> None:
+    settings = {"views": False, "absent": 0.25}
+    asked = request(
+        tmp_path, attack="candidate-matching", target="pe", victims=16, attack_settings=settings
+    )
+    finished = run(asked)
+    (shown, *_) = read_matches(finished.folder)
+    assert shown.right == 0
+    names = {path.name for path in (finished.folder / "matches").iterdir()}
+    assert {"0-query.png", "0-1.png", "0-5.png", "0-truth.png"} <= names
+    page = report_html([SavedRun(finished.folder, finished.report)])
+    assert page.count('<figure class="right">') == sum(
+        one.right is not None for one in read_matches(finished.folder)
+    )
+    assert "not among the candidates" in page
+    assert "Matches, from the surest to the least sure" in page
+    (finished.folder / "matches" / "matches.json").write_text("{")
+    with pytest.raises(ReportError, match="is damaged"):
+        report_html([SavedRun(finished.folder, finished.report)])

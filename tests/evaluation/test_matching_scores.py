@@ -102,7 +102,9 @@ def test_stages_and_rankings_of_another_length_are_refused(
 
 def test_reports_of_before_are_still_read() -> None:
     plain = MetricScores.model_fields.keys()
-    assert set(MatchingScores.model_fields) - set(plain) == {"wilson95", "top", "stages"}
+    added = {name: each for name, each in MatchingScores.model_fields.items() if name not in plain}
+    assert {"wilson95", "top", "stages", "recall_at_fmr"} <= set(added)
+    assert not any(each.is_required() for each in added.values())
     assert all(not MatchingScores.model_fields[name].is_required() for name in ("top", "stages"))
     assert Scores().matching is None
 
@@ -135,3 +137,44 @@ def test_few_right_matches_among_very_many_are_no_resistance(sets: ImageSets) ->
     verdict, reason, *_ = decide(found, PASSED, None)
     assert verdict == "INCONCLUSIVE"
     assert "more than chance would name" in reason
+
+
+def test_recall_counts_sure_matches_and_false_ones_only_among_the_absent(sets: ImageSets) -> None:
+    scenario = _scenario(sets)
+    truth = scenario.truth.matching
+    assert truth is not None
+    truth = truth.clone()
+    truth[20:] = -1
+    scenario = replace(scenario, truth=replace(scenario.truth, matching=truth))
+    matching = truth.clamp_min(0)
+    matching[0] = (truth[0] + 1) % 24
+    p = torch.full((24,), 0.5)
+    p[:10], p[10:15], p[20] = 0.0005, 0.005, 0.001
+    found = _scores(Recovery(matching=matching, p_values=p), scenario)
+    assert found.reconstruction.n == 20
+    assert found.reconstruction.mean == 19 / 20
+    assert found.recall_at_fmr == {"0.001": 9 / 20, "0.01": 14 / 20}
+    assert found.recall95["0.001"] == wilson95(9, 20)
+    assert found.absent == 4
+    assert found.false_matches == {"0.001": 0.25, "0.01": 0.25}
+    assert found.false95["0.01"] == wilson95(1, 4)
+
+
+def test_a_lucky_attacker_who_is_always_sure_has_as_many_false_matches(sets: ImageSets) -> None:
+    scenario = _scenario(sets)
+    truth = scenario.truth.matching
+    assert truth is not None
+    truth = torch.where(torch.arange(24) < 12, truth, -1)
+    scenario = replace(scenario, truth=replace(scenario.truth, matching=truth))
+    found = _scores(Recovery(matching=truth.clamp_min(0), p_values=torch.zeros(24)), scenario)
+    assert found.recall_at_fmr["0.001"] == 1
+    assert found.false_matches["0.001"] == 1
+
+
+def test_nobody_there_is_nothing_to_score(sets: ImageSets) -> None:
+    scenario = _scenario(sets)
+    nowhere = torch.full((24,), -1)
+    scenario = replace(scenario, truth=replace(scenario.truth, matching=nowhere))
+    found = evaluate(Recovery(matching=nowhere.abs()), scenario, PE(), SCORER, seed=0)
+    assert found.scores.matching is None
+    assert found.absent["matching"] == "no ciphertext's image is among the candidates"

@@ -75,7 +75,7 @@ def test_the_strongest_result_of_every_image_is_kept(tmp_path: Path) -> None:
     kept = read_image_scores(done.folder)
     assert kept is not None
     np.testing.assert_allclose(kept.columns["ssim.reconstruction"], expected)
-    worst = worst_report(done)
+    worst = worst_report(done.folder)
     assert worst is not None
     assert worst.scores.ssim is not None
     assert worst.scores.ssim.reconstruction.mean == pytest.approx(expected.mean())
@@ -113,7 +113,7 @@ def test_without_any_attack_nothing_is_known(tmp_path: Path) -> None:
     done = audited(base(tmp_path), "jigsaw")
     assert done.report.verdict == "NOTHING APPLIED"
     assert done.report.reason.startswith("no installed attack can be tried on it; that is no proof")
-    assert worst_report(done) is None
+    assert worst_report(done.folder) is None
     assert not (done.folder / "report.json").exists()
 
 
@@ -127,7 +127,7 @@ def test_runs_over_other_images_are_not_mixed(tmp_path: Path) -> None:
         (folder / "scores.csv").write_text("image,ssim.reconstruction,ssim.ciphertext\n" + rows)
         return SavedRun(folder, report)
 
-    made = worst_report(audited(base(tmp_path / "runs"), mine("Grey")))
+    made = worst_report(audited(base(tmp_path / "runs"), mine("Grey")).folder)
     assert isinstance(made, Report)
     report = made
     runs = [saved("a", 0.1, 0.0), saved("b", 0.3, 0.0), saved("other", 0.9, 0.5)]
@@ -162,7 +162,7 @@ def _matching(folder: Path, report: Report, right: str, images: str = "") -> Sav
 
 
 def test_a_ciphertext_counts_as_matched_where_any_attack_named_its_image(tmp_path: Path) -> None:
-    report = worst_report(audited(base(tmp_path / "runs"), mine("Grey")))
+    report = worst_report(audited(base(tmp_path / "runs"), mine("Grey")).folder)
     assert report is not None
     runs = [
         _matching(tmp_path / "few", report, "110000000000"),
@@ -184,7 +184,7 @@ def test_a_ciphertext_counts_as_matched_where_any_attack_named_its_image(tmp_pat
 
 
 def test_matchings_stand_beside_the_images_that_are_kept(tmp_path: Path) -> None:
-    report = worst_report(audited(base(tmp_path / "runs"), mine("Grey")))
+    report = worst_report(audited(base(tmp_path / "runs"), mine("Grey")).folder)
     assert report is not None
     runs = [
         _matching(tmp_path / "a", report, "1000", images="1911"),
@@ -223,18 +223,41 @@ def test_the_command_gives_one_verdict(tmp_path: Path) -> None:
     first = out
     lines = [" ".join(line.split()) for line in out.splitlines()]
     assert any(line.startswith("BROKEN: the key. ") for line in lines)
-    assert any(line.startswith("the key one for all images shown ") for line in lines)
-    assert any(line.startswith("class one for all images follows ") for line in lines)
+    assert any(line.startswith("the key shown ") for line in lines)
+    assert any(line.startswith("class follows ") for line in lines)
     assert "worst case over attacks: SSIM 1.000" in out
     assert "whole blocks" in out
     (record,) = (tmp_path / "runs").glob("bench-*.json")
-    assert len(read_sweep(record).cells) == len(registry.attacks())
+    cells = read_sweep(record).cells
+    assert [c.attack for c in cells if c.key_scope == "dataset"] == cheapest_first(
+        registry.attacks()
+    )
+    second = {c.attack for c in cells if c.key_scope == "image"}
+    assert "candidate-matching" in second
+    assert not second & {"known-plaintext", "chosen-plaintext"}
+    assert "pe, one key for all images" in out
+    assert "pe, one key per image" in out
     again, out, _ = in_process(arguments + " --json", tmp_path)
     assert again == 0
     document = json.loads(out)
     assert document["verdict"] == "BROKEN"
     assert [one["attack"] for one in document["attacks"]] == cheapest_first(registry.attacks())
     assert document["probe"]["kind"] == "permutation"
+    assert document["key_scope"] == "dataset"
+    other = document["per_image"]
+    assert other["key_scope"] == "image"
+    assert other["probe"]["key_scope"] == "image"
+    assert (
+        json.loads((tmp_path / "runs" / document["per_image_folder"] / "audit.json").read_text())[
+            "attacks"
+        ]
+        == (other["attacks"])
+    )
+    (named,) = [one for one in other["attacks"] if one["attack"] == "candidate-matching"]
+    assert named["verdict"] == "BROKEN"
+    report = read_report(tmp_path / "runs" / document["per_image_folder"])
+    assert report.threat.key_scope == "image"
+    assert report.threat.words.endswith("; one key per image")
     assert "probes: an exclusive-or mask; bytes stay in their places" in first
 
 
@@ -246,6 +269,7 @@ def test_a_failed_attack_is_no_success_but_the_verdict_is_written(
 
     monkeypatch.setattr("ppattack.sweeps.audit.cheapest_first", some)
     arguments = "audit --target pe --preset smoke -n 12 --adversary 24 --size 16 -q --no-isolate"
+    arguments += " --key-scope dataset"
     code, out, errors = in_process(arguments, tmp_path)
     assert code == 3
     assert "BROKEN" in out

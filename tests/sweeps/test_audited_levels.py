@@ -39,27 +39,6 @@ def test_the_attack_that_needs_least_stands_for_a_level() -> None:
         assert all(one.state == "shown" for one in lines.values())
 
 
-def test_keys_per_image_have_lines_of_their_own() -> None:
-    found = audited_levels(
-        [
-            granted("fr", "images"),
-            granted("matching", "identity", key_scope="image", public="candidates"),
-            granted("itn", "nothing", key_scope="image"),
-        ]
-    )
-    shown = {(one.key_scope, one.level): one.attack for one in found if one.shown}
-    assert shown == {
-        ("dataset", "images"): "fr",
-        ("dataset", "state"): "fr",
-        ("dataset", "identity"): "fr",
-        ("dataset", "class"): "fr",
-        ("image", "identity"): "matching",
-        ("image", "class"): "matching",
-    }
-    assert len(found) == 2 * len(LEVELS)
-    assert [one.key_scope for one in found] == ["dataset"] * 5 + ["image"] * 5
-
-
 def test_nobody_measured_what_no_attack_returns() -> None:
     images_only = granted("fr", "nothing")
     levels = {name: level for name, level in images_only.levels.items() if name == "images"}

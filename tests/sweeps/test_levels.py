@@ -68,6 +68,29 @@ def test_attacks_are_in_levels() -> None:
     assert levels == sorted(levels)
 
 
+def test_key_scopes_are_decided_apart_and_a_name_spares_the_second_its_training() -> None:
+    names = ["candidate-matching", "known-plaintext", "fr", "itn"] * 2
+    scopes = ["dataset"] * 4 + ["image"] * 4
+
+    def left_out(*broken: int, second: Sequence[int] = range(4, 8)) -> list[int]:
+        found = [
+            Cell(attack=name, target="pe", key_scope=scope, seed=0, isolated=False, command="")
+            for name, scope in zip(names, scopes, strict=True)
+        ]
+        for number in broken:
+            ended = Outcome(state="done", verdict="BROKEN")
+            found[number] = found[number].model_copy(update={"outcome": ended})
+        plan = Levels(names, second=second)
+        return [i for i in range(8) if i not in broken and plan.left_out(i, found)]
+
+    assert left_out() == []
+    assert left_out(1) == [3]
+    assert left_out(5) == [7]
+    assert left_out(0) == [], "whose image it is brings no image back"
+    assert left_out(0, 4) == [7], "but it is enough for the second scope"
+    assert left_out(0, 4, second=()) == []
+
+
 def test_a_card_without_a_level_has_that_of_its_needs() -> None:
     card = AttackCard("x", "", Reference("", "", "", 0), (), ThreatModel())
     assert card.audit_level == "statistics"

@@ -8,12 +8,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-BACKGROUND = 3000
+BACKGROUND = 500
 """Blocks of other images against which a block must stand out."""
 FLOOR = 0.02
 """What a block without a partner counts, so that one block does not decide."""
 THINNEST = 1e-4
 """Directions of the noise below this share of the largest variance are left out."""
+LARGEST = 60.0
+"""A log-likelihood ratio of two blocks above this is cut."""
 AT_ONCE = 1 << 22
 """Pairs of blocks compared at a time."""
 
@@ -73,13 +75,18 @@ class BlockLikelihood:
 
     def _scores(self, ciphertexts: Tensor, background: Tensor, copies: Tensor) -> Tensor:
         white = (ciphertexts - self.shift) @ self.whitening
-        kernel = -0.5 * torch.cdist(white, copies @ self.whitening).square()
-        count = math.log(kernel.shape[1])
-        by_block = kernel.logsumexp(dim=2) - count - background
-        by_copy = (kernel - background[:, :, None]).logsumexp(dim=1) - count
-        return sum((FLOOR + part.exp()).log().sum(dim=1) for part in (by_block, by_copy))  # type: ignore[return-value]
+        kernel = _log_kernel(white, copies @ self.whitening) - background[:, :, None]
+        ratio = kernel.clamp_max(LARGEST).exp_()
+        parts = ratio.mean(dim=2), ratio.mean(dim=1)
+        return sum((FLOOR + part).log().sum(dim=1) for part in parts)  # type: ignore[return-value]
+
+
+def _log_kernel(a: Tensor, b: Tensor) -> Tensor:
+    """``(N, n, m)``: half the squared distances of rows of ``(N, n, K)`` and ``(N, m, K)``, < 0."""
+    own = [each.square().sum(dim=2) / 2 for each in (a, b)]
+    return torch.bmm(a, b.transpose(1, 2)).sub_(own[0][:, :, None]).sub_(own[1][:, None])
 
 
 def _mean_density(white: Tensor, centres: Tensor) -> Tensor:
-    kernel = -0.5 * torch.cdist(white, centres.expand(len(white), -1, -1)).square()
+    kernel = _log_kernel(white, centres.expand(len(white), -1, -1))
     return kernel.logsumexp(dim=2) - math.log(centres.shape[1])

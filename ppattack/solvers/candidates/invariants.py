@@ -7,13 +7,13 @@ the distance between two blocks that share a key; what is inside a block up to a
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from ppattack.solvers.candidates.bag import Bag, ascending
 from ppattack.target.structure import Structure
 
 Side = Literal["ciphertext", "candidate"]
@@ -23,14 +23,6 @@ PAIRS = 4096
 """Pairs of blocks whose distance is kept, at most."""
 NEAR = ((0, 1), (1, 0), (1, 1), (0, 2), (2, 0))
 """Steps in rows and columns to the neighbours that are compared first if there are too many."""
-LEVELS = 16
-"""Values kept of a sorted list over moved blocks, at most; longer lists are averaged in groups."""
-PROJECTIONS = 32
-"""Random directions along which the blocks of an image are sorted."""
-WORDS = 128
-"""Typical blocks of public images, to whose shares the blocks of an image are counted."""
-FITTED_BLOCKS = 20_000
-"""Blocks of public images from which scales and typical blocks are taken."""
 LOW_NIBBLE_NOISE = 5.0
 """Standard deviation in grey levels of a copy's values about the original's: any alteration
 draws low nibbles anew, so that a copy shows how often each is expected, not which it was."""
@@ -53,7 +45,7 @@ class Invariants:
     def __init__(self, structure: Structure, public: Tensor, generator: torch.Generator) -> None:
         self.structure = structure
         self._generator = generator
-        self._bag: _Bag | None = None
+        self._bag: Bag | None = None
         self._pairs: Tensor | None = None
         if structure.kind == "shared-block":
             rows, columns = (size // structure.block_size for size in public.shape[2:])
@@ -62,7 +54,7 @@ class Invariants:
             step = max(1, AT_ONCE // public[0].numel())
             few = public[: max(step, 1)]
             described = self.described(few, "ciphertext")
-            self._bag = _Bag.fit(described.flatten(0, 1), generator)
+            self._bag = Bag.fit(described.flatten(0, 1), generator)
 
     def of(self, images: Tensor, side: Side) -> Tensor:
         """``(N, F)`` float32 numbers that keys leave alone.
@@ -74,33 +66,24 @@ class Invariants:
         step = max(1, AT_ONCE // images[0].numel())
         return torch.cat([self._of(part, side) for part in images.split(step)])
 
-    def whole(self, images: Tensor) -> Tensor:
-        """``(N, D)`` float32 histograms, equal for a ciphertext and an exact copy of its image.
-
-        Args:
-            images: ``(N, C, H, W)`` uint8: ciphertexts, or plain images as they are transformed.
-        """
+    def blocks(self, images: Tensor, side: Side) -> Tensor:
+        """``(N, n, D)`` float32: the same for each block, in the order of the blocks."""
         step = max(1, AT_ONCE // images[0].numel())
-        if self.structure.unit == "byte":
-            parts = [histogram(part, self.structure, 256) for part in images.split(step)]
-        else:
-            parts = [
-                _block_histograms(part, self.structure, "ciphertext").mean(dim=1)
-                for part in images.split(step)
-            ]
-        return torch.cat(parts)
+        return torch.cat([self.described(part, side) for part in images.split(step)])
 
     def _of(self, images: Tensor, side: Side) -> Tensor:
         structure = self.structure
-        parts = [histogram(images, structure, BINS).sqrt()]
+        parts = []
+        if structure.unit == "byte":
+            parts.append(histogram(images, structure, BINS).sqrt())
+        else:
+            parts.append(_block_histograms(images, structure, side).mean(dim=1).sqrt())
         if structure.kind == "none":
             parts.append(_averaged(images.float()))
         elif structure.kind == "pixels":
             parts.append(_averaged(_levels(images, structure)))
         elif structure.kind != "any":
             parts += self._of_blocks(images, side)
-        if structure.unit == "nibble":
-            parts[0] = _block_histograms(images, structure, side).mean(dim=1).sqrt()
         return torch.cat([part.flatten(1) for part in parts], dim=1)
 
     def _of_blocks(self, images: Tensor, side: Side) -> list[Tensor]:
@@ -109,7 +92,7 @@ class Invariants:
         parts = [self._bag(described) if self._bag and structure.moves_blocks else described]
         if self._pairs is not None:
             distances = _distances(images, structure, side, self._pairs)
-            parts.append(distances.sort(dim=1).values if structure.moves_blocks else distances)
+            parts.append(ascending(distances, 1) if structure.moves_blocks else distances)
         return parts
 
     def described(self, images: Tensor, side: Side) -> Tensor:
@@ -117,6 +100,20 @@ class Invariants:
         if self.structure.kind == "blocks-dihedral":
             return _turned_block(_blocks(images.float(), self.structure.block_size), self.structure)
         return _block_histograms(images, self.structure, side)
+
+
+def whole(images: Tensor, structure: Structure) -> Tensor:
+    """``(N, D)`` float32 folded histograms of whole images.
+
+    Args:
+        images: ``(N, C, H, W)`` uint8: ciphertexts, or plain images as they are transformed.
+        structure: what the scheme makes public.
+    """
+    step = max(1, AT_ONCE // images[0].numel())
+    if structure.unit == "byte":
+        return torch.cat([histogram(part, structure, 256) for part in images.split(step)])
+    parts = [_block_histograms(part, structure, "ciphertext") for part in images.split(step)]
+    return torch.cat([part.mean(dim=1) for part in parts])
 
 
 def histogram(images: Tensor, structure: Structure, bins: int) -> Tensor:
@@ -138,7 +135,7 @@ def _levels(images: Tensor, structure: Structure) -> Tensor:
     values = images.float()
     if structure.negatives:
         values = (values - 127.5).abs()
-    return values.sort(dim=1).values if structure.colours else values
+    return ascending(values, 1) if structure.colours else values
 
 
 def _averaged(values: Tensor) -> Tensor:
@@ -217,15 +214,15 @@ def _turned_block(inside: Tensor, structure: Structure) -> Tensor:
     edge = inside.shape[-1]
     values = inside - 127.5
     flat = values.flatten(3)
-    folded = flat.abs().flatten(2).sort(dim=2).values
+    folded = ascending(flat.abs().flatten(2), 2)
     step = torch.linspace(0, folded.shape[2] - 1, QUANTILES).round().long()
     parts = [folded[:, :, step]]
     means = flat.mean(dim=3)
     sign = torch.where(means.mean(dim=2, keepdim=True) < 0, -1.0, 1.0)
-    parts.append((means * sign).sort(dim=2).values)
+    parts.append(ascending(means * sign, 2))
     centred = flat - means[..., None]
     covariance = centred @ centred.transpose(2, 3) / flat.shape[3]
-    parts.append((covariance.diagonal(dim1=2, dim2=3) + 1).log().sort(dim=2).values)
+    parts.append(ascending((covariance.diagonal(dim1=2, dim2=3) + 1).log(), 2))
     parts.append((torch.linalg.eigvalsh(covariance).clamp_min(0) + 1).log())
     parts.append((_band_energies(centred.unflatten(3, (edge, edge))) + 1).log())
     return torch.cat(parts, dim=2)
@@ -244,56 +241,3 @@ def _band_energies(values: Tensor) -> Tensor:
     rows, columns = torch.triu_indices(low, low)
     found: Tensor = energy[..., rows, columns][..., 1:]
     return found
-
-
-@dataclass(frozen=True)
-class _Bag:
-    """A set of blocks as numbers that their order does not change."""
-
-    mean: Tensor
-    whitening: Tensor
-    directions: Tensor
-    words: Tensor
-
-    @classmethod
-    def fit(cls, described: Tensor, generator: torch.Generator) -> _Bag:
-        chosen = torch.randperm(len(described), generator=generator)[:FITTED_BLOCKS]
-        some = described[chosen]
-        mean = some.mean(dim=0)
-        centred = some - mean
-        values, vectors = torch.linalg.eigh(centred.T @ centred / len(some))
-        keep = values > values.max() * 1e-5
-        whitening = vectors[:, keep] / values[keep].sqrt()
-        white = centred @ whitening
-        directions = torch.randn(white.shape[1], PROJECTIONS, generator=generator).to(white.device)
-        directions /= directions.norm(dim=0)
-        words = _typical(white, generator)
-        return cls(mean, whitening, directions, words)
-
-    def __call__(self, described: Tensor) -> Tensor:
-        white = (described - self.mean) @ self.whitening
-        sorted_over_blocks = torch.cat([described, white @ self.directions], dim=2).sort(dim=1)
-        levels = _grouped(sorted_over_blocks.values)
-        distance = torch.cdist(white, self.words)
-        shares = (-distance / 0.5).softmax(dim=2).mean(dim=1).sqrt()
-        return torch.cat([levels.flatten(1), shares, described.mean(dim=1)], dim=1)
-
-
-def _grouped(values: Tensor) -> Tensor:
-    """``(N, n, D)`` sorted over n, to at most LEVELS values."""
-    count = values.shape[1]
-    if count <= LEVELS:
-        return values
-    pooled = torch.nn.functional.adaptive_avg_pool1d(values.transpose(1, 2), LEVELS)
-    return pooled.transpose(1, 2)
-
-
-def _typical(white: Tensor, generator: torch.Generator) -> Tensor:
-    """``(WORDS, D)`` centres by a few rounds of k-means."""
-    centres = white[torch.randperm(len(white), generator=generator)[:WORDS]].clone()
-    for _ in range(8):
-        nearest = torch.cdist(white, centres).argmin(dim=1)
-        sums = torch.zeros_like(centres).index_add_(0, nearest, white)
-        counts = torch.bincount(nearest, minlength=len(centres))[:, None]
-        centres = torch.where(counts > 0, sums / counts.clamp_min(1), centres)
-    return centres

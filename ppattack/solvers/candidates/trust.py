@@ -7,6 +7,7 @@ trained on ciphertexts of known answer whose image was, or was not, among the ca
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -14,28 +15,40 @@ from torch import Tensor, nn
 
 BEHIND = 10
 """The candidate whose distance from the best is looked at beside the second."""
+NETWORKS = 4
 HIDDEN = 16
-STEPS = 300
+STEPS = 400
 RATE = 0.02
 DECAY = 1e-3
+TAIL = 0.01
+"""Share of the best matches of absent images that no threshold rests on: an image that shows nearly
+the same as a candidate is rare, and one or two of them would set it."""
+FEWEST_BEYOND = 5
+STRONGEST = 3
+"""The largest third of the correlations is looked at by itself."""
 
 
 @dataclass(frozen=True)
-class _Grader:
-    """One hidden layer; drawn from a generator of its own."""
+class _Graders:
+    """Networks with one hidden layer and a straight way past it; their grades are averaged."""
 
-    weights: tuple[Tensor, Tensor, Tensor]
+    weights: tuple[Tensor, ...]
 
     @classmethod
-    def drawn(cls, inputs: int, generator: torch.Generator) -> _Grader:
-        first = torch.randn(inputs, HIDDEN, generator=generator) / inputs**0.5
-        last = torch.randn(HIDDEN, generator=generator) / HIDDEN**0.5
-        weights = (first, torch.zeros(HIDDEN), last)
-        return cls(tuple(each.requires_grad_() for each in weights))  # type: ignore[arg-type]
+    def drawn(cls, inputs: int, generator: torch.Generator) -> _Graders:
+        first = torch.randn(NETWORKS, inputs, HIDDEN, generator=generator) / inputs**0.5
+        last = torch.randn(NETWORKS, HIDDEN, 1, generator=generator) / HIDDEN**0.5
+        bias, straight = torch.zeros(NETWORKS, 1, HIDDEN), torch.zeros(NETWORKS, inputs, 1)
+        weights = (first, bias, last, straight)
+        return cls(tuple(each.requires_grad_() for each in weights))
+
+    def each(self, x: Tensor) -> Tensor:
+        """``(NETWORKS, N)`` grades of ``(N, S)`` statistics."""
+        first, bias, last, straight = self.weights
+        return (torch.tanh(x @ first + bias) @ last + x @ straight)[..., 0]
 
     def __call__(self, x: Tensor) -> Tensor:
-        first, bias, last = self.weights
-        return torch.tanh(x @ first + bias) @ last
+        return self.each(x).mean(dim=0)
 
 
 @dataclass(frozen=True)
@@ -45,58 +58,87 @@ class Trust:
     Args:
         mean: ``(S,)`` of the statistics.
         scale: ``(S,)`` their standard deviation.
-        network: gives a match its grade.
+        networks: give a match its grade.
         absent: ``(Q,)`` grades of matches of images that were not among the candidates, ascending.
     """
 
     mean: Tensor
     scale: Tensor
-    network: _Grader
+    networks: _Graders
     absent: Tensor
 
     @classmethod
-    def fit(cls, present: Tensor, absent: Tensor, generator: torch.Generator) -> Trust:
-        """From statistics of matches, ``(Q, S)``, of images that were and were not there.
+    def fit(
+        cls, present: Tensor, absent: Tensor, others: Tensor, generator: torch.Generator
+    ) -> Trust:
+        """From statistics of matches, ``(Q, S)``.
 
-        The second half of the absent ones takes no part in the training; p-values rest on it.
+        Args:
+            present: of images that were among the candidates.
+            absent: of images that were not.
+            others: likewise; these take no part in the training, and p-values rest on them.
+            generator: on the CPU.
         """
-        half = len(absent) // 2
-        x = torch.cat([present, absent[:half]])
+        x = torch.cat([present, absent])
         mean, scale = x.mean(dim=0), x.std(dim=0).clamp_min(1e-6)
-        y = torch.cat([torch.ones(len(present)), torch.zeros(half)])
-        weight = torch.where(y > 0, 0.5 / max(1, len(present)), 0.5 / max(1, half))
-        network = _Grader.drawn(x.shape[1], generator)
-        optimizer = torch.optim.AdamW(network.weights, RATE, weight_decay=DECAY)
+        x = (x - mean) / scale
+        y = torch.cat([torch.ones(len(present)), torch.zeros(len(absent))])
+        weight = torch.where(y > 0, 0.5 / max(1, len(present)), 0.5 / max(1, len(absent)))
+        networks = _Graders.drawn(x.shape[1], generator)
+        optimizer = torch.optim.AdamW(networks.weights, RATE, weight_decay=DECAY)
+        loss = nn.functional.binary_cross_entropy_with_logits
         with torch.enable_grad():
             for _ in range(STEPS):
-                grade = network((x - mean) / scale)
-                loss = nn.functional.binary_cross_entropy_with_logits(
-                    grade, y, weight, reduction="sum"
-                )
+                grades = networks.each(x)
                 optimizer.zero_grad()
-                loss.backward()
+                loss(grades, y.expand_as(grades), weight, reduction="sum").backward()
                 optimizer.step()
-        for each in network.weights:
+        for each in networks.weights:
             each.requires_grad_(False)
-        graded = network((absent[half:] - mean) / scale)
-        return cls(mean, scale, network, graded.sort().values)
+        return cls(mean, scale, networks, networks((others - mean) / scale).sort().values)
 
     def p_values(self, statistics: Tensor) -> Tensor:
-        """``(N,)`` shares of matches of absent images that are as good; never zero."""
-        grade = self.network((statistics - self.mean) / self.scale)
-        better = len(self.absent) - torch.searchsorted(self.absent, grade)
-        return (better + 1).float() / (len(self.absent) + 1)
+        """``(N,)`` shares of matches of absent images that are as good.
+
+        Beyond the best :data:`TAIL` of them the share is taken to fall on exponentially, as it does
+        from the best tenth on; it is never below one over their number.
+        """
+        grade = self.networks((statistics - self.mean) / self.scale)
+        count = len(self.absent)
+        p = (1 + count - torch.searchsorted(self.absent, grade)).float() / (1 + count)
+        near = max(TAIL, FEWEST_BEYOND / count)
+        far = min(10 * near, 0.5)
+        if near >= far:
+            return p
+        first, second = (self.absent[count - 1 - int(part * count)] for part in (far, near))
+        rate = math.log(far / near) / (second - first).clamp_min(1e-6)
+        beyond = near * torch.exp(-rate * (grade - second))
+        return torch.where(grade > second, beyond.clamp_min(1 / (1 + count)), p.clamp_min(near))
 
 
-def statistics(scores: Tensor, values: Tensor) -> Tensor:
-    """``(N, 4)`` numbers of the matches of N ciphertexts.
+def statistics(
+    top: Tensor, ours: Tensor, theirs: Tensor, correlation: Tensor, blocks: Tensor | None = None
+) -> Tensor:
+    """``(N, 12)`` or ``(N, 13)`` numbers of the matches of N ciphertexts.
 
     Args:
-        scores: ``(N, K)`` of the best candidates, descending.
-        values: ``(N, C)`` canonical values of the ciphertexts.
+        top: ``(N, T)`` scores: of the match, and of the best others, descending.
+        ours: ``(N, K)`` canonical values of the ciphertexts.
+        theirs: ``(N, K)`` of the best candidate of each.
+        correlation: ``(K,)`` of canonical values.
+        blocks: ``(N,)`` how well the blocks of the best candidate fit, if they were compared.
     """
-    best = scores[:, 0]
-    behind = scores[:, min(BEHIND, scores.shape[1] - 1)]
-    return torch.stack(
-        [best, best - scores[:, 1], best - behind, values.square().mean(dim=1)], dim=1
-    )
+    order = correlation.argsort(descending=True)
+    strong = order[: max(1, len(order) // STRONGEST)]
+    residual = (ours - correlation * theirs) / (1 - correlation**2).sqrt()
+    best, behind = top[:, 0], top[:, min(BEHIND, top.shape[1] - 1)]
+    parts = [best, best - top[:, 1], best - behind, behind]
+    for part in (order, strong):
+        a, b, rest = ours[:, part], theirs[:, part], residual[:, part]
+        parts += [
+            (a.square().mean(dim=1) + 1e-3).log(),
+            (b.square().mean(dim=1) + 1e-3).log(),
+            (rest.square().mean(dim=1) + 1e-3).log(),
+            nn.functional.cosine_similarity(a, b, dim=1),
+        ]
+    return torch.stack(parts if blocks is None else [*parts, blocks], dim=1)

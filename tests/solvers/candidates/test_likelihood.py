@@ -1,4 +1,4 @@
-"""The likelihood ratio of pairs, the comparison of blocks, and the trust in a match."""
+"""The likelihood ratio of pairs and the comparison of blocks."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from torch import Tensor
 
 from ppattack.solvers.candidates.block_likelihood import BlockLikelihood
 from ppattack.solvers.candidates.likelihood import PairLikelihood
-from ppattack.solvers.candidates.trust import Trust, statistics
 
 
 def pairs(count: int, rho: float, seed: int) -> tuple[Tensor, Tensor]:
@@ -62,20 +61,3 @@ def test_blocks_are_recognised_in_any_order() -> None:
         [fitted.scores(moved, background, blocks[40 + j].expand_as(moved)) for j in range(20)], 1
     )
     assert torch.equal(scores.argmax(dim=1), torch.arange(20))
-
-
-def test_p_values_of_absent_images_are_uniform_and_of_present_ones_small() -> None:
-    draw = torch.Generator().manual_seed(0)
-    values = torch.randn(3000, 4, generator=draw)
-
-    def found(best: float, count: int) -> Tensor:
-        scores = torch.randn(count, 40, generator=draw).sort(dim=1, descending=True).values
-        scores[:, 0] += best
-        return statistics(scores, values[:count])
-
-    trust = Trust.fit(found(8.0, 1000), found(0.0, 2000), draw)
-    absent = trust.p_values(found(0.0, 3000))
-    for limit in (0.05, 0.2, 0.5):
-        assert abs(float((absent <= limit).float().mean()) - limit) < 0.05
-    assert float((trust.p_values(found(8.0, 500)) < 0.01).float().mean()) > 0.95
-    assert float(absent.min()) > 0
