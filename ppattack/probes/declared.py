@@ -63,7 +63,7 @@ def contradiction(
     if said.kind == "shared-block" and not (said.moves_blocks or stays):
         return f"says 'shared-block' (symbols stay in their {edge}x{edge} block), but {words}"
     # Blocks of half the size that move as wholes are fine; of no size, or of another, are not.
-    if said.kind in ("shared-block", "blocks", "blocks-dihedral"):
-        if not stays and (whole is None or whole % edge):
-            return f"says '{said.kind}' (blocks of {edge} pixels move as wholes), but {words}"
+    in_blocks = said.kind in ("shared-block", "blocks", "blocks-dihedral")
+    if in_blocks and not stays and (whole is None or whole % edge):
+        return f"says '{said.kind}' (blocks of {edge} pixels move as wholes), but {words}"
     return None
