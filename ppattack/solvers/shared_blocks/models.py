@@ -1,4 +1,4 @@
-"""What the bytes of plain blocks have in common: public photographs, kinds of them, one image itself."""
+"""What bytes of plain blocks have in common: of photographs, of kinds of them, of one image."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def _grouped(features: Array, count: int, seed: int) -> list[Places]:
 
 def turned(found: Array, geometry: Geometry) -> Array:
     """A covariance averaged over turned and mirrored blocks."""
-    return np.mean([found[np.ix_(turn, turn)] for turn in geometry.turns], axis=0)
+    return np.asarray(np.mean([found[np.ix_(turn, turn)] for turn in geometry.turns], axis=0))
 
 
 def stationary(placed: Array, public: Array, weight: float, geometry: Geometry) -> Spectrum:
@@ -148,7 +148,7 @@ class Misfit:
     def __init__(self, model: Spectrum, geometry: Geometry) -> None:
         plain = correlations(model.covariance)
         regular = (1 - RIDGE) * plain + RIDGE * np.eye(len(plain))
-        self.weights: Array = np.linalg.inv(regular)
+        self.weights: Array = np.asarray(np.linalg.inv(regular), dtype=np.float64)
         self._states: Sequence[Places] = list(geometry.states)
 
     def of(self, seen: Array, at: Places) -> float:

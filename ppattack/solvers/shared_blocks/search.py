@@ -30,10 +30,11 @@ COSTLY = (25, 30, 40, 50, 65, 80, 100)
 """Dimensions refined by assignments."""
 FINE = (20, 25, 30, 40, 50, 65, 80, 100, 130, 160)
 """Likewise, once the model is the image's own."""
-STARTS = 64
-"""Random rotations for each model and number of dimensions."""
-KEPT = 2
-"""Of which so many are refined further."""
+STARTS = 8
+"""Random rotations for each model and number of dimensions in the first round; twice as many in
+each further one."""
+MOST_POINTS = 256
+"""Cipher bytes, drawn at random, whose places refine a rotation; assignments use all."""
 REFITS = 2
 """Rounds of fitting the model to the image."""
 PUBLIC = 0.3
@@ -44,8 +45,10 @@ SAME = 0.5
 """Misfits this near are of one arrangement."""
 RETURNS = 4
 """Hops that must come back to the best arrangement before it is believed."""
-MOST_SEARCHES, MOST_HOPS = 4, 24
-"""Separate searches, and hops in each, at most."""
+MOST_ROUNDS = 5
+"""Rounds of fresh starts, at most."""
+HOPS_A_ROUND = 6
+"""Hops in the first round; as many more in each further one."""
 
 
 @dataclass(frozen=True)
@@ -67,14 +70,14 @@ class Outcome:
 
     Args:
         found: the likeliest arrangement.
-        agreed: how many separate searches came to it.
-        searches: how many there were.
+        agreed: how many rounds of fresh starts came to it.
+        rounds: how many there were.
         stable: whether enough hops came back to it.
     """
 
     found: Found
     agreed: int
-    searches: int
+    rounds: int
     stable: bool
 
 
@@ -100,49 +103,68 @@ class Search:
         self._misfit = Misfit(models[0], geometry)
 
     def run(self, tick: Callable[[int], None] = lambda done: None) -> Outcome:
-        """Search afresh until two searches agree and hops come back; the likeliest of all.
+        """Start afresh until two rounds agree and hops come back; the likeliest arrangement of all.
 
         Args:
-            tick: is told how many searches are done.
+            tick: is told how many rounds are done.
         """
-        ends: list[tuple[Found, bool]] = []
-        for done in range(MOST_SEARCHES):
-            ends.append(self._once())
+        pool: list[Found] = []
+        ends: list[Found] = []
+        stable = False
+        for done in range(MOST_ROUNDS):
+            fresh = [
+                self._fitted(rough)
+                for model in self._models
+                for rough in self._started(model, STARTS << done)
+            ]
+            end, returned = self._explored(fresh, HOPS_A_ROUND * (done + 1))
+            ends.append(end)
+            before = min(pool, key=_by_misfit).misfit if pool else np.inf
+            pool.append(end)
+            best = min(pool, key=_by_misfit)
+            stable = (
+                returned
+                if best.misfit < before - SAME
+                else stable or (returned and end.misfit < best.misfit + SAME)
+            )
+            agreed = sum(each.misfit < best.misfit + SAME for each in ends)
             tick(done + 1)
-            best = min((found for found, _ in ends), key=lambda each: each.misfit)
-            same = [stable for found, stable in ends if found.misfit < best.misfit + SAME]
-            if len(same) > 1 and any(same):
+            if agreed > 1 and stable:
                 break
-        return Outcome(best, len(same), len(ends), any(same))
+        return Outcome(best, agreed, len(ends), stable)
 
-    def _once(self) -> tuple[Found, bool]:
-        """One search from fresh starts."""
-        pool = []
-        for model in self._models:
-            pool += [self._fitted(rough) for rough in self._started(model)]
-        pool.sort(key=lambda each: each.misfit)
+    def _explored(self, fresh: Sequence[Found], hops: int) -> tuple[Found, bool]:
+        """The best arrangement after hops, and whether enough of them came back to it."""
+        pool = sorted(fresh, key=_by_misfit)[:8]
         returns = 0
-        for hop in range(MOST_HOPS):
+        for hop in range(hops):
             start = pool[0] if self._rng.random() < 0.7 else pool[self._rng.integers(len(pool[:4]))]
             made = self._hopped(start, *HOPS[hop % len(HOPS)])
             if made.misfit < pool[0].misfit - SAME:
                 returns = 0
             elif made.misfit < pool[0].misfit + SAME:
                 returns += 1
-            pool = sorted([*pool, made], key=lambda each: each.misfit)[:8]
+            pool = sorted([*pool, made], key=_by_misfit)[:8]
             if returns >= RETURNS:
                 break
         return pool[0], returns >= RETURNS
 
-    def _started(self, model: Spectrum) -> list[Places]:
-        """The best of many random rotations, after assignments."""
+    def _started(self, model: Spectrum, starts: int) -> list[Places]:
+        """The best of random rotations in each number of dimensions, after assignments."""
         size, found = self._geometry.size, []
         for first in FIRST:
-            rotations = _orthogonal(self._rng, STARTS, first)
+            rotations = _orthogonal(self._rng, starts, first)
             steps = [each for each in _below(CHEAP, size) if each >= first]
-            for rotation in _climbed(self._own, model, rotations, steps, KEPT):
-                found.append(self._assigned(model, rotation, _below(COSTLY, size)))
+            rotation = self._climbed(model, rotations, steps)
+            found.append(self._assigned(model, rotation, _below(COSTLY, size)))
         return found
+
+    def _climbed(self, model: Spectrum, rotations: Array, dimensions: Sequence[int]) -> Array:
+        """Refine rotations ``(S, k, k)`` by soft assignments in both directions; the best."""
+        size = self._geometry.size
+        points = np.sort(self._rng.choice(size, min(size, MOST_POINTS), replace=False))
+        most = max([*dimensions, rotations.shape[1]])
+        return _refined(self._own.places(most)[points], model.places(most), rotations, dimensions)
 
     def _assigned(self, model: Spectrum, rotation: Array, dimensions: Sequence[int]) -> Places:
         """Refine a rotation by one-to-one assignments; the cipher byte at each plain place."""
@@ -177,9 +199,13 @@ class Search:
         noise = np.eye(turned) + size * self._rng.standard_normal((turned, turned))
         rotation = rotation @ np.linalg.qr(noise)[0]
         cheap = [each for each in _below(CHEAP, self._geometry.size) if each > turned]
-        (rotation,) = _climbed(self._own, model, rotation[None], cheap, 1)
+        rotation = self._climbed(model, rotation[None], cheap)
         moved = self._assigned(model, rotation, _below(FINE, self._geometry.size))
         return self._fitted(moved, weight, 1)
+
+
+def _by_misfit(found: Found) -> float:
+    return found.misfit
 
 
 def _below(dimensions: Sequence[int], size: int) -> list[int]:
@@ -205,23 +231,16 @@ def _matched(own: Spectrum, model: Spectrum, rotation: Array) -> Places:
     return np.asarray(linear_sum_assignment(scores, maximize=True)[1])
 
 
-def _climbed(
-    own: Spectrum, model: Spectrum, rotations: Array, dimensions: Sequence[int], kept: int
-) -> list[Array]:
-    """Refine rotations by soft assignments in both directions, and keep the best.
+def _refined(own: Array, goal: Array, rotations: Array, dimensions: Sequence[int]) -> Array:
+    """The best of several rotations, each refined with ever more dimensions.
 
     Args:
-        own: of the cipher bytes.
-        model: of the plain places.
+        own: ``(P, K)``, points to be turned.
+        goal: ``(D, K)``, where they belong, in an order to be found.
         rotations: ``(S, k, k)``.
-        dimensions: to refine with, one after the other.
-        kept: how many to keep.
-
-    Returns:
-        ``(K, K)`` each, K the last of the dimensions, the best first.
+        dimensions: to refine with, one after the other, K the last.
     """
-    ours = torch.from_numpy(own.places(max([*dimensions, rotations.shape[1]]))).float()
-    theirs = torch.from_numpy(model.places(ours.shape[1])).float()
+    ours, theirs = torch.from_numpy(own).float(), torch.from_numpy(goal).float()
     turned = torch.from_numpy(rotations).float()
     for count in dimensions:
         distances = _distances(ours, theirs, turned)
@@ -230,8 +249,8 @@ def _climbed(
         left, _, right = torch.linalg.svd(ours[:, :count].T @ (weights @ theirs[:, :count]))
         turned = left @ right
     distances = _distances(ours, theirs, turned)
-    misfits = distances.amin(dim=2).sum(dim=1) + distances.amin(dim=1).sum(dim=1)
-    return [turned[int(i)].double().numpy() for i in misfits.argsort()[:kept]]
+    misfits = distances.amin(dim=2).mean(dim=1) + distances.amin(dim=1).mean(dim=1)
+    return np.asarray(turned[int(misfits.argmin())].double().numpy())
 
 
 def _distances(ours: Tensor, theirs: Tensor, turned: Tensor) -> Tensor:
