@@ -49,9 +49,10 @@ class CovarianceMatching(Attack):
     ``pixels``: complements are the signs of the correlations of neighbours; colour orders are those
     that make neighbours most probable. ``shared-block``: graph matching on the statistics of all
     blocks together; if blocks move or are large, by aligning eigenvectors, for which the blocks
-    of a single ciphertext are enough, and a jigsaw puzzle after it. ``blocks``, ``blocks-dihedral``: likewise, and blocks are put in
-    their places; if a scheme lays colour components side by side, it is decided last which is which. ``any``:
-    nothing is known but the unit.
+    of a single ciphertext are enough, and a jigsaw puzzle after it. ``blocks``,
+    ``blocks-dihedral``: graph matching, and blocks are put in their places; if a scheme lays colour
+    components side by side, it is decided last which is which. ``any``: nothing is known but
+    the unit.
 
     Threat model: ciphertexts under one key, and public images of the same distribution. With one
     key per image each image is attacked alone if its blocks share a key of bytes; with other
