@@ -29,8 +29,15 @@ if TYPE_CHECKING:
 
 MOST_SYMBOLS = {"byte": 3072, "nibble": 6144}
 """Largest unstructured key: matching time grows with the square to the cube of its symbols."""
-MOST_SHARED = 1536
+MOST_SHARED = {"byte": 3072, "nibble": 1536}
 """Largest block of a key that all blocks share, symbols."""
+FEWEST_ALIGNED = 100
+"""Bytes of a block from which its order is found by aligning eigenvectors."""
+WRONG_OPTIMUM = (
+    "the search for the order of a block's bytes may have ended in a wrong one, which says nothing "
+    "of the scheme"
+)
+"""Why a failure on shared blocks is no resistance."""
 
 FEWEST_FREE, ENOUGH_FREE = 500, 1000
 """Ciphertexts below which a free permutation is not found, and which found every one tried."""
@@ -41,12 +48,15 @@ class CovarianceMatching(Attack):
 
     ``pixels``: complements are the signs of the correlations of neighbours; colour orders are those
     that make neighbours most probable. ``shared-block``: graph matching on the statistics of all
-    blocks together. ``blocks``, ``blocks-dihedral``: likewise, and blocks are put in their places;
-    if a scheme lays colour components side by side, it is decided last which is which. ``any``:
-    nothing is known but the unit.
+    blocks together; if blocks move or are large, by aligning eigenvectors, for which the blocks
+    of a single ciphertext are enough, and a jigsaw puzzle after it. ``blocks``,
+    ``blocks-dihedral``: graph matching, and blocks are put in their places; if a scheme lays colour
+    components side by side, it is decided last which is which. ``any``: nothing is known but
+    the unit.
 
     Threat model: ciphertexts under one key, and public images of the same distribution. With one
-    key per image there is nothing to find, and nothing is gained.
+    key per image each image is attacked alone if its blocks share a key of bytes; with other
+    structures there is nothing to find, and nothing is gained.
 
     Deviations: the reference finds the grid of pixels from distances and ignores signs; here
     public images give the correlations to look for, so that positions are absolute.
@@ -103,6 +113,9 @@ class CovarianceMatching(Attack):
             return ControlTarget("etc", {"block_size": 4}, same_count=True)
         if structure.kind == "blocks-dihedral":
             return ControlTarget("etc", blocks, same_count=True)
+        if _aligns(structure, 3):
+            moved = {**blocks, "scramble": structure.moves_blocks, "flips": structure.negatives}
+            return ControlTarget("vit-blocks", moved, same_count=True)
         if _shares_one_block(structure):
             return ControlTarget("le", blocks)
         if structure.kind in ("blocks", "shared-block"):
@@ -144,7 +157,11 @@ class CovarianceMatching(Attack):
         form = observation.scheme.representation
         public = form.prepare(observation.public_images.to(context.device))
         began = time.monotonic()
-        estimate = self._solve(structure, learned, public, observation, context)
+        aligned = _aligns(structure, int(public.shape[1]))
+        if aligned:
+            estimate = self._aligned(structure, learned, public, observation, context)
+        else:
+            estimate = self._solve(structure, learned, public, observation, context)
         context.progress.log(f"key estimated from {len(learned)} ciphertexts")
         notes = {
             **estimate.notes,
@@ -158,8 +175,34 @@ class CovarianceMatching(Attack):
             key=estimate.key,
             notes=notes,
             up_to_state=True,
-            limits=self._limits(observation.scheme, len(learned)),
+            limits=WRONG_OPTIMUM if aligned else self._limits(observation.scheme, len(learned)),
         )
+
+    def _aligned(
+        self,
+        structure: Structure,
+        learned: Tensor,
+        public: Tensor,
+        observation: Observation,
+        context: Context,
+    ) -> KeyEstimate:
+        """The one key of all, or the key of each ciphertext alone."""
+        from ppattack.solvers.global_state.key_estimate import KeyEstimate, together
+        from ppattack.solvers.shared_blocks import keys
+
+        solver = keys.taught(public, structure, context.seed % 2**32)
+        if observation.threat.key_scope == "dataset":
+            with context.progress.task("order of a block's bytes", 1) as task:
+                key, notes = solver.key(learned)
+                task.update(1)
+            return KeyEstimate(key, notes=notes)
+        found = []
+        with context.progress.task("keys", len(observation.ciphertexts)) as task:
+            for i in range(len(observation.ciphertexts)):
+                found.append(solver.key(observation.ciphertexts[i : i + 1]))
+                task.update(i + 1)
+        each = [notes for _, notes in found]
+        return KeyEstimate(together([key for key, _ in found]), notes={"each": each})
 
     def _limits(self, scheme: PublicScheme, count: int) -> str:
         """Why a failure would say nothing about the scheme; empty if it would."""
@@ -235,6 +278,13 @@ class CovarianceMatching(Attack):
         return free_keys.recover(ciphertexts, public, structure.unit, block, context.workers, jpeg)
 
 
+def _aligns(structure: Structure, channels: int) -> bool:
+    """Whether the order of a block's bytes is found by aligning eigenvectors."""
+    large = channels * structure.block_size**2 >= FEWEST_ALIGNED
+    shared = structure.kind == "shared-block" and structure.unit == "byte"
+    return shared and (large or structure.moves_blocks)
+
+
 def _shares_one_block(structure: Structure) -> bool:
     return structure.kind == "shared-block" and not structure.moves_blocks
 
@@ -244,8 +294,8 @@ def _size(structure: Structure, shape: ImageShape) -> tuple[int, int]:
     channels, height, width = shape
     edge = structure.block_size
     halves = 2 if structure.unit == "nibble" else 1
-    if _shares_one_block(structure):
-        return halves * channels * edge**2, MOST_SHARED
+    if _shares_one_block(structure) or _aligns(structure, channels):
+        return halves * channels * edge**2, MOST_SHARED[structure.unit]
     if structure.kind in ("any", "blocks", "shared-block"):
         return halves * channels * height * width, MOST_SYMBOLS[structure.unit]
     return 0, 0

@@ -59,11 +59,11 @@ def contradiction(
     if said.kind == "pixels" and inside != 1:
         return f"says 'pixels' (bytes stay in their pixel), but {words}"
     edge = said.block_size
-    if said.kind == "shared-block" and (inside is None or edge % inside):
+    stays = inside is not None and edge % inside == 0
+    if said.kind == "shared-block" and not (said.moves_blocks or stays):
         return f"says 'shared-block' (symbols stay in their {edge}x{edge} block), but {words}"
     # Blocks of half the size that move as wholes are fine; of no size, or of another, are not.
-    if said.kind in ("blocks", "blocks-dihedral"):
-        stays = inside is not None and edge % inside == 0
-        if not stays and (whole is None or whole % edge):
-            return f"says '{said.kind}' (blocks of {edge} pixels move as wholes), but {words}"
+    in_blocks = said.kind in ("shared-block", "blocks", "blocks-dihedral")
+    if in_blocks and not stays and (whole is None or whole % edge):
+        return f"says '{said.kind}' (blocks of {edge} pixels move as wholes), but {words}"
     return None

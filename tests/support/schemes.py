@@ -12,14 +12,18 @@ from torch import Tensor
 from ppattack.permxor import PermXor, Unit
 from ppattack.seeding import numpy_stream
 from ppattack.target import ImageShape, Key, PermXorTarget
+from targets.block_defence import BlockDefence
 from targets.ele import ELE
 from targets.etc import EtC
 from targets.etc_gray import EtcGray
+from targets.etc_sub import EtcSub
 from targets.keyless import Keyless
 from targets.le import LE
 from targets.one_time_pad import OneTimePad
+from targets.patch_shuffle import PatchShuffle
 from targets.pe import PE
 from targets.plain import Plain
+from targets.vit_blocks import VitBlocks
 
 PAPER: list[PermXorTarget] = [
     LE(),
@@ -30,6 +34,17 @@ PAPER: list[PermXorTarget] = [
     PE(color_shuffle=True),
     EtC(),
     EtC(block_size=4),
+    VitBlocks(block_size=8),
+    VitBlocks(block_size=4, order="hwc", shuffle="sub-blocks"),
+    VitBlocks(block_size=4, pixel_keys="each", moving_blocks=0.5, moving_pixels=0.5),
+    VitBlocks(block_size=4, shuffle="none", flips=False),
+    PatchShuffle(patch_size=4),
+    BlockDefence(),
+    BlockDefence(transformation="np"),
+    BlockDefence(transformation="shf-np", block_size=8),
+    EtcSub(block_size=8, sub_block_size=4),
+    EtcSub(keys="independent"),
+    EtcSub(variant="iib-cpe", block_size=8, sub_block_size=4),
     Plain(),
     Keyless(),
 ]
@@ -49,6 +64,12 @@ PUBLISHED_EXACT: list[PermXorTarget] = [
     PE(variant="ito", truncation=False),
     EtC(variant="ito", block_size=4, channel_bug=False),
     EtC(variant="madono", block_size=4, channel_bug=False),
+    VitBlocks(variant="demo", block_size=8),
+    VitBlocks(variant="re", block_size=8),
+    BlockDefence(variant="code"),
+    BlockDefence(variant="code", transformation="np"),
+    EtcSub(variant="code"),
+    EtcSub(variant="code", keys="independent"),
 ]
 """The published codes' variants that decrypt."""
 

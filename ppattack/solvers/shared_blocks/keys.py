@@ -1,0 +1,147 @@
+"""Keys of schemes that treat all blocks alike, whether or not blocks change places.
+
+Signs, the order of a block's bytes, the places of blocks and the state of the whole image, one
+after the other; each needs no more than the blocks of a single ciphertext.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ppattack.block_states import transformation
+from ppattack.blocks import byte_numbers, place
+from ppattack.permxor import PermXor
+from ppattack.solvers.blocks import puzzle as block_puzzle
+from ppattack.solvers.global_state import choice
+from ppattack.solvers.global_state.prior import StatePrior
+from ppattack.solvers.shared_blocks.models import Geometry, Places, public_models
+from ppattack.solvers.shared_blocks.search import Outcome, Search
+from ppattack.solvers.shared_blocks.statistics import Array, Spectrum, covariance, lines, signs
+from ppattack.target.structure import Structure
+
+MOVED = Structure("blocks-dihedral", moves_blocks=True, turns=False, flips=False, negatives=False)
+"""What is left of a scheme once the bytes of its blocks are in order."""
+MOST_COMPARED = 20
+"""Ciphertexts under one key whose seams are compared."""
+
+
+@dataclass(frozen=True)
+class Solver:
+    """What public images teach, used for every key.
+
+    Args:
+        structure: of the scheme, ``shared-block`` over bytes.
+        geometry: of a block.
+        models: of plain blocks.
+        prior: chooses the state of the whole image, or None to leave it as found.
+        seed: of the searches.
+    """
+
+    structure: Structure
+    geometry: Geometry
+    models: list[Spectrum]
+    prior: StatePrior | None
+    seed: int = 0
+
+    def key(self, ciphertexts: Tensor) -> tuple[PermXor, dict[str, Any]]:
+        """The key of ciphertexts under one key, one at least.
+
+        Args:
+            ciphertexts: ``(N, C, H, W)`` uint8, H and W multiples of the block.
+
+        Returns:
+            the encryption key over bytes, and notes for a report.
+        """
+        rows = lines(ciphertexts, self.geometry.edge)
+        flips = np.ones(rows.shape[1])
+        if self.structure.negatives:
+            flips = signs(rows)
+        seen = covariance((rows - 127.5) * flips)
+        rng = np.random.default_rng(self.seed)
+        found = Search(seen, self.models, self.geometry, rng).run()
+        shape = tuple(int(size) for size in ciphertexts.shape[1:])
+        key = _within(found.found.at, flips, shape, self.geometry.edge)
+        notes = _notes(found)
+        if self.structure.moves_blocks:
+            key, seams = self._moved(key, ciphertexts[:MOST_COMPARED])
+            notes |= seams
+        return self._upright(key, ciphertexts, notes)
+
+    def _moved(self, within: PermXor, compared: Tensor) -> tuple[PermXor, dict[str, Any]]:
+        """The key with blocks in place; of both grids that a turn allows, the better."""
+        shape = tuple(int(size) for size in compared.shape[1:])
+        edge = self.geometry.edge
+        puzzle = block_puzzle.Puzzle(
+            (shape[0], shape[1], shape[2]), replace(MOVED, block_size=edge), seed=self.seed
+        )
+        natural = block_puzzle.learn(None, puzzle)
+        contents = [within]
+        if shape[1] != shape[2]:
+            contents.append(within.after(_turned(shape, edge).inverse()))
+        tried = []
+        for content in contents:
+            moves, notes = block_puzzle.key_of_all(
+                content.inverse()(compared), content.inverse()(compared), natural
+            )
+            tried.append((notes["confidence"], content.after(moves)))
+        confidence, key = max(tried, key=lambda each: each[0])
+        return key, {"jigsaw_confidence": round(float(confidence), 4)}
+
+    def _upright(
+        self, key: PermXor, ciphertexts: Tensor, notes: dict[str, Any]
+    ) -> tuple[PermXor, dict[str, Any]]:
+        """The key in the state in which its images look most like public ones."""
+        group = choice.group_for(self.geometry.channels)
+        plain = key.inverse()(ciphertexts[: choice.JUDGED])
+        best, found = choice.choose(plain, self.prior, group)
+        undone = transformation(best, tuple(plain.shape[1:]), group).inverse()
+        return key.after(undone), {**notes, **found}
+
+
+def taught(public: Tensor, structure: Structure, seed: int = 0) -> Solver:
+    """A solver that has learned from public images.
+
+    Args:
+        public: ``(M, C, H, W)`` uint8, of the ciphertexts' size.
+        structure: ``shared-block`` over bytes.
+        seed: of grouping and searches.
+    """
+    geometry = Geometry(int(public.shape[1]), structure.block_size)
+    prior = choice.fitted(public, choice.group_for(geometry.channels))
+    return Solver(structure, geometry, public_models(public, geometry, seed), prior, seed)
+
+
+def _within(at: Places, flips: Array, shape: tuple[int, ...], edge: int) -> PermXor:
+    """The key that reorders and complements the bytes of every block where it stands.
+
+    Args:
+        at: the cipher byte at each plain place of a block.
+        flips: -1 for cipher bytes that are complemented.
+        shape: ``(C, H, W)``.
+        edge: of a block, pixels.
+    """
+    numbers = byte_numbers((shape[0], shape[1], shape[2]), edge).transpose(0, 2, 1)
+    numbers = np.ascontiguousarray(numbers.reshape(len(numbers), -1))  # channels first
+    index = numbers[:, np.argsort(at)]
+    mask: NDArray[np.uint8] = np.broadcast_to((flips < 0) * np.uint8(255), index.shape)
+    return PermXor(place(index[None], numbers)[0], place(mask[None], numbers)[0])
+
+
+def _turned(shape: tuple[int, ...], edge: int) -> PermXor:
+    """Turns every block by a quarter where it stands."""
+    geometry = Geometry(shape[0], edge)
+    return _within(np.argsort(geometry.turns[1]), np.ones(geometry.size), shape, edge)
+
+
+def _notes(found: Outcome) -> dict[str, Any]:
+    return {
+        "misfit": round(found.found.misfit, 2),
+        "rounds": found.rounds,
+        "rounds_that_agree": found.agreed,
+        "hops_came_back": found.stable,
+    }

@@ -1,0 +1,168 @@
+"""What bytes of plain blocks have in common: of photographs, of kinds of them, of one image."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ppattack.blocks import COLOUR_ORDERS, dihedral_table
+from ppattack.solvers.shared_blocks.statistics import (
+    Array,
+    Spectrum,
+    correlations,
+    covariance,
+    lines,
+)
+
+Places = NDArray[np.intp]
+KINDS = 8
+"""Kinds of photographs, by how their blocks vary, that have a model each."""
+ENERGIES = 24
+"""Leading eigenvectors by whose energies photographs are sorted into kinds."""
+FEWEST_OF_A_KIND = 12
+"""Photographs that a kind must have for a model of its own."""
+RIDGE = 0.1
+"""Weight of the identity in correlations before they are inverted."""
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """A block: ``channels`` squares of ``edge`` pixels, its bytes channels first."""
+
+    channels: int
+    edge: int
+
+    @property
+    def size(self) -> int:
+        """Bytes of a block."""
+        return self.channels * self.edge**2
+
+    @cached_property
+    def turns(self) -> Places:
+        """``(8, D)``: where each byte comes from if a block is turned or mirrored."""
+        pixels = self.edge**2
+        table = dihedral_table(self.edge)
+        return np.concatenate([table + pixels * c for c in range(self.channels)], axis=1)
+
+    @cached_property
+    def states(self) -> Places:
+        """``(S, D)``: likewise, with the channels in every order too."""
+        if self.channels != len(COLOUR_ORDERS[0]):
+            return self.turns
+        pixels = self.edge**2
+        orders = [
+            (order[:, None] * pixels + np.arange(pixels)).reshape(-1) for order in COLOUR_ORDERS
+        ]
+        return np.stack([turn[order] for order in orders for turn in self.turns])
+
+    @cached_property
+    def steps(self) -> Places:
+        """``(D, D)``: a number for each pair of bytes, the same for the same step and channels."""
+        row, column = np.divmod(np.tile(np.arange(self.edge**2), self.channels), self.edge)
+        channel = np.repeat(np.arange(self.channels), self.edge**2)
+        wide = 2 * self.edge - 1
+        down = row[:, None] - row + self.edge - 1
+        right = column[:, None] - column + self.edge - 1
+        pair = channel[:, None] * self.channels + channel
+        return np.asarray((down * wide + right) * self.channels**2 + pair)
+
+
+def public_models(images: Tensor, geometry: Geometry, seed: int = 0) -> list[Spectrum]:
+    """Models of plain blocks: of all public images, then of kinds of them.
+
+    Args:
+        images: ``(M, C, H, W)`` uint8, H and W multiples of the block.
+        geometry: of a block.
+        seed: of the grouping.
+    """
+    whole = turned(covariance(lines(images, geometry.edge)), geometry)
+    models = [Spectrum(whole)]
+    kinds = min(KINDS, len(images) // FEWEST_OF_A_KIND)
+    if kinds < 2:
+        return models
+    each = [covariance(lines(images[i : i + 1], geometry.edge)) for i in range(len(images))]
+    leading = models[0].vectors[:, : min(ENERGIES, geometry.size)]
+    energies = np.log(np.stack([((one @ leading) * leading).sum(0) for one in each]) + 1e-6)
+    for members in _grouped(energies, kinds, seed):
+        if len(members) >= FEWEST_OF_A_KIND // 2:
+            mean = np.mean([each[i] for i in members], axis=0)
+            models.append(Spectrum(turned(mean, geometry)))
+    return models
+
+
+def _grouped(features: Array, count: int, seed: int) -> list[Places]:
+    """Rows in groups of alike ones."""
+    from scipy.cluster.vq import kmeans2
+
+    scaled = (features - features.mean(0)) / (features.std(0) + 1e-9)
+    labels = kmeans2(scaled, count, minit="++", seed=seed)[1]
+    return [np.flatnonzero(labels == k) for k in range(count)]
+
+
+def turned(found: Array, geometry: Geometry) -> Array:
+    """A covariance averaged over turned and mirrored blocks."""
+    return np.asarray(np.mean([found[np.ix_(turn, turn)] for turn in geometry.turns], axis=0))
+
+
+def stationary(placed: Array, public: Array, weight: float, geometry: Geometry) -> Spectrum:
+    """A model of the image itself: bytes one step apart vary alike everywhere in a block.
+
+    Differences between bytes are averaged over all pairs with the same step and channels. As in
+    a variogram, a block's mean cancels.
+
+    Args:
+        placed: ``(D, D)`` covariance of the ciphertext's bytes at the places believed in.
+        public: the public model's.
+        weight: of the public model, 0 to 1.
+        geometry: of a block.
+    """
+    own, theirs = _differences(placed), _differences(public)
+    steps = geometry.steps.reshape(-1)
+    counts = np.bincount(steps)
+    sums = np.bincount(steps, own.reshape(-1))
+    mean = (sums / np.maximum(counts, 1))[geometry.steps]
+    mixed = (1 - weight) * mean + weight * theirs * (mean.mean() / theirs.mean())
+    centred = mixed - mixed.mean(0)
+    return Spectrum(-0.5 * (centred - centred.mean(1, keepdims=True)))
+
+
+def _differences(found: Array) -> Array:
+    """``(D, D)`` mean squared differences, from a covariance."""
+    own = found.diagonal()
+    return np.asarray(own[:, None] + own - 2 * found)
+
+
+class Misfit:
+    """How unlikely an arrangement of a block's bytes is under a model.
+
+    Args:
+        model: the plain blocks'.
+        geometry: of a block.
+    """
+
+    def __init__(self, model: Spectrum, geometry: Geometry) -> None:
+        plain = correlations(model.covariance)
+        regular = (1 - RIDGE) * plain + RIDGE * np.eye(len(plain))
+        self.weights: Array = np.asarray(np.linalg.inv(regular), dtype=np.float64)
+        self._states: Sequence[Places] = list(geometry.states)
+
+    def of(self, seen: Array, at: Places) -> float:
+        """Twice the negative log-likelihood a block, up to a constant.
+
+        Args:
+            seen: ``(D, D)`` correlations of the cipher bytes.
+            at: ``(D,)``: the cipher byte at each plain place.
+        """
+        return float(np.vdot(seen[np.ix_(at, at)], self.weights))
+
+    def best(self, seen: Array, at: Places) -> tuple[Places, float]:
+        """The likeliest turn, mirror image and colour order of an arrangement, and its misfit."""
+        placed = seen[np.ix_(at, at)]
+        costs = [float(np.vdot(placed[np.ix_(g, g)], self.weights)) for g in self._states]
+        best = int(np.argmin(costs))
+        return at[self._states[best]], costs[best]

@@ -1,0 +1,141 @@
+"""Signs, models and the search for the order of a block's bytes, each with a known answer."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from ppattack.blocks import COLOUR_ORDERS
+from ppattack.solvers.shared_blocks.models import (
+    Geometry,
+    Misfit,
+    public_models,
+    stationary,
+    turned,
+)
+from ppattack.solvers.shared_blocks.search import Search
+from ppattack.solvers.shared_blocks.statistics import (
+    Spectrum,
+    correlations,
+    covariance,
+    lines,
+    signs,
+)
+from tests.support.natural import natural_sets
+
+EDGE = 4
+GEOMETRY = Geometry(3, EDGE)
+
+
+def rows(count: int = 20) -> NDArray[np.float64]:
+    return lines(natural_sets(count, 4, size=32).victims, EDGE)
+
+
+def test_lines_hold_the_bytes_of_every_block_channels_first() -> None:
+    images = torch.arange(2 * 3 * 8 * 8).reshape(2, 3, 8, 8).remainder(256).to(torch.uint8)
+    found = lines(images, 4)
+    assert found.shape == (8, 48)
+    block = images[1, :, 4:8, 0:4].reshape(-1).numpy()
+    assert (found[6] == block).all()
+
+
+def test_signs_are_right_up_to_all_of_them() -> None:
+    plain = rows()
+    flips = np.random.default_rng(0).integers(0, 2, 48).astype(bool)
+    found = signs(np.where(flips, 255 - plain, plain)) < 0
+    assert (found == flips).all() or (found != flips).all()
+
+
+def test_the_covariance_follows_the_order_and_forgets_brightness_and_contrast() -> None:
+    plain = rows() - 127.5
+    order = np.random.default_rng(1).permutation(48)
+    assert covariance(plain[:, order]) == pytest.approx(covariance(plain)[np.ix_(order, order)])
+    brighter = plain + np.random.default_rng(2).normal(size=(len(plain), 1)) * 40
+    assert covariance(brighter) == pytest.approx(covariance(plain))
+    assert covariance(-plain) == pytest.approx(covariance(plain))
+
+
+def test_states_are_the_turns_and_colour_orders_of_a_block() -> None:
+    block = np.random.default_rng(3).integers(0, 256, (3, EDGE, EDGE))
+    line = block.reshape(-1)
+    seen = {tuple(line[state]) for state in GEOMETRY.states}
+    wanted = {
+        tuple(np.rot90(flip, k, (1, 2))[order].reshape(-1))
+        for flip in (block, block[:, :, ::-1])
+        for k in range(4)
+        for order in COLOUR_ORDERS
+    }
+    assert seen == wanted
+    assert len(seen) == 48
+    assert len(Geometry(1, EDGE).states) == 8
+
+
+def kernel(reach: float = 3.0) -> NDArray[np.float64]:
+    """The covariance of a stationary field in which channels differ."""
+    row, column = np.divmod(np.tile(np.arange(EDGE**2), 3), EDGE)
+    channel = np.repeat(np.arange(3), EDGE**2)
+    down, right = row[:, None] - row, column[:, None] - column
+    alike = np.array([[1.0, 0.8, 0.5], [0.8, 1.0, 0.7], [0.5, 0.7, 1.0]])
+    far = np.sqrt(1.7 * down**2 + right**2)  # not the same in both directions
+    return np.asarray(alike[channel[:, None], channel] * np.exp(-far / reach))
+
+
+def centred(of: NDArray[np.float64]) -> NDArray[np.float64]:
+    less = of - of.mean(0)
+    return np.asarray(less - less.mean(1, keepdims=True))
+
+
+def test_a_stationary_field_is_its_own_stationary_model() -> None:
+    found = stationary(kernel(), kernel(1.0), 0.0, GEOMETRY).covariance
+    assert found == pytest.approx(centred(kernel()), abs=1e-9)
+    mixed = stationary(kernel(), kernel(), 0.4, GEOMETRY).covariance
+    assert mixed == pytest.approx(centred(kernel()), abs=1e-9)
+
+
+def test_the_misfit_is_least_at_the_truth_and_finds_the_state() -> None:
+    misfit = Misfit(Spectrum(kernel()), GEOMETRY)
+    seen = correlations(kernel())
+    at = np.arange(48)
+    truth = misfit.of(seen, at)
+    rng = np.random.default_rng(4)
+    assert all(misfit.of(seen, rng.permutation(48)) > truth for _ in range(20))
+    swapped = at.copy()
+    swapped[[5, 30]] = swapped[[30, 5]]
+    assert misfit.of(seen, swapped) > truth
+    for state in GEOMETRY.states[::7]:
+        found, cost = misfit.best(seen, np.argsort(state))
+        assert cost == pytest.approx(truth)
+        assert misfit.of(seen, found) == pytest.approx(truth)
+
+
+def test_a_known_order_is_found_again_up_to_a_state() -> None:
+    public = Spectrum(turned(kernel(2.5), GEOMETRY))
+    order = np.random.default_rng(5).permutation(48)
+    seen = kernel()[np.ix_(order, order)]
+    outcome = Search(seen, [public], GEOMETRY, np.random.default_rng(6)).run()
+    placed = order[outcome.found.at]
+    assert any((placed == state).all() for state in GEOMETRY.states)
+    assert outcome.agreed >= 2
+    assert outcome.stable
+
+
+def test_noise_has_no_order_to_be_found() -> None:
+    """What the search makes of noise fits worse than the truth would: the numbers tell."""
+    public = Spectrum(turned(kernel(2.5), GEOMETRY))
+    noise = np.random.default_rng(7).normal(size=(400, 48))
+    outcome = Search(covariance(noise * 40), [public], GEOMETRY, np.random.default_rng(8)).run()
+    truth = Misfit(public, GEOMETRY).best(correlations(centred(kernel())), np.arange(48))[1]
+    assert outcome.found.misfit > 1.5 * truth
+
+
+def test_public_images_are_sorted_into_kinds() -> None:
+    images = natural_sets(4, 60, size=32).adversary
+    models = public_models(images, GEOMETRY)
+    assert len(models) > 2
+    whole = models[0].covariance
+    assert whole == pytest.approx(whole[np.ix_(GEOMETRY.turns[3], GEOMETRY.turns[3])])
+    assert len(public_models(images[:10], GEOMETRY)) == 1
+    again = public_models(images, GEOMETRY)
+    assert all((a.covariance == b.covariance).all() for a, b in zip(models, again, strict=True))
