@@ -102,8 +102,8 @@ class MatchingScores(MetricScores):
 class Identification(Part):
     """How often images are named by one way of comparing them.
 
-    ``rank1`` and ``rank10`` are the shares of reconstructions whose true image is the nearest of all
-    candidates, or among the ten nearest; ``reciprocal_rank`` is the mean of one over its place.
+    ``rank1`` and ``rank10`` are the shares of reconstructions whose true image is the nearest of
+    all candidates, or among the ten nearest; ``reciprocal_rank`` is the mean of one over its place.
     ``ciphertext`` and ``baseline`` are the ``rank1`` of the ciphertexts themselves and of the best
     guess without an attack.
     """
@@ -230,10 +230,10 @@ class DataPart(Part):
 class ThreatPart(Part):
     """What the adversary was given; ``jpeg`` is how the ciphertexts were compressed on the way.
 
-    ``labels``: the class of every ciphertext and public image. ``distractors``: how many images
-    at most among the candidates nobody encrypted; ``altered``: how candidates differ from what was;
-    ``public_labels``: the class of every public image; ``absent``: share of the ciphertexts whose images are not among them; ``linked``: whether they
-    are ciphertexts under other keys.
+    ``labels``: the class of every ciphertext and public image; ``public_labels``: of public images
+    only. ``distractors``: how many images at most among the candidates nobody encrypted;
+    ``altered``: how candidates differ from what was; ``absent``: share of the ciphertexts whose
+    images are not among them; ``linked``: whether they are ciphertexts under other keys.
     """
 
     public: Literal["none", "unpaired", "candidates"]
