@@ -21,7 +21,7 @@ MOST_ROWS = 8000
 SMALLEST = 1e-9
 
 
-def brightness_shift(victims: Tensor, own: Tensor) -> float:
+def brightness_shift(victims: Tensor, own: Tensor) -> tuple[float, float]:
     """What to add to the first of the own components so that both sides mean the same by it.
 
     Groups of images are asked one by one. The less they agree, the more their mean is drawn to
@@ -30,6 +30,9 @@ def brightness_shift(victims: Tensor, own: Tensor) -> float:
     Args:
         victims: ``(N, P, K)``.
         own: ``(M, P, K)`` of public images, turned into the victims' frame.
+
+    Returns:
+        the shift, and the variance of what it is wrong by.
     """
     groups = min(GROUPS, len(victims), len(own))
     found = torch.tensor(
@@ -38,11 +41,12 @@ def brightness_shift(victims: Tensor, own: Tensor) -> float:
             for start in range(groups)
         ]
     )
-    if groups == 1:
-        return 0.0
-    error = float(found.var()) / groups
     chance = sum(float(each[..., 0].mean(dim=1).var()) / len(each) for each in (victims, own))
-    return float(found.mean()) * chance / max(chance + error, SMALLEST)
+    if groups == 1:
+        return 0.0, chance
+    error = float(found.var()) / groups
+    kept = chance / max(chance + error, SMALLEST)
+    return float(found.mean()) * kept, kept * error
 
 
 def _shift(ours: Tensor, theirs: Tensor) -> float:

@@ -25,11 +25,13 @@ class Components:
         mean: ``(P, D)`` the mean code of each place.
         directions: ``(D, K)`` orthonormal.
         variances: ``(K,)`` of the codes along them.
+        quiet: ``(D,)`` the direction in which codes vary least.
     """
 
     mean: Tensor
     directions: Tensor
     variances: Tensor
+    quiet: Tensor
 
     @classmethod
     def of(cls, parts: Parts, count: int) -> Components:
@@ -61,6 +63,7 @@ class Components:
             centre + shift.to(centre.dtype),
             vectors.flip(1)[:, kept].to(centre.dtype).contiguous(),
             variances.flip(0)[kept].clamp_min(0).to(centre.dtype),
+            vectors[:, 0].to(centre.dtype),
         )
 
     def __call__(self, codes: Tensor) -> Tensor:

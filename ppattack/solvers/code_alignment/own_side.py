@@ -13,6 +13,8 @@ from ppattack.solvers.neuracrypt.own_keys import OwnEncoders
 
 EACH = 128
 """Components of every own encoder that enter the common ones."""
+OF_TWO = 24
+"""Components of the first two keys that are kept apart, to show what keys have in common."""
 AT_ONCE = 32
 """Images whose codes are worked on at a time."""
 SMALLEST = 1e-12
@@ -30,6 +32,9 @@ class OwnSide:
         components: ``(M, P, K)`` of the public images.
         share: ``(K,)`` of the variance of a component under one key, the share that other keys
             predict.
+        noise: ``(K, K)`` covariance of an image's mean components under one key around the mean
+            over keys.
+        two: components ``(M, P, 24)`` under the first and under the second key.
     """
 
     own: OwnEncoders
@@ -38,6 +43,8 @@ class OwnSide:
     common: Components
     components: Tensor
     share: Tensor
+    noise: Tensor
+    two: tuple[Tensor, Tensor]
 
     @classmethod
     def of(cls, own: OwnEncoders, images: Tensor, keys: int, count: int) -> OwnSide:
@@ -62,8 +69,11 @@ class OwnSide:
                 task.update(number + 1)
         stacked = _side_by_side(found)
         common = Components.of(lambda: stacked.split(AT_ONCE), count)
+        laid = common.of_parts(lambda: stacked.split(AT_ONCE))
         share = predicted_share(found[0], _side_by_side(found[1:]), count)
-        return cls(own, tuple(encoders), tuple(each), common, common(stacked), share)
+        noise = key_noise(found, laid)
+        two = (found[0][..., :OF_TWO].clone(), found[1][..., :OF_TWO].clone())
+        return cls(own, tuple(encoders), tuple(each), common, laid, share, noise, two)
 
     def of_images(self, images: Tensor) -> Tensor:
         """Common components ``(n, P, K)`` of normalised images."""
@@ -93,6 +103,24 @@ def predicted_share(first: Tensor, others: Tensor, count: int) -> Tensor:
     power = left.square().mean(dim=0) * predicted.square().mean(dim=0)
     share: Tensor = product.clamp_min(0).square() / power.clamp_min(SMALLEST)
     return share
+
+
+def key_noise(found: list[Tensor], common: Tensor) -> Tensor:
+    """``(K, K)`` covariance, over keys, of the mean over places of an image's components.
+
+    Args:
+        found: components ``(M, P, K')`` of the same images under each key.
+        common: ``(M, P, K)`` those of all keys; each key's are turned into their frame.
+    """
+    flat = common.flatten(0, 1)
+    turned = []
+    for each in found:
+        outer, _, inner = torch.linalg.svd(each.flatten(0, 1).T @ flat, full_matrices=False)
+        turned.append(each.mean(dim=1) @ (outer @ inner))
+    means = torch.stack(turned)  # (keys, M, K)
+    apart = (means - means.mean(dim=0)).flatten(0, 1)
+    covariance: Tensor = apart.T @ apart / (means.shape[1] * (len(found) - 1))
+    return covariance
 
 
 def _side_by_side(components: list[Tensor]) -> Tensor:
