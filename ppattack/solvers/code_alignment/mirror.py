@@ -8,12 +8,13 @@ show it, since hearts are on one side. Photographs are about as likely as their 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from ppattack.solvers.code_alignment.places import Layouts, turns
+from ppattack.solvers.code_alignment.places import Layouts
 
 GROUPS = 8
 """Groups of images on either side; how much they differ says what is chance."""
@@ -21,6 +22,8 @@ LEVELS = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
 """Asymmetries, in standard errors, that are taken to be equally likely if there is one."""
 SYMMETRIC = 0.5
 """Probability, before anything is measured, that images are as likely as their mirror images."""
+CLEAR = 2.5
+"""Standard errors at which it is clear which way up images are."""
 SMALLEST = 1e-12
 
 
@@ -59,44 +62,86 @@ class Asymmetry:
         return right / (right + wrong) if right + wrong > 0 else 0.5
 
 
-def asymmetry(victims: Tensor, own: Tensor, flipped: Tensor, grid: tuple[int, int]) -> Asymmetry:
+def asymmetry(victims: Tensor, own: Tensor, flipped: Tensor, turn: Tensor) -> Asymmetry:
     """Compare a layout with its mirror image by the likeness of places, which needs no rotation.
 
-    Places differ under one key, too, and not symmetrically. Half the difference between public
-    images and their mirror images under one key is free of that.
+    Every key makes some places differ more than others, for all images. Half the difference between
+    public images and their mirror images under one key is free of that.
 
     Args:
         victims: components ``(N, P, K)`` in the layout.
         own: ``(M, P, K)`` of public images.
         flipped: of their mirror images, under the same own keys.
-        grid: rows and columns of places.
+        turn: ``(P,)`` the place that each place moves to in the mirror image.
     """
-    groups = min(GROUPS, len(victims), len(own))
-    ours = _odd_parts(victims, grid, groups)
-    theirs = (_odd_parts(own, grid, groups) - _odd_parts(flipped, grid, groups)) / 2
-    across = ours @ theirs.T
-    within = theirs @ theirs.T
-    if groups < 2:
-        return Asymmetry(float(across.mean()), math.inf, 0.0, math.inf)
-    error = (across.mean(dim=0).var() + across.mean(dim=1).var()) / groups
+    ours, theirs = _Odd.of(victims, turn), _Odd.between(own, flipped, turn)
+    groups = len(theirs.pairs)
+    if min(groups, len(ours.pairs)) < 2:
+        return Asymmetry(0.0, math.inf, 0.0, math.inf)
+    across, within = ours.products(theirs), theirs.products(theirs)
+    scale = across.std(dim=(0, 1)).clamp_min(SMALLEST)
+    within = (within / scale).sum(dim=2)
+    shared, error = _mean_and_error((across / scale).sum(dim=2))
     each = (within.sum(dim=1) - within.diag()) / (groups - 1)
-    return Asymmetry(
-        float(across.mean()),
-        float(error) ** 0.5,
-        float(each.mean()),
-        2 * float(each.var() / groups) ** 0.5,
-    )
+    return Asymmetry(shared, error, float(each.mean()), 2 * float(each.var() / groups) ** 0.5)
 
 
-def _odd_parts(components: Tensor, grid: tuple[int, int], groups: int) -> Tensor:
-    """``(G, F)``: what a mirror image negates in the similarities of places, by group."""
-    mirror = turns(grid)[1].to(components.device)
-    found = []
-    for start in range(groups):
-        pairs = Layouts.of(components[start::groups]).pairs
-        found.append((pairs - pairs[:, mirror[:, None], mirror]).flatten())
-    odd = torch.stack(found)
-    return odd.div_(odd.shape[1] ** 0.5)
+def is_upright(victims: Tensor, parts: Iterable[tuple[Tensor, Tensor]], over: Tensor) -> bool:
+    """Whether a layout is the right way up, as far as public images tell; if it is not clear, more.
+
+    Args:
+        victims: components ``(N, P, K)`` in the layout.
+        parts: ``(n, P, K)`` of some public images under an own key, and of the same upside down;
+            asked for until the answer is clear.
+        over: ``(P,)`` the place that each place moves to if images are turned upside down.
+    """
+    ours = _Odd.of(victims, over)
+    seen: list[_Odd] = []
+    shared = 0.0
+    for straight, turned in parts:
+        seen.append(_Odd.between(straight, turned, over))
+        across = torch.cat([ours.products(each) for each in seen], dim=1)
+        if min(across.shape[:2]) < 2:
+            continue
+        scale = across.std(dim=(0, 1)).clamp_min(SMALLEST)
+        shared, error = _mean_and_error((across / scale).sum(dim=2))
+        if abs(shared) > CLEAR * error:
+            break
+    return shared >= 0
+
+
+@dataclass(frozen=True)
+class _Odd:
+    """What a turn negates in the layouts of groups of images: ``(G, C, P, P)``, ``(G, C, P)``."""
+
+    pairs: Tensor
+    single: Tensor
+
+    @classmethod
+    def of(cls, components: Tensor, turn: Tensor) -> _Odd:
+        turn = turn.to(components.device)
+        groups = min(GROUPS, len(components))
+        layouts = [Layouts.of(components[start::groups]) for start in range(groups)]
+        pairs = [each.pairs - each.pairs[:, turn[:, None], turn] for each in layouts]
+        single = [each.single - each.single[:, turn] for each in layouts]
+        return cls(torch.stack(pairs), torch.stack(single))
+
+    @classmethod
+    def between(cls, images: Tensor, turned: Tensor, turn: Tensor) -> _Odd:
+        first, second = (cls.of(each, turn) for each in (images, turned))
+        return cls((first.pairs - second.pairs) / 2, (first.single - second.single) / 2)
+
+    def products(self, other: _Odd) -> Tensor:
+        """``(G, G', 2 C)``, by channel."""
+        pairs = torch.einsum("icpq,jcpq->ijc", self.pairs, other.pairs)
+        return torch.cat([pairs, torch.einsum("icp,jcp->ijc", self.single, other.single)], dim=2)
+
+
+def _mean_and_error(products: Tensor) -> tuple[float, float]:
+    """Mean of ``(G, G')`` products, and its standard error over the groups of both sides."""
+    first, second = products.mean(dim=1), products.mean(dim=0)
+    error = first.var() / len(first) + second.var() / len(second)
+    return float(products.mean()), float(error) ** 0.5
 
 
 def _normal(value: float, deviation: float) -> float:
