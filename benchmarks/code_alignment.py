@@ -10,10 +10,10 @@ keys anew. NeuraCrypt as its paper has it, then smaller, then Color-NeuraCrypt::
         --scale 7 --victims 200 --public 500 --targets 0 --samples 7
 
 ``places``: clusters given to the right patch, in the layout or in its mirror image, whichever is
-better. ``SSIM``: of means over squares of ``--samples`` pixels, likewise. ``challenge 2``: true mean
-codes to which, of all targets' vectors, that of their own target is nearest, by squared error;
+better. ``SSIM``: of means over squares of ``--samples`` pixels, likewise. ``challenge 2``: true
+mean codes to which, of all targets' vectors, that of their own target is nearest, by squared error;
 first with the vectors of a submission, then with the predicted codes themselves, under the chosen
-layout and under its mirror image.
+layout and under its mirror image. ``right``: whether the chosen layout is the right one of the two.
 """
 
 from __future__ import annotations

@@ -38,7 +38,7 @@ class OwnSide:
             predict.
         noise: ``(K, K)`` covariance of an image's mean components under one key around the mean
             over keys.
-        two: components ``(M, P, 24)`` under the first and under the second key.
+        two: at most 24 components ``(M, P, K'')`` under the first and under the second key.
     """
 
     own: OwnEncoders
@@ -76,7 +76,8 @@ class OwnSide:
         laid = common.of_parts(lambda: stacked.split(AT_ONCE))
         share = predicted_share(found[0], _side_by_side(found[1:]), count)
         noise = key_noise(found, laid)
-        two = (found[0][..., :OF_TWO].clone(), found[1][..., :OF_TWO].clone())
+        kept = min(count, OF_TWO)
+        two = (found[0][..., :kept].clone(), found[1][..., :kept].clone())
         return cls(own, tuple(encoders), tuple(each), common, laid, share, noise, two)
 
     def of_images(self, images: Tensor) -> Tensor:
@@ -88,7 +89,7 @@ class OwnSide:
         return self.common(_side_by_side(found))
 
     def upside_down(self, images: Tensor, at_once: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """Components ``(n, P, 24)`` under one key of public images, and of the same upside down.
+        """Components under one key of public images, as in ``two``, and of the same upside down.
 
         Args:
             images: the first of the normalised public images ``(M, C, H, W)``.
@@ -98,7 +99,7 @@ class OwnSide:
             for start in range(0, len(images), at_once):
                 part = slice(start, min(start + at_once, len(images)))
                 codes = _encoded(encoder, images[part].flip(2), self.own.at_once)
-                yield known[part], components(codes)[..., :OF_TWO]
+                yield known[part], components(codes)[..., : known.shape[2]]
 
 
 def predicted_share(first: Tensor, others: Tensor, count: int) -> Tensor:
