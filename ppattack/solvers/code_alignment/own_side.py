@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from ppattack.context import Context
 from ppattack.data.token_storage import empty_tokens
 from ppattack.solvers.code_alignment.components import Components
 from ppattack.solvers.neuracrypt.own_keys import OwnEncoders
+from ppattack.training import checkpoints
 
 EACH = 128
 """Components of every own encoder that enter the common ones."""
@@ -21,6 +25,7 @@ OF_TWO = 24
 """Components of the first two keys that are kept apart, to show what keys have in common."""
 AT_ONCE = 32
 """Images whose codes are worked on at a time."""
+PARTS = tuple(part.name for part in fields(Components))
 SMALLEST = 1e-12
 
 
@@ -60,24 +65,24 @@ class OwnSide:
             keys: own encoders, at least 2.
             count: of common components.
         """
+        kept = _Kept.of(own, images)
         encoders, each, found = [], [], []
         with own.context.progress.task("own encoders", keys) as task:
             for number in range(keys):
                 encoder = own.generate_encoder(number).requires_grad_(False)
-                codes = _encoded(encoder, images, own.at_once)
-                parts = codes.split(AT_ONCE)
-                components = Components.of(lambda parts=parts: parts, EACH, MOST_ROWS)  # type: ignore[misc]
+                components, seen = kept.read(number) or _of_key(own, encoder, images)
+                kept.write(number, components, seen)
                 encoders.append(encoder)
                 each.append(components)
-                found.append(components.of_parts(lambda parts=parts: parts))  # type: ignore[misc]
+                found.append(seen)
                 task.update(number + 1)
         stacked = _side_by_side(found)
         common = Components.of(lambda: stacked.split(AT_ONCE), count)
         laid = common.of_parts(lambda: stacked.split(AT_ONCE))
         share = predicted_share(found[0], _side_by_side(found[1:]), count)
         noise = key_noise(found, laid)
-        kept = min(count, OF_TWO)
-        two = (found[0][..., :kept].clone(), found[1][..., :kept].clone())
+        few = min(count, OF_TWO)
+        two = (found[0][..., :few].clone(), found[1][..., :few].clone())
         return cls(own, tuple(encoders), tuple(each), common, laid, share, noise, two)
 
     def of_images(self, images: Tensor) -> Tensor:
@@ -100,6 +105,69 @@ class OwnSide:
                 part = slice(start, min(start + at_once, len(images)))
                 codes = _encoded(encoder, images[part].flip(2), self.own.at_once)
                 yield known[part], components(codes)[..., : known.shape[2]]
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """What is kept of own encoders if a run is interrupted: encoding takes most of its time.
+
+    Args:
+        context: its checkpoint folder, if any, keeps one file for each encoder.
+        fingerprint: identifies scheme, images and seed.
+    """
+
+    context: Context
+    fingerprint: str
+
+    @classmethod
+    def of(cls, own: OwnEncoders, images: Tensor) -> _Kept:
+        if own.context.checkpoints is None:
+            return cls(own.context, "")
+        facts = {
+            "scheme": repr(own.target),
+            "shape": list(own.image_shape),
+            "seed": own.context.seed,
+            "components": EACH,
+            "rows": MOST_ROWS,
+            "bfloat16": _multiplies_bfloat16(),
+            "device": own.context.device.type,
+            "torch": torch.__version__,
+        }
+        return cls(own.context, checkpoints.digest({"images": images}, json.dumps(facts)))
+
+    def read(self, number: int) -> tuple[Components, Tensor] | None:
+        path = self._path(number)
+        if path is None or not path.exists():
+            return None
+        try:
+            parts, _ = checkpoints.load(path, self.fingerprint, {})
+        except checkpoints.UnusableCheckpoint as error:
+            self.context.progress.log(f"the checkpoint {path} is ignored: {error}")
+            return None
+        device = self.context.device
+        found = {name: value.to(device) for name, value in parts["own codes"].items()}
+        return Components(**{name: found[name] for name in PARTS}), found["seen"]
+
+    def write(self, number: int, components: Components, seen: Tensor) -> None:
+        path = self._path(number)
+        if path is None or path.exists():
+            return
+        tensors = {"seen": seen, **{name: getattr(components, name) for name in PARTS}}
+        try:
+            checkpoints.save(path, self.fingerprint, {"own codes": tensors}, {}, {})
+        except OSError as error:
+            self.context.progress.log(f"the checkpoint {path} cannot be written: {error}")
+
+    def _path(self, number: int) -> Path | None:
+        folder = self.context.checkpoints
+        return None if folder is None else folder / f"own-encoder-{number}.safetensors"
+
+
+def _of_key(own: OwnEncoders, encoder: nn.Module, images: Tensor) -> tuple[Components, Tensor]:
+    """The components of codes under one key, and those of all images."""
+    parts = _encoded(encoder, images, own.at_once).split(AT_ONCE)
+    components = Components.of(lambda: parts, EACH, MOST_ROWS)
+    return components, components.of_parts(lambda: parts)
 
 
 def predicted_share(first: Tensor, others: Tensor, count: int) -> Tensor:
