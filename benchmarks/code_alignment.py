@@ -10,8 +10,10 @@ keys anew. NeuraCrypt as its paper has it, then smaller, then Color-NeuraCrypt::
         --scale 7 --victims 200 --public 500 --targets 0 --samples 7
 
 ``places``: clusters given to the right patch, in the layout or in its mirror image, whichever is
-better. ``SSIM``: of means over squares of ``--samples`` pixels, likewise. ``challenge 2``: targets
-whose own mean code is the nearest to the predicted one, by squared error.
+better. ``SSIM``: of means over squares of ``--samples`` pixels, likewise. ``challenge 2``: true
+mean codes to which, of all targets' vectors, that of their own target is nearest, by squared error;
+first with the vectors of a submission, then with the predicted codes themselves, under the chosen
+layout and under its mirror image. ``right``: whether the chosen layout is the right one of the two.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ import argparse
 import os
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -35,7 +38,8 @@ from ppattack.data.source import ImageRequest
 from ppattack.metrics.ssim import ssim
 from ppattack.plugins import registry
 from ppattack.seeding import numpy_stream
-from ppattack.solvers.code_alignment.alignment import Alignment, Settings, align
+from ppattack.solvers.code_alignment.alignment import Settings, align
+from ppattack.solvers.code_alignment.result import Alignment
 from ppattack.target import Key
 from ppattack.target.neural import NeuralTarget
 
@@ -66,8 +70,11 @@ def main() -> int:
     if not isinstance(target, NeuralTarget):
         parser.error(f"{given.target} encodes with no network")
     print(target, vars(given), machine(), sep="\n")
-    print("| seed | places | SSIM | SSIM as chosen | challenge 2 | probability | CPU s |")
-    print("|---|---|---|---|---|---|---|")
+    print(
+        "| seed | places | SSIM | SSIM as chosen | challenge 2 | by codes | by codes, mirrored "
+        "| probability | right | CPU s |"
+    )
+    print("|---|---|---|---|---|---|---|---|---|---|")
     for seed in given.seeds:
         print(_row(given, target, seed), flush=True)
     return 0
@@ -86,9 +93,11 @@ def _row(given: argparse.Namespace, target: NeuralTarget, seed: int) -> str:
     chosen = _ssim(found.images, victims, given.samples)
     other = chosen if found.mirrored is None else _ssim(found.mirrored, victims, given.samples)
     sure = found.notes.get("probability of this layout, not its mirror image", "known")
+    places, mirrored = _places(target, found, codes, victims, key)
+    right = "–" if found.other is None else "yes" if places > mirrored else "no"
     return (
-        f"| {seed} | {_places(target, found, codes, victims, key):.3f} | {max(chosen, other):.3f} "
-        f"| {chosen:.3f} | {_challenge(target, found, targets, key)} | {sure} | {seconds:.0f} |"
+        f"| {seed} | {max(places, mirrored):.3f} | {max(chosen, other):.3f} | {chosen:.3f} "
+        f"| {_challenge(target, found, targets, key)} | {sure} | {right} | {seconds:.0f} |"
     )
 
 
@@ -112,18 +121,18 @@ def _images(given: argparse.Namespace, target: NeuralTarget, seed: int) -> tuple
 
 def _places(
     target: NeuralTarget, found: Alignment, codes: Tensor, victims: Tensor, key: Key
-) -> float:
-    """The share of places that are right, or right in the mirror image."""
+) -> tuple[float, float]:
+    """The share of places that are right, and that are right in the mirror image."""
     if not target.shuffles:
-        return 1.0
+        return 1.0, 0.0
     ordered = type(target)(target.config, shuffle=False).encrypt(victims, key)
     order = torch.cdist(codes[0], ordered[0]).argmin(dim=1)
     grid = int(victims.shape[2]) // target.patch_size, int(victims.shape[3]) // target.patch_size
     mirror = torch.arange(len(order)).view(grid).flip(1).flatten()
-    shares = [
+    first, second = (
         float((each == order).double().mean()) for each in (found.places, mirror[found.places])
-    ]
-    return max(shares)
+    )
+    return first, second
 
 
 def _ssim(images: Tensor, plain: Tensor, edge: int) -> float:
@@ -132,12 +141,19 @@ def _ssim(images: Tensor, plain: Tensor, edge: int) -> float:
 
 
 def _challenge(target: NeuralTarget, found: Alignment, targets: Tensor, key: Key) -> str:
-    """The share of targets that are named, under the chosen layout."""
+    """The shares of targets that are named."""
     if not len(targets):
-        return "–"
+        return "– | – | –"
     truth = target.tokens(target.encrypt(targets, key)).mean(dim=1)
-    nearest = torch.cdist(found.mean_codes_of(targets), truth).argmin(dim=1)
-    return f"{float((nearest == torch.arange(len(targets))).double().mean()):.3f}"
+    other = found if found.other is None else replace(found, candidate=found.other)
+    vectors = (
+        found.naming_vectors_of(targets),
+        found.mean_codes_of(targets),
+        other.mean_codes_of(targets),
+    )
+    own = torch.arange(len(targets))
+    named = [torch.cdist(truth, each).argmin(dim=1) == own for each in vectors]
+    return " | ".join(f"{float(each.double().mean()):.3f}" for each in named)
 
 
 if __name__ == "__main__":

@@ -159,6 +159,7 @@ class NeuraCryptMatching(Attack):
     def matched(self, case: Case) -> Recovery:
         """Attack codes that may lie on a disk."""
         from ppattack.solvers.neuracrypt.case import Stages, ranked
+        from ppattack.solvers.neuracrypt.confidence import mutual
         from ppattack.solvers.neuracrypt.geometry import clearness
 
         stages = Stages(case.own.context)
@@ -167,8 +168,9 @@ class NeuraCryptMatching(Attack):
         share, limits = None, ""
         if stages.rehearsal is not None:
             clear = clearness(case, found)
-            share = round(stages.rehearsal.expected_share(clear), 4)
-            limits = stages.rehearsal.limits(clear)
+            choice = 0.0 if case.matches_contents else mutual(found.scores, found.matching)
+            share = round(stages.rehearsal.expected_share(clear, choice), 4)
+            limits = stages.rehearsal.limits(clear, choice)
             notes["rehearsal_right"] = round(stages.rehearsal.right, 4)
         return Recovery(
             matching=found.matching,

@@ -78,7 +78,10 @@ def by_alignment(
     images: Tensor,
     context: Context,
 ) -> tuple[Tensor, Mapping[str, Any]]:
-    """Mean codes ``(T, D)`` of target images from codes whose plain images nobody gave.
+    """Vectors ``(T, D)`` for target images from codes whose plain images nobody gave.
+
+    They are not the expected mean codes: of all vectors, the one of its own image is the most
+    likely to be the nearest to a true mean code.
 
     Args:
         attack: ``code-alignment``.
@@ -106,7 +109,7 @@ def by_alignment(
         **{each.name: getattr(attack.config, each.name) for each in fields(Settings)}
     )
     found = align(target, read_token_files(files.files), public, context, settings)
-    return found.mean_codes_of(images), found.notes
+    return found.naming_vectors_of(images), found.notes
 
 
 def target_images(case: Case, root: Path, paths: Sequence[str]) -> Iterator[Tensor]:

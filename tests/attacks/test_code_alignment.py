@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from ppattack.errors import ConfigError, DataError
 from ppattack.evaluation.scores import Evaluation, evaluate
 from ppattack.metrics.images import ImageScorer
 from ppattack.scenario import Scenario, simulate
+from ppattack.solvers.code_alignment import own_side
 from ppattack.solvers.code_alignment.alignment import Settings, align
 from ppattack.target import Target
 from ppattack.threat import KeyScope
@@ -99,9 +101,13 @@ def test_mean_codes_of_other_images_are_predicted() -> None:
     assert key is not None
     fresh = natural_images(40, 48, seed=9, channels=1)
     truth = target.encrypt(fresh, key).mean(dim=1)
-    distances = torch.cdist(found.mean_codes_of(fresh), truth)
-    right = distances.argmin(dim=1) == torch.arange(40)
-    assert float(right.double().mean()) > 0.3  # by chance .025
+    own = torch.arange(40)
+    predicted, naming = found.mean_codes_of(fresh), found.naming_vectors_of(fresh)
+    right = [
+        float((torch.cdist(truth, each).argmin(dim=1) == own).double().mean())
+        for each in (predicted, naming)
+    ]
+    assert min(right) > 0.3  # by chance .025
     assert found.places.tolist() == list(range(36))
 
 
@@ -136,6 +142,27 @@ def test_the_same_seed_gives_the_same_images() -> None:
     assert first is not None
     assert second is not None
     assert torch.equal(first, second)
+
+
+def test_own_codes_survive_an_interrupt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    target = _small(3)
+    seen = _scenario(CodeAlignment(), target, count=20).observation
+    given = (target, seen.ciphertexts, seen.public_images)
+    settings = Settings(components=8)
+    whole = align(*given, CONTEXT, settings)
+    context = replace(CONTEXT, checkpoints=tmp_path)
+    first = align(*given, context, settings)
+    assert len(list(tmp_path.iterdir())) == settings.own_encoders
+
+    def encode(*_: object) -> None:
+        raise AssertionError("own codes are there already")
+
+    monkeypatch.setattr(own_side, "_encoded", encode)
+    again = align(*given, context, settings)
+    assert torch.equal(whole.images, first.images)
+    assert torch.equal(whole.images, again.images)
+    with pytest.raises(AssertionError, match="there already"):
+        align(*given[:2], seen.public_images.flip(2), context, settings)
 
 
 def test_public_images_take_the_channels_of_the_victims() -> None:

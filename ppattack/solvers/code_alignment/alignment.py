@@ -5,8 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -17,11 +16,17 @@ from ppattack.images import ImageShape
 from ppattack.solvers.code_alignment.brightness import brightness_shift
 from ppattack.solvers.code_alignment.components import Components
 from ppattack.solvers.code_alignment.decoder import Decoder
-from ppattack.solvers.code_alignment.mirror import Sureness, sureness
+from ppattack.solvers.code_alignment.mirror import asymmetry, is_upright
 from ppattack.solvers.code_alignment.moments import Moments
 from ppattack.solvers.code_alignment.own_side import AT_ONCE, OwnSide
-from ppattack.solvers.code_alignment.places import Layouts, find_places, score, turns
-from ppattack.solvers.code_alignment.rotations import Rotation, best_rotation
+from ppattack.solvers.code_alignment.places import (
+    Layouts,
+    best_layout,
+    turns,
+    weights_between,
+)
+from ppattack.solvers.code_alignment.result import Alignment, Candidate
+from ppattack.solvers.code_alignment.rotations import best_rotation
 from ppattack.solvers.code_alignment.victims import VictimCodes
 from ppattack.solvers.neuracrypt.encoder_regression import from_patches
 from ppattack.solvers.neuracrypt.features import patches
@@ -29,6 +34,9 @@ from ppattack.solvers.neuracrypt.own_keys import OwnEncoders
 from ppattack.target.neural import NeuralTarget
 
 SMALLEST = 1e-12
+PROBABILITY = "probability of this layout, not its mirror image"
+UPRIGHT = 200
+"""Public images that are encoded upside down at a time, until it is clear which way is up."""
 FEWEST = 8
 """Images of either side below which moments mean nothing."""
 
@@ -46,80 +54,6 @@ class Settings:
     own_encoders: int = 2
     mirrored: bool = True
     components: int = 64
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """One layout and the rotation that fits it best.
-
-    Args:
-        places: ``(P,)`` the patch that each cluster shows.
-        rotation: from own components to the victims'.
-        shift: what to add to the first of them: how much brighter the victims' images are.
-    """
-
-    places: Tensor
-    rotation: Rotation
-    shift: float
-
-    def turned(self, components: Tensor, share: Tensor) -> Tensor:
-        """Own components ``(..., K)`` in the victims' frame, drawn to the mean where keys differ.
-
-        Args:
-            components: of own codes.
-            share: ``(K,)`` what keys share of each.
-        """
-        return components @ self.rotation.matrix.T * share.sqrt()
-
-
-@dataclass(frozen=True)
-class Alignment:
-    """The estimated map between own codes and the victims', and what it shows.
-
-    Args:
-        own: own encoders.
-        victims: the victims' components; places are clusters.
-        candidate: the chosen layout and rotation.
-        images: ``(N, C, H, W)`` uint8 reconstructions, on the CPU.
-        mirrored: the same under the other layout, or None if places were known.
-        notes: JSON-ready facts.
-    """
-
-    own: OwnSide
-    victims: Components
-    candidate: Candidate
-    images: Tensor
-    mirrored: Tensor | None
-    notes: dict[str, Any] = field(default_factory=dict)
-
-    @property
-    def places(self) -> Tensor:
-        """``(P,)`` int64: the patch that each place of the victims' codes shows."""
-        return self.candidate.places
-
-    def mean_codes_of(self, images: Tensor) -> Tensor:
-        """What the mean over the places of an image's codes would be under the victims' key.
-
-        The mean of the unknown map, given what own keys show of it: components on which keys
-        disagree are drawn towards the mean code.
-
-        Args:
-            images: ``(T, C, H, W)`` uint8.
-
-        Returns:
-            ``(T, D)`` float32 on the CPU.
-        """
-        target = self.own.own.target
-        device = self.victims.mean.device
-        step = max(self.own.own.at_once, AT_ONCE)
-        found = []
-        for part in images.split(step):
-            moved = self.own.of_images(target.normalised(part.to(device))).mean(dim=1)
-            components = self.candidate.turned(moved, self.own.share)
-            components[:, 0] += self.candidate.shift
-            codes = components @ self.victims.directions.T + self.victims.mean.mean(dim=0)
-            found.append(codes.cpu())
-        return torch.cat(found)
 
 
 def align(
@@ -162,30 +96,33 @@ def align(
         count = components.shape[2]
         own = OwnSide.of(encoders, target.normalised(plain), settings.own_encoders, count)
     with clock.stage("places"):
-        layouts = _layouts(components, own.components, grid, known=not target.shuffles)
+        layouts = _layouts(components, own, target.normalised(plain[: len(public)]), grid)
     with clock.stage("rotations"):
         candidates = [_rotated(components, own.components, grid, each, context) for each in layouts]
-        unflipped = own.components[: len(public)]
-        chosen, sure = _chosen(candidates, components, unflipped, grid)
+        probability = 1.0
+        if len(candidates) > 1:
+            laid = components[:, layouts[0].argsort()]
+            probability = _probability(laid, own.components, grid, settings)
+        if probability < 0.5:
+            candidates, probability = candidates[::-1], 1 - probability
     with clock.stage("decoding"):
         images = [
-            _images(target, each, components, found, own, plain, grid, shape)
-            for each in (chosen, *(each for each in candidates if each is not chosen))
+            _images(target, each, components, found, own, plain, grid, shape) for each in candidates
         ]
+    chosen, other = candidates[0], candidates[1] if len(candidates) > 1 else None
+    deviation = max(float(found.variances[0]), SMALLEST) ** 0.5
     notes = {
         "agreement of second moments": round(chosen.rotation.second, 4),
         "agreement of third moments": round(chosen.rotation.third, 4),
         "share of a code that other keys predict": round(float(own.share.mean()), 4),
         "components": count,
-        "difference in mean brightness, deviations": round(
-            abs(chosen.shift) / max(float(found.variances[0]), SMALLEST) ** 0.5, 3
-        ),
-        **(sure.notes() if sure else {}),
+        "difference in mean brightness, deviations": round(abs(chosen.shift) / deviation, 3),
+        **({PROBABILITY: round(probability, 3)} if other else {}),
         "places": chosen.places.tolist(),
         "seconds": clock.seconds,
     }
-    other = images[1] if len(images) > 1 else None
-    return Alignment(own, found, chosen, images[0], other, notes)
+    mirrored = images[1] if other else None
+    return Alignment(own, found, chosen, other, probability, images[0], mirrored, notes)
 
 
 class _Clock:
@@ -209,15 +146,27 @@ def _grid(target: NeuralTarget, shape: ImageShape) -> tuple[int, int]:
     return height // target.patch_size, width // target.patch_size
 
 
-def _layouts(victims: Tensor, own: Tensor, grid: tuple[int, int], *, known: bool) -> list[Tensor]:
-    """Places: the known ones, or the best layout and its mirror image."""
-    if known:
+def _layouts(victims: Tensor, own: OwnSide, public: Tensor, grid: tuple[int, int]) -> list[Tensor]:
+    """Places: the known ones, or the best layout and its mirror image.
+
+    Args:
+        victims: components ``(N, P, K)``; places are clusters.
+        own: own codes of public images.
+        public: the public images ``(M, C, H, W)``, normalised.
+        grid: rows and columns of places.
+    """
+    if not own.own.target.shuffles:
         return [torch.arange(victims.shape[1], device=victims.device)]
-    ours, theirs = Layouts.of(victims), Layouts.of(own)
-    places = find_places(ours, theirs, grid)
-    turned = [turn.to(places.device)[places] for turn in turns(grid)]
-    best = max(turned, key=lambda each: score(ours, theirs, each))
-    return [best, turns(grid)[1].to(places.device)[best]]
+    best = best_layout(
+        Layouts.of(victims),
+        Layouts.of(own.components),
+        weights_between(*(Layouts.of(key[half::2]) for half, key in enumerate(own.two))),
+        grid,
+    )
+    mirror, over = (turn.to(best.device) for turn in turns(grid)[1:3])
+    if not is_upright(victims[:, best.argsort()], own.upside_down(public, UPRIGHT), over):
+        best = over[best]
+    return [best, mirror[best]]
 
 
 def _rotated(
@@ -230,19 +179,16 @@ def _rotated(
     ours = Moments.of(victims[:, places.argsort()], grid)
     theirs = Moments.of(own, grid)
     rotation = best_rotation(ours, theirs, context.torch_stream("signs"))
-    shift = brightness_shift(victims, own @ rotation.matrix.T)
-    return Candidate(places, rotation, shift)
+    shift, doubt = brightness_shift(victims, own @ rotation.matrix.T)
+    return Candidate(places, rotation, shift, doubt)
 
 
-def _chosen(
-    candidates: list[Candidate], victims: Tensor, own: Tensor, grid: tuple[int, int]
-) -> tuple[Candidate, Sureness | None]:
-    if len(candidates) == 1:
-        return candidates[0], None
-    first, second = candidates
-    sides = [(victims[:, each.places.argsort()], each.rotation.matrix) for each in candidates]
-    sure = sureness(sides[0], sides[1], own, grid)
-    return (first if sure.difference >= 0 else second), sure
+def _probability(victims: Tensor, own: Tensor, grid: tuple[int, int], settings: Settings) -> float:
+    """That a layout is right, not its mirror image; nothing tells without mirrored images."""
+    if not settings.mirrored:
+        return 0.5
+    straight, flipped = own.chunk(2)
+    return asymmetry(victims, straight, flipped, turns(grid)[1]).probability
 
 
 def _images(

@@ -18,18 +18,26 @@ STEPS = 51
 GROUPS = 8
 MOST_ROWS = 8000
 """Patches of either side that are compared, by group."""
+SETS = 0.1
+"""What two sets of images differ by beyond chance, deviations."""
+UNSEEN = 0.03
+"""What the shift is wrong by that groups have in common, deviations: images of other contents have
+other curves. Measured between sets of 200 photographs: 0.034 at depth 3, 0.017 at depth 7."""
 SMALLEST = 1e-9
 
 
-def brightness_shift(victims: Tensor, own: Tensor) -> float:
+def brightness_shift(victims: Tensor, own: Tensor) -> tuple[float, float]:
     """What to add to the first of the own components so that both sides mean the same by it.
 
     Groups of images are asked one by one. The less they agree, the more their mean is drawn to
-    zero, against how much the means of two random sets of images differ.
+    zero, against how much the means of two sets of images may differ.
 
     Args:
         victims: ``(N, P, K)``.
         own: ``(M, P, K)`` of public images, turned into the victims' frame.
+
+    Returns:
+        the shift, and the variance of what it is wrong by.
     """
     groups = min(GROUPS, len(victims), len(own))
     found = torch.tensor(
@@ -38,11 +46,13 @@ def brightness_shift(victims: Tensor, own: Tensor) -> float:
             for start in range(groups)
         ]
     )
-    if groups == 1:
-        return 0.0
-    error = float(found.var()) / groups
     chance = sum(float(each[..., 0].mean(dim=1).var()) / len(each) for each in (victims, own))
-    return float(found.mean()) * chance / max(chance + error, SMALLEST)
+    if groups == 1:
+        return 0.0, chance
+    error = float(found.var()) / groups + UNSEEN**2 * float(victims[..., 0].var())
+    before = chance + SETS**2 * float(victims[..., 0].var())
+    kept = before / max(before + error, SMALLEST)
+    return float(found.mean()) * kept, kept * error
 
 
 def _shift(ours: Tensor, theirs: Tensor) -> float:

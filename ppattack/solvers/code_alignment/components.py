@@ -7,6 +7,7 @@ principal components are found from all patches of all images together.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
@@ -25,22 +26,25 @@ class Components:
         mean: ``(P, D)`` the mean code of each place.
         directions: ``(D, K)`` orthonormal.
         variances: ``(K,)`` of the codes along them.
+        quiet: ``(D,)`` the direction in which codes vary least.
     """
 
     mean: Tensor
     directions: Tensor
     variances: Tensor
+    quiet: Tensor
 
     @classmethod
-    def of(cls, parts: Parts, count: int) -> Components:
+    def of(cls, parts: Parts, count: int, most_rows: float = math.inf) -> Components:
         """The components of codes that are read once and never held together.
 
         Args:
             parts: the codes, ``(n, P, D)`` float32 each.
             count: of components, at most; there are no more than D.
+            most_rows: codes that show the directions; means are always those of all.
         """
-        total = second = centre = None
-        images = 0
+        total = second = centre = shift = None
+        images = looked_at = 0
         for part in parts():
             if centre is None or total is None or second is None:
                 centre = part.mean(dim=0)  # close to the mean: sums of squares stay small
@@ -49,18 +53,20 @@ class Components:
             moved = part - centre
             rows = moved.flatten(0, 1)
             total += moved.sum(dim=0)
-            second += rows.T @ rows
             images += len(part)
-        if centre is None or total is None or second is None:
+            if looked_at * len(centre) < most_rows:
+                second += rows.T @ rows
+                shift, looked_at = total / images, images
+        if centre is None or total is None or second is None or shift is None:
             raise ValueError("there are no codes")
-        shift = total / images
-        covariance = (second / images - shift.T @ shift) / len(centre)
-        variances, vectors = torch.linalg.eigh(covariance)
+        covariance = (second / looked_at - shift.T @ shift) / len(centre)
+        variances, vectors = torch.linalg.eigh(covariance.to(centre.dtype))
         kept = slice(0, min(count, len(covariance)))
         return cls(
-            centre + shift.to(centre.dtype),
-            vectors.flip(1)[:, kept].to(centre.dtype).contiguous(),
-            variances.flip(0)[kept].clamp_min(0).to(centre.dtype),
+            centre + (total / images).to(centre.dtype),
+            vectors.flip(1)[:, kept].contiguous(),
+            variances.flip(0)[kept].clamp_min(0),
+            vectors[:, 0].clone(),
         )
 
     def __call__(self, codes: Tensor) -> Tensor:

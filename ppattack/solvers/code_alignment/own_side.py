@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from ppattack.context import Context
 from ppattack.data.token_storage import empty_tokens
 from ppattack.solvers.code_alignment.components import Components
 from ppattack.solvers.neuracrypt.own_keys import OwnEncoders
+from ppattack.training import checkpoints
 
 EACH = 128
 """Components of every own encoder that enter the common ones."""
+MOST_ROWS = 1 << 16
+"""Codes of one own encoder from which its components are found."""
+OF_TWO = 24
+"""Components of the first two keys that are kept apart, to show what keys have in common."""
 AT_ONCE = 32
 """Images whose codes are worked on at a time."""
+PARTS = tuple(part.name for part in fields(Components))
 SMALLEST = 1e-12
 
 
@@ -30,6 +41,9 @@ class OwnSide:
         components: ``(M, P, K)`` of the public images.
         share: ``(K,)`` of the variance of a component under one key, the share that other keys
             predict.
+        noise: ``(K, K)`` covariance of an image's mean components under one key around the mean
+            over keys.
+        two: at most 24 components ``(M, P, K'')`` under the first and under the second key.
     """
 
     own: OwnEncoders
@@ -38,6 +52,8 @@ class OwnSide:
     common: Components
     components: Tensor
     share: Tensor
+    noise: Tensor
+    two: tuple[Tensor, Tensor]
 
     @classmethod
     def of(cls, own: OwnEncoders, images: Tensor, keys: int, count: int) -> OwnSide:
@@ -49,21 +65,25 @@ class OwnSide:
             keys: own encoders, at least 2.
             count: of common components.
         """
+        kept = _Kept.of(own, images)
         encoders, each, found = [], [], []
         with own.context.progress.task("own encoders", keys) as task:
             for number in range(keys):
                 encoder = own.generate_encoder(number).requires_grad_(False)
-                codes = _encoded(encoder, images, own.at_once)
-                parts = codes.split(AT_ONCE)
-                components = Components.of(lambda parts=parts: parts, EACH)  # type: ignore[misc]
+                components, seen = kept.read(number) or _of_key(own, encoder, images)
+                kept.write(number, components, seen)
                 encoders.append(encoder)
                 each.append(components)
-                found.append(components.of_parts(lambda parts=parts: parts))  # type: ignore[misc]
+                found.append(seen)
                 task.update(number + 1)
         stacked = _side_by_side(found)
         common = Components.of(lambda: stacked.split(AT_ONCE), count)
+        laid = common.of_parts(lambda: stacked.split(AT_ONCE))
         share = predicted_share(found[0], _side_by_side(found[1:]), count)
-        return cls(own, tuple(encoders), tuple(each), common, common(stacked), share)
+        noise = key_noise(found, laid)
+        few = min(count, OF_TWO)
+        two = (found[0][..., :few].clone(), found[1][..., :few].clone())
+        return cls(own, tuple(encoders), tuple(each), common, laid, share, noise, two)
 
     def of_images(self, images: Tensor) -> Tensor:
         """Common components ``(n, P, K)`` of normalised images."""
@@ -72,6 +92,82 @@ class OwnSide:
             for encoder, components in zip(self.encoders, self.each, strict=True)
         ]
         return self.common(_side_by_side(found))
+
+    def upside_down(self, images: Tensor, at_once: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """Components under one key of public images, as in ``two``, and of the same upside down.
+
+        Args:
+            images: the first of the normalised public images ``(M, C, H, W)``.
+            at_once: images of one part; all are gone through under one key, then the other.
+        """
+        for encoder, components, known in zip(self.encoders, self.each, self.two, strict=False):
+            for start in range(0, len(images), at_once):
+                part = slice(start, min(start + at_once, len(images)))
+                codes = _encoded(encoder, images[part].flip(2), self.own.at_once)
+                yield known[part], components(codes)[..., : known.shape[2]]
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """What is kept of own encoders if a run is interrupted: encoding takes most of its time.
+
+    Args:
+        context: its checkpoint folder, if any, keeps one file for each encoder.
+        fingerprint: identifies scheme, images and seed.
+    """
+
+    context: Context
+    fingerprint: str
+
+    @classmethod
+    def of(cls, own: OwnEncoders, images: Tensor) -> _Kept:
+        if own.context.checkpoints is None:
+            return cls(own.context, "")
+        facts = {
+            "scheme": repr(own.target),
+            "shape": list(own.image_shape),
+            "seed": own.context.seed,
+            "components": EACH,
+            "rows": MOST_ROWS,
+            "bfloat16": _multiplies_bfloat16(),
+            "device": own.context.device.type,
+            "torch": torch.__version__,
+        }
+        return cls(own.context, checkpoints.digest({"images": images}, json.dumps(facts)))
+
+    def read(self, number: int) -> tuple[Components, Tensor] | None:
+        path = self._path(number)
+        if path is None or not path.exists():
+            return None
+        try:
+            parts, _ = checkpoints.load(path, self.fingerprint, {})
+        except checkpoints.UnusableCheckpoint as error:
+            self.context.progress.log(f"the checkpoint {path} is ignored: {error}")
+            return None
+        device = self.context.device
+        found = {name: value.to(device) for name, value in parts["own codes"].items()}
+        return Components(**{name: found[name] for name in PARTS}), found["seen"]
+
+    def write(self, number: int, components: Components, seen: Tensor) -> None:
+        path = self._path(number)
+        if path is None or path.exists():
+            return
+        tensors = {"seen": seen, **{name: getattr(components, name) for name in PARTS}}
+        try:
+            checkpoints.save(path, self.fingerprint, {"own codes": tensors}, {}, {})
+        except OSError as error:
+            self.context.progress.log(f"the checkpoint {path} cannot be written: {error}")
+
+    def _path(self, number: int) -> Path | None:
+        folder = self.context.checkpoints
+        return None if folder is None else folder / f"own-encoder-{number}.safetensors"
+
+
+def _of_key(own: OwnEncoders, encoder: nn.Module, images: Tensor) -> tuple[Components, Tensor]:
+    """The components of codes under one key, and those of all images."""
+    parts = _encoded(encoder, images, own.at_once).split(AT_ONCE)
+    components = Components.of(lambda: parts, EACH, MOST_ROWS)
+    return components, components.of_parts(lambda: parts)
 
 
 def predicted_share(first: Tensor, others: Tensor, count: int) -> Tensor:
@@ -95,6 +191,24 @@ def predicted_share(first: Tensor, others: Tensor, count: int) -> Tensor:
     return share
 
 
+def key_noise(found: list[Tensor], common: Tensor) -> Tensor:
+    """``(K, K)`` covariance, over keys, of the mean over places of an image's components.
+
+    Args:
+        found: components ``(M, P, K')`` of the same images under each key.
+        common: ``(M, P, K)`` those of all keys; each key's are turned into their frame.
+    """
+    flat = common.flatten(0, 1)
+    turned = []
+    for each in found:
+        outer, _, inner = torch.linalg.svd(each.flatten(0, 1).T @ flat, full_matrices=False)
+        turned.append(each.mean(dim=1) @ (outer @ inner))
+    means = torch.stack(turned)  # (keys, M, K)
+    apart = (means - means.mean(dim=0)).flatten(0, 1)
+    covariance: Tensor = apart.T @ apart / (means.shape[1] * (len(found) - 1))
+    return covariance
+
+
 def _side_by_side(components: list[Tensor]) -> Tensor:
     joined: Tensor = torch.cat(components, dim=2) / len(components) ** 0.5
     return joined
@@ -102,13 +216,24 @@ def _side_by_side(components: list[Tensor]) -> Tensor:
 
 @torch.no_grad()
 def _encoded(encoder: nn.Module, images: Tensor, at_once: int) -> Tensor:
-    """Codes ``(n, P, D)``, in a file mapped into memory if they are large."""
+    """Codes ``(n, P, D)`` float32, in a file mapped into memory if they are large.
+
+    A CPU that multiplies bfloat16 does so, four times as fast: what it rounds is far below what a
+    key adds of its own.
+    """
     out: Tensor | None = None
     for start in range(0, len(images), at_once):
-        codes = encoder(images[start : start + at_once])
+        with torch.autocast("cpu", torch.bfloat16, enabled=_multiplies_bfloat16()):
+            codes = encoder(images[start : start + at_once])
         if out is None:
             out = empty_tokens((len(images), *codes.shape[1:]), codes.device)
         out[start : start + len(codes)] = codes
     if out is None:
         raise ValueError("there are no images to encode")
     return out
+
+
+def _multiplies_bfloat16() -> bool:
+    ask: Callable[[], dict[str, Any]] = getattr(torch.cpu, "get_capabilities", dict)
+    capabilities = ask()  # of an older PyTorch nobody knows
+    return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))

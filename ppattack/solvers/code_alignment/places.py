@@ -16,12 +16,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ppattack.solvers.code_alignment.moments import of_equal_contrast
 from ppattack.solvers.matching.assignment import greatest_score
 
-BANDS = ((0, 1), (1, 3), (3, 6), (6, 12))
+BANDS = ((0, 1), (1, 3), (3, 6), (6, 12), (12, 24))
 """Ranges of components whose similarities are added up: components of one range are about equally
 strong, so that keys rank them differently."""
+FLAT_PATCH = 0.1
+"""Contrast below which a patch counts as flat, in shares of the mean."""
 AXES = (3, 5)
 """Leading eigenvectors of the similarity that place the clusters in space."""
 ALTERNATIONS = 12
@@ -29,7 +30,15 @@ STARTS = 10
 BLUR = 1.5
 """Places over which a start is blurred before Frank-Wolfe."""
 STEPS = 40
+EXCHANGES = 8
+"""Most exchanges, by place."""
+POLISHED = 3
+"""The best layouts that Frank-Wolfe led to; in each, places are then exchanged two by two."""
+LEAST, MOST = 0.02, 0.98
+"""Correlations between keys are taken to lie between these."""
 FLAT = 1e-9
+WORTH = 1e-6
+"""Least gain of an exchange, in shares of the score: below it are rounding errors."""
 SMALLEST = 1e-12
 
 
@@ -52,7 +61,51 @@ class Layouts:
         Args:
             components: ``(N, P, K)``.
         """
-        return cls(*_similarities(of_equal_contrast(components)))
+        return cls(*_similarities(_of_equal_patches(components)))
+
+    def weighted(self, weights: Weights) -> Layouts:
+        """The same, each channel times the root of its weight: both sides together give it once."""
+        pairs, single = (each.sqrt() for each in weights)
+        return Layouts(self.pairs * pairs[:, None, None], self.single * single[:, None])
+
+
+Weights = tuple[Tensor, Tensor]
+"""``(C,)`` for similarities of pairs, ``(C,)`` for what is known of single places."""
+
+
+def weights_between(first: Layouts, second: Layouts) -> Weights:
+    """How much channels count, from how well they agree between two keys and sets of images.
+
+    If a channel correlates by r, its product tells a layout from another with a weight of
+    ``r / (1 - r²)``, the logarithm of the likelihood of two normal variables.
+
+    Args:
+        first: places in some order.
+        second: in the same order, under another key.
+    """
+    places = first.single.shape[1]
+    pairs = (first.pairs * second.pairs).sum(dim=(1, 2)) / max(1, places * (places - 1))
+    single = (first.single * second.single).mean(dim=1)
+    found = [each.clamp(LEAST, MOST) for each in (pairs, single)]
+    return found[0] / (1 - found[0].square()), found[1] / (1 - found[1].square())
+
+
+def best_layout(ours: Layouts, theirs: Layouts, weights: Weights, grid: tuple[int, int]) -> Tensor:
+    """``(P,)`` int64: the patch that each cluster shows, up to the mirror image of the grid.
+
+    Channels that keys agree on find the places. The turn is told by what is weaker: all channels
+    alike decide it.
+
+    Args:
+        ours: of the victims' clusters.
+        theirs: of own places, row by row.
+        weights: of the channels.
+        grid: rows and columns of places.
+    """
+    left, right = ours.weighted(weights), theirs.weighted(weights)
+    places = find_places(left, right, grid)
+    turned = [exchanged(left, right, turn.to(places.device)[places]) for turn in turns(grid)]
+    return max(turned, key=lambda each: score(ours, theirs, each))
 
 
 def find_places(ours: Layouts, theirs: Layouts, grid: tuple[int, int]) -> Tensor:
@@ -66,7 +119,9 @@ def find_places(ours: Layouts, theirs: Layouts, grid: tuple[int, int]) -> Tensor
     starts = _embedded(ours, theirs)
     blur = _blur(grid, starts.device)
     found = [improved(ours, theirs, _one_hot(start) @ blur) for start in starts]
-    return max(found, key=lambda places: score(ours, theirs, places))
+    found.sort(key=lambda places: score(ours, theirs, places), reverse=True)
+    polished = [exchanged(ours, theirs, places) for places in found[:POLISHED]]
+    return max(polished, key=lambda places: score(ours, theirs, places))
 
 
 def improved(ours: Layouts, theirs: Layouts, start: Tensor) -> Tensor:
@@ -83,6 +138,36 @@ def improved(ours: Layouts, theirs: Layouts, start: Tensor) -> Tensor:
         length = 1.0 if bend >= 0 else min(1.0, -gain / (2 * bend))
         place = place + length * step
     return greatest_score(place)
+
+
+def exchanged(ours: Layouts, theirs: Layouts, places: Tensor) -> Tensor:
+    """Exchange two places while that raises the score, always the two of the greatest gain.
+
+    Args:
+        ours: of the victims' clusters.
+        theirs: of an own encoder's places.
+        places: ``(P,)`` to start from.
+    """
+    rows = torch.arange(len(places), device=places.device)
+    linear = ours.single.T @ theirs.single
+    moved = theirs.pairs[:, places[:, None], places]
+    products = torch.einsum("cij,ckj->ik", ours.pairs, moved)  # if i stood where k stands
+    for _ in range(EXCHANGES * len(places)):
+        gains = 2 * (products + products.T - products.diag()[:, None] - products.diag())
+        gains += 4 * (ours.pairs * moved).sum(dim=0)
+        single = linear[rows[:, None], places]
+        gains += single + single.T - single.diag()[:, None] - single.diag()
+        one, other = divmod(int(gains.fill_diagonal_(0).argmax()), len(places))
+        if float(gains[one, other]) <= WORTH * max(1.0, abs(float(products.diag().sum()))):
+            break
+        ours_apart = ours.pairs[:, :, one] - ours.pairs[:, :, other]
+        theirs_apart = moved[:, :, other] - moved[:, :, one]
+        products = products + ours_apart.T @ theirs_apart
+        swap = rows.clone()
+        swap[[one, other]] = swap[[other, one]]
+        products, places = products[:, swap], places[swap]
+        moved = moved[:, swap[:, None], swap]
+    return places
 
 
 def score(ours: Layouts, theirs: Layouts, places: Tensor) -> float:
@@ -103,6 +188,18 @@ def turns(grid: tuple[int, int]) -> list[Tensor]:
     if rows == columns:
         flat += [each.T for each in flat[:4]]
     return [each.flatten() for each in flat]
+
+
+def _of_equal_patches(components: Tensor) -> Tensor:
+    """Brightness in units of the image's deviation, the rest in units of the patch's.
+
+    So neither the few images of most contrast decide, nor the few patches.
+    """
+    bright, rest = components[..., :1], components[..., 1:]
+    level = bright.square().mean(dim=(1, 2), keepdim=True).clamp_min(SMALLEST).sqrt()
+    power = rest.square().mean(dim=2, keepdim=True)
+    contrast = (power + FLAT_PATCH * power.mean()).clamp_min(SMALLEST).sqrt()
+    return torch.cat([bright / level, rest / contrast], dim=2)
 
 
 def _similarities(even: Tensor) -> tuple[Tensor, Tensor]:

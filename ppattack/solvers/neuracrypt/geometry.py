@@ -19,13 +19,21 @@ from ppattack.solvers.neuracrypt.alternation import (
 )
 from ppattack.solvers.neuracrypt.annealing import annealed_matching
 from ppattack.solvers.neuracrypt.case import Case, Stages
-from ppattack.solvers.neuracrypt.confidence import Rehearsal, height, mutual, null_height
+from ppattack.solvers.neuracrypt.confidence import (
+    Rehearsal,
+    height,
+    in_common,
+    mutual,
+    null_height,
+)
 from ppattack.solvers.neuracrypt.features import energies
 from ppattack.solvers.neuracrypt.landmarks import refine
 from ppattack.solvers.neuracrypt.own_keys import Expected
 
 ROUNDS = 20
 """Rounds of an alternation that ends by itself, at most."""
+COMPARED = 64
+"""Images whose codes show whether they have a key in common."""
 FIRST_MOST = 2000
 """Codes beyond which the first matching is left out where it only shows what annealing gains."""
 
@@ -107,7 +115,8 @@ def rehearsed(case: Case, match: Match, known: Expected) -> Rehearsal:
         vain, _ = match(alone, known.of(others), Stages.silent(case.own.context))
         level = 0.0 if case.is_judged_by_choice else null_height(vain.scores, stream)
         null += max(clearness(case, vain) - level, 0.0)
-    return Rehearsal(right, clearness(case, found), null)
+    common = 1.0 if case.is_linear else in_common(case.codes[:COMPARED])
+    return Rehearsal(right, clearness(case, found), null, common)
 
 
 def clearness(case: Case, found: Alternation) -> float:

@@ -24,4 +24,6 @@ def _cloud(mean: float, seed: int) -> tuple[Tensor, float]:
 def test_the_difference_of_the_means_comes_back(difference: float) -> None:
     (victims, bright), (own, dark) = _cloud(0.1 + difference, 1), _cloud(0.1, 2)
     # Own components count from a mean that is lower by the difference: they have to be lowered.
-    assert brightness_shift(victims, own) == pytest.approx(dark - bright, abs=0.1)
+    shift, doubt = brightness_shift(victims, own)
+    assert shift == pytest.approx(dark - bright, abs=0.1)
+    assert 0 < doubt < 0.1**2

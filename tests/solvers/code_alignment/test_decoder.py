@@ -1,11 +1,10 @@
-"""Decoding components, and the choice between mirror images."""
+"""Decoding components."""
 
 from __future__ import annotations
 
 import torch
 
 from ppattack.solvers.code_alignment.decoder import Decoder, with_neighbours
-from ppattack.solvers.code_alignment.mirror import sureness
 
 GRID = (3, 4)
 
@@ -36,20 +35,3 @@ def test_neighbours_stand_where_they_are() -> None:
     seen = {(place, offset) for place, offset in around.nonzero().tolist()}
     # From row 0, column 0 it is below and to the right: the last of eight.
     assert seen == {(0, 7), (1, 6), (2, 5), (4, 4), (6, 3), (8, 2), (9, 1), (10, 0)}
-
-
-def test_the_layout_that_fits_is_preferred_and_equal_ones_are_not() -> None:
-    generator = torch.Generator().manual_seed(5)
-    noise = torch.randn(600, 3, 5, 3, generator=generator).exp()
-    laid = noise[:, :, :4].clone()
-    laid[..., 1] = noise[:, :, 1:, 0]
-    laid = (laid - laid.mean(dim=(0, 1, 2))).flatten(1, 2)
-    mirrored = laid.unflatten(1, GRID).flip(2).flatten(1, 2)
-    theirs, eye = laid[300:], torch.eye(3)
-    ours = laid[:300], eye
-    wrong = mirrored[:300], eye
-    found = sureness(ours, wrong, theirs, GRID)
-    assert found.difference > 0
-    assert found.probability > 0.99
-    assert sureness(wrong, ours, theirs, GRID).difference < 0
-    assert sureness(ours, ours, theirs, GRID).probability == 0.5

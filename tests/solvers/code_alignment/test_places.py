@@ -9,10 +9,13 @@ from torch.nn import functional
 
 from ppattack.solvers.code_alignment.places import (
     Layouts,
+    best_layout,
+    exchanged,
     find_places,
     improved,
     score,
     turns,
+    weights_between,
 )
 
 GRID = (7, 7)
@@ -53,6 +56,33 @@ def test_a_near_miss_is_mended() -> None:
     ours, theirs = Layouts.of(victims[:, order]), Layouts.of(own)
     start = torch.eye(49)[near]
     assert float((improved(ours, theirs, start) == order).double().mean()) > 0.9
+
+
+def test_exchanges_end_where_no_exchange_gains() -> None:
+    ours, theirs = Layouts.of(_field(300, 9)), Layouts.of(_field(300, 10))
+    start = torch.randperm(49, generator=torch.Generator().manual_seed(11))
+    end = exchanged(ours, theirs, start)
+    assert sorted(end.tolist()) == list(range(49))
+    best = score(ours, theirs, end)
+    assert best > score(ours, theirs, start)
+    for one in range(0, 49, 5):
+        for other in range(49):
+            tried = end.clone()
+            tried[[one, other]] = tried[[other, one]]
+            assert score(ours, theirs, tried) <= best + 1e-3
+    assert torch.equal(exchanged(ours, theirs, end), end)
+
+
+def test_channels_that_keys_agree_on_decide() -> None:
+    fields = [_field(400, seed) for seed in (12, 13, 14, 15)]
+    for seed, field in enumerate(fields):  # from the seventh on, a key of its own
+        noise = torch.randn(field.shape, generator=torch.Generator().manual_seed(20 + seed))
+        field[..., 6:] = 3 * noise[:, torch.randperm(49)][..., 6:]
+    weights = weights_between(Layouts.of(fields[2]), Layouts.of(fields[3]))
+    assert float(weights[0][:3].min()) > 5 * float(weights[0][3:].max())
+    order = torch.randperm(49, generator=torch.Generator().manual_seed(16))
+    ours, theirs = Layouts.of(fields[0][:, order]), Layouts.of(fields[1])
+    assert _right(best_layout(ours, theirs, weights, GRID), order) > 0.95
 
 
 def test_noise_has_no_layout() -> None:

@@ -9,7 +9,13 @@ from torch import Tensor
 from ppattack.seeding import torch_stream
 from ppattack.solvers.matching.assignment import greatest_score
 from ppattack.solvers.neuracrypt.annealing import _balance, annealed_matching
-from ppattack.solvers.neuracrypt.confidence import Rehearsal, height, mutual, null_height
+from ppattack.solvers.neuracrypt.confidence import (
+    Rehearsal,
+    height,
+    in_common,
+    mutual,
+    null_height,
+)
 from ppattack.solvers.neuracrypt.cost import Sizes, memory_bytes
 
 
@@ -62,6 +68,25 @@ def test_what_a_rehearsal_does_not_reach_is_not_expected() -> None:
     assert Rehearsal(1.0, 2.0, 2.0).expected_share(1.9) == 0
     assert Rehearsal(1.0, 2.0, 2.1).expected_share(4.0) == 0
     assert "hardly stand out" in Rehearsal(1.0, 2.3, 2.1).limits(4.0)
+
+
+def test_a_clear_mutual_choice_counts_if_the_rehearsal_went_wrong() -> None:
+    poor = Rehearsal(0.05, 2.4, 2.3)
+    assert poor.expected_share(3.4, 1.0) == 1
+    assert not poor.limits(3.4, 1.0)
+    assert poor.expected_share(3.4, 0.3) == 0
+    assert Rehearsal(1.0, 3.4, 2.3).expected_share(3.4, 0.7) == 1
+
+
+def test_codes_without_a_key_in_common_are_expected_to_be_wrong() -> None:
+    mean = _normal(1, 9, 40)
+    shared = mean + 0.5 * _normal(20, 9, 40, seed=1)
+    assert in_common(shared) > 0.8
+    apart = in_common(_normal(20, 9, 40, seed=2))
+    assert abs(apart) < 0.1
+    rehearsal = Rehearsal(1.0, 3.4, 2.3, apart)
+    assert rehearsal.expected_share(3.4, 1.0) == 0
+    assert "a key for each image" in rehearsal.limits(3.4, 1.0)
 
 
 def test_mutual_choice() -> None:
