@@ -8,7 +8,12 @@ from typing import TYPE_CHECKING
 from ppattack.data.source import ImageSets, content_hashes
 from ppattack.errors import DataError
 from ppattack.files import check_output_names
-from ppattack.scenario.refusals import check_applicable, check_files_suffice, check_own_keys
+from ppattack.scenario.refusals import (
+    can_have_own_keys,
+    check_applicable,
+    check_files_suffice,
+    check_own_keys,
+)
 from ppattack.scenario.scene import Scenario, image_shape, least_threat_model, public_images
 from ppattack.target import contract
 from ppattack.threat import KeyScope, Observation, Truth
@@ -49,7 +54,9 @@ def from_ciphertexts(
         jpeg: how the files were compressed.
     """
     has_public = public is not None and len(public.adversary) > 0
-    threat = least_threat_model(attack, scope, public=has_public)
+    threat = least_threat_model(
+        attack, scope, public=has_public, own_keys=can_have_own_keys(target)
+    )
     check_files_suffice(attack, threat, has_public, candidates is not None)
     check_own_keys(attack, target, threat)
     check_output_names(names)

@@ -102,10 +102,10 @@ def _candidates(pairs: Pairs) -> Iterator[Candidate]:
     if pairs.plain_shape != pairs.cipher_shape:
         return
     for orthogonal, centred in ((True, True), (True, False), (False, False)):
-        for numbers, words in _cuts(pairs.plain_shape, EDGES):
+        for numbers, words in cuts(pairs.plain_shape, EDGES):
             name = f"one {'orthogonal ' if orthogonal else ''}matrix for {words}"
             yield Candidate(numbers, True, None, orthogonal, name, centred)
-    for numbers, words in _cuts(pairs.plain_shape, TRANSFORM_EDGES):
+    for numbers, words in cuts(pairs.plain_shape, TRANSFORM_EDGES):
         edge = round(numbers.shape[1] ** 0.5)
         if edge * edge == numbers.shape[1] and numbers.size * numbers.shape[1] <= MOST_FACTORS:
             for name, basis in _transforms(edge):
@@ -114,12 +114,20 @@ def _candidates(pairs: Pairs) -> Iterator[Candidate]:
                     yield Candidate(
                         numbers, shared, basis, False, f"signs of the {name} {for_} {words}"
                     )
-    for numbers, words in _cuts(pairs.plain_shape, EDGES):
+    for numbers, words in cuts(pairs.plain_shape, EDGES):
         yield Candidate(numbers, False, None, False, f"a matrix for every one of {words}")
 
 
-def _cuts(shape: ImageShape, edges: tuple[int, ...]) -> Iterator[tuple[Numbers, str]]:
-    """Blocks of all channels together and of each channel, that fit into an image."""
+def cuts(shape: ImageShape, edges: tuple[int, ...]) -> Iterator[tuple[Numbers, str]]:
+    """Blocks of all channels together and of each channel, that fit into an image.
+
+    Args:
+        shape: ``(C, H, W)``.
+        edges: of blocks, pixels.
+
+    Yields:
+        ``(n, k)`` the numbers of the bytes of each block, and the blocks in words.
+    """
     channels, height, width = shape
     numbers = np.arange(channels * height * width).reshape(shape)
     for edge in edges:
