@@ -153,7 +153,11 @@ def _transforms(edge: int) -> list[tuple[str, Values]]:
 
 
 def _explained(candidate: Candidate, pairs: Pairs) -> float:
-    """The share of the variance of held-out plain values that the fitted inverse explains."""
+    """The share of the variance of held-out plain values that the fitted inverse explains.
+
+    Variance is about what the other plain values alone suggest: their mean, for a matrix of every
+    block that in its place. Known images may be alike, and then a mean is right about them too.
+    """
     rng = numpy_stream(0, "held out")
     if not candidate.shared and candidate.basis is not None and pairs.count == 1:
         return _agreement(candidate, candidate.basis, pairs)
@@ -164,22 +168,23 @@ def _explained(candidate: Candidate, pairs: Pairs) -> float:
             return 0.0
         train, test = candidate.numbers[~held], candidate.numbers[held]
         step = _fitted(candidate, pairs.plain, pairs.cipher, train)
-        numbers = test
+        numbers, guess = test, pairs.plain[:, train].mean((0, 1))
     else:
         count = max(1, round(HELD_OUT * pairs.count))
         if pairs.count - count < 1:
             return 0.0
         step = _fitted(candidate, pairs.plain[count:], pairs.cipher[count:])
+        guess = pairs.plain[count:, candidate.numbers].mean(0)
         pairs, numbers = pairs.first(count), candidate.numbers
     made = BlockLinear(numbers, step.matrix, step.offset, step.inverse, step.inverse_offset).invert(
         pairs.cipher
     )
-    return _share(made[:, numbers], pairs.plain[:, numbers])
+    return _share(made[:, numbers], pairs.plain[:, numbers], guess)
 
 
-def _share(made: Rows, plain: Rows) -> float:
+def _share(made: Rows, plain: Rows, guess: Values) -> float:
     off = np.square(made.astype(float) - plain).mean()
-    total = plain.astype(float).var()
+    total = min(plain.astype(float).var(), np.square(plain - guess).mean())
     return float(1 - off / total) if total else 0.0
 
 
