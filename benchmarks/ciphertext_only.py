@@ -96,7 +96,7 @@ def attacked(
         found = recovery.map.invert(made)
         line += f" | new images: SSIM {ssim(found, judges).mean():.4f}"
         line += f" bytes {float((found == judges).float().mean()):.4f}"
-    words = recovery.limits or recovery.notes["model"]
+    words = recovery.limits if recovery.refuted else recovery.notes["model"]
     print(f"{line} | {seconds:.1f} s | {words}", flush=True)
 
 

@@ -188,6 +188,13 @@ class Attack(ABC):
         """
         return False
 
+    def welcomes_own_keys(self) -> bool:
+        """Whether keys of its own help this configuration though it does not need them.
+
+        If the scheme draws keys they are then granted, and the threat model says so.
+        """
+        return False
+
     def positive_control(self, scheme: PublicScheme) -> ControlTarget | None:
         """A target that this attack must break if it works, or None if there is none yet.
 

@@ -54,7 +54,7 @@ class CiphertextOnly(Attack):
     cost, each only if statistics allow it.
 
     Threat model: ciphertexts under one key (``key-search``: or a key each) and public images of the
-    same distribution; ``key-search`` runs the scheme under keys of its own.
+    same distribution; ``key-search`` runs the scheme under keys of its own, if any can be drawn.
 
     Deviations: none published as a whole. The correlations of moved symbols are those of
     Le Roux et al., see ``covariance-matching``.
@@ -73,7 +73,7 @@ class CiphertextOnly(Attack):
             2026,
         ),
         recovers=("images",),
-        requires=ThreatModel(public="unpaired", own_keys=True),
+        requires=ThreatModel(public="unpaired"),
         seconds=20.0,
     )
 
@@ -99,9 +99,12 @@ class CiphertextOnly(Attack):
 
     @override
     def requires(self) -> ThreatModel:
-        """Own keys only if keys are tried."""
-        tried = self.config.model in ("auto", "key-search")
-        return ThreatModel(public="unpaired", own_keys=tried)
+        """Own keys if nothing but keys is tried."""
+        return ThreatModel(public="unpaired", own_keys=self.config.model == "key-search")
+
+    @override
+    def welcomes_own_keys(self) -> bool:
+        return bool(self.config.model == "auto")
 
     @override
     def positive_control(self, scheme: PublicScheme) -> ControlTarget:
@@ -121,7 +124,9 @@ class CiphertextOnly(Attack):
         notes: dict[str, Any] = {}
         reasons: dict[str, str] = {}
         if self.config.model in ("auto", "key-search"):
-            why = _too_many_keys(observation.scheme, observation.image_shape)
+            why = "no other key can be drawn"
+            if observation.threat.own_keys:
+                why = _too_many_keys(observation.scheme, observation.image_shape)
             if why:
                 reasons["key-search"] = why
             else:

@@ -109,6 +109,7 @@ class _Answers:
             "config": as_dict(attack.config),
             "requires": asdict(attack.requires()),
             "welcomes_public_images": attack.welcomes_public_images(),
+            "welcomes_own_keys": attack.welcomes_own_keys(),
             "negative_control": _control(attack.negative_control()),
             "source_hash": source_hash(attack),
         }

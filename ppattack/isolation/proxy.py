@@ -81,6 +81,10 @@ class IsolatedAttack(Attack):
         return bool(self._facts["welcomes_public_images"])
 
     @override
+    def welcomes_own_keys(self) -> bool:
+        return bool(self._facts["welcomes_own_keys"])
+
+    @override
     def negative_control(self) -> ControlTarget:
         return _control(self._facts["negative_control"], self._child.request)
 

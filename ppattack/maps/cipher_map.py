@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ppattack.errors import ImageError
 from ppattack.images import ImageShape
-from ppattack.maps.linear import Affine, BlockLinear
+from ppattack.maps.linear import Affine, BlockLinear, BlockModular
 from ppattack.maps.steps import Rows, Running, Shuffle, Step, Tables
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 Arrays = Mapping[str, NDArray[Any]]
 SHAPES = "shapes"
 STEPS: dict[str, type[Step]] = {
-    step.kind: step for step in (Shuffle, Tables, Running, Affine, BlockLinear)
+    step.kind: step for step in (Shuffle, Tables, Running, Affine, BlockLinear, BlockModular)
 }
 
 

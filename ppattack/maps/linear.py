@@ -107,11 +107,7 @@ class BlockLinear(Step):
 
     def check(self, size: int) -> None:
         """Blocks that share no byte, and matrices of their size."""
-        if self.numbers.ndim != 2 or self.numbers.dtype.kind not in "iu":
-            raise ImageError("blocks are rows of whole numbers.")
-        flat = self.numbers.reshape(-1)
-        if len(np.unique(flat)) < len(flat) or flat.min() < 0 or flat.max() >= size:
-            raise ImageError(f"the numbers of blocks do not lie in an image of {size} bytes.")
+        _check_blocks(self.numbers, size)
         count, edge = self.numbers.shape
         for factor in (self.matrix, self.inverse):
             if factor.dtype.kind != "f" or factor.shape not in (
@@ -122,3 +118,57 @@ class BlockLinear(Step):
         for added in (self.offset, self.inverse_offset):
             if added.dtype.kind != "f" or added.shape not in ((1, edge), (count, edge)):
                 raise ImageError(f"an offset of blocks is {added.dtype} {added.shape}.")
+
+
+@dataclass(frozen=True, eq=False)
+class BlockModular(Step):
+    """A linear map modulo 256 of the values of each block, ``y = A x + b``, as in Hill's cipher.
+
+    Args:
+        numbers: ``(n, k)`` integers: the numbers of the k bytes of each of the n blocks.
+        matrix: ``(k, k)`` uint8, A.
+        offset: ``(n, k)`` uint8, b of each block.
+        inverse: ``(k, k)`` uint8, the inverse of A modulo 256.
+    """
+
+    numbers: NDArray[np.integer]
+    matrix: Rows
+    offset: Rows
+    inverse: Rows
+    kind = "block-modular"
+
+    def apply(self, rows: Rows) -> Rows:
+        """Multiply, then add."""
+        made = rows.copy()
+        made[:, self.numbers] = _modular(rows[:, self.numbers], self.matrix) + self.offset
+        return made
+
+    def invert(self, rows: Rows) -> Rows:
+        """Subtract, then multiply by the inverse."""
+        made = rows.copy()
+        made[:, self.numbers] = _modular(rows[:, self.numbers] - self.offset, self.inverse)
+        return made
+
+    def check(self, size: int) -> None:
+        """Blocks that share no byte, a matrix of their size and its inverse."""
+        _check_blocks(self.numbers, size)
+        edge = self.numbers.shape[1]
+        check_bytes(self.matrix, (edge, edge), "the matrix")
+        check_bytes(self.inverse, (edge, edge), "the inverse")
+        check_bytes(self.offset, self.numbers.shape, "the offset")
+        if not np.array_equal(_modular(self.matrix.T, self.inverse), np.eye(edge)):
+            raise ImageError("the inverse of a matrix modulo 256 does not undo it.")
+
+
+def _modular(blocks: Rows, matrix: Rows) -> Rows:
+    """``A x`` modulo 256 of ``(..., k)`` values; sums of so few bytes are exact in floats."""
+    made: Rows = (blocks.astype(np.float64) @ matrix.T.astype(np.float64) % 256).astype(np.uint8)
+    return made
+
+
+def _check_blocks(numbers: NDArray[np.integer], size: int) -> None:
+    if numbers.ndim != 2 or numbers.dtype.kind not in "iu":
+        raise ImageError("blocks are rows of whole numbers.")
+    flat = numbers.reshape(-1)
+    if len(np.unique(flat)) < len(flat) or flat.min() < 0 or flat.max() >= size:
+        raise ImageError(f"the numbers of blocks do not lie in an image of {size} bytes.")

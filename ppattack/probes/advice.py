@@ -66,8 +66,10 @@ def needed(kind: str, found: Mapping[str, Finding], size: int) -> tuple[int, int
     """How many known pairs to ask for, and chosen images, if more than the attack's own number.
 
     A map over GF(2) that is the same in all bit planes has ``size`` unknowns, and each image
-    gives eight equations of them.
+    gives eight equations of them. One matrix for all blocks has far fewer.
     """
+    if kind == "modular-linear" and found["local"].holds:
+        return PAIRS, None
     if kind in ("gf2-linear", "modular-linear"):
         return size // 8 + SPARE_PAIRS, size // 8 + 1
     if kind == "permutation" and found["unit"].facts["unit"] == "bit":

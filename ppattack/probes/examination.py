@@ -13,9 +13,10 @@ from ppattack.probes.contents import contents
 from ppattack.probes.declared import contradiction, declares
 from ppattack.probes.finding import Finding
 from ppattack.probes.key_space import key_space
-from ppattack.probes.kinds import in_words, kind_of
+from ppattack.probes.kinds import hides, in_words, kind_of
 from ppattack.probes.modular_affine import modular_affine
 from ppattack.probes.moves import moves, sources
+from ppattack.probes.noise import noise
 from ppattack.probes.periodicity import periodicity
 from ppattack.probes.randomness import randomness
 from ppattack.probes.real_affine import real_affine
@@ -33,6 +34,7 @@ class Examination:
         words: the same for people.
         findings: every property that was tried.
         asked: images that were encrypted.
+        hides: whether every ciphertext is noise of its own, so that nothing is left to attack.
         contradiction: what speaks against the structure that the scheme declares, or None.
     """
 
@@ -40,6 +42,7 @@ class Examination:
     words: str
     findings: tuple[Finding, ...]
     asked: int
+    hides: bool = False
     contradiction: str | None = None
 
 
@@ -58,9 +61,10 @@ def examine(target: Target, shape: ImageShape, scope: KeyScope, seed: int) -> Ex
     box = Box(target, shape, scope, seed)
     again = repeatability(box)
     if not again.holds:
-        found = {each.name: each for each in (again, randomness(box), few)}
+        found = {each.name: each for each in (again, randomness(box), noise(box), few)}
         kind = kind_of(found)
-        return Examination(kind, in_words(kind, found), tuple(found.values()), box.asked)
+        words, every = in_words(kind, found), tuple(found.values())
+        return Examination(kind, words, every, box.asked, hides(kind, found))
     taken = prints.take(box)
     tried = (
         again,
@@ -77,6 +81,8 @@ def examine(target: Target, shape: ImageShape, scope: KeyScope, seed: int) -> Ex
         few,
     )
     found = {each.name: each for each in tried}
+    if found["avalanche"].holds:
+        found["noise"] = noise(box)
     places = None
     if box.shape == box.cipher_shape and _symbols_apart(found):
         places = sources(box, bits=found["unit"].facts["unit"] in ("bit", "nibble"))
@@ -86,7 +92,8 @@ def examine(target: Target, shape: ImageShape, scope: KeyScope, seed: int) -> Ex
         against = contradiction(target.structure(), found, places, shape)
     kind = kind_of(found)
     words = in_words(kind, found)
-    return Examination(kind, words, tuple(found.values()), box.asked, against)
+    hidden = hides(kind, found)
+    return Examination(kind, words, tuple(found.values()), box.asked, hidden, against)
 
 
 def _symbols_apart(found: dict[str, Finding]) -> bool:

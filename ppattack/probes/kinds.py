@@ -8,13 +8,14 @@ from ppattack.probes.finding import Finding
 
 Findings = Mapping[str, Finding]
 KINDS = (
-    "fresh", "noisy", "permutation", "addition", "substitution", "chained", "gf2-linear",
-    "modular-linear", "real-linear", "local", "avalanche", "unknown", "tokens",
+    "fresh", "repeating", "noisy", "permutation", "addition", "substitution", "chained",
+    "gf2-linear", "modular-linear", "real-linear", "local", "avalanche", "unknown", "tokens",
 )  # fmt: skip
 """Kinds of ciphers.
 
-``fresh``: no two encryptions are alike. ``noisy``: they are in part. ``permutation``: of bits,
-nibbles or bytes, with a mask or none. ``addition``: a permutation of bytes and a sum with a mask.
+``fresh``: no two encryptions are alike. ``repeating``: some are equal. ``noisy``: they are alike in
+part. ``permutation``: of bits, nibbles or bytes, with a mask or none. ``addition``: a permutation
+of bytes and a sum with a mask.
 ``substitution``: one or many tables of bytes or nibbles, and a permutation or none. ``chained``:
 one of these, then one chain of bytes. ``gf2-linear``, ``modular-linear``, ``real-linear``: affine.
 ``local``: blocks or runs of bytes that nothing linear describes. ``avalanche``: every bit depends
@@ -31,13 +32,23 @@ def weakness_of(kind: str) -> str:
     """Why a cipher of this kind cannot count as resisting, in a sentence; empty if it can."""
     if kind in STRUCTURED:
         return "A few pairs tell such a map."
+    if kind == "repeating":
+        return "Images that meet the same randomness tell of each other."
     return "Equal blocks have equal ciphertexts there." if kind == "local" else ""
+
+
+def hides(kind: str, found: Findings) -> bool:
+    """Whether there is nothing for any attack here: every ciphertext is noise of its own."""
+    return kind in ("fresh", "avalanche") and _holds(found, "noise")
 
 
 def kind_of(found: Findings) -> str:
     """The kind of cipher; ``found`` holds every property by its name."""
     if not found["deterministic"].holds:
-        return "fresh" if found["deterministic"].facts["anew"] else "noisy"
+        facts = found["deterministic"].facts
+        if facts["different"] is not None:
+            return "repeating"
+        return "fresh" if facts["anew"] else "noisy"
     if found["local"].facts["bytes"] <= 1 or found["unit"].facts["unit"] in ("bit", "nibble"):
         if _holds(found, "xor-affine"):
             return "permutation"
@@ -65,13 +76,13 @@ def in_words(kind: str, found: Findings) -> str:
         where = f" in runs of {found['local'].facts['run']} bytes"
     one = "same-everywhere" in found and found["same-everywhere"].facts["edge"] == 1
     sentences = {
-        **dict.fromkeys(("fresh", "noisy"), again),
+        **dict.fromkeys(("fresh", "repeating", "noisy"), again),
         "permutation": _permutation(many, found) if kind == "permutation" else "",
         "addition": "a permutation of bytes, with a mask that is added",
         "substitution": f"{'one table' if one else 'tables'} of {many}, with a permutation or none",
         "chained": "one round of chaining over bytes that change places or values",
         "gf2-linear": "affine over GF(2): exclusive-or and permutations, in any number of rounds",
-        "modular-linear": "affine modulo 256: sums and permutations, in any number of rounds",
+        "modular-linear": _modular(where),
         "real-linear": f"a linear map over the reals{where}",
         "local": f"a map of its own{where}, not linear",
         "avalanche": "every bit depends on every bit: no generic attack applies",
@@ -79,6 +90,12 @@ def in_words(kind: str, found: Findings) -> str:
         "tokens": "ciphertexts are tokens, not images: these probes say nothing of them",
     }
     return sentences[kind]
+
+
+def _modular(where: str) -> str:
+    if where:
+        return f"a linear map modulo 256{where}, as in Hill's cipher"
+    return "affine modulo 256: sums and permutations, in any number of rounds"
 
 
 def _permutation(many: str, found: Findings) -> str:

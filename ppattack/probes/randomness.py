@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ppattack.probes.box import Box
+from ppattack.probes.box import Box, Rows
 from ppattack.probes.finding import Finding
 from ppattack.seeding import torch_stream
 from ppattack.target.natural_noise import natural_images
@@ -28,10 +28,16 @@ def randomness(box: Box) -> Finding:
     counts = np.bincount(cipher.ravel(), minlength=256).astype(float)
     share = counts[counts > 0] / counts.sum()
     entropy = float(-(share * np.log2(share)).sum())
-    expected = counts.sum() / 256
-    chi_square = float(((counts - expected) ** 2).sum() / expected / 255)
-    uniform = chi_square < BAR
-    words = f"{entropy:.2f} bits of entropy per byte, chi-square {chi_square:.1f} per degree: "
+    value = chi_square(cipher)
+    uniform = value < BAR
+    words = f"{entropy:.2f} bits of entropy per byte, chi-square {value:.1f} per degree: "
     words += "uniform to the eye" if uniform else "levels are not uniform"
     facts = {"entropy": round(entropy, 4)}
-    return Finding("uniform-bytes", uniform, words, round(chi_square, 3), BAR, facts)
+    return Finding("uniform-bytes", uniform, words, round(value, 3), BAR, facts)
+
+
+def chi_square(rows: Rows) -> float:
+    """Chi-square per degree of freedom of all bytes together; 1 if they are uniform."""
+    counts = np.bincount(rows.ravel(), minlength=256).astype(float)
+    expected = rows.size / 256
+    return float(((counts - expected) ** 2).sum() / expected / 255)

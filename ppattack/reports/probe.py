@@ -6,7 +6,7 @@ from typing import Any
 
 from ppattack.reports.parts import Part, VersionedReport
 
-SCHEMA_VERSION = "1.0"
+SCHEMA_VERSION = "1.1"
 
 
 class ProbedProperty(Part):
@@ -48,6 +48,7 @@ class ProbeReport(VersionedReport):
         kind: what the cipher is, in one word.
         words: the same in one line.
         weakness: why it cannot count as resisting, whatever attacks say; empty if it can.
+        hides: whether every ciphertext is noise of its own, so that no generic attack applies.
         images: how many were encrypted.
         properties: in the order in which they were tried.
         attacks: what to try on it.
@@ -60,6 +61,7 @@ class ProbeReport(VersionedReport):
     kind: str
     words: str
     weakness: str
+    hides: bool = False
     images: int
     properties: tuple[ProbedProperty, ...]
     attacks: tuple[AdvisedAttack, ...]

@@ -76,6 +76,7 @@ def probe_target(request: RunRequest, target: Target, shape: ImageShape | None) 
         kind=found.kind,
         words=found.words,
         weakness=weakness_of(found.kind),
+        hides=found.hides,
         images=found.asked,
         properties=tuple(
             ProbedProperty(**{**vars(each), "facts": dict(each.facts)}) for each in found.findings

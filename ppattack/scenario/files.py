@@ -9,6 +9,7 @@ from ppattack.data.source import ImageSets, content_hashes
 from ppattack.errors import DataError
 from ppattack.files import check_output_names
 from ppattack.scenario.refusals import (
+    can_have_own_keys,
     check_applicable,
     check_files_suffice,
     check_labelled,
@@ -61,7 +62,9 @@ def from_ciphertexts(
         jpeg: how the files were compressed.
     """
     has_public = public is not None and len(public.adversary) > 0
-    threat = least_threat_model(attack, scope, public=has_public)
+    threat = least_threat_model(
+        attack, scope, public=has_public, own_keys=can_have_own_keys(target)
+    )
     check_files_suffice(attack, threat, has_public, candidates is not None)
     check_own_keys(attack, target, threat)
     if threat.public_labels and public is not None:

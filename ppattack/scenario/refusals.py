@@ -57,6 +57,11 @@ def check_files_suffice(
         )
 
 
+def can_have_own_keys(target: Target) -> bool:
+    """Whether anybody can draw keys of a scheme without training networks."""
+    return target.draws_keys and not isinstance(target, TrainedTarget)
+
+
 def check_own_keys(attack: Attack, target: Target, threat: ThreatModel) -> None:
     """Refuse to let an attack run a scheme under own keys if these cannot be had."""
     if threat.own_keys and isinstance(target, TrainedTarget):

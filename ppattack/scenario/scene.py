@@ -73,11 +73,17 @@ def key_scope_of(target: Target, asked: KeyScope | None) -> KeyScope:
 
 
 def least_threat_model(
-    attack: Attack, scope: KeyScope, *, vain_pairs: bool = False, public: bool = False
+    attack: Attack,
+    scope: KeyScope,
+    *,
+    vain_pairs: bool = False,
+    public: bool = False,
+    own_keys: bool = False,
 ) -> ThreatModel:
     """The least threat model that the attack works under, with the keys' scope.
 
-    With ``public`` there are public images, and an attack that welcomes them is granted them.
+    With ``public`` there are public images, and an attack that welcomes them is granted them;
+    with ``own_keys`` likewise keys of its own.
 
     Raises:
         NotGranted: if it needs pairs under a key that no other image shares, unless
@@ -92,6 +98,8 @@ def least_threat_model(
         )
     if public and needed.public == "none" and attack.welcomes_public_images():
         needed = replace(needed, public="unpaired")
+    if own_keys and attack.welcomes_own_keys():
+        needed = replace(needed, own_keys=True)
     return replace(needed, key_scope=scope)
 
 

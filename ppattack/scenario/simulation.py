@@ -13,6 +13,7 @@ from ppattack.data.alterations import Alteration, altered
 from ppattack.data.source import ImageSets
 from ppattack.errors import ConfigError, DataError, ThreatModelError
 from ppattack.scenario.refusals import (
+    can_have_own_keys,
     check_applicable,
     check_disjoint,
     check_labelled,
@@ -72,7 +73,11 @@ def simulate(
     import torch
 
     threat = least_threat_model(
-        attack, scope, vain_pairs=vain_pairs, public=len(sets.adversary) > 0
+        attack,
+        scope,
+        vain_pairs=vain_pairs,
+        public=len(sets.adversary) > 0,
+        own_keys=can_have_own_keys(target),
     )
     if threat.names_classes:
         check_labelled(attack, sets, public_only=not threat.labels)

@@ -4,8 +4,8 @@ Whoever tests has nothing to choose: the scheme is probed, then all installed at
 preset, level by level, the cheapest first; once an attack of a level broke the target, the rest of
 the level and all trained attacks are left out. The verdict is BROKEN if any attack broke the
 target, RESISTED if all that apply were resisted and passed their controls and the probes found
-nothing that pairs would tell, NOTHING APPLIED if no attack has a model of such a scheme, and
-INCONCLUSIVE otherwise. Scores are the worst case over attacks, image by image: what an owner must
+nothing that pairs would tell, NOTHING APPLIED if no attack has a model of such a scheme or every
+ciphertext is noise of its own, and INCONCLUSIVE otherwise. Scores are the worst case over attacks, image by image: what an owner must
 expect without knowing which attack will come.
 
 If no key scope is asked for and the scheme has both, both are answered for: first one key for all
@@ -29,7 +29,7 @@ from ppattack.reports.found import SavedRun, read_runs
 from ppattack.reports.leaks import WORDS, LeakLevel, LeakName, rank
 from ppattack.reports.probe import ProbeReport
 from ppattack.reports.run import Report, VerdictName, read_report, scores_csv
-from ppattack.reports.sweep import NO_RESULT, Sweep
+from ppattack.reports.sweep import NO_RESULT, Outcome, Sweep
 from ppattack.request import RunRequest, check
 from ppattack.runs.inputs import check_target
 from ppattack.runs.probing import probe_target
@@ -37,7 +37,7 @@ from ppattack.runs.store import Fill, Finished, Store, identity
 from ppattack.scenario import key_scope_of
 from ppattack.sweeps.audited_levels import PUBLIC, audited_levels, demands
 from ppattack.sweeps.executors import Executor, InThisProcess
-from ppattack.sweeps.levels import Levels, cheapest_first
+from ppattack.sweeps.levels import Levels, cheapest_first, hidden
 from ppattack.sweeps.sweep import Watcher, run_sweep
 from ppattack.sweeps.worst_case import WorstCase, worst_case
 from ppattack.target.base import Target
@@ -231,6 +231,9 @@ def decide(
         left = sum(outcome.state == "left out" for outcome in outcomes.values())
         return "BROKEN", words + (f" {left} others were left out." if left else "")
     tried = {name: one for name, one in outcomes.items() if one.state not in NO_RESULT}
+    if probed is not None and probed.hides and _only_spared(outcomes):
+        words = f"no generic attack applies. {hidden(probed).capitalize()}. That is no proof of"
+        return "NOTHING APPLIED", f"{words} strength; tried in vain: {', '.join(runs) or 'none'}."
     said = "" if probed is None else f" The probes: {probed.words}."
     if len(tried) == len(runs) and all(run.report.refuted for run in runs.values()):
         words = f"no attack has a model that fits it ({', '.join(runs)})"
@@ -251,6 +254,12 @@ def _breaking(report: Report) -> str:
     """An attack that broke the target: its name, what leaked, what it was granted."""
     leak = WORDS[report.leak or "nothing"]
     return f"{report.attack.name} ({leak}; {report.threat.words})"
+
+
+def _only_spared(outcomes: Mapping[str, Outcome]) -> bool:
+    """Whether attacks were left out, and none failed."""
+    states = {one.state for one in outcomes.values()}
+    return "left out" in states and "failed" not in states
 
 
 def _runs(sweep: Sweep, out: Path) -> dict[str, SavedRun]:

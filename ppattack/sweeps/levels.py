@@ -27,7 +27,8 @@ class Levels:
 
     Attacks from elsewhere always run: whoever installed them wants to know.
 
-    Attacks whose model is not the scheme that was probed are left out too.
+    Attacks whose model is not the scheme that was probed are left out too, and trained ones where
+    every ciphertext is noise of its own: there is nothing that a network could learn.
 
     Args:
         attacks: the attack of every cell.
@@ -44,6 +45,7 @@ class Levels:
     ) -> None:
         self._second = frozenset(second)
         self._outside = [None if probed is None else outside(one, probed) for one in attacks]
+        self._hides = "" if probed is None or not probed.hides else hidden(probed)
         self._levels = [level_of(attack) for attack in attacks]
 
     def batches(self) -> list[list[int]]:
@@ -59,6 +61,8 @@ class Levels:
         level = self._levels[number]
         if level == ELSEWHERE:
             return None
+        if level == TRAINED and self._hides:
+            return f"{self._hides} (--all runs it all the same)."
         for other, cell in enumerate(cells):
             leak = None if cell.outcome is None else cell.outcome.leak
             if leak is None or cell.key_scope != cells[number].key_scope:
@@ -70,15 +74,24 @@ class Levels:
         return None
 
 
+def hidden(probed: ProbeReport) -> str:
+    """Why no generic attack applies to a scheme that hides everything, in words."""
+    return f"the probes: {probed.words}, and ciphertexts are noise, even of images of one colour"
+
+
 def outside(attack: str, probed: ProbeReport) -> str | None:
     """Why a scheme is outside the model of an attack that costs much, in words; None if it is not.
 
     ``covariance-matching`` reads symbols that are moved and complemented. If whole bytes are, the
     scheme is affine over the reals; nibbles that are masked cannot be told from others.
     """
-    if attack != "covariance-matching" or not probed.weakness:
+    if attack != "covariance-matching":
         return None
+    if probed.hides:
+        return hidden(probed)
     found = {each.name: each for each in probed.properties}
+    if not found or not found["deterministic"].holds:
+        return None
     inside = probed.kind == "permutation"
     if inside and found["unit"].facts["unit"] == "byte":
         inside = bool(found["real-affine"].holds)

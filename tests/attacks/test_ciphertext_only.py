@@ -20,6 +20,7 @@ from tests.conftest import smooth_sets
 from tests.support.home_made import cipher
 from tests.support.natural import natural_images, natural_sets
 from tests.support.plugins import strong_ciphers
+from tests.support.plugins.least import Shifted
 
 pytestmark = pytest.mark.long
 
@@ -136,6 +137,18 @@ def test_large_images_are_refused_with_an_estimate() -> None:
 
 
 def test_own_keys_are_asked_for_only_if_keys_are_tried() -> None:
-    assert CiphertextOnly().requires().own_keys
+    assert not CiphertextOnly().requires().own_keys
+    assert CiphertextOnly().welcomes_own_keys()
     assert CiphertextOnly(model="key-search").requires().own_keys
+    for model in ("masks", "key-search"):
+        assert not CiphertextOnly(model=model).welcomes_own_keys()
     assert not CiphertextOnly(model="masks").requires().own_keys
+
+
+def test_a_key_in_the_code_is_no_obstacle() -> None:
+    recovery, scenario = attacked(Shifted(), smooth_sets(40, 100))
+    assert not scenario.observation.threat.own_keys
+    assert "key-search" in recovery.notes["not"]
+    assert recovery.notes["not"]["key-search"] == "no other key can be drawn"
+    _, scenario = attacked(cipher("Arnold"), smooth_sets(1, 20))
+    assert scenario.observation.threat.own_keys

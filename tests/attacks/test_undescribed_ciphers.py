@@ -9,7 +9,7 @@ import pytest
 import torch
 
 import ppattack
-from ppattack.attack import Attack, Recovery
+from ppattack.attack import Attack, Context, Recovery
 from ppattack.attacks.chosen_plaintext import ChosenPlaintext
 from ppattack.attacks.known_plaintext import KnownPlaintext
 from ppattack.data.image_files import read_image, write_png
@@ -18,6 +18,7 @@ from ppattack.metrics.ssim import ssim
 from ppattack.runs.map_files import MapFile
 from ppattack.scenario import Scenario, simulate
 from ppattack.target import Target
+from ppattack.threat import Observation
 from tests.support import home_made
 from tests.support.attack_contract import CONTEXT
 from tests.support.natural import natural_images
@@ -34,6 +35,8 @@ def attacked(
     channels, height, width = shape
     count = SCORED + attack.requires().pairs
     images = natural_images(count, max(height, width), channels=channels)[..., :height, :width]
+    if isinstance(attack, FlatPairs):
+        images[SCORED:, :, :6] = 9
     sets = ImageSets("natural", images.contiguous(), images[:0].contiguous())
     scenario = simulate(attack, target, sets, "dataset", seed)
     return attack(scenario.observation, CONTEXT), scenario
@@ -90,6 +93,35 @@ def test_other_sizes(name: str, shape: tuple[int, int, int]) -> None:
     for attack in (KnownPlaintext(pairs=8), ChosenPlaintext()):
         recovery, scenario = attacked(attack, home_made.cipher(name), shape=shape)
         assert right(recovery, scenario) == 1.0
+
+
+@pytest.mark.parametrize("pairs", [2, 8])
+def test_a_matrix_modulo_256_falls_to_two_pairs(pairs: int) -> None:
+    target = ciphers.Hill()
+    for attack in (KnownPlaintext(pairs=pairs), ChosenPlaintext(images=pairs)):
+        recovery, scenario = attacked(attack, target)
+        assert right(recovery, scenario) == 1.0
+        assert recovery.notes["model"] == "one matrix modulo 256 for runs of 4 bytes"
+        assert not recovery.limits
+        check_map(recovery, scenario, target)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_one_pair_tells_a_cat_map_flat_areas_included(seed: int) -> None:
+    target = home_made.cipher("Arnold")
+    recovery, scenario = attacked(FlatPairs(pairs=1), target, seed)
+    assert right(recovery, scenario) == 1.0
+    assert recovery.notes["model"].endswith("by a linear map of coordinates")
+    check_map(recovery, scenario, target)
+
+
+class FlatPairs(KnownPlaintext):
+    """A third of the known image has one colour, and no ciphertext helps."""
+
+    def run(self, observation: Observation, context: Context) -> Recovery:
+        """Check that the known image is flat there."""
+        assert (observation.known_pairs[0][..., :6, :] == 9).all()
+        return super().run(observation, context)
 
 
 def test_one_table_of_bytes() -> None:

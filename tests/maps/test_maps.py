@@ -9,7 +9,16 @@ import pytest
 import torch
 
 from ppattack.errors import ImageError
-from ppattack.maps import Affine, BlockLinear, CipherMap, Running, Shuffle, Step, Tables
+from ppattack.maps import (
+    Affine,
+    BlockLinear,
+    BlockModular,
+    CipherMap,
+    Running,
+    Shuffle,
+    Step,
+    Tables,
+)
 from ppattack.permxor import PermXor
 
 SHAPE = (3, 4, 6)
@@ -114,6 +123,23 @@ def test_linear_blocks() -> None:
     assert (made != grey).float().mean() > 0.8
     assert (found.invert(made).int() - grey.int()).abs().max() <= 2
     assert CipherMap.from_arrays(found.arrays()).apply(grey).equal(made)
+
+
+def test_blocks_modulo_256() -> None:
+    matrix = np.array([[3, 2], [5, 7]], np.uint8)
+    inverse = np.array([[7, 254], [251, 3]], np.uint8) * np.uint8(pow(11, -1, 256))
+    numbers = np.array([[0, 3], [1, 2]])
+    offset = np.array([[0, 0], [10, 0]], np.uint8)
+    step = BlockModular(numbers, matrix, offset, inverse)
+    rows = np.array([[1, 2, 250, 7]], np.uint8)
+    # 3*1 + 2*7, 3*2 + 2*250 + 10, 5*2 + 7*250, 5*1 + 7*7
+    assert step.apply(rows).tolist() == [[17, 516 % 256, 1760 % 256, 54]]
+    assert step.invert(step.apply(rows)).tolist() == rows.tolist()
+    step.check(4)
+    with pytest.raises(ImageError, match="does not undo"):
+        BlockModular(numbers, matrix, offset, matrix).check(4)
+    with pytest.raises(ImageError, match="do not lie in an image of 3 bytes"):
+        step.check(3)
 
 
 @pytest.mark.parametrize(

@@ -16,13 +16,19 @@ from ppattack.plugins import registry
 from ppattack.probes.examination import Examination, examine
 from ppattack.probes.finding import Finding
 from ppattack.probes.kinds import KINDS, STRUCTURED
+from ppattack.probes.noise import BAR, energy
 from ppattack.target import Key, Target
 from targets.etc import EtC
 from targets.etc_gray import EtcGray
 from targets.pe import PE
 from tests.support import home_made
 from tests.support.plugins import ciphers, faulty_ciphers, least
-from tests.support.plugins.strong_ciphers import FreshNonce, PadOnce, PlaintextKeystream
+from tests.support.plugins.strong_ciphers import (
+    FreshNonce,
+    PadOnce,
+    PlaintextKeystream,
+    ShortNonce,
+)
 
 KEYS, MANY_KEYS = range(2), range(2, 22)
 SHAPE = (3, 32, 32)
@@ -99,6 +105,28 @@ class NibbleTables(ciphers.Masked):
         return made
 
 
+class ShuffledAnew(FreshNonce):
+    """The pixels of every image change places, by a nonce of its own."""
+
+    card = replace(FreshNonce.card, name="shuffled-anew")
+
+    def encrypt(self, images: Tensor, key: Key, *, generator: Any = None) -> Tensor:
+        """Shuffle every image in its own way."""
+        rng = np.random.default_rng() if generator is None else generator
+        rows = images.numpy().reshape(len(images), -1)
+        made = np.stack([row[rng.permutation(len(row))] for row in rows])
+        return torch.from_numpy(made.reshape(images.shape)) ^ int(key.parts["key"][0])
+
+
+class Tiled(FreshNonce):
+    """The keystream of every image repeats itself after 64 bytes."""
+
+    card = replace(FreshNonce.card, name="tiled")
+
+    def _pad(self, key: Key, image: Any, rng: np.random.Generator) -> Any:
+        return np.resize(rng.integers(0, 256, 64, dtype=np.uint8), image.shape)
+
+
 def facts(found: Examination, name: str) -> Any:
     return of(found, name).facts
 
@@ -144,6 +172,7 @@ CASES: dict[str, tuple[Callable[[], Target], str, str]] = {
     ),
     "two-rounds": (diffusion(rounds=2), "gf2-linear", "affine over GF(2)"),
     "three-rounds": (diffusion(rounds=3, scan="hwc"), "gf2-linear", "affine over GF(2)"),
+    "hill": (ciphers.Hill, "modular-linear", "a linear map modulo 256 in runs of 4 bytes"),
     "two-rounds-of-sums": (diffusion(rounds=2, add=True), "modular-linear", "modulo 256"),
     "sums": (Sums, "addition", "a mask that is added"),
     "shifted": (least.Shifted, "addition", "a mask that is added"),
@@ -157,6 +186,7 @@ CASES: dict[str, tuple[Callable[[], Target], str, str]] = {
         "is drawn anew each time, the rest stays",
     ),
     "fresh-nonce": (FreshNonce, "fresh", "fresh randomness"),
+    "short-nonce": (ShortNonce, "repeating", "fresh randomness that comes again"),
     "pad-once": (PadOnce, "fresh", "fresh randomness"),
     "plaintext-keystream": (PlaintextKeystream, "avalanche", "no generic attack applies"),
     "plain": (registry.target("plain"), "permutation", "nothing is changed"),
@@ -218,6 +248,41 @@ def test_other_sizes_and_grey_images(size: int, channels: int) -> None:
 def test_a_key_per_image_lets_pairs_say_nothing() -> None:
     assert examine(PE(), SHAPE, "dataset", 0).kind == "permutation"
     assert examine(PE(), SHAPE, "image", 0).kind == "fresh"
+
+
+def hides(target: Target, scope: Any = "dataset") -> bool:
+    return examine(target, SHAPE, scope, 1).hides
+
+
+def test_nothing_is_left_to_attack_where_all_is_noise() -> None:
+    for strong in (FreshNonce(), PadOnce(), PlaintextKeystream()):
+        assert hides(strong)
+    assert hides(registry.target("one-time-pad")(), "image")
+
+
+@pytest.mark.parametrize("make", [PE, EtC, registry.target("le"), ShuffledAnew, Tiled])
+def test_a_fresh_key_for_every_image_may_leave_much(make: Callable[[], Target]) -> None:
+    target = make()
+    found = examine(target, SHAPE, "image" if target.card.deterministic else "dataset", 1)
+    assert found.kind == "fresh"
+    assert not found.hides
+
+
+def test_what_is_repeated_is_counted() -> None:
+    found = facts(examine(ShortNonce(), SHAPE, "dataset", 0), "deterministic")
+    assert 200 < found["different"] < 330  # of 256
+    assert facts(examine(FreshNonce(), SHAPE, "dataset", 0), "deterministic")["different"] is None
+
+
+def test_weak_noise_is_no_noise() -> None:
+    rng = np.random.default_rng(2)
+    rows = rng.integers(0, 256, (16, 3072), dtype=np.uint8)
+    assert energy(rows) < BAR
+    assert energy(np.tile(rows[:, :48], 64)) == pytest.approx(3072)
+    assert energy(np.zeros((16, 3072), np.uint8)) == pytest.approx(3072)
+    # A seventh of all bytes are copies of the byte before them.
+    copied = np.where(rng.random(rows.shape) < 0.15, np.roll(rows, 1, axis=1), rows)
+    assert energy(copied.astype(np.uint8)) > BAR
 
 
 def test_tokens_are_not_read() -> None:

@@ -25,6 +25,7 @@ from ppattack.sweeps.levels import Levels, cheapest_first, outside
 from ppattack.sweeps.sweep import run_sweep
 from ppattack.threat import ThreatModel
 from tests.support import home_made
+from tests.support.plugins import strong_ciphers
 from tests.support.program import in_process
 from tests.support.run_requests import request
 from tests.support.sweeps import Watch
@@ -100,7 +101,7 @@ def test_a_card_without_a_level_has_that_of_its_needs() -> None:
     assert replace(card, level="trained").audit_level == "trained"
 
 
-@pytest.mark.parametrize("name", ["le", "ele", "pe", "etc", "etc-gray", "keyless", "one-time-pad"])
+@pytest.mark.parametrize("name", ["le", "ele", "pe", "etc", "etc-gray", "keyless"])
 def test_covariance_matching_is_tried_on_every_scheme_of_its_kind(name: str) -> None:
     assert outside("covariance-matching", probe(RunRequest("", name))) is None
 
@@ -112,6 +113,31 @@ def test_covariance_matching_is_left_out_where_the_probes_say_it_has_no_model() 
         assert (why is None) == (name == "Arnold"), name
         assert why is None or f"; the probes: {found.words} (--all runs it all the same)." in why
         assert outside("known-plaintext", found) is None
+
+
+@pytest.mark.parametrize("target", [f"{strong_ciphers.__file__}:FreshNonce", "one-time-pad"])
+def test_what_hides_everything_is_not_given_to_networks(target: str) -> None:
+    found = probe(RunRequest("", target))
+    plan, blank = Levels([*NAMES, "covariance-matching"], found), cells()
+    left = [plan.left_out(number, blank) for number in range(len(NAMES) + 1)]
+    out = [name for name, why in zip([*NAMES, "covariance-matching"], left, strict=True) if why]
+    assert out == ["itn", "gan", "covariance-matching"]
+    for why in filter(None, left):
+        assert f"the probes: {found.words}, and ciphertexts are noise" in why
+        assert "(--all runs it all the same)." in why
+
+
+def test_what_hides_everything_has_nothing_applied(run: SavedRun) -> None:
+    resisted = {"fr": "RESISTED", "known_plaintext": "INCONCLUSIVE"}
+    assert judged(run, "one-time-pad", left="itn", **resisted)[0] == "NOTHING APPLIED"
+    verdict, reason = judged(run, "one-time-pad", left="itn", fr="RESISTED")
+    assert verdict == "NOTHING APPLIED"
+    assert reason.startswith("no generic attack applies. The probes: every image has a key")
+    assert reason.endswith("That is no proof of strength; tried in vain: fr.")
+    assert judged(run, "one-time-pad", left="itn", fr="BROKEN")[0] == "BROKEN"
+    # With --all nothing is left out, and attacks that apply decide.
+    assert judged(run, "one-time-pad", fr="RESISTED")[0] == "RESISTED"
+    assert judged(run, home_made.path("Arnold"), left="itn", fr="RESISTED")[0] == "INCONCLUSIVE"
 
 
 @pytest.mark.parametrize(
@@ -162,8 +188,13 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> SavedRun:
     return SavedRun(done.folder, read_report(done.folder))
 
 
-def judged(run: SavedRun, probed: str | None = None, **verdicts: str) -> tuple[str, str]:
-    """The verdict of an audit in which attacks ended so; REFUTED is INCONCLUSIVE, and says why."""
+def judged(
+    run: SavedRun, probed: str | None = None, left: str | None = None, **verdicts: str
+) -> tuple[str, str]:
+    """The verdict of an audit in which attacks ended so; REFUTED is INCONCLUSIVE, and says why.
+
+    ``left`` was left out.
+    """
     real = {name: "INCONCLUSIVE" if v == "REFUTED" else v for name, v in verdicts.items()}
     found = [cell for cell in cells(**real) if cell.outcome is not None]
     runs = {}
@@ -177,6 +208,9 @@ def judged(run: SavedRun, probed: str | None = None, **verdicts: str) -> tuple[s
         }
         runs[cell.attack] = SavedRun(run.folder, run.report.model_copy(update=update))
     said = None if probed is None else probe(RunRequest("", probed))
+    blank = next(cell for cell in cells() if left is None or cell.attack == left)
+    if left is not None:
+        found.append(blank.model_copy(update={"outcome": Outcome(state="left out")}))
     return decide(Sweep(id="", cells=tuple(found)), runs, said)
 
 

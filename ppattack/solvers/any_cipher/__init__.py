@@ -7,6 +7,7 @@ ModelName = Literal[
     "permutation",
     "table",
     "nibbles",
+    "modular",
     "linear",
     "bits",
     "own-tables",

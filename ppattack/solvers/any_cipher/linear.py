@@ -102,10 +102,10 @@ def _candidates(pairs: Pairs) -> Iterator[Candidate]:
     if pairs.plain_shape != pairs.cipher_shape:
         return
     for orthogonal, centred in ((True, True), (True, False), (False, False)):
-        for numbers, words in _cuts(pairs.plain_shape, EDGES):
+        for numbers, words in cuts(pairs.plain_shape, EDGES):
             name = f"one {'orthogonal ' if orthogonal else ''}matrix for {words}"
             yield Candidate(numbers, True, None, orthogonal, name, centred)
-    for numbers, words in _cuts(pairs.plain_shape, TRANSFORM_EDGES):
+    for numbers, words in cuts(pairs.plain_shape, TRANSFORM_EDGES):
         edge = round(numbers.shape[1] ** 0.5)
         if edge * edge == numbers.shape[1] and numbers.size * numbers.shape[1] <= MOST_FACTORS:
             for name, basis in _transforms(edge):
@@ -114,12 +114,20 @@ def _candidates(pairs: Pairs) -> Iterator[Candidate]:
                     yield Candidate(
                         numbers, shared, basis, False, f"signs of the {name} {for_} {words}"
                     )
-    for numbers, words in _cuts(pairs.plain_shape, EDGES):
+    for numbers, words in cuts(pairs.plain_shape, EDGES):
         yield Candidate(numbers, False, None, False, f"a matrix for every one of {words}")
 
 
-def _cuts(shape: ImageShape, edges: tuple[int, ...]) -> Iterator[tuple[Numbers, str]]:
-    """Blocks of all channels together and of each channel, that fit into an image."""
+def cuts(shape: ImageShape, edges: tuple[int, ...]) -> Iterator[tuple[Numbers, str]]:
+    """Blocks of all channels together and of each channel, that fit into an image.
+
+    Args:
+        shape: ``(C, H, W)``.
+        edges: of blocks, pixels.
+
+    Yields:
+        ``(n, k)`` the numbers of the bytes of each block, and the blocks in words.
+    """
     channels, height, width = shape
     numbers = np.arange(channels * height * width).reshape(shape)
     for edge in edges:
@@ -145,7 +153,11 @@ def _transforms(edge: int) -> list[tuple[str, Values]]:
 
 
 def _explained(candidate: Candidate, pairs: Pairs) -> float:
-    """The share of the variance of held-out plain values that the fitted inverse explains."""
+    """The share of the variance of held-out plain values that the fitted inverse explains.
+
+    Variance is about what the other plain values alone suggest: their mean, for a matrix of every
+    block that in its place. Known images may be alike, and then a mean is right about them too.
+    """
     rng = numpy_stream(0, "held out")
     if not candidate.shared and candidate.basis is not None and pairs.count == 1:
         return _agreement(candidate, candidate.basis, pairs)
@@ -156,22 +168,23 @@ def _explained(candidate: Candidate, pairs: Pairs) -> float:
             return 0.0
         train, test = candidate.numbers[~held], candidate.numbers[held]
         step = _fitted(candidate, pairs.plain, pairs.cipher, train)
-        numbers = test
+        numbers, guess = test, pairs.plain[:, train].mean((0, 1))
     else:
         count = max(1, round(HELD_OUT * pairs.count))
         if pairs.count - count < 1:
             return 0.0
         step = _fitted(candidate, pairs.plain[count:], pairs.cipher[count:])
+        guess = pairs.plain[count:, candidate.numbers].mean(0)
         pairs, numbers = pairs.first(count), candidate.numbers
     made = BlockLinear(numbers, step.matrix, step.offset, step.inverse, step.inverse_offset).invert(
         pairs.cipher
     )
-    return _share(made[:, numbers], pairs.plain[:, numbers])
+    return _share(made[:, numbers], pairs.plain[:, numbers], guess)
 
 
-def _share(made: Rows, plain: Rows) -> float:
+def _share(made: Rows, plain: Rows, guess: Values) -> float:
     off = np.square(made.astype(float) - plain).mean()
-    total = plain.astype(float).var()
+    total = min(plain.astype(float).var(), np.square(plain - guess).mean())
     return float(1 - off / total) if total else 0.0
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from ppattack.context import Progress
-from ppattack.solvers.any_cipher import gf2, permutation, rounds, tables
+from ppattack.solvers.any_cipher import gf2, modular, permutation, rounds, tables
 from ppattack.solvers.any_cipher.fit import Fit, Pairs
 from ppattack.solvers.any_cipher.linear import linear
 
@@ -77,6 +77,13 @@ MODELS: tuple[Model, ...] = (
         _nibbles,
         known=lambda _: 24,
         chosen=lambda size: 1 + _codes(16, 2 * size),
+    ),
+    Model(
+        "modular",
+        "matrices modulo 256 for blocks",
+        modular.block_matrices,
+        known=lambda _: 2,
+        chosen=lambda _: 2,
     ),
     Model(
         "linear",

@@ -10,7 +10,7 @@ import numpy as np
 
 from ppattack.maps import Combine, Rows, Shuffle, Symbol, separated
 from ppattack.maps.steps import as_symbols
-from ppattack.solvers.any_cipher import chains
+from ppattack.solvers.any_cipher import chains, grid_maps
 from ppattack.solvers.any_cipher.fit import Fit, Numbers, Pairs, ties
 from ppattack.solvers.any_cipher.neighbours import break_ties
 from ppattack.solvers.any_cipher.signatures import (
@@ -180,6 +180,14 @@ def _solved(
             index, ties(ours), np.arange(len(index))[:, None], kind.combine, seen, kind.symbol
         )
     else:
+        sure = np.empty(pairs.size, np.bool_)
+        sure[members] = alone[:, None]
+        shapes = pairs.plain_shape, pairs.cipher_shape
+        whole = grid_maps.completed(_of_bytes(index, members), sure, *shapes)
+        if whole is not None and _agrees(kind, whole, pairs):
+            words = f"{kind.words}, by a linear map of coordinates"
+            steps = (*first, _masked(kind, whole, pairs), *last)
+            return Fit(words, steps, certain=1.0, proof=match.words)
         index = break_ties(index, ties(ours), members, kind.combine, pairs)
     return Fit(
         kind.words,
@@ -190,15 +198,28 @@ def _solved(
 
 
 def _step(kind: Kind, index: Numbers, members: Numbers, pairs: Pairs) -> Shuffle:
-    symbol: Symbol = "byte"
-    if kind.symbol in ("bit", "nibble"):
-        symbol = kind.symbol
-        plain, cipher = (as_symbols(side[:1], symbol)[0] for side in (pairs.plain, pairs.cipher))
-    else:
-        plain, cipher = pairs.plain[0], pairs.cipher[0]
-        whole: Numbers = np.empty(pairs.size, np.int64)
-        whole[members] = members[index]
-        index = whole
+    if kind.symbol not in ("bit", "nibble"):
+        return _masked(kind, _of_bytes(index, members), pairs)
+    symbol: Symbol = kind.symbol
+    plain, cipher = (as_symbols(side[:1], symbol)[0] for side in (pairs.plain, pairs.cipher))
+    return Shuffle(index, separated(cipher, plain[index], "xor"), symbol)
+
+
+def _masked(kind: Kind, index: Numbers, pairs: Pairs) -> Shuffle:
+    """The permutation of bytes, and the mask that the first pair shows, if there is one."""
     if kind.combine is None:
-        return Shuffle(index, np.zeros(len(index), np.uint8), symbol)
-    return Shuffle(index, separated(cipher, plain[index], kind.combine), symbol, kind.combine)
+        return Shuffle(index, np.zeros(len(index), np.uint8))
+    mask = separated(pairs.cipher[0], pairs.plain[0, index], kind.combine)
+    return Shuffle(index, mask, combine=kind.combine)
+
+
+def _of_bytes(index: Numbers, members: Numbers) -> Numbers:
+    """The source of every byte, given that of every symbol."""
+    whole: Numbers = np.empty(members.size, np.int64)
+    whole[members] = members[index]
+    return whole
+
+
+def _agrees(kind: Kind, index: Numbers, pairs: Pairs) -> bool:
+    """Whether all pairs are explained by a permutation of bytes."""
+    return bool((_masked(kind, index, pairs).apply(pairs.plain) == pairs.cipher).all())

@@ -2,8 +2,8 @@
 
 A mask of exclusive-or changes the sign of the highest bit, one of addition turns the circle of
 levels; either way the correlations of images are still there, and say where each byte belongs.
-Then neighbours say what the masks are, the whole bytes correct the places, and public images
-choose among the turns, mirror images, negatives and colour orders that are left.
+Then neighbours say what the masks are, public images choose among the turns, mirror images,
+negatives and colour orders that are left, and places and masks correct each other.
 """
 
 from __future__ import annotations
@@ -17,12 +17,14 @@ from ppattack.maps import Rows, Shuffle, separated
 from ppattack.solvers.ciphertext_only import differences, masks
 from ppattack.solvers.ciphertext_only.case import Case, Found, Places, Single
 from ppattack.solvers.ciphertext_only.places import (
+    EVEN,
+    FAITHFUL,
     byte_correlations,
     correlations,
     match,
     refined,
 )
-from ppattack.solvers.ciphertext_only.state import settled
+from ppattack.solvers.ciphertext_only.state import settled, upright
 from ppattack.solvers.ciphertext_only.statistics import Dependence, Mask, character
 from ppattack.solvers.covariance.signed_matching import leading
 
@@ -37,6 +39,10 @@ MOST_SYMBOLS = 6144
 """
 COMPARED = 1000
 """Public images whose neighbours are compared."""
+POWERS = (EVEN, FAITHFUL, FAITHFUL, FAITHFUL)
+"""Powers of eigenvalues in the rounds in which places and masks correct each other, at most."""
+SETTLED = 0.999
+"""Share of places that stay, from which they need no more correction."""
 IN_PLACE = 0.5
 """Share of the public images' correlation of neighbours from which bytes are where they were."""
 
@@ -50,22 +56,31 @@ def recover(case: Case, dependence: Dependence, progress: Progress) -> Found:
         progress: where stages are logged.
     """
     rows, mask = dependence.undone(case.rows), dependence.mask
+    chain = () if dependence.chain is None else (dependence.chain,)
     public = case.public_rows()
     index = np.arange(case.symbols)
     in_place = stays(rows, case, mask)
     theirs = correlations(public[:MOST_PUBLIC], mask)
-    if not in_place:
+    if in_place:
+        keystream = _masks(rows, theirs, public, case, mask)
+    else:
         index = np.argsort(match(correlations(rows, mask), theirs, case.turns())[0])
         progress.log("places matched by the correlations of all bytes")
         keystream = _masks(rows[:, index], theirs, public, case, mask)
         progress.log("masks found by neighbouring pixels")
-        index = _corrected(rows, index, keystream, public[:MOST_PUBLIC], mask)
-    keystream = _masks(rows[:, index], theirs, public, case, mask)
-    progress.log("masks found in the corrected places")
+        for power in POWERS:
+            place = np.argsort(index)
+            found = case.map(Shuffle(place, keystream[place], combine=mask), *chain)
+            before = upright(case, found, index)
+            keystream = keystream[place[before]]
+            index = _corrected(rows, before, keystream, public[:MOST_PUBLIC], mask, power)
+            keystream = _masks(rows[:, index], theirs, public, case, mask)
+            progress.log("places and masks corrected by each other")
+            if power == FAITHFUL and (index == before).mean() >= SETTLED:
+                break
     place = np.argsort(index)
-    shuffle = Shuffle(place, keystream[place], combine=mask)
-    chain = () if dependence.chain is None else (dependence.chain,)
-    found, notes = settled(case, case.map(shuffle, *chain), moved=not in_place)
+    found = case.map(Shuffle(place, keystream[place], combine=mask), *chain)
+    found, notes = settled(case, found, moved=not in_place)
     where = "where they were" if in_place else "matched"
     words = f"permutation and mask by {mask}, {dependence.words}"
     return Found(found, words, {"places": where, **notes})
@@ -103,11 +118,16 @@ def _masks(moved: Rows, theirs: Single, public: Rows, case: Case, mask: Mask) ->
 
 
 def _corrected(
-    rows: Rows, index: Places, keystream: NDArray[np.uint8], public: Rows, mask: Mask
+    rows: Rows,
+    index: Places,
+    keystream: NDArray[np.uint8],
+    public: Rows,
+    mask: Mask,
+    power: float,
 ) -> Places:
     """The byte of each place, after whole bytes are compared in place of highest bits."""
     ours, theirs = (
         byte_correlations(x) for x in (separated(rows[:, index], keystream, mask), public)
     )
-    found = refined(ours, theirs, np.arange(len(index)), np.ones(len(index), np.int8))
+    found = refined(ours, theirs, np.arange(len(index)), np.ones(len(index), np.int8), power)
     return index[np.argsort(found)]

@@ -18,9 +18,9 @@ from scipy.optimize import linear_sum_assignment
 from ppattack.context import Progress
 from ppattack.maps import Rows, Running, Tables
 from ppattack.solvers.ciphertext_only import masks
-from ppattack.solvers.ciphertext_only.case import Case, Found
+from ppattack.solvers.ciphertext_only.case import Case, Found, Places
 from ppattack.solvers.ciphertext_only.places import byte_correlations, match, refined
-from ppattack.solvers.ciphertext_only.state import settled
+from ppattack.solvers.ciphertext_only.state import settled, upright
 from ppattack.solvers.ciphertext_only.statistics import LEVELS
 
 FEWEST = 300
@@ -34,6 +34,10 @@ RANKS = (3, 4, 5, 6, 8, 10, 12, 16, 20)
 WEIGHT_OF_MEANS = 50.0
 """Weight of the mean histograms beside their correlations, when starts are compared: they alone
 tell dark from bright."""
+ROUNDS = 3
+"""Times that places and the table correct each other, at most."""
+SETTLED = 0.999
+"""Share of places that stay, from which they need no more correction."""
 CORRECTIONS = 3
 """Rounds in which neighbours correct the table."""
 
@@ -57,13 +61,25 @@ def recover(case: Case, chain: Running | None, progress: Progress) -> Found:
     index = np.argsort(refined(ours, theirs, found, signs))
     progress.log("places matched by the correlations of all bytes")
     levels = _corrected(rows[:, index], levels, public, case)
-    progress.log("table corrected by neighbouring pixels")
-    place = np.argsort(index)
-    table = np.argsort(levels).astype(np.uint8)[None]
-    steps = (Tables(place, table), *(() if chain is None else (chain,)))
-    result, notes = settled(case, case.map(*steps))
+    chained = () if chain is None else (chain,)
+    for _ in range(ROUNDS):
+        made = case.map(*_steps(index, levels), *chained)
+        before = upright(case, made, index)
+        ours = byte_correlations(levels[rows[:, before]])
+        places = refined(ours, theirs, np.arange(len(before)), np.ones(len(before), np.int8))
+        index = before[np.argsort(places)]
+        levels = _corrected(rows[:, index], levels, public, case)
+        progress.log("places and table corrected by each other")
+        if (index == before).mean() >= SETTLED:
+            break
+    result, notes = settled(case, case.map(*_steps(index, levels), *chained))
     words = "one table of bytes and a permutation"
     return Found(result, words if chain is None else f"{words}, chain by {chain.combine}", notes)
+
+
+def _steps(index: Places, levels: NDArray[np.uint8]) -> tuple[Tables]:
+    """The table and the permutation: ``index`` is the byte of each place."""
+    return (Tables(np.argsort(index), np.argsort(levels).astype(np.uint8)[None]),)
 
 
 def level_of_values(rows: Rows, public: Rows) -> NDArray[np.uint8]:

@@ -12,6 +12,7 @@ from ppattack.maps import Rows, Running, Shuffle, Tables, combined
 from ppattack.solvers.any_cipher import ModelName, chains
 from ppattack.solvers.any_cipher.fit import Fit, Pairs
 from ppattack.solvers.any_cipher.gf2 import difference_planes, eliminated, planes_needed
+from ppattack.solvers.any_cipher.linear import linear
 from ppattack.solvers.any_cipher.models import NAMES, try_models
 from ppattack.solvers.any_cipher.permutation import BYTES, permutation
 from ppattack.solvers.any_cipher.plan import chosen_images
@@ -185,3 +186,10 @@ def test_constant_images_prove_nothing() -> None:
     found = permutation(pairs(flat, flat ^ noise(1, 432)), BYTES)
     assert found is None or found.certain == 0.0
     assert try_models(pairs(flat, noise(6, 432)), NAMES, SilentProgress()).fit is None
+
+
+@pytest.mark.parametrize("count", [8, 40])
+def test_images_that_are_alike_prove_no_linear_map(count: int) -> None:
+    """Their mean explains nearly all of them, whatever the ciphertexts are."""
+    plain = (photographs(1) // 2 + noise(count, 432) // 8).astype(np.uint8)
+    assert linear(pairs(plain, noise(count, 432))) is None

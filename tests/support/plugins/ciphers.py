@@ -181,3 +181,22 @@ class Rotated(Masked):
         centred = rows.reshape(len(rows), -1, 48).astype(np.float64) - 127.5
         turned = (centred @ matrix / 2 + 127.5).round().clip(0, 255)
         return turned.astype(np.uint8).reshape(len(rows), -1)
+
+
+class Hill(Masked):
+    """Hill's cipher: every four bytes are multiplied by a secret matrix modulo 256, and masked."""
+
+    card = replace(Masked.card, name="hill", invertible=False)
+
+    def key_parts(self, draw: Draw, image_shape: ImageShape) -> Parts:
+        """Products of triangles of ones, which are odd and so can be inverted, and the mask."""
+        parts = super().key_parts(draw, image_shape)
+        low, high = draw("matrix").integers(0, 256, (2, 4, 4))
+        matrix = (np.tril(low, -1) + np.eye(4)) @ (np.triu(high, 1) + np.eye(4))
+        return {**parts, "matrix": (matrix % 256).astype(np.uint8)}
+
+    def forth(self, plain: Bytes, key: Key) -> Bytes:
+        """Multiply, then add."""
+        runs = plain.reshape(len(plain), -1, 4).astype(np.int64)
+        made = (runs @ key.parts["matrix"].T % 256).astype(np.uint8)
+        return made.reshape(plain.shape) + key.parts["mask"].reshape(-1)
