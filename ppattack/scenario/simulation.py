@@ -153,8 +153,10 @@ def _candidates(
         left = round(threat.absent * len(plain))
         mixed = torch.from_numpy(numpy_stream(seed, "absent").permutation(len(plain)))
         rows = mixed[left:].sort().values
-    every = torch.cat([plain[rows], sets.adversary[:wanted]])
-    if len(every) < FEWEST_CANDIDATES:
+    every = plain[rows]
+    if wanted:
+        every = torch.cat([every, sets.adversary[:wanted]])
+    if len(every) < FEWEST_CANDIDATES and (wanted or threat.absent or threat.linked):
         raise DataError(
             f"there are {len(every)} candidates, from which nothing can be chosen: use a larger -n "
             "or --adversary."

@@ -5,8 +5,8 @@ preset, level by level, the cheapest first; once an attack of a level broke the 
 the level and all trained attacks are left out. The verdict is BROKEN if any attack broke the
 target, RESISTED if all that apply were resisted and passed their controls and the probes found
 nothing that pairs would tell, NOTHING APPLIED if no attack has a model of such a scheme or every
-ciphertext is noise of its own, and INCONCLUSIVE otherwise. Scores are the worst case over attacks, image by image: what an owner must
-expect without knowing which attack will come.
+ciphertext is noise of its own, and INCONCLUSIVE otherwise. Scores are the worst case over attacks,
+image by image: what an owner must expect without knowing which attack will come.
 
 If no key scope is asked for and the scheme has both, both are answered for: first one key for all
 images, then, with the attacks that need no answers under the victims' key, a key per image.

@@ -14,7 +14,7 @@ from ppattack.attack import LEVELS, AttackCard
 from ppattack.card import Reference
 from ppattack.plugins import registry
 from ppattack.reports.found import SavedRun
-from ppattack.reports.leaks import LEAKS
+from ppattack.reports.leaks import LEAKS, LeakName
 from ppattack.reports.run import read_report
 from ppattack.reports.sweep import Cell, Outcome, Sweep, read_sweep
 from ppattack.request import RunRequest
@@ -79,7 +79,8 @@ def test_key_scopes_are_decided_apart_and_a_name_spares_the_second_its_training(
             for name, scope in zip(names, scopes, strict=True)
         ]
         for number in broken:
-            ended = Outcome(state="done", verdict="BROKEN")
+            leak: LeakName = "images" if number % 4 else "identity"
+            ended = Outcome(state="done", verdict="BROKEN", leak=leak)
             found[number] = found[number].model_copy(update={"outcome": ended})
         plan = Levels(names, second=second)
         return [i for i in range(8) if i not in broken and plan.left_out(i, found)]

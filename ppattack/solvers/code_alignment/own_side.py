@@ -17,6 +17,8 @@ from ppattack.solvers.code_alignment.components import Components
 from ppattack.solvers.neuracrypt.own_keys import OwnEncoders
 from ppattack.training import checkpoints
 
+WIDE = 256
+"""Units of a layer from which own codes are computed in bfloat16 where the CPU multiplies it."""
 EACH = 128
 """Components of every own encoder that enter the common ones."""
 MOST_ROWS = 1 << 16
@@ -218,12 +220,14 @@ def _side_by_side(components: list[Tensor]) -> Tensor:
 def _encoded(encoder: nn.Module, images: Tensor, at_once: int) -> Tensor:
     """Codes ``(n, P, D)`` float32, in a file mapped into memory if they are large.
 
-    A CPU that multiplies bfloat16 does so, four times as fast: what it rounds is far below what a
-    key adds of its own.
+    A CPU that multiplies bfloat16 does so for wide layers, four times as fast: what it rounds is
+    far below what a key adds of its own.
     """
     out: Tensor | None = None
+    wide = max(len(each) for each in encoder.parameters()) >= WIDE
+    halved = wide and _multiplies_bfloat16()
     for start in range(0, len(images), at_once):
-        with torch.autocast("cpu", torch.bfloat16, enabled=_multiplies_bfloat16()):
+        with torch.autocast("cpu", torch.bfloat16, enabled=halved):
             codes = encoder(images[start : start + at_once])
         if out is None:
             out = empty_tokens((len(images), *codes.shape[1:]), codes.device)
