@@ -9,7 +9,7 @@ level      gain
 =========  ===========================================================================
 images     SSIM over the best blind baseline
 state      SSIM in the best global state over the best baseline, or over the
-           reconstructions of other images in their best state
+           reconstructions of other images and the ciphertexts in their best states
 identity   share of images that are named, over the share that a guess names, or that
            the ciphertexts themselves give away if images were recovered
 class      share of images whose class is told, over the share of the largest class, or

@@ -7,7 +7,7 @@ ciphertext itself, a constant). Its 95 % interval is a percentile bootstrap of t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -117,7 +117,11 @@ def evaluate(
             collapsed = _collapsed(recovery.images, truth.images, values["ssim"])
         if recovery.up_to_state and "ssim" in values:
             shared = scenario.observation.threat.key_scope == "dataset"
-            state = _in_best_state(recovery.images, truth.images, values["ssim"], shared, seed)
+            useless = [recovery.images.roll(1, 0)]
+            useless += [blind["ciphertext"]] if "ciphertext" in blind else []
+            state = _in_best_state(
+                recovery.images, truth.images, useless, values["ssim"], shared, seed
+            )
         if not only_gain:
             named, more = identity_scores(recovery.images, blind, scenario, scorer, seed)
             results |= named
@@ -173,18 +177,24 @@ _OF_IMAGES = (*IMAGE_METRICS, "reidentification", "recognisability")
 
 
 def _in_best_state(
-    images: Tensor, plain: Tensor, scored: Mapping[str, Values], shared: bool, seed: int
+    images: Tensor,
+    plain: Tensor,
+    useless: Sequence[Tensor],
+    scored: Mapping[str, Values],
+    shared: bool,
+    seed: int,
 ) -> dict[str, Summary]:
     """SSIM under the best of all global states, and what it gains.
 
     The best of so many states is above chance by luck, so the gain is over the reconstructions of
-    other images in *their* best state, or over the best blind baseline if that is closer.
+    other images and the ciphertexts themselves in *their* best states (``useless``), or over the
+    best blind baseline if that is closer.
     """
     from ppattack.metrics.states import best_state_ssim
 
     best = best_state_ssim(images, plain, shared=shared).numpy()
     guesses = [values for name, values in scored.items() if name not in _OWN]
-    guesses.append(best_state_ssim(images.roll(1, 0), plain, shared=shared).numpy())
+    guesses += [best_state_ssim(each, plain, shared=shared).numpy() for each in useless]
     closest = max(guesses, key=lambda values: float(values.mean()))
     return summarise({"best": best, "gain": best - closest}, seed)
 

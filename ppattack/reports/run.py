@@ -290,7 +290,7 @@ class Report(VersionedReport):
     ``best_state_ssim`` is the SSIM under the best global state (orientation, negative, colour
     order), which only the truth can tell. It stands beside the raw scores of attacks that can
     only determine images up to such a state. ``best_state_gain`` is what it gains over the best
-    blind baseline, or over other reconstructions in *their* best state if those are closer:
+    blind baseline, or over other images' reconstructions or the ciphertexts in *their* best state:
     the best of so many states is above chance by luck. ``spread`` is the standard deviation of the
     reconstructions over images, in grey levels, and ``collapse`` says why they do not depend on
     the ciphertexts, if they do not.

@@ -42,9 +42,10 @@ class Recoloured(Probe):
 
 @pytest.mark.parametrize(
     ("complements", "up_to_state", "passes"),
-    [(True, False, True), (True, True, True), (False, True, True), (False, False, False)],
+    # The ciphertexts are negatives themselves: showing one is no work of an attack.
+    [(True, False, True), (True, True, True), (False, True, False), (False, False, False)],
 )
-def test_negatives_show_that_an_attack_works_that_leaves_the_sign_open(
+def test_an_attack_works_if_it_shows_more_than_the_ciphertexts_in_some_state(
     tmp_path: Path, complements: bool, up_to_state: bool, passes: bool
 ) -> None:
     attack = Recoloured(complements=complements, up_to_state=up_to_state)
@@ -53,7 +54,7 @@ def test_negatives_show_that_an_attack_works_that_leaves_the_sign_open(
     result = bench.positive(Keyless().public())
     assert result is not None
     assert result.passed == passes
-    assert ("complemented" in result.words) == (up_to_state and not complements)
+    assert "complemented" not in result.words
     again = bench.positive(Keyless().public())
     assert again == result
 
