@@ -14,6 +14,7 @@ from ppattack.render.compare import Change, compare
 from ppattack.render.matrix import Group, RunTable, arrange
 from ppattack.render.plots import Box, BoxPlot, box, box_plot
 from ppattack.render.summary_table import REQUIREMENTS, Scheme
+from ppattack.reports.audit import AUDIT
 from ppattack.reports.found import ImageScores, MissingRun, SavedRun, read_image_scores
 from ppattack.reports.leaks import MEANING, WORDS, LevelLine, level_lines, verdict_words
 from ppattack.reports.run import MetricScores, Report, Scores, VerdictName
@@ -123,7 +124,9 @@ class TargetView:
         """Every level over all runs, the weakest first; empty if no report says any."""
         if not any(view.report.levels for view in self.runs):
             return ()
-        return level_lines([(view, view.report.levels) for view in self.runs])[::-1]
+        # An audit repeats its attacks, which come first.
+        runs = sorted(self.runs, key=lambda view: view.report.attack.name == AUDIT)
+        return level_lines([(view, view.report.levels) for view in runs])[::-1]
 
     @property
     def box_plots(self) -> list[BoxPlot]:

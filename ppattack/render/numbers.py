@@ -53,6 +53,8 @@ def headline(report: Report) -> str:
     key = report.scores.key
     if key is not None and key.reconstruction.mean == 1.0:
         return "exact key"
+    if report.leak == "state" and report.best_state_ssim is not None:
+        return f"ssim {number(report.best_state_ssim.mean)} in the best state"
     found = report.scores.main_gain()
     if found is not None:
         metric, gain = found

@@ -10,7 +10,7 @@ from ppattack.errors import ReportError
 from ppattack.render.html import report_html
 from ppattack.reports.found import read_runs
 from tests.support.page import Page
-from tests.support.saved import report, save
+from tests.support.saved import report, save, summary
 
 HOSTILE = "<script>alert(1)</script>"
 LINKING = {"src", "href", "srcset", "action", "data", "poster", "xlink:href", "style"}
@@ -167,6 +167,7 @@ def test_a_damaged_file_is_named(tmp_path: Path, name: str) -> None:
 
 
 def test_a_bar_says_what_leaks_and_who_shows_it(tmp_path: Path) -> None:
+    save(tmp_path, report("audit", "etc", leak="identity"))
     save(tmp_path, report("fr", "etc", leak="identity"))
     save(tmp_path, report("itn", "etc", "RESISTED", gain=0.0, leak="nothing"))
     save(tmp_path, report("itn", "le", "RESISTED", gain=0.0, leak="nothing"))
@@ -191,3 +192,10 @@ def test_a_bar_says_what_leaks_and_who_shows_it(tmp_path: Path) -> None:
     links = [link.attributes["href"] for link in page.all("a") if link.parent in items]
     assert links
     assert {link.removeprefix("#") for link in links} <= anchors
+
+
+def test_images_up_to_a_state_are_shown_by_their_best_state(tmp_path: Path) -> None:
+    save(tmp_path, report("jigsaw", "etc", gain=0.0, leak="state", best_state_ssim=summary(0.9)))
+    matrix = Page(report_html(read_runs([tmp_path]))).all("table")[0]
+    words = " ".join(matrix.text.split())
+    assert "✗ BROKEN: images up to a global state ssim 0.900 in the best state" in words
