@@ -149,7 +149,7 @@ class KnownPlaintext(Attack):
         tied = sum(map(len, match.ties))
         if observation.jpeg is None and (not limits or tied > key.symbols / 2):
             few = symbols.too_few_pairs(match.certain, len(plain), key.symbols)
-            limits, refuted = few, False
+            limits = few  # of a scheme that does not fit a gain would still be luck
         return Recovery(
             images=undo(observation.ciphertexts.to(context.device)),
             key=key,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -14,6 +15,7 @@ from ppattack.images import ImageShape
 from ppattack.maps import BlockLinear, Rows
 from ppattack.seeding import numpy_stream
 from ppattack.solvers.any_cipher.fit import Fit, Numbers, Pairs
+from ppattack.solvers.any_cipher.signatures import BELIEVED
 
 Values = NDArray[np.float64]
 EDGES = (1, 2, 4, 8, 16)
@@ -80,10 +82,10 @@ def linear(pairs: Pairs) -> Fit | None:
     for candidate in _candidates(pairs):
         if candidate.least(pairs.count) < 1:
             continue
-        share = _explained(candidate, pairs)
-        if share > best[0] + 0.002:
+        share, freedom = _explained(candidate, pairs)
+        if share > best[0] + 0.002 and _shows(share, freedom):
             best = share, candidate
-        if share > SURE:
+        if best[0] > SURE:
             break
     share, chosen = best
     if chosen is None:
@@ -152,34 +154,56 @@ def _transforms(edge: int) -> list[tuple[str, Values]]:
     return found
 
 
-def _explained(candidate: Candidate, pairs: Pairs) -> float:
+def _shows(share: float, freedom: float) -> bool:
+    """Whether random ciphertexts explain so much of the variance hardly ever.
+
+    What a matrix makes of random bytes has a direction at random. That it comes as near to the
+    plain values as the share says has at most the probability ``(1 - share)^((d - 1) / 2)`` in d
+    dimensions.
+    """
+    return freedom > 1 and (1 - share) ** ((freedom - 1) / 2) <= math.exp(-BELIEVED)
+
+
+def _explained(candidate: Candidate, pairs: Pairs) -> tuple[float, float]:
     """The share of the variance of held-out plain values that the fitted inverse explains.
 
     Variance is about what the other plain values alone suggest: their mean, for a matrix of every
     block that in its place. Known images may be alike, and then a mean is right about them too.
+
+    Returns:
+        the share; and the degrees of freedom of what the inverse would make of random ciphertexts,
+        which are few if one direction takes nearly all of it.
     """
     rng = numpy_stream(0, "held out")
     if not candidate.shared and candidate.basis is not None and pairs.count == 1:
-        return _agreement(candidate, candidate.basis, pairs)
+        return _agreement(candidate, candidate.basis, pairs), float(candidate.numbers.size)
     if candidate.shared:
         rows = len(candidate.numbers)
         held = rng.random(rows) < HELD_OUT if rows > 1 else np.zeros(1, np.bool_)
         if not held.any() or held.all():
-            return 0.0
+            return 0.0, 0.0
         train, test = candidate.numbers[~held], candidate.numbers[held]
         step = _fitted(candidate, pairs.plain, pairs.cipher, train)
         numbers, guess = test, pairs.plain[:, train].mean((0, 1))
     else:
         count = max(1, round(HELD_OUT * pairs.count))
         if pairs.count - count < 1:
-            return 0.0
+            return 0.0, 0.0
         step = _fitted(candidate, pairs.plain[count:], pairs.cipher[count:])
         guess = pairs.plain[count:, candidate.numbers].mean(0)
         pairs, numbers = pairs.first(count), candidate.numbers
     made = BlockLinear(numbers, step.matrix, step.offset, step.inverse, step.inverse_offset).invert(
         pairs.cipher
     )
-    return _share(made[:, numbers], pairs.plain[:, numbers], guess)
+    share = _share(made[:, numbers], pairs.plain[:, numbers], guess)
+    each = pairs.count * (len(numbers) if candidate.shared else 1)
+    return share, each * _freedom(step.inverse) if share > PARTLY else 0.0
+
+
+def _freedom(matrices: NDArray[np.float32]) -> float:
+    """Dimensions of what ``(n, k, k)`` matrices make of white noise: n k if they only turn."""
+    sizes = np.square(np.linalg.svd(matrices.astype(float), compute_uv=False))
+    return float(sizes.sum() / sizes.max()) if sizes.any() else 0.0
 
 
 def _share(made: Rows, plain: Rows, guess: Values) -> float:

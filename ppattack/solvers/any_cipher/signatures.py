@@ -7,6 +7,7 @@ the signature of a sum is the sum of the signatures.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,15 +28,26 @@ class Matched:
     Args:
         share: of ciphertext symbols that are paired one to one with plain ones of their signature.
         chance: the share of random signatures that are a plain symbol's.
+        symbols: that were compared.
     """
 
     share: float
     chance: float
+    symbols: int
 
     @property
     def proves(self) -> bool:
-        """Whether the model holds: nearly all match, and not by chance."""
-        return self.share >= MATCHED and self.chance <= MOST_BY_CHANCE
+        """Whether the model holds: nearly all match, and not by chance.
+
+        So many matches of random signatures have at most the probability ``exp(-S D)``, D the
+        divergence of the two shares (Chernoff's bound).
+        """
+        if self.share < MATCHED or self.chance > MOST_BY_CHANCE:
+            return False
+        chance = max(self.chance, TINY)
+        parts = (self.share, chance), (1 - self.share, 1 - chance)
+        apart = sum(here * math.log(here / there) for here, there in parts if here > 0)
+        return self.symbols * apart >= BELIEVED
 
     @property
     def words(self) -> str:
@@ -47,6 +59,10 @@ MATCHED = 0.99
 """Share of signatures that a right model matches: measured, 1 where it holds, .0003 where not."""
 MOST_BY_CHANCE = 0.9
 """Above it even thousands of matches prove nothing: too few images."""
+TINY = 1e-300
+BELIEVED = math.log(1e6 * 1_000)
+"""Nats: a model is believed if it would fit random ciphertexts with a probability of 1e-6 at most,
+whichever of its 1,000 forms (chains, scans, blocks) at most is tried."""
 
 
 def signatures(rows: Rows, combine: Combine) -> Rows:
@@ -116,4 +132,5 @@ def matched(
     if whole and share >= MATCHED:  # hardly ever, so that one to one is counted only then
         here = np.bincount(place[found], minlength=len(known))
         share = float(np.minimum(here, there).sum() / len(ours))
-    return Matched(share, min(1.0, len(known) / float(levels) ** images))
+    chance = math.exp(max(math.log(len(known)) - images * math.log(levels), math.log(TINY)))
+    return Matched(share, min(1.0, chance), len(ours))

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
+from scipy.special import gammaln
 
 from ppattack.maps import Rows, Tables
 from ppattack.seeding import numpy_stream
@@ -14,6 +15,7 @@ from ppattack.solvers.any_cipher import chains
 from ppattack.solvers.any_cipher.fit import Fit, Numbers, Pairs, ties
 from ppattack.solvers.any_cipher.neighbours import break_ties
 from ppattack.solvers.any_cipher.signatures import (
+    BELIEVED,
     Hashes,
     Matched,
     as_numbers,
@@ -28,6 +30,8 @@ LOOK = 64
 """Pairs that decide whether a chain is the right one."""
 FEWEST_PATTERNS = 8
 """Pairs below which patterns of equal values prove nothing."""
+FEWEST_RANDOM = 1 << 14
+"""Random bytes that tell how many patterns match by chance, at least: to .3 %."""
 
 
 def common_table(pairs: Pairs) -> Fit | None:
@@ -40,6 +44,8 @@ def common_table(pairs: Pairs) -> Fit | None:
         pairs: three or more photographs, or two images chosen for their counts and two more.
     """
     counts = _counts(pairs.plain)
+    if -_log_chance(counts) < BELIEVED:
+        return None
     look = replace(pairs.first(LOOK), victims=pairs.victims[:0])
     for last in chains.after(pairs.cipher_shape):
         seen = _counts(look.without(last).cipher)
@@ -107,6 +113,17 @@ def _counts(rows: Rows) -> NDArray[np.int64]:
     return np.bincount(flat.ravel(), minlength=LEVELS * len(rows)).reshape(-1, LEVELS).T
 
 
+def _log_chance(counts: NDArray[np.int64]) -> float:
+    """The logarithm of the probability that random images have these counts, of whatever values."""
+    total = 0.0
+    for column in counts.T:
+        alike = np.bincount(column)
+        total += gammaln(column.sum() + 1) - gammaln(column + 1).sum()
+        total += gammaln(LEVELS + 1) - gammaln(alike + 1).sum()
+        total -= column.sum() * np.log(LEVELS)
+    return float(total)
+
+
 def _values(rows: Rows) -> Hashes:
     return as_numbers(condensed(rows, "xor"))
 
@@ -153,7 +170,8 @@ def patterns(rows: Rows) -> Hashes:
 
 def _chance(plain: Rows) -> float:
     """The share of random bytes whose pattern is a plain one's."""
-    noise = numpy_stream(0, "noise").integers(0, LEVELS, plain.shape, dtype=np.uint8)
+    shape = len(plain), max(FEWEST_RANDOM, plain.shape[1])
+    noise = numpy_stream(0, "noise").integers(0, LEVELS, shape, dtype=np.uint8)
     return float(np.isin(patterns(noise), patterns(plain)).mean())
 
 

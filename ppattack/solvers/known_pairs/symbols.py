@@ -19,6 +19,8 @@ FITS = 0.99
 variant; of other ciphers it explained .92 at most."""
 FOLLOWS = 0.5
 """Correlation from which a key that does not fit is right in part."""
+FEWEST_FOLLOWED = 3
+"""Pairs of which that can be said."""
 
 
 def as_symbols(images: Tensor, unit: Unit) -> NDArray[np.uint8]:
@@ -81,9 +83,12 @@ def follows(key: PermXor, plain: Tensor, ciphertexts: Tensor) -> float:
     """How far ciphertexts change from image to image as a key predicts: a correlation, 1 at most.
 
     A key that is right in part, as one that knows complements where bytes are masked, has 0.6; one
-    that only pairs what is left over has 0.3 at most from four pairs on.
+    that only pairs what is left over has none. The first pair, which tells the complements, is
+    left out; 0 if there are fewer than two others.
     """
-    made = key(padded(plain, ciphertexts))
+    if len(plain) < FEWEST_FOLLOWED:
+        return 0.0
+    made, ciphertexts = key(padded(plain, ciphertexts))[1:], ciphertexts[1:]
     ours, theirs = (as_symbols(each, key.unit).astype(float) for each in (made, ciphertexts))
     ours, theirs = ours - ours.mean(0), theirs - theirs.mean(0)
     size = np.sqrt((ours**2).sum() * (theirs**2).sum())
