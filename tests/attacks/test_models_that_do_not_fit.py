@@ -54,6 +54,23 @@ def test_strong_ciphers_do_not(attack: Attack, target: Target) -> None:
     assert found.notes["model"] == "none"
 
 
+@pytest.mark.parametrize("count", [1, 2, 3])
+@pytest.mark.parametrize("target", FOREIGN, ids=lambda target: target.card.name)
+def test_nor_do_they_with_few_pairs(count: int, target: Target) -> None:
+    found = recovered(KnownPlaintext(pairs=count), target)
+    assert found.refuted
+    assert "too few" in found.limits
+
+
+def test_the_same_pair_again_proves_nothing() -> None:
+    sets = smooth_sets(12, 4, 16)
+    sets.victims[4:] = sets.victims[4]  # the last eight are known
+    attack, target = KnownPlaintext(), strong_ciphers.PlaintextKeystream()
+    found = attack(simulate(attack, target, sets, "dataset", seed=3).observation, CONTEXT)
+    assert found.refuted
+    assert found.map is None
+
+
 def test_too_few_pairs_for_a_model_say_of_how_many() -> None:
     bits = recovered(KnownPlaintext(), ciphers.Bits())
     assert bits.refuted

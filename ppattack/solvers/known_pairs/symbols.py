@@ -83,8 +83,8 @@ def follows(key: PermXor, plain: Tensor, ciphertexts: Tensor) -> float:
     """How far ciphertexts change from image to image as a key predicts: a correlation, 1 at most.
 
     A key that is right in part, as one that knows complements where bytes are masked, has 0.6; one
-    that only pairs what is left over has none. The first pair, which tells the complements, is
-    left out; 0 if there are fewer than two others.
+    that only pairs what is left over follows nothing. The first pair, which tells the complements,
+    is left out; 0 if there are fewer than two others.
     """
     if len(plain) < FEWEST_FOLLOWED:
         return 0.0

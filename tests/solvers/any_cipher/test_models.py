@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 
 from ppattack.context import SilentProgress
+from ppattack.data.photos import Photos
+from ppattack.data.source import ImageRequest
 from ppattack.maps import Rows, Running, Shuffle, Tables, combined
 from ppattack.solvers.any_cipher import ModelName, chains
 from ppattack.solvers.any_cipher.fit import Fit, Pairs
@@ -16,7 +18,7 @@ from ppattack.solvers.any_cipher.linear import linear
 from ppattack.solvers.any_cipher.models import NAMES, try_models
 from ppattack.solvers.any_cipher.permutation import BYTES, permutation
 from ppattack.solvers.any_cipher.plan import chosen_images
-from ppattack.solvers.any_cipher.signatures import as_numbers, matched, signatures
+from ppattack.solvers.any_cipher.signatures import Matched, as_numbers, matched, signatures
 from ppattack.solvers.any_cipher.tables import own_tables, patterns
 from tests.support.natural import natural_images
 
@@ -193,3 +195,33 @@ def test_images_that_are_alike_prove_no_linear_map(count: int) -> None:
     """Their mean explains nearly all of them, whatever the ciphertexts are."""
     plain = (photographs(1) // 2 + noise(count, 432) // 8).astype(np.uint8)
     assert linear(pairs(plain, noise(count, 432))) is None
+
+
+@pytest.mark.parametrize("draw", [113, 991])
+def test_photographs_of_like_colours_prove_no_matrix_of_pixels(draw: int) -> None:
+    """Their mean colour alone explains half of their variance: two draws that were claimed once."""
+    pool = Photos().load(ImageRequest(5000, 500, 16, 0)).victims
+    chosen = np.random.default_rng(draw).choice(5000, 24, replace=False)[16:]
+    plain = pool[chosen].numpy().reshape(8, -1)
+    assert linear(pairs(plain, noise(8, 768), (3, 16, 16))) is None
+
+
+@pytest.mark.parametrize("count", [1, 2, 4, 8])
+def test_tiny_images_prove_nothing(count: int) -> None:
+    """Few bytes fit many models by chance, in one of many forms."""
+    for _ in range(12):
+        given = pairs(noise(count, 16), noise(count, 16), (1, 4, 4))
+        assert try_models(given, NAMES, SilentProgress()).fit is None
+
+
+def test_matches_prove_as_much_as_there_are_symbols() -> None:
+    """.9 to the power of the symbols, 1,000 times tried, must be below 1e-6."""
+    assert not Matched(1.0, 0.9, 190).proves
+    assert Matched(1.0, 0.9, 200).proves
+    assert not Matched(1.0, 0.91, 10_000).proves
+    assert not Matched(0.98, 0.0, 10_000).proves
+
+
+def test_many_pairs_are_no_number_too_large() -> None:
+    found = matched(np.arange(9, dtype=np.uint64), np.arange(9, dtype=np.uint64), 256, 5_000)
+    assert found.proves
