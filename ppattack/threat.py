@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal, TypeVar
 
 from ppattack.card import KEYS_IN_WORDS
 from ppattack.card import KeyScope as KeyScope
-from ppattack.errors import ThreatModelError
+from ppattack.errors import NotApplicable, ThreatModelError
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -152,6 +152,33 @@ class Observation:
         self._labels = labels
         self._public_labels = public_labels
         self._class_names = class_names
+
+    def refuse_other_shapes(self, attack: str, *, larger: bool = False) -> None:
+        """Refuse ciphertexts that do not have the shape of what the scheme transforms.
+
+        Args:
+            attack: the name of the attack that needs it.
+            larger: whether ciphertexts may have more rows and columns, which are cut off.
+
+        Raises:
+            NotApplicable: if the shapes differ.
+        """
+        plain = self.scheme.representation.shape(self.image_shape)
+        given = tuple(self.ciphertexts.shape[1:])
+        if given == plain or (larger and self.holds_images):
+            return
+        words = "with the channels of images and no smaller" if larger else "of the shape of images"
+        raise NotApplicable(
+            f"attack '{attack}' cannot be run on '{self.scheme.name}': it reads ciphertexts "
+            f"{words}, and this scheme turns {plain} into {given} (channels, height, width)."
+        )
+
+    @property
+    def holds_images(self) -> bool:
+        """Whether ciphertexts have the channels of what is transformed and are no smaller."""
+        channels, height, width = self.scheme.representation.shape(self.image_shape)
+        given = tuple(self.ciphertexts.shape[1:])
+        return given[0] == channels and given[1] >= height and given[2] >= width
 
     def for_attack(self) -> Observation:
         """The same for an attack, which may write into what it is given: images are copied.

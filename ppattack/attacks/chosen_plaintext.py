@@ -158,6 +158,7 @@ class ChosenPlaintext(Attack):
                 victims=VICTIMS,
                 chosen=True,
             )
+        observation.refuse_other_shapes(self.card.name)
         unit, form = self._unit(observation.scheme), observation.scheme.representation
         read = solver.read_key(answers, unit, form.levels)
         channels, height, width = answers.shape[1:]

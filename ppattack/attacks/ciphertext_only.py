@@ -264,6 +264,7 @@ def _nothing(
     why: str,
 ) -> Recovery:
     """The ciphertexts as they are, and why no image was recovered."""
+    observation.refuse_other_shapes(CiphertextOnly.card.name, larger=True)
     return Recovery(
         images=observation.ciphertexts,
         notes={**notes, "model": "none", "not": dict(reasons), "seconds": _since(began)},

@@ -151,6 +151,7 @@ class CovarianceMatching(Attack):
 
     @override
     def run(self, observation: Observation, context: Context) -> Recovery:
+        observation.refuse_other_shapes(self.card.name)
         structure = self._structure(observation.scheme)
         ciphertexts = observation.ciphertexts
         learned = ciphertexts[: self.config.ciphertexts or None].to(context.device)

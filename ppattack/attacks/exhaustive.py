@@ -131,6 +131,7 @@ class Exhaustive(Attack):
     def run(self, observation: Observation, context: Context) -> Recovery:
         from ppattack.solvers.blocks import search
 
+        observation.refuse_other_shapes(self.card.name)
         began = time.monotonic()
         ciphertexts = observation.ciphertexts.to(context.device)
         shared = observation.threat.key_scope == "dataset"

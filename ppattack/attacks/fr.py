@@ -143,6 +143,7 @@ class FeatureReconstruction(Attack):
         """See :meth:`Attack.run`."""
         from ppattack.solvers.folding import feature_reconstruction as solver
 
+        observation.refuse_other_shapes(self.card.name, larger=True)
         ciphertexts = observation.ciphertexts.to(context.device)
         if self.config.mode == "basic":
             return Recovery(images=solver.fold(ciphertexts, bright=self.config.bright))

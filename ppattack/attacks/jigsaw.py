@@ -132,6 +132,7 @@ class Jigsaw(Attack):
     def run(self, observation: Observation, context: Context) -> Recovery:
         from ppattack.solvers.blocks import puzzle as block_puzzle
 
+        observation.refuse_other_shapes(self.card.name)
         scheme = observation.scheme
         puzzle = self._puzzle(scheme, observation.image_shape, context.seed)
         puzzle = replace(puzzle, jpeg=observation.jpeg)

@@ -104,11 +104,14 @@ class KnownPlaintext(Attack):
         from ppattack.solvers.any_cipher.recovery import recover, with_map
 
         described = observation.scheme.structure.kind != "any" or observation.jpeg is not None
-        matched = self._matched(observation, context)
-        if self.config.model == "auto" and described:
-            return matched
-        if self.config.model == "auto" and not matched.limits:
-            return with_map(matched, observation)
+        if described:
+            observation.refuse_other_shapes(self.card.name, larger=True)
+        matched = self._matched(observation, context) if observation.holds_images else None
+        if matched is not None and self.config.model == "auto":
+            if described:
+                return matched
+            if not matched.limits:
+                return with_map(matched, observation)
         plain, ciphertexts = observation.known_pairs
         return recover(
             observation,

@@ -88,12 +88,25 @@ def examine(target: Target, shape: ImageShape, scope: KeyScope, seed: int) -> Ex
         places = sources(box, bits=found["unit"].facts["unit"] in ("bit", "nibble"))
         found["moves"] = moves(places, shape)
     against = None
-    if declares(target):
-        against = contradiction(target.structure(), found, places, shape)
+    if declares(target) and not target.structure().lossy:
+        against = _other_shape(target, box)
+        if against is None and box.shape == box.cipher_shape:
+            against = contradiction(target.structure(), found, places, shape)
     kind = kind_of(found)
     words = in_words(kind, found)
     hidden = hides(kind, found)
     return Examination(kind, words, tuple(found.values()), box.asked, hidden, against)
+
+
+def _other_shape(target: Target, box: Box) -> str | None:
+    """What the shape of ciphertexts says against a declared structure; None if nothing."""
+    plain = target.padded_shape(box.shape)
+    if box.cipher_shape == plain:
+        return None
+    return (
+        f"says where symbols of {plain} go, but ciphertexts have the shape {box.cipher_shape} "
+        "(channels, height, width)"
+    )
 
 
 def _symbols_apart(found: dict[str, Finding]) -> bool:

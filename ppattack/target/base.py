@@ -209,10 +209,8 @@ class Target(ABC):
 
     def _check_shape(self, image_shape: ImageShape) -> None:
         if image_shape[0] not in self.card.channels:
-            wanted = " or ".join(str(count) for count in self.card.channels)
             raise ImageError(
-                f"target '{self.card.name}' takes images with {wanted} channels, "
-                f"not {image_shape[0]}."
+                f"target '{self.card.name}' {_wanted_channels(self.card.channels, image_shape[0])}."
             )
 
     def check_key(self, images: Tensor, key: Key, shape: ImageShape) -> None:
@@ -229,6 +227,22 @@ class Target(ABC):
             raise KeyFileError(
                 f"the key holds one key per image for {key.count} images, not {len(images)}."
             )
+
+
+def _wanted_channels(wanted: tuple[int, ...], given: int) -> str:
+    """What images a scheme takes, what it was given, and where others come from."""
+    if wanted == (1,):
+        return (
+            f"takes grey images only, and these have {given} channels: use --data folder:DIR with "
+            "grey files, --data npz:FILE with grey arrays, or --data mnist"
+        )
+    if wanted == (3,):
+        return (
+            f"takes RGB images only, and these have {given} channel{'s' * (given != 1)}: use "
+            "--data photos, or --data folder:DIR with RGB files"
+        )
+    counts = " or ".join(map(str, wanted))
+    return f"takes images with {counts} channels, not {given}"
 
 
 def _card_of(cls: type[Target]) -> TargetCard:

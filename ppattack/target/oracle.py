@@ -179,6 +179,12 @@ class Oracle(Target):
             found = read_image(path)
         except UnreadableImage as error:
             raise self._fault(f"wrote a '{name}' that cannot be read ({error.reason})") from None
+        if found.shape[0] != shape[0]:
+            kinds = {1: "grey", 3: "RGB"}
+            raise self._fault(
+                f"wrote a {kinds[found.shape[0]]} '{name}' for images that are {kinds[shape[0]]}: "
+                "write files with the channels of those in {in}"
+            )
         if tuple(found.shape) != shape:
             raise self._fault(
                 f"wrote a '{name}' of shape {tuple(found.shape)}, not {shape} (channels, height, "

@@ -36,13 +36,7 @@ def as_transformed(observation: Observation, public: Tensor, attack: str) -> Ten
     """Public images as the scheme would transform them, padded or rearranged.
 
     Raises:
-        DataError: if ciphertexts do not have the size of what is transformed.
+        NotApplicable: if ciphertexts do not have the size of what is transformed.
     """
-    plain = observation.scheme.representation.prepare(public)
-    shape = tuple(observation.ciphertexts.shape[1:])
-    if tuple(plain.shape[1:]) != shape:
-        raise DataError(
-            f"'{attack}' learns between images of one size, but '{observation.scheme.name}' "
-            f"turns {tuple(plain.shape[1:])} into {shape}."
-        )
-    return plain
+    observation.refuse_other_shapes(attack)
+    return observation.scheme.representation.prepare(public)

@@ -171,7 +171,7 @@ def test_what_cannot_be_measured_is_refused_before_anything_is(tmp_path: Path) -
     (tmp_path / "grey").mkdir()
     for level in range(40):
         Image.new("L", (16, 16), level).save(tmp_path / "grey" / f"{level}.png")
-    with pytest.raises(ImageError, match="takes images with 3 channels"):
+    with pytest.raises(ImageError, match="takes RGB images only, and these have 1 channel: use"):
         compress(request(tmp_path / "runs", "plain", "etc-gray", data=f"folder:{tmp_path}/grey"))
     assert [path.name for path in tmp_path.iterdir()] == ["grey"]
 
