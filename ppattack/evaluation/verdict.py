@@ -95,7 +95,7 @@ def _nothing_shown(
     if found is None:
         return "INCONCLUSIVE", "nothing could be scored: no truth was given, or no metric applies."
     metric, gain = found
-    if evaluation.collapse:
+    if evaluation.collapse and not evaluation.refuted:
         return "INCONCLUSIVE", (
             f"the attack collapsed: {evaluation.collapse}. That says nothing about the scheme."
         )

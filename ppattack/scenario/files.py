@@ -82,7 +82,7 @@ def from_ciphertexts(
     check_applicable(attack, scheme, shape)
     if threat.own_keys:
         contract.check(target, shape, scope)
-    empty = ciphertexts[:0]
+    empty = ciphertexts[:0] if truth is None else truth[:0]
     sets = ImageSets(
         name=public.name if public else "ciphertexts only",
         victims=empty if truth is None else truth,

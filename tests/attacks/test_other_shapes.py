@@ -9,12 +9,14 @@ from torch import Tensor
 from typing_extensions import override
 
 from ppattack.attack import Attack, Recovery
+from ppattack.data.image_files import NamedImages
 from ppattack.errors import ImageError, NotApplicable
 from ppattack.images import ImageShape
 from ppattack.plugins import registry
 from ppattack.probes.examination import examine
-from ppattack.scenario import simulate
+from ppattack.scenario import from_ciphertexts, simulate
 from ppattack.target import Draw, Key, Parts, Structure, Target, TargetCard
+from targets.patch_shuffle import PatchShuffle
 from tests.conftest import smooth_sets
 from tests.support.attack_contract import CONTEXT
 
@@ -170,3 +172,26 @@ def test_images_of_other_channels_are_refused_with_where_to_get_some() -> None:
     with pytest.raises(ImageError, match="RGB images only, and these have 1 channel: use --data"):
         RgbOnly().generate_key(rng, (1, 8, 8))
     assert GreyOnly().generate_key(rng, (1, 8, 8)).image_shape == (1, 8, 8)
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_files_smaller_than_their_images_can_be_matched(known: bool) -> None:
+    target = PatchShuffle(patch_size=8, gap=1)
+    images = smooth_sets(8, 4, SIZE).victims
+    key = target.generate_key(np.random.default_rng(0), (3, SIZE, SIZE))
+    ciphertexts = target.encrypt(images, key)
+    assert ciphertexts.shape[2] < SIZE
+    names = tuple(f"{i}.png" for i in range(len(images)))
+    scenario = from_ciphertexts(
+        registry.attack("candidate-matching")(preset="smoke"),
+        target,
+        ciphertexts,
+        names,
+        truth=images if known else None,
+        public=None,
+        scope="dataset",
+        candidates=NamedImages(names, images),
+    )
+    # Controls join both sides of the images.
+    joined = torch.cat([scenario.sets.victims, scenario.sets.adversary])
+    assert joined.equal(images if known else ciphertexts[:0])

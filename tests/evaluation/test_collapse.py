@@ -48,6 +48,11 @@ def test_any_constant_is_a_collapse(sets: ImageSets, level: int) -> None:
     verdict, reason, *_ = decide(found, PASSED, PASSED)
     assert verdict == "INCONCLUSIVE"
     assert reason.startswith("the attack collapsed: ")
+    # An attack that knows why it made nothing says it better.
+    found = replace(found, refuted=True, limits="no model fits")
+    verdict, reason, *_ = decide(found, PASSED, PASSED)
+    assert verdict == "INCONCLUSIVE"
+    assert reason.endswith(", but no model fits.")
 
 
 def test_one_picture_with_a_little_noise_for_all_is_a_collapse(sets: ImageSets) -> None:
