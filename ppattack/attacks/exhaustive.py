@@ -113,6 +113,11 @@ class Exhaustive(Attack):
                 "it puts whole blocks back in place, and this scheme does not keep them whole: "
                 "under one key for all images use covariance-matching"
             )
+        if not (structure.turns and structure.flips and structure.negatives):
+            return (
+                "it searches blocks that may be turned, mirrored and complemented, and this "
+                "scheme does less: use jigsaw"
+            )
         channels, height, width = scheme.representation.shape(image_shape)
         blocks = height * width // structure.block_size**2
         if self.config.prior == "none" and structure.block_size == 1:

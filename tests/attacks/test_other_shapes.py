@@ -195,3 +195,9 @@ def test_files_smaller_than_their_images_can_be_matched(known: bool) -> None:
     # Controls join both sides of the images.
     joined = torch.cat([scenario.sets.victims, scenario.sets.adversary])
     assert joined.equal(images if known else ciphertexts[:0])
+
+
+@pytest.mark.parametrize("gap", [0, 1])
+def test_blocks_that_stay_upright_are_not_searched_in_vain(gap: int) -> None:
+    with pytest.raises(NotApplicable, match="this scheme does less: use jigsaw"):
+        attempt("exhaustive", PatchShuffle(patch_size=8, gap=gap))
