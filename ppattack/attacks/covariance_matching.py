@@ -33,6 +33,8 @@ MOST_SHARED = {"byte": 3072, "nibble": 1536}
 """Largest block of a key that all blocks share, symbols."""
 FEWEST_ALIGNED = 100
 """Bytes of a block from which its order is found by aligning eigenvectors."""
+FEWEST_BLOCKS = 40
+"""Blocks under one key from which the order of their bytes is searched for."""
 WRONG_OPTIMUM = (
     "the search for the order of a block's bytes may have ended in a wrong one, which says nothing "
     "of the scheme"
@@ -95,9 +97,12 @@ class CovarianceMatching(Attack):
         restarts: Annotated[
             int, Interval(ge=1, le=1000), Doc("shared-block: starts of graph matching")
         ] = 8
+        rounds: Annotated[
+            int, Interval(ge=1, le=10), Doc("shared blocks: rounds of fresh starts, at most")
+        ] = 5
 
     presets: ClassVar[Mapping[Preset, Mapping[str, Any]]] = {
-        "smoke": {},
+        "smoke": {"rounds": 2},
         "standard": {},
         "paper": {"restarts": 40},
     }
@@ -159,6 +164,11 @@ class CovarianceMatching(Attack):
         public = form.prepare(observation.public_images.to(context.device))
         began = time.monotonic()
         aligned = _aligns(structure, int(public.shape[1]))
+        alone = observation.threat.key_scope == "image"
+        blocks = (1 if alone else len(learned)) * learned[0, 0].numel() // structure.block_size**2
+        if aligned and blocks < FEWEST_BLOCKS:
+            why = f"{blocks} blocks under one key are too few: {FEWEST_BLOCKS} of them are needed"
+            return Recovery(images=ciphertexts.clone(), limits=why)
         if aligned:
             estimate = self._aligned(structure, learned, public, observation, context)
         else:
@@ -191,7 +201,7 @@ class CovarianceMatching(Attack):
         from ppattack.solvers.global_state.key_estimate import KeyEstimate, together
         from ppattack.solvers.shared_blocks import keys
 
-        solver = keys.taught(public, structure, context.seed % 2**32)
+        solver = keys.taught(public, structure, context.seed % 2**32, self.config.rounds)
         if observation.threat.key_scope == "dataset":
             with context.progress.task("order of a block's bytes", 1) as task:
                 key, notes = solver.key(learned)

@@ -20,7 +20,7 @@ from ppattack.solvers.blocks import puzzle as block_puzzle
 from ppattack.solvers.global_state import choice
 from ppattack.solvers.global_state.prior import StatePrior
 from ppattack.solvers.shared_blocks.models import Geometry, Places, public_models
-from ppattack.solvers.shared_blocks.search import Outcome, Search
+from ppattack.solvers.shared_blocks.search import MOST_ROUNDS, Outcome, Search
 from ppattack.solvers.shared_blocks.statistics import Array, Spectrum, covariance, lines, signs
 from ppattack.target.structure import Structure
 
@@ -40,6 +40,7 @@ class Solver:
         models: of plain blocks.
         prior: chooses the state of the whole image, or None to leave it as found.
         seed: of the searches.
+        rounds: of fresh starts, at most.
     """
 
     structure: Structure
@@ -47,6 +48,7 @@ class Solver:
     models: list[Spectrum]
     prior: StatePrior | None
     seed: int = 0
+    rounds: int = MOST_ROUNDS
 
     def key(self, ciphertexts: Tensor) -> tuple[PermXor, dict[str, Any]]:
         """The key of ciphertexts under one key, one at least.
@@ -63,7 +65,7 @@ class Solver:
             flips = signs(rows)
         seen = covariance((rows - 127.5) * flips)
         rng = np.random.default_rng(self.seed)
-        found = Search(seen, self.models, self.geometry, rng).run()
+        found = Search(seen, self.models, self.geometry, rng, self.rounds).run()
         shape = tuple(int(size) for size in ciphertexts.shape[1:])
         key = _within(found.found.at, flips, shape, self.geometry.edge)
         notes = _notes(found)
@@ -103,17 +105,20 @@ class Solver:
         return key.after(undone), {**notes, **found}
 
 
-def taught(public: Tensor, structure: Structure, seed: int = 0) -> Solver:
+def taught(
+    public: Tensor, structure: Structure, seed: int = 0, rounds: int = MOST_ROUNDS
+) -> Solver:
     """A solver that has learned from public images.
 
     Args:
         public: ``(M, C, H, W)`` uint8, of the ciphertexts' size.
         structure: ``shared-block`` over bytes.
         seed: of grouping and searches.
+        rounds: of fresh starts, at most.
     """
     geometry = Geometry(int(public.shape[1]), structure.block_size)
     prior = choice.fitted(public, choice.group_for(geometry.channels))
-    return Solver(structure, geometry, public_models(public, geometry, seed), prior, seed)
+    return Solver(structure, geometry, public_models(public, geometry, seed), prior, seed, rounds)
 
 
 def _within(at: Places, flips: Array, shape: tuple[int, ...], edge: int) -> PermXor:

@@ -89,6 +89,7 @@ class Search:
         models: of plain blocks, the one of all public images first.
         geometry: of a block.
         rng: draws rotations.
+        rounds: of fresh starts, at most.
     """
 
     def __init__(
@@ -97,7 +98,9 @@ class Search:
         models: Sequence[Spectrum],
         geometry: Geometry,
         rng: np.random.Generator,
+        rounds: int = MOST_ROUNDS,
     ) -> None:
+        self._rounds = rounds
         self._own, self._models, self._geometry, self._rng = Spectrum(seen), models, geometry, rng
         self._seen = correlations(seen)
         self._misfit = Misfit(models[0], geometry)
@@ -111,7 +114,7 @@ class Search:
         pool: list[Found] = []
         ends: list[Found] = []
         stable = False
-        for done in range(MOST_ROUNDS):
+        for done in range(self._rounds):
             fresh = [
                 self._fitted(rough)
                 for model in self._models
