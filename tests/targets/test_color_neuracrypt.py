@@ -68,7 +68,7 @@ def test_two_keys_give_uncorrelated_images() -> None:
 def test_grey_images_and_decryption_are_refused() -> None:
     target = ColorNeuraCrypt(variant="small")
     key = _key(target)
-    with pytest.raises(ImageError, match="images with 3 channels"):
+    with pytest.raises(ImageError, match="takes RGB images only"):
         target.generate_key(numpy_stream(0), (1, 32, 32))
     with pytest.raises(NotInvertible):
         target.decrypt(target.encrypt(IMAGES, key), key)
