@@ -102,7 +102,7 @@ class CovarianceMatching(Attack):
         ] = 5
 
     presets: ClassVar[Mapping[Preset, Mapping[str, Any]]] = {
-        "smoke": {"rounds": 2},
+        "smoke": {"rounds": 1},
         "standard": {},
         "paper": {"restarts": 40},
     }

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from ppattack.evaluation.leaks import BROKEN_GAIN as BROKEN_GAIN
 from ppattack.evaluation.leaks import (
     FEWEST_IMAGES,
+    METRICS,
     gain_of,
     in_words,
-    is_shown,
     measured,
     strongest,
 )
@@ -141,6 +141,7 @@ def passes(evaluation: Evaluation, *, must_break: bool) -> bool:
     levels, found = measured(evaluation), evaluation.scores.main_gain()
     if found is None:
         return False
-    if must_break:
-        return is_shown(found[1]) or ("state" in levels and levels["state"].shown)
-    return strongest(levels) == "nothing"
+    if not must_break:
+        return strongest(levels) == "nothing"
+    own = [level for level, metrics in METRICS.items() if found[0] in metrics]
+    return any(level in levels and levels[level].shown for level in (*own, "state"))

@@ -104,6 +104,8 @@ def test_a_control_shows_what_the_attack_is_for() -> None:
     assert passes(evaluation(images=SHOWN), must_break=True)
     assert passes(evaluation(images=HIDDEN, state=SHOWN), must_break=True)
     assert not passes(evaluation(images=HIDDEN, identity=SHOWN), must_break=True)
+    collapsed = replace(evaluation(images=SHOWN), collapse="grey")
+    assert not passes(collapsed, must_break=True)
     assert not passes(Evaluation(Scores(), {}), must_break=True)
     # and a negative one shows nothing, whatever the attack is for
     assert passes(evaluation(images=HIDDEN, identity=HIDDEN), must_break=False)
