@@ -17,11 +17,12 @@ from ppattack.evaluation.absent import Absent
 from ppattack.evaluation.classes import class_scores
 from ppattack.evaluation.collapse import CONSTANTS, collapse, spread
 from ppattack.evaluation.keys import key_scores, puzzle_scores
+from ppattack.evaluation.matching import matching_scores
 from ppattack.evaluation.reidentification import identity_scores
-from ppattack.evaluation.statistics import Values, wilson95
+from ppattack.evaluation.statistics import Values
 from ppattack.evaluation.statistics import summarise as summarise
 from ppattack.metrics import IMAGE_METRICS
-from ppattack.reports.run import MatchingScores, MetricScores, Scores, Summary, WorstSample
+from ppattack.reports.run import MetricScores, Scores, Summary, WorstSample
 from ppattack.seeding import numpy_stream
 
 if TYPE_CHECKING:
@@ -90,16 +91,12 @@ def evaluate(
         seed: the run's seed, for baselines and bootstrap.
         only_gain: whether identity and class are left out unless the attack is for them.
     """
-    found: dict[str, Any] = {}
-    state: dict[str, Summary] = {}
-    found_spread = collapsed = None
-    absent: dict[str, str] = dict(scorer.absent(scenario.observation.image_shape))
-    columns: dict[str, Values] = {}
-    baselines: dict[str, float] = {}
-    failures = {scenario.names[i]: why for i, why in recovery.failures.items()}
     truth = scenario.truth
-    results: dict[str, MetricScores | Absent] = {}
     blind: dict[str, Tensor] = {}
+    absent: dict[str, str] = dict(scorer.absent(scenario.observation.image_shape))
+    results: dict[str, MetricScores | Absent] = {}
+    columns: dict[str, Values] = {}
+    facts: dict[str, Any] = {}
     if truth.images is None:
         absent |= dict.fromkeys(_OF_IMAGES, "the plain images are not known (no --truth)")
     elif recovery.images is None:
@@ -107,53 +104,42 @@ def evaluate(
     else:
         blind = _blind(scenario, seed)
         values = _image_values(recovery.images, truth.images, blind, scorer)
-        baselines = {n: float(v.mean()) for n, v in values.get("ssim", {}).items() if n not in _OWN}
         for metric, by_label in values.items():
             better = IMAGE_METRICS[metric].better
-            found[metric], columns_of = _metric_scores(metric, by_label, better, seed)
-            columns |= columns_of
-        found_spread = spread(recovery.images)
-        if "ssim" in values:
-            collapsed = _collapsed(recovery.images, truth.images, values["ssim"])
-        if recovery.up_to_state and "ssim" in values:
-            shared = scenario.observation.threat.key_scope == "dataset"
-            useless = [recovery.images.roll(1, 0)]
+            results[metric], more = _metric_scores(metric, by_label, better, seed)
+            columns |= more
+        ssim = values.get("ssim", {})
+        facts = _facts(recovery.images, truth.images, ssim)
+        if recovery.up_to_state and ssim:
+            useless = [recovery.images.roll(1, 0)]  # those of other images
             useless += [blind["ciphertext"]] if "ciphertext" in blind else []
-            state = _in_best_state(
-                recovery.images, truth.images, useless, values["ssim"], shared, seed
-            )
+            state = _in_best_state(recovery.images, truth.images, useless, ssim, scenario, seed)
+            facts |= state
         if not only_gain:
             named, more = identity_scores(recovery.images, blind, scenario, scorer, seed)
             results |= named
             columns |= more
-    matching, right = _matching_scores(recovery, scenario, seed)
+    matching, right = matching_scores(recovery, scenario, seed)
     classes, told = class_scores(recovery, blind, scenario, scorer, seed, only_gain=only_gain)
-    columns |= right | told
     results |= {
         "key": key_scores(recovery, scenario, target),
         "puzzle": puzzle_scores(recovery, scenario, target, seed),
         "matching": matching,
         "classification": classes,
     }
-    for name, result in results.items():
-        if isinstance(result, Absent):
-            absent[name] = result.reason
-        else:
-            found[name] = result
+    columns |= right | told
+    found = {name: each for name, each in results.items() if not isinstance(each, Absent)}
+    absent |= {name: each.reason for name, each in results.items() if isinstance(each, Absent)}
     return Evaluation(
         scores=Scores(**found),
         absent={name: reason for name, reason in absent.items() if name not in found},
         columns=columns,
-        baselines=baselines,
         worst=_worst(columns, scenario.names),
-        failures=failures,
-        best_state_ssim=state.get("best"),
-        best_state_gain=state.get("gain"),
-        spread=found_spread,
-        collapse=collapsed,
+        failures={scenario.names[i]: why for i, why in recovery.failures.items()},
         limits=recovery.limits,
         refuted=recovery.refuted,
         exact=_decrypts_exactly(recovery, scenario),
+        **facts,
     )
 
 
@@ -166,14 +152,19 @@ def _decrypts_exactly(recovery: Recovery, scenario: Scenario) -> bool:
     return seen.scheme.representation.restore(made, seen.image_shape).equal(plain.cpu())
 
 
-def _collapsed(images: Tensor, plain: Tensor, ssim: Mapping[str, Values]) -> str | None:
-    """Why reconstructions do not depend on their ciphertexts, or None."""
-    constants = {name: ssim[name] for name in CONSTANTS if name in ssim}
-    return collapse(images, plain, ssim["reconstruction"], constants)
-
-
 _OWN = ("reconstruction",)
 _OF_IMAGES = (*IMAGE_METRICS, "reidentification", "recognisability")
+
+
+def _facts(images: Tensor, plain: Tensor, ssim: Mapping[str, Values]) -> dict[str, Any]:
+    """What else there is to say of images: the baselines, and whether they depend on anything."""
+    constants = {name: ssim[name] for name in CONSTANTS if name in ssim}
+    ours = ssim.get("reconstruction")
+    return {
+        "baselines": {name: float(each.mean()) for name, each in ssim.items() if name not in _OWN},
+        "spread": spread(images),
+        "collapse": None if ours is None else collapse(images, plain, ours, constants),
+    }
 
 
 def _in_best_state(
@@ -181,22 +172,24 @@ def _in_best_state(
     plain: Tensor,
     useless: Sequence[Tensor],
     scored: Mapping[str, Values],
-    shared: bool,
+    scenario: Scenario,
     seed: int,
 ) -> dict[str, Summary]:
     """SSIM under the best of all global states, and what it gains.
 
-    The best of so many states is above chance by luck, so the gain is over the reconstructions of
-    other images and the ciphertexts themselves in *their* best states (``useless``), or over the
-    best blind baseline if that is closer.
+    The best of so many states is above chance by luck, so the gain is over ``useless`` images in
+    *their* best states, or over the best blind baseline if that is closer.
     """
     from ppattack.metrics.states import best_state_ssim
 
-    best = best_state_ssim(images, plain, shared=shared).numpy()
-    guesses = [values for name, values in scored.items() if name not in _OWN]
-    guesses += [best_state_ssim(each, plain, shared=shared).numpy() for each in useless]
+    shared = scenario.observation.threat.key_scope == "dataset"
+    best, *others = (
+        best_state_ssim(each, plain, shared=shared).numpy() for each in (images, *useless)
+    )
+    guesses = [*others, *(values for name, values in scored.items() if name not in _OWN)]
     closest = max(guesses, key=lambda values: float(values.mean()))
-    return summarise({"best": best, "gain": best - closest}, seed)
+    found = summarise({"best": best, "gain": best - closest}, seed)
+    return {"best_state_ssim": found["best"], "best_state_gain": found["gain"]}
 
 
 def _blind(scenario: Scenario, seed: int) -> dict[str, Tensor]:
@@ -257,74 +250,6 @@ def _metric_scores(
         gain=summaries["gain"],
     )
     return scores, {f"{metric}.{role}": value for role, value in roles.items()}
-
-
-FALSE_MATCH_RATES = (0.001, 0.01)
-"""At which the recall among images that may be absent is reported."""
-TOP = (1, 5, 10)
-"""How many of the likeliest candidates are searched for the plain image."""
-
-
-def _matching_scores(
-    recovery: Recovery, scenario: Scenario, seed: int
-) -> tuple[MatchingScores | Absent, dict[str, Values]]:
-    """The scores, or why they are absent; and 1 for each ciphertext that was named, else 0."""
-    truth = scenario.truth.matching
-    if recovery.matching is None:
-        return Absent("the attack recovers no matching"), {}
-    if truth is None:
-        return Absent("the true matching is not known"), {}
-    present = truth >= 0
-    if not bool(present.any()):
-        return Absent("no ciphertext's image is among the candidates"), {}
-    right = (recovery.matching == truth)[present].numpy().astype(np.float64)
-    chance = np.full_like(right, 1.0 / len(scenario.observation.public_images))
-    roles = {"reconstruction": right, "baseline": chance, "gain": right - chance}
-    summaries = summarise(roles, seed)
-    scores = MatchingScores(
-        better="higher",
-        ciphertext=None,
-        baseline_name="chance",
-        wilson95=wilson95(int(right.sum()), len(right)),
-        top=_among_top(recovery.ranking, truth),
-        stages={
-            stage: float((found == truth)[present].double().mean())
-            for stage, found in recovery.stages.items()
-        },
-        **_open_set(recovery, truth),
-        **summaries,
-    )
-    if not bool(present.all()):  # there is no right answer for the others, and no row in a table
-        return scores, {}
-    return scores, {f"matching.{role}": values for role, values in roles.items()}
-
-
-def _open_set(recovery: Recovery, truth: Tensor) -> dict[str, Any]:
-    """Recall and false matches if only p-values up to a false-match rate count as matches."""
-    if recovery.p_values is None:
-        return {}
-    present, absent = truth >= 0, int((truth < 0).sum())
-    found: dict[str, Any] = {"recall_at_fmr": {}, "recall95": {}, "absent": absent}
-    found |= {"false_matches": {}, "false95": {}}
-    for rate in FALSE_MATCH_RATES:
-        sure = recovery.p_values <= rate
-        named = int((sure & (recovery.matching == truth))[present].sum())
-        count = int(present.sum())
-        found["recall_at_fmr"][f"{rate:g}"] = named / count
-        found["recall95"][f"{rate:g}"] = wilson95(named, count)
-        if absent:
-            wrong = int(sure[~present].sum())
-            found["false_matches"][f"{rate:g}"] = wrong / absent
-            found["false95"][f"{rate:g}"] = wilson95(wrong, absent)
-    return found
-
-
-def _among_top(ranking: Tensor | None, truth: Tensor) -> dict[str, float]:
-    """The share of ciphertexts whose plain image is among the first k candidates, by k."""
-    if ranking is None:
-        return {}
-    hit = (ranking == truth[:, None])[truth >= 0]
-    return {str(k): float(hit[:, :k].any(dim=1).double().mean()) for k in TOP if k <= hit.shape[1]}
 
 
 def _worst(columns: Mapping[str, Values], names: tuple[str, ...]) -> WorstSample | None:
