@@ -34,7 +34,7 @@ from ppattack.data.source import ImageRequest, ImageSets
 from ppattack.evaluation.scores import evaluate
 from ppattack.metrics.images import ImageScorer
 from ppattack.plugins import registry
-from ppattack.reports.run import MetricScores, Summary
+from ppattack.reports.scores import MetricScores, Summary
 from ppattack.scenario import simulate
 from ppattack.target import Target
 

@@ -22,14 +22,12 @@ from ppattack.reports.run import (
     AttackPart,
     Controls,
     DataPart,
-    MetricScores,
     Report,
-    Scores,
-    Summary,
     TargetPart,
     ThreatPart,
     scores_csv,
 )
+from ppattack.reports.scores import MetricScores, Scores, Summary
 
 LARGEST, LONGEST = 15e6, 10.0
 

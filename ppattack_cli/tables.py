@@ -20,7 +20,8 @@ from ppattack.reports.text import visible
 if TYPE_CHECKING:
     from ppattack.reports.audit import Audit
     from ppattack.reports.curve import Curve
-    from ppattack.reports.run import MatchingScores, MetricScores, Report, Scores, Summary
+    from ppattack.reports.run import Report
+    from ppattack.reports.scores import MatchingScores, MetricScores, Scores, Summary
 
 PLAIN_WIDTH = 160
 """Columns if stdout is not a terminal: wide enough that nothing is cut."""

@@ -16,7 +16,7 @@ from ppattack.evaluation.statistics import BOOTSTRAP_RESAMPLES, RESAMPLED_AT_ONC
 from ppattack.metrics.psnr import psnr
 from ppattack.metrics.ssim import WINDOW, ssim
 from ppattack.reports.compression import CodecRow, Quality
-from ppattack.reports.run import Summary
+from ppattack.reports.scores import Summary
 from ppattack.seeding import numpy_stream
 
 Values = NDArray[np.float64]

@@ -11,7 +11,7 @@ from torch import Tensor
 from ppattack.evaluation.absent import Absent
 from ppattack.evaluation.gallery import no_features, small
 from ppattack.evaluation.statistics import Values, summarise, wilson95
-from ppattack.reports.run import ClassificationScores
+from ppattack.reports.scores import ClassificationScores
 from ppattack.solvers.class_inference.kernel_ridge import KernelRidge
 
 if TYPE_CHECKING:

@@ -24,7 +24,8 @@ from ppattack.evaluation.scores import evaluate
 from ppattack.evaluation.verdict import passes
 from ppattack.files import write_text
 from ppattack.plugins import registry
-from ppattack.reports.run import ControlResult, Summary
+from ppattack.reports.run import ControlResult
+from ppattack.reports.scores import Summary
 from ppattack.scenario import simulate
 
 if TYPE_CHECKING:

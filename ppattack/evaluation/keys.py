@@ -11,7 +11,7 @@ import numpy as np
 from ppattack.evaluation.absent import Absent
 from ppattack.evaluation.statistics import summarise
 from ppattack.permxor import PermXor
-from ppattack.reports.run import KeyScores, PuzzleScores
+from ppattack.reports.scores import KeyScores, PuzzleScores
 from ppattack.target.pixel import PermXorTarget
 
 if TYPE_CHECKING:

@@ -23,7 +23,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from ppattack.reports.leaks import LEVELS, LeakLevel, LeakName
-from ppattack.reports.run import Scores, Summary
+from ppattack.reports.scores import Scores, Summary
 
 if TYPE_CHECKING:
     from ppattack.evaluation.scores import Evaluation

@@ -8,7 +8,7 @@ import numpy as np
 
 from ppattack.evaluation.absent import Absent
 from ppattack.evaluation.statistics import Values, summarise, wilson95
-from ppattack.reports.run import MatchingScores
+from ppattack.reports.scores import MatchingScores
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -11,7 +11,7 @@ import numpy as np
 from ppattack.evaluation.absent import Absent
 from ppattack.evaluation.gallery import FEWEST, ByLabel, Gallery, missing_kinds
 from ppattack.evaluation.statistics import Values, summarise, wilson95
-from ppattack.reports.run import (
+from ppattack.reports.scores import (
     Identification,
     MetricScores,
     RecognisabilityScores,

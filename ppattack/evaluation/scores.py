@@ -22,7 +22,8 @@ from ppattack.evaluation.reidentification import identity_scores
 from ppattack.evaluation.statistics import Values
 from ppattack.evaluation.statistics import summarise as summarise
 from ppattack.metrics import IMAGE_METRICS
-from ppattack.reports.run import MetricScores, Scores, Summary, WorstSample
+from ppattack.reports.run import WorstSample
+from ppattack.reports.scores import MetricScores, Scores, Summary
 from ppattack.seeding import numpy_stream
 
 if TYPE_CHECKING:

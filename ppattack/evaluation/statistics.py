@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from ppattack.reports.run import Summary
+from ppattack.reports.scores import Summary
 from ppattack.seeding import numpy_stream
 
 Values = NDArray[np.float64]

@@ -16,7 +16,8 @@ from typing import Any, get_args
 
 from ppattack.errors import ConfigError, nearest
 from ppattack.reports.leaks import LEAKS
-from ppattack.reports.run import MetricScores, Report, Scores, Summary, VerdictName
+from ppattack.reports.run import Report, VerdictName
+from ppattack.reports.scores import MetricScores, Scores, Summary
 
 _TOKEN = re.compile(
     r"\s*(?:(?P<number>[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)(?![\w.])"

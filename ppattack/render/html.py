@@ -17,7 +17,8 @@ from ppattack.render.summary_table import REQUIREMENTS, Scheme
 from ppattack.reports.audit import AUDIT
 from ppattack.reports.found import ImageScores, MissingRun, SavedRun, read_image_scores
 from ppattack.reports.leaks import MEANING, WORDS, LevelLine, level_lines, verdict_words
-from ppattack.reports.run import MetricScores, Report, Scores, VerdictName
+from ppattack.reports.run import Report, VerdictName
+from ppattack.reports.scores import MetricScores, Scores
 from ppattack.reports.text import visible
 from ppattack.request import command
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from ppattack.reports.leaks import verdict_words
-from ppattack.reports.run import Report, Summary
+from ppattack.reports.run import Report
+from ppattack.reports.scores import Summary
 from ppattack.request import plain_text as plain_text
 
 SYMBOLS = {"BROKEN": "✗", "RESISTED": "✓", "INCONCLUSIVE": "?", "NOTHING APPLIED": "–"}

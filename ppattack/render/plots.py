@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from ppattack.render.numbers import number
-from ppattack.reports.run import MetricScores, Summary
+from ppattack.reports.scores import MetricScores, Summary
 
 WHISKERS = 1.5
 """Whiskers end at the outermost values within this many box lengths of the box."""

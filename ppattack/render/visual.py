@@ -11,7 +11,8 @@ from ppattack.render.matrix import distinguish, pixels, target_facts
 from ppattack.render.numbers import interval, mean
 from ppattack.render.plots import Box, BoxPlot, box, box_plot
 from ppattack.reports.found import ImageScores, SavedRun, read_image_scores
-from ppattack.reports.run import MetricScores, Report
+from ppattack.reports.run import Report
+from ppattack.reports.scores import MetricScores
 from ppattack.request import command
 
 PLOTTED = ("lpips", "ssim")

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ppattack.reports.parts import Part, VersionedReport, read_versioned
-from ppattack.reports.run import Summary, TargetPart
+from ppattack.reports.run import TargetPart
+from ppattack.reports.scores import Summary
 from ppattack.reports.text import csv_text
 
 SCHEMA_VERSION = "1.0"

@@ -22,7 +22,7 @@ from ppattack.request import RunRequest, check
 from ppattack.runs.run import Finished, run
 
 if TYPE_CHECKING:
-    from ppattack.reports.run import MetricScores
+    from ppattack.reports.scores import MetricScores
 
 PARTS = ("attack", "target")
 JPEG = "jpeg"

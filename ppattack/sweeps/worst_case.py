@@ -11,7 +11,8 @@ import numpy as np
 from ppattack.evaluation.statistics import summarise, wilson95
 from ppattack.metrics import IMAGE_METRICS
 from ppattack.reports.found import ImageScores, SavedRun, read_image_scores
-from ppattack.reports.run import MatchingScores, MetricScores, Scores, WorstSample
+from ppattack.reports.run import WorstSample
+from ppattack.reports.scores import MatchingScores, MetricScores, Scores
 
 if TYPE_CHECKING:
     from ppattack.evaluation.statistics import Values

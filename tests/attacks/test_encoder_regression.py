@@ -16,7 +16,7 @@ from ppattack.data.source import ImageSets
 from ppattack.errors import ConfigError
 from ppattack.evaluation.scores import evaluate
 from ppattack.metrics.images import ImageScorer
-from ppattack.reports.run import Summary
+from ppattack.reports.scores import Summary
 from ppattack.scenario import Scenario, simulate
 from ppattack.seeding import torch_stream
 from ppattack.target import Target

@@ -21,7 +21,7 @@ from ppattack.jpeg import Jpeg
 from ppattack.metrics.images import ImageScorer
 from ppattack.metrics.states import best_state_ssim
 from ppattack.plugins import registry
-from ppattack.reports.run import PuzzleScores
+from ppattack.reports.scores import PuzzleScores
 from ppattack.scenario import Scenario, simulate
 from ppattack.target import Draw, ImageShape, Parts, PermXorTarget
 from ppattack.target.structure import Structure

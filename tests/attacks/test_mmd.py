@@ -14,7 +14,7 @@ from ppattack.data.source import ImageSets
 from ppattack.errors import ConfigError, DataError
 from ppattack.evaluation.scores import evaluate
 from ppattack.metrics.images import ImageScorer
-from ppattack.reports.run import MatchingScores
+from ppattack.reports.scores import MatchingScores
 from ppattack.scenario import Scenario, simulate
 from ppattack.seeding import torch_stream
 from ppattack.target import Target

@@ -12,7 +12,8 @@ from ppattack.data.source import ImageSets
 from ppattack.evaluation.scores import Evaluation, evaluate
 from ppattack.evaluation.verdict import decide
 from ppattack.metrics.images import ImageScorer
-from ppattack.reports.run import ClassificationScores, ControlResult, Report, Scores
+from ppattack.reports.run import ControlResult, Report
+from ppattack.reports.scores import ClassificationScores, Scores
 from ppattack.scenario import Scenario, simulate
 from ppattack.threat import ThreatModel
 from targets.one_time_pad import OneTimePad

@@ -26,7 +26,8 @@ from ppattack.reports.leaks import (
     rank,
     verdict_words,
 )
-from ppattack.reports.run import ControlResult, MatchingScores, Scores, read_report
+from ppattack.reports.run import ControlResult, read_report
+from ppattack.reports.scores import MatchingScores, Scores
 from ppattack.scenario import simulate
 from ppattack.threat import KeyScope, ThreatModel
 from targets.etc import EtC

@@ -16,7 +16,8 @@ from ppattack.evaluation.scores import evaluate
 from ppattack.evaluation.statistics import wilson95
 from ppattack.evaluation.verdict import decide
 from ppattack.metrics.images import ImageScorer
-from ppattack.reports.run import ControlResult, MatchingScores, MetricScores, Scores
+from ppattack.reports.run import ControlResult
+from ppattack.reports.scores import MatchingScores, MetricScores, Scores
 from ppattack.scenario import Scenario, simulate
 from ppattack.threat import ThreatModel
 from targets.pe import PE

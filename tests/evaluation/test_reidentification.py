@@ -17,7 +17,7 @@ from ppattack.metrics.images import ImageScorer
 from ppattack.metrics.lpips import Lpips
 from ppattack.metrics.lpips_weights import find_weights
 from ppattack.metrics.ssim_matrix import ssim_matrix
-from ppattack.reports.run import RecognisabilityScores, ReidentificationScores
+from ppattack.reports.scores import RecognisabilityScores, ReidentificationScores
 from ppattack.scenario import Scenario, simulate
 from ppattack.threat import ThreatModel
 from targets.one_time_pad import OneTimePad

@@ -17,7 +17,8 @@ from ppattack.evaluation.verdict import BROKEN_GAIN, decide
 from ppattack.maps import CipherMap, Shuffle
 from ppattack.metrics.images import ImageScorer
 from ppattack.permxor import PermXor, identity
-from ppattack.reports.run import ControlResult, MetricScores, Scores, Summary
+from ppattack.reports.run import ControlResult
+from ppattack.reports.scores import MetricScores, Scores, Summary
 from ppattack.scenario import Scenario, simulate
 from ppattack.threat import KeyScope, ThreatModel
 from targets.etc import EtC

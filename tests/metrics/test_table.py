@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from ppattack.metrics import IMAGE_METRICS, OTHER_METRICS
-from ppattack.reports.run import Scores
+from ppattack.reports.scores import Scores
 
 
 def test_the_names_are_those_of_reports() -> None:

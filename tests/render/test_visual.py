@@ -14,7 +14,8 @@ from ppattack.render.html import report_html
 from ppattack.render.tables import report_latex, report_markdown
 from ppattack.render.visual import box_plots, split, table_rows
 from ppattack.reports.found import SavedRun, read_runs
-from ppattack.reports.run import DataPart, MetricScores, Scores, scores_csv
+from ppattack.reports.run import DataPart, scores_csv
+from ppattack.reports.scores import MetricScores, Scores
 from tests.support.page import Page
 from tests.support.program import in_process
 from tests.support.saved import report, save

@@ -7,7 +7,8 @@ import pytest
 from pydantic import ValidationError
 
 from ppattack.errors import ReportError
-from ppattack.reports.run import SCHEMA_VERSION, Summary, read_report, scores_csv
+from ppattack.reports.run import SCHEMA_VERSION, read_report, scores_csv
+from ppattack.reports.scores import Summary
 from tests.support.run_requests import finished_report
 
 PLACES = (

@@ -15,16 +15,13 @@ from ppattack.reports.run import (
     AttackPart,
     Controls,
     DataPart,
-    KeyScores,
-    MetricScores,
     Report,
-    Scores,
-    Summary,
     TargetPart,
     ThreatPart,
     VerdictName,
     scores_csv,
 )
+from ppattack.reports.scores import KeyScores, MetricScores, Scores, Summary
 
 
 def summary(mean: float, spread: float = 0.05, n: int = 20) -> Summary:

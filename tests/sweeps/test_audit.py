@@ -12,7 +12,8 @@ from ppattack.evaluation.statistics import summarise, wilson95
 from ppattack.plugins import registry
 from ppattack.reports.audit import Audit
 from ppattack.reports.found import ImageScores, SavedRun, read_image_scores
-from ppattack.reports.run import MatchingScores, Report, Scores, read_report
+from ppattack.reports.run import Report, read_report
+from ppattack.reports.scores import MatchingScores, Scores
 from ppattack.reports.sweep import Cell, Outcome, Sweep, read_sweep
 from ppattack.request import RunRequest
 from ppattack.runs.store import Finished
