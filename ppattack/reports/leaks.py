@@ -76,7 +76,8 @@ class LevelLine(Generic[S]):
     Args:
         level: the level.
         state: ``shown`` by a run, or ``follows`` from a stronger level that was shown;
-            ``not shown`` by any that measured it, or ``not measured``.
+            ``not shown`` by any that measured it, or ``not measured``. Images do not follow from a
+            key if those that it gave back were measured and are none: a scheme may lose so much.
         source: the first run that shows it, or that measured it.
         words: the numbers of that run.
     """
@@ -97,17 +98,20 @@ def level_lines(
     """
     lines: list[LevelLine[S]] = []
     stronger: LevelLine[S] | None = None
+    theirs: Mapping[LeakName, LeakLevel] = {}
     for level in LEVELS:
-        own = [(source, levels[level]) for source, levels in found if level in levels]
-        shown = [(source, each) for source, each in own if each.shown]
+        own = [(source, levels) for source, levels in found if level in levels]
+        shown = [(source, levels) for source, levels in own if levels[level].shown]
         if shown:
-            line = LevelLine(level, "shown", shown[0][0], shown[0][1].words)
-            stronger = stronger or line
-        elif stronger is not None:
+            source, levels = shown[0]
+            line = LevelLine(level, "shown", source, levels[level].words)
+            if stronger is None:
+                stronger, theirs = line, levels
+        elif stronger is not None and not (level in VISIBLE and level in theirs):
             words = f"whoever has {WORDS[stronger.level]} has this too"
             line = LevelLine(level, "follows", stronger.source, words)
         elif own:
-            line = LevelLine(level, "not shown", own[0][0], own[0][1].words)
+            line = LevelLine(level, "not shown", own[0][0], own[0][1][level].words)
         else:
             line = LevelLine[S](level, "not measured", None, "")
         lines.append(line)

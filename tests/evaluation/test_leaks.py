@@ -20,6 +20,7 @@ from ppattack.metrics.images import ImageScorer
 from ppattack.reports.leaks import (
     LEAKS,
     LEVELS,
+    VISIBLE,
     LeakLevel,
     LeakName,
     level_lines,
@@ -159,13 +160,30 @@ def test_levels_over_several_runs(drawn: list[dict[LeakName, bool]]) -> None:
     lines = level_lines(found)
     assert [line.level for line in lines] == list(LEVELS)
     top = max((rank(name) for each in drawn for name, shown in each.items() if shown), default=0)
+    first = next((each for each in drawn if top and each.get(LEAKS[top])), {})
     for line in lines:
         own = [each[line.level] for each in drawn if line.level in each]
-        assert (line.state in ("shown", "follows")) == (rank(line.level) <= top)
+        denied = line.level in VISIBLE and line.level in first and not any(own)
+        assert (line.state in ("shown", "follows")) == (rank(line.level) <= top and not denied)
         assert (line.state == "shown") == any(own)
         assert (line.state == "not measured") == (not own and rank(line.level) > top)
         if line.state == "shown":
             assert line.source == next(n for n, each in enumerate(drawn) if each.get(line.level))
+
+
+def test_a_key_that_gives_no_images_back_does_not_show_them() -> None:
+    levels: dict[LeakName, LeakLevel] = {
+        "key": LeakLevel(shown=True, words="exact"),
+        "images": LeakLevel(shown=False, words="colours are lost"),
+    }
+    states = {line.level: line.state for line in level_lines([("run", levels)])}
+    assert states == {
+        "key": "shown",
+        "images": "not shown",
+        "state": "follows",
+        "identity": "follows",
+        "class": "follows",
+    }
 
 
 def test_verdicts_in_words() -> None:
