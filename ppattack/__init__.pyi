@@ -38,7 +38,6 @@ from .attack import Attack as Attack
 from .attack import AttackCard as AttackCard
 from .attack import ControlTarget as ControlTarget
 from .attack import Preset as Preset
-from .attack import Recovery as Recovery
 from .context import Context as Context
 from .threat import Observation as Observation
 from .threat import ThreatModel as ThreatModel
@@ -59,6 +58,7 @@ from .errors import ImageError as ImageError
 from .errors import PluginError as PluginError
 from .errors import PpattackError as PpattackError
 from .errors import ThreatModelError as ThreatModelError
+from .recovery import Recovery as Recovery
 from . import blocks as blocks
 from . import images as images
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
 
 from ppattack.card import Reference
@@ -17,22 +17,15 @@ from ppattack.context import Context as Context
 from ppattack.context import Progress as Progress
 from ppattack.context import ProgressTask as ProgressTask
 from ppattack.context import SilentProgress as SilentProgress
-from ppattack.errors import (
-    ConfigError,
-    ImageError,
-    PluginError,
-    ThreatModelError,
-    kept_running,
-    nearest,
-)
+from ppattack.errors import ConfigError, ThreatModelError, kept_running, nearest
+from ppattack.recovery import Recovery as Recovery
+from ppattack.recovery import checked
 from ppattack.threat import KeyScope, Observation, ThreatModel
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from ppattack.images import ImageShape
-    from ppattack.maps import CipherMap
-    from ppattack.permxor import PermXor
     from ppattack.target.base import PublicScheme
 
 Recovers = Literal["images", "matching", "key", "classes"]
@@ -96,53 +89,6 @@ class ControlTarget:
     settings: Mapping[str, Any] = field(default_factory=dict)
     key_scope: KeyScope = "dataset"
     same_count: bool = False
-
-
-@dataclass(frozen=True)
-class Recovery:
-    """What an attack recovered; at least one of images, matching, key, map and classes.
-
-    Args:
-        images: ``(N, C, H, W)`` uint8 reconstructions, in the order of the ciphertexts. If
-            they have the shape of the ciphertexts and not that of the plain images, they are
-            taken for what the scheme transforms and turned back into plain images.
-        matching: ``(N,)`` int64, for each ciphertext the index of its candidate plain image.
-        key: the recovered transformation; one table for all images, or one each.
-        notes: JSON-ready facts for the report (training loss, steps, decisions taken).
-        failures: why the attack failed, by index of the ciphertext. Any failure makes the run
-            INCONCLUSIVE.
-        ranking: ``(N, K)`` int64, for each ciphertext its likeliest candidates, the best first.
-        p_values: ``(N,)`` float, for each ciphertext how likely a match as good is if its image is
-            not among the candidates.
-        exact: ``(N,)`` bool, for each ciphertext whether its candidate is an exact copy of the
-            image: all that no key changes is the same to the last bit.
-        stages: the matching after each stage of the attack, ``(N,)`` int64 by name.
-        up_to_state: whether the ciphertexts determine the images only up to a global state
-            (orientation, negative, colour order); the best state is then reported beside the raw
-            scores.
-        limits: why a failure says nothing about the scheme, in words that follow "but": the
-            attack's model does not fit it, or there are too few data. It is then never RESISTED.
-        refuted: whether the model does not fit at all, so that a gain would be luck: it is then
-            not BROKEN either, unless the key is exact.
-        map: what the scheme does under the victims' one key, as a map that decrypts; it is saved
-            in the run's folder, where ``ppattack decrypt`` takes it for a key.
-        classes: ``(N,)`` int64, for each ciphertext the index of its image's class.
-    """
-
-    images: Tensor | None = None
-    matching: Tensor | None = None
-    key: PermXor | None = None
-    notes: Mapping[str, Any] = field(default_factory=dict)
-    failures: Mapping[int, str] = field(default_factory=dict)
-    ranking: Tensor | None = None
-    p_values: Tensor | None = None
-    exact: Tensor | None = None
-    stages: Mapping[str, Tensor] = field(default_factory=dict)
-    up_to_state: bool = False
-    limits: str = ""
-    refuted: bool = False
-    map: CipherMap | None = None
-    classes: Tensor | None = None
 
 
 class Attack(ABC):
@@ -258,119 +204,4 @@ class Attack(ABC):
         who = f"attack '{self.card.name}' (class {type(self).__qualname__})"
         with kept_running(who):
             recovery = self.run(observation.for_attack(), context)
-        return _checked(recovery, observation, self.card.name)
-
-
-def _checked(recovery: object, observation: Observation, name: str) -> Recovery:
-    """The recovery if it keeps the contract, with plain images and all tensors on the CPU."""
-    from ppattack import images as image_ops
-
-    if not isinstance(recovery, Recovery):
-        raise PluginError(f"attack '{name}' returned a {type(recovery).__name__}, not a Recovery.")
-    found = (recovery.images, recovery.matching, recovery.key, recovery.map, recovery.classes)
-    if all(each is None for each in found):
-        raise PluginError(f"attack '{name}' returned an empty Recovery.")
-    count = len(observation.ciphertexts)
-    images = recovery.images
-    if images is not None:
-        try:
-            image_ops.check(images, "reconstructions")
-        except ImageError as error:
-            raise PluginError(f"attack '{name}': {error}") from None
-        shape, given = observation.image_shape, tuple(images.shape[1:])
-        if given != shape and given == tuple(observation.ciphertexts.shape[1:]):
-            images = observation.scheme.representation.restore(images, shape)
-        if tuple(images.shape) != (count, *shape):
-            raise PluginError(
-                f"attack '{name}' returned images of shape {tuple(images.shape)}, "
-                f"not {(count, *shape)}."
-            )
-        images = images.contiguous().cpu()
-    if recovery.matching is not None and tuple(recovery.matching.shape) != (count,):
-        raise PluginError(
-            f"attack '{name}' returned a matching of shape {tuple(recovery.matching.shape)}, "
-            f"not {(count,)}."
-        )
-    for stage, matching in recovery.stages.items():
-        if tuple(matching.shape) != (count,):
-            raise PluginError(
-                f"attack '{name}' returned a matching of shape {tuple(matching.shape)} for its "
-                f"stage '{stage}', not {(count,)}."
-            )
-    if recovery.classes is not None:
-        _check_classes(recovery.classes, count, name)
-    if recovery.p_values is not None and tuple(recovery.p_values.shape) != (count,):
-        raise PluginError(
-            f"attack '{name}' returned p-values of shape {tuple(recovery.p_values.shape)}, "
-            f"not {(count,)}."
-        )
-    if recovery.exact is not None and tuple(recovery.exact.shape) != (count,):
-        raise PluginError(
-            f"attack '{name}' returned exact copies of shape {tuple(recovery.exact.shape)}, "
-            f"not {(count,)}."
-        )
-    if recovery.ranking is not None and tuple(recovery.ranking.shape[:1]) != (count,):
-        raise PluginError(
-            f"attack '{name}' ranked candidates in the shape {tuple(recovery.ranking.shape)}, "
-            f"not {(count, 'K')}."
-        )
-    if recovery.key is not None and recovery.key.count not in (None, count):
-        raise PluginError(
-            f"attack '{name}' returned keys for {recovery.key.count} images, not {count}."
-        )
-    if recovery.map is not None:
-        _check_map(recovery.map, observation, name)
-    _check_facts(recovery, count, name)
-    return replace(
-        recovery,
-        images=images,
-        matching=None if recovery.matching is None else recovery.matching.cpu(),
-        ranking=None if recovery.ranking is None else recovery.ranking.cpu(),
-        classes=None if recovery.classes is None else recovery.classes.cpu(),
-        p_values=None if recovery.p_values is None else recovery.p_values.cpu(),
-        exact=None if recovery.exact is None else recovery.exact.cpu(),
-        stages={stage: matching.cpu() for stage, matching in recovery.stages.items()},
-    )
-
-
-def _check_classes(found: Tensor, count: int, name: str) -> None:
-    """Refuse classes that are not one whole number for each ciphertext."""
-    import torch
-
-    if tuple(found.shape) != (count,) or found.dtype != torch.int64:
-        raise PluginError(
-            f"attack '{name}' returned classes of shape {tuple(found.shape)} and type "
-            f"{found.dtype}, not {(count,)} and torch.int64."
-        )
-
-
-def _check_map(found: CipherMap, observation: Observation, name: str) -> None:
-    """Refuse a map between other images than these."""
-    plain = observation.scheme.representation.shape(observation.image_shape)
-    cipher = tuple(observation.ciphertexts.shape[1:])
-    if (found.plain_shape, found.cipher_shape) != (plain, cipher):
-        raise PluginError(
-            f"attack '{name}' returned a map from {found.plain_shape} to {found.cipher_shape}, "
-            f"not from {plain} to {cipher}."
-        )
-
-
-def _check_facts(recovery: Recovery, count: int, name: str) -> None:
-    """Refuse notes that no report can hold, and failures of ciphertexts that are not there."""
-    from numbers import Integral
-
-    from pydantic_core import PydanticSerializationError, to_json
-
-    try:
-        to_json(dict(recovery.notes))
-    except (PydanticSerializationError, TypeError, ValueError) as error:
-        raise PluginError(
-            f"attack '{name}' returned notes that are no JSON ({error}): use plain numbers and "
-            "text, for example loss.item()."
-        ) from None
-    for place, why in recovery.failures.items():
-        if not isinstance(place, Integral) or not 0 <= place < count or not isinstance(why, str):
-            raise PluginError(
-                f"attack '{name}' returned the failure {place!r}: {why!r}: a failure is the index "
-                f"of a ciphertext, 0 to {count - 1}, and why."
-            )
+        return checked(recovery, observation, self.card.name)

@@ -15,7 +15,7 @@ from ppattack.errors import ConfigError, nearest
 
 if TYPE_CHECKING:
     from ppattack.context import Workers
-    from ppattack.request import Option as RunOption
+    from ppattack.options import Option as RunOption
     from ppattack.request import RunRequest
     from ppattack.sweeps.executors import Executor
 
@@ -104,7 +104,7 @@ def from_table(
         leave_out: the fields that are no options of this command; they keep their defaults.
         only: the fields that are options, if these are few; all but ``leave_out`` otherwise.
     """
-    from ppattack.request import options as run_options
+    from ppattack.options import options as run_options
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
         table = {one.name: one for one in run_options(cls)}

@@ -17,7 +17,8 @@ import ppattack.request
 import ppattack_cli.commands
 from ppattack.config import Doc, Interval, as_dict
 from ppattack.errors import ConfigError, RunFailed
-from ppattack.request import Flag, RunRequest, check, command
+from ppattack.options import Flag
+from ppattack.request import RunRequest, check, command
 from ppattack.runs import run as experiment
 from ppattack_cli import options
 from tests.support.program import in_process
