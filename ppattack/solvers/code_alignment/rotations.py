@@ -15,12 +15,14 @@ THIRD = 2.0
 """Weight of the agreement of third moments against that of second moments."""
 FIRST_LEVEL = 8
 """The strongest components are aligned first, from many starts; then twice as many, and so on."""
-RANDOM = 300
+RANDOM = 1200
 """Random rotations of the first level from which it starts."""
 SIGNED = 20
 """Sign vectors from which it also starts: keys often agree on the order of components."""
-KEPT = 24
-"""Rotations that the first level hands on; every other level hands on half of what it got."""
+KEPT = 96
+"""Rotations that the first level hands on; every other level hands on half of what it got. With a
+quarter of either, two of three draws of starts missed the best rotation of 1,000 codes of CIFAR-10
+that all three find now."""
 SETTLED = 1e-4
 """Largest change of an entry at which rotations are taken to be found."""
 SMALLEST = 1e-30
@@ -46,21 +48,28 @@ class Rotation:
         return self.second + THIRD * self.third
 
 
-def best_rotation(ours: Moments, theirs: Moments, generator: torch.Generator) -> Rotation:
+def best_rotation(
+    ours: Moments,
+    theirs: Moments,
+    generator: torch.Generator,
+    random: int = RANDOM,
+    kept: int = KEPT,
+) -> Rotation:
     """The rotation of greatest agreement that many starts lead to.
 
     Args:
         ours: the victims' moments of K components.
         theirs: an own encoder's, of as many.
         generator: on the CPU; draws starts.
+        random: rotations of the first level from which it starts.
+        kept: rotations that the first level hands on.
     """
     count = len(ours.scale)
     level = min(FIRST_LEVEL, count)
     left, right = ours.first(level), theirs.first(level)
-    drawn = torch.randn(RANDOM, level, level, generator=generator)
-    signs = sign_starts(left, right, RANDOM, generator, THIRD)[:SIGNED]
+    drawn = torch.randn(random, level, level, generator=generator)
+    signs = sign_starts(left, right, random, generator, THIRD)[:SIGNED]
     matrices = torch.cat([torch.linalg.qr(drawn).Q.to(signs), torch.diag_embed(signs)])
-    kept = KEPT
     while True:
         matrices = alternated(left, right, matrices)
         found = agreements(left, right, matrices)
