@@ -104,7 +104,10 @@ def align(
         normalised = target.normalised(public.to(context.device))
         layouts = _layouts(components, own, normalised, grid, context)
     with clock.stage("rotations"):
-        candidates = [_rotated(components, own.components, grid, each, context) for each in layouts]
+        theirs = Moments.of(own.components, grid)
+        candidates = [
+            _rotated(components, own.components, theirs, grid, each, context) for each in layouts
+        ]
         probability = 1.0
         if len(candidates) > 1:
             laid = components[:, layouts[0].argsort()]
@@ -209,12 +212,13 @@ def _layouts(
 def _rotated(
     victims: Tensor,
     own: Tensor,
+    theirs: Moments,
     grid: tuple[int, int],
     places: Tensor,
     context: Context,
 ) -> Candidate:
+    """The best rotation for a layout; ``theirs`` are the moments of own components."""
     ours = Moments.of(victims[:, places.argsort()], grid)
-    theirs = Moments.of(own, grid)
     rotation = best_rotation(ours, theirs, context.torch_stream("signs"))
     shift, doubt = brightness_shift(victims, own @ rotation.matrix.T)
     return Candidate(places, rotation, shift, doubt)
