@@ -250,15 +250,15 @@ def _images(
     )
     mean = torch.as_tensor(total) / len(prepared)
     seen = candidate.turned(own.components, own.share)
-    noise = (found.variances - seen.var(dim=(0, 1))).clamp_min(0)
-    least = (1 - own.share) * found.variances
+    # Two keys' components correlate by the share of their variance that keys have in common.
+    noise = (1 - own.share.sqrt()) * found.variances
     parts = (
         (seen[start : start + AT_ONCE], patches(part, target.patch_size).float())
         for start, part in zip(
             range(0, len(prepared), AT_ONCE), prepared.split(AT_ONCE), strict=True
         )
     )
-    decoder = Decoder.learnt(parts, torch.maximum(noise, least), mean, grid)
+    decoder = Decoder.learnt(parts, noise, mean, grid)
     ordered = victims[:, candidate.places.argsort()]
     ordered[..., 0] -= candidate.shift
     padded = target.padded_shape(shape)
