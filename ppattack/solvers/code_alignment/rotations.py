@@ -20,9 +20,11 @@ RANDOM = 1200
 SIGNED = 20
 """Sign vectors from which it also starts: keys often agree on the order of components."""
 KEPT = 96
-"""Rotations that the first level hands on; every other level hands on half of what it got. With a
-quarter of either, two of three draws of starts missed the best rotation of 1,000 codes of CIFAR-10
-that all three find now."""
+"""Rotations that the first level hands on. With a quarter of either, two of three draws of starts
+missed the best rotation of 1,000 codes of CIFAR-10 that all three find now."""
+WIDE_LEVEL = 16
+"""Every level up to this hands on half of what it got, later ones a quarter: they cost most, and
+by then the best one leads."""
 SETTLED = 1e-4
 """Largest change of an entry at which rotations are taken to be found."""
 SMALLEST = 1e-30
@@ -79,7 +81,8 @@ def best_rotation(
         if level == count:
             return Rotation(matrices[0], float(found[0][best[0]]), float(found[1][best[0]]))
         before, level = level, min(2 * level, count)
-        left, right, kept = ours.first(level), theirs.first(level), max(1, kept // 2)
+        left, right = ours.first(level), theirs.first(level)
+        kept = max(1, kept // (2 if before < WIDE_LEVEL else 4))
         wider = matrices.new_zeros(len(matrices), level, level)
         wider[:, :before, :before] = matrices
         matrices = wider
