@@ -60,7 +60,8 @@ def main() -> int:
     parser.add_argument("--public", type=int, default=400)
     parser.add_argument("--targets", type=int, default=200)
     parser.add_argument("--own-encoders", type=int, default=2)
-    parser.add_argument("--components", type=int, default=64)
+    parser.add_argument("--components", type=int, default=96)
+    parser.add_argument("--shifts", type=int, default=0, help="public images count again, moved")
     parser.add_argument("--unmirrored", action="store_true", help="public images as they are")
     parser.add_argument("--seeds", type=int, nargs="*", default=[0])
     parser.add_argument("--threads", type=int, default=1)
@@ -86,7 +87,7 @@ def _row(given: argparse.Namespace, target: NeuralTarget, seed: int) -> str:
     shape = (int(plain.shape[1]), int(plain.shape[2]), int(plain.shape[3]))
     key = target.generate_key(numpy_stream(seed, "victims"), shape)
     codes = target.encrypt(victims, key, generator=numpy_stream(seed, "orders"))
-    settings = Settings(given.own_encoders, not given.unmirrored, given.components)
+    settings = Settings(given.own_encoders, not given.unmirrored, given.shifts, given.components)
     began = time.process_time()
     found = align(target, codes, public, Context(CPU, seed + 1), settings)
     seconds = time.process_time() - began

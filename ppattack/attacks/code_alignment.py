@@ -83,9 +83,16 @@ class CodeAlignment(Attack):
             Doc("the adversary's own encoders, side by side"),
         ] = 2
         mirrored: Annotated[bool, Doc("use the mirror images of public images as well")] = True
+        shifts: Annotated[
+            int,
+            Interval(ge=0, le=8),
+            Doc("how often public images count again, moved by parts of a patch"),
+        ] = 0
         components: Annotated[
-            int, Interval(ge=4, le=256), Doc("directions of the codes that are aligned")
-        ] = 64
+            int,
+            Interval(ge=4, le=256),
+            Doc("directions of the codes that are aligned, at most: those that keys share"),
+        ] = 96
         key_per_image: Annotated[
             Literal["refuse", "try"],
             Doc("what to do if every image has its own key; the negative control tries"),
@@ -94,7 +101,7 @@ class CodeAlignment(Attack):
     presets: ClassVar[Mapping[Preset, Mapping[str, Any]]] = {
         "smoke": {"components": 24},
         "standard": {},
-        "paper": {"own_encoders": 4, "components": 96},
+        "paper": {"own_encoders": 4, "components": 128},
     }
 
     @override
@@ -145,7 +152,7 @@ class CodeAlignment(Attack):
             observation.ciphertexts,
             _in_channels(observation.public_images, observation.image_shape[0]),
             context,
-            Settings(config.own_encoders, config.mirrored, config.components),
+            Settings(config.own_encoders, config.mirrored, config.shifts, config.components),
         )
         return Recovery(
             images=found.images, notes=found.notes, up_to_state=target.shuffles, limits=UNFOUND

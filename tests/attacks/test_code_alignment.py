@@ -17,7 +17,7 @@ from ppattack.evaluation.scores import Evaluation, evaluate
 from ppattack.metrics.images import ImageScorer
 from ppattack.scenario import Scenario, simulate
 from ppattack.solvers.code_alignment import own_side
-from ppattack.solvers.code_alignment.alignment import Settings, align
+from ppattack.solvers.code_alignment.alignment import Settings, align, more_images
 from ppattack.target import Target
 from ppattack.threat import KeyScope
 from targets.color_neuracrypt import ColorNeuraCrypt
@@ -92,9 +92,24 @@ def test_a_key_an_image_is_refused_and_shows_nothing() -> None:
     assert _gain(_evaluated(trying, _small(3), scope="image", count=60))[1] < 0.05
 
 
+def test_public_images_count_again_as_settings_say() -> None:
+    public = natural_images(3, 32, seed=5, channels=1)
+    plain = more_images(public, Settings(shifts=1), 8)
+    assert len(plain) == 12
+    straight, mirrored = plain.chunk(2)
+    assert torch.equal(mirrored, straight.flip(3))
+    assert torch.equal(straight[:3], public)
+    assert torch.equal(straight[3:, :, 4:, 4:], public[:, :, :-4, :-4])
+    assert torch.equal(more_images(public, Settings(mirrored=False), 8), public)
+    seen = _scenario(CodeAlignment(), _small(3), edge=32, count=20).observation
+    few = CodeAlignment(preset="smoke", shifts=1)(seen, CONTEXT)
+    assert few.images is not None
+    assert few.images.shape == (20, 1, 32, 32)
+
+
 def test_mean_codes_of_other_images_are_predicted() -> None:
     target = _small(3)
-    scenario = _scenario(CodeAlignment(), target)
+    scenario = _scenario(CodeAlignment(), target, count=300)
     seen = scenario.observation
     found = align(target, seen.ciphertexts, seen.public_images, CONTEXT, Settings(components=24))
     key = scenario.truth.key

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -16,7 +17,7 @@ from ppattack.images import ImageShape
 from ppattack.solvers.code_alignment.brightness import brightness_shift
 from ppattack.solvers.code_alignment.components import Components
 from ppattack.solvers.code_alignment.decoder import Decoder
-from ppattack.solvers.code_alignment.mirror import asymmetry, is_upright
+from ppattack.solvers.code_alignment.mirror import asymmetry
 from ppattack.solvers.code_alignment.moments import Moments
 from ppattack.solvers.code_alignment.own_side import AT_ONCE, OwnSide
 from ppattack.solvers.code_alignment.places import (
@@ -27,6 +28,7 @@ from ppattack.solvers.code_alignment.places import (
 )
 from ppattack.solvers.code_alignment.result import Alignment, Candidate
 from ppattack.solvers.code_alignment.rotations import best_rotation
+from ppattack.solvers.code_alignment.upright import is_upright
 from ppattack.solvers.code_alignment.victims import VictimCodes
 from ppattack.solvers.neuracrypt.encoder_regression import from_patches
 from ppattack.solvers.neuracrypt.features import patches
@@ -48,12 +50,14 @@ class Settings:
     Args:
         own_encoders: own keys, at least 2: the first also shows what differs between keys.
         mirrored: whether public images count a second time as their mirror images.
-        components: directions that are aligned.
+        shifts: how often public images count again, moved by parts of a patch.
+        components: directions that are aligned, at most: fewer if keys have fewer in common.
     """
 
     own_encoders: int = 2
     mirrored: bool = True
-    components: int = 64
+    shifts: int = 0
+    components: int = 96
 
 
 def align(
@@ -90,15 +94,20 @@ def align(
         found = Components.of(victims.parts, settings.components)
         components = found.of_parts(victims.parts)
     with clock.stage("own codes"):
-        plain = torch.cat([public, public.flip(3)]) if settings.mirrored else public
-        plain = plain.to(context.device)
+        plain = more_images(public, settings, target.patch_size).to(context.device)
         encoders = OwnEncoders(target, shape, context)
-        count = components.shape[2]
-        own = OwnSide.of(encoders, target.normalised(plain), settings.own_encoders, count)
+        limit = components.shape[2]
+        own = OwnSide.of(encoders, target.normalised(plain), settings.own_encoders, limit)
+        count = len(own.share)
+        found, components = found.first(count), components[..., :count].contiguous()
     with clock.stage("places"):
-        layouts = _layouts(components, own, target.normalised(plain[: len(public)]), grid)
+        normalised = target.normalised(public.to(context.device))
+        layouts = _layouts(components, own, normalised, grid, context)
     with clock.stage("rotations"):
-        candidates = [_rotated(components, own.components, grid, each, context) for each in layouts]
+        theirs = Moments.of(own.components, grid)
+        candidates = [
+            _rotated(components, own.components, theirs, grid, each, context) for each in layouts
+        ]
         probability = 1.0
         if len(candidates) > 1:
             laid = components[:, layouts[0].argsort()]
@@ -110,19 +119,25 @@ def align(
             _images(target, each, components, found, own, plain, grid, shape) for each in candidates
         ]
     chosen, other = candidates[0], candidates[1] if len(candidates) > 1 else None
-    deviation = max(float(found.variances[0]), SMALLEST) ** 0.5
     notes = {
-        "agreement of second moments": round(chosen.rotation.second, 4),
-        "agreement of third moments": round(chosen.rotation.third, 4),
-        "share of a code that other keys predict": round(float(own.share.mean()), 4),
-        "components": count,
-        "difference in mean brightness, deviations": round(abs(chosen.shift) / deviation, 3),
+        **_notes(chosen, own, found),
         **({PROBABILITY: round(probability, 3)} if other else {}),
-        "places": chosen.places.tolist(),
         "seconds": clock.seconds,
     }
     mirrored = images[1] if other else None
     return Alignment(own, found, chosen, other, probability, images[0], mirrored, notes)
+
+
+def _notes(chosen: Candidate, own: OwnSide, found: Components) -> dict[str, Any]:
+    deviation = max(float(found.variances[0]), SMALLEST) ** 0.5
+    return {
+        "agreement of second moments": round(chosen.rotation.second, 4),
+        "agreement of third moments": round(chosen.rotation.third, 4),
+        "share of a code that other keys predict": round(float(own.share.mean()), 4),
+        "components": len(own.share),
+        "difference in mean brightness, deviations": round(abs(chosen.shift) / deviation, 3),
+        "places": chosen.places.tolist(),
+    }
 
 
 class _Clock:
@@ -141,12 +156,29 @@ class _Clock:
         self.seconds[name] = round(time.perf_counter() - began, 2)
 
 
+def more_images(public: Tensor, settings: Settings, edge: int) -> Tensor:
+    """Public images, moved, and at last the mirror images of all of these.
+
+    Every move is by another part of a patch, down and to the right; the border is repeated.
+    """
+    height, width = public.shape[2:]
+    moved = [public]
+    for number in range(1, settings.shifts + 1):
+        step = max(1, edge * number // (settings.shifts + 1))
+        down, right = ((torch.arange(size) - step).clamp_min(0) for size in (height, width))
+        moved.append(public[:, :, down][..., right])
+    plain = torch.cat(moved)
+    return torch.cat([plain, plain.flip(3)]) if settings.mirrored else plain
+
+
 def _grid(target: NeuralTarget, shape: ImageShape) -> tuple[int, int]:
     _, height, width = target.padded_shape(shape)
     return height // target.patch_size, width // target.patch_size
 
 
-def _layouts(victims: Tensor, own: OwnSide, public: Tensor, grid: tuple[int, int]) -> list[Tensor]:
+def _layouts(
+    victims: Tensor, own: OwnSide, public: Tensor, grid: tuple[int, int], context: Context
+) -> list[Tensor]:
     """Places: the known ones, or the best layout and its mirror image.
 
     Args:
@@ -154,6 +186,7 @@ def _layouts(victims: Tensor, own: OwnSide, public: Tensor, grid: tuple[int, int
         own: own codes of public images.
         public: the public images ``(M, C, H, W)``, normalised.
         grid: rows and columns of places.
+        context: draws starts of rotations.
     """
     if not own.own.target.shuffles:
         return [torch.arange(victims.shape[1], device=victims.device)]
@@ -164,7 +197,14 @@ def _layouts(victims: Tensor, own: OwnSide, public: Tensor, grid: tuple[int, int
         grid,
     )
     mirror, over = (turn.to(best.device) for turn in turns(grid)[1:3])
-    if not is_upright(victims[:, best.argsort()], own.upside_down(public, UPRIGHT), over):
+    upright = is_upright(
+        victims[:, best.argsort()],
+        own.upside_down(public, UPRIGHT),
+        over,
+        grid,
+        lambda: context.torch_stream("upright"),
+    )
+    if not upright:
         best = over[best]
     return [best, mirror[best]]
 
@@ -172,12 +212,13 @@ def _layouts(victims: Tensor, own: OwnSide, public: Tensor, grid: tuple[int, int
 def _rotated(
     victims: Tensor,
     own: Tensor,
+    theirs: Moments,
     grid: tuple[int, int],
     places: Tensor,
     context: Context,
 ) -> Candidate:
+    """The best rotation for a layout; ``theirs`` are the moments of own components."""
     ours = Moments.of(victims[:, places.argsort()], grid)
-    theirs = Moments.of(own, grid)
     rotation = best_rotation(ours, theirs, context.torch_stream("signs"))
     shift, doubt = brightness_shift(victims, own @ rotation.matrix.T)
     return Candidate(places, rotation, shift, doubt)
@@ -209,15 +250,15 @@ def _images(
     )
     mean = torch.as_tensor(total) / len(prepared)
     seen = candidate.turned(own.components, own.share)
-    noise = (found.variances - seen.var(dim=(0, 1))).clamp_min(0)
-    least = (1 - own.share) * found.variances
+    # Two keys' components correlate by the share of their variance that keys have in common.
+    noise = (1 - own.share.sqrt()) * found.variances
     parts = (
         (seen[start : start + AT_ONCE], patches(part, target.patch_size).float())
         for start, part in zip(
             range(0, len(prepared), AT_ONCE), prepared.split(AT_ONCE), strict=True
         )
     )
-    decoder = Decoder.learnt(parts, torch.maximum(noise, least), mean, grid)
+    decoder = Decoder.learnt(parts, noise, mean, grid)
     ordered = victims[:, candidate.places.argsort()]
     ordered[..., 0] -= candidate.shift
     padded = target.padded_shape(shape)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -68,6 +68,11 @@ class Components:
             variances.flip(0)[kept].clamp_min(0),
             vectors[:, 0].clone(),
         )
+
+    def first(self, count: int) -> Components:
+        """The same with only the strongest of them."""
+        directions, variances = self.directions[:, :count], self.variances[:count]
+        return replace(self, directions=directions.contiguous(), variances=variances)
 
     def __call__(self, codes: Tensor) -> Tensor:
         """The components ``(n, P, K)`` of codes ``(n, P, D)``."""

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-AROUND = 12
+AROUND = 32
 """Components of each of the eight neighbours that count."""
 RIDGE = 1e-3
 """Ridge, in shares of the mean power of a feature."""

@@ -86,8 +86,8 @@ def asymmetry(victims: Tensor, own: Tensor, flipped: Tensor, turn: Tensor) -> As
     return Asymmetry(shared, error, float(each.mean()), 2 * float(each.var() / groups) ** 0.5)
 
 
-def is_upright(victims: Tensor, parts: Iterable[tuple[Tensor, Tensor]], over: Tensor) -> bool:
-    """Whether a layout is the right way up, as far as public images tell; if it is not clear, more.
+def likeness_lead(victims: Tensor, parts: Iterable[tuple[Tensor, Tensor]], over: Tensor) -> float:
+    """Standard errors by which the likeness of places is for a layout and not its upside down.
 
     Args:
         victims: components ``(N, P, K)`` in the layout.
@@ -97,7 +97,7 @@ def is_upright(victims: Tensor, parts: Iterable[tuple[Tensor, Tensor]], over: Te
     """
     ours = _Odd.of(victims, over)
     seen: list[_Odd] = []
-    shared = 0.0
+    lead = 0.0
     for straight, turned in parts:
         seen.append(_Odd.between(straight, turned, over))
         across = torch.cat([ours.products(each) for each in seen], dim=1)
@@ -105,9 +105,10 @@ def is_upright(victims: Tensor, parts: Iterable[tuple[Tensor, Tensor]], over: Te
             continue
         scale = across.std(dim=(0, 1)).clamp_min(SMALLEST)
         shared, error = _mean_and_error((across / scale).sum(dim=2))
-        if abs(shared) > CLEAR * error:
+        lead = shared / max(error, SMALLEST)
+        if abs(lead) > CLEAR:
             break
-    return shared >= 0
+    return lead
 
 
 @dataclass(frozen=True)

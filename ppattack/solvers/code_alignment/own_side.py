@@ -25,6 +25,11 @@ MOST_ROWS = 1 << 16
 """Codes of one own encoder from which its components are found."""
 OF_TWO = 24
 """Components of the first two keys that are kept apart, to show what keys have in common."""
+LEAST_SHARE = 0.05
+"""Common components count as long as other keys predict this share of them. On codes of CIFAR-10,
+components 64 to 96, of which .08 is predicted, raised the SSIM by .007."""
+FEWEST = 8
+"""Components that always count: images of low depth need no more."""
 AT_ONCE = 32
 """Images whose codes are worked on at a time."""
 PARTS = tuple(part.name for part in fields(Components))
@@ -65,7 +70,7 @@ class OwnSide:
             own: draws encoders.
             images: ``(M, C, H, W)`` normalised.
             keys: own encoders, at least 2.
-            count: of common components.
+            count: of common components, at most: those that keys have in common are kept.
         """
         kept = _Kept.of(own, images)
         encoders, each, found = [], [], []
@@ -81,7 +86,11 @@ class OwnSide:
         stacked = _side_by_side(found)
         common = Components.of(lambda: stacked.split(AT_ONCE), count)
         laid = common.of_parts(lambda: stacked.split(AT_ONCE))
-        share = predicted_share(found[0], _side_by_side(found[1:]), count)
+        others = _side_by_side(found[1:])
+        shared = shared_count(predicted_share(found[0], others, count))
+        if shared < count:
+            count, common, laid = shared, common.first(shared), laid[..., :shared].clone()
+        share = predicted_share(found[0], others, count)
         noise = key_noise(found, laid)
         few = min(count, OF_TWO)
         two = (found[0][..., :few].clone(), found[1][..., :few].clone())
@@ -191,6 +200,11 @@ def predicted_share(first: Tensor, others: Tensor, count: int) -> Tensor:
     power = left.square().mean(dim=0) * predicted.square().mean(dim=0)
     share: Tensor = product.clamp_min(0).square() / power.clamp_min(SMALLEST)
     return share
+
+
+def shared_count(share: Tensor) -> int:
+    """How many components are worth aligning, of which other keys predict these shares ``(K,)``."""
+    return min(len(share), max(FEWEST, int((share >= LEAST_SHARE).sum())))
 
 
 def key_noise(found: list[Tensor], common: Tensor) -> Tensor:

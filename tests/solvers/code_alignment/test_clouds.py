@@ -8,7 +8,7 @@ from torch import Tensor
 
 from ppattack.solvers.code_alignment.components import Components
 from ppattack.solvers.code_alignment.moments import Moments, lagged_moments, offsets
-from ppattack.solvers.code_alignment.own_side import predicted_share
+from ppattack.solvers.code_alignment.own_side import predicted_share, shared_count
 from ppattack.solvers.code_alignment.rotations import best_rotation
 from ppattack.solvers.code_alignment.signs import sign_starts
 
@@ -115,3 +115,9 @@ def test_what_keys_share_is_one_for_a_rotation_and_nil_for_noise() -> None:
     assert torch.allclose(share, torch.ones(COUNT), atol=1e-3)
     noise = torch.randn(field.shape, generator=_stream(31))
     assert float(predicted_share(noise, field, COUNT).max()) < 0.05
+
+
+def test_components_that_keys_do_not_share_are_left_out() -> None:
+    assert shared_count(torch.tensor([0.9] * 10 + [0.01] * 2)) == 10
+    assert shared_count(torch.tensor([0.01] * 12)) == 8  # the strongest always count
+    assert shared_count(torch.ones(5)) == 5

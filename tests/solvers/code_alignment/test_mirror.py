@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from ppattack.solvers.code_alignment.mirror import asymmetry, is_upright
+from ppattack.solvers.code_alignment.mirror import CLEAR, asymmetry, likeness_lead
 from ppattack.solvers.code_alignment.places import turns
+from ppattack.solvers.code_alignment.upright import is_upright, moments_lead
 
 GRID = (5, 6)
 MIRROR, OVER = turns(GRID)[1:3]
@@ -61,12 +64,36 @@ def test_which_way_up_is_told_and_no_more_is_asked_than_it_takes() -> None:
     victims = _images(1, lopsided=True)
     asked = []
 
-    def parts() -> object:
+    def parts() -> Iterator[tuple[Tensor, Tensor]]:
         for seed in range(6, 9):
             asked.append(seed)
             public = _images(seed, lopsided=True)
             yield public, public[:, OVER]
 
-    assert is_upright(victims, parts(), OVER)  # type: ignore[arg-type]
+    assert is_upright(victims, parts(), OVER, GRID, _stream)
     assert asked == [6]
-    assert not is_upright(victims[:, OVER], parts(), OVER)  # type: ignore[arg-type]
+    assert not is_upright(victims[:, OVER], parts(), OVER, GRID, _stream)
+
+
+def test_moments_tell_which_way_up_if_the_likeness_of_places_does_not() -> None:
+    """Every place is as rough as any other, but what is below follows what is above."""
+    rotation = torch.linalg.qr(torch.randn(12, 12, generator=_stream())).Q
+    victims, public = _falling(1) @ rotation, _falling(2)
+    parts = [(public[:150], public[:150][:, OVER]), (public[150:], public[150:][:, OVER])]
+    assert abs(likeness_lead(victims, parts, OVER)) < CLEAR
+    straight, turned = public, public[:, OVER]
+    assert moments_lead(victims, straight, turned, OVER, GRID, _stream) > 0.02
+    assert is_upright(victims, parts, OVER, GRID, _stream)
+    assert not is_upright(victims[:, OVER], parts, OVER, GRID, _stream)
+
+
+def _falling(seed: int, count: int = 300) -> Tensor:
+    """Components ``(N, 30, 12)``: the place below has those of the place above, moved by one."""
+    noise = torch.randn(count, GRID[0] + 1, GRID[1], 12, generator=_stream(seed)).exp()
+    laid = noise[:, 1:] + 0.8 * noise[:, :-1].roll(1, 3)
+    laid = laid.flatten(1, 2) * torch.linspace(2, 0.8, 12)
+    return laid - laid.mean(dim=(0, 1))
+
+
+def _stream(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
