@@ -41,7 +41,8 @@ class Superposed:
 
     Args:
         always: whether changes of two sets of places add up, whatever they are.
-        alone: whether no change reached more bytes of the ciphertext than it changed, or halves of them.
+        alone: whether no change reached more bytes of the ciphertext than it changed, or
+            halves of them.
         while_kept: the numbers of :data:`VALUES` that changes must leave as they are so that they
             add up.
     """
