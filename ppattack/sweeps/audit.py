@@ -123,7 +123,8 @@ def run_audit(
     ]
     names = [request.attack for request in requests]
     second = {i for i, request in enumerate(requests) if request.key_scope == "image"}
-    plan = None if every else Levels(names, probed[0], second if len(bases) > 1 else ())
+    both = (second, probed[1]) if len(bases) > 1 else ((), None)
+    plan = None if every else Levels(names, probed[0], *both)
     sweep, _ = run_sweep(requests, executor, watcher, retry_failed=retry_failed, plan=plan)
     parts = [_part(sweep, each.key_scope) for each in bases]
     other = merge(parts[1], bases[1], probed[1]) if len(bases) > 1 else None

@@ -80,8 +80,8 @@ def plaintexts(shape: ImageShape) -> Tensor:
 def chosen_images(shape: ImageShape) -> Rows:
     """The same as rows: a few images for every value of every number.
 
-    There are six of every mean, by less than a level; their exclusive-or and their sum modulo 256 go
-    with those of other means, so that each value has dark and bright images. Very dark and very
+    There are six of every mean, by less than a level; their exclusive-or and their sum modulo 256
+    are those of other means, so that each value has dark and bright images. Very dark and very
     bright ones have any exclusive-or.
 
     Args:
