@@ -246,7 +246,7 @@ def decide(
     unresolved = {name: one.reason for name, one in tried.items() if one.verdict != "RESISTED"}
     if unresolved:
         words = " ".join(f"{name}: {reason}" for name, reason in unresolved.items())
-        return "INCONCLUSIVE", f"no attack broke it, but {words}{said}"
+        return "INCONCLUSIVE", f"no attack broke it, but {words}{said} {weakness}".rstrip()
     if probed is not None and weakness:
         words = f"no attack broke it, but the probes say what it is: {probed.words}."
         return "INCONCLUSIVE", f"{words} {weakness} That cannot count as resisting."
