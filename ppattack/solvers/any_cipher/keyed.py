@@ -95,9 +95,8 @@ def chosen_images(shape: ImageShape) -> Rows:
     apart = APART * np.tile(np.arange(EACH), VALUES)
     # Both ways are even, or both odd: the lowest bit of an exclusive-or is that of the sum.
     sums, parities = (means + apart) % VALUES, (means - apart) % VALUES
-    return np.stack(
-        [_image(*three, size, rng) for three in zip(means, sums, parities, strict=True)]
-    )
+    values = zip(means.tolist(), sums.tolist(), parities.tolist(), strict=True)
+    return np.stack([_image(*three, size, rng) for three in values])
 
 
 def solved(pairs: Pairs, progress: Progress) -> Read:

@@ -74,7 +74,8 @@ def matched(plain: Bytes, cipher: Bytes) -> tuple[Numbers, Numbers]:
     _, first, second = np.intersect1d(
         _single(left), _single(right), assume_unique=True, return_indices=True
     )
-    return here[_single_at(left)][first], there[_single_at(right)][second]
+    made: Numbers = here[_single_at(left)][first]
+    return made, there[_single_at(right)][second]
 
 
 def hashed(blocks: Bytes) -> Hashes:

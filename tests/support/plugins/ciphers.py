@@ -220,5 +220,6 @@ class MovedHill(Hill):
         channels = key.image_shape[0]
         pixels = plain.reshape(len(plain), channels, -1)[:, :, key.parts["order"]]
         matrix = key.parts["matrix"][:channels, :channels].astype(np.int64)
-        made = (np.einsum("ij,njp->nip", matrix, pixels) % 256).astype(np.uint8)
-        return made.reshape(plain.shape) + key.parts["mask"].reshape(-1)
+        turned = (np.einsum("ij,njp->nip", matrix, pixels) % 256).astype(np.uint8)
+        made: Bytes = turned.reshape(plain.shape) + key.parts["mask"].reshape(-1)
+        return made

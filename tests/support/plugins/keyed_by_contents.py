@@ -27,7 +27,7 @@ class KeyedBySum(Masked):
 
     def numbers(self, row: Bytes, shape: tuple[int, int, int]) -> NDArray[np.integer]:
         """What decides the keystream."""
-        return row.sum(dtype=np.int64, keepdims=True)
+        return np.array([row.sum(dtype=np.int64)])
 
     def encrypted(self, row: Bytes, rng: np.random.Generator) -> Bytes:
         """Exclusive-or with a keystream."""
@@ -66,7 +66,7 @@ class KeyedBySumModulo(KeyedBySum):
 
     def numbers(self, row: Bytes, shape: tuple[int, int, int]) -> NDArray[np.integer]:
         """One of 256."""
-        return row.sum(dtype=np.int64, keepdims=True) % 256
+        return np.array([row.sum(dtype=np.int64) % 256])
 
     def encrypted(self, row: Bytes, rng: np.random.Generator) -> Bytes:
         """Add."""
@@ -81,11 +81,12 @@ class KeyedByChannels(KeyedByMean):
 
     def numbers(self, row: Bytes, shape: tuple[int, int, int]) -> NDArray[np.integer]:
         """A sum for every channel."""
-        return row.reshape(shape[0], -1).sum(axis=1, dtype=np.int64)
+        return np.array([each.sum(dtype=np.int64) for each in row.reshape(shape[0], -1)])
 
     def encrypted(self, row: Bytes, rng: np.random.Generator) -> Bytes:
         """Permute, mask and chain."""
-        return np.bitwise_xor.accumulate(super().encrypted(row, rng))
+        made: Bytes = np.bitwise_xor.accumulate(super().encrypted(row, rng))
+        return made
 
 
 class KeyedByHistogram(KeyedBySum):
