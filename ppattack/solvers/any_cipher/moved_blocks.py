@@ -74,8 +74,7 @@ def matched(plain: Bytes, cipher: Bytes) -> tuple[Numbers, Numbers]:
     _, first, second = np.intersect1d(
         _single(left), _single(right), assume_unique=True, return_indices=True
     )
-    made: Numbers = here[_single_at(left)][first]
-    return made, there[_single_at(right)][second]
+    return here[_single_at(left)][first], there[_single_at(right)][second]
 
 
 def hashed(blocks: Bytes) -> Hashes:
@@ -89,7 +88,8 @@ def hashed(blocks: Bytes) -> Hashes:
 def _single_at(values: Hashes) -> Numbers:
     """The places of values that occur once, in the order of the values."""
     _, places, counts = np.unique(values, return_index=True, return_counts=True)
-    return places[counts == 1]
+    made: Numbers = places[counts == 1]
+    return made
 
 
 def _single(values: Hashes) -> Hashes:
