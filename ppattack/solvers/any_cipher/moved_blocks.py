@@ -79,7 +79,7 @@ def matched(plain: Bytes, cipher: Bytes) -> tuple[Numbers, Numbers]:
 
 def hashed(blocks: Bytes) -> Hashes:
     """``(n,)`` numbers that are equal if all values are."""
-    flat = blocks.reshape(len(blocks), -1)
+    flat = blocks.reshape(len(blocks), int(np.prod(blocks.shape[1:])))
     weights = numpy_stream(0, "moved blocks").integers(1 << 64, size=flat.shape[1], dtype=np.uint64)
     made: Hashes = (flat * (weights | np.uint64(1))).sum(axis=1, dtype=np.uint64)
     return made
