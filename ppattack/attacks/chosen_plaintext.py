@@ -16,7 +16,7 @@ from typing_extensions import override
 from ppattack.attack import Attack, AttackCard, Context, ControlTarget, Preset, Recovery
 from ppattack.card import Reference
 from ppattack.config import Doc, Interval
-from ppattack.solvers.any_cipher import ModelName
+from ppattack.solvers.any_cipher import ChosenModelName
 from ppattack.threat import Observation, ThreatModel
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 
 LEVELS = 256
+KEYED = "keyed-by-contents"
 VICTIMS = 200
 """Ciphertexts of unknown images that break ties and complete tables."""
 
@@ -41,7 +42,9 @@ class ChosenPlaintext(Attack):
     A scheme without a declared structure gets as many images as ``images`` allows, and models are
     tried in order of cost until one is proven: permuted bytes, pixels, nibbles and bits under any
     mask, before or behind a chain; secret tables; rounds of permutation and chaining; linear maps
-    of blocks; with one image for every eight bytes and one more, any affine map of bit planes.
+    of blocks; with one image for every eight bytes and one more, any affine map of bit planes. By
+    name only, ``keyed-by-contents``: a permutation and mask for each of 256 values of the mean, the
+    exclusive-or or the sum modulo 256 of an image's bytes, from six images for each.
 
     Threat model: chosen plaintexts under the one key of the whole data set. ``images`` limits their
     number; the notes say how many were used.
@@ -88,8 +91,11 @@ class ChosenPlaintext(Attack):
             ),
         ] = 6
         model: Annotated[
-            ModelName,
-            Doc("for schemes without a declared structure; auto: all, the cheapest first"),
+            ChosenModelName,
+            Doc(
+                "for schemes without a declared structure; auto: all, the cheapest first, but for "
+                "keyed-by-contents, which needs 1,536 images of its own"
+            ),
         ] = "auto"
 
     presets: ClassVar[Mapping[Preset, Mapping[str, Any]]] = {
@@ -113,6 +119,8 @@ class ChosenPlaintext(Attack):
         reason = super().obstacle(scheme, image_shape)
         if reason is not None:
             return reason
+        if self.config.model == KEYED:
+            return self._too_few_for_keyed()
         if self._undescribed(scheme):
             return None
         unit, levels = self._unit(scheme), scheme.representation.levels
@@ -131,6 +139,10 @@ class ChosenPlaintext(Attack):
         from ppattack.solvers.known_pairs import chosen_plaintext as solver
 
         form = scheme.representation
+        if self.config.model == KEYED:
+            from ppattack.solvers.any_cipher import keyed
+
+            return form.restore(keyed.plaintexts(form.shape(image_shape)), image_shape)
         if self._undescribed(scheme):
             from ppattack.solvers.any_cipher.plan import plaintexts
 
@@ -146,6 +158,11 @@ class ChosenPlaintext(Attack):
         from ppattack.solvers.known_pairs.symbols import explained, misfit, partial_inverse
 
         plain, answers = observation.chosen_pairs
+        if self.config.model == KEYED:
+            from ppattack.solvers.any_cipher.recovery import read_by_value
+
+            prepared = observation.scheme.representation.prepare(plain)
+            return read_by_value(observation, (prepared, answers), context)
         if self._undescribed(observation.scheme):
             from ppattack.solvers.any_cipher.recovery import recover
 
@@ -183,6 +200,13 @@ class ChosenPlaintext(Attack):
             limits=limits,
             refuted=refuted,
         )
+
+    def _too_few_for_keyed(self) -> str | None:
+        from ppattack.solvers.any_cipher.keyed import IMAGES
+
+        if self.config.images >= IMAGES:
+            return None
+        return f"model={KEYED} needs {IMAGES:,} chosen plaintexts (--set attack.images={IMAGES})"
 
     def _undescribed(self, scheme: PublicScheme) -> bool:
         """Whether nothing is known of the scheme, neither from its author nor from the settings."""

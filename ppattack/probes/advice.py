@@ -16,6 +16,9 @@ TABLES_PAIRS, TABLES_IMAGES = 1024, 258
 """Likewise for a table for every byte: all of its 256 values must be seen."""
 SPARE_PAIRS = 16
 """Known pairs beyond the unknowns of a linear map over GF(2): pictures are not independent."""
+KEYED = "keyed-by-contents"
+VALUES, IMAGES_BY_VALUE = 256, 1_536
+"""Keys that the contents of an image can decide, and chosen images that tell their maps."""
 MOST = 10_000
 """More pairs than these are not advised."""
 
@@ -53,6 +56,10 @@ def advice(kind: str, found: Mapping[str, Finding], size: int) -> tuple[Advice, 
         )
         words = f"{pairs} known pairs tell the map"
         made.append(Advice("known-plaintext", words, {"attack.pairs": str(pairs)}))
+    if KEYED in found and found[KEYED].facts.get("values") == VALUES:
+        settings = {"attack.images": str(IMAGES_BY_VALUE), "attack.model": KEYED}
+        words = f"{IMAGES_BY_VALUE:,} chosen images tell the maps of all {VALUES} values"
+        made.append(Advice("chosen-plaintext", words, settings))
     if kind in STRUCTURED:
         made.append(Advice("ciphertext-only", "many ciphertexts under one key, nothing else"))
     if kind == "permutation" and found["unit"].facts["unit"] != "bit":

@@ -21,6 +21,7 @@ from ppattack.probes.periodicity import periodicity
 from ppattack.probes.randomness import randomness
 from ppattack.probes.real_affine import real_affine
 from ppattack.probes.repeatability import repeatability
+from ppattack.probes.superposition import keyed, separate, superposed
 from ppattack.probes.xor_affine import xor_affine
 from ppattack.target.base import Target
 
@@ -81,6 +82,10 @@ def examine(target: Target, shape: ImageShape, scope: KeyScope, seed: int) -> Ex
         few,
     )
     found = {each.name: each for each in tried}
+    if not (found["xor-affine"].holds or found["modular-affine"].holds):
+        halves = superposed(box)
+        found["separate"] = separate(halves)
+        found["keyed-by-contents"] = keyed(halves, taken.size)
     if found["avalanche"].holds:
         found["noise"] = noise(box)
     places = None

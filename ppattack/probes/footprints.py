@@ -11,9 +11,12 @@ from ppattack.images import ImageShape
 from ppattack.probes.box import Box, Rows
 from ppattack.probes.finding import Finding
 
-PLACES, FEWEST_PLACES = 24, 6
+PLACES, FEWEST_PLACES = 18, 6
 BYTES = 1 << 18
 """Bytes of images from which fewer places are tried: the answers must fit into memory."""
+BY_CHANCE = 0.01
+"""Probability with which changes of such extents would stay in blocks, or runs, wherever they were:
+above it they are no evidence of blocks."""
 SCANS = {"chw": (0, 1, 2), "hwc": (1, 2, 0), "cwh": (0, 2, 1)}
 """Orders of bytes: planes of rows, pixels in rows, planes of columns."""
 LOW, HIGH = 96, 160
@@ -39,6 +42,11 @@ class Footprints:
     places: NDArray[np.intp]
     base: Rows
     flipped: Rows
+
+    @property
+    def size(self) -> int:
+        """Bytes of an image."""
+        return int(np.prod(self.shape))
 
     @property
     def changed(self) -> Rows:
@@ -85,12 +93,15 @@ def footprint(found: Footprints) -> Finding:
     """How many ciphertext bytes one byte of the image reaches, and in what part of the image.
 
     Statistic: the largest number of bytes. One byte: a permutation or substitution; the bytes of a
-    block: a cipher of blocks. It holds if there is a block that no change leaves.
+    block: a cipher of blocks. It holds if there is a block that no change leaves. ``by_one``: a
+    change by one level is one of one level in the ciphertext.
     """
     touched = found.touched
     most = int(touched.sum(axis=1).max())
     edge, run, scan = whereabouts(found)
-    facts = {"bytes": most, "block": edge, "run": run, "scan": scan}
+    steps = found.flipped[:, 0] - found.base
+    by_one = bool(np.isin(steps, (0, 1, 255)).all())  # modulo 256
+    facts = {"bytes": most, "block": edge, "run": run, "scan": scan, "by_one": by_one}
     if most == 0:
         words = "no change of a bit shows in the ciphertext"
     elif most == 1:
@@ -145,10 +156,12 @@ def block_edge(found: Footprints) -> int | None:
     """The edge of the smallest blocks that no change leaves; None if there are no such blocks."""
     _, height, width = found.cipher_shape
     where = [np.flatnonzero(row) % (height * width) for row in found.touched]
+    down, across = ([_extent(np.divmod(at, width)[axis]) for at in where] for axis in (0, 1))
+    extents = np.maximum(down, across)
     for edge in block_edges(found.cipher_shape):
         blocks = [(at // width // edge) * width + at % width // edge for at in where]
         if all(len(np.unique(each)) <= 1 for each in blocks):
-            return edge
+            return edge if edge == 1 or _shows_borders(extents, edge) else None
     return None
 
 
@@ -175,8 +188,25 @@ def run_length(found: Footprints) -> tuple[int, str] | tuple[None, None]:
             order = np.arange(size).reshape(found.cipher_shape).transpose(axes).ravel()
             place[order] = np.arange(size)
             if all(len(np.unique(place[at] // length)) <= 1 for at in where):
-                return length, name
+                extents = np.array([_extent(place[at]) for at in where])
+                if _shows_borders(extents, length):
+                    return length, name
     return None, None
+
+
+def _extent(at: NDArray[np.intp]) -> int:
+    return int(np.ptp(at)) if len(at) else 0
+
+
+def _shows_borders(extents: NDArray[np.integer], length: int) -> bool:
+    """Whether changes of such extents would cross borders if there were none, but by chance.
+
+    Bytes that are chained to their neighbours stay in the runs of some length now and then. Single
+    bytes cross nothing, and are in blocks of any size.
+    """
+    if not extents.any():
+        return True
+    return bool(np.prod(1 - np.minimum(extents, length) / length) <= BY_CHANCE)
 
 
 def _single_bits(changed: Rows) -> bool:

@@ -9,7 +9,8 @@ from ppattack.probes.finding import Finding
 Findings = Mapping[str, Finding]
 KINDS = (
     "fresh", "repeating", "noisy", "permutation", "addition", "substitution", "chained",
-    "gf2-linear", "modular-linear", "real-linear", "local", "avalanche", "unknown", "tokens",
+    "gf2-linear", "modular-linear", "real-linear", "local", "keyed-by-contents", "avalanche",
+    "unknown", "tokens",
 )  # fmt: skip
 """Kinds of ciphers.
 
@@ -18,14 +19,18 @@ part. ``permutation``: of bits, nibbles or bytes, with a mask or none. ``additio
 of bytes and a sum with a mask.
 ``substitution``: one or many tables of bytes or nibbles, and a permutation or none. ``chained``:
 one of these, then one chain of bytes. ``gf2-linear``, ``modular-linear``, ``real-linear``: affine.
-``local``: blocks or runs of bytes that nothing linear describes. ``avalanche``: every bit depends
-on every bit. ``unknown``: none of these. ``tokens``: ciphertexts are no images.
+``local``: blocks or runs of bytes that nothing linear describes. ``keyed-by-contents``: a key that
+follows from the levels of an image, such as their sum. ``avalanche``: every bit depends on every
+bit. ``unknown``: none of these. ``tokens``: ciphertexts are no images.
 """
 STRUCTURED = frozenset(
     {"permutation", "addition", "substitution", "chained"}
     | {"gf2-linear", "modular-linear", "real-linear"}
 )
 """Kinds of which a few chosen or known pairs tell the whole map."""
+
+HIDING = frozenset({"fresh", "avalanche", "keyed-by-contents"})
+"""Kinds under which ciphertexts alone can be noise."""
 
 
 def weakness_of(kind: str) -> str:
@@ -34,12 +39,14 @@ def weakness_of(kind: str) -> str:
         return "A few pairs tell such a map."
     if kind == "repeating":
         return "Images that meet the same randomness tell of each other."
+    if kind == "keyed-by-contents":
+        return "Whoever has images encrypted that agree with an image in that number reads it."
     return "Equal blocks have equal ciphertexts there." if kind == "local" else ""
 
 
 def hides(kind: str, found: Findings) -> bool:
     """Whether there is nothing for any attack here: every ciphertext is noise of its own."""
-    return kind in ("fresh", "avalanche") and _holds(found, "noise")
+    return kind in HIDING and _holds(found, "noise")
 
 
 def kind_of(found: Findings) -> str:
@@ -49,10 +56,10 @@ def kind_of(found: Findings) -> str:
         if facts["different"] is not None:
             return "repeating"
         return "fresh" if facts["anew"] else "noisy"
+    if _holds(found, "keyed-by-contents"):
+        return "keyed-by-contents"
     if found["local"].facts["bytes"] <= 1 or found["unit"].facts["unit"] in ("bit", "nibble"):
-        if _holds(found, "xor-affine"):
-            return "permutation"
-        return "addition" if _holds(found, "modular-affine") else "substitution"
+        return _of_symbols(found)
     chained = _holds(found, "chained")
     for linear, kind in (("xor-affine", "gf2-linear"), ("modular-affine", "modular-linear")):
         if _holds(found, linear):
@@ -63,6 +70,15 @@ def kind_of(found: Findings) -> str:
         if _holds(found, name):
             return kind
     return "avalanche" if _holds(found, "avalanche") else "unknown"
+
+
+def _of_symbols(found: Findings) -> str:
+    """The kind of a cipher of which every symbol decides one symbol."""
+    if _holds(found, "xor-affine"):
+        return "permutation"
+    if _holds(found, "modular-affine"):
+        return "addition" if found["local"].facts["by_one"] else "substitution"
+    return "substitution" if _holds(found, "separate") else "unknown"
 
 
 def in_words(kind: str, found: Findings) -> str:
@@ -85,8 +101,9 @@ def in_words(kind: str, found: Findings) -> str:
         "modular-linear": _modular(where),
         "real-linear": f"a linear map over the reals{where}",
         "local": f"a map of its own{where}, not linear",
+        "keyed-by-contents": _keyed(found),
         "avalanche": "every bit depends on every bit: no generic attack applies",
-        "unknown": "none of the models here: " + _instead(found),
+        "unknown": f"none of the models here: {_instead(found)}",
         "tokens": "ciphertexts are tokens, not images: these probes say nothing of them",
     }
     return sentences[kind]
@@ -96,6 +113,10 @@ def _modular(where: str) -> str:
     if where:
         return f"a linear map modulo 256{where}, as in Hill's cipher"
     return "affine modulo 256: sums and permutations, in any number of rounds"
+
+
+def _keyed(found: Findings) -> str:
+    return found["keyed-by-contents"].words if "keyed-by-contents" in found else ""
 
 
 def _permutation(many: str, found: Findings) -> str:
@@ -110,6 +131,8 @@ def _permutation(many: str, found: Findings) -> str:
 def _instead(found: Findings) -> str:
     if _holds(found, "chained"):
         return "chained, but through something that is not linear"
+    if "separate" in found and found["local"].facts["bytes"] <= 1:
+        return f"a byte decides one byte, but {found['separate'].words}"
     return "neither linear nor local nor chained"
 
 

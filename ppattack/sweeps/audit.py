@@ -123,7 +123,8 @@ def run_audit(
     ]
     names = [request.attack for request in requests]
     second = {i for i, request in enumerate(requests) if request.key_scope == "image"}
-    plan = None if every else Levels(names, probed[0], second if len(bases) > 1 else ())
+    both = (second, probed[1]) if len(bases) > 1 else ((), None)
+    plan = None if every else Levels(names, probed[0], *both)
     sweep, _ = run_sweep(requests, executor, watcher, retry_failed=retry_failed, plan=plan)
     parts = [_part(sweep, each.key_scope) for each in bases]
     other = merge(parts[1], bases[1], probed[1]) if len(bases) > 1 else None
@@ -231,21 +232,24 @@ def decide(
         left = sum(outcome.state == "left out" for outcome in outcomes.values())
         return "BROKEN", words + (f" {left} others were left out." if left else "")
     tried = {name: one for name, one in outcomes.items() if one.state not in NO_RESULT}
-    if probed is not None and probed.hides and _only_spared(outcomes):
+    weakness = "" if probed is None else probed.weakness
+    if probed is not None and probed.hides and not weakness and _only_spared(outcomes):
         words = f"no generic attack applies. {hidden(probed).capitalize()}. That is no proof of"
         return "NOTHING APPLIED", f"{words} strength; tried in vain: {', '.join(runs) or 'none'}."
     said = "" if probed is None else f" The probes: {probed.words}."
     if len(tried) == len(runs) and all(run.report.refuted for run in runs.values()):
         words = f"no attack has a model that fits it ({', '.join(runs)})"
         words = words if runs else "no installed attack can be tried on it"
+        if weakness:
+            return "INCONCLUSIVE", f"{words}, but that is no strength.{said} {weakness}"
         return "NOTHING APPLIED", f"{words}; that is no proof of strength.{said}"
     unresolved = {name: one.reason for name, one in tried.items() if one.verdict != "RESISTED"}
     if unresolved:
         words = " ".join(f"{name}: {reason}" for name, reason in unresolved.items())
-        return "INCONCLUSIVE", f"no attack broke it, but {words}{said}"
-    if probed is not None and probed.weakness:
+        return "INCONCLUSIVE", f"no attack broke it, but {words}{said} {weakness}".rstrip()
+    if probed is not None and weakness:
         words = f"no attack broke it, but the probes say what it is: {probed.words}."
-        return "INCONCLUSIVE", f"{words} {probed.weakness} That cannot count as resisting."
+        return "INCONCLUSIVE", f"{words} {weakness} That cannot count as resisting."
     names = ", ".join(run.report.attack.name for run in runs.values())
     return "RESISTED", f"all {len(runs)} attacks that apply, whose controls passed: {names}."
 

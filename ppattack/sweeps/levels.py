@@ -35,6 +35,8 @@ class Levels:
         probed: what the probes said of the target, or None without them.
         second: the cells of a second key scope, whose trained attacks run only if nothing else
             told anything: there a named image is enough to leave them out.
+        probed_second: what the probes said of the target in that scope, if it was probed there:
+            under a key per image more can be noise.
     """
 
     def __init__(
@@ -42,10 +44,12 @@ class Levels:
         attacks: Sequence[str],
         probed: ProbeReport | None = None,
         second: Collection[int] = (),
+        probed_second: ProbeReport | None = None,
     ) -> None:
         self._second = frozenset(second)
         self._outside = [None if probed is None else outside(one, probed) for one in attacks]
-        self._hides = "" if probed is None or not probed.hides else hidden(probed)
+        said = [probed_second if n in self._second else probed for n in range(len(attacks))]
+        self._hides = ["" if found is None or not found.hides else hidden(found) for found in said]
         self._levels = [level_of(attack) for attack in attacks]
 
     def batches(self) -> list[list[int]]:
@@ -61,8 +65,8 @@ class Levels:
         level = self._levels[number]
         if level == ELSEWHERE:
             return None
-        if level == TRAINED and self._hides:
-            return f"{self._hides} (--all runs it all the same)."
+        if level == TRAINED and self._hides[number]:
+            return f"{self._hides[number]} (--all runs it all the same)."
         for other, cell in enumerate(cells):
             leak = None if cell.outcome is None else cell.outcome.leak
             if leak is None or cell.key_scope != cells[number].key_scope:

@@ -106,6 +106,18 @@ def test_a_matrix_modulo_256_falls_to_two_pairs(pairs: int) -> None:
         check_map(recovery, scenario, target)
 
 
+@pytest.mark.parametrize("seed", [1, 2])
+def test_a_matrix_modulo_256_and_pixels_that_move(seed: int) -> None:
+    target = ciphers.MovedHill()
+    for attack in (KnownPlaintext(pairs=10), ChosenPlaintext(images=6)):
+        recovery, scenario = attacked(attack, target, seed)
+        assert right(recovery, scenario) == 1.0
+        assert recovery.notes["model"].endswith(", which change places")
+        check_map(recovery, scenario, target)
+    recovery, _ = attacked(KnownPlaintext(pairs=4, model="modular"), target, seed)
+    assert recovery.refuted
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_one_pair_tells_a_cat_map_flat_areas_included(seed: int) -> None:
     target = home_made.cipher("Arnold")

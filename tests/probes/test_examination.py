@@ -15,14 +15,14 @@ from torch import Tensor
 from ppattack.plugins import registry
 from ppattack.probes.examination import Examination, examine
 from ppattack.probes.finding import Finding
-from ppattack.probes.kinds import KINDS, STRUCTURED
+from ppattack.probes.kinds import KINDS, STRUCTURED, weakness_of
 from ppattack.probes.noise import BAR, energy
 from ppattack.target import Key, Target
 from targets.etc import EtC
 from targets.etc_gray import EtcGray
 from targets.pe import PE
 from tests.support import home_made
-from tests.support.plugins import ciphers, faulty_ciphers, least
+from tests.support.plugins import ciphers, faulty_ciphers, keyed_by_contents, least
 from tests.support.plugins.strong_ciphers import (
     FreshNonce,
     PadOnce,
@@ -32,6 +32,7 @@ from tests.support.plugins.strong_ciphers import (
 
 KEYS, MANY_KEYS = range(2), range(2, 22)
 SHAPE = (3, 32, 32)
+KEYED = "keyed-by-contents"
 
 
 class Sums(ciphers.Masked):
@@ -85,6 +86,44 @@ class BlockChain(Runs):
             part = slice(start, start + 16)
             last = made[:, part] = super().forth(plain[:, part] ^ last, key)
         return made
+
+
+class Multiplied(ciphers.Masked):
+    """Every byte is multiplied by an odd number of its own, and another one is added."""
+
+    card = replace(ciphers.Masked.card, name="multiplied", invertible=False)
+
+    def forth(self, plain: ciphers.Bytes, key: Key) -> ciphers.Bytes:
+        """Multiply, add."""
+        mask = key.parts["mask"].reshape(-1)
+        return plain * (mask | 1) + mask[::-1]
+
+
+class PlainChain(ciphers.Masked):
+    """Bytes change places, then every one is added to the one before it."""
+
+    card = replace(ciphers.Masked.card, name="plain-chain", invertible=False)
+
+    def forth(self, plain: ciphers.Bytes, key: Key) -> ciphers.Bytes:
+        """Move, add, mask."""
+        order = np.random.default_rng(key.parts["mask"].ravel()[:8]).permutation(plain.shape[1])
+        made = plain[:, order]
+        made[:, 1:] += plain[:, order[:-1]]
+        return made + key.parts["mask"].reshape(-1)
+
+
+class RowChain(ciphers.Masked):
+    """Every row is chained by itself, through one secret table."""
+
+    card = replace(ciphers.Masked.card, name="row-chain", invertible=False)
+
+    def forth(self, plain: ciphers.Bytes, key: Key) -> ciphers.Bytes:
+        """Look up, column by column."""
+        table = np.random.default_rng(key.parts["mask"].ravel()[:8]).permutation(256)
+        rows = plain.reshape(-1, key.image_shape[2]).copy()
+        for at in range(1, rows.shape[1]):
+            rows[:, at] = table[rows[:, at] ^ rows[:, at - 1]]
+        return rows.reshape(plain.shape)
 
 
 class NibbleTables(ciphers.Masked):
@@ -180,6 +219,32 @@ CASES: dict[str, tuple[Callable[[], Target], str, str]] = {
     "cipher-chain": (CipherChain, "unknown", "chained, but through something that is not linear"),
     "cbc": (BlockChain, "unknown", "chained, but through something that is not linear"),
     "nibble-tables": (NibbleTables, "substitution", "tables of nibbles"),
+    "multiplied": (Multiplied, "substitution", "tables of bytes"),
+    "plain-chain": (PlainChain, "modular-linear", "affine modulo 256"),
+    "row-chain": (RowChain, "local", "in runs of 32 bytes"),
+    "keyed-by-sum": (keyed_by_contents.KeyedBySum, "keyed-by-contents", "sum of all bytes:"),
+    "keyed-by-mean": (keyed_by_contents.KeyedByMean, "keyed-by-contents", "mean"),
+    "keyed-by-parity": (keyed_by_contents.KeyedByParity, "keyed-by-contents", "exclusive-or"),
+    "keyed-by-sum-modulo": (
+        keyed_by_contents.KeyedBySumModulo,
+        "keyed-by-contents",
+        "sum of all bytes modulo 256",
+    ),
+    "keyed-by-channels": (
+        keyed_by_contents.KeyedByChannels,
+        "keyed-by-contents",
+        "sum of all bytes:",
+    ),
+    "keyed-by-histogram": (
+        keyed_by_contents.KeyedByHistogram,
+        "keyed-by-contents",
+        "collection of levels",
+    ),
+    "keyed-by-corner": (
+        keyed_by_contents.KeyedByCorner,
+        "unknown",
+        "a byte decides one byte, but what is done at a place depends on what is at others",
+    ),
     "noisy": (
         faulty_ciphers.DeclaredRandomness,
         "noisy",
@@ -204,8 +269,10 @@ CASES: dict[str, tuple[Callable[[], Target], str, str]] = {
 OR = {
     "arnold": "nothing is changed",
     "etc": "within 16x16 blocks only",
+    "keyed-by-corner": "neither linear nor local nor chained",
 }
-"""What is true of some keys: a map of order two, applied twice; four blocks that stay in place."""
+"""What is true of some keys: a map of order two, applied twice; four blocks that stay in place; the
+corner is among the bytes that are changed."""
 UNITS = {"bit-shuffle": "bit", "le": "nibble", "ele": "nibble", "permute-xor": "byte"}
 
 
@@ -258,6 +325,17 @@ def test_nothing_is_left_to_attack_where_all_is_noise() -> None:
     for strong in (FreshNonce(), PadOnce(), PlaintextKeystream()):
         assert hides(strong)
     assert hides(registry.target("one-time-pad")(), "image")
+
+
+def test_a_key_that_the_contents_decide_hides_images_but_is_weak() -> None:
+    for make in (keyed_by_contents.KeyedBySum, keyed_by_contents.KeyedByMean):
+        found = examine(make(), SHAPE, "dataset", 1)
+        assert found.hides == (make is keyed_by_contents.KeyedBySum)  # few maps repeat themselves
+        assert "that agree with an image in that number" in weakness_of(found.kind)
+    values = facts(examine(keyed_by_contents.KeyedBySum(), SHAPE, "dataset", 1), KEYED)["values"]
+    assert values == 255 * 3072 + 1
+    values = facts(examine(keyed_by_contents.KeyedByMean(), SHAPE, "dataset", 1), KEYED)["values"]
+    assert values == 256
 
 
 @pytest.mark.parametrize("make", [PE, EtC, registry.target("le"), ShuffledAnew, Tiled])

@@ -25,7 +25,7 @@ from ppattack.sweeps.levels import Levels, cheapest_first, outside
 from ppattack.sweeps.sweep import run_sweep
 from ppattack.threat import ThreatModel
 from tests.support import home_made
-from tests.support.plugins import strong_ciphers
+from tests.support.plugins import least, strong_ciphers
 from tests.support.program import in_process
 from tests.support.run_requests import request
 from tests.support.sweeps import Watch
@@ -126,6 +126,16 @@ def test_what_hides_everything_is_not_given_to_networks(target: str) -> None:
     for why in filter(None, left):
         assert f"the probes: {found.words}, and ciphertexts are noise" in why
         assert "(--all runs it all the same)." in why
+
+
+def test_each_key_scope_is_judged_by_its_own_probes() -> None:
+    target = f"{least.__file__}:Streamed"
+    first, second = (probe(RunRequest("", target, key_scope=one)) for one in ("dataset", "image"))
+    assert (first.hides, second.hides) == (False, True)
+    plan = Levels([*NAMES, *NAMES], first, range(len(NAMES), 2 * len(NAMES)), second)
+    out = [n for n in range(2 * len(NAMES)) if plan.left_out(n, cells() * 2)]
+    trained = [NAMES.index("itn"), NAMES.index("gan")]
+    assert out == [len(NAMES) + n for n in sorted(trained)]
 
 
 def test_what_hides_everything_has_nothing_applied(run: SavedRun) -> None:

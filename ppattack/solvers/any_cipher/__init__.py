@@ -15,3 +15,5 @@ ModelName = Literal[
     "affine",
 ]
 """The models as a setting names them, in order of cost; ``auto`` tries all."""
+ChosenModelName = Literal[ModelName, "keyed-by-contents"]
+"""With one that needs plaintexts of its own; ``auto`` does not try it."""

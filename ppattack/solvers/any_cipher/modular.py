@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from ppattack.images import ImageShape
 from ppattack.maps import BlockModular
 from ppattack.seeding import numpy_stream
-from ppattack.solvers.any_cipher import chains
+from ppattack.solvers.any_cipher import chains, moved_blocks
 from ppattack.solvers.any_cipher.fit import Fit, Numbers, Pairs
 from ppattack.solvers.any_cipher.linear import cuts
 
@@ -34,31 +34,65 @@ def block_matrices(pairs: Pairs) -> Fit | None:
     first block do, if all have the same. Reference: L. S. Hill, Cryptography in an Algebraic
     Alphabet, The American Mathematical Monthly 36(6), 1929, doi:10.1080/00029890.1929.11986963.
 
+    Blocks may change places too; then as many pairs are needed as a block has bytes, and three.
+
     Args:
         pairs: one or more.
     """
     if pairs.plain_shape != pairs.cipher_shape:
         return None
-    rng = numpy_stream(0, "blocks")
-    for numbers, words in _cuts(pairs.plain_shape):
-        plain, cipher = _differences(pairs, numbers)
-        size = numbers.shape[1]
-        if len(plain) < size + LEFT:
-            continue
-        some = rng.permutation(len(plain))[: size + SPARE]
-        matrix = _solved(plain[some], cipher[some])
-        if matrix is None or not np.array_equal(_times(matrix, plain), cipher):
-            continue
-        inverse = _solved(matrix, np.eye(size, dtype=np.uint8))
-        if inverse is None:
-            continue
-        # y = A x means Y = X A^T for blocks in rows.
-        offset = pairs.cipher[0, numbers] - _times(matrix, pairs.plain[0, numbers])
-        step = BlockModular(numbers, matrix.T.copy(), offset, inverse.T.copy())
-        proof = f"{len(plain) - size:,} equations more than unknowns, all true"
-        name = f"one matrix modulo 256 for {words}"
-        return Fit(name, (step,), certain=1.0, proof=proof)
+    every = list(_cuts(pairs.plain_shape))
+    for numbers, words in every:
+        fit = _in_place(pairs, numbers, words)
+        if fit is not None:
+            return fit
+    for numbers, words in every:
+        fit = _elsewhere(pairs, numbers, words)
+        if fit is not None:
+            return fit
     return None
+
+
+def _in_place(pairs: Pairs, numbers: Numbers, words: str) -> Fit | None:
+    plain, cipher = _differences(pairs, numbers)
+    size = numbers.shape[1]
+    if len(plain) < size + LEFT:
+        return None
+    both = _matrices(plain, cipher)
+    if both is None:
+        return None
+    matrix, inverse = both
+    # y = A x means Y = X A^T for blocks in rows.
+    offset = pairs.cipher[0, numbers] - _times(matrix, pairs.plain[0, numbers])
+    step = BlockModular(numbers, matrix.T.copy(), offset, inverse.T.copy())
+    proof = f"{len(plain) - size:,} equations more than unknowns, all true"
+    name = f"one matrix modulo 256 for {words}"
+    return Fit(name, (step,), certain=1.0, proof=proof)
+
+
+def _elsewhere(pairs: Pairs, numbers: Numbers, words: str) -> Fit | None:
+    """Blocks that change places."""
+    size = numbers.shape[1]
+    if pairs.count < 1 + size + moved_blocks.SPARE or len(numbers) < 2:
+        return None
+    plain, cipher = (moved_blocks.differences(x, numbers) for x in (pairs.plain, pairs.cipher))
+    here, there = moved_blocks.matched(plain, cipher)
+    known, seen = plain[there].reshape(-1, size), cipher[here].reshape(-1, size)
+    if len(here) < size + LEFT:
+        return None
+    both = _matrices(known, seen)
+    return None if both is None else moved_blocks.moved(pairs, numbers, *both, words)
+
+
+def _matrices(plain: Bytes, cipher: Bytes) -> tuple[Bytes, Bytes] | None:
+    """The matrix that leads from all plain rows to those of the ciphertexts, and its inverse."""
+    size = plain.shape[1]
+    some = numpy_stream(0, "blocks").permutation(len(plain))[: size + SPARE]
+    matrix = _solved(plain[some], cipher[some])
+    if matrix is None or not np.array_equal(_times(matrix, plain), cipher):
+        return None
+    inverse = _solved(matrix, np.eye(size, dtype=np.uint8))
+    return None if inverse is None else (matrix, inverse)
 
 
 def _cuts(shape: ImageShape) -> Iterator[tuple[Numbers, str]]:

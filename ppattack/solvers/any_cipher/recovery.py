@@ -6,10 +6,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
 
 from ppattack.attack import Recovery
 from ppattack.maps import CipherMap, Shuffle
 from ppattack.permxor import PermXor
+from ppattack.solvers.any_cipher import keyed
 from ppattack.solvers.any_cipher.fit import Fit, Pairs
 from ppattack.solvers.any_cipher.models import FITS, NAMES, try_models
 from ppattack.solvers.any_cipher.models import too_few as models_with_too_few
@@ -22,6 +24,9 @@ if TYPE_CHECKING:
     from ppattack.threat import Observation
 
 AUTO = "auto"
+WRONG_PROOF = "what came back passed the attack's own proof, which was then wrong"
+"""Why a failure says nothing even if images were believed."""
+OTHER_SIZE = "ciphertexts have another number of bytes than images, which no generic model fits"
 
 
 def recover(
@@ -49,8 +54,7 @@ def recover(
     what = f"{len(pairs[0])} {'chosen images' if chosen else 'known pairs'}"
     rows = _rows(observation, pairs, victims)
     if rows is None:
-        words = "ciphertexts have another number of bytes than images, which no generic model fits"
-        return _nothing(observation, otherwise, words, {})
+        return _nothing(observation, otherwise, OTHER_SIZE, {})
     names = NAMES if model == AUTO else (model,)
     outcome = try_models(rows, names, context.progress)
     notes: dict[str, Any] = {
@@ -67,6 +71,36 @@ def recover(
     return _nothing(observation, otherwise, words, {**notes, "model": "none"})
 
 
+def read_by_value(
+    observation: Observation, pairs: tuple[Tensor, Tensor], context: Context
+) -> Recovery:
+    """The images of a scheme whose key follows from 256 values of a number of the image.
+
+    Args:
+        observation: with the ciphertexts to decrypt.
+        pairs: the plain images of :func:`~ppattack.solvers.any_cipher.keyed.plaintexts`, and their
+            ciphertexts.
+        context: for the progress bar and the device.
+    """
+    rows = _rows(observation, pairs, len(observation.ciphertexts), once=False)
+    if rows is None:
+        return _nothing(observation, None, OTHER_SIZE, {})
+    found = keyed.solved(rows, context.progress)
+    notes = {
+        "chosen plaintexts used": rows.count,
+        "model": "a permutation of bytes and a mask for each value",
+        "decided by": found.number,
+        "values with a map": found.maps,
+        "roughness": round(found.roughness, 3),
+    }
+    if not found.fits:
+        words = "no map of any value makes images of the ciphertexts"
+        return _nothing(observation, None, words, {"model": "none"})
+    plain = torch.from_numpy(found.images.reshape(-1, *rows.plain_shape)).to(context.device)
+    images = observation.scheme.representation.restore(plain, observation.image_shape)
+    return Recovery(images=images, notes=notes, limits=WRONG_PROOF)
+
+
 def with_map(found: Recovery, observation: Observation) -> Recovery:
     """A recovery with its key as a map too, if that decrypts."""
     if found.key is None or found.key.count is not None or not found.key.is_bijective:
@@ -76,7 +110,10 @@ def with_map(found: Recovery, observation: Observation) -> Recovery:
     return replace(found, map=CipherMap(plain, _shape(observation.ciphertexts), (step,)))
 
 
-def _rows(observation: Observation, pairs: tuple[Tensor, Tensor], victims: int) -> Pairs | None:
+def _rows(
+    observation: Observation, pairs: tuple[Tensor, Tensor], victims: int, *, once: bool = True
+) -> Pairs | None:
+    """The pairs as rows, a pair that comes again left out if ``once``: it proves nothing."""
     plain, cipher = pairs
     if plain[0].numel() != cipher[0].numel():
         return None
@@ -85,13 +122,15 @@ def _rows(observation: Observation, pairs: tuple[Tensor, Tensor], victims: int) 
         return np.ascontiguousarray(images.cpu().numpy().reshape(len(images), -1))
 
     rows, answers = flat(plain), flat(cipher)
-    new: dict[bytes, int] = {}
-    for number, pair in enumerate(zip(rows, answers, strict=True)):
-        new.setdefault(np.concatenate(pair).tobytes(), number)
-    once = list(new.values())  # the same pair again proves nothing
+    kept = list(range(len(rows)))
+    if once:
+        new: dict[bytes, int] = {}
+        for number, pair in enumerate(zip(rows, answers, strict=True)):
+            new.setdefault(np.concatenate(pair).tobytes(), number)
+        kept = list(new.values())
     return Pairs(
-        rows[once],
-        answers[once],
+        rows[kept],
+        answers[kept],
         flat(observation.ciphertexts[:victims]),
         _shape(plain),
         _shape(cipher),

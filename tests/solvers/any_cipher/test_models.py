@@ -16,6 +16,7 @@ from ppattack.solvers.any_cipher.fit import Fit, Pairs
 from ppattack.solvers.any_cipher.gf2 import difference_planes, eliminated, planes_needed
 from ppattack.solvers.any_cipher.linear import linear
 from ppattack.solvers.any_cipher.models import NAMES, try_models
+from ppattack.solvers.any_cipher.moved_blocks import echelon
 from ppattack.solvers.any_cipher.permutation import BYTES, permutation
 from ppattack.solvers.any_cipher.plan import chosen_images
 from ppattack.solvers.any_cipher.signatures import Matched, as_numbers, matched, signatures
@@ -84,6 +85,18 @@ def test_elimination_solves_and_says_what_is_left() -> None:
     assert disagreeing is None or disagreeing[1].any()
     left[:, 20] = left[:, 3]
     assert eliminated(np.concatenate([left, right], axis=1), 21) is None
+
+
+def test_echelon_forms_are_those_of_all_products() -> None:
+    given = RNG.integers(0, 256, (200, 6, 3), dtype=np.uint8)
+    low, high = RNG.integers(0, 256, (2, 3, 3))
+    factor = ((np.tril(low, -1) + np.eye(3)) @ (np.triu(high, 1) + np.eye(3))).astype(int)
+    product = (given.astype(int) @ factor % 256).astype(np.uint8)
+    (ours, sure), (theirs, known) = echelon(product), echelon(given)
+    assert np.array_equal(sure, known)
+    assert 0.75 < sure.mean() < 1
+    assert np.array_equal(ours[sure], theirs[known])
+    assert len(np.unique(theirs[known].reshape(known.sum(), -1), axis=0)) == known.sum()
 
 
 def test_patterns_are_those_of_equal_values() -> None:

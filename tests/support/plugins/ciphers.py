@@ -200,3 +200,26 @@ class Hill(Masked):
         runs = plain.reshape(len(plain), -1, 4).astype(np.int64)
         made = (runs @ key.parts["matrix"].T % 256).astype(np.uint8)
         return made.reshape(plain.shape) + key.parts["mask"].reshape(-1)
+
+
+class MovedHill(Hill):
+    """The pixels change places, then each is multiplied by one secret matrix, and masked."""
+
+    card = replace(Hill.card, name="moved-hill")
+
+    def key_parts(self, draw: Draw, image_shape: ImageShape) -> Parts:
+        """The order of the pixels too."""
+        pixels = image_shape[1] * image_shape[2]
+        return {
+            **super().key_parts(draw, image_shape),
+            "order": draw("order").permutation(pixels),
+        }
+
+    def forth(self, plain: Bytes, key: Key) -> Bytes:
+        """Move, multiply, add."""
+        channels = key.image_shape[0]
+        pixels = plain.reshape(len(plain), channels, -1)[:, :, key.parts["order"]]
+        matrix = key.parts["matrix"][:channels, :channels].astype(np.int64)
+        turned = (np.einsum("ij,njp->nip", matrix, pixels) % 256).astype(np.uint8)
+        made: Bytes = turned.reshape(plain.shape) + key.parts["mask"].reshape(-1)
+        return made

@@ -27,3 +27,17 @@ class Keyed(ppattack.Target):
     def encrypt(self, images: Any, key: Any) -> Any:  # type: ignore[override]
         """Combine; one key is all that this code knows of."""
         return images ^ int(key.parts["byte"][0])
+
+
+class Streamed(ppattack.Target):
+    """A secret byte of its own for every byte."""
+
+    def key_parts(self, draw: Any, image_shape: Any) -> Any:
+        """As many bytes as an image has."""
+        return {"stream": draw("stream").integers(0, 256, image_shape, dtype=np.uint8)}
+
+    def encrypt(self, images: Any, key: Any) -> Any:  # type: ignore[override]
+        """Combine."""
+        import torch
+
+        return images ^ torch.from_numpy(key.parts["stream"])

@@ -1,0 +1,161 @@
+"""Whether places are encrypted each by itself, or under a key that the contents of an image decide.
+
+Two sets of places change, each alone and both together. If what one does has nothing to do with
+what is in the other, the two changes of the ciphertext add up. If they do so only while the levels
+of the image stay the same, in another order, then the key follows from the levels: from their sum,
+their mean or the like. Images that agree in that number are encrypted under one map.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ppattack.images import ImageShape
+from ppattack.probes.box import Box, Rows
+from ppattack.probes.finding import Finding
+
+Places = NDArray[np.intp]
+REPEATS = 2
+"""Images that are changed. By chance exclusive-or, or the sum modulo 256, stays as it was in one of
+256 changes, but then all bytes of all answers would have to agree."""
+LOW, HIGH = 64, 192
+"""Levels of the images, so that a level more or less is one in the middle of the range."""
+VALUES = {
+    "mean": "mean (or another number that small changes leave as it is)",
+    "exclusive-or": "exclusive-or of all bytes",
+    "sum modulo 256": "sum of all bytes modulo 256",
+    "sum": "sum of all bytes",
+    "levels": "collection of levels, whatever their order",
+}
+"""What may decide the key, by what was left as it was; the first that fits."""
+ANY = "any"
+"""The change that keeps nothing."""
+
+
+@dataclass(frozen=True)
+class Superposed:
+    """What adds up.
+
+    Args:
+        always: whether changes of two sets of places add up, whatever they are.
+        alone: whether no change reached more bytes of the ciphertext than it changed, or
+            halves of them.
+        while_kept: the numbers of :data:`VALUES` that changes must leave as they are so that they
+            add up.
+    """
+
+    always: bool
+    alone: bool
+    while_kept: tuple[str, ...]
+
+
+def superposed(box: Box) -> Superposed:
+    """Change two halves of some images, each alone and both together, in several ways."""
+    rng, size = box.stream("superposition"), int(np.prod(box.shape))
+    always, alone, kept = True, np.ones(2, np.bool_), dict.fromkeys(VALUES, True)
+    for _ in range(REPEATS):
+        base = rng.integers(LOW, HIGH, size).astype(np.uint8)
+        here, there = _halves(box.shape, rng)  # (C, k) each
+        changes = {ANY: (rng.integers(0, 256, (2, *here.shape)).astype(np.uint8))}
+        firsts, seconds = _changes(base[here], rng), _changes(base[there], rng)
+        changes |= {name: np.stack([firsts[name], seconds[name]]) for name in VALUES}
+        rows = [base]
+        for first, second in changes.values():
+            one, other = _changed(base, here, first), _changed(base, there, second)
+            rows += [one, other, _changed(one, there, second)]
+        answers = box(np.stack(rows))
+        for number, name in enumerate(changes):
+            four = answers[[0, *range(1 + 3 * number, 4 + 3 * number)]]
+            if name == ANY:
+                always &= _adds_up(four)
+                alone &= _reached(four[0], four[1]) <= _reached(base, rows[1])
+                alone &= _reached(four[0], four[2]) <= _reached(base, rows[2])
+            else:
+                kept[name] &= _adds_up(four)
+    return Superposed(
+        always, bool(alone.any()), tuple(name for name, holds in kept.items() if holds)
+    )
+
+
+def separate(found: Superposed) -> Finding:
+    """Whether every place is encrypted by itself, also if half of the image changes.
+
+    Statistic: none; no byte of the ciphertext may change beyond as many as changed in the image.
+    Said of ciphers of which every byte decides one byte of the ciphertext, if only one changes.
+    """
+    holds = found.always and found.alone
+    words = "every place is encrypted by itself, whatever is at the others"
+    if not holds:
+        words = "what is done at a place depends on what is at others"
+    return Finding("separate", holds, words)
+
+
+def keyed(found: Superposed, size: int) -> Finding:
+    """Whether the levels of an image decide its key, and by which number.
+
+    Statistic: the bytes of which two changes add up while the number stays as it is: all, and not
+    all if it changes. It holds for a map in which places are apart once the key is chosen, or that
+    is chained or permuted in any number of rounds.
+
+    Args:
+        found: what adds up.
+        size: bytes of an image.
+    """
+    holds = not found.always and "levels" in found.while_kept
+    if not holds:
+        words = "no number that follows from the levels of an image decides its key"
+        return Finding("keyed-by-contents", False, words)
+    value = found.while_kept[0]
+    count = {"sum": 255 * size + 1, "levels": None}.get(value, 256)
+    words = f"every image has a key by its {VALUES[value]}: images that agree in it share a map"
+    return Finding("keyed-by-contents", True, words, facts={"value": value, "values": count})
+
+
+def _halves(shape: ImageShape, rng: np.random.Generator) -> tuple[Places, Places]:
+    """``(C, k)`` places each, k even: two sets that share none, as many of every channel."""
+    channels, pixels = shape[0], shape[1] * shape[2]
+    orders = np.arange(channels * pixels).reshape(channels, pixels)
+    drawn = rng.permuted(orders, axis=1)
+    half = pixels // 4 * 2
+    return drawn[:, :half], drawn[:, half : 2 * half]
+
+
+def _changes(levels: Rows, rng: np.random.Generator) -> dict[str, Rows]:
+    """Other levels that keep the mean nearly, the exclusive-or, the sum, or the levels.
+
+    Of every channel by itself, so that numbers of single channels are kept too.
+    """
+    found = {"mean": levels.copy()}
+    found["mean"][0, 0] += 1
+    one, other = np.split(levels, 2, axis=1)
+    flips, steps, turns = rng.integers(1, LOW, (3, *one.shape)).astype(np.uint8)
+    pairs = {
+        "exclusive-or": (one ^ flips, other ^ flips),
+        "sum modulo 256": (one + 4 * turns, other - 4 * turns),
+        "sum": (one + steps, other - steps),
+    }
+    found |= {name: np.concatenate(both, axis=1) for name, both in pairs.items()}
+    found["levels"] = rng.permuted(levels, axis=1)
+    return found
+
+
+def _changed(row: Rows, places: Places, levels: Rows) -> Rows:
+    made = row.copy()
+    made[places] = levels
+    return made
+
+
+def _adds_up(four: Rows) -> bool:
+    """Whether two changes of an answer and both together add up, by exclusive-or or modulo 256."""
+    base, one, other, both = four
+    return bool((base ^ one ^ other == both).all() or (one + other - base == both).all())
+
+
+def _reached(first: Rows, second: Rows) -> NDArray[np.int64]:
+    """How many bytes differ, and how many halves of bytes."""
+    differ = first ^ second
+    halves = np.concatenate([differ & 15, differ >> 4])
+    return np.array([np.count_nonzero(differ), np.count_nonzero(halves)])
