@@ -81,6 +81,7 @@ class BlockDefenceFfx(Target):
         cipher="tokens",
     )
     secret_settings = ("legacy_seed",)
+    takes_key_per_image = True
 
     @dataclass(frozen=True)
     class Config:
@@ -139,11 +140,15 @@ class BlockDefenceFfx(Target):
 
         image_ops.check(images, "plain images")
         self.check_key(images, key, key.image_shape)
-        masked, table = self._tables(key)
-        levels = self.representation().prepare(images).long()
-        enciphered = torch.from_numpy(table).to(levels.device)[levels]
-        chosen = torch.from_numpy(masked).to(levels.device)
-        return torch.where(chosen, enciphered, levels).float() / float(table[:256].max())
+        shape = len(images), *self.ciphertext_shape(key.image_shape)
+        out = torch.empty(shape, device=images.device)
+        for rows, single in _by_key(key, len(images)):
+            masked, table = self._tables(single)
+            levels = self.representation().prepare(images[rows]).long()
+            enciphered = torch.from_numpy(table).to(levels.device)[levels]
+            chosen = torch.from_numpy(masked).to(levels.device)
+            out[rows] = torch.where(chosen, enciphered, levels) / float(table[:256].max())
+        return out
 
     @override
     def decrypt(self, ciphertexts: Tensor, key: Key) -> Tensor:
@@ -153,13 +158,19 @@ class BlockDefenceFfx(Target):
         wanted = tuple(self.ciphertext_shape(key.image_shape))
         if tuple(ciphertexts.shape[1:]) != wanted or ciphertexts.dtype != torch.float32:
             raise ImageError(f"the key is for float32 ciphertexts of shape {wanted}.")
-        masked, table = self._tables(key)
-        inverse = torch.from_numpy(table.argsort()).to(ciphertexts.device)
-        numbers = (ciphertexts.double() * float(table[:256].max())).round().clamp(0, NUMBERS - 1)
-        chosen = torch.from_numpy(masked).to(ciphertexts.device)
-        levels = torch.where(chosen, inverse[numbers.long()], numbers.long())
-        plain = levels.clamp(0, 255).to(torch.uint8)
-        return self.representation().restore(plain, key.image_shape)
+        if key.count not in (None, len(ciphertexts)):
+            raise KeyFileError(
+                f"the key holds one key per image for {key.count} images, not {len(ciphertexts)}."
+            )
+        out = torch.empty(ciphertexts.shape, dtype=torch.uint8, device=ciphertexts.device)
+        for rows, single in _by_key(key, len(ciphertexts)):
+            masked, table = self._tables(single)
+            inverse = torch.from_numpy(table.argsort()).to(ciphertexts.device)
+            scaled = ciphertexts[rows].double() * float(table[:256].max())
+            numbers = scaled.round().clamp(0, NUMBERS - 1).long()
+            chosen = torch.from_numpy(masked).to(ciphertexts.device)
+            out[rows] = torch.where(chosen, inverse[numbers], numbers).clamp(0, 255)
+        return self.representation().restore(out, key.image_shape)
 
     @override
     def key_space_bits(self, image_shape: ImageShape) -> float:
@@ -175,14 +186,21 @@ class BlockDefenceFfx(Target):
         """Which bytes of an image are masked ``(C, H, W)``, and E of all 1,000 numbers."""
         shape, size = self.padded_shape(key.image_shape), self._size(key.image_shape)
         masked, password = key.parts.get("masked"), key.parts.get("password")
-        if key.count is not None or masked is None or password is None or masked.shape != (size,):
+        if masked is None or password is None or masked.shape != (size,):
             raise KeyFileError(
-                f"this is not a single key of '{self.card.name}' with blocks of "
+                f"this is not a key of '{self.card.name}' with blocks of "
                 f"{self.config.block_size} pixels: name the settings that it was made with."
             )
         numbers = in_line(shape, self.config.block_size, "hwc")  # (n, D)
         everywhere = np.broadcast_to(masked.astype(np.bool_), (1, *numbers.shape))
         return blocks.place(everywhere, numbers).reshape(shape), ffx_table(password.tobytes())
+
+
+def _by_key(key: Key, count: int) -> list[tuple[slice, Key]]:
+    """Which images each single key is for: all of them, or one."""
+    if key.count is None:
+        return [(slice(0, count), key)]
+    return [(slice(i, i + 1), key.single(i)) for i in range(count)]
 
 
 @lru_cache(maxsize=64)
