@@ -123,15 +123,20 @@ class StatePrior:
         """How probable it is that the state with the highest score is the true one.
 
         If left and right are even, half of :meth:`up_to_mirror`. Images that are less natural than
-        public ones, as after a wrong key, are judged by their leads over other states.
+        public ones, as after a wrong key, are judged by their leads over other states, and are
+        believed the less, the less natural they are.
 
         Args:
             total: ``(S',)`` the sum of :meth:`scores`.
             count: over how many images.
             group: the states of the model.
         """
-        if not self.calibrated or self._unlike(total, count):
+        if not self.calibrated:
             return self._by_leads(total, count, group)
+        unlike = self._unlike(total, count)
+        if unlike > UNLIKE:
+            even = 1 / len(self.wanted)
+            return even + (self._by_leads(total, count, group) - even) * UNLIKE / unlike
         most = 1 - 1 / (len(self.held_out) + 2)  # so many public images can say no more
         found = float(torch.exp(self._log_classes(total * self.temperature(count)).max()))
         return min(most, found) / (1 if self.mirrored is None else 2)
@@ -140,11 +145,11 @@ class StatePrior:
         """How probable the state with the highest score or its mirrored one is."""
         return min(1.0, self.probability(total, count, group) * (1 if self.mirrored is None else 2))
 
-    def _unlike(self, total: Tensor, count: int) -> bool:
-        """Whether the state with the highest score is less likely than those of public images."""
+    def _unlike(self, total: Tensor, count: int) -> float:
+        """Standard errors by which the best state is less likely than those of public images."""
         known = self.held_out[:, 0]
         error = float((count * known.var() * (1 + count / len(known)) + 1e-12).sqrt())
-        return float(total.max()) - count * float(known.mean()) < -UNLIKE * error
+        return (count * float(known.mean()) - float(total.max())) / error
 
     def temperature(self, count: int) -> float:
         """What summed scores of ``count`` images are multiplied by: of the greatest likelihood."""
@@ -291,8 +296,9 @@ def fit_to_all(
 def tells_mirror(held_out: Tensor, mirrored: Tensor) -> bool:
     """Whether unseen images are likelier than their mirror images, beyond chance."""
     leads = held_out[:, 0] - held_out[:, mirrored[0]]
-    error = float(leads.std()) / max(1, len(leads)) ** 0.5
-    return len(leads) > 1 and float(leads.mean()) > TOLD * error
+    if len(leads) <= 1:
+        return False
+    return float(leads.mean()) > TOLD * float(leads.std()) / len(leads) ** 0.5
 
 
 def folds(count: int, parts: int) -> list[tuple[Tensor, Tensor]]:

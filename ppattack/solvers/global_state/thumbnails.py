@@ -77,16 +77,17 @@ def fit(public: Tensor, group: States, linear: StatePrior) -> StatePrior:
     drawn = torch.Generator().manual_seed(0)
     each = -(-THUMBNAILS // len(public))
     crops = torch.stack([measured(crop(public, drawn)) for _ in range(each)])  # (K, M, D)
+    scorers = []
     for out, rest in state_prior.folds(len(public), FOLDS):
-        scorer = learner.learned(torch.cat([small[rest], crops[:, rest].flatten(0, 1)]))
-        scored[out] = torch.log_softmax(scored[out] + scorer(small[out]), dim=1)
-    scorer = learner.learned(torch.cat([small, crops.flatten(0, 1)]))
+        scorers.append(learner.learned(torch.cat([small[rest], crops[:, rest].flatten(0, 1)])))
+        scored[out] = torch.log_softmax(scored[out] + scorers[-1](small[out]), dim=1)
+    scorers.append(learner.learned(torch.cat([small, crops.flatten(0, 1)])))
     return ThumbnailPrior(
         linear.weights,
         wanted,
         scored,
         linear.artefacts,
-        scorer,
+        lambda features: torch.stack([each(features) for each in scorers]).mean(0),
         mirrored=linear.mirrored,
         lean=linear.lean,
         calibrated=True,
