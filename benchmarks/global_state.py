@@ -20,7 +20,8 @@ import torch
 from PIL import Image
 
 from ppattack.solvers.global_state import choice
-from ppattack.solvers.global_state.prior import StatePrior, mirrors
+from ppattack.solvers.global_state.fitting import mirrors
+from ppattack.solvers.global_state.prior import StatePrior
 
 SETS, SIZES = 400, (1, 5, 20, 50)
 

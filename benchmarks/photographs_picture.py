@@ -13,6 +13,7 @@ import argparse
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import skimage.data
@@ -26,6 +27,7 @@ from ppattack.metrics.ssim import ssim
 from ppattack.metrics.states import global_states
 from ppattack.plugins import registry
 from ppattack.scenario import simulate
+from ppattack.threat import KeyScope
 
 SIZE, SHOWN, GAP = 224, 112, 4
 """Pixels: of the photographs, of each in the picture, between them."""
@@ -37,7 +39,7 @@ SQUARES = {
 }
 """Top, left and edge of the part that is taken, pixels."""
 COLOURS = 256
-CASES = {
+CASES: dict[str, tuple[str, dict[str, Any], KeyScope, str]] = {
     "patch_shuffle": ("patch-shuffle", {}, "image", "jigsaw"),
     "vit_blocks": ("vit-blocks", {}, "dataset", "covariance-matching"),
 }

@@ -13,8 +13,8 @@ from torch import Tensor
 
 from ppattack.block_states import Indices, States, states
 from ppattack.blocks import COLOUR_ORDERS
+from ppattack.solvers.global_state import fitting, thumbnails
 from ppattack.solvers.global_state import prior as state_prior
-from ppattack.solvers.global_state import thumbnails
 from ppattack.solvers.global_state.features import Loss
 
 JUDGED = 1000
@@ -95,7 +95,7 @@ def fitted(
         public: ``(M, C, H, W)`` uint8 of the victims' distribution.
         group: the states.
         wanted: those that are possible; None for all that keep the shape of an image.
-        loss: see :func:`ppattack.solvers.global_state.prior.fit`.
+        loss: see :func:`ppattack.solvers.global_state.fitting.fit`.
     """
     if len(public) < FEWEST_PUBLIC:
         return None
@@ -117,7 +117,7 @@ def fit_best(
         loss: likewise.
     """
     height, width = public.shape[2:]
-    linear = state_prior.fit(public, group, height, width, wanted=wanted, loss=loss)
+    linear = fitting.fit(public, group, height, width, wanted=wanted, loss=loss)
     if loss is not None or not thumbnails.worth_it(public, linear.wanted):
         return linear
     return thumbnails.fit(public, group, linear)

@@ -16,8 +16,15 @@ from torch.nn import functional
 from typing_extensions import override
 
 from ppattack.block_states import Indices, States
-from ppattack.solvers.global_state import prior as state_prior
-from ppattack.solvers.global_state.features import action, chunks, features_of, flat, without_traces
+from ppattack.solvers.global_state import fitting
+from ppattack.solvers.global_state.features import (
+    action,
+    chunks,
+    features_of,
+    flat,
+    thinned,
+    without_traces,
+)
 from ppattack.solvers.global_state.prior import StatePrior
 
 THUMBNAIL = 32
@@ -70,7 +77,7 @@ def fit(public: Tensor, group: States, linear: StatePrior) -> StatePrior:
         group: the states.
         linear: fitted to the same images.
     """
-    public = state_prior.thinned(public, state_prior.MOST_IMAGES)
+    public = thinned(public, fitting.MOST_IMAGES)
     small, wanted = measured(shrunk(public)), linear.wanted
     scored = linear.held_out.clone()
     learner = Learner.of(public[:1], group, wanted, linear.mirrored)
@@ -78,7 +85,7 @@ def fit(public: Tensor, group: States, linear: StatePrior) -> StatePrior:
     each = -(-THUMBNAILS // len(public))
     crops = torch.stack([measured(crop(public, drawn)) for _ in range(each)])  # (K, M, D)
     scorers = []
-    for out, rest in state_prior.folds(len(public), FOLDS):
+    for out, rest in fitting.folds(len(public), FOLDS):
         scorers.append(learner.learned(torch.cat([small[rest], crops[:, rest].flatten(0, 1)])))
         scored[out] = torch.log_softmax(scored[out] + scorers[-1](small[out]), dim=1)
     scorers.append(learner.learned(torch.cat([small, crops.flatten(0, 1)])))
@@ -97,8 +104,11 @@ def fit(public: Tensor, group: States, linear: StatePrior) -> StatePrior:
 def shrunk(images: Tensor) -> Tensor:
     """``(N, C, 32, 32)`` uint8."""
     size = (THUMBNAIL, THUMBNAIL)
-    made = functional.interpolate(images.float(), size, mode="bilinear", antialias=True)
-    return made.round().clamp(0, 255).to(torch.uint8)
+    made = [
+        functional.interpolate(part.float(), size, mode="bilinear", antialias=True)
+        for part in chunks(images)
+    ]
+    return torch.cat(made).round().clamp(0, 255).to(torch.uint8)
 
 
 def crop(images: Tensor, drawn: torch.Generator) -> Tensor:
@@ -154,7 +164,8 @@ class Learner:
         variance = data.square().mean(0)[self.source].mean(0) - centre**2
         scale = variance.clamp(min=0).sqrt() + 1e-6
         drawn = torch.Generator().manual_seed(0)
-        with torch.random.fork_rng(devices=[]):
+        devices = [data.device] if data.device.type == "cuda" else []
+        with torch.random.fork_rng(devices=devices):
             torch.manual_seed(0)
             network = _network(data.shape[1]).to(data.device)
 
@@ -186,7 +197,7 @@ class Learner:
                 scores = torch.stack([seen(batch, state) for state in (0, *some.tolist())], 1)
                 answers = torch.zeros(BATCH, dtype=torch.long, device=data.device)
                 optimizer.zero_grad()
-                functional.cross_entropy(scores, answers).backward()  # type: ignore[no-untyped-call]
+                functional.cross_entropy(scores, answers).backward()
                 optimizer.step()
                 schedule.step()
         network.eval().requires_grad_(requires_grad=False)

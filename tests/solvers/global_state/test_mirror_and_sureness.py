@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from ppattack.solvers.global_state import choice, thumbnails
-from ppattack.solvers.global_state.prior import StatePrior, folds, mirrors, tells_mirror
+from ppattack.solvers.global_state.fitting import folds, mirrors, tells_mirror
+from ppattack.solvers.global_state.prior import StatePrior
 from tests.solvers.global_state.test_choice import either_way
 from tests.support.natural import natural_images
 
