@@ -95,8 +95,17 @@ def fit_to_all(
         known: the examples; nothing was lost on their way.
         wanted: their states.
         mirrored: of states, see :func:`mirrors`.
-        kept: ``(D,)`` the features that are used.
+        kept: ``(D,)`` the features that are used if left and right are even. Traces of earlier
+            compression, the others, may be what tells them apart.
     """
+    lean = None
+    if mirrored is not None:
+        if tells_mirror(fit_to(known, wanted).held_out, mirrored):
+            mirrored = None
+        else:
+            lean = _fitted(known.features, known.source, known.sign, PENALTY, RIDGE)
+    if mirrored is None:
+        kept = torch.ones_like(kept)
     place = torch.cumsum(kept.long(), 0) - 1
     part = Examples(
         known.features[:, kept],
@@ -110,14 +119,6 @@ def fit_to_all(
             0, kept.nonzero()[:, 0], weights
         )
 
-    lean = None
-    if mirrored is not None:
-        first = fit_to(part, wanted)
-        weights = _fitted(part.features, part.source, part.sign, PENALTY, RIDGE)
-        if tells_mirror(first.held_out, mirrored):
-            mirrored = None
-        else:
-            lean = whole(weights)
     scores = torch.empty(len(part.features), len(wanted), dtype=torch.float64)
     scores = scores.to(part.features.device)
     parts = FOLDS if len(part.features) <= MANY else FOLDS_OF_MANY
