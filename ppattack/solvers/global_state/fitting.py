@@ -41,8 +41,8 @@ TOLD = 3.0
 """Standard errors by which unseen images must be likelier than their mirror images."""
 STEPS = 15
 PENALTY, RIDGE = 30.0, 1e-2
-"""Of weights in the metric of the scatter, and of the scatter itself: chosen on photographs that no
-figure in the docs is of."""
+"""Strength of the regularisation, of the weights and of the scatter that measures them. Chosen on
+photographs that no figure in the docs is of."""
 PENALTY_AFTER_LOSS, RIDGE_AFTER_LOSS = 1.0, 1e-3
 """Likewise for images after compression, and for those of which a part is left out."""
 LEFT_TO_RIGHT = 4

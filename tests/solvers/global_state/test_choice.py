@@ -13,7 +13,7 @@ from ppattack.permxor import identity
 from ppattack.solvers.global_state import choice, jpeg_priors
 from ppattack.solvers.global_state.features import examples
 from ppattack.solvers.global_state.key_estimate import KeyEstimate
-from tests.support.natural import natural_images
+from tests.support.natural import either_way, natural_images
 
 pytestmark = pytest.mark.long
 
@@ -59,12 +59,6 @@ def chosen(
     prior = choice.fitted(public, group, wanted)
     state, notes = choice.choose(images, prior, group)
     return state, float(notes["global_state_probability"])
-
-
-def either_way(images: torch.Tensor, seed: int) -> torch.Tensor:
-    """Each image as it is or mirrored, by chance."""
-    drawn = torch.from_numpy(np.random.default_rng(seed).integers(0, 2, len(images))).bool()
-    return torch.where(drawn[:, None, None, None], images.flip(3), images)
 
 
 def test_what_public_images_do_not_tell_is_called_even() -> None:

@@ -9,8 +9,7 @@ import torch
 from ppattack.solvers.global_state import choice, thumbnails
 from ppattack.solvers.global_state.fitting import folds, mirrors, tells_mirror
 from ppattack.solvers.global_state.prior import StatePrior
-from tests.solvers.global_state.test_choice import either_way
-from tests.support.natural import natural_images
+from tests.support.natural import either_way, natural_images
 
 GROUP = choice.group_for(3)
 
