@@ -9,6 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
 
 from ppattack.card import Reference
@@ -140,6 +141,10 @@ class Attack(ABC):
         If the scheme draws keys they are then granted, and the threat model says so.
         """
         return False
+
+    def files(self) -> tuple[Path, ...]:
+        """Files named in its settings; runs with other contents are others."""
+        return ()
 
     def positive_control(self, scheme: PublicScheme) -> ControlTarget | None:
         """A target that this attack must break if it works, or None if there is none yet.

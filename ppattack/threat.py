@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from copy import copy
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, TypeVar
+from typing import TYPE_CHECKING, Literal, TypeAlias, TypeVar
 
 from ppattack.card import KEYS_IN_WORDS
 from ppattack.card import KeyScope as KeyScope
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 PublicImages = Literal["none", "unpaired", "candidates"]
 IMAGE_AXES = 4
 T = TypeVar("T")
+Weights: TypeAlias = "Mapping[str, Tensor]"
+"""The weights of a network by name, as in a state dict."""
 _PUBLIC_ORDER: tuple[PublicImages, ...] = ("none", "unpaired", "candidates")
 
 
@@ -42,6 +45,10 @@ class ThreatModel:
             of no ciphertext.
         absent: share of the ciphertexts whose images are not among the candidates.
         linked: whether the candidates are ciphertexts too, each under another key.
+        model: whether the adversary holds a public model, and its copy that was transformed with
+            the victims' key to classify their ciphertexts.
+        tuned: what fine-tuning added to the transformed model, in standard deviations of its
+            weights; for models that a run makes up.
     """
 
     public: PublicImages = "none"
@@ -55,6 +62,8 @@ class ThreatModel:
     public_labels: bool = False
     absent: float = 0.0
     linked: bool = False
+    model: bool = False
+    tuned: float = 0.0
 
     @property
     def names_classes(self) -> bool:
@@ -76,6 +85,8 @@ class ThreatModel:
             missing.append("class labels")
         elif needed.public_labels and not self.names_classes:
             missing.append("class labels of public images")
+        if needed.model and not self.model:
+            missing.append("a model transformed with the victims' key")
         return missing
 
     def in_words(self) -> str:
@@ -90,6 +101,9 @@ class ThreatModel:
         parts.append(f"{self.absent:.0%} of the images not among them" if self.absent else "")
         public_only = "class labels of public images" if self.public_labels else ""
         parts.append("class labels" if self.labels else public_only)
+        if self.model:
+            tuned = f" and fine-tuned ({self.tuned:g} sd)" if self.tuned else ""
+            parts.append(f"a public model and its copy transformed with the key{tuned}")
         parts += ["own keys" if self.own_keys else "", KEYS_IN_WORDS[self.key_scope]]
         return "; ".join(part for part in parts if part)
 
@@ -110,6 +124,8 @@ class Observation:
         labels: ``(N,)`` int64, for each ciphertext the index of its image's class, or None.
         public_labels: ``(M,)`` int64, for each public image the index of its class, or None.
         class_names: the names of the classes, or None.
+        models: the weights of a public model and of its copy transformed with the victims' key,
+            tensors by name, or None.
     """
 
     __slots__ = (
@@ -117,6 +133,7 @@ class Observation:
         "_class_names",
         "_known_pairs",
         "_labels",
+        "_models",
         "_public_images",
         "_public_labels",
         "ciphertexts",
@@ -140,6 +157,7 @@ class Observation:
         labels: Tensor | None = None,
         public_labels: Tensor | None = None,
         class_names: tuple[str, ...] | None = None,
+        models: tuple[Weights, Weights] | None = None,
     ) -> None:
         self.threat = threat
         self.scheme = scheme
@@ -152,6 +170,7 @@ class Observation:
         self._labels = labels
         self._public_labels = public_labels
         self._class_names = class_names
+        self._models = models
 
     def refuse_other_shapes(self, attack: str, *, larger: bool = False) -> None:
         """Refuse ciphertexts that do not have the shape of what the scheme transforms.
@@ -219,6 +238,11 @@ class Observation:
     def class_names(self) -> tuple[str, ...]:
         """The names of the classes, in the order of the indices."""
         return _granted(self._class_names, "class labels")
+
+    @property
+    def models(self) -> tuple[Weights, Weights]:
+        """``(public, transformed)``: weights by name, float tensors."""
+        return _granted(self._models, "models")
 
 
 def _granted(value: T | None, what: str) -> T:

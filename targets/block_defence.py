@@ -45,8 +45,8 @@ class BlockDefence(PermXorTarget):
     Threat model: ciphertext-only; one key for the whole data set.
 
     Deviations: the paper's third transformation, format-preserving encryption of the levels (FFX),
-    is not here: its ciphertexts are no bytes. ``shf-np`` is our composition. Images that are
-    not a multiple of the block are padded by repeating the last row and column.
+    is ``block-defence-ffx``: its ciphertexts are no bytes. ``shf-np`` is our composition. Images
+    that are not a multiple of the block are padded by repeating the last row and column.
 
     Reference: M. AprilPyone, H. Kiya: Block-Wise Image Transformation With Secret Key for
     Adversarially Robust Defense. IEEE Transactions on Information Forensics and Security
@@ -96,7 +96,7 @@ class BlockDefence(PermXorTarget):
             permutation = draw("permutation").permutation(size)
             negative = draw("negative").permutation(size) < size // 2
         else:
-            permutation = _randperm(published_seed(config.legacy_seed, draw), size)
+            permutation = randperm(published_seed(config.legacy_seed, draw), size)
             negative = permutation > size // 2
         parts: dict[str, NDArray[np.generic]] = {}
         if config.transformation != "np":
@@ -139,7 +139,7 @@ class BlockDefence(PermXorTarget):
         return int(image_shape[0] * self.config.block_size**2)
 
 
-def _randperm(seed: int, size: int) -> NDArray[np.int64]:
+def randperm(seed: int, size: int) -> NDArray[np.int64]:
     """What torch's CPU generator permutes after ``manual_seed(seed)``."""
     import torch
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import numpy as np
@@ -31,6 +32,8 @@ PUBLISHED_TURNS = {
     (0, 1): 6, (0, 2): 4, (1, 1): 5, (1, 2): 7, (2, 1): 4, (2, 2): 6, (3, 1): 7, (3, 2): 5,
 }  # fmt: skip
 """Quarter turns counter-clockwise, then rows (1) or columns (2) flipped, as a dihedral element."""
+SEEDS_SEEN = 100_000
+"""Seeds whose keys are counted to see how likely each is."""
 
 
 class EtcSub(PermXorTarget):
@@ -170,6 +173,22 @@ class EtcSub(PermXorTarget):
             whole[name] = made
         return scrambled_blocks(whole, shape, size, blocks.COLOUR_ORDERS)
 
+    def likely_seeds(self, image_shape: ImageShape) -> list[tuple[int, float]]:
+        """Seeds with all keys that ``code`` gives, and the share of seeds that give each.
+
+        Almost nothing of a hash is left after the first step of the map, so 100,000 seeds show
+        nearly every key. Files whose hash is the key are drawn from the same distribution.
+
+        Returns:
+            a seed for each key, and how many of the seeds give it; the likeliest first. Empty for
+            other variants.
+        """
+        if self.config.variant != "code":
+            return []
+        lines, per = self._size(image_shape)
+        lines = lines if self.config.keys == "independent" else 1
+        return list(_likely_seeds(lines, per))
+
     @override
     def structure(self) -> Structure:
         config = self.config
@@ -201,20 +220,8 @@ class EtcSub(PermXorTarget):
 
 def _from_chaos(seed: int, lines: int, per: int) -> dict[str, NDArray[np.generic]]:
     """The published key schedule, ``(lines, per)`` each."""
-    import hashlib
-
-    digest = hashlib.sha256(str(seed).encode()).hexdigest()
-    x1, x2, x3, x4 = (int(digest[start : start + 16], 16) / 65535 for start in range(0, 64, 16))
-    states = []
-    for _ in range(lines * per):
-        x1, x2, x3, x4 = (
-            (35 * (x2 - x1) + x4) % 1,
-            (35 * x1 + x1 * x3 - 0.2 * x4) % 1,
-            (-3 * x3 + x1 * x2 - x3 * x4) % 1,
-            (-5 * x1) % 1,
-        )
-        states.append((x1, x2, x3, x4))
-    table = np.array(states)
+    state = _chaos_start(seed)
+    table = np.array([state := _chaos_step(state) for _ in range(lines * per)])
     windows = [table[start : start + per, 0] for start in range(lines)]
     turns = np.round(3 * table[:, 1]).astype(int), np.round(1 + table[:, 1]).astype(int)
     dihedral = [PUBLISHED_TURNS[turn, flip] for turn, flip in zip(*turns, strict=True)]
@@ -224,3 +231,38 @@ def _from_chaos(seed: int, lines: int, per: int) -> dict[str, NDArray[np.generic
         "negative": (np.round(table[:, 2]) == 1).reshape(lines, per),
         "colour": np.round(5 * table[:, 3]).astype(np.uint8).reshape(lines, per),
     }
+
+
+@lru_cache(maxsize=8)
+def _likely_seeds(lines: int, per: int) -> tuple[tuple[int, float], ...]:
+    """Seeds with all keys, and their shares; the likeliest first."""
+    first: dict[tuple[float, ...], list[int]] = {}
+    for seed in range(SEEDS_SEEN):
+        found = first.setdefault(_chaos_step(_chaos_start(seed)), [seed, 0])
+        found[1] += 1
+    keys: dict[bytes, list[int]] = {}
+    for seed, count in first.values():
+        parts = _from_chaos(seed, lines, per)
+        name = b"".join(parts[each].tobytes() for each in sorted(parts))
+        keys.setdefault(name, [seed, 0])[1] += count
+    ordered = sorted(keys.values(), key=lambda key: (-key[1], key[0]))
+    return tuple((seed, count / SEEDS_SEEN) for seed, count in ordered)
+
+
+def _chaos_start(seed: int) -> tuple[float, ...]:
+    """Where the published map starts: the four quarters of a hash."""
+    import hashlib
+
+    digest = hashlib.sha256(str(seed).encode()).hexdigest()
+    return tuple(int(digest[start : start + 16], 16) / 65535 for start in range(0, 64, 16))
+
+
+def _chaos_step(state: tuple[float, ...]) -> tuple[float, ...]:
+    """One step of the published map."""
+    x1, x2, x3, x4 = state
+    return (
+        (35 * (x2 - x1) + x4) % 1,
+        (35 * x1 + x1 * x3 - 0.2 * x4) % 1,
+        (-3 * x3 + x1 * x2 - x3 * x4) % 1,
+        (-5 * x1) % 1,
+    )

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from ppattack.target.pixel import PermXorTarget
 
 SEEDS = Interval(ge=0, lt=2**32)
+SAMPLE_BYTES = 200_000
+"""Bytes of ciphertexts that are decrypted under each seed, but one image at least: enough to tell a
+photograph from noise."""
 
 
 class KnownSeed(Attack):
@@ -35,6 +38,9 @@ class KnownSeed(Attack):
     It breaks data that was published with such a key, not the scheme: against a key that was
     drawn at random it finds nothing. For every seed it derives the key as the published code
     does, decrypts some ciphertexts, and sums the squared differences of neighbouring pixels.
+
+    A scheme whose published code can give few keys only lists them (``likely_seeds``), with how
+    likely each is; then the likeliest are tried, whatever the seed was.
 
     Threat model: ciphertexts only; the adversary runs the published code under its own seeds.
     One key for the whole data set.
@@ -66,13 +72,20 @@ class KnownSeed(Attack):
         images: Annotated[
             int, Interval(ge=1, le=1000), Doc("ciphertexts decrypted under each seed")
         ] = 16
+        likely: Annotated[
+            int,
+            Interval(ge=0, le=100_000),
+            Doc(
+                "keys tried, the likeliest first, if code gives few: a list. 0: seeds all the same"
+            ),
+        ] = 1200
 
         def __post_init__(self) -> None:
             if self.last < self.first:
                 raise ConfigError(f"last {self.last} is below first {self.first}")
 
     presets: ClassVar[Mapping[Preset, Mapping[str, Any]]] = {
-        "smoke": {"last": 20},
+        "smoke": {"last": 20, "likely": 100},
         "standard": {},
         "paper": {},
     }
@@ -111,6 +124,13 @@ class KnownSeed(Attack):
         seeded = type(target)(target.config, legacy_seed=seed)
         return seeded.permxor(seeded.generate_key(rng, shape))
 
+    def _listed(self, target: Any, shape: ImageShape) -> list[tuple[int, float]]:
+        """The likeliest keys, each as a seed and its share of all, if the scheme lists them."""
+        if not self.config.likely or not hasattr(target, "likely_seeds"):
+            return []
+        found: list[tuple[int, float]] = target.likely_seeds(shape)
+        return found[: self.config.likely]
+
     @override
     def run(self, observation: Observation, context: Context) -> Recovery:
         from ppattack.solvers.known_pairs.symbols import partial_inverse
@@ -126,8 +146,11 @@ class KnownSeed(Attack):
             plain = partial_inverse(key, (channels, height, width))(images)
             return observation.scheme.representation.restore(plain, shape)
 
-        seeds = range(self.config.first, self.config.last + 1)
-        sample = ciphertexts[: self.config.images]
+        listed = self._listed(target, shape)
+        seeds = [seed for seed, _ in listed]
+        seeds = seeds or list(range(self.config.first, self.config.last + 1))
+        fitting = max(1, SAMPLE_BYTES // ciphertexts[0].numel())
+        sample = ciphertexts[: min(self.config.images, fitting)]
         scores = []
         with context.progress.task("seeds", len(seeds)) as bar:
             for done, seed in enumerate(seeds):
@@ -136,11 +159,13 @@ class KnownSeed(Attack):
                 bar.update(done + 1)
         ranked = sorted(range(len(seeds)), key=scores.__getitem__)
         key = self._key(target, seeds[ranked[0]], shape, rng)
+        known = {"share of all keys tried": sum(share for _, share in listed)} if listed else {}
         return Recovery(
             images=decrypted(key, ciphertexts),
             key=key,
             notes={
                 "breaks": "published data, not the scheme",
+                **known,
                 "seed": seeds[ranked[0]],
                 "seeds tried": len(seeds),
                 "roughness": scores[ranked[0]],

@@ -112,6 +112,7 @@ class _Answers:
             "welcomes_own_keys": attack.welcomes_own_keys(),
             "negative_control": _control(attack.negative_control()),
             "source_hash": source_hash(attack),
+            "files": [str(file) for file in attack.files()],
         }
 
     def _context(self, facts: messages.Facts) -> Context:

@@ -24,6 +24,7 @@ Facts = dict[str, Any]
 Tensors = dict[str, "Tensor"]
 STAGE = "stage/"
 MAP = "map/"
+MODELS = ("public model", "transformed model")
 
 
 def pack(facts: Mapping[str, Any], tensors: Mapping[str, Tensor | None] | None = None) -> bytes:
@@ -87,6 +88,9 @@ def observation_parts(observation: Observation) -> tuple[Facts, dict[str, Tensor
         tensors["labels"] = observation.labels
     if observation.threat.names_classes and observation.threat.public != "none":
         tensors["public labels"] = observation.public_labels
+    if observation.threat.model and observation._models is not None:
+        for name, weights in zip(MODELS, observation.models, strict=True):
+            tensors |= {f"{name}/{each}": weights[each] for each in weights}
     for name in ("known", "chosen"):
         if observation.threat.pairs if name == "known" else observation.threat.chosen:
             plain, cipher = getattr(observation, f"{name}_pairs")
@@ -105,6 +109,14 @@ def observation_of(
             return None
         return tensors[f"{name} plain"], tensors[f"{name} cipher"]
 
+    models = [
+        {
+            each.removeprefix(f"{name}/"): tensors[each]
+            for each in tensors
+            if each.startswith(f"{name}/")
+        }
+        for name in MODELS
+    ]
     channels, height, width = facts["image_shape"]
     return Observation(
         threat=ThreatModel(**facts["threat"]),
@@ -118,6 +130,7 @@ def observation_of(
         labels=tensors.get("labels"),
         public_labels=tensors.get("public labels"),
         class_names=None if facts["classes"] is None else tuple(facts["classes"]),
+        models=(models[0], models[1]) if models[0] else None,
     )
 
 

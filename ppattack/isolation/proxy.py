@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import make_dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from typing_extensions import override
@@ -71,6 +72,10 @@ class IsolatedAttack(Attack):
     def source_hash(self) -> str:
         """The hash of the plug-in's files."""
         return str(self._facts["source_hash"])
+
+    @override
+    def files(self) -> tuple[Path, ...]:
+        return tuple(Path(str(file)) for file in self._facts["files"])
 
     @override
     def requires(self) -> ThreatModel:

@@ -55,7 +55,9 @@ class ThreatPart(Part):
     ``labels``: the class of every ciphertext and public image; ``public_labels``: of public images
     only. ``distractors``: how many images at most among the candidates nobody encrypted;
     ``altered``: how candidates differ from what was; ``absent``: share of the ciphertexts whose
-    images are not among them; ``linked``: whether they are ciphertexts under other keys.
+    images are not among them; ``linked``: whether they are ciphertexts under other keys;
+    ``model``: a public model and its copy transformed with the key; ``tuned``: how far that was
+    fine-tuned since.
     """
 
     public: Literal["none", "unpaired", "candidates"]
@@ -71,6 +73,8 @@ class ThreatPart(Part):
     public_labels: bool = False
     absent: float = 0.0
     linked: bool = False
+    model: bool = False
+    tuned: float = 0.0
 
 
 class ControlResult(Part):

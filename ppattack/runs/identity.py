@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ppattack.config import as_dict
+from ppattack.errors import DataError
 from ppattack.jpeg import Jpeg
 from ppattack.plugins import registry
 from ppattack.plugins.source import source_hash
@@ -53,6 +54,8 @@ def identity(
         "adversary": None if request.overlap else request.adversary,
         "gallery": request.gallery_size,
     }
+    if named := [_content_of(file) for file in attack.files()]:
+        facts["attack files"] = named
     if beside := [hashlib.sha256(file.read_bytes()).hexdigest() for file in target.files()]:
         facts["target files"] = beside
     if entropy is not None:
@@ -105,6 +108,15 @@ def image_facts(
         if content is None:
             content = f"{sets.hash} {sets.label_hash if labels else ''}"
     return source.card.name, source.argument, source_hash(source), content
+
+
+def _content_of(file: Path) -> str:
+    """A hash of a file that the settings name."""
+    try:
+        with file.open("rb") as content:
+            return hashlib.file_digest(content, "sha256").hexdigest()
+    except OSError as error:
+        raise DataError(f"{file} cannot be read: {error.strerror or error}.") from None
 
 
 def _file_facts(request: RunRequest, folder: Path, target: Target) -> tuple[str, str]:

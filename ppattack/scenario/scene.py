@@ -90,6 +90,12 @@ def least_threat_model(
             ``vain_pairs`` allows pairs that say nothing.
     """
     needed = attack.requires()
+    if scope == "image" and needed.model and not vain_pairs:
+        raise NotGranted(
+            f"attack '{attack.card.name}' reads the key off a model transformed with it, but with "
+            "one key per image a model's key says nothing about any image: use --key-scope dataset "
+            "or another attack."
+        )
     if scope == "image" and (needed.pairs or needed.chosen) and not vain_pairs:
         raise NotGranted(
             f"attack '{attack.card.name}' needs plaintext-ciphertext pairs under the victims' "

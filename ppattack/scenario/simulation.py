@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from ppattack.data.alterations import Alteration, altered
 from ppattack.data.source import ImageSets
 from ppattack.errors import ConfigError, DataError, ThreatModelError
+from ppattack.scenario.models import fine_tuned, made_up_model, transformed
 from ppattack.scenario.refusals import (
     can_have_own_keys,
     check_applicable,
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from ppattack.jpeg import Jpeg
     from ppattack.target.base import PublicScheme, Target
     from ppattack.target.key import Key
+    from ppattack.threat import Weights
 
 
 def simulate(
@@ -132,6 +134,7 @@ def simulate(
         labels=_copied(sets.victim_labels, threat.labels),
         public_labels=_copied(public_labels, threat.names_classes and public is not None),
         class_names=sets.classes if threat.names_classes else None,
+        models=holder.models(threat.tuned) if threat.model else None,
     )
     truth = Truth(plain, key, matching)
     return Scenario(observation, truth, replace(sets, victims=plain), _numbered(count))
@@ -221,6 +224,19 @@ class KeyHolder:
                 self.target, self.shape, self.scope, self.seed, name, len(images)
             )
         return images, self.encrypt(images, key, name)
+
+    def models(self, tuned: float) -> tuple[Weights, Weights]:
+        """A public model that is made up, and its copy for this key, or for a fresh one.
+
+        Raises:
+            NotApplicable: if no model can follow the scheme.
+        """
+        key = self.key
+        if self.scope == "image":
+            key = generate_scoped_key(self.target, self.shape, "dataset", self.seed, "model key", 1)
+        rng = numpy_stream(self.seed, "model")
+        public = made_up_model(self.target, self.shape, rng)
+        return public, fine_tuned(transformed(public, self.target, key), tuned, rng)
 
     def under_other_keys(self, images: Tensor) -> Tensor:
         """Ciphertexts of images that somebody else encrypted: one other key, or one each."""

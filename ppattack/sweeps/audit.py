@@ -317,6 +317,7 @@ def _report(
                     "own_keys": any(each.own_keys for each in threats),
                     "labels": any(each.labels for each in threats),
                     "public_labels": any(each.public_labels for each in threats),
+                    "model": any(each.model for each in threats),
                     "words": f"the strongest of {len(runs)} attacks for each image, every one "
                     f"with what it needs; {KEYS_IN_WORDS[first.threat.key_scope]}",
                 }

@@ -87,7 +87,7 @@ def _next_step(request: RunRequest, report: Report) -> str | None:
     called = Path(sys.argv[0])
     program = str(called) if called.name == "ppattack" and not called.is_absolute() else "ppattack"
     threat = report.threat
-    answers = threat.pairs or threat.chosen
+    answers = threat.pairs or threat.chosen or threat.model
     if report.verdict == "BROKEN" and threat.key_scope == "dataset" and not answers:
         words = [program, *sys.argv[1:], "--key-scope", "image"]
         return f"give every image a key of its own: {shlex.join(words)}"

@@ -112,7 +112,7 @@ def test_under_one_key_the_key_is_exact(channels: int) -> None:
 
 
 def test_padded_images_come_back_in_their_own_size() -> None:
-    outcome = attacked(make("etc", block_size=4), natural_sets(12, 100, 14))
+    outcome = attacked(make("etc", block_size=4), natural_sets(24, 240, 14))
     assert outcome.recovery.images is not None
     assert outcome.scenario.truth.images is not None
     assert torch.equal(outcome.recovery.images, outcome.scenario.truth.images)

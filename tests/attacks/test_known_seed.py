@@ -13,15 +13,20 @@ from ppattack.errors import ConfigError
 from ppattack.evaluation.scores import evaluate
 from ppattack.metrics.images import ImageScorer
 from ppattack.metrics.keys import key_agreement
-from ppattack.scenario import Scenario, simulate
+from ppattack.scenario import Scenario, from_ciphertexts, simulate
+from ppattack.seeding import numpy_stream
 from ppattack.solvers.known_pairs.tie_breaking import roughness
 from ppattack.target import PermXorTarget, Target
+from targets.block_defence import BlockDefence
 from targets.ele import ELE
 from targets.etc import EtC
+from targets.etc_sub import EtcSub
 from targets.keyless import Keyless
 from targets.le import LE
 from targets.pe import PE
+from targets.vit_blocks import VitBlocks
 from tests.conftest import smooth_sets
+from tests.support.natural import natural_images
 
 CONTEXT = Context(torch.device("cpu"), seed=3)
 SEED = 17
@@ -43,6 +48,9 @@ def attacked(target: Target, size: int = 32, **settings: Any) -> tuple[Recovery,
         EtC(variant="ito", block_size=4, legacy_seed=SEED),
         EtC(variant="madono", block_size=4, legacy_seed=SEED),
         EtC(variant="madono", block_size=4, channel_bug=False, legacy_seed=SEED),
+        VitBlocks(variant="demo", block_size=8, legacy_seed=SEED),
+        VitBlocks(variant="re", block_size=8, legacy_seed=SEED),
+        BlockDefence(variant="code", legacy_seed=SEED),
     ],
     ids=repr,
 )
@@ -72,6 +80,55 @@ def test_a_key_drawn_at_random_is_not_found(target: PermXorTarget, scope: Any) -
     assert scores.ssim is not None
     assert scores.ssim.gain is not None
     assert scores.ssim.gain.mean < 0.0
+
+
+@pytest.mark.parametrize("keys", ["common", "independent"])
+def test_of_a_list_the_likeliest_keys_are_tried_whatever_the_seed(keys: Any) -> None:
+    """Seeds are far outside of the range; keys among the hundred likeliest are found, no others."""
+    shape, plain = (3, 64, 64), natural_images(1, 64, seed=4)
+    target = EtcSub(variant="code", keys=keys)
+    listed = target.likely_seeds(shape)[:100]
+    shares = [share for _, share in listed]
+    assert shares == sorted(shares, reverse=True)
+    assert shares[0] == pytest.approx(0.073, abs=0.003)
+    assert sum(shares) == pytest.approx(0.84, abs=0.01)
+    known = {_content(_with_seed(target, seed), shape) for seed, _ in listed}
+    outcomes = set()
+    for number in range(4):
+        key = target.generate_key(numpy_stream(number, "key"), shape)
+        attack = KnownSeed(likely=100)
+        scenario = from_ciphertexts(
+            attack,
+            target,
+            target.encrypt(plain, key),
+            ("one",),
+            truth=None,
+            public=None,
+            scope="dataset",
+        )
+        recovery = attack(scenario.observation, CONTEXT)
+        assert recovery.notes["seeds tried"] == 100
+        assert recovery.notes["share of all keys tried"] == pytest.approx(0.84, abs=0.01)
+        assert recovery.key is not None
+        found = key_agreement(recovery.key, target.permxor(key)).exact
+        assert found == (target.permxor(key).index.tobytes() in known)
+        outcomes.add(found)
+    assert outcomes == {True, False}
+
+
+def _with_seed(target: EtcSub, seed: int) -> EtcSub:
+    return EtcSub(target.config, legacy_seed=seed)
+
+
+def _content(target: EtcSub, shape: tuple[int, int, int]) -> bytes:
+    return target.permxor(target.generate_key(numpy_stream(0, "key"), shape)).index.tobytes()
+
+
+def test_without_its_list_a_scheme_is_tried_seed_by_seed() -> None:
+    target = EtcSub(variant="code", legacy_seed=SEED)
+    recovery, _ = attacked(target, likely=0)
+    assert recovery.notes["seed"] == SEED
+    assert "share of all keys tried" not in recovery.notes
 
 
 def test_seeds_outside_the_range_are_not_tried() -> None:

@@ -55,6 +55,7 @@ GROUPS: dict[str, list[Case]] = {
     "keys": [
         *(Case(name, "ele") for name in ("chosen-plaintext", "known-plaintext")),
         Case("known-seed", "etc", {"last": 8}, BLOCKS_4 | {"variant": "ito", "legacy_seed": 3}),
+        Case("transformed-model", "vit-blocks", scheme=BLOCKS_16),
         Case("covariance-matching", "le", victims=60),
         Case("covariance-matching", "pe", scheme={"color_shuffle": True}, victims=60),
         Case("covariance-matching", "etc", scheme=BLOCKS_16, victims=4),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 
 from ppattack.data.source import ImageSets
@@ -24,3 +25,9 @@ def natural_sets(victims: int, adversary: int, size: int = 16, channels: int = 3
     """Disjoint images for both sides."""
     images = natural_images(victims + adversary, size, channels=channels)
     return ImageSets("natural", images[:victims].clone(), images[victims:].clone())
+
+
+def either_way(images: torch.Tensor, seed: int) -> torch.Tensor:
+    """Each image as it is or mirrored, by chance."""
+    drawn = torch.from_numpy(np.random.default_rng(seed).integers(0, 2, len(images))).bool()
+    return torch.where(drawn[:, None, None, None], images.flip(3), images)

@@ -30,7 +30,6 @@ from ppattack.solvers.blocks.component_separation import Separator
 from ppattack.solvers.blocks.halved_colours import without_neighbours
 from ppattack.solvers.blocks.panels import PanelPrior
 from ppattack.solvers.global_state import choice
-from ppattack.solvers.global_state import prior as state_prior
 from ppattack.solvers.global_state.jpeg_priors import Priors
 from ppattack.solvers.global_state.prior import StatePrior
 from ppattack.solvers.jigsaw.solve import Assembly
@@ -213,9 +212,7 @@ def learn(public: Tensor | None, puzzle: Puzzle, *, one_key: bool = True) -> Nat
         )
     first, *others = [public[(..., *area.slices)] for area in puzzle.areas]
     group, edge = puzzle.group, puzzle.structure.block_size
-    height, width = (int(size) for size in first.shape[2:])
-    fit = partial(state_prior.fit, first, group, height, width)
-    priors = Priors(lambda loss: fit(loss=loss), edge, group, puzzle.jpeg)
+    priors = Priors(partial(choice.fit_best, first, group, None), edge, group, puzzle.jpeg)
     separator = component_separation.UNTAUGHT
     if others:
         kinds = (split(part.cpu().numpy(), edge) for part in (first, *others))

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from ppattack.block_states import Indices, States, states
 from ppattack.blocks import COLOUR_ORDERS
+from ppattack.solvers.global_state import fitting, thumbnails
 from ppattack.solvers.global_state import prior as state_prior
 from ppattack.solvers.global_state.features import Loss
 
@@ -52,7 +53,8 @@ def choose(
         group: the states of the model.
 
     Returns:
-        the state, and notes: ``global_state``; ``global_state_probability``, see
+        the state, and notes: ``global_state``, which says so if the mirror is not known;
+        ``global_state_probability`` (and ``..._up_to_mirror`` then), see
         :meth:`ppattack.solvers.global_state.prior.StatePrior.probability`;
         ``global_state_runner_up``, the second most probable relative to the chosen one; and
         ``global_state_chance``, how often the choice is right on public images that the model
@@ -62,14 +64,23 @@ def choose(
         return 0, {"global_state": "left as found: too few public images"}
     plain = plain[:JUDGED]
     total = prior.scores(plain).sum(0)
+    found = prior.best(plain, total)
+    same = {found} if prior.mirrored is None else {found, int(prior.mirrored[found])}
     order = total.argsort(descending=True, stable=True).tolist()
-    best, second = (int(prior.wanted[rank]) for rank in (order[0], order[1]))
-    return best, {
+    following = next((rank for rank in order if rank not in same), order[-1])
+    best, second = (int(prior.wanted[rank]) for rank in (found, following))
+    notes = {
         "global_state": "chosen by public images",
         "global_state_probability": prior.probability(total, len(plain), group),
         "global_state_runner_up": in_words(int(group.compose[second, group.inverse[best]]), group),
         "global_state_chance": prior.chance(len(plain)),
     }
+    if prior.mirrored is not None:
+        notes["global_state"] = "chosen by public images, or its mirror image"
+        notes["global_state_probability_up_to_mirror"] = prior.up_to_mirror(
+            total, len(plain), group
+        )
+    return best, notes
 
 
 def fitted(
@@ -84,12 +95,32 @@ def fitted(
         public: ``(M, C, H, W)`` uint8 of the victims' distribution.
         group: the states.
         wanted: those that are possible; None for all that keep the shape of an image.
-        loss: see :func:`ppattack.solvers.global_state.prior.fit`.
+        loss: see :func:`ppattack.solvers.global_state.fitting.fit`.
     """
     if len(public) < FEWEST_PUBLIC:
         return None
+    return fit_best(public, group, wanted, loss)
+
+
+def fit_best(
+    public: Tensor,
+    group: States,
+    wanted: Indices | None = None,
+    loss: Loss | None = None,
+) -> state_prior.StatePrior:
+    """The linear model, with a network on thumbnails if images are large and many enough.
+
+    Args:
+        public: ``(M, C, H, W)`` uint8, at least 2.
+        group: the states.
+        wanted: see :func:`fitted`.
+        loss: likewise.
+    """
     height, width = public.shape[2:]
-    return state_prior.fit(public, group, height, width, wanted=wanted, loss=loss)
+    linear = fitting.fit(public, group, height, width, wanted=wanted, loss=loss)
+    if loss is not None or not thumbnails.worth_it(public, linear.wanted):
+        return linear
+    return thumbnails.fit(public, group, linear)
 
 
 def in_words(state: int, group: States) -> str:

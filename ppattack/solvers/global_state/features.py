@@ -143,6 +143,12 @@ def _moved(features: Features, element: int, negative: int, order: list[int]) ->
     }
 
 
+def without_traces(one: Features) -> Tensor:
+    """``(D,)`` which measurements are of the picture, and not of how it was compressed."""
+    kept = [torch.full((part.numel(),), name != "pattern") for name, part in one.items()]
+    return torch.cat(kept).to(one["pattern"].device)
+
+
 def flat(features: Features) -> Tensor:
     """``(N, D)`` float64."""
     return torch.cat([part.flatten(1) for part in features.values()], 1).double()

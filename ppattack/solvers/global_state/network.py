@@ -16,7 +16,7 @@ from typing_extensions import override
 from ppattack.attack import Context
 from ppattack.block_states import States
 from ppattack.networks.state_scorer import StateScorer
-from ppattack.solvers.global_state import prior
+from ppattack.solvers.global_state import fitting
 from ppattack.solvers.global_state.features import Loss, examples, thinned
 from ppattack.solvers.global_state.prior import StatePrior
 from ppattack.training.fit import TrainingData, seeded
@@ -69,14 +69,14 @@ def fit(
         columns: blocks from left to right; if they differ, quarter turns are left out.
         epochs: passes over the public images; 0 for the linear model alone.
         context: device, seed, checkpoints and progress.
-        loss: see :func:`ppattack.solvers.global_state.prior.fit`.
+        loss: see :func:`ppattack.solvers.global_state.fitting.fit`.
     """
     wanted = group.upright(rows, columns)
     known = examples(thinned(public, MOST_IMAGES), group, wanted, loss)
     data, source, sign = known.features, known.source, known.sign
     tested = max(1, round(len(data) * TESTED))
     learned = data[tested:]
-    linear = prior.fit_to(replace(known, features=learned), wanted)
+    linear = fitting.fit_to(replace(known, features=learned), wanted)
     if epochs == 0:
         return linear
     centre = (learned.mean(0)[source] * sign).mean(0)

@@ -13,7 +13,7 @@ from ppattack.permxor import identity
 from ppattack.solvers.global_state import choice, jpeg_priors
 from ppattack.solvers.global_state.features import examples
 from ppattack.solvers.global_state.key_estimate import KeyEstimate
-from tests.support.natural import natural_images
+from tests.support.natural import either_way, natural_images
 
 pytestmark = pytest.mark.long
 
@@ -61,12 +61,6 @@ def chosen(
     return state, float(notes["global_state_probability"])
 
 
-def either_way(images: torch.Tensor, seed: int) -> torch.Tensor:
-    """Each image as it is or mirrored, by chance."""
-    drawn = torch.from_numpy(np.random.default_rng(seed).integers(0, 2, len(images))).bool()
-    return torch.where(drawn[:, None, None, None], images.flip(3), images)
-
-
 def test_what_public_images_do_not_tell_is_called_even() -> None:
     group = choice.group_for(3)
     mirror = np.flatnonzero((group.dihedral % 4 == 0) & (group.negative + group.colour == 0))
@@ -83,7 +77,7 @@ def test_what_public_images_do_not_tell_is_called_even() -> None:
 @pytest.mark.long
 def test_of_images_unlike_public_ones_no_state_is_certain() -> None:
     images, public = natural_images(264, 32).split([24, 240])
-    way = jpeg_priors.under_any_key(16, choice.group_for(3), Jpeg(30, "420"))
+    way = jpeg_priors.under_any_key(16, choice.group_for(3), Jpeg(3, "420"))
     found = [chosen(way(images), public) for _ in range(6)]
     wrong = [sure for state, sure in found if state != 0]
     assert len(wrong) > 3
