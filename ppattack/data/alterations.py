@@ -20,6 +20,9 @@ SLIGHT_GAINS = (0.97, 1.03)
 SMALLER = 0.75
 """Edge of a resized image before it is brought back to its size."""
 
+OFF_GRID = 4
+"""Pixels between the grid of JPEG's blocks, of 8 pixels, and what lies farthest from it."""
+
 Change: TypeAlias = "Callable[[Tensor, torch.Generator], Tensor]"
 
 
@@ -42,6 +45,41 @@ def altered(images: Tensor, how: Alteration, generator: torch.Generator) -> Tens
 def degraded(images: Tensor, generator: torch.Generator) -> Tensor:
     """Copies that are in place and about as bright: each altered in one of the other ways."""
     return _one_of_each(_DEGRADED, images, generator)
+
+
+def stand_ins(images: Tensor) -> Tensor:
+    """Images such as those may have been of which these are copies: what was lost is lost, but the
+    traces of how it was lost are out of the way.
+
+    A second compression in the place of the first changes hardly anything, and a second resizing
+    little, so copies of copies do not show what copying does. So every second image is moved off the
+    grid of its compression, and the others are shrunk, which makes them sharp again and hides
+    noise; what is missing at the border is mirrored.
+
+    Args:
+        images: ``(N, C, H, W)`` uint8; they are not changed.
+    """
+    import torch
+
+    height, width = images.shape[2:]
+    out = torch.empty_like(images)
+    step = min(OFF_GRID, height - 1, width - 1)
+    out[::2] = _mirrored(images[::2].float(), step, step)[:, :, :height, :width].byte()
+    if len(images) > 1:
+        # A mirror shows less than what is before it, so that at least half has to be left.
+        small = tuple(max(edge // 2 + 1, int(edge * SMALLER)) for edge in (height, width))
+        resize = torch.nn.functional.interpolate
+        less = resize(images[1::2].float(), small, mode="bicubic", antialias=True)
+        more = _mirrored(less, height - small[0], width - small[1])
+        out[1::2] = more.round().clamp(0, 255).byte()
+    return out
+
+
+def _mirrored(images: Tensor, rows: int, columns: int) -> Tensor:
+    """Images continued up and to the left as in a mirror."""
+    import torch
+
+    return torch.nn.functional.pad(images, (columns, 0, rows, 0), mode="reflect")
 
 
 def _one_of_each(

@@ -235,7 +235,8 @@ def _band_energies(values: Tensor) -> Tensor:
     basis = torch.cos(torch.pi * (2 * u[None] + 1) * u[:, None] / (2 * edge)) * (2 / edge) ** 0.5
     basis[0] /= 2**0.5
     low = min(edge, 4)
-    spectrum = basis[:low] @ values @ basis[:low].T
+    both = torch.kron(basis[:low].contiguous(), basis[:low].contiguous())
+    spectrum = (values.flatten(3) @ both.T).unflatten(3, (low, low))
     energy = spectrum.square().sum(dim=2)
     energy = energy + energy.transpose(-1, -2)
     rows, columns = torch.triu_indices(low, low)

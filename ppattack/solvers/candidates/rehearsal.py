@@ -8,17 +8,19 @@ import torch
 from torch import Tensor
 
 from ppattack.solvers.candidates.lookalikes import Lookalikes
-from ppattack.solvers.candidates.scoring import AT_ONCE, Queries, Scorer
+from ppattack.solvers.candidates.scoring import AT_ONCE, Scorer, Scores
 from ppattack.solvers.candidates.trust import Trust
 
-REHEARSED = 2500
-"""Candidates that are altered and encrypted, at most."""
 COMPARED = 32
 """Likeliest candidates among which those that show the same as the one left out are looked for."""
 
 
 def rehearse(scorer: Scorer, generator: torch.Generator) -> tuple[Trust, float]:
-    """Match ciphertexts whose images are among the candidates, and are then left out.
+    """Match own ciphertexts whose images are among the candidates, and are then left out.
+
+    Those that took no part in the fit teach what a match of an image that is there looks like, and
+    one of an image that is not. The others, which did not teach it, say how often such a match is
+    taken for one that is there.
 
     Args:
         scorer: fitted.
@@ -27,32 +29,34 @@ def rehearse(scorer: Scorer, generator: torch.Generator) -> tuple[Trust, float]:
     Returns:
         the trust in a match, and the share of the ciphertexts that were named.
     """
-    gallery = scorer.gallery
-    count = len(gallery.images)
-    rows = torch.randperm(count, generator=generator)[: min(REHEARSED, max(1, count // 2))]
-    rows = rows.to(gallery.images.device)
-    queries = scorer.queries(gallery.encrypt(gallery.copies(rows, generator)))
+    rows = scorer.rehearsed
     present, right = [], []
-    for q, r in zip(queries.split(), rows.split(AT_ONCE), strict=True):
-        scores = scorer.scores(q)
-        right.append((scores.best()[0] == r).float())
-        present.append(scorer.statistics(q, scores))
-    alike = Lookalikes(gallery.images) if gallery.alter is not None else None
-    absent = torch.cat(list(_absent(scorer, queries, rows, alike)))
-    others = torch.cat(list(_absent(scorer, scorer.own, scorer.fitted, alike)))
-    trust = Trust.fit(torch.cat(present), absent, others, generator)
+    for part in rows.split(AT_ONCE):
+        queries, images = scorer.own[part], scorer.fitted[part]
+        scores = scorer.with_own_copies(queries, images)
+        present.append(scorer.judged(queries, scores))
+        right.append((scores.best()[0] == images).float())
+    alike = Lookalikes(scorer.gallery.images) if scorer.gallery.alter is not None else None
+    absent = torch.cat(list(_absent(scorer, rows, alike)))
+    others = torch.ones(len(scorer.own), dtype=torch.bool, device=rows.device)
+    others[rows] = False
+    unseen = torch.cat(list(_absent(scorer, others.nonzero()[:, 0], alike)))
+    trust = Trust.fit(torch.cat(present), absent, unseen, generator)
     return trust, float(torch.cat(right).mean())
 
 
-def _absent(
-    scorer: Scorer, queries: Queries, rows: Tensor, alike: Lookalikes | None
-) -> Iterator[Tensor]:
-    """Statistics of ciphertexts whose image is left out, with all that shows the same."""
-    for q, r in zip(queries.split(), rows.split(AT_ONCE), strict=True):
-        scores = scorer.scores(q)
-        scores.values.scatter_(1, r[:, None], -torch.inf)
+def _absent(scorer: Scorer, rows: Tensor, alike: Lookalikes | None) -> Iterator[Tensor]:
+    """Statistics of own ciphertexts whose image is left out, with all that shows the same."""
+    for part in rows.split(AT_ONCE):
+        queries, images = scorer.own[part], scorer.fitted[part]
+        scores = scorer.scores(queries)
+        scores.values.scatter_(1, images[:, None], -torch.inf)
         if alike is not None:
-            top = scores.top(COMPARED)
-            left = scores.values.gather(1, top).masked_fill(alike.among(r, top), -torch.inf)
-            scores.values.scatter_(1, top, left)
-        yield scorer.statistics(q, scores)
+            _leave_out(scores, images, alike)
+        yield scorer.judged(queries, scores)
+
+
+def _leave_out(scores: Scores, images: Tensor, alike: Lookalikes) -> None:
+    top = scores.top(COMPARED)
+    left = scores.values.gather(1, top).masked_fill(alike.among(images, top), -torch.inf)
+    scores.values.scatter_(1, top, left)
