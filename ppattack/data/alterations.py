@@ -16,7 +16,7 @@ GAIN = 1.1
 GAINS = (0.8, 1.2)
 """Range of the gain in ``mixed``."""
 SLIGHT_GAINS = (0.97, 1.03)
-"""Range of gains that only a histogram shows."""
+"""Range of gains that remain when another gain was guessed and undone."""
 SMALLER = 0.75
 """Edge of a resized image before it is brought back to its size."""
 
@@ -43,7 +43,8 @@ def altered(images: Tensor, how: Alteration, generator: torch.Generator) -> Tens
 
 
 def degraded(images: Tensor, generator: torch.Generator) -> Tensor:
-    """Copies that are in place and about as bright: each altered in one of the other ways."""
+    """Copies that are in place and about as bright: each altered in one of the other ways, or by a
+    gain that was undone, which leaves what rounding and white have lost."""
     return _one_of_each(_DEGRADED, images, generator)
 
 
@@ -160,6 +161,16 @@ def _some_gain(low: float, high: float) -> Change:
     return change
 
 
+def _gain_undone(images: Tensor, generator: torch.Generator) -> Tensor:
+    import torch
+
+    low, high = (torch.rand(len(images), 1, 1, 1, generator=generator) for _ in range(2))
+    gain = GAINS[0] + (GAINS[1] - GAINS[0]) * low
+    left = SLIGHT_GAINS[0] + (SLIGHT_GAINS[1] - SLIGHT_GAINS[0]) * high
+    made = brighter(images, gain.to(images.device))
+    return brighter(made, (left / gain).to(images.device))
+
+
 def _shifted(images: Tensor, generator: torch.Generator) -> Tensor:
     del generator
     return shifted(images, -1, -1)
@@ -194,5 +205,5 @@ _MIXED: Mapping[str, Change] = {
 }
 _DEGRADED: Mapping[str, Change] = {
     **{name: change for name, change in _CHANGES.items() if name not in ("brighter", "shifted")},
-    "slightly brighter": _some_gain(*SLIGHT_GAINS),
+    "gain undone": _gain_undone,
 }

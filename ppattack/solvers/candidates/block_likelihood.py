@@ -58,26 +58,32 @@ class BlockLikelihood:
         return cls(shift, whitening, blocks[some] @ whitening)
 
     def background_of(self, ciphertexts: Tensor) -> Tensor:
-        """``(N, n)`` log-density of blocks ``(N, n, D)`` among those of any image."""
-        white = (ciphertexts - self.shift) @ self.whitening
-        rows = [_mean_density(part, self.background[None]) for part in white.split(64)]
+        """``(N, n)`` log-density of blocks ``(N, n, K)`` of :meth:`ciphertext` among any image's."""
+        rows = [_mean_density(part, self.background[None]) for part in ciphertexts.split(64)]
         return torch.cat(rows)
+
+    def ciphertext(self, blocks: Tensor) -> Tensor:
+        """``(N, n, K)`` blocks ``(N, n, D)`` of ciphertexts in units of the noise."""
+        return (blocks - self.shift) @ self.whitening
+
+    def candidate(self, blocks: Tensor) -> Tensor:
+        """The same of candidates."""
+        return blocks @ self.whitening
 
     def scores(self, ciphertexts: Tensor, background: Tensor, copies: Tensor) -> Tensor:
         """``(P,)`` log-likelihood ratios of pairs.
 
         Args:
-            ciphertexts: ``(P, n, D)``.
+            ciphertexts: ``(P, n, K)`` from :meth:`ciphertext`.
             background: ``(P, n)`` from :meth:`background_of`.
-            copies: ``(P, n, D)``.
+            copies: ``(P, n, K)`` from :meth:`candidate`.
         """
         step = max(1, AT_ONCE // ciphertexts.shape[1] ** 2)
         parts = zip(*(each.split(step) for each in (ciphertexts, background, copies)), strict=True)
         return torch.cat([self._scores(*part) for part in parts])
 
     def _scores(self, ciphertexts: Tensor, background: Tensor, copies: Tensor) -> Tensor:
-        white = (ciphertexts - self.shift) @ self.whitening
-        kernel = _log_kernel(white, copies @ self.whitening) - background[:, :, None]
+        kernel = _log_kernel(ciphertexts, copies).sub_(background[:, :, None])
         ratio = kernel.clamp_(FAINTEST, LARGEST).exp_()
         parts = ratio.mean(dim=2), ratio.mean(dim=1)
         return sum((FLOOR + part).log().sum(dim=1) for part in parts)  # type: ignore[return-value]

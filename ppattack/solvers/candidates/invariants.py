@@ -23,7 +23,7 @@ PAIRS = 4096
 """Pairs of blocks whose distance is kept, at most."""
 NEAR = ((0, 1), (1, 0), (1, 1), (0, 2), (2, 0))
 """Steps in rows and columns to the neighbours that are compared first if there are too many."""
-LOW_NIBBLE_NOISE = 5.0
+LOW_NIBBLE_NOISE = 3.0
 """Standard deviation in grey levels of a copy's values about the original's: any alteration
 draws low nibbles anew, so that a copy shows how often each is expected, not which it was."""
 QUANTILES = 12

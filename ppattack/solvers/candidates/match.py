@@ -19,7 +19,7 @@ from ppattack.target.structure import Structure
 
 FEWEST = 40
 """Candidates below which nothing can be fitted."""
-TRIED = 2000
+TRIED = 1000
 """Likely candidates on which every view is tried, at most."""
 TRIED_EACH = 100
 """Likewise for each ciphertext."""

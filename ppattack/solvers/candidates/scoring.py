@@ -26,6 +26,8 @@ MOST_BLOCKS = 256
 and with many it takes long and everything is known already."""
 PAIRS_AT_ONCE = 4096
 """Pairs of images whose blocks are compared at a time."""
+DESCRIBED = 1 << 27
+"""Numbers kept of the blocks of all candidates, at most; if there are more they are found again."""
 AT_ONCE = 256
 """Ciphertexts scored at a time."""
 RERANKED = 20
@@ -42,7 +44,7 @@ class Queries:
 
     Args:
         values: ``(N, K)`` canonical values.
-        blocks: ``(N, n, D)`` their blocks, if blocks are compared.
+        blocks: ``(N, n, K)`` their blocks, if blocks are compared.
         background: ``(N, n)`` how usual each block is, likewise.
     """
 
@@ -129,6 +131,8 @@ class Scorer:
         self.blocks: BlockLikelihood | None = None
         if structure.moves_blocks and gallery.alter is not None:
             self.blocks = self._fitted_blocks(prepared, copies[:SCALED])
+        self._white: Tensor | None = None
+        self._white = self._white_blocks()
         self.own = self.queries(encrypted, own)
         """Ciphertexts under own keys: stand-ins of the candidates ``fitted``."""
         self.rehearsed = held_out(len(own)).nonzero()[:, 0].to(images.device)
@@ -146,7 +150,7 @@ class Scorer:
         values = self.likelihood.ciphertext(features)
         if self.blocks is None:
             return Queries(values)
-        blocks = self.invariants.blocks(ciphertexts, "ciphertext")
+        blocks = self.blocks.ciphertext(self.invariants.blocks(ciphertexts, "ciphertext"))
         return Queries(values, blocks, self.blocks.background_of(blocks))
 
     def scores(self, queries: Queries) -> Scores:
@@ -208,7 +212,7 @@ class Scorer:
             for part in places.split(PAIRS_AT_ONCE):
                 rows, columns = part.T
                 which, place = candidates[rows, columns].unique(return_inverse=True)
-                theirs = self.invariants.blocks(self._seen(number, which), "candidate")
+                theirs = self._blocks_of(number, which)
                 ours = queries.blocks[rows], queries.background[rows]
                 found[rows, columns] = self.blocks.scores(*ours, theirs[place])
         return found
@@ -231,6 +235,23 @@ class Scorer:
             return self._own_values[self._place[rows]]
         seen = self.invariants.of(self._seen(number, rows), self.gallery.side)
         return self.likelihood.candidate(seen)
+
+    def _blocks_of(self, number: int, rows: Tensor) -> Tensor:
+        """``(R, n, K)`` blocks of candidates ``(R,)`` under a view."""
+        assert self.blocks is not None  # noqa: S101
+        if number == 0 and self._white is not None:
+            return self._white[rows]
+        return self.blocks.candidate(self.invariants.blocks(self._seen(number, rows), "candidate"))
+
+    def _white_blocks(self) -> Tensor | None:
+        """``(M, n, K)`` blocks of all candidates, if they are compared and take little memory."""
+        if self.blocks is None:
+            return None
+        rows = torch.arange(len(self.values), device=self.values.device).split(AT_ONCE)
+        first = self._blocks_of(0, rows[0])
+        if first[0].numel() * len(self.values) > DESCRIBED:
+            return None
+        return torch.cat([first, *(self._blocks_of(0, each) for each in rows[1:])])
 
     def _fitted_blocks(self, prepared: Tensor, copies: Tensor) -> BlockLikelihood | None:
         """From copies whose blocks are still where they were; None if they say too little."""

@@ -16,7 +16,7 @@ BEHIND = 10
 """The candidate whose distance from the best is looked at beside the second."""
 NETWORKS = 4
 HIDDEN = 16
-STEPS = 400
+STEPS = 200
 RATE = 0.02
 DECAY = 1e-3
 TAIL = 0.05
