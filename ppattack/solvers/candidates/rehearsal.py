@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import torch
 from torch import Tensor
 
 from ppattack.solvers.candidates.lookalikes import Lookalikes
-from ppattack.solvers.candidates.scoring import AT_ONCE, Scorer, Scores
+from ppattack.solvers.candidates.scoring import AT_ONCE, Queries, Scorer, Scores
 from ppattack.solvers.candidates.trust import Trust
 
 COMPARED = 32
 """Likeliest candidates among which those that show the same as the one left out are looked for."""
+STRANGERS = 5000
+"""Candidates that are encrypted as they are to see how well images match that are not there."""
 
 
 def rehearse(scorer: Scorer, generator: torch.Generator) -> tuple[Trust, float]:
     """Match own ciphertexts whose images are among the candidates, and are then left out.
 
-    Those that took no part in the fit teach what a match of an image that is there looks like, and
-    one of an image that is not. The others, which did not teach it, say how often such a match is
-    taken for one that is there.
+    Stand-ins that took no part in the fit teach what a match of an image that is there looks like,
+    and one of an image that is not. P-values rest on other candidates, encrypted as they are: they
+    are whole pictures, as the victims' images are, with no border continued.
 
     Args:
         scorer: fitted.
@@ -29,31 +29,34 @@ def rehearse(scorer: Scorer, generator: torch.Generator) -> tuple[Trust, float]:
     Returns:
         the trust in a match, and the share of the ciphertexts that were named.
     """
-    rows = scorer.rehearsed
-    present, right = [], []
-    for part in rows.split(AT_ONCE):
-        queries, images = scorer.own[part], scorer.fitted[part]
+    rows, present, right = scorer.fitted[scorer.rehearsed], [], []
+    alike = Lookalikes(scorer.gallery.images) if scorer.gallery.alter is not None else None
+    own = scorer.own
+    for queries, images in zip(own.split(AT_ONCE), rows.split(AT_ONCE), strict=True):
         scores = scorer.with_own_copies(queries, images)
         present.append(scorer.judged(queries, scores))
         right.append((scores.best()[0] == images).float())
-    alike = Lookalikes(scorer.gallery.images) if scorer.gallery.alter is not None else None
-    absent = torch.cat(list(_absent(scorer, rows, alike)))
-    others = torch.ones(len(scorer.own), dtype=torch.bool, device=rows.device)
-    others[rows] = False
-    unseen = torch.cat(list(_absent(scorer, others.nonzero()[:, 0], alike)))
+    absent = _absent(scorer, own, rows, alike)
+    left = torch.ones(len(scorer.gallery.images), dtype=torch.bool, device=rows.device)
+    left[rows] = False
+    others = left.nonzero()[:, 0]
+    some = torch.randperm(len(others), generator=generator)[:STRANGERS].to(rows.device)
+    strangers = scorer.queries(scorer.gallery.encrypt(scorer.gallery.images[others[some]]))
+    unseen = _absent(scorer, strangers, others[some], alike)
     trust = Trust.fit(torch.cat(present), absent, unseen, generator)
     return trust, float(torch.cat(right).mean())
 
 
-def _absent(scorer: Scorer, rows: Tensor, alike: Lookalikes | None) -> Iterator[Tensor]:
+def _absent(scorer: Scorer, queries: Queries, rows: Tensor, alike: Lookalikes | None) -> Tensor:
     """Statistics of own ciphertexts whose image is left out, with all that shows the same."""
-    for part in rows.split(AT_ONCE):
-        queries, images = scorer.own[part], scorer.fitted[part]
-        scores = scorer.scores(queries)
+    found = []
+    for part, images in zip(queries.split(AT_ONCE), rows.split(AT_ONCE), strict=True):
+        scores = scorer.scores(part)
         scores.values.scatter_(1, images[:, None], -torch.inf)
         if alike is not None:
             _leave_out(scores, images, alike)
-        yield scorer.judged(queries, scores)
+        found.append(scorer.judged(part, scores))
+    return torch.cat(found)
 
 
 def _leave_out(scores: Scores, images: Tensor, alike: Lookalikes) -> None:

@@ -133,10 +133,10 @@ class Scorer:
             self.blocks = self._fitted_blocks(prepared, copies[:SCALED])
         self._white: Tensor | None = None
         self._white = self._white_blocks()
-        self.own = self.queries(encrypted, own)
-        """Ciphertexts under own keys: stand-ins of the candidates ``fitted``."""
         self.rehearsed = held_out(len(own)).nonzero()[:, 0].to(images.device)
-        """Those of them that took no part in the fit."""
+        """Those of ``fitted`` that took no part in the fit."""
+        self.own = self.queries(encrypted[self.rehearsed], own[self.rehearsed])
+        """Their stand-ins under own keys."""
         self._copies = copies[self.rehearsed]
         self._own_values = self.likelihood.candidate(of_copies[self.rehearsed])
         self._place = torch.zeros(len(images), dtype=torch.long, device=images.device)
