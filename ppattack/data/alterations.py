@@ -53,27 +53,34 @@ def stand_ins(images: Tensor) -> Tensor:
     traces of how it was lost are out of the way.
 
     A second compression in the place of the first changes hardly anything, and a second resizing
-    little, so copies of copies do not show what copying does. So every second image is moved off the
-    grid of its compression, and the others are shrunk, which makes them sharp again and hides
-    noise; what is missing at the border is mirrored.
+    little, so copies of copies do not show what copying does. So of three images one is moved off the
+    grid of its compression, one is shrunk, which makes it sharp again and hides noise, and one stays
+    as it is, whole; what is missing at the border is mirrored.
 
     Args:
         images: ``(N, C, H, W)`` uint8; they are not changed.
     """
+    out = images.clone()
+    out[::3], out[1::3] = _off_grid(images[::3]), _shrunk(images[1::3])
+    return out
+
+
+def _off_grid(images: Tensor) -> Tensor:
+    height, width = images.shape[2:]
+    step = min(OFF_GRID, height - 1, width - 1)
+    return _mirrored(images.float(), step, step)[:, :, :height, :width].byte()
+
+
+def _shrunk(images: Tensor) -> Tensor:
     import torch
 
+    if not len(images):
+        return images
     height, width = images.shape[2:]
-    out = torch.empty_like(images)
-    step = min(OFF_GRID, height - 1, width - 1)
-    out[::2] = _mirrored(images[::2].float(), step, step)[:, :, :height, :width].byte()
-    if len(images) > 1:
-        # A mirror shows less than what is before it, so that at least half has to be left.
-        small = tuple(max(edge // 2 + 1, int(edge * SMALLER)) for edge in (height, width))
-        resize = torch.nn.functional.interpolate
-        less = resize(images[1::2].float(), small, mode="bicubic", antialias=True)
-        more = _mirrored(less, height - small[0], width - small[1])
-        out[1::2] = more.round().clamp(0, 255).byte()
-    return out
+    # A mirror shows less than what is before it, so that at least half has to be left.
+    small = tuple(max(edge // 2 + 1, int(edge * SMALLER)) for edge in (height, width))
+    less = torch.nn.functional.interpolate(images.float(), small, mode="bicubic", antialias=True)
+    return _mirrored(less, height - small[0], width - small[1]).round().clamp(0, 255).byte()
 
 
 def _mirrored(images: Tensor, rows: int, columns: int) -> Tensor:

@@ -11,8 +11,10 @@ from ppattack.solvers.candidates.trust import Trust
 
 COMPARED = 32
 """Likeliest candidates among which those that show the same as the one left out are looked for."""
-STRANGERS = 5000
+STRANGERS = 7500
 """Candidates that are encrypted as they are to see how well images match that are not there."""
+TAUGHT = 3
+"""Of so many strangers one teaches what such a match looks like; on the others p-values rest."""
 
 
 def rehearse(scorer: Scorer, generator: torch.Generator) -> tuple[Trust, float]:
@@ -20,7 +22,8 @@ def rehearse(scorer: Scorer, generator: torch.Generator) -> tuple[Trust, float]:
 
     Stand-ins that took no part in the fit teach what a match of an image that is there looks like,
     and one of an image that is not. P-values rest on other candidates, encrypted as they are: they
-    are whole pictures, as the victims' images are, with no border continued.
+    are whole pictures, as the victims' images are, with no border continued. Some more of these
+    teach what images look like that only nearly show the same, which are rare.
 
     Args:
         scorer: fitted.
@@ -40,10 +43,12 @@ def rehearse(scorer: Scorer, generator: torch.Generator) -> tuple[Trust, float]:
     left = torch.ones(len(scorer.gallery.images), dtype=torch.bool, device=rows.device)
     left[rows] = False
     others = left.nonzero()[:, 0]
-    some = torch.randperm(len(others), generator=generator)[:STRANGERS].to(rows.device)
-    strangers = scorer.queries(scorer.gallery.encrypt(scorer.gallery.images[others[some]]))
-    unseen = _absent(scorer, strangers, others[some], alike)
-    trust = Trust.fit(torch.cat(present), absent, unseen, generator)
+    others = others[torch.randperm(len(others), generator=generator)[:STRANGERS].to(rows.device)]
+    strangers = scorer.queries(scorer.gallery.encrypt(scorer.gallery.images[others]))
+    unseen = _absent(scorer, strangers, others, alike)
+    taught = torch.arange(len(unseen)) % TAUGHT == 0
+    absent = torch.cat([absent, unseen[taught]])
+    trust = Trust.fit(torch.cat(present), absent, unseen[~taught], generator)
     return trust, float(torch.cat(right).mean())
 
 
