@@ -43,19 +43,21 @@ def altered(images: Tensor, how: Alteration, generator: torch.Generator) -> Tens
 
 
 def degraded(images: Tensor, generator: torch.Generator) -> Tensor:
-    """Copies that are in place and about as bright: each altered in one of the other ways, or by a
-    gain that was undone, which leaves what rounding and white have lost."""
+    """Copies that are in place and about as bright: each altered in one of the other ways.
+
+    A gain was undone again, which leaves what rounding and white have lost.
+    """
     return _one_of_each(_DEGRADED, images, generator)
 
 
 def stand_ins(images: Tensor) -> Tensor:
-    """Images such as those may have been of which these are copies: what was lost is lost, but the
-    traces of how it was lost are out of the way.
+    """Images such as those may have been of which these are copies.
 
     A second compression in the place of the first changes hardly anything, and a second resizing
-    little, so copies of copies do not show what copying does. So of three images one is moved off the
-    grid of its compression, one is shrunk, which makes it sharp again and hides noise, and one stays
-    as it is, whole; what is missing at the border is mirrored.
+    little, so copies of copies do not show what copying does. What was lost stays lost, but how it
+    was lost is hidden: of three images one is moved off the grid of its compression, one is shrunk,
+    which makes it sharp again and hides noise, and one stays as it is, whole. What is missing at
+    the border is mirrored.
 
     Args:
         images: ``(N, C, H, W)`` uint8; they are not changed.

@@ -16,8 +16,8 @@ THINNEST = 1e-4
 LARGEST = 60.0
 """A log-likelihood ratio of two blocks above this is cut."""
 FAINTEST = -80.0
-"""So is one below this: the exponential of less is no normal number of 32 bits, and such numbers take
-ten times as long."""
+"""So is one below this: exponentials of less are no normal numbers of 32 bits, and take ten times
+as long."""
 AT_ONCE = 1 << 22
 """Pairs of blocks compared at a time."""
 
@@ -58,7 +58,7 @@ class BlockLikelihood:
         return cls(shift, whitening, blocks[some] @ whitening)
 
     def background_of(self, ciphertexts: Tensor) -> Tensor:
-        """``(N, n)`` log-density of blocks ``(N, n, K)`` of :meth:`ciphertext` among any image's."""
+        """``(N, n)`` log-density of blocks ``(N, n, K)`` of :meth:`ciphertext` in any image."""
         rows = [_mean_density(part, self.background[None]) for part in ciphertexts.split(64)]
         return torch.cat(rows)
 

@@ -47,7 +47,7 @@ class Gallery:
         return "ciphertext" if self.alter is None else "candidate"
 
     def originals(self, rows: Tensor) -> Tensor:
-        """Images that the adversary encrypts in the place of those of which candidates are copies."""
+        """Images that the adversary encrypts instead of those of which candidates are copies."""
         images = self.images[rows]
         return images if self.stand_ins is None else self.stand_ins(images)
 

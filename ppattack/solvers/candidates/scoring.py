@@ -140,7 +140,9 @@ class Scorer:
         self._copies = copies[self.rehearsed]
         self._own_values = self.likelihood.candidate(of_copies[self.rehearsed])
         self._place = torch.zeros(len(images), dtype=torch.long, device=images.device)
-        self._place[self.fitted[self.rehearsed]] = torch.arange(len(self.rehearsed)).to(images.device)
+        self._place[self.fitted[self.rehearsed]] = torch.arange(len(self.rehearsed)).to(
+            images.device
+        )
         step()
 
     def queries(self, ciphertexts: Tensor, features: Tensor | None = None) -> Queries:
@@ -160,7 +162,7 @@ class Scorer:
         return Scores(values, torch.zeros_like(values, dtype=torch.int8))
 
     def with_own_copies(self, queries: Queries, rows: Tensor) -> Scores:
-        """Scores if candidates ``(N,)`` are the copies of what was encrypted, one for each query."""
+        """Scores if candidates ``(N,)`` are copies of what was encrypted, one for each query."""
         scores, column = self.scores(queries), rows[:, None]
         own = self.likelihood.of_pairs(queries.values, self._values(OWN_COPY, rows))
         scores.values.scatter_(1, column, own[:, None])

@@ -20,9 +20,11 @@ STEPS = 200
 RATE = 0.02
 DECAY = 1e-3
 TAIL = 0.05
-"""Share of the best matches of absent images to which a generalised Pareto distribution is fitted."""
-FEWEST_BEYOND = 20
-"""Matches to which it is fitted, at least."""
+"""Share of the best matches of absent images to which a generalised Pareto distribution is fitted;
+of Hosking and Wallis' sample sizes, whose smallest is 15, it is one of the larger if there are many
+candidates."""
+COUNTED = 20
+"""Matches of absent images that are enough to be counted: less is told by the fit."""
 STRONGEST = 3
 """The largest third of the correlations is looked at by itself."""
 
@@ -99,23 +101,25 @@ class Trust:
     def p_values(self, statistics: Tensor) -> Tensor:
         """``(N,)`` shares of matches of absent images that are as good.
 
-        Beyond the best :data:`TAIL` of them the share falls on as the generalised Pareto
-        distribution that has their first two probability-weighted moments (Hosking and Wallis,
-        Technometrics 29, 1987, doi:10.1080/00401706.1987.10488243), no faster than exponentially. It
-        is never below one over their number.
+        Of a match that fewer than :data:`COUNTED` of them reach, the share is that of the
+        generalised Pareto distribution with the first two probability-weighted moments of the best
+        :data:`TAIL` (Hosking and Wallis, Technometrics 29, 1987,
+        doi:10.1080/00401706.1987.10488243), taken to fall no faster than exponentially. It is never
+        below one over their number.
         """
         grade = self.networks((statistics - self.mean) / self.scale)
         count = len(self.absent)
-        p = (1 + count - torch.searchsorted(self.absent, grade)).float() / (1 + count)
-        beyond = max(int(TAIL * count), FEWEST_BEYOND)
+        reached = count - torch.searchsorted(self.absent, grade)
+        p = (1 + reached).float() / (1 + count)
+        beyond = max(int(TAIL * count), COUNTED)
         if beyond >= count:
             return p
         start = self.absent[count - beyond - 1]
         shape, scale = _pareto(self.absent[count - beyond :] - start)
         excess = ((grade - start) / scale).clamp_min(0)
         share = (-excess).exp() if shape == 0 else (1 + shape * excess) ** (-1 / shape)
-        fitted = (share * beyond / count).clamp_min(1 / (1 + count))
-        return torch.where(grade > start, fitted, p)
+        fitted = (share * beyond / count).clamp(1 / (1 + count), COUNTED / count)
+        return torch.where(reached < COUNTED, fitted, p)
 
 
 def _pareto(excess: Tensor) -> tuple[float, float]:
