@@ -162,6 +162,52 @@ def test_candidates_of_another_size_are_refused(tmp_path: Path) -> None:
         run(asked)
 
 
+def test_grey_photographs_are_candidates_of_colour_images(tmp_path: Path) -> None:
+    """Some of them, or all: a file of a grey picture often has one channel."""
+    secret, known = folders(tmp_path, present=10)
+    files = sorted(known.iterdir())
+    asked = request(
+        tmp_path,
+        attack="candidate-matching",
+        target="etc",
+        target_settings={"block_size": 8},
+        data=None,
+        ciphertexts=secret,
+        candidates=known,
+        key_scope="image",
+        attack_settings={"views": False},
+    )
+    grey = torch.randint(256, (1, 32, 32), generator=torch.Generator().manual_seed(0))
+    write_png(files[0], grey.byte())
+    named = (run(asked).folder / "matching.csv").read_text().split()
+    assert [row.endswith("yes") for row in named[1:]] == [False] * 11 + [True] * 9
+    for file in files[1:30]:
+        write_png(file, grey.byte().roll(int(file.stem[-3:]), dims=2))
+    for file in files[30:]:
+        file.unlink()
+    named = (run(asked).folder / "matching.csv").read_text().split()
+    assert len(named) == 21
+    assert not any(row.endswith("yes") for row in named)
+
+
+def test_colour_candidates_of_grey_images_are_refused(tmp_path: Path) -> None:
+    for name, channels in (("secret", 1), ("known", 3)):
+        for i in range(3):
+            image = torch.full((channels, 16, 16), i, dtype=torch.uint8)
+            write_png(tmp_path / name / f"{i}.png", image)
+    asked = request(
+        tmp_path,
+        attack="candidate-matching",
+        target="pe",
+        data=None,
+        ciphertexts=tmp_path / "secret",
+        candidates=tmp_path / "known",
+        key_scope="image",
+    )
+    with pytest.raises(DataError, match="in colour, the encrypted images grey"):
+        run(asked)
+
+
 def test_files_without_candidates_are_refused(tmp_path: Path) -> None:
     secret, _ = folders(tmp_path, present=1)
     asked = request(
@@ -270,6 +316,10 @@ def test_two_folders_of_ciphertexts_are_linked(tmp_path: Path) -> None:
     named = [row.split(",") for row in rows]
     assert [exact for *_, exact in named] == ["no"] * 10 + ["yes"] * 10
     assert [found for _, found, *_ in named[10:]] == [f"x{i}.png" for i in range(10, 20)]
+    (tmp_path / "other" / "x10.png").unlink()
+    again = run(asked)
+    assert again.folder != finished.folder, "other files are another run"
+    assert "x10.png" not in (again.folder / "matching.csv").read_text()
     assert " --link " in command(finished.report.provenance["request"])
     assert "attack.link" not in command(finished.report.provenance["request"])
 

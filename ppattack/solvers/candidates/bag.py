@@ -61,7 +61,7 @@ def ascending(values: Tensor, dim: int) -> Tensor:
 
 
 def _distance(values: Tensor, centres: Tensor) -> Tensor:
-    """``(..., W)`` distances of rows ``(..., D)`` from centres ``(W, D)``, faster than ``cdist``."""
+    """``(..., W)`` distances of rows ``(..., D)`` from ``(W, D)``, faster than ``cdist``."""
     square = (values @ centres.T).mul_(-2)
     square += values.square().sum(dim=-1, keepdim=True)
     square += centres.square().sum(dim=1)

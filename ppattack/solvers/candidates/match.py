@@ -33,6 +33,9 @@ UNSEEN = 0.25
 COMMON = 0.04
 """Share of the ciphertexts from which on a view is tried on every candidate."""
 KEPT_VIEWS = 3
+AS_IT_IS = 0.5
+"""Share of the chances to match by luck that the candidate as it is has beside its share as a view:
+p-values of such matches are twice as large at most."""
 SETTLED = 0.005
 """A match with a smaller p-value is not looked at again."""
 RANKED = 10
@@ -76,8 +79,10 @@ def match(
         part = scorer.scores(left)
         shares = _try_views(scorer, left, part, step)
         found = trust.p_values(scorer.judged(left, part)).to(known.device)
-        p /= shares[0]  # a chance for each view, as large as the view is common
-        p[unsettled] = found / shares[part.best()[1]]
+        chances = shares * (1 - AS_IT_IS)
+        chances[0] += AS_IT_IS
+        p /= chances[0]  # each view is one more chance to match by luck; together they are one
+        p[unsettled] = found / chances[part.best()[1]]
         p.clamp_(max=1)
         scores.values[unsettled], scores.views[unsettled] = part.values, part.views
     scores.values.add_(exact, alpha=FIRST)
