@@ -148,7 +148,8 @@ def _resized(images: Tensor, generator: torch.Generator) -> Tensor:
     return resize(less, (height, width), mode="bicubic").round().clamp(0, 255).byte()
 
 
-def _noisy(images: Tensor, generator: torch.Generator) -> Tensor:
+def noisy(images: Tensor, generator: torch.Generator) -> Tensor:
+    """Images with Gaussian noise of three grey levels."""
     import torch
 
     noise = torch.randn(images.shape, generator=generator).to(images.device) * NOISE
@@ -203,7 +204,7 @@ _CHANGES: Mapping[str, Change] = {
     "jpeg90": _compressed(90),
     "jpeg50": _compressed(50),
     "resized": _resized,
-    "noise": _noisy,
+    "noise": noisy,
     "brighter": _brighter,
     "shifted": _shifted,
 }
