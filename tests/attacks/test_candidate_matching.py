@@ -190,6 +190,26 @@ def test_grey_photographs_are_candidates_of_colour_images(tmp_path: Path) -> Non
     assert not any(row.endswith("yes") for row in named)
 
 
+def test_an_image_that_is_there_twice_is_in_the_set_twice(tmp_path: Path) -> None:
+    secret, known = folders(tmp_path, present=10)
+    (known / "again.png").write_bytes((known / "photo-012.png").read_bytes())
+    asked = request(
+        tmp_path,
+        attack="candidate-matching",
+        target="etc",
+        target_settings={"block_size": 8},
+        data=None,
+        ciphertexts=secret,
+        candidates=known,
+        key_scope="image",
+        attack_settings={"views": False},
+    )
+    rows = (run(asked).folder / "membership.csv").read_text().split()
+    members = {name: rest for name, *rest in (row.split(",") for row in rows)}
+    assert members["again.png"] == members["photo-012.png"]
+    assert members["again.png"][1:] == ["yes", "012.png"]
+
+
 def test_colour_candidates_of_grey_images_are_refused(tmp_path: Path) -> None:
     for name, channels in (("secret", 1), ("known", 3)):
         for i in range(3):
