@@ -210,6 +210,25 @@ def test_an_image_that_is_there_twice_is_in_the_set_twice(tmp_path: Path) -> Non
     assert members["again.png"][1:] == ["yes", "012.png"]
 
 
+def test_files_say_that_candidates_are_too_few_to_learn_from(tmp_path: Path) -> None:
+    secret, known = folders(tmp_path, present=10)
+    for file in sorted(known.iterdir())[20:]:
+        file.unlink()
+    asked = request(
+        tmp_path,
+        attack="candidate-matching",
+        target="etc",
+        target_settings={"block_size": 8},
+        data=None,
+        ciphertexts=secret,
+        candidates=known,
+        key_scope="image",
+    )
+    reason = run(asked).report.reason
+    assert reason.startswith("nothing could be scored")
+    assert reason.endswith("20 candidates are too few to learn from: give 40 or more.")
+
+
 def test_colour_candidates_of_grey_images_are_refused(tmp_path: Path) -> None:
     for name, channels in (("secret", 1), ("known", 3)):
         for i in range(3):
