@@ -64,6 +64,12 @@ def test_altered_copies_are_named(how: str, views: bool) -> None:
     assert share(recovery, scenario) >= 0.95
 
 
+def test_blocks_on_the_grid_of_their_compression_are_named() -> None:
+    """All candidates went through JPEG 50, so that another JPEG 50 shows nothing of the first."""
+    recovery, scenario = attacked("etc-gray", altered="jpeg50")
+    assert share(recovery, scenario) >= 0.95
+
+
 def test_a_one_time_pad_is_matched_by_chance_and_nothing_is_sure() -> None:
     recovery, scenario = attacked("one-time-pad")
     assert share(recovery, scenario) <= 4 / 60
@@ -287,6 +293,12 @@ def test_ciphertexts_under_other_keys_are_linked(name: str) -> None:
         scenario.observation.public_images[truth], scenario.observation.ciphertexts
     )
     assert share(recovery, scenario) == 1.0
+
+
+@pytest.mark.parametrize("altered", ["noise", "jpeg90"])
+def test_ciphertexts_of_altered_copies_are_linked(altered: str) -> None:
+    recovery, scenario = attacked("etc", link=True, altered=altered)
+    assert share(recovery, scenario) >= 0.95
 
 
 def test_a_one_time_pad_is_not_linked() -> None:
