@@ -22,6 +22,8 @@ SMALLER = 0.75
 
 OFF_GRID = 4
 """Pixels between the grid of JPEG's blocks, of 8 pixels, and what lies farthest from it."""
+AT_ONCE = 256
+"""Images shrunk at a time."""
 
 Change: TypeAlias = "Callable[[Tensor, torch.Generator], Tensor]"
 
@@ -63,33 +65,38 @@ def stand_ins(images: Tensor) -> Tensor:
         images: ``(N, C, H, W)`` uint8; they are not changed.
     """
     out = images.clone()
-    out[::3], out[1::3] = _off_grid(images[::3]), _shrunk(images[1::3])
+    out[::3] = _off_grid(images[::3])
+    for start in range(1, len(images), 3 * AT_ONCE):
+        rows = slice(start, start + 3 * AT_ONCE, 3)
+        out[rows] = _shrunk(images[rows])
     return out
 
 
 def _off_grid(images: Tensor) -> Tensor:
     height, width = images.shape[2:]
     step = min(OFF_GRID, height - 1, width - 1)
-    return _mirrored(images.float(), step, step)[:, :, :height, :width].byte()
+    return _mirrored(images, step, step)[:, :, :height, :width]
 
 
 def _shrunk(images: Tensor) -> Tensor:
     import torch
 
-    if not len(images):
-        return images
     height, width = images.shape[2:]
     # A mirror shows less than what is before it, so that at least half has to be left.
     small = tuple(max(edge // 2 + 1, int(edge * SMALLER)) for edge in (height, width))
     less = torch.nn.functional.interpolate(images.float(), small, mode="bicubic", antialias=True)
-    return _mirrored(less, height - small[0], width - small[1]).round().clamp(0, 255).byte()
+    return _mirrored(less.round().clamp(0, 255).byte(), height - small[0], width - small[1])
 
 
 def _mirrored(images: Tensor, rows: int, columns: int) -> Tensor:
     """Images continued up and to the left as in a mirror."""
     import torch
 
-    return torch.nn.functional.pad(images, (columns, 0, rows, 0), mode="reflect")
+    down, right = (
+        torch.arange(-more, edge, device=images.device).abs()
+        for more, edge in zip((rows, columns), images.shape[2:], strict=True)
+    )
+    return images[:, :, down][:, :, :, right]
 
 
 def _one_of_each(
