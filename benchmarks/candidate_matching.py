@@ -47,6 +47,8 @@ SCHEMES: dict[str, tuple[str, dict[str, Any]]] = {
     "etc8": ("etc", {"block_size": 8}),
     "etc16": ("etc", {"block_size": 16}),
     "gray": ("etc-gray", {}),
+    "patches": ("patch-shuffle", {}),
+    "vit": ("vit-blocks", {}),
     "pad": ("one-time-pad", {}),
 }
 SURE = 0.001

@@ -15,7 +15,7 @@ from typing_extensions import override
 from ppattack.attack import Attack, AttackCard, Context, ControlTarget, Preset, Recovery
 from ppattack.card import Reference
 from ppattack.config import Doc, Interval
-from ppattack.data.alterations import Alteration, degraded
+from ppattack.data.alterations import Alteration, degraded, noisy, stand_ins
 from ppattack.threat import Observation, ThreatModel
 
 if TYPE_CHECKING:
@@ -144,9 +144,11 @@ class CandidateMatching(Attack):
             made = scheme.encrypt_with_fresh_keys(images, rng)
             return made if observation.jpeg is None else observation.jpeg.transport(made)
 
-        gallery = Gallery(candidates, scheme.representation.prepare, degraded, encrypt)
+        gallery = Gallery(candidates, scheme.representation.prepare, stand_ins, degraded, encrypt)
         if observation.threat.linked:
-            gallery = Gallery(candidates, _as_it_is, None, _as_it_is)
+            # Noise on bytes is noise on the image, whatever their places and complements.
+            alter = noisy if scheme.structure.unit == "byte" else None
+            gallery = Gallery(candidates, _as_it_is, None, alter, _as_it_is)
         steps = iter(range(1, 1000))
         views = VIEWS if self.config.views and not observation.threat.linked else VIEWS[:1]
         with context.progress.task("candidates", STEPS + len(views)) as task:

@@ -16,9 +16,14 @@ GAIN = 1.1
 GAINS = (0.8, 1.2)
 """Range of the gain in ``mixed``."""
 SLIGHT_GAINS = (0.97, 1.03)
-"""Range of gains that only a histogram shows."""
+"""Range of gains that remain when another gain was guessed and undone."""
 SMALLER = 0.75
 """Edge of a resized image before it is brought back to its size."""
+
+OFF_GRID = 4
+"""Pixels between the grid of JPEG's blocks, of 8 pixels, and what lies farthest from it."""
+AT_ONCE = 256
+"""Images shrunk at a time."""
 
 Change: TypeAlias = "Callable[[Tensor, torch.Generator], Tensor]"
 
@@ -40,8 +45,58 @@ def altered(images: Tensor, how: Alteration, generator: torch.Generator) -> Tens
 
 
 def degraded(images: Tensor, generator: torch.Generator) -> Tensor:
-    """Copies that are in place and about as bright: each altered in one of the other ways."""
+    """Copies that are in place and about as bright: each altered in one of the other ways.
+
+    A gain was undone again, which leaves what rounding and white have lost.
+    """
     return _one_of_each(_DEGRADED, images, generator)
+
+
+def stand_ins(images: Tensor) -> Tensor:
+    """Images such as those may have been of which these are copies.
+
+    A second compression in the place of the first changes hardly anything, and a second resizing
+    little, so copies of copies do not show what copying does. What was lost stays lost, but how it
+    was lost is hidden: of three images one is moved off the grid of its compression, one is shrunk,
+    which makes it sharp again and hides noise, and one stays as it is, whole. What is missing at
+    the border is mirrored.
+
+    Args:
+        images: ``(N, C, H, W)`` uint8; they are not changed.
+    """
+    out = images.clone()
+    out[::3] = _off_grid(images[::3])
+    for start in range(1, len(images), 3 * AT_ONCE):
+        rows = slice(start, start + 3 * AT_ONCE, 3)
+        out[rows] = _shrunk(images[rows])
+    return out
+
+
+def _off_grid(images: Tensor) -> Tensor:
+    height, width = images.shape[2:]
+    step = min(OFF_GRID, height - 1, width - 1)
+    return _mirrored(images, step, step)[:, :, :height, :width]
+
+
+def _shrunk(images: Tensor) -> Tensor:
+    import torch
+
+    height, width = images.shape[2:]
+    # A mirror shows less than what is before it, so that at least half has to be left.
+    small = tuple(max(edge // 2 + 1, int(edge * SMALLER)) for edge in (height, width))
+    less = torch.nn.functional.interpolate(images.float(), small, mode="bicubic", antialias=True)
+    return _mirrored(less.round().clamp(0, 255).byte(), height - small[0], width - small[1])
+
+
+def _mirrored(images: Tensor, rows: int, columns: int) -> Tensor:
+    """Images continued up and to the left as in a mirror."""
+    import torch
+
+    down, right = (
+        torch.arange(-more, edge, device=images.device).abs()
+        for more, edge in zip((rows, columns), images.shape[2:], strict=True)
+    )
+    return images[:, :, down][:, :, :, right]
 
 
 def _one_of_each(
@@ -100,7 +155,8 @@ def _resized(images: Tensor, generator: torch.Generator) -> Tensor:
     return resize(less, (height, width), mode="bicubic").round().clamp(0, 255).byte()
 
 
-def _noisy(images: Tensor, generator: torch.Generator) -> Tensor:
+def noisy(images: Tensor, generator: torch.Generator) -> Tensor:
+    """Images with Gaussian noise of three grey levels."""
     import torch
 
     noise = torch.randn(images.shape, generator=generator).to(images.device) * NOISE
@@ -120,6 +176,16 @@ def _some_gain(low: float, high: float) -> Change:
         return brighter(images, gain.to(images.device))
 
     return change
+
+
+def _gain_undone(images: Tensor, generator: torch.Generator) -> Tensor:
+    import torch
+
+    low, high = (torch.rand(len(images), 1, 1, 1, generator=generator) for _ in range(2))
+    gain = GAINS[0] + (GAINS[1] - GAINS[0]) * low
+    left = SLIGHT_GAINS[0] + (SLIGHT_GAINS[1] - SLIGHT_GAINS[0]) * high
+    made = brighter(images, gain.to(images.device))
+    return brighter(made, (left / gain).to(images.device))
 
 
 def _shifted(images: Tensor, generator: torch.Generator) -> Tensor:
@@ -145,7 +211,7 @@ _CHANGES: Mapping[str, Change] = {
     "jpeg90": _compressed(90),
     "jpeg50": _compressed(50),
     "resized": _resized,
-    "noise": _noisy,
+    "noise": noisy,
     "brighter": _brighter,
     "shifted": _shifted,
 }
@@ -156,5 +222,5 @@ _MIXED: Mapping[str, Change] = {
 }
 _DEGRADED: Mapping[str, Change] = {
     **{name: change for name, change in _CHANGES.items() if name not in ("brighter", "shifted")},
-    "slightly brighter": _some_gain(*SLIGHT_GAINS),
+    "gain undone": _gain_undone,
 }

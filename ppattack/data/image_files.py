@@ -70,7 +70,8 @@ def read_folder(path: Path, *, photographs: bool = False) -> NamedImages:
 
     Args:
         path: the folder.
-        photographs: whether they are photographs, which are turned upright, or ciphertexts.
+        photographs: whether they are photographs, which are turned upright, and of which grey ones
+            become RGB if there are others in colour; or ciphertexts.
 
     Raises:
         DataError: if there is no such folder, no image in it, an image that cannot be read (all are
@@ -83,12 +84,17 @@ def read_folder(path: Path, *, photographs: bool = False) -> NamedImages:
         raise DataError(f"{path} holds no image files{_where_else(path)}.")
     stack: NDArray[np.uint8] | None = None
     bad: list[str] = []
+    grey = photographs
     for i, file in enumerate(paths):
         try:
             pixels = pixels_of(open_image(file, photograph=photographs)[0]).transpose(2, 0, 1)
         except UnreadableImage as error:
             bad.append(f"{file.name} {error.reason}")
             continue
+        if photographs and len(pixels) == 1:
+            pixels = pixels.repeat(3, axis=0)
+        else:
+            grey = False
         if stack is None:
             stack = np.empty((len(paths), *pixels.shape), np.uint8)
             first = f"{file.name} ({_shape_text(pixels)})"
@@ -101,7 +107,8 @@ def read_folder(path: Path, *, photographs: bool = False) -> NamedImages:
             f"{len(bad)} of {len(paths)} image files in {path} cannot be used: {in_short(bad)}. "
             "Repair or remove them; all must have the same size and number of channels."
         )
-    return NamedImages(tuple(file.name for file in paths), torch.from_numpy(stack))
+    images = torch.from_numpy(stack[:, :1].copy() if grey else stack)
+    return NamedImages(tuple(file.name for file in paths), images)
 
 
 def write_png(path: Path, image: Tensor) -> None:

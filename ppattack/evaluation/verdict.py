@@ -93,7 +93,9 @@ def _nothing_shown(
     """RESISTED if that says something of the scheme."""
     found = evaluation.scores.main_gain()
     if found is None:
-        return "INCONCLUSIVE", "nothing could be scored: no truth was given, or no metric applies."
+        reason = "nothing could be scored: no truth was given, or no metric applies."
+        limits = evaluation.limits
+        return "INCONCLUSIVE", f"{reason} {limits[0].upper()}{limits[1:]}." if limits else reason
     metric, gain = found
     if evaluation.collapse and not evaluation.refuted:
         return "INCONCLUSIVE", (

@@ -77,7 +77,9 @@ def identity(
     else:
         facts["ciphertexts"], facts["truth"] = _file_facts(request, request.ciphertexts, target)
         if request.candidates is not None:
-            facts["candidates"] = _plain_facts(request.candidates)
+            facts["candidates"] = _folder_facts(request.candidates, photographs=True)
+        if request.link is not None:
+            facts["link"] = _folder_facts(request.link, photographs=False)
         if source is not None:
             folder = request.ciphertexts
             facts["data"] = image_facts(
@@ -131,17 +133,17 @@ def _file_facts(request: RunRequest, folder: Path, target: Target) -> tuple[str,
     if ciphertexts is None:
         ciphertexts = _hash(read_ciphertexts(folder, cipher))
     if request.truth is not None:
-        truth = _plain_facts(request.truth)
+        truth = _folder_facts(request.truth, photographs=True)
     return ciphertexts, truth
 
 
-def _plain_facts(folder: Path) -> str:
-    """A hash of the plain images of a folder."""
+def _folder_facts(folder: Path, *, photographs: bool) -> str:
+    """A hash of the images of a folder: photographs, or ciphertexts."""
     from ppattack.data.fingerprint import of_files
     from ppattack.data.image_files import list_images, read_folder
 
     found = of_files((file.name, file) for file in list_images(folder))
-    return _hash(read_folder(folder, photographs=True)) if found is None else found
+    return _hash(read_folder(folder, photographs=photographs)) if found is None else found
 
 
 def _public_images(request: RunRequest, folder: Path, target: Target) -> ImageSets:

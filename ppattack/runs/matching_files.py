@@ -1,7 +1,7 @@
 """Who is whose: the files of a run that named images.
 
 ``matching.csv`` and ``matching.json`` have a row for each ciphertext, ``membership.csv`` one for
-each candidate: whether it is in the encrypted set, and as which ciphertext.
+each candidate: whether it is in the encrypted set, and as which ciphertext; equal images are one.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ppattack.data.source import content_hashes
 from ppattack.files import write_text
 from ppattack.reports.text import csv_text
 
@@ -56,9 +57,12 @@ def write_matching(folder: Path, scenario: Scenario, recovery: Recovery) -> None
     write_text(folder / f"{MATCHING}.csv", csv_text(rows))
     write_text(folder / f"{MATCHING}.json", json.dumps(found, indent=1) + "\n")
     if p_values is not None:
-        count = len(scenario.observation.public_images)
+        contents = content_hashes(scenario.observation.public_images.cpu())
+        first_of: dict[str, int] = {}
+        same_as = [first_of.setdefault(content, i) for i, content in enumerate(contents)]
+        members = membership([same_as[place] for place in matching], p_values, len(contents))
         rows = [["candidate", "p_value", "exact", "ciphertext"]]
-        for place, (p, who) in enumerate(membership(matching, p_values, count)):
+        for place, (p, who) in enumerate(members[first] for first in same_as):
             same = None if exact is None else who is not None and exact[who]
             named = "" if who is None else scenario.names[who]
             rows.append([name(place), _p(p), _yes(same), named])

@@ -123,17 +123,22 @@ def _of_size(candidates: NamedImages, shape: ImageShape, linked: tuple[int, ...]
                 f"the ciphertexts of --link have the shape {given}, those of --ciphertexts "
                 f"{linked} (channels, height, width): link ciphertexts of one size."
             )
-    elif given != shape:
+    elif given[1:] != shape[1:]:
         raise DataError(
             f"the candidates have the shape {given}, the plain images {shape} (channels, height, "
             "width): resize the candidates to the size of the images that were encrypted."
+        )
+    elif given[0] > shape[0]:
+        raise DataError(
+            f"the candidates are in colour, the encrypted images grey ({given} and {shape}: "
+            "channels, height, width): convert the candidates to grey."
         )
     if len(candidates.names) < FEWEST_CANDIDATES:
         raise DataError(
             "there is one candidate, from which nothing can be chosen: give two or more, for "
             "example images that were surely not encrypted."
         )
-    return candidates.images
+    return candidates.images.expand(-1, shape[0] if linked is None else -1, -1, -1).contiguous()
 
 
 def _places(truth: Tensor, candidates: Tensor) -> Tensor | None:

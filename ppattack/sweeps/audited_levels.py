@@ -15,6 +15,9 @@ PUBLIC = ("none", "unpaired", "candidates")
 def audited_levels(reports: Sequence[Report]) -> tuple[AuditedLevel, ...]:
     """The levels, the strongest first, each with the attack that needs least to show it.
 
+    That of identity says too how many images the ciphertexts name as they are, if more than chance
+    would. No attack is credited with that, and it makes no level.
+
     Args:
         reports: of the attacks that ran, under one kind of keys.
     """
@@ -25,10 +28,27 @@ def audited_levels(reports: Sequence[Report]) -> tuple[AuditedLevel, ...]:
             level=line.level,
             state=line.state,
             attack=line.source.attack.name if line.source else None,
-            words=line.words,
+            words="; ".join(
+                words
+                for words in (line.words, _seen(reports) if line.level == "identity" else "")
+                if words
+            ),
         )
         for line in level_lines([(each, each.levels) for each in sorted(reports, key=demands)])
     )
+
+
+def _seen(reports: Sequence[Report]) -> str:
+    """How many images the ciphertexts name without any attack, in words."""
+    for report in reports:
+        found = report.scores.reidentification
+        own = None if found is None else found.ciphertext
+        if found is not None and own is not None and own.ci95[0] > found.chance:
+            return (
+                f"the ciphertexts as they are, without an attack, name {own.mean:.1%} of {own.n} "
+                f"among {found.candidates} (chance {found.chance:.1%})"
+            )
+    return ""
 
 
 def demands(report: Report) -> tuple[bool, bool, int, str]:

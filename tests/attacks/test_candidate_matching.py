@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,20 +9,11 @@ import torch
 
 from ppattack.attack import Context, Recovery
 from ppattack.attacks.candidate_matching import LIKELY, CandidateMatching
-from ppattack.data.image_files import write_png
-from ppattack.errors import ConfigError, DataError, NotGranted, ReportError
 from ppattack.plugins import registry
-from ppattack.render.html import report_html
-from ppattack.reports.found import SavedRun
-from ppattack.reports.matches import read_matches
-from ppattack.request import RunRequest, command
-from ppattack.runs.run import run
 from ppattack.scenario import Scenario, simulate
-from ppattack.seeding import numpy_stream
 from ppattack.threat import KeyScope
 from tests.support.natural import natural_sets
 from tests.support.plugins import ciphers
-from tests.support.run_requests import request
 from tests.support.shuffled_blocks import ShuffledBlocks
 
 CONTEXT = Context(torch.device("cpu"), seed=3)
@@ -64,6 +53,12 @@ def test_altered_copies_are_named(how: str, views: bool) -> None:
     assert share(recovery, scenario) >= 0.95
 
 
+def test_blocks_on_the_grid_of_their_compression_are_named() -> None:
+    """All candidates went through JPEG 50, so that another JPEG 50 shows nothing of the first."""
+    recovery, scenario = attacked("etc-gray", altered="jpeg50")
+    assert share(recovery, scenario) >= 0.95
+
+
 def test_a_one_time_pad_is_matched_by_chance_and_nothing_is_sure() -> None:
     recovery, scenario = attacked("one-time-pad")
     assert share(recovery, scenario) <= 4 / 60
@@ -97,86 +92,6 @@ def test_the_candidates_are_not_in_the_order_of_the_ciphertexts() -> None:
     assert torch.equal(seen[truth], plain)
 
 
-def folders(place: Path, present: int) -> tuple[Path, Path]:
-    """Ciphertexts of 20 images, and candidates of which some are among them."""
-    sets = natural_sets(120, 0, size=32)
-    target = registry.target("etc")(block_size=8)
-    keys = target.generate_keys((numpy_stream(9, i) for i in range(20)), (3, 32, 32))
-    for i, image in enumerate(target.encrypt(sets.victims[:20], keys)):
-        write_png(place / "secret" / f"{i:03d}.png", image)
-    for i, image in enumerate(sets.victims[20 - present :]):
-        write_png(place / "known" / f"photo-{i + 20 - present:03d}.png", image)
-    return place / "secret", place / "known"
-
-
-def test_a_folder_of_ciphertexts_is_matched_with_a_folder_of_photographs(tmp_path: Path) -> None:
-    secret, known = folders(tmp_path, present=10)
-    asked = request(
-        tmp_path,
-        attack="candidate-matching",
-        target="etc",
-        target_settings={"block_size": 8},
-        data=None,
-        ciphertexts=secret,
-        candidates=known,
-        key_scope="image",
-        attack_settings={"views": False},
-    )
-    finished = run(asked)
-    rows = (finished.folder / "matching.csv").read_text().splitlines()
-    assert rows[0] == "ciphertext,candidate,p_value,exact"
-    named = [row.split(",") for row in rows[1:]]
-    assert [name for name, *_ in named] == [f"{i:03d}.png" for i in range(20)]
-    there = named[10:]
-    assert [found for _, found, *_ in there] == [f"photo-{i:03d}.png" for i in range(10, 20)]
-    present = [float(p) for _, _, p, _ in there]
-    absent = [float(p) for _, _, p, _ in named[:10]]
-    assert max(present) <= min(absent)
-    assert [exact for *_, exact in named] == ["no"] * 10 + ["yes"] * 10
-    members = [row.split(",") for row in (finished.folder / "membership.csv").read_text().split()]
-    assert members[0] == ["candidate", "p_value", "exact", "ciphertext"]
-    listed = {name: ciphertext for name, _, exact, ciphertext in members[1:] if exact == "yes"}
-    assert listed == {f"photo-{i:03d}.png": f"{i:03d}.png" for i in range(10, 20)}
-    assert len(members) == 111
-    found = json.loads((finished.folder / "matching.json").read_text())
-    assert found[12]["candidates"][0] == "photo-012.png"
-    assert len(found[12]["candidates"]) == 10
-
-
-def test_candidates_of_another_size_are_refused(tmp_path: Path) -> None:
-    secret, known = folders(tmp_path, present=10)
-    for file in known.iterdir():
-        file.unlink()
-    write_png(known / "one.png", torch.zeros(3, 40, 40, dtype=torch.uint8))
-    asked = request(
-        tmp_path,
-        attack="candidate-matching",
-        target="etc",
-        target_settings={"block_size": 8},
-        data=None,
-        ciphertexts=secret,
-        candidates=known,
-        key_scope="image",
-    )
-    with pytest.raises(DataError, match=r"candidates have the shape \(3, 40, 40\)"):
-        run(asked)
-
-
-def test_files_without_candidates_are_refused(tmp_path: Path) -> None:
-    secret, _ = folders(tmp_path, present=1)
-    asked = request(
-        tmp_path, attack="candidate-matching", target="pe", data=None, ciphertexts=secret
-    )
-    with pytest.raises(NotGranted, match="name their folder with --candidates"):
-        run(asked)
-
-
-def test_candidates_without_ciphertexts_are_refused(tmp_path: Path) -> None:
-    asked = request(tmp_path, attack="candidate-matching", target="pe", candidates=tmp_path)
-    with pytest.raises(ConfigError, match="--candidates belongs to --ciphertexts"):
-        run(asked)
-
-
 def test_few_candidates_are_enough_for_exact_copies() -> None:
     attack = CandidateMatching(distractors=0)
     target = registry.target("ele")()
@@ -202,6 +117,12 @@ def test_ciphertexts_under_other_keys_are_linked(name: str) -> None:
         scenario.observation.public_images[truth], scenario.observation.ciphertexts
     )
     assert share(recovery, scenario) == 1.0
+
+
+@pytest.mark.parametrize("altered", ["noise", "jpeg90"])
+def test_ciphertexts_of_altered_copies_are_linked(altered: str) -> None:
+    recovery, scenario = attacked("etc", link=True, altered=altered)
+    assert share(recovery, scenario) >= 0.95
 
 
 def test_a_one_time_pad_is_not_linked() -> None:
@@ -246,67 +167,3 @@ def test_its_control_has_as_many_candidates_altered_alike() -> None:
     assert control.config == attack.config
     half = CandidateMatching(distractors=5000, absent=0.5)
     assert half.for_control(registry.target("ele")().public()).requires().absent == 0
-
-
-def test_two_folders_of_ciphertexts_are_linked(tmp_path: Path) -> None:
-    secret, _ = folders(tmp_path, present=1)
-    images = natural_sets(120, 0, size=32).victims
-    target = registry.target("etc")(block_size=8)
-    keys = target.generate_keys((numpy_stream(10, i) for i in range(40)), (3, 32, 32))
-    for i, image in enumerate(target.encrypt(images[10:50], keys), 10):
-        write_png(tmp_path / "other" / f"x{i}.png", image)
-    asked = request(
-        tmp_path,
-        attack="candidate-matching",
-        target="etc",
-        target_settings={"block_size": 8},
-        data=None,
-        ciphertexts=secret,
-        link=tmp_path / "other",
-        key_scope="image",
-    )
-    finished = run(asked)
-    rows = (finished.folder / "matching.csv").read_text().splitlines()[1:]
-    named = [row.split(",") for row in rows]
-    assert [exact for *_, exact in named] == ["no"] * 10 + ["yes"] * 10
-    assert [found for _, found, *_ in named[10:]] == [f"x{i}.png" for i in range(10, 20)]
-    assert " --link " in command(finished.report.provenance["request"])
-    assert "attack.link" not in command(finished.report.provenance["request"])
-
-
-def test_a_set_is_not_linked_with_itself_or_with_plain_images(tmp_path: Path) -> None:
-    secret, known = folders(tmp_path, present=1)
-
-    def asked(**more: Any) -> RunRequest:
-        given = {"attack": "candidate-matching", "target": "etc", "data": None, **more}
-        return request(tmp_path, **given)
-
-    with pytest.raises(ConfigError, match="--link and --ciphertexts are one folder"):
-        run(asked(ciphertexts=secret, link=secret))
-    with pytest.raises(ConfigError, match="--link and --candidates are two questions"):
-        run(asked(ciphertexts=secret, link=known, candidates=known))
-    with pytest.raises(ConfigError, match="--link belongs to --ciphertexts"):
-        run(asked(link=known))
-    with pytest.raises(NotGranted, match="name the folder of those with --link"):
-        run(asked(ciphertexts=secret, attack_settings={"link": True}))
-
-
-def test_the_page_shows_the_query_its_candidates_and_the_truth(tmp_path: Path) -> None:
-    settings = {"views": False, "absent": 0.25}
-    asked = request(
-        tmp_path, attack="candidate-matching", target="pe", victims=16, attack_settings=settings
-    )
-    finished = run(asked)
-    (shown, *_) = read_matches(finished.folder)
-    assert shown.right == 0
-    names = {path.name for path in (finished.folder / "matches").iterdir()}
-    assert {"0-query.png", "0-1.png", "0-5.png", "0-truth.png"} <= names
-    page = report_html([SavedRun(finished.folder, finished.report)])
-    assert page.count('<figure class="right">') == sum(
-        one.right is not None for one in read_matches(finished.folder)
-    )
-    assert "not among the candidates" in page
-    assert "Matches, from the surest to the least sure" in page
-    (finished.folder / "matches" / "matches.json").write_text("{")
-    with pytest.raises(ReportError, match="is damaged"):
-        report_html([SavedRun(finished.folder, finished.report)])

@@ -11,6 +11,7 @@ import pytest
 from ppattack.reports.audit import read_audit
 from ppattack.reports.leaks import LEVELS, LeakName
 from ppattack.reports.run import Report
+from ppattack.reports.scores import ReidentificationScores, Summary
 from ppattack.request import RunRequest
 from ppattack.sweeps.audit import merge
 from ppattack.sweeps.audited_levels import audited_levels
@@ -51,6 +52,39 @@ def test_nobody_measured_what_no_attack_returns() -> None:
         "class": "not measured",
     }
     assert audited_levels([]) == ()
+
+
+def named(share: float) -> Summary:
+    low = max(0.0, share - 0.05)
+    return Summary(n=256, mean=share, median=0, q1=0, q3=0, min=0, max=1, ci95=(low, share + 0.05))
+
+
+@pytest.mark.parametrize(("share", "said"), [(0.207, True), (0.002, False)])
+def test_what_the_ciphertexts_name_is_said_and_credited_to_no_attack(
+    share: float, said: bool
+) -> None:
+    found = ReidentificationScores(
+        better="higher",
+        reconstruction=named(0.1),
+        ciphertext=named(share),
+        baseline=named(0.2),
+        baseline_name="ciphertext",
+        gain=named(0.0),
+        rank1=0.1,
+        rank10=0.2,
+        wilson95=(0.05, 0.15),
+        candidates=1000,
+        chance=0.001,
+        by="blocks",
+        kinds={},
+    )
+    made = granted("fr", "nothing")
+    scores = made.scores.model_copy(update={"reidentification": found})
+    lines = {one.level: one for one in audited_levels([made.model_copy(update={"scores": scores})])}
+    assert not any(one.shown for one in lines.values())
+    words = "the ciphertexts as they are, without an attack, name 20.7% of 256 among 1000"
+    assert (words in lines["identity"].words) is said
+    assert words not in lines["class"].words
 
 
 @pytest.mark.long

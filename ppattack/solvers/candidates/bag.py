@@ -48,7 +48,7 @@ class Bag:
         white = (described - self.mean) @ self.whitening
         over_blocks = torch.cat([described, white @ self.directions], dim=2)
         levels = _grouped(ascending(over_blocks, 1))
-        distance = torch.cdist(white, self.words)
+        distance = _distance(white, self.words)
         shares = (-distance / 0.5).softmax(dim=2).mean(dim=1).sqrt()
         return torch.cat([levels.flatten(1), shares, described.mean(dim=1)], dim=1)
 
@@ -58,6 +58,14 @@ def ascending(values: Tensor, dim: int) -> Tensor:
     if values.is_cpu:
         return torch.from_numpy(np.sort(values.numpy(), axis=dim))
     return values.sort(dim=dim).values
+
+
+def _distance(values: Tensor, centres: Tensor) -> Tensor:
+    """``(..., W)`` distances of rows ``(..., D)`` from ``(W, D)``, faster than ``cdist``."""
+    square = (values @ centres.T).mul_(-2)
+    square += values.square().sum(dim=-1, keepdim=True)
+    square += centres.square().sum(dim=1)
+    return square.clamp_min_(0).sqrt_()
 
 
 def _grouped(values: Tensor) -> Tensor:
@@ -73,7 +81,7 @@ def _typical(white: Tensor, generator: torch.Generator) -> Tensor:
     """``(WORDS, D)`` centres by a few rounds of k-means."""
     centres = white[torch.randperm(len(white), generator=generator)[:WORDS]].clone()
     for _ in range(8):
-        nearest = torch.cdist(white, centres).argmin(dim=1)
+        nearest = _distance(white, centres).argmin(dim=1)
         sums = torch.zeros_like(centres).index_add_(0, nearest, white)
         counts = torch.bincount(nearest, minlength=len(centres))[:, None]
         centres = torch.where(counts > 0, sums / counts.clamp_min(1), centres)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import torch
@@ -16,6 +15,9 @@ THINNEST = 1e-4
 """Directions of the noise below this share of the largest variance are left out."""
 LARGEST = 60.0
 """A log-likelihood ratio of two blocks above this is cut."""
+FAINTEST = -80.0
+"""So is one below this: exponentials of less are no normal numbers of 32 bits, and take ten times
+as long."""
 AT_ONCE = 1 << 22
 """Pairs of blocks compared at a time."""
 
@@ -56,27 +58,33 @@ class BlockLikelihood:
         return cls(shift, whitening, blocks[some] @ whitening)
 
     def background_of(self, ciphertexts: Tensor) -> Tensor:
-        """``(N, n)`` log-density of blocks ``(N, n, D)`` among those of any image."""
-        white = (ciphertexts - self.shift) @ self.whitening
-        rows = [_mean_density(part, self.background[None]) for part in white.split(64)]
+        """``(N, n)`` log-density of blocks ``(N, n, K)`` of :meth:`ciphertext` in any image."""
+        rows = [_mean_density(part, self.background[None]) for part in ciphertexts.split(64)]
         return torch.cat(rows)
+
+    def ciphertext(self, blocks: Tensor) -> Tensor:
+        """``(N, n, K)`` blocks ``(N, n, D)`` of ciphertexts in units of the noise."""
+        return (blocks - self.shift) @ self.whitening
+
+    def candidate(self, blocks: Tensor) -> Tensor:
+        """The same of candidates."""
+        return blocks @ self.whitening
 
     def scores(self, ciphertexts: Tensor, background: Tensor, copies: Tensor) -> Tensor:
         """``(P,)`` log-likelihood ratios of pairs.
 
         Args:
-            ciphertexts: ``(P, n, D)``.
+            ciphertexts: ``(P, n, K)`` from :meth:`ciphertext`.
             background: ``(P, n)`` from :meth:`background_of`.
-            copies: ``(P, n, D)``.
+            copies: ``(P, n, K)`` from :meth:`candidate`.
         """
         step = max(1, AT_ONCE // ciphertexts.shape[1] ** 2)
         parts = zip(*(each.split(step) for each in (ciphertexts, background, copies)), strict=True)
         return torch.cat([self._scores(*part) for part in parts])
 
     def _scores(self, ciphertexts: Tensor, background: Tensor, copies: Tensor) -> Tensor:
-        white = (ciphertexts - self.shift) @ self.whitening
-        kernel = _log_kernel(white, copies @ self.whitening) - background[:, :, None]
-        ratio = kernel.clamp_max(LARGEST).exp_()
+        kernel = _log_kernel(ciphertexts, copies).sub_(background[:, :, None])
+        ratio = kernel.clamp_(FAINTEST, LARGEST).exp_()
         parts = ratio.mean(dim=2), ratio.mean(dim=1)
         return sum((FLOOR + part).log().sum(dim=1) for part in parts)  # type: ignore[return-value]
 
@@ -89,4 +97,4 @@ def _log_kernel(a: Tensor, b: Tensor) -> Tensor:
 
 def _mean_density(white: Tensor, centres: Tensor) -> Tensor:
     kernel = _log_kernel(white, centres.expand(len(white), -1, -1))
-    return kernel.logsumexp(dim=2) - math.log(centres.shape[1])
+    return kernel.clamp_min_(FAINTEST).exp_().mean(dim=2).log()

@@ -28,14 +28,16 @@ class Gallery:
     Args:
         images: ``(M, C, H, W)`` uint8: plain images, or ciphertexts under other keys.
         prepare: to the form that is transformed.
-        alter: makes copies such as the candidates may be of the encrypted images; None if the
-            candidates are ciphertexts, which nobody altered.
+        stand_ins: makes images such as those may have been of which the candidates are copies.
+        alter: makes copies such as the candidates may be of the encrypted images; None, like
+            ``stand_ins``, if the candidates are ciphertexts, which nobody altered.
         encrypt: under fresh own keys, and compressed as the victims' ciphertexts are; leaves
             ciphertexts as they are.
     """
 
     images: Tensor
     prepare: Images
+    stand_ins: Images | None
     alter: Callable[[Tensor, torch.Generator], Tensor] | None
     encrypt: Images
 
@@ -44,9 +46,13 @@ class Gallery:
         """Whether low nibbles are those of the images that were encrypted."""
         return "ciphertext" if self.alter is None else "candidate"
 
-    def copies(self, rows: Tensor, generator: torch.Generator) -> Tensor:
-        """Copies of some candidates, altered in any way."""
+    def originals(self, rows: Tensor) -> Tensor:
+        """Images that the adversary encrypts instead of those of which candidates are copies."""
         images = self.images[rows]
+        return images if self.stand_ins is None else self.stand_ins(images)
+
+    def copies(self, images: Tensor, generator: torch.Generator) -> Tensor:
+        """Copies of images, altered in any way."""
         return images if self.alter is None else self.alter(images, generator)
 
 

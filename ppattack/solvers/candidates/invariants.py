@@ -23,7 +23,7 @@ PAIRS = 4096
 """Pairs of blocks whose distance is kept, at most."""
 NEAR = ((0, 1), (1, 0), (1, 1), (0, 2), (2, 0))
 """Steps in rows and columns to the neighbours that are compared first if there are too many."""
-LOW_NIBBLE_NOISE = 5.0
+LOW_NIBBLE_NOISE = 3.0
 """Standard deviation in grey levels of a copy's values about the original's: any alteration
 draws low nibbles anew, so that a copy shows how often each is expected, not which it was."""
 QUANTILES = 12
@@ -235,7 +235,8 @@ def _band_energies(values: Tensor) -> Tensor:
     basis = torch.cos(torch.pi * (2 * u[None] + 1) * u[:, None] / (2 * edge)) * (2 / edge) ** 0.5
     basis[0] /= 2**0.5
     low = min(edge, 4)
-    spectrum = basis[:low] @ values @ basis[:low].T
+    both = torch.kron(basis[:low].contiguous(), basis[:low].contiguous())
+    spectrum = (values.flatten(3) @ both.T).unflatten(3, (low, low))
     energy = spectrum.square().sum(dim=2)
     energy = energy + energy.transpose(-1, -2)
     rows, columns = torch.triu_indices(low, low)

@@ -15,8 +15,11 @@ COMPONENTS = 300
 """Principal components of each side, at most."""
 PAIRS_PER_COMPONENT = 4
 """Pairs for each of them, at least: with fewer, correlations are found that are not there."""
-RIDGE = 1e-3
-"""Added to the variances of standardised features before they are made equal."""
+RIDGE = 2e-5
+"""Share of the largest variance that is added to all before they are made equal."""
+STEADIEST = 0.05
+"""A feature counts by its spread over images in units of how much copies change it; of its spread
+the change is taken to be this share at least."""
 LEAST = 0.05
 """Canonical correlations below this one on held-out pairs carry nothing and are dropped."""
 LARGEST = 0.9999
@@ -35,8 +38,8 @@ class Half:
 
     Args:
         mean: ``(F,)`` of the features.
-        scale: ``(F,)`` their standard deviation; infinite if they say nothing.
-        map: ``(F, K)`` from standardised features to canonical values.
+        scale: ``(F,)`` their unit; infinite if they say nothing.
+        map: ``(F, K)`` from features in their units to canonical values.
     """
 
     mean: Tensor
@@ -65,9 +68,10 @@ class PairLikelihood:
     @classmethod
     def fit(cls, ciphertexts: Tensor, copies: Tensor) -> PairLikelihood:
         """From ``(M, F)`` features of both sides of M known pairs."""
-        held = torch.arange(len(ciphertexts)) % HELD_OUT == 0
-        left, x = _whitened(ciphertexts[~held])
-        right, y = _whitened(copies[~held])
+        held = held_out(len(ciphertexts))
+        change = (ciphertexts - copies)[~held].std(dim=0)
+        left, x = _whitened(ciphertexts[~held], change)
+        right, y = _whitened(copies[~held], change)
         u, _, v = torch.linalg.svd(x.T @ y / len(x), full_matrices=False)
         left, right = _turned(left, u), _turned(right, v.T)
         a, b = left(ciphertexts[held]), right(copies[held])
@@ -83,22 +87,38 @@ class PairLikelihood:
 
     def scores(self, u: Tensor, v: Tensor) -> Tensor:
         """``(N, M)`` log-likelihood ratios of canonical values ``(N, K)`` and ``(M, K)``."""
+        cross, own, constant = self._weights()
+        return (u * cross) @ v.T - (u**2 @ own)[:, None] - (v**2 @ own)[None] + constant
+
+    def of_pairs(self, u: Tensor, v: Tensor) -> Tensor:
+        """``(N,)`` likewise of canonical values ``(N, K)`` of N pairs."""
+        cross, own, constant = self._weights()
+        return (u * cross * v).sum(dim=1) - u**2 @ own - v**2 @ own + constant
+
+    def _weights(self) -> tuple[Tensor, Tensor, Tensor]:
+        """``(K,)`` what products and squares count, and a constant."""
         rest = 1 - self.correlation**2
-        own = self.correlation**2 / rest / 2
-        constant = -0.5 * torch.log(rest).sum()
-        cross = (u * (self.correlation / rest)) @ v.T
-        return cross - (u**2 @ own)[:, None] - (v**2 @ own)[None] + constant
+        return self.correlation / rest, self.correlation**2 / rest / 2, -0.5 * rest.log().sum()
 
 
-def _whitened(features: Tensor) -> tuple[Half, Tensor]:
-    """Leading principal components with equal variances, and their values."""
-    mean, scale = features.mean(dim=0), features.std(dim=0)
-    told = scale > NARROWEST * scale.max().clamp_min(1e-12)
-    scale = torch.where(told, scale, torch.inf)
+def held_out(count: int) -> Tensor:
+    """``(count,)`` bool: which of so many pairs measure the correlations."""
+    return torch.arange(count) % HELD_OUT == 0
+
+
+def _whitened(features: Tensor, change: Tensor) -> tuple[Half, Tensor]:
+    """Leading principal components with equal variances, and their values.
+
+    They lead by what copies leave as it is, not by what differs most between images: features are
+    in units of ``change`` ``(F,)``, the standard deviation of what copies do to them.
+    """
+    mean, spread = features.mean(dim=0), features.std(dim=0)
+    told = spread > NARROWEST * spread.max().clamp_min(1e-12)
+    scale = torch.where(told, torch.maximum(change, STEADIEST * spread), torch.inf)
     x = (features - mean) / scale
     top = max(1, min(COMPONENTS, len(x) // PAIRS_PER_COMPONENT, int(told.sum())))
     values, vectors = _principal(x, top)
-    half = Half(mean, scale, vectors / (values + RIDGE).sqrt())
+    half = Half(mean, scale, vectors / (values + RIDGE * values[-1]).clamp_min(1e-12).sqrt())
     return half, half(features)
 
 

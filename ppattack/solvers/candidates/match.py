@@ -19,7 +19,7 @@ from ppattack.target.structure import Structure
 
 FEWEST = 40
 """Candidates below which nothing can be fitted."""
-TRIED = 2000
+TRIED = 1000
 """Likely candidates on which every view is tried, at most."""
 TRIED_EACH = 100
 """Likewise for each ciphertext."""
@@ -33,10 +33,9 @@ UNSEEN = 0.25
 COMMON = 0.04
 """Share of the ciphertexts from which on a view is tried on every candidate."""
 KEPT_VIEWS = 3
-RERANKED = 50
-"""Likeliest candidates whose blocks are compared one by one."""
-WEIGHT = 0.5
-"""What the comparison of blocks counts: it repeats much of what the likelihood knows."""
+AS_IT_IS = 0.5
+"""Share of the chances to match by luck that the candidate as it is has beside its share as a view:
+p-values of such matches are twice as large at most."""
 SETTLED = 0.005
 """A match with a smaller p-value is not looked at again."""
 RANKED = 10
@@ -73,20 +72,18 @@ def match(
     step()
     queries = scorer.queries(ciphertexts)
     scores = scorer.scores(queries)
-    p = trust.p_values(scorer.statistics(queries, scores)).to(known.device)
+    p = trust.p_values(scorer.judged(queries, scores)).to(known.device)
     unsettled = ((p > SETTLED) & ~known).nonzero()[:, 0]
-    if len(unsettled):
+    if len(unsettled) and len(views) > 1:
         left = queries[unsettled]
-        part = Scores(scores.values[unsettled], scores.views[unsettled])
+        part = scorer.scores(left)
         shares = _try_views(scorer, left, part, step)
-        compared = torch.zeros_like(part.values)
-        if scorer.blocks is not None:
-            compared = WEIGHT * _compared(scorer, left, part)
-        chosen = (part.values + compared).argmax(dim=1)
-        under = part.views.gather(1, chosen[:, None])[:, 0].long()
-        found = trust.p_values(scorer.statistics(left, part, chosen)).to(known.device)
-        p[unsettled] = (found / shares[under]).clamp_max(1)  # as many views, as many chances
-        part.values.add_(compared)
+        found = trust.p_values(scorer.judged(left, part)).to(known.device)
+        chances = shares * (1 - AS_IT_IS)
+        chances[0] += AS_IT_IS
+        p /= chances[0]  # each view is one more chance to match by luck; together they are one
+        p[unsettled] = found / chances[part.best()[1]]
+        p.clamp_(max=1)
         scores.values[unsettled], scores.views[unsettled] = part.values, part.views
     scores.values.add_(exact, alpha=FIRST)
     return Ranking(
@@ -135,11 +132,3 @@ def _shares(winners: Tensor, views: int) -> Tensor:
     little[0] *= max(1, views - 1)
     found = torch.bincount(winners, minlength=views) + little
     return found / found.sum()
-
-
-def _compared(scorer: Scorer, queries: Queries, scores: Scores) -> Tensor:
-    """``(N, M)`` how well the blocks of the likeliest candidates fit; 0 for the others."""
-    top = scores.top(RERANKED)
-    found = scorer.fit_of_blocks(queries, top, scores.views.gather(1, top))
-    least = found.amin(dim=1, keepdim=True)  # the others must not gain by not being compared
-    return torch.zeros_like(scores.values).scatter_(1, top, found - least)

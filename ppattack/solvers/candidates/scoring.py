@@ -8,11 +8,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ppattack.data.alterations import altered
 from ppattack.solvers.candidates.block_likelihood import BlockLikelihood
 from ppattack.solvers.candidates.gallery import Gallery
 from ppattack.solvers.candidates.invariants import Invariants
-from ppattack.solvers.candidates.likelihood import PairLikelihood
+from ppattack.solvers.candidates.likelihood import PairLikelihood, held_out
 from ppattack.solvers.candidates.trust import BEHIND, statistics
 from ppattack.solvers.candidates.views import View
 from ppattack.target.structure import Structure
@@ -27,8 +26,16 @@ MOST_BLOCKS = 256
 and with many it takes long and everything is known already."""
 PAIRS_AT_ONCE = 4096
 """Pairs of images whose blocks are compared at a time."""
+DESCRIBED = 1 << 27
+"""Numbers kept of the blocks of all candidates, at most; if there are more they are found again."""
 AT_ONCE = 256
 """Ciphertexts scored at a time."""
+RERANKED = 20
+"""Likeliest candidates whose blocks are compared one by one."""
+WEIGHT = 0.5
+"""What the comparison of blocks counts: it repeats much of what the likelihood knows."""
+OWN_COPY = -1
+"""The view under which a candidate is the copy of its stand-in."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +44,7 @@ class Queries:
 
     Args:
         values: ``(N, K)`` canonical values.
-        blocks: ``(N, n, D)`` their blocks, if blocks are compared.
+        blocks: ``(N, n, K)`` their blocks, if blocks are compared.
         background: ``(N, n)`` how usual each block is, likewise.
     """
 
@@ -107,23 +114,35 @@ class Scorer:
         generator: torch.Generator,
         step: Callable[[], None],
     ) -> None:
-        self.gallery, self.views = gallery, tuple(views)
+        self.gallery, self.views, self._generator = gallery, tuple(views), generator
         images = gallery.images
         self.fitted = torch.randperm(len(images), generator=generator).to(images.device)[:FITTED]
-        few = images[self.fitted[:SCALED]]
-        self.invariants = Invariants(structure, gallery.prepare(few), generator)
-        encrypted = gallery.encrypt(images[self.fitted])
+        originals = gallery.originals(self.fitted)
+        prepared = gallery.prepare(originals[:SCALED])
+        self.invariants = Invariants(structure, prepared, generator)
+        encrypted = gallery.encrypt(originals)
         own = self.invariants.of(encrypted, "ciphertext")
-        copies = self._of(gallery.copies(self.fitted, generator))
+        copies = gallery.copies(originals, generator)
+        of_copies = self._of(copies)
         step()
-        self.likelihood = PairLikelihood.fit(own, copies)
+        self.likelihood = PairLikelihood.fit(own, of_copies)
         step()
         self.values = self.likelihood.candidate(self._of(images))
         self.blocks: BlockLikelihood | None = None
         if structure.moves_blocks and gallery.alter is not None:
-            self.blocks = self._fitted_blocks(few, generator)
-        self.own = self.queries(encrypted, own)
-        """Ciphertexts of the candidates ``fitted`` under own keys."""
+            self.blocks = self._fitted_blocks(prepared, copies[:SCALED])
+        self._white: Tensor | None = None
+        self._white = self._white_blocks()
+        self.rehearsed = held_out(len(own)).nonzero()[:, 0].to(images.device)
+        """Those of ``fitted`` that took no part in the fit."""
+        self.own = self.queries(encrypted[self.rehearsed], own[self.rehearsed])
+        """Their stand-ins under own keys."""
+        self._copies = copies[self.rehearsed]
+        self._own_values = self.likelihood.candidate(of_copies[self.rehearsed])
+        self._place = torch.zeros(len(images), dtype=torch.long, device=images.device)
+        self._place[self.fitted[self.rehearsed]] = torch.arange(len(self.rehearsed)).to(
+            images.device
+        )
         step()
 
     def queries(self, ciphertexts: Tensor, features: Tensor | None = None) -> Queries:
@@ -133,7 +152,7 @@ class Scorer:
         values = self.likelihood.ciphertext(features)
         if self.blocks is None:
             return Queries(values)
-        blocks = self.invariants.blocks(ciphertexts, "ciphertext")
+        blocks = self.blocks.ciphertext(self.invariants.blocks(ciphertexts, "ciphertext"))
         return Queries(values, blocks, self.blocks.background_of(blocks))
 
     def scores(self, queries: Queries) -> Scores:
@@ -142,20 +161,35 @@ class Scorer:
         values = torch.cat(parts)
         return Scores(values, torch.zeros_like(values, dtype=torch.int8))
 
+    def with_own_copies(self, queries: Queries, rows: Tensor) -> Scores:
+        """Scores if candidates ``(N,)`` are copies of what was encrypted, one for each query."""
+        scores, column = self.scores(queries), rows[:, None]
+        own = self.likelihood.of_pairs(queries.values, self._values(OWN_COPY, rows))
+        scores.values.scatter_(1, column, own[:, None])
+        scores.views.scatter_(1, column, OWN_COPY)
+        return scores
+
     def under_view(self, number: int, rows: Tensor, queries: Queries) -> Tensor:
         """``(N, R)`` scores of candidates ``(R,)`` under a view."""
         return self.likelihood.scores(queries.values, self._values(number, rows))
 
-    def statistics(self, queries: Queries, scores: Scores, chosen: Tensor | None = None) -> Tensor:
-        """``(N, S)`` numbers of the match of each, on the CPU.
+    def judged(self, queries: Queries, scores: Scores) -> Tensor:
+        """Compare the blocks of the likeliest candidates, and raise their scores in place.
 
-        Args:
-            queries: the ciphertexts.
-            scores: of the candidates.
-            chosen: ``(N,)`` the candidate that is taken for the match; None for the likeliest.
+        Returns:
+            ``(N, S)`` numbers of the best match of each, on the CPU.
         """
-        best = scores.best()[0] if chosen is None else chosen
-        under = scores.views.gather(1, best[:, None])[:, 0].long()
+        if self.blocks is None:
+            return self._statistics(queries, scores, None)
+        top = scores.top(RERANKED)
+        fit = self.fit_of_blocks(queries, top, scores.views.gather(1, top))
+        least = fit.amin(dim=1, keepdim=True)  # the others must not gain by not being compared
+        scores.values.scatter_add_(1, top, WEIGHT * (fit - least))
+        best = scores.values.gather(1, top).argmax(dim=1, keepdim=True)
+        return self._statistics(queries, scores, fit.gather(1, best)[:, 0])
+
+    def _statistics(self, queries: Queries, scores: Scores, blocks: Tensor | None) -> Tensor:
+        best, under = scores.best()
         own = scores.values.gather(1, best[:, None])
         others = scores.values.scatter(1, best[:, None], -torch.inf)
         behind = others.topk(min(BEHIND, others.shape[1] - 1), dim=1).values
@@ -164,9 +198,6 @@ class Scorer:
         for number in under.unique().tolist():
             rows = (under == number).nonzero()[:, 0]
             theirs[rows] = self._values(number, best[rows])
-        blocks = None
-        if self.blocks is not None:
-            blocks = self.fit_of_blocks(queries, best[:, None], under[:, None])[:, 0]
         correlation = self.likelihood.correlation
         return statistics(top, queries.values, theirs, correlation, blocks).cpu()
 
@@ -178,10 +209,12 @@ class Scorer:
         found = torch.empty(candidates.shape, device=candidates.device)
         for number in views.unique().tolist():
             places = (views == number).nonzero()
+            # in the order of the candidates, so that each is described once
+            places = places[candidates[places[:, 0], places[:, 1]].argsort()]
             for part in places.split(PAIRS_AT_ONCE):
                 rows, columns = part.T
                 which, place = candidates[rows, columns].unique(return_inverse=True)
-                theirs = self.invariants.blocks(self._seen(number, which), "candidate")
+                theirs = self._blocks_of(number, which)
                 ours = queries.blocks[rows], queries.background[rows]
                 found[rows, columns] = self.blocks.scores(*ours, theirs[place])
         return found
@@ -192,24 +225,40 @@ class Scorer:
 
     def _seen(self, number: int, rows: Tensor) -> Tensor:
         """Candidates ``(R,)`` under a view, in the form that is transformed."""
+        if number == OWN_COPY:
+            return self.gallery.prepare(self._copies[self._place[rows]])
         return self.gallery.prepare(self.views[number](self.gallery.images[rows]))
 
     def _values(self, number: int, rows: Tensor) -> Tensor:
         """Canonical values of candidates ``(R,)`` under a view."""
         if number == 0:
             return self.values[rows]
+        if number == OWN_COPY:
+            return self._own_values[self._place[rows]]
         seen = self.invariants.of(self._seen(number, rows), self.gallery.side)
         return self.likelihood.candidate(seen)
 
-    def _fitted_blocks(self, plain: Tensor, generator: torch.Generator) -> BlockLikelihood | None:
+    def _blocks_of(self, number: int, rows: Tensor) -> Tensor:
+        """``(R, n, K)`` blocks of candidates ``(R,)`` under a view."""
+        assert self.blocks is not None  # noqa: S101
+        if number == 0 and self._white is not None:
+            return self._white[rows]
+        return self.blocks.candidate(self.invariants.blocks(self._seen(number, rows), "candidate"))
+
+    def _white_blocks(self) -> Tensor | None:
+        """``(M, n, K)`` blocks of all candidates, if they are compared and take little memory."""
+        if self.blocks is None:
+            return None
+        rows = torch.arange(len(self.values), device=self.values.device).split(AT_ONCE)
+        first = self._blocks_of(0, rows[0])
+        if first[0].numel() * len(self.values) > DESCRIBED:
+            return None
+        return torch.cat([first, *(self._blocks_of(0, each) for each in rows[1:])])
+
+    def _fitted_blocks(self, prepared: Tensor, copies: Tensor) -> BlockLikelihood | None:
         """From copies whose blocks are still where they were; None if they say too little."""
-        prepare, blocks = self.gallery.prepare, self.invariants.blocks
-        half = len(plain) // 2
-        copies = [
-            altered(plain[:half], "jpeg50", generator),
-            altered(plain[half:], "resized", generator),
-        ]
-        theirs = blocks(prepare(torch.cat(copies)), "candidate")
+        blocks = self.invariants.blocks
+        theirs = blocks(self.gallery.prepare(copies), "candidate")
         if not FEWEST_BLOCKS <= theirs.shape[1] <= MOST_BLOCKS:
             return None
-        return BlockLikelihood.fit(blocks(prepare(plain), "ciphertext"), theirs, generator)
+        return BlockLikelihood.fit(blocks(prepared, "ciphertext"), theirs, self._generator)

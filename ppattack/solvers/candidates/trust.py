@@ -7,7 +7,6 @@ trained on ciphertexts of known answer whose image was, or was not, among the ca
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import torch
@@ -17,13 +16,15 @@ BEHIND = 10
 """The candidate whose distance from the best is looked at beside the second."""
 NETWORKS = 4
 HIDDEN = 16
-STEPS = 400
+STEPS = 200
 RATE = 0.02
 DECAY = 1e-3
-TAIL = 0.01
-"""Share of the best matches of absent images that no threshold rests on: an image that shows nearly
-the same as a candidate is rare, and one or two of them would set it."""
-FEWEST_BEYOND = 5
+TAIL = 0.05
+"""Share of the best matches of absent images to which a generalised Pareto distribution is fitted;
+of Hosking and Wallis' sample sizes, whose smallest is 15, it is one of the larger if there are many
+candidates."""
+COUNTED = 20
+"""Matches of absent images that are enough to be counted: less is told by the fit."""
 STRONGEST = 3
 """The largest third of the correlations is looked at by itself."""
 
@@ -100,20 +101,38 @@ class Trust:
     def p_values(self, statistics: Tensor) -> Tensor:
         """``(N,)`` shares of matches of absent images that are as good.
 
-        Beyond the best :data:`TAIL` of them the share is taken to fall on exponentially, as it does
-        from the best tenth on; it is never below one over their number.
+        Of a match that fewer than :data:`COUNTED` of them reach, the share is that of the
+        generalised Pareto distribution with the first two probability-weighted moments of the best
+        :data:`TAIL` (Hosking and Wallis, Technometrics 29, 1987,
+        doi:10.1080/00401706.1987.10488243), taken to fall no faster than exponentially. It is never
+        below one over their number.
         """
         grade = self.networks((statistics - self.mean) / self.scale)
         count = len(self.absent)
-        p = (1 + count - torch.searchsorted(self.absent, grade)).float() / (1 + count)
-        near = max(TAIL, FEWEST_BEYOND / count)
-        far = min(10 * near, 0.5)
-        if near >= far:
+        reached = count - torch.searchsorted(self.absent, grade)
+        p = (1 + reached).float() / (1 + count)
+        beyond = max(int(TAIL * count), COUNTED)
+        if beyond >= count:
             return p
-        first, second = (self.absent[count - 1 - int(part * count)] for part in (far, near))
-        rate = math.log(far / near) / (second - first).clamp_min(1e-6)
-        beyond = near * torch.exp(-rate * (grade - second))
-        return torch.where(grade > second, beyond.clamp_min(1 / (1 + count)), p.clamp_min(near))
+        start = self.absent[count - beyond - 1]
+        shape, scale = _pareto(self.absent[count - beyond :] - start)
+        excess = ((grade - start) / scale).clamp_min(0)
+        share = (-excess).exp() if shape == 0 else (1 + shape * excess) ** (-1 / shape)
+        fitted = (share * beyond / count).clamp(1 / (1 + count), COUNTED / count)
+        return torch.where(reached < COUNTED, fitted, p)
+
+
+def _pareto(excess: Tensor) -> tuple[float, float]:
+    """Shape, not below 0, and scale of ascending positive numbers."""
+    count = len(excess)
+    mean = float(excess.mean())
+    larger = 1 - (torch.arange(1, count + 1) - 0.35) / count  # plotting positions of the reference
+    weighted = float((larger * excess).mean())
+    spread = max(mean - 2 * weighted, 1e-9)
+    shape = 2 - mean / spread
+    if shape <= 0:
+        return 0.0, max(mean, 1e-6)
+    return shape, max(2 * mean * weighted / spread, 1e-6)
 
 
 def statistics(

@@ -88,7 +88,7 @@ def test_images_that_a_key_makes_equal_count_against_a_match() -> None:
     structure = registry.target("etc")(block_size=8).structure()
 
     def p_value(images: torch.Tensor) -> float:
-        gallery = Gallery(images, lambda x: x, None, lambda x: x)
+        gallery = Gallery(images, lambda x: x, None, None, lambda x: x)
         return ExactCopies(structure, gallery).p_value
 
     assert p_value(IMAGES) == 1 / 41

@@ -42,6 +42,22 @@ def test_scores_are_the_exact_likelihood_ratio() -> None:
     assert torch.allclose(fitted.scores(u, v), together, atol=1e-3)
 
 
+def test_pairs_have_the_scores_of_all_with_all() -> None:
+    fitted = PairLikelihood.fit(*pairs(2000, 0.8, seed=1))
+    u, v = torch.randn(2, 5, len(fitted.correlation))
+    assert torch.allclose(fitted.of_pairs(u, v), fitted.scores(u, v).diagonal(), atol=1e-4)
+
+
+def test_what_copies_keep_leads_and_not_what_differs_most() -> None:
+    draw = torch.Generator().manual_seed(0)
+    kept = 0.1 * torch.randn(400, 5, generator=draw)
+    ciphertexts, copies = (
+        torch.cat([kept, torch.randn(400, 200, generator=draw)], dim=1) for _ in range(2)
+    )
+    fitted = PairLikelihood.fit(ciphertexts, copies)
+    assert int((fitted.correlation > 0.95).sum()) == 5
+
+
 def test_views_without_anything_in_common_match_by_chance() -> None:
     x, _ = pairs(2000, 0.9, seed=1)
     _, y = pairs(2000, 0.9, seed=2)
@@ -56,8 +72,9 @@ def test_blocks_are_recognised_in_any_order() -> None:
     seen = blocks + 0.2 * torch.randn(blocks.shape, generator=draw)
     fitted = BlockLikelihood.fit(seen[:40], blocks[:40], draw)
     moved = seen[40:, torch.randperm(16, generator=draw)]
-    background = fitted.background_of(moved)
+    ours, theirs = fitted.ciphertext(moved), fitted.candidate(blocks[40:])
+    background = fitted.background_of(ours)
     scores = torch.stack(
-        [fitted.scores(moved, background, blocks[40 + j].expand_as(moved)) for j in range(20)], 1
+        [fitted.scores(ours, background, each.expand_as(ours)) for each in theirs], 1
     )
     assert torch.equal(scores.argmax(dim=1), torch.arange(20))

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 from torch import Tensor
 
 from ppattack.solvers.candidates.lookalikes import Lookalikes
-from ppattack.solvers.candidates.trust import TAIL, Trust, statistics
+from ppattack.solvers.candidates.trust import Trust, _pareto, statistics
 from tests.support.natural import natural_images
 
 
@@ -32,16 +33,33 @@ def test_p_values_of_absent_images_are_uniform_and_of_present_ones_small() -> No
     assert float(absent.min()) >= 1 / 2001
 
 
-def test_a_few_lookalikes_among_the_absent_do_not_set_the_threshold() -> None:
+def test_absent_images_that_match_like_present_ones_make_p_values_larger() -> None:
+    """One of a hundred strangers looks like a copy; so does one of those whose p-value is asked."""
     draw = torch.Generator().manual_seed(0)
-    present, absent, others = (
-        found(best, count, draw) for best, count in ((8.0, 500), (0.0, 500), (0.0, 2000))
+    present, absent = found(8.0, 500, draw), found(0.0, 500, draw)
+    few = 40
+    strangers, asked = (
+        torch.cat([found(0.0, 4000 - few, draw), found(8.0, few, draw)]) for _ in range(2)
     )
-    twins = torch.cat([others, found(8.0, int(TAIL * 2000) // 4, draw)])
-    p = [Trust.fit(present, absent, rest, draw).p_values(present) for rest in (others, twins)]
-    shares = [float((each <= 0.001).float().mean()) for each in p]
-    assert shares[1] > 0.9
-    assert abs(shares[0] - shares[1]) < 0.05
+    p = Trust.fit(present, absent, strangers, draw).p_values(asked)
+    for limit in (0.001, 0.005, 0.02):
+        assert float((p <= limit).float().mean()) <= limit + 3 * (limit / 4000) ** 0.5
+
+
+@pytest.mark.parametrize("shape", [0.0, 0.3])
+def test_the_tail_is_that_of_a_pareto_distribution(shape: float) -> None:
+    draw = torch.Generator().manual_seed(0)
+    uniform = torch.rand(4000, generator=draw)
+    excess = -uniform.log() if shape == 0 else (uniform**-shape - 1) / shape
+    found_shape, scale = _pareto((2 * excess).sort().values)
+    assert abs(found_shape - shape) < 0.06
+    assert abs(scale - 2) < 0.15
+
+
+def test_a_tail_with_an_end_is_not_taken_to_fall_faster_than_exponentially() -> None:
+    shape, scale = _pareto(torch.linspace(0, 1, 500))
+    assert shape == 0
+    assert abs(scale - 0.5) < 0.01
 
 
 def test_grades_without_a_difference_trust_nothing() -> None:
