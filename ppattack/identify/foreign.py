@@ -1,0 +1,95 @@
+"""Files that are of another kind than the rest of their folder.
+
+Every file by itself is given one of four kinds by statistics that a few hundred pixels settle: smooth
+(photographs and whole blocks of them), values in place, noise, or rough. If most files are of one kind,
+those that are clearly of another are named. "Clearly" is far beyond the bars of the properties, so
+that an odd photograph of the same kind is not named.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ppattack.identify.properties import block_edges, in_place, noise, smooth
+from ppattack.identify.sample import Sample
+
+FEWEST = 8
+"""Files from which on the odd ones can be told."""
+MAJORITY = 0.7
+"""Share of files that must be of one kind."""
+SMOOTH_CORRELATION, SMOOTH_GROWTH = 0.75, 1.75
+ROUGH_CORRELATION = 0.35
+NOISE_P, SURELY_NOT_P = 1e-3, 1e-12
+PLACE_CORRELATION, PLACE_GROWTH = 0.3, 1.3
+FLAT_GRID, SEAMS_GRID = 0.3, 1.2
+"""Mean logarithm at the seams of a file without a grid, and of most files with one."""
+FEWEST_SEGMENTS = 20
+WORDS = {
+    "smooth": "is smooth as a photograph",
+    "place": "has its values in place",
+    "noise": "looks like noise",
+    "rough": "is rough",
+    "photograph": "is a photograph without the seams of the others",
+}
+
+
+def odd_files(sample: Sample) -> tuple[dict[str, float], list[tuple[int, str]]]:
+    """The share of each kind, and number and description of the files of another kind than most."""
+    if sample.count < FEWEST:
+        return {}, []
+    each = [Sample(image[None]) for image in sample.images]
+    kinds = [kind(one) for one in each]
+    shares = {name: kinds.count(name) / len(kinds) for name in set(kinds) - {None}}
+    most = max(shares, key=lambda name: shares[name], default=None)
+    if most is None or shares[most] < MAJORITY:
+        return {name or "": share for name, share in shares.items()}, []
+    odd = [
+        (i, WORDS[found])
+        for i, found in enumerate(kinds)
+        if found is not None and found != most and not _doubtful(found, most, each)
+    ]
+    if most == "smooth":
+        odd += _without_seams(each)
+    return {name or "": share for name, share in shares.items()}, sorted(set(odd))
+
+
+def kind(sample: Sample) -> str | None:
+    """The kind of one file; None if it is not clear."""
+    near, growth = smooth.neighbour_correlation(sample.signed), smooth.growth(sample.signed)
+    if near > SMOOTH_CORRELATION and growth > SMOOTH_GROWTH:
+        return "smooth"
+    chances = noise.histogram_chances(sample.images)
+    if min(chances.values()) > NOISE_P:
+        return "noise"
+    if near > ROUGH_CORRELATION:
+        return None
+    sums = sample.folded.sum(axis=1, keepdims=True)
+    growth = in_place.growth_inside(sums, in_place.SMALL)
+    if smooth.neighbour_correlation(sums) > PLACE_CORRELATION and growth > PLACE_GROWTH:
+        return "place"
+    return "rough"
+
+
+def _doubtful(found: str, most: str, each: list[Sample]) -> bool:
+    """Whether files of the common kind may look like the other one now and then."""
+    if {found, most} == {"rough", "place"}:
+        return True
+    if found != "noise" or most != "rough":
+        return False
+    chances = [min(noise.histogram_chances(one.images).values()) for one in each]
+    return float(np.quantile(chances, 0.9)) > SURELY_NOT_P
+
+
+def _without_seams(each: list[Sample]) -> list[tuple[int, str]]:
+    """Smooth files without the grid that most have."""
+    edges = Sample(np.concatenate([one.images for one in each]))
+    grid = block_edges.test(edges, {}).what
+    if grid is None:
+        return []
+    values = [block_edges.strength(one.signed, grid) for one in each]
+    if values[0][1] < FEWEST_SEGMENTS:
+        return []
+    strengths = np.array([value for value, _ in values])
+    if float(np.median(strengths)) < SEAMS_GRID:
+        return []
+    return [(int(i), WORDS["photograph"]) for i in np.flatnonzero(strengths < FLAT_GRID)]

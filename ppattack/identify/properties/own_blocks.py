@@ -1,0 +1,103 @@
+"""Is every block shuffled by a key of its own?
+
+What is shuffled within a block stays in it, so that two windows of one block have values of the
+same distribution, and two windows of neighbouring blocks less so. Statistic, for every block edge b:
+the mean of three z over the square root of 3: how much more windows of b/2 differ across odd multiples
+of b than inside blocks, in the histogram of the eight levels of ``min(h, 15 - h)`` of their half-bytes
+h and in its mean, and how much more blocks differ from the whole than the same blocks shifted by
+half.
+
+Null: a standard normal value, if the whole image is shuffled. p is for the largest of all b. In
+photographs and in images whose pixels stay in place it is not: those are found before.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from ppattack.identify.finding import Finding, Found
+from ppattack.identify.properties.noise import upper_tail
+from ppattack.identify.sample import NIBBLE_LEVELS, Floats, Sample, block_sums, common_blocks
+
+NAME = "own-blocks"
+LARGEST = 32
+"""Pixels along the largest block that is tried."""
+EXPLAIN = ("smooth", "shared-blocks", "in-place")
+"""Properties under which windows of one block are alike without keys of their own."""
+NONE = "no blocks that are shuffled by keys of their own"
+LEVEL = 1e-4
+"""Folders shuffled as a whole in which blocks are found by chance, at most."""
+
+
+def test(sample: Sample, found: Found) -> Finding:
+    """The block size with the largest z, if its p is small and nothing else explains it."""
+    other = next((name for name in EXPLAIN if name in found and found[name].holds), None)
+    if other is not None:
+        return Finding(NAME, "no", f"{other} explains the blocks", f"see {other}", None, "")
+    sizes = [b for b in common_blocks(sample.edges, LARGEST) if not b % 2]
+    values = {b: strength(sample.levels, b) for b in sizes}
+    best = max(values, key=lambda b: values[b], default=None)
+    p = 1.0 if best is None else min(1.0, upper_tail(values[best]) * len(values))
+    holds = p < LEVEL
+    words = f"blocks of {best} px are shuffled, each by its own key" if holds else NONE
+    hidden = not holds and "jpeg" in found and found["jpeg"].holds
+    return Finding(
+        NAME,
+        "yes" if holds else "undecided" if hidden else "no",
+        words,
+        statistic="how much more windows differ across the grid than inside its blocks, z",
+        value=None if best is None else values[best],
+        null="standard normal, the largest over block sizes",
+        bar=None,
+        p=p,
+        what=best if holds else None,
+        facts={"by block size": {b: round(value, 2) for b, value in values.items()}},
+    )
+
+
+def strength(levels: Floats, block: int) -> float:
+    """The statistic for one even block size.
+
+    Args:
+        levels: ``(N, 8, H, W)``, how many half-bytes of a pixel have each level.
+        block: edge of a block.
+    """
+    half = block // 2
+    expected = levels.mean(axis=(0, 2, 3)) * half * half + 1e-6
+    counts = block_sums(levels, half)
+    scaled = counts / np.sqrt(expected)[None, :, None, None]
+    weights = np.arange(NIBBLE_LEVELS, dtype=np.float32)[None, :, None, None]
+    means = (counts * weights).sum(axis=1, keepdims=True)
+    histograms = sum(_across_over_inside(scaled, axis) for axis in (2, 3)) / math.sqrt(2)
+    averages = sum(_across_over_inside(means, axis) for axis in (2, 3)) / math.sqrt(2)
+    aligned = _excess(levels, block, (0, 0), expected)
+    others = [_excess(levels, block, at, expected) for at in ((half, half), (0, half), (half, 0))]
+    shifted = _z(aligned, np.concatenate(others))
+    return (histograms + averages + shifted) / math.sqrt(3)
+
+
+def _across_over_inside(features: Floats, axis: int) -> float:
+    """z of the squared difference of neighbouring windows across the grid against inside blocks."""
+    moved = np.moveaxis(features, axis, 3)
+    steps = np.square(moved[..., 1:] - moved[..., :-1]).sum(axis=1)
+    place = np.arange(1, moved.shape[3])
+    # Only odd multiples of the block: all of them lie inside blocks of twice its size.
+    return _z(steps[..., place % 4 == 2], steps[..., place % 2 == 1])
+
+
+def _excess(levels: Floats, block: int, at: tuple[int, int], expected: Floats) -> Floats:
+    """Chi-squared of every block of a shifted grid against the whole, flat."""
+    counts = block_sums(levels, block, *at)
+    wanted = 4 * expected[None, :, None, None]
+    made: Floats = (np.square(counts - wanted) / wanted).sum(axis=1).ravel()
+    return made
+
+
+def _z(first: Floats, second: Floats) -> float:
+    """The difference of two means over its standard error."""
+    if first.size < 2 or second.size < 2:
+        return 0.0
+    error = math.sqrt(float(first.var()) / first.size + float(second.var()) / second.size)
+    return (float(first.mean()) - float(second.mean())) / max(error, 1e-9)
