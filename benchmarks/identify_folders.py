@@ -17,6 +17,8 @@ from ppattack.target.base import generate_scoped_key
 Scope = Literal["dataset", "image"]
 Images = NDArray[np.uint8]
 Cipher = Callable[[Images, Scope, np.random.Generator], Images]
+SUBSAMPLINGS = {"444": 0, "420": 2}
+"""As Pillow numbers them."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +96,7 @@ def compressed(images: Images, quality: int, subsampling: Literal["444", "420"])
     for made, image in zip(out, images, strict=True):
         rows = image[0] if len(image) == 1 else np.ascontiguousarray(image.transpose(1, 2, 0))
         data = io.BytesIO()
-        colour = {} if len(image) == 1 else {"subsampling": 0 if subsampling == "444" else 2}
+        colour = {} if len(image) == 1 else {"subsampling": SUBSAMPLINGS[subsampling]}
         Image.fromarray(rows).save(data, format="JPEG", quality=quality, **colour)
         with Image.open(data) as opened:
             pixels = np.asarray(opened)
@@ -102,51 +104,103 @@ def compressed(images: Images, quality: int, subsampling: Literal["444", "420"])
     return out
 
 
-IN_PLACE = {"moved": False}
-FAMILIES: dict[str, Family] = {
-    each.name: each
-    for each in (
-        Family("plain", plain, "plain", None, ("image",), {"encrypted": False}),
-        Family("pe", registered("pe"), "pe", None, truth={"colours": False, "complements": True}),
+MOVED = {"moved": "yes", "unit": "block", "shuffled-inside": "no"}
+CHANGED = {**MOVED, "complements": "yes", "colours": "yes", "turned": "yes"}
+KEPT = {**MOVED, "complements": "no", "colours": "no", "turned": "no"}
+NIBBLES = {"unit": "nibble", "complements": "yes", "shuffled-inside": "yes"}
+SHUFFLED = {"unit": "byte", "shuffled-inside": "yes"}
+PLACES = {"unit": "byte", "complements": "yes", "moved": "no", "shuffled-inside": "no"}
+
+
+def families() -> dict[str, Family]:
+    """Every family by its name."""
+    made = [
+        Family("plain", plain, "plain", None, ("image",), {"complements": "no", "colours": "no"}),
+        Family("pe", registered("pe"), "pe", None, truth={**PLACES, "colours": "no"}),
         Family(
-            "pe-colours", registered("pe", color_shuffle=True), "pe", None,
-            truth={"colours": True, "complements": True},
+            "pe-colours",
+            registered("pe", color_shuffle=True),
+            "pe",
+            None,
+            truth={**PLACES, "colours": "yes"},
         ),
-        Family("le-4", registered("le"), "le", 4, truth={"unit": "nibble", "complements": True}),
-        Family("le-8", registered("le", block_size=8), "le", 8, truth={"unit": "nibble"}),
-        Family("ele-4", registered("ele"), "ele", 4, truth={"unit": "nibble"}),
-        Family("ele-8", registered("ele", block_size=8), "ele", 8, truth={"unit": "nibble"}),
+        *(
+            Family(f"le-{b}", registered("le", block_size=b), "le", b, truth={**NIBBLES, "moved": "no"})
+            for b in (4, 8)
+        ),
         *(
             Family(
-                f"etc-{b}", registered("etc", block_size=b), "etc", b,
-                truth={"moved": True, "complements": True, "colours": True, "turned": True},
+                f"ele-{b}", registered("ele", block_size=b), "ele", b, truth={**NIBBLES, "moved": "yes"}
+            )
+            for b in (4, 8)
+        ),
+        *(
+            Family(f"etc-{b}", registered("etc", block_size=b), "etc", b, truth=CHANGED)
+            for b in (4, 8, 16)
+        ),
+        Family(
+            "etc-gray",
+            registered("etc-gray"),
+            "etc-gray",
+            8,
+            truth={**CHANGED, "colours": "no"},
+        ),
+        *(
+            Family(
+                f"patch-shuffle-{b}",
+                registered("patch-shuffle", patch_size=b),
+                "patch-shuffle",
+                b,
+                truth=KEPT,
             )
             for b in (4, 8, 16)
         ),
-        Family("etc-gray", registered("etc-gray"), "etc-gray", 8, truth={"complements": True}),
-        Family("patch-shuffle-4", registered("patch-shuffle", patch_size=4), "patch-shuffle", 4,
-               truth={"complements": False, "colours": False, "turned": False}),
-        Family("patch-shuffle-8", registered("patch-shuffle", patch_size=8), "patch-shuffle", 8,
-               truth={"complements": False, "colours": False, "turned": False}),
-        Family("patch-shuffle-16", registered("patch-shuffle"), "patch-shuffle", 16,
-               truth={"complements": False, "colours": False, "turned": False}),
-        Family("block-defence-4", registered("block-defence"), "block-defence", 4,
-               truth={"complements": False, "unit": "byte"}),
-        Family("block-defence-np", registered("block-defence", transformation="np"),
-               "block-defence", 4, truth={"complements": True}),
-        Family("block-defence-both", registered("block-defence", transformation="shf-np"),
-               "block-defence", 4, truth={"complements": True, "unit": "byte"}),
-        Family("vit-blocks-4", registered("vit-blocks", block_size=4), "vit-blocks", 4,
-               truth={"complements": True, "unit": "byte"}),
-        Family("vit-blocks-8", registered("vit-blocks", block_size=8), "vit-blocks", 8,
-               truth={"complements": True, "unit": "byte"}),
-        Family("vit-blocks-16", registered("vit-blocks"), "vit-blocks", 16,
-               truth={"complements": True, "unit": "byte"}),
-        Family("vit-blocks-noflip-4", registered("vit-blocks", block_size=4, flips=False),
-               "vit-blocks", 4, truth={"complements": False, "unit": "byte"}),
-        Family("whole-bytes", whole_image("byte"), None, None, truth={"unit": "byte"}),
-        Family("whole-pixels", whole_image("pixel"), None, None, truth={"unit": "pixel"}),
+        *(
+            Family(
+                f"block-defence-{kind}",
+                registered("block-defence", transformation=kind),
+                "block-defence",
+                4,
+                truth={
+                    "moved": "no",
+                    "complements": "no" if kind == "shf" else "yes",
+                    "shuffled-inside": "no" if kind == "np" else "yes",
+                    "unit": "byte",
+                },
+            )
+            for kind in ("shf", "np", "shf-np")
+        ),
+        *(
+            Family(
+                f"vit-blocks-{b}",
+                registered("vit-blocks", block_size=b),
+                "vit-blocks",
+                b,
+                truth={**SHUFFLED, "moved": "yes", "complements": "yes"},
+            )
+            for b in (4, 8, 16)
+        ),
+        Family(
+            "vit-blocks-no-flips-4",
+            registered("vit-blocks", block_size=4, flips=False),
+            "vit-blocks",
+            4,
+            truth={**SHUFFLED, "moved": "yes", "complements": "no"},
+        ),
+        *(
+            Family(
+                f"whole-{unit}s",
+                whole_image(unit),
+                None,
+                None,
+                truth={"unit": unit, "complements": "no", "shuffled-inside": "yes"},
+            )
+            for unit in ("byte", "pixel")
+        ),
         Family("mask", mask, None, None, ("dataset",)),
         Family("pad", registered("one-time-pad"), "one-time-pad", None, ("image",)),
-    )
-}  # fmt: skip
+    ]
+    return {each.name: each for each in made}
+
+
+FAMILIES = families()

@@ -28,10 +28,10 @@ from ppattack.identify.sample import Sample
 Test = Callable[[Sample, Found], Finding]
 PROPERTIES: tuple[Test, ...] = (
     smooth.test,
-    block_edges.test,
     jpeg.test,
-    shared_blocks.test,
+    block_edges.test,
     in_place.test,
+    shared_blocks.test,
     own_blocks.test,
     noise.test,
     common_mask.test,

@@ -25,6 +25,7 @@ class Finding:
             and the bar comes from calibration alone.
         what: the detail that goes with a yes, such as a block size.
         facts: further numbers.
+        lean: what is likelier, where the answer is undecided.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Finding:
     p: float | None = None
     what: Any = None
     facts: Mapping[str, Any] = field(default_factory=dict)
+    lean: Answer | None = None
 
     @property
     def holds(self) -> bool:

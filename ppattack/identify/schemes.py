@@ -11,7 +11,8 @@ from ppattack.identify.properties.content import block_of
 
 Settings = dict[str, Any]
 Shape = tuple[int, ...]
-WHOLE = 1.0
+LEAN = 0.5
+"""What an undecided property counts that leans to one side."""
 LIKELY = 1.0
 """A scheme that is less than this behind the best is likely too."""
 
@@ -131,7 +132,7 @@ SCHEMES: tuple[Scheme, ...] = (
     ),
     Scheme(
         "vit-blocks", "shared blocks", {"unit": "byte", "moved": "yes", "shuffled-inside": "yes"},
-        _vit,
+        _vit, prior=1.0,
     ),
     Scheme(
         "ele", "own blocks", {"unit": "nibble", "complements": "yes", "moved": "yes"},
@@ -166,7 +167,7 @@ def candidates(found: Found, shape: Shape) -> list[Candidate]:
         against = any(answers[name] not in (want, None) for name, want in scheme.wants.items())
         if not _tolerated(scheme, answers) if against else False:
             continue
-        score = scheme.prior + sum(answers[name] == want for name, want in scheme.wants.items())
+        score = scheme.prior + sum(_support(found, answers, *each) for each in scheme.wants.items())
         scored.append((-score, number, scheme))
     scored.sort(key=lambda row: row[:2])
     best = -scored[0][0] if scored else 0.0
@@ -186,6 +187,14 @@ def _tolerated(scheme: Scheme, answers: Mapping[str, str | None]) -> bool:
         return False
     shown = [name for name in ("complements", "colours", "turned") if answers.get(name) == "yes"]
     return bool(shown)
+
+
+def _support(found: Found, answers: Mapping[str, str | None], name: str, want: str) -> float:
+    """1 for the answer that a scheme wants; half of it, or against it, for one that only leans."""
+    if answers[name] is not None:
+        return float(answers[name] == want)
+    lean = found[name].lean if name in found else None
+    return 0.0 if lean is None else LEAN if lean == want else -LEAN
 
 
 def _answer(found: Found, name: str) -> str | None:

@@ -58,7 +58,20 @@ def look_at(folder: Path) -> Looked:
     Raises:
         DataError: as :func:`identify`.
     """
-    files = read(folder)
+    files, report = examined(read(folder), str(folder))
+    return Looked(report, files)
+
+
+def examined(files: Read, folder: str) -> tuple[Read, Identification]:
+    """What files that were read are.
+
+    Args:
+        files: the files.
+        folder: where they come from.
+
+    Returns:
+        the files without those that do not belong to the others, and what the others are.
+    """
     mixed = None
     if files.is_image:
         shares, odd = odd_files(Sample(cast(Any, files.arrays)))
@@ -71,7 +84,7 @@ def look_at(folder: Path) -> Looked:
         found = examine_codes(np.asarray(files.arrays, np.float32))
     if mixed is not None:
         found["mixed"] = mixed
-    return Looked(_report(folder, files, found), files)
+    return files, _report(folder, files, found)
 
 
 def _from_headers(how: str, channels: int) -> Finding:
@@ -93,7 +106,7 @@ def _mixed(shares: dict[str, float]) -> Finding | None:
     )  # fmt: skip
 
 
-def _report(folder: Path, files: Read, found: dict[str, Finding]) -> Identification:
+def _report(folder: str, files: Read, found: dict[str, Finding]) -> Identification:
     content = found["content"].what
     several = "mixed" in found and found["mixed"].holds
     fitting = [] if several else candidates(found, files.pixels)
@@ -111,7 +124,7 @@ def _report(folder: Path, files: Read, found: dict[str, Finding]) -> Identificat
         last = True
     when: dict[bool | None, str] = {True: "after", False: "before", None: "before or after"}
     return Identification(
-        folder=str(folder),
+        folder=folder,
         files=files.total,
         looked_at=len(files.names),
         shape=files.pixels,

@@ -28,7 +28,8 @@ PRIMES = (2, 3, 5, 7)
 BESIDE = 4
 """Steps to each side of a seam with which it is compared, at most half a block."""
 BAR_SMALL, BAR_LARGE, BAR_FEW = 0.5, 0.8, 1.02
-"""For blocks below 8 px, which JPEG does not imitate; for others; for few segments."""
+"""For blocks below 8 px, which JPEG does not imitate; for others; for few segments, and for the grid
+of JPEG."""
 JPEG_BLOCK = 8
 FEW = 6
 """Segments that are few."""
@@ -36,14 +37,16 @@ FEW = 6
 
 def test(sample: Sample, found: Found) -> Finding:
     """The smallest block size whose edges are seams."""
-    del found
+    compressed = "jpeg" in found and found["jpeg"].holds
     values: dict[int, float] = {}
     bars: dict[int, float] = {}
     sizes = common_blocks(sample.edges, LARGEST)
     for block in sizes:
         values[block], segments = strength(sample.signed, block)
-        few = segments * sample.count < FEW
-        bars[block] = BAR_FEW if few else BAR_SMALL if block < JPEG_BLOCK else BAR_LARGE
+        if segments * sample.count < FEW or (compressed and not block % JPEG_BLOCK):
+            bars[block] = BAR_FEW
+        else:
+            bars[block] = BAR_SMALL if block < JPEG_BLOCK else BAR_LARGE
     smooth = is_smooth(sample)
     passing = [block for block in sizes if values[block] > bars[block]] if smooth else []
     block = min(passing) if passing else max(sizes, key=lambda b: values[b] - bars[b], default=None)

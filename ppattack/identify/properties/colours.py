@@ -54,7 +54,8 @@ def _told(
         "yes": f"the colours of each {what} change places",
         "no": f"the colours of a {what} keep their places",
     }.get(answer, "nothing tells whether colours change places")
-    return Finding(NAME, answer, words, statistic, value, null, bar)
+    lean = answered(value < bar / 2) if what == "block" else None
+    return Finding(NAME, answer, words, statistic, value, null, bar, lean=lean)
 
 
 def unlike_over_like(folded: Floats) -> float:

@@ -69,6 +69,7 @@ def _of_blocks(sample: Sample, block: int | None) -> Finding:
         value=found.value,
         null="0 if blocks are complemented at random",
         bar=LEAST_AGREEMENT,
+        lean=answered(found.value < LEAST_AGREEMENT / 2),
         facts={"standard error": round(found.error, 3), "opposed": round(found.opposed, 2)},
     )
 

@@ -15,7 +15,7 @@ import math
 
 import numpy as np
 
-from ppattack.identify.finding import Finding, Found
+from ppattack.identify.finding import Finding, Found, answered
 from ppattack.identify.properties.content import block_of
 from ppattack.identify.properties.noise import upper_tail
 from ppattack.identify.sample import Floats, Sample, block_sums
@@ -50,6 +50,7 @@ def test(sample: Sample, found: Found) -> Finding:
         null="0 if blocks change places",
         bar=STAYS,
         p=p,
+        lean=answered(value < STAYS),
         facts={"standard error": round(error, 3)},
     )
 

@@ -30,6 +30,8 @@ DIMENSIONS = 96
 LEAST_RATIO = 1.3
 SPREAD = 10.0
 """The bar is 1 + this over windows and root of images, if that is more: 8 standard deviations."""
+IN_PLACE = 2.0
+"""The bar is so many times higher if values are in place: only common complements are left to find."""
 FEWEST_WINDOWS = 4
 """Windows that an image must have at each place."""
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)
@@ -47,6 +49,8 @@ def test(sample: Sample, found: Found) -> Finding:
             spread = SPREAD / (windows_at_place * math.sqrt(sample.count))
             bars[block] = max(LEAST_RATIO, 1 + spread)
             ratios[block] = strength(sample, block)
+    if found["in-place"].holds:
+        bars = {block: bar * IN_PLACE for block, bar in bars.items()}
     passing = [block for block, ratio in ratios.items() if ratio > bars[block]]
     best = max(passing) if passing else max(ratios, key=lambda b: ratios[b], default=None)
     if found["smooth"].holds:
