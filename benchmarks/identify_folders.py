@@ -125,12 +125,18 @@ def families() -> dict[str, Family]:
             truth={**PLACES, "colours": "yes"},
         ),
         *(
-            Family(f"le-{b}", registered("le", block_size=b), "le", b, truth={**NIBBLES, "moved": "no"})
+            Family(
+                f"le-{b}", registered("le", block_size=b), "le", b, truth={**NIBBLES, "moved": "no"}
+            )
             for b in (4, 8)
         ),
         *(
             Family(
-                f"ele-{b}", registered("ele", block_size=b), "ele", b, truth={**NIBBLES, "moved": "yes"}
+                f"ele-{b}",
+                registered("ele", block_size=b),
+                "ele",
+                b,
+                truth={**NIBBLES, "moved": "yes"},
             )
             for b in (4, 8)
         ),

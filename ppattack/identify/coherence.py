@@ -19,11 +19,13 @@ class Agreement:
         error: standard deviation of the value under independent signs.
         opposed: z of the most negative correlation of two places over images, corrected for the
             number of pairs; 0 if it was not computed.
+        lean: how much likelier independent signs are than blocks that agree, -1 to 1.
     """
 
     value: float
     error: float
     opposed: float
+    lean: float
 
 
 OPPOSED = -4.0
@@ -32,8 +34,14 @@ ALIKE = 0.2
 """z that the most opposed places have at least, if no sign is changed and there are 8 files."""
 FEWEST_FILES = 8
 """Files from which on places are compared over files."""
+DISAGREE = 0.15
+"""Share of photographs whose blocks do not agree."""
+EVIDENCE = 4.0
+"""Log likelihood ratio that counts three quarters of an answer."""
 ERRORS = 3.5
 """Standard errors above independent signs at which blocks agree."""
+FEW_ERRORS = 3.5
+"""So many more for one file: squared sums have a long tail, which a mean over files has not."""
 SETTLED = 20
 """Files from which on the agreement of photographs has its lower bound."""
 
@@ -50,7 +58,8 @@ def independent(measured: Agreement, count: int, least: float) -> bool | None:
         return True
     if measured.value + 2 * measured.error < least * min(1.0, count / SETTLED):
         return True
-    agrees = measured.value > max(ERRORS * measured.error, least * 0.6 if count >= SETTLED else 0)
+    errors = (ERRORS + FEW_ERRORS / count) * measured.error
+    agrees = measured.value > max(errors, least * 0.6 if count >= SETTLED else 0)
     if agrees and (count < FEWEST_FILES or measured.opposed > ALIKE):
         return False
     return None
@@ -77,7 +86,24 @@ def agreement(features: Floats) -> Agreement:
     value = float(((ratio - 1) / (number - 1)).mean()) if kept.any() else 0.0
     # Squares of a sum of many fair signs are chi-squared with d degrees of freedom over d.
     error = math.sqrt(2 / depth / max(int(kept.sum()), 1)) / (number - 1) * (1 - 1 / number)
-    return Agreement(value, error, _most_opposed(features))
+    lean = math.tanh(_evidence(ratio, number, depth) / EVIDENCE)
+    return Agreement(value, error, _most_opposed(features), lean)
+
+
+def _evidence(ratios: np.ndarray, number: int, depth: int) -> float:
+    """Log likelihood ratio of independent signs against blocks that agree.
+
+    Independent signs make the ratio chi-squared over its degrees of freedom (1 for numbers, 2 for
+    the directions of a plane); blocks of photographs that agree make it anything up to their
+    number, and now and then small.
+    """
+    ratios = np.maximum(ratios, 1e-3)
+    if depth == 1:
+        independent = np.exp(-ratios / 2) / np.sqrt(2 * np.pi * ratios)
+    else:
+        independent = np.exp(-ratios)
+    agreeing = DISAGREE * independent + (1 - DISAGREE) / number
+    return float(np.log((independent + 1e-6) / (agreeing + 1e-6)).sum())
 
 
 def _most_opposed(features: Floats) -> float:

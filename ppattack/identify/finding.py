@@ -25,7 +25,7 @@ class Finding:
             and the bar comes from calibration alone.
         what: the detail that goes with a yes, such as a block size.
         facts: further numbers.
-        lean: what is likelier, where the answer is undecided.
+        lean: where the answer is undecided, how much likelier yes is than no: from -1 to 1.
     """
 
     name: str
@@ -38,7 +38,7 @@ class Finding:
     p: float | None = None
     what: Any = None
     facts: Mapping[str, Any] = field(default_factory=dict)
-    lean: Answer | None = None
+    lean: float = 0.0
 
     @property
     def holds(self) -> bool:

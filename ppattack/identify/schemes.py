@@ -11,8 +11,8 @@ from ppattack.identify.properties.content import block_of
 
 Settings = dict[str, Any]
 Shape = tuple[int, ...]
-LEAN = 0.5
-"""What an undecided property counts that leans to one side."""
+LEAN = 0.9
+"""What an undecided property counts at most that leans to one side."""
 LIKELY = 1.0
 """A scheme that is less than this behind the best is likely too."""
 
@@ -132,7 +132,7 @@ SCHEMES: tuple[Scheme, ...] = (
     ),
     Scheme(
         "vit-blocks", "shared blocks", {"unit": "byte", "moved": "yes", "shuffled-inside": "yes"},
-        _vit, prior=1.0,
+        _vit, prior=1.25,
     ),
     Scheme(
         "ele", "own blocks", {"unit": "nibble", "complements": "yes", "moved": "yes"},
@@ -190,11 +190,11 @@ def _tolerated(scheme: Scheme, answers: Mapping[str, str | None]) -> bool:
 
 
 def _support(found: Found, answers: Mapping[str, str | None], name: str, want: str) -> float:
-    """1 for the answer that a scheme wants; half of it, or against it, for one that only leans."""
+    """1 for the answer that a scheme wants; less, for or against, for one that only leans."""
     if answers[name] is not None:
         return float(answers[name] == want)
-    lean = found[name].lean if name in found else None
-    return 0.0 if lean is None else LEAN if lean == want else -LEAN
+    lean = found[name].lean if name in found else 0.0
+    return LEAN * (lean if want == "yes" else -lean)
 
 
 def _answer(found: Found, name: str) -> str | None:

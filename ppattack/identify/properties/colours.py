@@ -42,19 +42,26 @@ def test(sample: Sample, found: Found) -> Finding:
         answer = answered(independent(measured, sample.count, LEAST_AGREEMENT))
         statistic = "agreement of blocks in which channel is the middle one"
         null = "0 if colours are shuffled"
-        return _told(answer, statistic, measured.value, null, LEAST_AGREEMENT, "block")
+        return _told(
+            answer, statistic, measured.value, null, LEAST_AGREEMENT, "block", measured.lean
+        )
     answer = "no" if content == "photographs" else "undecided"
     return Finding(NAME, answer, "there is no colour order to tell", "none", None, "")
 
 
 def _told(
-    answer: Answer, statistic: str, value: float, null: str, bar: float, what: str
+    answer: Answer,
+    statistic: str,
+    value: float,
+    null: str,
+    bar: float,
+    what: str,
+    lean: float = 0.0,
 ) -> Finding:
     words = {
         "yes": f"the colours of each {what} change places",
         "no": f"the colours of a {what} keep their places",
     }.get(answer, "nothing tells whether colours change places")
-    lean = answered(value < bar / 2) if what == "block" else None
     return Finding(NAME, answer, words, statistic, value, null, bar, lean=lean)
 
 

@@ -25,7 +25,9 @@ from ppattack.identify.sample import MIDDLE, Bytes, Floats, Sample
 NAME = "complements"
 LEAST_AGREEMENT = 0.15
 """Of whole blocks of photographs, over 20 files or more."""
-LOW_VALUES, HIGH_VALUES = 6.0, 30.0
+FEWEST = 3
+"""Files from which on the mean of a whole image says that values are complemented."""
+LOW_VALUES, HIGH_VALUES = 5.0, 30.0
 """Of values: squared sum over sum of squares, image by image on average; 1 if signs are fair."""
 
 
@@ -41,7 +43,9 @@ def test(sample: Sample, found: Found) -> Finding:
         return _of_blocks(sample, block_of(found))
     block = block_of(found) if content == "shared blocks" else None
     value = mean_ratio(value_sums(sample, block))
-    answer: Answer = "yes" if value < LOW_VALUES else "no" if value > HIGH_VALUES else "undecided"
+    enough = sample.count >= FEWEST or content != "whole image"
+    low = LOW_VALUES if enough else 0.0
+    answer: Answer = "yes" if value < low else "no" if value > HIGH_VALUES else "undecided"
     return Finding(
         NAME,
         answer,
@@ -69,7 +73,7 @@ def _of_blocks(sample: Sample, block: int | None) -> Finding:
         value=found.value,
         null="0 if blocks are complemented at random",
         bar=LEAST_AGREEMENT,
-        lean=answered(found.value < LEAST_AGREEMENT / 2),
+        lean=found.lean,
         facts={"standard error": round(found.error, 3), "opposed": round(found.opposed, 2)},
     )
 

@@ -26,8 +26,8 @@ RAW = 0.3
 """Correlation of neighbouring bytes, at most: more, and they are not complemented by value."""
 CORRELATION = 0.1
 LEAST_GROWTH = 1.04
-SPREAD = 4.0
-"""The bar is 1 + this over the root of all pixels, if that is more: 4 standard deviations."""
+SPREAD = 5.0
+"""The bar is 1 + this over the root of all pixels, if that is more: 5 standard deviations."""
 SMALL, LARGEST = 4, 16
 """Pixels along the blocks inside which pairs are compared."""
 

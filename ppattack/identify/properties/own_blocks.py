@@ -2,10 +2,13 @@
 
 What is shuffled within a block stays in it, so that two windows of one block have values of the
 same distribution, and two windows of neighbouring blocks less so. Statistic, for every block edge b:
-the mean of three z over the square root of 3: how much more windows of b/2 differ across odd multiples
-of b than inside blocks, in the histogram of the eight levels of ``min(h, 15 - h)`` of their half-bytes
+the mean of three z over the square root of 3: how much more windows of b/2 differ across the grid
+than inside blocks, in the histogram of the eight levels of ``min(h, 15 - h)`` of their half-bytes
 h and in its mean, and how much more blocks differ from the whole than the same blocks shifted by
 half.
+
+A grid looks like its divisors, but not at their odd multiples, which lie inside its blocks: the b
+with the largest sum of the statistic over all multiples and over odd ones is the answer.
 
 Null: a standard normal value, if the whole image is shuffled. p is for the largest of all b. In
 photographs and in images whose pixels stay in place it is not: those are found before.
@@ -38,7 +41,8 @@ def test(sample: Sample, found: Found) -> Finding:
         return Finding(NAME, "no", f"{other} explains the blocks", f"see {other}", None, "")
     sizes = [b for b in common_blocks(sample.edges, LARGEST) if not b % 2]
     values = {b: strength(sample.levels, b) for b in sizes}
-    best = max(values, key=lambda b: values[b], default=None)
+    alone = {b: strength(sample.levels, b, odd=True) for b in sizes}
+    best = max(sizes, key=lambda b: values[b] + alone[b], default=None)
     p = 1.0 if best is None else min(1.0, upper_tail(values[best]) * len(values))
     holds = p < LEVEL
     words = f"blocks of {best} px are shuffled, each by its own key" if holds else NONE
@@ -57,12 +61,13 @@ def test(sample: Sample, found: Found) -> Finding:
     )
 
 
-def strength(levels: Floats, block: int) -> float:
+def strength(levels: Floats, block: int, *, odd: bool = False) -> float:
     """The statistic for one even block size.
 
     Args:
         levels: ``(N, 8, H, W)``, how many half-bytes of a pixel have each level.
         block: edge of a block.
+        odd: whether only edges at odd multiples of the block count.
     """
     half = block // 2
     expected = levels.mean(axis=(0, 2, 3)) * half * half + 1e-6
@@ -70,21 +75,21 @@ def strength(levels: Floats, block: int) -> float:
     scaled = counts / np.sqrt(expected)[None, :, None, None]
     weights = np.arange(NIBBLE_LEVELS, dtype=np.float32)[None, :, None, None]
     means = (counts * weights).sum(axis=1, keepdims=True)
-    histograms = sum(_across_over_inside(scaled, axis) for axis in (2, 3)) / math.sqrt(2)
-    averages = sum(_across_over_inside(means, axis) for axis in (2, 3)) / math.sqrt(2)
+    histograms = sum(_across_over_inside(scaled, axis, odd) for axis in (2, 3)) / math.sqrt(2)
+    averages = sum(_across_over_inside(means, axis, odd) for axis in (2, 3)) / math.sqrt(2)
     aligned = _excess(levels, block, (0, 0), expected)
     others = [_excess(levels, block, at, expected) for at in ((half, half), (0, half), (half, 0))]
     shifted = _z(aligned, np.concatenate(others))
     return (histograms + averages + shifted) / math.sqrt(3)
 
 
-def _across_over_inside(features: Floats, axis: int) -> float:
+def _across_over_inside(features: Floats, axis: int, odd: bool) -> float:
     """z of the squared difference of neighbouring windows across the grid against inside blocks."""
     moved = np.moveaxis(features, axis, 3)
     steps = np.square(moved[..., 1:] - moved[..., :-1]).sum(axis=1)
     place = np.arange(1, moved.shape[3])
-    # Only odd multiples of the block: all of them lie inside blocks of twice its size.
-    return _z(steps[..., place % 4 == 2], steps[..., place % 2 == 1])
+    across = place % 4 == 2 if odd else place % 2 == 0
+    return _z(steps[..., across], steps[..., place % 2 == 1])
 
 
 def _excess(levels: Floats, block: int, at: tuple[int, int], expected: Floats) -> Floats:

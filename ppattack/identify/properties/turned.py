@@ -38,7 +38,7 @@ def test(sample: Sample, found: Found) -> Finding:
         value=measured.value,
         null="0 if blocks are turned at random",
         bar=LEAST_AGREEMENT,
-        lean=answered(measured.value < LEAST_AGREEMENT / 2),
+        lean=measured.lean,
         facts={"standard error": round(measured.error, 3), "opposed": round(measured.opposed, 2)},
     )
 
