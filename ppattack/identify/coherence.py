@@ -86,11 +86,11 @@ def agreement(features: Floats) -> Agreement:
     value = float(((ratio - 1) / (number - 1)).mean()) if kept.any() else 0.0
     # Squares of a sum of many fair signs are chi-squared with d degrees of freedom over d.
     error = math.sqrt(2 / depth / max(int(kept.sum()), 1)) / (number - 1) * (1 - 1 / number)
-    lean = math.tanh(_evidence(ratio, number, depth) / EVIDENCE)
+    lean = math.tanh(log_ratio(ratio, number, depth) / EVIDENCE)
     return Agreement(value, error, _most_opposed(features), lean)
 
 
-def _evidence(ratios: np.ndarray, number: int, depth: int) -> float:
+def log_ratio(ratios: np.ndarray, number: int, depth: int) -> float:
     """Log likelihood ratio of independent signs against blocks that agree.
 
     Independent signs make the ratio chi-squared over its degrees of freedom (1 for numbers, 2 for

@@ -15,15 +15,20 @@ from ppattack.identify.sample import Sample
 
 FEWEST = 8
 """Files from which on the odd ones can be told."""
+MINORITY = 0.2
+"""Share of files that makes a mix of two kinds."""
 MAJORITY = 0.7
 """Share of files that must be of one kind."""
 SMOOTH_CORRELATION, SMOOTH_GROWTH = 0.75, 1.75
 ROUGH_CORRELATION = 0.35
 NOISE_P, SURELY_NOT_P = 1e-3, 1e-12
+"""Least p of the histograms of a file: above the first it may be noise, below the second it is not."""
 PLACE_CORRELATION, PLACE_GROWTH = 0.3, 1.3
 FLAT_GRID, SEAMS_GRID = 0.3, 1.2
 """Mean logarithm at the seams of a file without a grid, and of most files with one."""
 FEWEST_SEGMENTS = 20
+MAY_BE_ONE = ({"noise", "rough"}, {"place", "rough"})
+"""Kinds between which files of one cipher may lie."""
 WORDS = {
     "smooth": "is smooth as a photograph",
     "place": "has its values in place",
@@ -34,40 +39,59 @@ WORDS = {
 
 
 def odd_files(sample: Sample) -> tuple[dict[str, float], list[tuple[int, str]]]:
-    """The share of each kind, and number and description of the files of another kind than most."""
+    """The shares of a mix, if it is one; number and description of files of another kind than most.
+
+    Args:
+        sample: all files.
+
+    Returns:
+        shares by kind, empty if most files are of one kind; the odd files of those.
+    """
     if sample.count < FEWEST:
         return {}, []
     each = [Sample(image[None]) for image in sample.images]
     kinds = [kind(one) for one in each]
-    shares = {name: kinds.count(name) / len(kinds) for name in set(kinds) - {None}}
+    names = [name for name, _ in kinds if name is not None]
+    shares = {name: names.count(name) / len(each) for name in set(names)}
     most = max(shares, key=lambda name: shares[name], default=None)
     if most is None or shares[most] < MAJORITY:
-        return {name or "": share for name, share in shares.items()}, []
+        return _mix(kinds), []
     odd = [
         (i, WORDS[found])
-        for i, found in enumerate(kinds)
-        if found is not None and found != most and not _doubtful(found, most, each)
+        for i, (found, clear) in enumerate(kinds)
+        if found is not None and clear and found != most and not _doubtful(found, most, each)
     ]
     if most == "smooth":
         odd += _without_seams(each)
-    return {name or "": share for name, share in shares.items()}, sorted(set(odd))
+    return {}, sorted(set(odd))
 
 
-def kind(sample: Sample) -> str | None:
-    """The kind of one file; None if it is not clear."""
+def _mix(kinds: list[tuple[str | None, bool]]) -> dict[str, float]:
+    """The shares of kinds that are clear and not rare; empty if there are not two of them."""
+    clear = [name for name, sure in kinds if name is not None and sure]
+    shares = {name: clear.count(name) / len(kinds) for name in set(clear)}
+    shares = {name: share for name, share in shares.items() if share >= MINORITY}
+    return {} if len(shares) < 2 or set(shares) in MAY_BE_ONE else shares
+
+
+def kind(sample: Sample) -> tuple[str | None, bool]:
+    """The kind of one file, None if it is not known, and whether that is clear."""
     near, growth = smooth.neighbour_correlation(sample.signed), smooth.growth(sample.signed)
-    if near > SMOOTH_CORRELATION and growth > SMOOTH_GROWTH:
-        return "smooth"
+    if near > smooth.CORRELATION and growth > smooth.GROWTH:
+        return "smooth", near > SMOOTH_CORRELATION and growth > SMOOTH_GROWTH
     chances = noise.histogram_chances(sample.images)
-    if min(chances.values()) > NOISE_P:
-        return "noise"
+    least = min(chances.values())
+    if least > NOISE_P:
+        return "noise", True
+    if least > SURELY_NOT_P:
+        return None, False
     if near > ROUGH_CORRELATION:
-        return None
+        return None, False
     sums = sample.folded.sum(axis=1, keepdims=True)
     growth = in_place.growth_inside(sums, in_place.SMALL)
     if smooth.neighbour_correlation(sums) > PLACE_CORRELATION and growth > PLACE_GROWTH:
-        return "place"
-    return "rough"
+        return "place", True
+    return "rough", True
 
 
 def _doubtful(found: str, most: str, each: list[Sample]) -> bool:

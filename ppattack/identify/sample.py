@@ -14,6 +14,8 @@ Floats = NDArray[np.float32]
 MIDDLE = 127.5
 """A byte and its complement lie on both sides of it."""
 NIBBLE_MIDDLE = 7.5
+LUMA = np.array([0.299, 0.587, 0.114], np.float32)
+"""Brightness of red, green and blue (JFIF)."""
 NIBBLE_LEVELS = 8
 """Levels of a half-byte that does not differ from its complement."""
 
@@ -64,6 +66,14 @@ class Sample:
         low, high = np.minimum(low, 15 - low), np.minimum(high, 15 - high)
         planes = [((low == i).sum(1) + (high == i).sum(1)) for i in range(NIBBLE_LEVELS)]
         made: Floats = np.stack(planes, axis=1).astype(np.float32)
+        return made
+
+    @cached_property
+    def brightness(self) -> Floats:
+        """Brightness less its middle, ``(N, 1, H, W)``: all that JPEG with halved colours keeps."""
+        if self.images.shape[1] != len(LUMA):
+            return self.signed[:, :1]
+        made: Floats = np.einsum("nchw,c->nhw", self.signed, LUMA)[:, None]
         return made
 
     @cached_property

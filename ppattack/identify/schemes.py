@@ -11,6 +11,8 @@ from ppattack.identify.properties.content import block_of
 
 Settings = dict[str, Any]
 Shape = tuple[int, ...]
+USUAL = 0.5
+"""What the default block size counts."""
 LEAN = 0.9
 """What an undecided property counts at most that leans to one side."""
 LIKELY = 1.0
@@ -27,7 +29,8 @@ class Scheme:
         wants: answer by property; an opposite answer rules it out, the same one counts for it.
         settings: the settings that differ from the defaults, from what was found.
         fits: whether the shape ``(C, H, W)`` can be a ciphertext of it.
-        prior: what it has without evidence: 0, or less if it is a special case of another.
+        prior: what it has without evidence, if another one wants more properties.
+        usual: its default block size, which is likelier than others.
     """
 
     name: str
@@ -36,6 +39,7 @@ class Scheme:
     settings: Callable[[Found, Shape], Settings] = lambda found, shape: {}
     fits: Callable[[Shape], bool] = lambda shape: True
     prior: float = 0.0
+    usual: int | None = None
 
 
 @dataclass(frozen=True)
@@ -117,22 +121,22 @@ SCHEMES: tuple[Scheme, ...] = (
     Scheme(
         "le", "shared blocks",
         {"unit": "nibble", "complements": "yes", "moved": "no", "shuffled-inside": "yes"},
-        block_setting(),
+        block_setting(), usual=4,
     ),
     Scheme(
         "block-defence", "shared blocks",
         {"unit": "byte", "complements": "no", "moved": "no", "shuffled-inside": "yes"},
-        _transformation("shf"),
+        _transformation("shf"), usual=4,
     ),
-    Scheme("block-defence", "shared blocks", IN_ORDER, _transformation("np")),
+    Scheme("block-defence", "shared blocks", IN_ORDER, _transformation("np"), usual=4),
     Scheme(
         "block-defence", "shared blocks",
         {"unit": "byte", "complements": "yes", "moved": "no", "shuffled-inside": "yes"},
-        _transformation("shf-np"),
+        _transformation("shf-np"), usual=4,
     ),
     Scheme(
         "vit-blocks", "shared blocks", {"unit": "byte", "moved": "yes", "shuffled-inside": "yes"},
-        _vit, prior=1.25,
+        _vit, prior=1.0, usual=16,
     ),
     Scheme(
         "ele", "own blocks", {"unit": "nibble", "complements": "yes", "moved": "yes"},
@@ -167,7 +171,12 @@ def candidates(found: Found, shape: Shape) -> list[Candidate]:
         against = any(answers[name] not in (want, None) for name, want in scheme.wants.items())
         if not _tolerated(scheme, answers) if against else False:
             continue
-        score = scheme.prior + sum(_support(found, answers, *each) for each in scheme.wants.items())
+        usual = scheme.usual is not None and scheme.usual == block_of(found)
+        score = (
+            scheme.prior
+            + USUAL * usual
+            + sum(_support(found, answers, *each) for each in scheme.wants.items())
+        )
         scored.append((-score, number, scheme))
     scored.sort(key=lambda row: row[:2])
     best = -scored[0][0] if scored else 0.0

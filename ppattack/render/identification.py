@@ -186,7 +186,9 @@ def _correlations(sample: Sample) -> list[Chart]:
 
 def _pictures(sample: Sample) -> list[tuple[str, list[Picture]]]:
     """The first ciphertexts, and means over the files by position."""
-    first = [_picture(image, f"ciphertext {i + 1}") for i, image in enumerate(sample.images[:SHOWN])]
+    first = [
+        _picture(image, f"ciphertext {i + 1}") for i, image in enumerate(sample.images[:SHOWN])
+    ]
     means = [
         _picture(_stretched(sample.images.mean(axis=0)), "mean of all files by position"),
         _picture(_stretched(sample.folded.mean(axis=0)), "mean of |v - 127.5| by position"),

@@ -97,12 +97,10 @@ def _from_headers(how: str, channels: int) -> Finding:
 def _mixed(shares: dict[str, float]) -> Finding | None:
     if not shares:
         return None
-    most = max(shares.values())
     listed = ", ".join(f"{name} {share:.0%}" for name, share in sorted(shares.items()))
     return Finding(
-        "mixed", "no" if most >= MAJORITY else "yes",
-        f"files of several kinds: {listed}" if most < MAJORITY else "files of one kind",
-        "share of files of the commonest kind", most, "1", MAJORITY,
+        "mixed", "yes", f"files of several kinds: {listed}",
+        "share of files of the commonest kind", max(shares.values()), "1", MAJORITY,
     )  # fmt: skip
 
 

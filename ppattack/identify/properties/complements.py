@@ -15,9 +15,11 @@ correlation of two places over the images counts as well. Bars from training ima
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
-from ppattack.identify.coherence import agreement, independent
+from ppattack.identify.coherence import EVIDENCE, agreement, independent, log_ratio
 from ppattack.identify.finding import Answer, Finding, Found, answered
 from ppattack.identify.properties.content import block_of
 from ppattack.identify.sample import MIDDLE, Bytes, Floats, Sample
@@ -27,7 +29,7 @@ LEAST_AGREEMENT = 0.15
 """Of whole blocks of photographs, over 20 files or more."""
 FEWEST = 3
 """Files from which on the mean of a whole image says that values are complemented."""
-LOW_VALUES, HIGH_VALUES = 5.0, 30.0
+LOW_VALUES, HIGH_VALUES = 5.0, 12.0
 """Of values: squared sum over sum of squares, image by image on average; 1 if signs are fair."""
 
 
@@ -42,7 +44,9 @@ def test(sample: Sample, found: Found) -> Finding:
     if content == "whole blocks":
         return _of_blocks(sample, block_of(found))
     block = block_of(found) if content == "shared blocks" else None
-    value = mean_ratio(value_sums(sample, block))
+    rows = value_sums(sample, block)
+    value = mean_ratio(rows)
+    evidence = log_ratio(np.array([value]), rows.shape[1], 1)
     enough = sample.count >= FEWEST or content != "whole image"
     low = LOW_VALUES if enough else 0.0
     answer: Answer = "yes" if value < low else "no" if value > HIGH_VALUES else "undecided"
@@ -56,6 +60,7 @@ def test(sample: Sample, found: Found) -> Finding:
         value=value,
         null="1 if values are complemented at random",
         bar=LOW_VALUES,
+        lean=math.tanh(evidence / EVIDENCE),
     )
 
 

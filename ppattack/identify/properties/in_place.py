@@ -18,13 +18,15 @@ import math
 import numpy as np
 
 from ppattack.identify.finding import Finding, Found
+from ppattack.identify.properties.jpeg import halves_colours
 from ppattack.identify.properties.smooth import neighbour_correlation
 from ppattack.identify.sample import Floats, Sample, common_blocks
 
 NAME = "in-place"
 RAW = 0.3
 """Correlation of neighbouring bytes, at most: more, and they are not complemented by value."""
-CORRELATION = 0.1
+CORRELATION, HALVED_CORRELATION = 0.25, 0.1
+"""Of neighbouring sums, at least; and after JPEG with halved colours."""
 LEAST_GROWTH = 1.04
 SPREAD = 5.0
 """The bar is 1 + this over the root of all pixels, if that is more: 5 standard deviations."""
@@ -40,7 +42,8 @@ def test(sample: Sample, found: Found) -> Finding:
     folded, raw = neighbour_correlation(sums), neighbour_correlation(sample.signed)
     height, width = sample.edges
     bar = max(LEAST_GROWTH, 1 + SPREAD / math.sqrt(sample.count * height * width))
-    holds = folded > CORRELATION and ratio > bar and raw < RAW
+    least = HALVED_CORRELATION if halves_colours(found) else CORRELATION
+    holds = folded > least and ratio > bar and raw < RAW
     hidden = "jpeg" in found and found["jpeg"].holds and not found["smooth"].holds
     return Finding(
         NAME,

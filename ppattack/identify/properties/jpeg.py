@@ -21,7 +21,7 @@ import numpy as np
 
 from ppattack.identify.finding import Finding, Found
 from ppattack.identify.properties.noise import upper_tail
-from ppattack.identify.sample import Floats, Sample
+from ppattack.identify.sample import LUMA, Floats, Sample
 
 NAME = "jpeg"
 CELL = 8
@@ -37,10 +37,9 @@ COLOUR_SCORE = 0.25
 ALL_CELLS = 0.85
 """Share of cells on the lattice if the compression came last; 0.3 to 0.6 if it came first."""
 CELL_SCORE = 0.5
-LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 BLUE = np.array([-0.168736, -0.331264, 0.5], np.float32)
 RED = np.array([0.5, -0.418688, -0.081312], np.float32)
-"""Brightness and colour differences of JFIF."""
+"""Colour differences of JFIF."""
 SPREAD = math.sqrt(0.5)
 """Standard deviation of the cosine of a uniform angle."""
 
@@ -69,6 +68,12 @@ def test(sample: Sample, found: Found) -> Finding:
         what=f"{quality}{colours}" if holds else None,
         facts={"share of cells": round(share, 3), "coefficients": count},
     )
+
+
+def halves_colours(found: Found) -> bool:
+    """Whether the files were compressed with halved colours, which makes neighbours alike."""
+    jpeg = found.get(NAME)
+    return jpeg is not None and jpeg.holds and str(jpeg.what).endswith(":420")
 
 
 def came_last(found: Found, content: str | None, block: int | None) -> bool | None:

@@ -23,10 +23,10 @@ from ppattack.identify.sample import Floats, Sample, block_sums
 NAME = "moved"
 LEVEL = 1e-4
 """p below which neighbours are alike, so that blocks stay."""
-EVEN, SLOPE = 0.2, 0.35
+EVEN, LEAN_ERRORS = 0.2, 2.5
 """Where an image with few blocks says as little for one answer as for the other."""
 STAYS, MOVED = 0.13, 0.17
-"""Above the first by one standard error they stay, below the second by one and a half they moved."""
+"""One and a half standard errors above the first they stay, below the second they moved."""
 
 
 def test(sample: Sample, found: Found) -> Finding:
@@ -39,7 +39,7 @@ def test(sample: Sample, found: Found) -> Finding:
     value, error = neighbours_alike(features)
     value += 1 / max(features.shape[1] * features.shape[2] - 1, 1)
     p = upper_tail(value / error)
-    stays = p < LEVEL and value > STAYS + error
+    stays = p < LEVEL and value > STAYS + 1.5 * error
     moved = not stays and value + 1.5 * error < MOVED
     answer = "yes" if moved else "no" if stays else "undecided"
     words = {"yes": "blocks change places", "no": "blocks stay where they are"}
@@ -52,7 +52,7 @@ def test(sample: Sample, found: Found) -> Finding:
         null="0 if blocks change places",
         bar=STAYS,
         p=p,
-        lean=float(np.clip((EVEN - value) / SLOPE, -1, 1)),
+        lean=float(np.clip((EVEN - value) / (LEAN_ERRORS * error), -1, 1)),
         facts={"standard error": round(error, 3)},
     )
 

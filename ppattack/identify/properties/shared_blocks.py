@@ -34,8 +34,6 @@ IN_PLACE = 2.0
 """The bar is so many times higher if values are in place: only common complements are left to find."""
 FEWEST_WINDOWS = 4
 """Windows that an image must have at each place."""
-LUMA = np.array([0.299, 0.587, 0.114], np.float32)
-"""Brightness of red, green and blue (JFIF)."""
 IMAGES_AT_ONCE = 32
 
 
@@ -72,8 +70,8 @@ def test(sample: Sample, found: Found) -> Finding:
 def strength(sample: Sample, block: int) -> float:
     """The statistic for one block size."""
     kinds = [(sample.nibbles, False), (sample.signed, False), (sample.signed, True)]
-    if sample.images.shape[1] == len(LUMA):
-        kinds.append((np.einsum("nchw,c->nhw", sample.signed, LUMA)[:, None], False))
+    if sample.images.shape[1] > 1:
+        kinds.append((sample.brightness, False))
     largest = 0.0
     for planes, centred in kinds:
         least = math.inf

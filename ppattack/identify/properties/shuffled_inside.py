@@ -12,6 +12,7 @@ import numpy as np
 
 from ppattack.identify.finding import Finding, Found
 from ppattack.identify.properties.content import block_of
+from ppattack.identify.properties.jpeg import halves_colours
 from ppattack.identify.sample import Floats, Sample
 
 NAME = "shuffled-inside"
@@ -35,7 +36,8 @@ def test(sample: Sample, found: Found) -> Finding:
             "whole image": "yes",
         }.get(content or "", "undecided")
         return Finding(NAME, inside, "follows from the content", "none", None, "")  # type: ignore[arg-type]
-    value, p = order(sample.folded, block)
+    folded = np.abs(sample.brightness) if halves_colours(found) else sample.folded
+    value, p = order(folded, block)
     in_order = p <= LEVEL and value > LEAST
     return Finding(
         NAME,
