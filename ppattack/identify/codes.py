@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from ppattack.identify.finding import Finding, Found
 from ppattack.identify.properties import shared_blocks, smooth
-from ppattack.identify.sample import common_blocks
+from ppattack.identify.sample import common_blocks, primes_of
 
 Floats = NDArray[np.float32]
 POSITIONS = 0.35
@@ -137,17 +137,16 @@ def channel_correlation(codes: Floats) -> float:
     rows = np.moveaxis(codes, 1, 0).reshape(codes.shape[1], -1)
     if len(rows) < 2:
         return 0.0
-    return float(np.abs(np.corrcoef(rows)[np.triu_indices(len(rows), 1)]).mean())
+    table = np.abs(np.atleast_2d(np.corrcoef(rows)))
+    return float(table[np.triu_indices(len(rows), 1)].mean())
 
 
 def _blocks(codes: Floats) -> Finding:
     edges = int(codes.shape[2]), int(codes.shape[3])
     values = {}
-    for block in common_blocks(edges, LARGEST_BLOCK):
-        sides = [block // prime for prime in range(2, block + 1) if not block % prime]
-        values[block] = shared_blocks.agreement(
-            codes.astype(np.float32), block, max(sides), centred=False
-        )
+    for size in common_blocks(edges, LARGEST_BLOCK):
+        window = size // primes_of(size)[0]
+        values[size] = shared_blocks.agreement(codes, size, window, centred=False)
     passing = [block for block, value in values.items() if value > RIVAL_RATIO]
     block = max(passing) if passing else None
     return Finding(

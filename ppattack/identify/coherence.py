@@ -78,7 +78,7 @@ def agreement(features: Floats) -> Agreement:
     Args:
         features: ``(N, M, d)``, M of 2 or more.
     """
-    count, number, depth = features.shape
+    _, number, depth = features.shape
     power = np.square(features).sum(axis=(1, 2))
     total = np.square(features.sum(axis=1)).sum(axis=1)
     kept = power > 1e-6 * max(float(power.max()), 1e-9)

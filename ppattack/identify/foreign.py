@@ -1,9 +1,9 @@
 """Files that are of another kind than the rest of their folder.
 
-Every file by itself is given one of four kinds by statistics that a few hundred pixels settle: smooth
-(photographs and whole blocks of them), values in place, noise, or rough. If most files are of one kind,
-those that are clearly of another are named. "Clearly" is far beyond the bars of the properties, so
-that an odd photograph of the same kind is not named.
+Every file by itself is given one of four kinds by statistics that a few hundred pixels settle:
+smooth (photographs and whole blocks of them), values in place, noise, or rough. If most files are
+of one kind, those that are clearly of another are named. "Clearly" is far beyond the bars of the
+properties, so that an odd photograph of the same kind is not named.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import numpy as np
 
 from ppattack.identify.properties import block_edges, in_place, noise, smooth
 from ppattack.identify.sample import Sample
+from ppattack.identify.seams import strength
 
 FEWEST = 8
 """Files from which on the odd ones can be told."""
@@ -22,7 +23,7 @@ MAJORITY = 0.7
 SMOOTH_CORRELATION, SMOOTH_GROWTH = 0.75, 1.75
 ROUGH_CORRELATION = 0.35
 NOISE_P, SURELY_NOT_P = 1e-3, 1e-12
-"""Least p of the histograms of a file: above the first it may be noise, below the second it is not."""
+"""Least p of the histograms of a file: above the first it may be noise, below the second not."""
 PLACE_CORRELATION, PLACE_GROWTH = 0.3, 1.3
 FLAT_GRID, SEAMS_GRID = 0.3, 1.2
 """Mean logarithm at the seams of a file without a grid, and of most files with one."""
@@ -110,7 +111,7 @@ def _without_seams(each: list[Sample]) -> list[tuple[int, str]]:
     grid = block_edges.test(edges, {}).what
     if grid is None:
         return []
-    values = [block_edges.strength(one.signed, grid) for one in each]
+    values = [strength(one.signed, grid) for one in each]
     if values[0][1] < FEWEST_SEGMENTS:
         return []
     strengths = np.array([value for value, _ in values])

@@ -20,6 +20,8 @@ PIXELS_AT_MOST = 1 << 20
 """Of all files together: 20 of 224 px."""
 EDGE_AT_MOST = 1008
 """Pixels of an edge that are looked at: a multiple of blocks of 7, 8, 9, 14 and 16 px."""
+PUBLIC_AT_MOST = 2000
+"""Public images that are compared with the files."""
 FOREIGN_SHARE = 0.2
 """Share of files that are named as foreign; with more the folder is refused."""
 SMALLEST = 8
@@ -93,6 +95,32 @@ def read(folder: Path) -> Read:
         else:
             arrays[path.name] = array
     return _of_one_shape(folder, paths, chosen, arrays, foreign)
+
+
+def unchanged(read: Read, public: Path) -> list[tuple[str, str]]:
+    """Files whose pixels are those of a public image, with its name.
+
+    Args:
+        read: the files that were read.
+        public: a folder of images, of which ``PUBLIC_AT_MOST`` are compared, spread evenly.
+
+    Raises:
+        DataError: if the folder cannot be read or holds no images.
+    """
+    paths = list_files(public)
+    if not paths:
+        raise DataError(f"{public} holds no image files: name a folder of public images.")
+    known: dict[bytes, str] = {}
+    for path in spread(paths, PUBLIC_AT_MOST):
+        array = _try(path)
+        if isinstance(array, np.ndarray) and tuple(array.shape) == read.pixels:
+            kept = array[:, :EDGE_AT_MOST, :EDGE_AT_MOST] if array.ndim == 3 else array
+            known[kept.tobytes()] = path.name
+    found = (
+        (name, known.get(array.tobytes()))
+        for name, array in zip(read.names, read.arrays, strict=True)
+    )
+    return [(name, f"is the public image {other}, unchanged") for name, other in found if other]
 
 
 def list_files(folder: Path) -> list[Path]:

@@ -143,12 +143,18 @@ SCHEMES: tuple[Scheme, ...] = (
         block_setting(),
     ),
     Scheme("neuracrypt", "codes", settings=_order),
-    Scheme("color-neuracrypt", "image of numbers", {"positions": "yes", "channels-alike": "no", "levels": "no"}),
+    Scheme(
+        "color-neuracrypt", "image of numbers",
+        {"positions": "yes", "channels-alike": "no", "levels": "no"},
+    ),
     Scheme(
         "rom", "image of numbers", {"positions": "no", "levels": "no", "channels-alike": "no"},
         _numbers_blocks,
     ),
-    Scheme("rmt", "image of numbers", {"positions": "yes", "channels-alike": "yes", "levels": "no"}),
+    Scheme(
+        "rmt", "image of numbers",
+        {"positions": "yes", "channels-alike": "yes", "levels": "no"},
+    ),
     Scheme("patch-mix", "image of numbers", {"levels": "yes"}),
 )  # fmt: skip
 """A new scheme that no property tells from these needs a property of its own."""

@@ -15,7 +15,7 @@ from ppattack.identify.finding import Finding
 from ppattack.identify.foreign import MAJORITY, odd_files
 from ppattack.identify.properties.content import block_of
 from ppattack.identify.properties.jpeg import came_last
-from ppattack.identify.reading import Read, read
+from ppattack.identify.reading import FOREIGN_SHARE, Read, read, unchanged
 from ppattack.identify.sample import Sample
 from ppattack.identify.schemes import Candidate, candidates
 from ppattack.reports.identification import (
@@ -43,22 +43,32 @@ class Looked:
     read: Read
 
 
-def identify(folder: Path) -> Identification:
+def identify(folder: Path, public: Path | None = None) -> Identification:
     """What a folder of ciphertexts is.
+
+    Args:
+        folder: its path.
+        public: a folder of public images: files that are among them unchanged are named, unless
+            most are.
 
     Raises:
         DataError: if there are no files that could be ciphertexts, or too many odd ones.
     """
-    return look_at(folder).report
+    return look_at(folder, public).report
 
 
-def look_at(folder: Path) -> Looked:
+def look_at(folder: Path, public: Path | None = None) -> Looked:
     """The same, with the files that were read.
 
     Raises:
         DataError: as :func:`identify`.
     """
-    files, report = examined(read(folder), str(folder))
+    files = read(folder)
+    if public is not None:
+        known = unchanged(files, public)
+        if len(known) <= FOREIGN_SHARE * len(files.names):
+            files = files.without(known)
+    files, report = examined(files, str(folder))
     return Looked(report, files)
 
 

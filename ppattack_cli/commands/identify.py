@@ -16,6 +16,12 @@ if TYPE_CHECKING:
 
 def identify(
     folder: Annotated[Path, typer.Argument(help="Folder of ciphertexts: images or NPY files.")],
+    public: Annotated[
+        Path | None,
+        typer.Option(
+            "--public", help="Folder of public images: files that are among them are named."
+        ),
+    ] = None,
     html: Annotated[
         Path | None, typer.Option("--html", help="Write a page with the evidence as pictures.")
     ] = None,
@@ -27,7 +33,8 @@ def identify(
     from ppattack.files import user_path
     from ppattack.runs.identifying import look_at
 
-    looked = look_at(user_path(str(folder)))
+    others = None if public is None else user_path(str(public))
+    looked = look_at(user_path(str(folder)), others)
     if html is not None:
         from ppattack.files import write_text
         from ppattack.render.identification import identification_html

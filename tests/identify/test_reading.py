@@ -11,6 +11,7 @@ from ppattack.errors import DataError
 from ppattack.identify import reading
 from ppattack.identify.foreign import odd_files
 from ppattack.identify.sample import Sample
+from ppattack.runs.identifying import identify
 from tests.support.folders_of_ciphertexts import encrypted, pads, photographs, write_folder
 
 
@@ -122,3 +123,16 @@ def test_mixed_sizes_are_refused(tmp_path: Path) -> None:
         path.rename(tmp_path / f"b{path.name}")
     with pytest.raises(DataError, match=r"2 of 4 files.* is 16x16 RGB.* the others are 32x32 RGB"):
         reading.read(tmp_path)
+
+
+def test_public_images_among_the_files_are_named(tmp_path: Path) -> None:
+    images = encrypted("pe")
+    images[4] = photographs()[9]
+    write_folder(tmp_path / "files", images)
+    write_folder(tmp_path / "public", photographs())
+    found = identify(tmp_path / "files", tmp_path / "public")
+    assert [(odd.name, odd.why) for odd in found.foreign] == [
+        ("00004.png", "is the public image 00009.png, unchanged")
+    ]
+    assert found.scheme == "pe"
+    assert identify(tmp_path / "public", tmp_path / "public").scheme == "plain"

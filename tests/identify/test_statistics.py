@@ -11,7 +11,6 @@ from scipy import stats
 
 from ppattack.identify.coherence import agreement
 from ppattack.identify.properties import (
-    block_edges,
     jpeg,
     key_scope,
     moved,
@@ -22,6 +21,7 @@ from ppattack.identify.properties import (
     unit,
 )
 from ppattack.identify.sample import Sample, block_sums, common_blocks, primes_of, step_profile
+from ppattack.identify.seams import strength
 from tests.support.folders_of_ciphertexts import encrypted, pads, photographs
 
 RNG = np.random.default_rng(1)
@@ -168,9 +168,9 @@ def test_windows_of_a_periodic_pattern_agree() -> None:
 
 def test_seams_of_swapped_blocks() -> None:
     plain, moved_ = photographs(), encrypted("patch-shuffle", patch_size=8)
-    assert block_edges.strength(Sample(moved_).signed, 8)[0] > 1
-    assert block_edges.strength(Sample(moved_).signed, 4)[0] < 0.2
-    assert block_edges.strength(Sample(plain).signed, 8)[0] < 0.5
+    assert strength(Sample(moved_).signed, 8)[0] > 1
+    assert strength(Sample(moved_).signed, 4)[0] < 0.2
+    assert strength(Sample(plain).signed, 8)[0] < 0.5
 
 
 def test_a_ramp_is_smooth_and_noise_is_not() -> None:

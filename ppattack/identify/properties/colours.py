@@ -5,9 +5,9 @@
   neighbours. Null if they are shuffled: 1.
 * Whole blocks that lie on a grid of 8 pixels and came from JPEG files: colour shuffles take part of
   the cells off the lattice of the compression (see ``jpeg``).
-* Other whole blocks: which channel lies between the other two, on average over a block, is often the same
-  all over a photograph, and a complement does not change it. Statistic: the agreement of blocks
-  (0 if shuffled, see ``complements``).
+* Other whole blocks: which channel lies between the other two, on average over a block, is often
+  the same all over a photograph, and a complement does not change it. Statistic: the agreement of
+  blocks (0 if shuffled, see ``complements``).
 
 In grey or nearly grey images nothing tells: undecided. Bars from training images
 (``benchmarks/identify.py --bars``).

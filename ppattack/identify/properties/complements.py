@@ -25,7 +25,7 @@ from ppattack.identify.properties.content import block_of
 from ppattack.identify.sample import MIDDLE, Bytes, Floats, Sample
 
 NAME = "complements"
-LEAST_AGREEMENT = 0.15
+LEAST_AGREEMENT = 0.12
 """Of whole blocks of photographs, over 20 files or more."""
 FEWEST = 3
 """Files from which on the mean of a whole image says that values are complemented."""

@@ -94,5 +94,5 @@ def block_of(found: Found) -> int | None:
     by = {"whole blocks": "block-edges", "shared blocks": "shared-blocks"}
     by["own blocks"] = "own-blocks"
     content = found[NAME].what if NAME in found else None
-    name = by.get(content)
+    name = by.get(str(content))
     return None if name is None else found[name].what

@@ -1,9 +1,10 @@
 """Were the files compressed with JPEG, at which quality, before or after the encryption?
 
-If the files are JPEG files their headers say it. Otherwise: coefficients of the 8x8 cosine transform
-of brightness, on the grid of 8 pixels, lie near multiples of the quantisation table. Statistic: the
-mean of ``cos(2 pi c / q)`` over coefficients c that are no zero multiple of their step q of 4 or
-more, for the best quality. Null: 0, with a standard deviation of 0.7 over the root of their number.
+If the files are JPEG files their headers say it. Otherwise: coefficients of the 8x8 cosine
+transform of brightness, on the grid of 8 pixels, lie near multiples of the quantisation table.
+Statistic: the mean of ``cos(2 pi c / q)`` over coefficients c that are no zero multiple of their
+step q of 4 or more, for the best quality. Null: 0, with a standard deviation of 0.7 over the root
+of their number.
 
 Compression before encryption leaves the same lattice only where 8x8 cells survive. Moved blocks of
 8 pixels or more whose colours change places keep it in a part of their cells only, so that the

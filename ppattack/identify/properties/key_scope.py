@@ -11,11 +11,11 @@ depends on the content:
 | whole blocks | mean, colour and slope of each block | the order of blocks; signs if complemented |
 | shared blocks | covariance of the places of a block | the order of places |
 
-Statistic: the squared inner products of pairs of files over what keys of their own would give;
-of covariances, the mean correlation. The first three nulls are known in closed form, 1 with a standard
-deviation of root 2 over the root of the pairs; the others are drawn. One key is said if p is small
-and the ratio above its bar. A key each is said only of so many files that one key would have shown,
-else it is undecided (``benchmarks/identify.py --bars``).
+Statistic: the squared inner products of pairs of files over what keys of their own would give; of
+covariances, the mean correlation. The first three nulls are known in closed form, 1 with a
+standard deviation of root 2 over the root of the pairs; the others are drawn. One key is said if p
+is small and the ratio above its bar. A key each is said only of so many files that one key would
+have shown, else it is undecided (``benchmarks/identify.py --bars``).
 """
 
 from __future__ import annotations
@@ -35,7 +35,8 @@ from ppattack.identify.sample import Bytes, Floats, Sample
 NAME = "key-scope"
 FILES = 64
 """Files that are compared, at most."""
-LEVEL = 0.005
+LEVEL, DOUBTFUL = 0.005, 0.02
+"""p of one key: it is said below the first, and above the second perhaps that each has its own."""
 BARS = {
     "values in place": 3.0,
     "whole image": 3.0,
@@ -77,7 +78,7 @@ def test(sample: Sample, found: Found) -> Finding:
     kept = Sample(sample.images[:FILES])
     value, p = _measured(kept, content, block, found)
     one = p < LEVEL and value > BARS[content]
-    each = not one and sample.count >= ENOUGH[content] and value < BARS[content]
+    each = not one and sample.count >= ENOUGH[content] and p > DOUBTFUL
     what = "dataset" if one else "image" if each else "undecided"
     words = {
         "dataset": "one key for all files",
@@ -176,7 +177,7 @@ def _within_blocks(values: Floats, block: int) -> Floats:
 
 
 def covariances_alike(values: Floats, block: int) -> tuple[float, float]:
-    """Mean correlation of the covariances of one file and the next, and its p by shuffled places."""
+    """Mean correlation of the covariances of a file and the next, and its p by shuffled places."""
     count, channels, height, width = values.shape
     cut = values.reshape(count, channels, height // block, block, width // block, block)
     rows = cut.transpose(0, 2, 4, 1, 3, 5).reshape(count, -1, channels * block * block)

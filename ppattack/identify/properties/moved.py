@@ -1,12 +1,12 @@
 """Do blocks change places?
 
 Neighbouring blocks of a photograph are alike, and so are their means of ``|v - 127.5|`` and of its
-square, which complements, turns and shuffles inside blocks leave alone. Statistic: the mean product
-of these of neighbouring blocks, each less the mean of its image, over the mean square, plus
-``1 / (M - 1)`` for M blocks. Null if blocks are moved: 0, with a standard deviation that follows from
-the number of pairs; p is for this null. One key for all files moves all alike, which spreads the
-value by up to 0.1. Bars from training images (``benchmarks/identify.py --bars``): blocks that stay
-have 0.2 to 0.5.
+square, which complements, turns and shuffles inside blocks leave alone. Statistic: the mean
+product of these of neighbouring blocks, each less the mean of its image, over the mean square,
+plus ``1 / (M - 1)`` for M blocks. Null if blocks are moved: 0, with a standard deviation that
+follows from the number of pairs; p is for this null. One key for all files moves all alike, which
+spreads the value by up to 0.1. Bars from training images (``benchmarks/identify.py --bars``):
+blocks that stay have 0.2 to 0.5.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import math
 
 import numpy as np
 
-from ppattack.identify.finding import Finding, Found
+from ppattack.identify.finding import Answer, Finding, Found
 from ppattack.identify.properties.content import block_of
 from ppattack.identify.properties.noise import upper_tail
 from ppattack.identify.sample import Floats, Sample, block_sums
@@ -33,15 +33,15 @@ def test(sample: Sample, found: Found) -> Finding:
     """Whether neighbouring blocks are alike."""
     content, block = found["content"].what, block_of(found)
     if block is None:
-        answer = "no" if content in ("photographs", "values in place") else "undecided"
-        return Finding(NAME, answer, "there are no blocks", "none", None, "")
+        empty: Answer = "no" if content in ("photographs", "values in place") else "undecided"
+        return Finding(NAME, empty, "there are no blocks", "none", None, "")
     features = contrasts(sample, block)
     value, error = neighbours_alike(features)
     value += 1 / max(features.shape[1] * features.shape[2] - 1, 1)
     p = upper_tail(value / error)
     stays = p < LEVEL and value > STAYS + 1.5 * error
     moved = not stays and value + 1.5 * error < MOVED
-    answer = "yes" if moved else "no" if stays else "undecided"
+    answer: Answer = "yes" if moved else "no" if stays else "undecided"
     words = {"yes": "blocks change places", "no": "blocks stay where they are"}
     return Finding(
         NAME,

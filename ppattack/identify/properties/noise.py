@@ -45,7 +45,7 @@ def test(sample: Sample, found: Found) -> Finding:
 
 
 def histogram_chances(images: Bytes) -> dict[str, float]:
-    """p of the histograms: of each image, summed, and of all images together."""
+    """The p of the histograms: of each image, summed, and of all images together."""
     rows = images.reshape(len(images), -1)
     counts = np.stack([np.bincount(row, minlength=256) for row in rows]).astype(float)
     halves = counts.reshape(-1, 16, 16)
@@ -64,7 +64,7 @@ def histogram_chances(images: Bytes) -> dict[str, float]:
 
 
 def neighbour_chances(sample: Sample) -> dict[str, float]:
-    """p of the correlation of neighbours to the right, below and in the next channel."""
+    """The p of the correlation of neighbours to the right, below and in the next channel."""
     made = {}
     uniform, folded_variance = (256**2 - 1) / 12, (128**2 - 1) / 12
     folded = sample.folded - np.float32(64)
@@ -85,7 +85,7 @@ def neighbour_chances(sample: Sample) -> dict[str, float]:
 
 
 def bits_over_images(images: Bytes) -> float:
-    """p of the mean of every bit of every place over the images."""
+    """The p of the mean of every bit of every place over the images."""
     count = len(images)
     total = 0.0
     for bit in range(8):
@@ -113,7 +113,7 @@ def two_sided(z: float) -> float:
 
 
 def _chance(counts: np.ndarray) -> float:
-    """p of histograms ``(N, K)`` against uniform ones."""
+    """The p of histograms ``(N, K)`` against uniform ones."""
     expected = counts.sum(axis=1, keepdims=True) / counts.shape[1]
     value = float((np.square(counts - expected) / expected).sum())
     return chi_squared_tail(value, len(counts) * (counts.shape[1] - 1))

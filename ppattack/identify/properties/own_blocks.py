@@ -1,11 +1,11 @@
 """Is every block shuffled by a key of its own?
 
 What is shuffled within a block stays in it, so that two windows of one block have values of the
-same distribution, and two windows of neighbouring blocks less so. Statistic, for every block edge b:
-the mean of three z over the square root of 3: how much more windows of b/2 differ across the grid
-than inside blocks, in the histogram of the eight levels of ``min(h, 15 - h)`` of their half-bytes
-h and in its mean, and how much more blocks differ from the whole than the same blocks shifted by
-half.
+same distribution, and two windows of neighbouring blocks less so. Statistic, for every block edge
+b: the mean of three z over the square root of 3: how much more windows of b/2 differ across the
+grid than inside blocks, in the histogram of the eight levels of ``min(h, 15 - h)`` of their half-
+bytes h and in its mean, and how much more blocks differ from the whole than the same blocks
+shifted by half.
 
 A grid looks like its divisors, but not at their odd multiples, which lie inside its blocks: the b
 with the largest sum of the statistic over all multiples and over odd ones is the answer.
@@ -84,7 +84,7 @@ def strength(levels: Floats, block: int, *, odd: bool = False) -> float:
 
 
 def _across_over_inside(features: Floats, axis: int, odd: bool) -> float:
-    """z of the squared difference of neighbouring windows across the grid against inside blocks."""
+    """The z of squared differences of windows beside each other, across the grid against inside."""
     moved = np.moveaxis(features, axis, 3)
     steps = np.square(moved[..., 1:] - moved[..., :-1]).sum(axis=1)
     place = np.arange(1, moved.shape[3])

@@ -31,7 +31,7 @@ LEAST_RATIO = 1.3
 SPREAD = 10.0
 """The bar is 1 + this over windows and root of images, if that is more: 8 standard deviations."""
 IN_PLACE = 2.0
-"""The bar is so many times higher if values are in place: only common complements are left to find."""
+"""The bar is so many times higher if values are in place, complements alone being left to find."""
 FEWEST_WINDOWS = 4
 """Windows that an image must have at each place."""
 IMAGES_AT_ONCE = 32
@@ -39,14 +39,7 @@ IMAGES_AT_ONCE = 32
 
 def test(sample: Sample, found: Found) -> Finding:
     """The largest block size at which equal places agree."""
-    ratios: dict[int, float] = {}
-    bars: dict[int, float] = {}
-    for block in common_blocks(sample.edges, LARGEST):
-        windows_at_place = math.prod(edge // block for edge in sample.edges)
-        if windows_at_place >= FEWEST_WINDOWS:
-            spread = SPREAD / (windows_at_place * math.sqrt(sample.count))
-            bars[block] = max(LEAST_RATIO, 1 + spread)
-            ratios[block] = strength(sample, block)
+    ratios, bars = ratios_and_bars(sample)
     if found["in-place"].holds:
         bars = {block: bar * IN_PLACE for block, bar in bars.items()}
     passing = [block for block, ratio in ratios.items() if ratio > bars[block]]
@@ -65,6 +58,19 @@ def test(sample: Sample, found: Found) -> Finding:
         what=best if passing else None,
         facts={"by block size": {block: round(ratio, 3) for block, ratio in ratios.items()}},
     )
+
+
+def ratios_and_bars(sample: Sample) -> tuple[dict[int, float], dict[int, float]]:
+    """The statistic and its bar for every block size that fits."""
+    ratios: dict[int, float] = {}
+    bars: dict[int, float] = {}
+    for block in common_blocks(sample.edges, LARGEST):
+        windows_at_place = math.prod(edge // block for edge in sample.edges)
+        if windows_at_place >= FEWEST_WINDOWS:
+            spread = SPREAD / (windows_at_place * math.sqrt(sample.count))
+            bars[block] = max(LEAST_RATIO, 1 + spread)
+            ratios[block] = strength(sample, block)
+    return ratios, bars
 
 
 def strength(sample: Sample, block: int) -> float:

@@ -2,8 +2,8 @@
 
 In a photograph horizontal steps are larger than vertical ones, or smaller, in most blocks alike; a
 quarter turn exchanges them. Statistic: the agreement of blocks in ``(across - down) / (across +
-down)`` of the squared steps inside them (0 if they are turned at random, see ``complements``). Mirroring
-alone, and turns by 180 degrees, cannot be seen. Bars from training images
+down)`` of the squared steps inside them (0 if they are turned at random, see ``complements``).
+Mirroring alone, and turns by 180 degrees, cannot be seen. Bars from training images
 (``benchmarks/identify.py --bars``).
 """
 

@@ -53,9 +53,8 @@ def test(sample: Sample, found: Found) -> Finding:
     if found["jpeg"].holds:
         words = "compression hides whether half-bytes were moved"
         return Finding(NAME, "undecided", words, statistic, None, "0 to 0.35 for bytes")
-    block = block_of(found)
-    shared = content == "shared blocks" and block is not None
-    if shared and sample.images[:, 0].size // block**2 >= FEWEST_OF_A_PLACE:
+    block = block_of(found) if content == "shared blocks" else None
+    if block is not None and sample.images[:, 0].size // block**2 >= FEWEST_OF_A_PLACE:
         ratio, bar = unevenness_of_places(sample.images, block), BAR_PLACES
     else:
         ratio, bar = unevenness(sample.images), BAR_ALL
@@ -91,7 +90,7 @@ def unevenness_of_places(images: Bytes, block: int) -> float:
     return float(_uneven_rows(judged[third] & 15).mean()) / max(high, 1e-9)
 
 
-def _uneven_rows(halves: Bytes) -> np.ndarray:
+def _uneven_rows(halves: np.ndarray) -> np.ndarray:
     """Unevenness of each row of half-bytes."""
     counts = np.stack([(halves == i).sum(axis=1) for i in range(16)], axis=-1).astype(float)
     return np.array([_uneven(each) for each in counts])
