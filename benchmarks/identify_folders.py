@@ -50,7 +50,7 @@ def registered(target: str, **settings: Any) -> Cipher:
 
         scheme = registry.target(target)(**settings)
         shape = images.shape[1:]
-        key = generate_scoped_key(scheme, shape, scope, rng.bytes(16), "k", len(images))  # type: ignore[arg-type]
+        key = generate_scoped_key(scheme, shape, scope, rng.bytes(16), "k", len(images))
         made = scheme.encrypt(torch.from_numpy(images), key, generator=rng)
         return np.asarray(made.numpy())
 

@@ -17,7 +17,7 @@ from ppattack.jpeg import Jpeg
 
 FILES_AT_MOST = 200
 PIXELS_AT_MOST = 1 << 20
-"""Of all files together: 20 of 224 px."""
+"""Pixels of all files together: 20 files of 224 px."""
 EDGE_AT_MOST = 1008
 """Pixels of an edge that are looked at: a multiple of blocks of 7, 8, 9, 14 and 16 px."""
 PUBLIC_AT_MOST = 2000

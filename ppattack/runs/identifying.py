@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -122,8 +122,8 @@ def _report(folder: str, files: Read, found: dict[str, Finding]) -> Identificati
     scope = cast(Scope, found["key-scope"].what)
     block = _block(found, best)
     number = None if block is None or content != "whole blocks" else _blocks(files.pixels, block)
-    known_scope = None if scope == "undecided" else cast("KeyScope", scope)
-    attacks = () if several else attacks_on(best and best.scheme, known_scope, number)
+    known_scope: KeyScope | None = None if scope == "undecided" else scope
+    attacks = () if several else attacks_on(best.scheme if best else None, known_scope, number)
     if content in ("noise", "photographs"):
         attacks = ()
     jpeg = found.get("jpeg")
@@ -204,7 +204,7 @@ def _text(value: object) -> str:
 def _property(finding: Finding) -> IdentifiedProperty:
     return IdentifiedProperty(
         name=finding.name,
-        answer=cast(Literal["yes", "no", "undecided"], finding.answer),
+        answer=finding.answer,
         what=finding.what,
         words=finding.words,
         statistic=finding.statistic,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 from typing import Any, Literal
 
@@ -66,7 +67,7 @@ def found_in(name: str) -> dict[str, Finding]:
     return examine(Sample(CASES[name]()))
 
 
-CASES = {
+CASES: dict[str, Callable[[], NDArray[Any]]] = {
     "plain": photographs,
     "pad": pads,
     "mask": lambda: photographs() ^ pads(1),

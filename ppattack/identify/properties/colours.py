@@ -28,11 +28,13 @@ PLACE_LOW, PLACE_HIGH = 1.02, 1.06
 CELL = 8
 SHUFFLED_CELLS = 0.62
 """Share of cells on the lattice of an earlier JPEG compression, below which colours moved."""
+COARSE_QUALITY = 85
+"""JPEG of higher quality has steps so small that cells leave the lattice by rounding."""
 GREEN_ALWAYS, GREEN_OFTEN = 0.95, 0.75
 GREEN_WEIGHT = 0.6
 """How much the place of green counts where agreement leaves colours undecided."""
 LEAST_AGREEMENT = 0.28
-"""Of whole blocks of photographs, over 20 files or more."""
+"""The agreement that whole blocks of photographs have at least, over 20 files or more."""
 
 
 def test(sample: Sample, found: Found) -> Finding:
@@ -51,7 +53,7 @@ def test(sample: Sample, found: Found) -> Finding:
         answer = answered(independent(measured, sample.count, LEAST_AGREEMENT))
         statistic = "agreement of blocks in which channel is the middle one"
         null = "0 if colours are shuffled"
-        share = found["jpeg"].facts.get("share of cells", 1.0) if found["jpeg"].holds else 1.0
+        share = share_of_cells(found)
         if not block % CELL and share < SHUFFLED_CELLS:
             words = "share of JPEG cells that colour shuffles left on their lattice"
             return _told(
@@ -85,6 +87,14 @@ def _told(
         "no": f"the colours of a {what} keep their places",
     }.get(answer, "nothing tells whether colours change places")
     return Finding(NAME, answer, words, statistic, value, null, bar, lean=lean)
+
+
+def share_of_cells(found: Found) -> float:
+    """Share of cells on the lattice of JPEG; 1 without JPEG, or where its steps are too small."""
+    jpeg = found["jpeg"]
+    if not jpeg.holds or int(str(jpeg.what).partition(":")[0]) > COARSE_QUALITY:
+        return 1.0
+    return float(jpeg.facts.get("share of cells", 1.0))
 
 
 def unlike_over_like(folded: Floats) -> float:

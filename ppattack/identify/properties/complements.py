@@ -26,11 +26,11 @@ from ppattack.identify.sample import MIDDLE, Bytes, Floats, Sample
 
 NAME = "complements"
 LEAST_AGREEMENT = 0.12
-"""Of whole blocks of photographs, over 20 files or more."""
+"""The agreement that whole blocks of photographs have at least, over 20 files or more."""
 FEWEST = 3
 """Files from which on the mean of a whole image says that values are complemented."""
 LOW_VALUES, HIGH_VALUES = 5.0, 12.0
-"""Of values: squared sum over sum of squares, image by image on average; 1 if signs are fair."""
+"""Squared sum over sum of squares of values, mean over images: 1 if signs are fair."""
 
 
 def test(sample: Sample, found: Found) -> Finding:

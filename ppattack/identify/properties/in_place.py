@@ -26,7 +26,7 @@ NAME = "in-place"
 RAW = 0.3
 """Correlation of neighbouring bytes, at most: more, and they are not complemented by value."""
 CORRELATION, HALVED_CORRELATION = 0.25, 0.1
-"""Of neighbouring sums, at least; and after JPEG with halved colours."""
+"""The least correlation of neighbouring sums; and after JPEG with halved colours."""
 LEAST_GROWTH = 1.04
 SPREAD = 5.0
 """The bar is 1 + this over the root of all pixels, if that is more: 5 standard deviations."""

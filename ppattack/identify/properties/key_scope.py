@@ -44,7 +44,7 @@ BARS = {
     "whole blocks": 1.3,
     "shared blocks": 0.2,
 }
-"""Of the ratio, or of the correlation, for one key."""
+"""The least ratio, or correlation, that one key gives."""
 ENOUGH = {
     "values in place": 5,
     "whole image": 5,

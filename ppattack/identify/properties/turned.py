@@ -18,7 +18,7 @@ from ppattack.identify.sample import Floats, Sample
 
 NAME = "turned"
 LEAST_AGREEMENT = 0.06
-"""Of whole blocks of photographs, over 20 files or more."""
+"""The agreement that whole blocks of photographs have at least, over 20 files or more."""
 
 
 def test(sample: Sample, found: Found) -> Finding:

@@ -23,7 +23,7 @@ from ppattack.identify.sample import Bytes, Floats, Sample
 
 NAME = "unit"
 BAR_ALL, BAR_PLACES = 0.35, 0.42
-FEW, DOUBT = 3, (0.25, 0.5)
+FEW, DOUBT = 3, (0.25, 0.6)
 """So few files leave it undecided between these."""
 BAR_PIXEL = 1.15
 FIXED = {"whole blocks": "block", "values in place": "byte"}
@@ -58,9 +58,9 @@ def test(sample: Sample, found: Found) -> Finding:
         ratio, bar = unevenness_of_places(sample.images, block), BAR_PLACES
     else:
         ratio, bar = unevenness(sample.images), BAR_ALL
-        if sample.count < FEW and DOUBT[0] < ratio < DOUBT[1]:
-            words = "too little to tell half-bytes from bytes"
-            return Finding(NAME, "undecided", words, statistic, ratio, "0 to 0.35 for bytes", bar)
+    if sample.count < FEW and DOUBT[0] < ratio < DOUBT[1]:
+        words = "too little to tell half-bytes from bytes"
+        return Finding(NAME, "undecided", words, statistic, ratio, "0 to 0.35 for bytes", bar)
     return _told("nibble" if ratio > bar else "byte", statistic, ratio, "0 to 0.35 for bytes", bar)
 
 
