@@ -136,7 +136,7 @@ SCHEMES: tuple[Scheme, ...] = (
     ),
     Scheme(
         "vit-blocks", "shared blocks", {"unit": "byte", "moved": "yes", "shuffled-inside": "yes"},
-        _vit, prior=1.0, usual=16,
+        _vit, prior=1.25, usual=16,
     ),
     Scheme(
         "ele", "own blocks", {"unit": "nibble", "complements": "yes", "moved": "yes"},

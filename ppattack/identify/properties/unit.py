@@ -23,7 +23,7 @@ from ppattack.identify.sample import Bytes, Floats, Sample
 
 NAME = "unit"
 BAR_ALL, BAR_PLACES = 0.35, 0.42
-FEW, DOUBT = 3, (0.25, 0.6)
+FEW, DOUBT = 3, (0.15, 0.6)
 """So few files leave it undecided between these."""
 BAR_PIXEL = 1.15
 FIXED = {"whole blocks": "block", "values in place": "byte"}
