@@ -18,7 +18,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ppattack.identify.finding import Finding, Found
+from ppattack.identify.finding import Answer, Finding, Found
 from ppattack.identify.properties import shared_blocks, smooth
 from ppattack.identify.sample import common_blocks, primes_of
 
@@ -48,6 +48,7 @@ def examine_codes(codes: Floats) -> dict[str, Finding]:
     made = [_positions(codes)]
     if tokens:
         made.append(_shuffled(codes))
+        made.append(_embedded(*made))
     else:
         made += [_levels(codes), _smooth(codes), _channels(codes), _blocks(codes)]
     found.update({finding.name: finding for finding in made})
@@ -87,6 +88,17 @@ def _shuffled(codes: Floats) -> Finding:
     return Finding(
         "shuffled", answer, words, statistic, same, "0 if each file has its own order",  # type: ignore[arg-type]
         MATCHED, facts={"at the best place": round(best, 3)},
+    )  # fmt: skip
+
+
+def _embedded(positions: Finding, shuffled: Finding) -> Finding:
+    """Whether positions leave their mark in tokens, in whatever order."""
+    yes = positions.holds or shuffled.answer != "undecided"
+    answer: Answer = "yes" if yes else "undecided" if positions.answer == "undecided" else "no"
+    words = {"yes": "tokens carry their position", "no": "tokens do not carry their position"}
+    return Finding(
+        "embedded", answer, words.get(answer, "too few files to tell"), "see positions, shuffled",
+        None, "",
     )  # fmt: skip
 
 
@@ -135,7 +147,7 @@ def _channels(codes: Floats) -> Finding:
 def channel_correlation(codes: Floats) -> float:
     """Mean absolute correlation of two channels at the same place, over all files."""
     rows = np.moveaxis(codes, 1, 0).reshape(codes.shape[1], -1)
-    if len(rows) < 2:
+    if len(rows) < 2 or float(rows.std(axis=1).min()) == 0:
         return 0.0
     table = np.abs(np.atleast_2d(np.corrcoef(rows)))
     return float(table[np.triu_indices(len(rows), 1)].mean())

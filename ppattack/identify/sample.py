@@ -117,11 +117,3 @@ def block_sums(planes: Floats, block: int, top: int = 0, left: int = 0) -> Float
     cut = cut[:, :, : rows * block, : columns * block]
     made: Floats = cut.reshape(count, depth, rows, block, columns, block).sum(axis=(3, 5))
     return made
-
-
-def windows(planes: Floats, size: int) -> Floats:
-    """``(N, rows, columns, P, size, size)`` windows of planes ``(N, P, H, W)``."""
-    count, depth, height, width = planes.shape
-    rows, columns = height // size, width // size
-    cut = planes[:, :, : rows * size, : columns * size]
-    return cut.reshape(count, depth, rows, size, columns, size).transpose(0, 2, 4, 1, 3, 5)

@@ -142,13 +142,14 @@ SCHEMES: tuple[Scheme, ...] = (
         "ele", "own blocks", {"unit": "nibble", "complements": "yes", "moved": "yes"},
         block_setting(),
     ),
-    Scheme("neuracrypt", "codes", settings=_order),
+    Scheme("neuracrypt", "codes", {"embedded": "yes"}, _order),
     Scheme(
         "color-neuracrypt", "image of numbers",
         {"positions": "yes", "channels-alike": "no", "levels": "no"},
     ),
     Scheme(
-        "rom", "image of numbers", {"positions": "no", "levels": "no", "channels-alike": "no"},
+        "rom", "image of numbers",
+        {"positions": "no", "levels": "no", "channels-alike": "no", "shared-blocks": "yes"},
         _numbers_blocks,
     ),
     Scheme(

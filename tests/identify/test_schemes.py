@@ -112,6 +112,38 @@ def test_numbers_that_are_no_images(name: str) -> None:
         assert identified(kept).settings == {"shuffle": False}
 
 
+def test_numbers_without_a_pattern_are_no_known_scheme() -> None:
+    rng = np.random.default_rng(2)
+    for shape in ((6, 16, 64), (6, 3, 16, 16)):
+        found = identified(rng.normal(size=shape).astype(np.float32))
+        assert found.scheme is None
+        assert found.key_scope == "undecided"
+
+
+def test_flat_files_say_nothing() -> None:
+    for shape in ((1, 3, 32, 32), (12, 1, 16, 16)):
+        found = identified(np.full(shape, 200, np.uint8))
+        assert (found.scheme, found.key_scope) == (None, "undecided")
+        assert "flat" in found.words
+
+
+@pytest.mark.parametrize("scheme", ["etc", "le", "ele", "vit-blocks"])
+@pytest.mark.parametrize("block", [7, 14])
+def test_blocks_that_are_no_power_of_two(scheme: str, block: int) -> None:
+    images = photographs(28 if block == 7 else 56)
+    found = identified(encrypted(scheme, images=images, block_size=block))
+    assert (found.scheme, found.block_size) == (scheme, block)
+
+
+@pytest.mark.parametrize("scheme", ["pe", "le", "ele", "etc"])
+def test_grey_files(scheme: str) -> None:
+    settings = {} if scheme == "pe" else {"block_size": 4}
+    grey = photographs()[:, :1].copy()
+    found = identified(encrypted(scheme, images=grey, **settings))
+    assert (found.scheme, found.settings) == (scheme, settings)
+    assert found.key_scope == "dataset"
+
+
 def test_two_kinds_of_files_are_a_mix() -> None:
     images = np.concatenate([encrypted("pe")[:12], pads(12)])
     found = identified(images)

@@ -23,6 +23,8 @@ from ppattack.identify.finding import Finding, Found
 from ppattack.identify.sample import Sample
 
 NAME = "content"
+FLAT = 0.5
+"""Levels of standard deviation below which a file holds nothing."""
 Content = Literal[
     "one mask",
     "whole blocks",
@@ -47,7 +49,9 @@ WORDS: dict[str, str] = {
 
 def test(sample: Sample, found: Found) -> Finding:
     """The first row of the table above that holds."""
-    del sample
+    if float(sample.images.std(axis=(1, 2, 3)).max()) < FLAT:
+        words = "the files are flat: there is nothing to tell"
+        return Finding(NAME, "undecided", words, "largest standard deviation", 0.0, "", FLAT)
     content = kind(found)
     words = "shuffled, but compression hides how" if content is None else WORDS[content]
     reason = {"whole blocks": "block-edges", "photographs": "smooth", "one mask": "common-mask"}

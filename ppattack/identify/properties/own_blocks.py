@@ -39,7 +39,7 @@ def test(sample: Sample, found: Found) -> Finding:
     other = next((name for name in EXPLAIN if name in found and found[name].holds), None)
     if other is not None:
         return Finding(NAME, "no", f"{other} explains the blocks", f"see {other}", None, "")
-    sizes = [b for b in common_blocks(sample.edges, LARGEST) if not b % 2]
+    sizes = common_blocks(sample.edges, LARGEST)
     values = {b: strength(sample.levels, b) for b in sizes}
     alone = {b: strength(sample.levels, b, odd=True) for b in sizes}
     best = max(sizes, key=lambda b: values[b] + alone[b], default=None)
@@ -62,7 +62,7 @@ def test(sample: Sample, found: Found) -> Finding:
 
 
 def strength(levels: Floats, block: int, *, odd: bool = False) -> float:
-    """The statistic for one even block size.
+    """The statistic for one block size.
 
     Args:
         levels: ``(N, 8, H, W)``, how many half-bytes of a pixel have each level.
@@ -71,7 +71,7 @@ def strength(levels: Floats, block: int, *, odd: bool = False) -> float:
     """
     half = block // 2
     expected = levels.mean(axis=(0, 2, 3)) * half * half + 1e-6
-    counts = block_sums(levels, half)
+    counts = corner_sums(levels, block)
     scaled = counts / np.sqrt(expected)[None, :, None, None]
     weights = np.arange(NIBBLE_LEVELS, dtype=np.float32)[None, :, None, None]
     means = (counts * weights).sum(axis=1, keepdims=True)
@@ -81,6 +81,26 @@ def strength(levels: Floats, block: int, *, odd: bool = False) -> float:
     others = [_excess(levels, block, at, expected) for at in ((half, half), (0, half), (half, 0))]
     shifted = _z(aligned, np.concatenate(others))
     return (histograms + averages + shifted) / math.sqrt(3)
+
+
+def corner_sums(planes: Floats, block: int) -> Floats:
+    """Sums over the four windows of half a block in the corners of each block.
+
+    Args:
+        planes: ``(N, P, H, W)``.
+        block: edge of a block; of an odd one the middle row and column are left out.
+
+    Returns:
+        ``(N, P, 2 rows, 2 columns)`` in the order of the image.
+    """
+    count, depth, height, width = planes.shape
+    rows, columns, half = height // block, width // block, block // 2
+    cut = planes[:, :, : rows * block, : columns * block]
+    cut = cut.reshape(count, depth, rows, block, columns, block)
+    upper = np.stack([cut[:, :, :, :half].sum(3), cut[:, :, :, block - half :].sum(3)], axis=3)
+    both = np.stack([upper[..., :half].sum(-1), upper[..., block - half :].sum(-1)], axis=-1)
+    made: Floats = both.reshape(count, depth, 2 * rows, 2 * columns)
+    return made
 
 
 def _across_over_inside(features: Floats, axis: int, odd: bool) -> float:
@@ -95,7 +115,7 @@ def _across_over_inside(features: Floats, axis: int, odd: bool) -> float:
 def _excess(levels: Floats, block: int, at: tuple[int, int], expected: Floats) -> Floats:
     """Chi-squared of every block of a shifted grid against the whole, flat."""
     counts = block_sums(levels, block, *at)
-    wanted = 4 * expected[None, :, None, None]
+    wanted = block**2 / (block // 2) ** 2 * expected[None, :, None, None]
     made: Floats = (np.square(counts - wanted) / wanted).sum(axis=1).ravel()
     return made
 

@@ -20,7 +20,7 @@ import math
 import numpy as np
 
 from ppattack.identify.finding import Finding, Found
-from ppattack.identify.sample import Floats, Sample, common_blocks, primes_of, windows
+from ppattack.identify.sample import Floats, Sample, common_blocks, primes_of
 
 NAME = "shared-blocks"
 LARGEST = 32
@@ -82,7 +82,7 @@ def strength(sample: Sample, block: int) -> float:
     for planes, centred in kinds:
         least = math.inf
         for prime in primes_of(block):
-            size = block // prime
+            size = block // prime if prime < block else max(1, block // 2)
             if size * size * planes.shape[1] > 2:
                 least = min(least, agreement(planes, block, size, centred=centred))
         largest = max(largest, 0.0 if math.isinf(least) else least)
@@ -95,7 +95,7 @@ def agreement(planes: Floats, block: int, size: int, *, centred: bool) -> float:
     Args:
         planes: ``(N, P, H, W)``.
         block: edge of a block.
-        size: edge of a window, a divisor of it.
+        size: edge of a window; what it leaves of the block is left out.
         centred: whether the mean of each window is taken off first.
     """
     equal = unequal = 0.0
@@ -115,12 +115,13 @@ def agreement(planes: Floats, block: int, size: int, *, centred: bool) -> float:
 
 def _by_place(planes: Floats, block: int, size: int) -> Floats:
     """Windows by their place in the block, ``(places, N, blocks, D)``."""
-    side = block // size
-    cut = windows(planes[:, :, : planes.shape[2] // block * block], size)
-    count, rows, columns = cut.shape[:3]
-    rows, columns = rows // side, columns // side
-    cut = cut[:, : rows * side, : columns * side].reshape(count, rows, side, columns, side, -1)
-    cut = cut.transpose(2, 4, 0, 1, 3, 5).reshape(side * side, count, rows * columns, -1)
+    count, depth, height, width = planes.shape
+    side, rows, columns = block // size, height // block, width // block
+    cut = planes[:, :, : rows * block, : columns * block]
+    cut = cut.reshape(count, depth, rows, block, columns, block)
+    cut = cut[:, :, :, : side * size, :, : side * size]
+    cut = cut.reshape(count, depth, rows, side, size, columns, side, size)
+    cut = cut.transpose(3, 6, 0, 2, 5, 1, 4, 7).reshape(side**2, count, rows * columns, -1)
     if cut.shape[3] > DIMENSIONS:
         kept = np.random.default_rng(0).permutation(cut.shape[3])[:DIMENSIONS]
         cut = cut[..., kept]
