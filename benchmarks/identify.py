@@ -3,7 +3,7 @@
     python benchmarks/identify.py --files 1 20 --folders 50
     python benchmarks/identify.py --images cifar10/test --size 32 --files 1 20 --folders 200
     python benchmarks/identify.py --noise 1000
-    python benchmarks/identify.py --bars le-4 etc-16
+    python benchmarks/identify.py --split train --bars --families le-4 etc-16
 
 Without ``--images`` the folders are made of crops of the photographs in scikit-image: ``--split
 train`` takes those on which bars may be set, ``--split test`` the others. ``--bars`` prints the

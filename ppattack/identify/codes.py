@@ -10,7 +10,7 @@ numbers. Statistics:
   against the best token of another file. Shuffled positions match elsewhere.
 * *channels*: the correlation of the channels of an image of numbers.
 
-Calibration: ``benchmarks/identify.py --codes``.
+The bars part the registered schemes on photographs of 32 px (``tests/identify``).
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -79,7 +80,7 @@ def test_files_of_another_kind_are_named(tmp_path: Path) -> None:
     ],
 )
 def test_photographs_among_ciphertexts(others: str, kind: str) -> None:
-    settings = {"block_size": 4} if others == "etc" else {}
+    settings: dict[str, Any] = {"block_size": 4} if others == "etc" else {}
     images = encrypted(others, **settings)
     images[5] = photographs()[5]
     _, odd = odd_files(Sample(images))

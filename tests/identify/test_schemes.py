@@ -18,7 +18,10 @@ from tests.support import home_made
 from tests.support.folders_of_ciphertexts import encrypted, found_in, pads, photographs
 
 SHAPE = (3, 32, 32)
-SMALL = {"neuracrypt": {"variant": "small"}, "color-neuracrypt": {"variant": "small"}}
+SMALL: dict[str, dict[str, Any]] = {
+    "neuracrypt": {"variant": "small"},
+    "color-neuracrypt": {"variant": "small"},
+}
 
 
 def identified(arrays: Any) -> Identification:
@@ -137,7 +140,7 @@ def test_blocks_that_are_no_power_of_two(scheme: str, block: int) -> None:
 
 @pytest.mark.parametrize("scheme", ["pe", "le", "ele", "etc"])
 def test_grey_files(scheme: str) -> None:
-    settings = {} if scheme == "pe" else {"block_size": 4}
+    settings: dict[str, Any] = {} if scheme == "pe" else {"block_size": 4}
     grey = photographs()[:, :1].copy()
     found = identified(encrypted(scheme, images=grey, **settings))
     assert (found.scheme, found.settings) == (scheme, settings)

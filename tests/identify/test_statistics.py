@@ -184,9 +184,11 @@ def test_halves_of_bytes() -> None:
     halves = RNG.integers(0, 16, 6144).astype(np.uint8)
     assert unit.unevenness((halves << 4).astype(np.uint8)) > 0  # low halves are all 0
     high = (RNG.binomial(15, 0.5, 6144).astype(np.uint8) << 4) | halves
-    assert unit.unevenness(high) < 0.05
+    assert unit.unevenness(high.astype(np.uint8)) < 0.05
     both = RNG.binomial(15, 0.5, (2, 6144)).astype(np.uint8)
-    assert unit.unevenness((both[0] << 4) | both[1]) == pytest.approx(1, abs=0.15)
+    assert unit.unevenness(((both[0] << 4) | both[1]).astype(np.uint8)) == pytest.approx(
+        1, abs=0.15
+    )
 
 
 def test_blocks_of_their_own_distribution() -> None:

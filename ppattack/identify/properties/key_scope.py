@@ -22,8 +22,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ppattack.identify.finding import Finding, Found
 from ppattack.identify.properties.complements import block_means
@@ -32,6 +34,7 @@ from ppattack.identify.properties.jpeg import halves_colours
 from ppattack.identify.properties.noise import upper_tail
 from ppattack.identify.sample import Bytes, Floats, Sample
 
+Rows = NDArray[np.floating[Any]]
 NAME = "key-scope"
 FILES = 64
 """Files that are compared, at most."""
@@ -119,7 +122,7 @@ def _measured(sample: Sample, content: str, block: int | None, found: Found) -> 
     return blocks_alike(sample, block, signs=found["complements"].holds)
 
 
-def in_closed_form(rows: Floats, expected: Callable[[Floats], np.ndarray]) -> tuple[float, float]:
+def in_closed_form(rows: Rows, expected: Callable[[Rows], np.ndarray]) -> tuple[float, float]:
     """The ratio over all pairs of files, and its p.
 
     Args:
@@ -156,13 +159,13 @@ def places_differ(images: Bytes) -> tuple[float, float]:
     return 1 + 1e-6 if z > PLACES_Z else 0.0, upper_tail(z)
 
 
-def _signs(rows: Floats) -> np.ndarray:
+def _signs(rows: Rows) -> np.ndarray:
     """Every value changes its sign by itself."""
     squares = np.square(rows.reshape(len(rows), -1).astype(np.float64))
     return np.asarray(squares @ squares.T)
 
 
-def _orders(rows: Floats) -> np.ndarray:
+def _orders(rows: Rows) -> np.ndarray:
     """The values of every group, of mean 0, change places."""
     grouped = rows.reshape(len(rows), -1, rows.shape[-1])
     power = np.square(grouped.astype(np.float64)).sum(axis=2)
