@@ -17,6 +17,8 @@ from ppattack.identify.properties.content import block_of
 from ppattack.identify.sample import Floats, Sample
 
 NAME = "turned"
+FEWEST = 5
+"""Files that are needed: one shows too little direction."""
 LEAST_AGREEMENT = 0.06
 """The agreement that whole blocks of photographs have at least, over 20 files or more."""
 
@@ -28,7 +30,8 @@ def test(sample: Sample, found: Found) -> Finding:
         empty: Answer = "no" if found["content"].what == "photographs" else "undecided"
         return Finding(NAME, empty, "there are no whole blocks", "none", None, "")
     measured = agreement(directions(sample.signed, block))
-    answer = answered(independent(measured, sample.count, LEAST_AGREEMENT))
+    turned = independent(measured, sample.count, LEAST_AGREEMENT)
+    answer = answered(None if sample.count < FEWEST else turned)
     words = {"yes": "blocks are turned by quarters", "no": "blocks are not turned by quarters"}
     return Finding(
         NAME,
