@@ -96,11 +96,24 @@ def _numbers_blocks(found: Found, shape: Shape) -> Settings:
     return {} if block is None else {"block_size": block}
 
 
-def _order(found: Found, shape: Shape) -> Settings:
-    del shape
-    return {"shuffle": False} if found["shuffled"].answer == "no" else {}
+def _neuracrypt(found: Found, shape: Shape) -> Settings:
+    """The width names the variant; the order of the tokens is a setting."""
+    made: Settings = {} if found["shuffled"].answer != "no" else {"shuffle": False}
+    if shape[-1] in WIDTHS:
+        return {**WIDTHS[shape[-1]], **made}
+    return {"hidden": shape[-1], **made}
 
 
+def _color_neuracrypt(found: Found, shape: Shape) -> Settings:
+    """Images that are not made of patches of 16 pixels were made of smaller ones."""
+    del found
+    return {"variant": "small"} if shape[1] % WIDE or shape[2] % WIDE else {}
+
+
+WIDTHS: dict[int, Settings] = {2048: {}, 256: {"variant": "small"}}
+"""Settings of codes by the numbers of a token."""
+WIDE = 16
+"""Pixels along a patch of ``color-neuracrypt``."""
 CHANGED = {"complements": "yes", "colours": "yes", "turned": "yes", "moved": "yes"}
 KEPT = {"complements": "no", "colours": "no", "turned": "no", "moved": "yes"}
 IN_ORDER = {"shuffled-inside": "no", "complements": "yes", "moved": "no"}
@@ -142,10 +155,11 @@ SCHEMES: tuple[Scheme, ...] = (
         "ele", "own blocks", {"unit": "nibble", "complements": "yes", "moved": "yes"},
         block_setting(),
     ),
-    Scheme("neuracrypt", "codes", {"embedded": "yes"}, _order),
+    Scheme("neuracrypt", "codes", {"embedded": "yes"}, _neuracrypt),
     Scheme(
         "color-neuracrypt", "image of numbers",
         {"positions": "yes", "channels-alike": "no", "levels": "no"},
+        _color_neuracrypt,
     ),
     Scheme(
         "rom", "image of numbers",

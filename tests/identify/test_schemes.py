@@ -110,9 +110,9 @@ def test_numbers_that_are_no_images(name: str) -> None:
     if name == "neuracrypt":
         shuffled = next(each for each in found.properties if each.name == "shuffled")
         assert shuffled.answer == "yes"
-        assert found.settings == {}
+        assert found.settings == SMALL[name]
         kept = encrypted(name, images=plain, shuffle=False, **SMALL[name]).astype(np.float32)
-        assert identified(kept).settings == {"shuffle": False}
+        assert identified(kept).settings == {"variant": "small", "shuffle": False}
 
 
 def test_numbers_without_a_pattern_are_no_known_scheme() -> None:

@@ -27,6 +27,41 @@ def test_one_hypothesis_where_the_files_are_clear(tmp_path: Path) -> None:
     assert words.startswith("assumed --target etc --set target.block_size=4 --key-scope dataset")
 
 
+@pytest.mark.parametrize(
+    ("scheme", "settings"),
+    [
+        ("pe", {}),
+        ("ele", {"block_size": "4"}),
+        ("vit-blocks", {"block_size": "4"}),
+        ("neuracrypt", {"variant": "small"}),
+    ],
+)
+def test_the_assumed_request_is_the_one_that_made_the_files(
+    scheme: str, settings: dict[str, str], tmp_path: Path
+) -> None:
+    images = photographs()[:, :1].copy() if scheme == "neuracrypt" else None
+    kind = "npy" if scheme == "neuracrypt" else "png"
+    named: dict[str, Any] = {"variant": "small"} if scheme == "neuracrypt" else {}
+    if scheme == "vit-blocks":
+        named = {"block_size": 4}
+    write_folder(tmp_path / "files", encrypted(scheme, images=images, **named), kind)
+    ((request, _),) = hypotheses(_request(tmp_path / "files"))
+    assert (request.target, request.target_settings) == (scheme, settings)
+    assert request.key_scope == "dataset"
+
+
+def test_codes_of_a_network_are_audited_as_if_named(tmp_path: Path) -> None:
+    codes = encrypted("neuracrypt", images=photographs()[:4, :1].copy(), variant="small")
+    write_folder(tmp_path / "files", codes, "npy")
+    how = "audit --ciphertexts files --preset smoke -q --json"
+    code, out, errors = in_process(how, tmp_path)
+    assert code == 0, errors
+    named = "--target neuracrypt --set target.variant=small --key-scope dataset"
+    code, right, errors = in_process(f"{how} {named}", tmp_path)
+    assert (code, errors) == (0, "")
+    assert json.loads(out) == json.loads(right)
+
+
 def test_both_key_scopes_where_few_files_leave_it_open(tmp_path: Path) -> None:
     write_folder(tmp_path / "files", encrypted("etc", "image", block_size=4)[:4])
     tried = hypotheses(_request(tmp_path / "files"))
