@@ -30,8 +30,9 @@ LARGEST = 32
 EXPLAIN = ("smooth", "shared-blocks", "in-place")
 """Properties under which windows of one block are alike without keys of their own."""
 NONE = "no blocks that are shuffled by keys of their own"
-LEVEL = 1e-4
-"""Folders shuffled as a whole in which blocks are found by chance, at most."""
+LEVEL, NOISE_LEVEL = 1e-4, 1e-7
+"""Folders shuffled as a whole in which blocks are found by chance, at most; and folders that look
+like noise otherwise, where few large blocks have a longer tail than the normal."""
 
 
 def test(sample: Sample, found: Found) -> Finding:
@@ -44,7 +45,8 @@ def test(sample: Sample, found: Found) -> Finding:
     alone = {b: strength(sample.levels, b, odd=True) for b in sizes}
     best = max(sizes, key=lambda b: values[b] + alone[b], default=None)
     p = 1.0 if best is None else min(1.0, upper_tail(values[best]) * len(values))
-    holds = p < LEVEL
+    level = NOISE_LEVEL if "noise" in found and found["noise"].holds else LEVEL
+    holds = p < level
     words = f"blocks of {best} px are shuffled, each by its own key" if holds else NONE
     hidden = not holds and "jpeg" in found and found["jpeg"].holds
     return Finding(

@@ -31,7 +31,7 @@ LEAST_RATIO = 1.3
 SPREAD = 10.0
 """The bar is 1 + this over windows and root of images, if that is more: 8 standard deviations."""
 IN_PLACE = 2.0
-"""The bar is so many times higher if values are in place, complements alone being left to find."""
+"""The bar is so many times farther from 1 if values are in place: only complements are left."""
 FEWEST_WINDOWS = 4
 """Windows that an image must have at each place."""
 IMAGES_AT_ONCE = 32
@@ -41,7 +41,7 @@ def test(sample: Sample, found: Found) -> Finding:
     """The largest block size at which equal places agree."""
     ratios, bars = ratios_and_bars(sample)
     if found["in-place"].holds:
-        bars = {block: bar * IN_PLACE for block, bar in bars.items()}
+        bars = {block: 1 + IN_PLACE * (bar - 1) for block, bar in bars.items()}
     passing = [block for block, ratio in ratios.items() if ratio > bars[block]]
     best = max(passing) if passing else max(ratios, key=lambda b: ratios[b], default=None)
     if found["smooth"].holds:
