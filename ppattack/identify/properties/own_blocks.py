@@ -30,9 +30,11 @@ LARGEST = 32
 EXPLAIN = ("smooth", "shared-blocks", "in-place")
 """Properties under which windows of one block are alike without keys of their own."""
 NONE = "no blocks that are shuffled by keys of their own"
+FEWEST = 12
+"""Values of which a standard error is trusted: of fewer z has a longer tail than the normal."""
 LEVEL, NOISE_LEVEL = 1e-4, 1e-7
 """Folders shuffled as a whole in which blocks are found by chance, at most; and folders that look
-like noise otherwise, where few large blocks have a longer tail than the normal."""
+like noise otherwise."""
 
 
 def test(sample: Sample, found: Found) -> Finding:
@@ -124,7 +126,7 @@ def _excess(levels: Floats, block: int, at: tuple[int, int], expected: Floats) -
 
 def _z(first: Floats, second: Floats) -> float:
     """The difference of two means over its standard error."""
-    if first.size < 2 or second.size < 2:
+    if min(first.size, second.size) < FEWEST:
         return 0.0
     error = math.sqrt(float(first.var()) / first.size + float(second.var()) / second.size)
     return (float(first.mean()) - float(second.mean())) / max(error, 1e-9)
