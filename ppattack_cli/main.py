@@ -31,6 +31,7 @@ Begin with:   ppattack run --attack covariance-matching --target le
 All commands: ppattack --help"""
 COMMANDS = {
     "Attack": {
+        "identify": "Say what encrypted a folder of files, and what to try on it.",
         "run": "Run one attack on one target.",
         "probe": "Find out in seconds what kind of cipher a target is.",
         "audit": "Run every attack that applies and give one verdict.",

@@ -94,7 +94,7 @@ def outside(attack: str, probed: ProbeReport) -> str | None:
     if probed.hides:
         return hidden(probed)
     found = {each.name: each for each in probed.properties}
-    if not found or not found["deterministic"].holds:
+    if "deterministic" not in found or not found["deterministic"].holds:  # codes are not probed
         return None
     inside = probed.kind == "permutation"
     if inside and found["unit"].facts["unit"] == "byte":

@@ -51,20 +51,31 @@ def audit(
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
 ) -> None:
-    """Probe a target, attack it, cheapest first, and give one verdict on the worst case."""
+    """Probe a target, attack it, cheapest first, and give one verdict on the worst case.
+
+    With --ciphertexts and no --target it looks at the files first, and says what it assumes.
+    """
     del set_, verbose
     from ppattack.sweeps.audit import run_audit
+    from ppattack.sweeps.identified import audit_files
+    from ppattack_cli.console import warn
     from ppattack_cli.watch import watcher
 
     place = options.executor(executor, jobs, base.device)
-    with watcher(quiet=quiet) as watch:
-        done = run_audit(
-            base, place, watch, isolate=isolate, retry_failed=retry_failed, every=every
-        )
+
+    def run(request: RunRequest) -> Finished[Audit]:
+        with watcher(quiet=quiet) as watch:
+            return run_audit(
+                request, place, watch, isolate=isolate, retry_failed=retry_failed, every=every
+            )
+
+    audits = audit_files(base, run, warn)
+    done = next((each for each in audits if each.report.verdict == "BROKEN"), audits[0])
     if as_json:
         print_json(done.report.model_dump_json(indent=2))
     else:
-        _print(done)
+        for each in audits:
+            _print(each)
     rows = [one for part in (done.report, done.report.per_image) if part for one in part.attacks]
     failed = [one.attack for one in rows if one.state == "failed"]
     if failed:

@@ -1,0 +1,212 @@
+"""Folders of ciphertexts, made in memory under fresh keys, for the calibration of ``identify``."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from ppattack.plugins import registry
+from ppattack.target.base import generate_scoped_key
+
+Scope = Literal["dataset", "image"]
+Images = NDArray[np.uint8]
+Cipher = Callable[[Images, Scope, np.random.Generator], Images]
+SUBSAMPLINGS = {"444": 0, "420": 2}
+"""As Pillow numbers them."""
+
+
+@dataclass(frozen=True)
+class Family:
+    """One kind of folder, and what is right to say of it.
+
+    Args:
+        name: of the row.
+        make: encrypts ``(N, C, H, W)`` uint8 under one key or a key each.
+        scheme: the right answer, None for no known scheme.
+        block_size: the right answer, None if the scheme has no blocks.
+        scopes: the key scopes that exist.
+        truth: property to right answer, those that are certain.
+    """
+
+    name: str
+    make: Cipher
+    scheme: str | None
+    block_size: int | None
+    scopes: tuple[Scope, ...] = ("dataset", "image")
+    truth: Mapping[str, Any] = field(default_factory=dict)
+
+
+def registered(target: str, **settings: Any) -> Cipher:
+    """The cipher of an installed target."""
+
+    def make(images: Images, scope: Scope, rng: np.random.Generator) -> Images:
+        import torch
+
+        scheme = registry.target(target)(**settings)
+        shape = images.shape[1:]
+        key = generate_scoped_key(scheme, shape, scope, rng.bytes(16), "k", len(images))
+        made = scheme.encrypt(torch.from_numpy(images), key, generator=rng)
+        return np.asarray(made.numpy())
+
+    return make
+
+
+def whole_image(unit: Literal["byte", "pixel"]) -> Cipher:
+    """One permutation of all bytes, or of all pixels, of an image."""
+
+    def make(images: Images, scope: Scope, rng: np.random.Generator) -> Images:
+        count, channels, height, width = images.shape
+        rows = images.reshape(
+            count,
+            -1 if unit == "byte" else channels,
+            *(() if unit == "byte" else (height * width,)),
+        )
+        out = np.empty_like(rows)
+        order = rng.permutation(rows.shape[-1])
+        for i in range(count):
+            if scope == "image" and i:
+                order = rng.permutation(rows.shape[-1])
+            out[i] = rows[i][..., order]
+        return out.reshape(images.shape)
+
+    return make
+
+
+def mask(images: Images, scope: Scope, rng: np.random.Generator) -> Images:
+    """An exclusive-or with one mask for all images, or one each."""
+    shape = (1 if scope == "dataset" else len(images), *images.shape[1:])
+    return images ^ rng.integers(0, 256, shape, dtype=np.uint8)
+
+
+def plain(images: Images, scope: Scope, rng: np.random.Generator) -> Images:
+    """Nothing."""
+    del scope, rng
+    return images
+
+
+def compressed(images: Images, quality: int, subsampling: Literal["444", "420"]) -> Images:
+    """Images after JPEG."""
+    out = np.empty_like(images)
+    for made, image in zip(out, images, strict=True):
+        rows = image[0] if len(image) == 1 else np.ascontiguousarray(image.transpose(1, 2, 0))
+        data = io.BytesIO()
+        colour = {} if len(image) == 1 else {"subsampling": SUBSAMPLINGS[subsampling]}
+        Image.fromarray(rows).save(data, format="JPEG", quality=quality, **colour)
+        with Image.open(data) as opened:
+            pixels = np.asarray(opened)
+        made[:] = pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
+    return out
+
+
+MOVED = {"moved": "yes", "unit": "block", "shuffled-inside": "no"}
+CHANGED = {**MOVED, "complements": "yes", "colours": "yes", "turned": "yes"}
+KEPT = {**MOVED, "complements": "no", "colours": "no", "turned": "no"}
+NIBBLES = {"unit": "nibble", "complements": "yes", "shuffled-inside": "yes"}
+SHUFFLED = {"unit": "byte", "shuffled-inside": "yes"}
+PLACES = {"unit": "byte", "complements": "yes", "moved": "no", "shuffled-inside": "no"}
+
+
+def families() -> dict[str, Family]:
+    """Every family by its name."""
+    made = [
+        Family("plain", plain, "plain", None, ("image",), {"complements": "no", "colours": "no"}),
+        Family("pe", registered("pe"), "pe", None, truth={**PLACES, "colours": "no"}),
+        Family(
+            "pe-colours",
+            registered("pe", color_shuffle=True),
+            "pe",
+            None,
+            truth={**PLACES, "colours": "yes"},
+        ),
+        *(
+            Family(
+                f"le-{b}", registered("le", block_size=b), "le", b, truth={**NIBBLES, "moved": "no"}
+            )
+            for b in (4, 8)
+        ),
+        *(
+            Family(
+                f"ele-{b}",
+                registered("ele", block_size=b),
+                "ele",
+                b,
+                truth={**NIBBLES, "moved": "yes"},
+            )
+            for b in (4, 8)
+        ),
+        *(
+            Family(f"etc-{b}", registered("etc", block_size=b), "etc", b, truth=CHANGED)
+            for b in (4, 8, 16)
+        ),
+        Family(
+            "etc-gray",
+            registered("etc-gray"),
+            "etc-gray",
+            8,
+            truth={**CHANGED, "colours": "no"},
+        ),
+        *(
+            Family(
+                f"patch-shuffle-{b}",
+                registered("patch-shuffle", patch_size=b),
+                "patch-shuffle",
+                b,
+                truth=KEPT,
+            )
+            for b in (4, 8, 16)
+        ),
+        *(
+            Family(
+                f"block-defence-{kind}",
+                registered("block-defence", transformation=kind),
+                "block-defence",
+                4,
+                truth={
+                    "moved": "no",
+                    "complements": "no" if kind == "shf" else "yes",
+                    "shuffled-inside": "no" if kind == "np" else "yes",
+                    "unit": "byte",
+                },
+            )
+            for kind in ("shf", "np", "shf-np")
+        ),
+        *(
+            Family(
+                f"vit-blocks-{b}",
+                registered("vit-blocks", block_size=b),
+                "vit-blocks",
+                b,
+                truth={**SHUFFLED, "moved": "yes", "complements": "yes"},
+            )
+            for b in (4, 8, 16)
+        ),
+        Family(
+            "vit-blocks-no-flips-4",
+            registered("vit-blocks", block_size=4, flips=False),
+            "vit-blocks",
+            4,
+            truth={**SHUFFLED, "moved": "yes", "complements": "no"},
+        ),
+        *(
+            Family(
+                f"whole-{unit}s",
+                whole_image(unit),
+                None,
+                None,
+                truth={"unit": unit, "complements": "no", "shuffled-inside": "yes"},
+            )
+            for unit in ("byte", "pixel")
+        ),
+        Family("mask", mask, None, None, ("dataset",)),
+        Family("pad", registered("one-time-pad"), "one-time-pad", None, ("image",)),
+    ]
+    return {each.name: each for each in made}
+
+
+FAMILIES = families()

@@ -1,0 +1,1 @@
+"""What a folder of ciphertexts is, from nothing but the ciphertexts; without torch."""

@@ -1,0 +1,120 @@
+"""Files that are of another kind than the rest of their folder.
+
+Every file by itself is given one of four kinds by statistics that a few hundred pixels settle:
+smooth (photographs and whole blocks of them), values in place, noise, or rough. If most files are
+of one kind, those that are clearly of another are named. "Clearly" is far beyond the bars of the
+properties, so that an odd photograph of the same kind is not named.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ppattack.identify.properties import block_edges, in_place, noise, smooth
+from ppattack.identify.sample import Sample
+from ppattack.identify.seams import strength
+
+FEWEST = 8
+"""Files from which on the odd ones can be told."""
+MINORITY = 0.2
+"""Share of files that makes a mix of two kinds."""
+MAJORITY = 0.7
+"""Share of files that must be of one kind."""
+SMOOTH_CORRELATION, SMOOTH_GROWTH = 0.75, 1.75
+ROUGH_CORRELATION = 0.35
+NOISE_P, SURELY_NOT_P = 1e-3, 1e-12
+"""Least p of the histograms of a file: above the first it may be noise, below the second not."""
+PLACE_CORRELATION, PLACE_GROWTH = 0.3, 1.3
+FLAT_GRID, SEAMS_GRID = 0.3, 1.2
+"""Mean logarithm at the seams of a file without a grid, and of most files with one."""
+FEWEST_SEGMENTS = 20
+MAY_BE_ONE = ({"noise", "rough"}, {"place", "rough"})
+"""Kinds between which files of one cipher may lie."""
+WORDS = {
+    "smooth": "is smooth as a photograph",
+    "place": "has its values in place",
+    "noise": "looks like noise",
+    "rough": "is rough",
+    "photograph": "is a photograph without the seams of the others",
+}
+
+
+def odd_files(sample: Sample) -> tuple[dict[str, float], list[tuple[int, str]]]:
+    """The shares of a mix, if it is one; number and description of files of another kind than most.
+
+    Args:
+        sample: all files.
+
+    Returns:
+        shares by kind, empty if most files are of one kind; the odd files of those.
+    """
+    if sample.count < FEWEST:
+        return {}, []
+    each = [Sample(image[None]) for image in sample.images]
+    kinds = [kind(one) for one in each]
+    names = [name for name, _ in kinds if name is not None]
+    shares = {name: names.count(name) / len(each) for name in set(names)}
+    most = max(shares, key=lambda name: shares[name], default=None)
+    if most is None or shares[most] < MAJORITY:
+        return _mix(kinds), []
+    odd = [
+        (i, WORDS[found])
+        for i, (found, clear) in enumerate(kinds)
+        if found is not None and clear and found != most and not _doubtful(found, most, each)
+    ]
+    if most == "smooth":
+        odd += _without_seams(each)
+    return {}, sorted(set(odd))
+
+
+def _mix(kinds: list[tuple[str | None, bool]]) -> dict[str, float]:
+    """The shares of kinds that are clear and not rare; empty if there are not two of them."""
+    clear = [name for name, sure in kinds if name is not None and sure]
+    shares = {name: clear.count(name) / len(kinds) for name in set(clear)}
+    shares = {name: share for name, share in shares.items() if share >= MINORITY}
+    return {} if len(shares) < 2 or set(shares) in MAY_BE_ONE else shares
+
+
+def kind(sample: Sample) -> tuple[str | None, bool]:
+    """The kind of one file, None if it is not known, and whether that is clear."""
+    near, growth = smooth.neighbour_correlation(sample.signed), smooth.growth(sample.signed)
+    if near > smooth.CORRELATION and growth > smooth.GROWTH:
+        return "smooth", near > SMOOTH_CORRELATION and growth > SMOOTH_GROWTH
+    chances = noise.histogram_chances(sample.images)
+    least = min(chances.values())
+    if least > NOISE_P:
+        return "noise", True
+    if least > SURELY_NOT_P:
+        return None, False
+    if near > ROUGH_CORRELATION:
+        return None, False
+    sums = sample.folded.sum(axis=1, keepdims=True)
+    growth = in_place.growth_inside(sums, in_place.SMALL)
+    if smooth.neighbour_correlation(sums) > PLACE_CORRELATION and growth > PLACE_GROWTH:
+        return "place", True
+    return "rough", True
+
+
+def _doubtful(found: str, most: str, each: list[Sample]) -> bool:
+    """Whether files of the common kind may look like the other one now and then."""
+    if {found, most} == {"rough", "place"}:
+        return True
+    if found != "noise" or most != "rough":
+        return False
+    chances = [min(noise.histogram_chances(one.images).values()) for one in each]
+    return float(np.quantile(chances, 0.9)) > SURELY_NOT_P
+
+
+def _without_seams(each: list[Sample]) -> list[tuple[int, str]]:
+    """Smooth files without the grid that most have."""
+    edges = Sample(np.concatenate([one.images for one in each]))
+    grid = block_edges.test(edges, {}).what
+    if grid is None:
+        return []
+    values = [strength(one.signed, grid) for one in each]
+    if values[0][1] < FEWEST_SEGMENTS:
+        return []
+    strengths = np.array([value for value, _ in values])
+    if float(np.median(strengths)) < SEAMS_GRID:
+        return []
+    return [(int(i), WORDS["photograph"]) for i in np.flatnonzero(strengths < FLAT_GRID)]

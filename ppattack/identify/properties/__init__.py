@@ -1,0 +1,1 @@
+"""One property of a folder per file: its statistic, its null, and the bar with its source."""

@@ -1,0 +1,62 @@
+"""Are whole blocks put beside others, so that their edges show as seams?
+
+A segment is the edge between two blocks that lie side by side. Statistic, for every block edge b
+that fits: the mean over all segments of the logarithm of the squared step across the segment over
+that of the next few steps to both sides of it. Of the edges at multiples of b only those count that
+are no multiples of ``p b`` for a prime p, the least over p, so that a grid does not look like its
+divisors. It does look like its multiples: the smallest b that passes is the answer. A photograph
+has its local strong edges, but not along all segments of a grid.
+
+Null: a photograph has -0.4 to 0.3 (the steps beside are farther from smooth areas), up to 0.7 with
+the grid of JPEG, up to 1.1 if an image has only four segments. Photographs with moved blocks have 1
+to 5. Inside, blocks must be smooth (see ``smooth``). Bars from training images
+(``benchmarks/identify.py --bars``).
+"""
+
+from __future__ import annotations
+
+from ppattack.identify.finding import Finding, Found
+from ppattack.identify.properties.smooth import growth, is_smooth
+from ppattack.identify.sample import Sample, common_blocks
+from ppattack.identify.seams import strength
+
+NAME = "block-edges"
+LARGEST = 64
+"""Pixels along the largest block that is tried."""
+BAR_SMALL, BAR_LARGE, BAR_FEW = 0.5, 0.8, 1.02
+"""For blocks below 8 px, which JPEG does not imitate; for others; for few segments and for the grid
+of JPEG."""
+JPEG_BLOCK = 8
+FEW = 6
+"""Segments that are few."""
+
+
+def test(sample: Sample, found: Found) -> Finding:
+    """The smallest block size whose edges are seams."""
+    compressed = "jpeg" in found and found["jpeg"].holds
+    values: dict[int, float] = {}
+    bars: dict[int, float] = {}
+    sizes = common_blocks(sample.edges, LARGEST)
+    for block in sizes:
+        values[block], segments = strength(sample.signed, block)
+        if segments * sample.count < FEW or (compressed and not block % JPEG_BLOCK):
+            bars[block] = BAR_FEW
+        else:
+            bars[block] = BAR_SMALL if block < JPEG_BLOCK else BAR_LARGE
+    smooth = is_smooth(sample)
+    passing = [block for block in sizes if values[block] > bars[block]] if smooth else []
+    best = min(passing) if passing else max(sizes, key=lambda b: values[b] - bars[b], default=None)
+    return Finding(
+        NAME,
+        "yes" if passing else "no",
+        f"seams every {best} px" if passing else "no seams on a grid",
+        statistic="mean logarithm of squared steps across seams over those beside",
+        value=None if best is None else values[best],
+        null="-0.4 to 0.3 without a grid, to 1.1 on four seams",
+        bar=None if best is None else bars[best],
+        what=best if passing else None,
+        facts={
+            "by block size": {b: round(value, 3) for b, value in values.items()},
+            "growth": round(growth(sample.signed), 3),
+        },
+    )

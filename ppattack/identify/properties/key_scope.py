@@ -1,0 +1,278 @@
+"""Is there one key for all files, or one for each?
+
+Files under one key agree with each other more than files under keys of their own. What is compared
+depends on the content:
+
+| content | of a file | changed at random by a key of its own |
+|---|---|---|
+| values in place | values less 127.5 | the sign of each value |
+| whole image | values less their mean | their order |
+| own blocks | values less the mean of their block | their order within the block |
+| whole blocks | mean, colour and slope of each block | the order of blocks; signs if complemented |
+| shared blocks | covariance of the places of a block | the order of places |
+
+Statistic: the squared inner products of pairs of files over what keys of their own would give; of
+covariances, the mean correlation. The first three nulls are known in closed form, 1 with a
+standard deviation of root 2 over the root of the pairs; the others are drawn. One key is said if p
+is small and the ratio above its bar. A key each is said only of so many files that one key would
+have shown, else it is undecided (``benchmarks/identify.py --bars``).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ppattack.identify.finding import Finding, Found
+from ppattack.identify.properties.complements import block_means
+from ppattack.identify.properties.content import block_of
+from ppattack.identify.properties.jpeg import halves_colours
+from ppattack.identify.properties.noise import upper_tail
+from ppattack.identify.sample import Bytes, Floats, Sample
+
+Rows = NDArray[np.floating[Any]]
+NAME = "key-scope"
+FILES = 64
+"""Files that are compared, at most."""
+LEVEL, DOUBTFUL = 0.005, 0.02
+"""p of one key: it is said below the first, and above the second perhaps that each has its own."""
+BARS = {
+    "values in place": 3.0,
+    "whole image": 3.0,
+    "own blocks": 2.5,
+    "whole blocks": 1.3,
+    "shared blocks": 0.2,
+}
+"""The least ratio, or correlation, that one key gives."""
+ENOUGH = {
+    "values in place": 5,
+    "whole image": 5,
+    "own blocks": 5,
+    "whole blocks": 20,
+    "shared blocks": 5,
+}
+"""Files from which on one key would have shown."""
+PLACES_Z = 6.0
+"""Standard deviations by which histograms of places differ under one key."""
+DRAWS = 399
+BLOCKS = 256
+PLACES = 96
+
+
+def test(sample: Sample, found: Found) -> Finding:
+    """One key, one each, or undecided."""
+    content, block = found["content"].what, block_of(found)
+    null = "what keys of their own would give"
+    if content == "one mask":
+        return Finding(
+            NAME, "yes", "one key for all files", "see common-mask", None, null, what="dataset"
+        )
+    if content not in BARS:
+        words = "there is no key to compare"
+        return Finding(NAME, "undecided", words, "none", None, null, what="undecided")
+    statistic = "squared inner products of pairs of files over those under keys of their own"
+    if sample.count < 2:
+        words = "one file does not tell whether others have its key"
+        return Finding(NAME, "undecided", words, statistic, None, null, what="undecided")
+    kept = Sample(sample.images[:FILES])
+    value, p = _measured(kept, content, block, found)
+    one = p < LEVEL and value > BARS[content]
+    null_value = 0.0 if content == "shared blocks" else 1.0
+    near = value < (null_value + BARS[content]) / 2
+    each = not one and sample.count >= ENOUGH[content] and (near or p > DOUBTFUL)
+    what = "dataset" if one else "image" if each else "undecided"
+    words = {
+        "dataset": "one key for all files",
+        "image": "a key for each file",
+        "undecided": "too few files to tell one key from a key each",
+    }[what]
+    return Finding(
+        NAME,
+        "yes" if one else "no" if each else "undecided",
+        words,
+        statistic=statistic,
+        value=value,
+        null=null,
+        bar=BARS[content],
+        p=p,
+        what=what,
+    )
+
+
+def _measured(sample: Sample, content: str, block: int | None, found: Found) -> tuple[float, float]:
+    # Halved colours make neighbours alike whatever the key.
+    values = sample.brightness if halves_colours(found) else sample.signed
+    if content == "values in place":
+        return in_closed_form(values.reshape(sample.count, -1), _signs)
+    if content == "whole image" or block is None:
+        if found["unit"].what == "pixel":
+            values = values.mean(axis=1, keepdims=True)
+        rows = values.reshape(sample.count, -1)
+        value, p = in_closed_form(rows - rows.mean(axis=1, keepdims=True), _orders)
+        ratio, other = places_differ(sample.images)
+        return (value, p) if p < other else (max(value, BARS[content] * ratio), other)
+    if content == "own blocks":
+        return in_closed_form(_within_blocks(values, block), _orders)
+    if content == "shared blocks":
+        return covariances_alike(values, block)
+    return blocks_alike(sample, block, signs=found["complements"].holds)
+
+
+def in_closed_form(rows: Rows, expected: Callable[[Rows], np.ndarray]) -> tuple[float, float]:
+    """The ratio over all pairs of files, and its p.
+
+    Args:
+        rows: ``(N, D)``, or ``(N, groups, D)`` whose groups change by themselves.
+        expected: of a pair, the mean squared inner product under keys of their own.
+    """
+    flat = rows.reshape(len(rows), -1).astype(np.float64)
+    products = np.square(flat @ flat.T)
+    pairs = np.triu_indices(len(rows), 1)
+    wanted = expected(rows)[pairs]
+    ratios = products[pairs] / np.maximum(wanted, 1e-9)
+    value = float(ratios.mean())
+    return value, upper_tail((value - 1) / math.sqrt(2 / len(ratios)))
+
+
+def places_differ(images: Bytes) -> tuple[float, float]:
+    """Whether places have histograms of their own: the statistic over its bar, and its p.
+
+    A secret table of bytes hides inner products, not that a place has other values than the rest.
+    Statistic: chi-squared of the high half-bytes of every place over the files, against those of
+    all places; under orders of their own it is at most its degrees of freedom on average.
+    """
+    halves = images.reshape(len(images), -1) >> 4
+    shares = np.bincount(halves.ravel(), minlength=16) / halves.size
+    total, kinds = 0.0, 0
+    for level, share in enumerate(shares):
+        if share > 0:
+            counts = (halves == level).sum(axis=0, dtype=np.float64)
+            expected = share * len(images)
+            total += float((np.square(counts - expected) / expected).sum())
+            kinds += 1
+    freedom = max(1, (kinds - 1) * halves.shape[1])
+    z = (total - freedom) / math.sqrt(2 * freedom)
+    return 1 + 1e-6 if z > PLACES_Z else 0.0, upper_tail(z)
+
+
+def _signs(rows: Rows) -> np.ndarray:
+    """Every value changes its sign by itself."""
+    squares = np.square(rows.reshape(len(rows), -1).astype(np.float64))
+    return np.asarray(squares @ squares.T)
+
+
+def _orders(rows: Rows) -> np.ndarray:
+    """The values of every group, of mean 0, change places."""
+    grouped = rows.reshape(len(rows), -1, rows.shape[-1])
+    power = np.square(grouped.astype(np.float64)).sum(axis=2)
+    return np.asarray(power @ power.T / (rows.shape[-1] - 1))
+
+
+def _within_blocks(values: Floats, block: int) -> Floats:
+    """``(N, M, C b²)`` values of blocks less their mean."""
+    count, channels, height, width = values.shape
+    cut = values.reshape(count, channels, height // block, block, width // block, block)
+    cut = cut.transpose(0, 2, 4, 1, 3, 5).reshape(count, -1, channels * block * block)
+    made: Floats = cut - cut.mean(axis=2, keepdims=True)
+    return made
+
+
+def covariances_alike(values: Floats, block: int) -> tuple[float, float]:
+    """Mean correlation of the covariances of a file and the next, and its p by shuffled places."""
+    count, channels, height, width = values.shape
+    cut = values.reshape(count, channels, height // block, block, width // block, block)
+    rows = cut.transpose(0, 2, 4, 1, 3, 5).reshape(count, -1, channels * block * block)
+    rng = np.random.default_rng(0)
+    rows = rows[:, :, rng.permutation(rows.shape[2])[:PLACES]]
+    rows = rows - rows.mean(axis=2, keepdims=True)
+    moments = np.matmul(rows.transpose(0, 2, 1), rows)
+    upper = np.triu_indices(rows.shape[2], 1)
+
+    def mean_correlation(orders: list[np.ndarray] | None) -> float:
+        made = []
+        for i in range(count - 1):
+            second = moments[i + 1]
+            if orders is not None:
+                second = second[np.ix_(orders[i], orders[i])]
+            made.append(float(np.corrcoef(moments[i][upper], second[upper])[0, 1]))
+        return float(np.nanmean(made))
+
+    value = mean_correlation(None)
+    draws = max(3, min(20, 400 // count))
+    drawn = np.array(
+        [
+            mean_correlation([rng.permutation(rows.shape[2]) for _ in range(count - 1)])
+            for _ in range(draws)
+        ]
+    )
+    return value, upper_tail((value - drawn.mean()) / max(float(drawn.std()), 1e-4))
+
+
+def blocks_alike(sample: Sample, block: int, *, signs: bool) -> tuple[float, float]:
+    """The ratio for whole blocks, and its p by drawn keys.
+
+    Args:
+        sample: the files.
+        block: edge of a block.
+        signs: whether keys complement blocks.
+    """
+    rng = np.random.default_rng(0)
+    means = block_means(sample.images, block)
+    kept = rng.permutation(means.shape[1])[:BLOCKS]
+    means = means[:, kept]
+    light = means.mean(axis=2)
+    features = [light]
+    if means.shape[2] == 3:
+        features += [
+            means[:, :, 0] - means[:, :, 2],
+            means[:, :, 0] - 2 * means[:, :, 1] + means[:, :, 2],
+        ]
+    features += [slope[:, kept] for slope in slopes(sample.signed, block)]
+    rows = np.stack(features, axis=1).astype(np.float64)  # (N, features, M)
+    if not signs:
+        rows = rows - rows.mean(axis=2, keepdims=True)
+
+    def strength(changed: np.ndarray) -> float:
+        products = np.matmul(changed.transpose(1, 0, 2), changed.transpose(1, 2, 0))
+        pairs = np.triu_indices(len(changed), 1)
+        powers = np.square(changed).sum(axis=2)
+        total = 0.0
+        for each, power in zip(products, powers.T, strict=True):
+            wanted = (power[:, None] * power[None] / changed.shape[2])[pairs]
+            total += float(np.square(each[pairs]).sum() / max(float(wanted.sum()), 1e-9))
+        return total / len(products)
+
+    value = strength(rows)
+    drawn = np.array([strength(_drawn(rows, rng, signs=signs)) for _ in range(_draws(rows))])
+    ratio = value / max(float(drawn.mean()), 1e-9)
+    return ratio, float((1 + (drawn >= value).sum()) / (1 + len(drawn)))
+
+
+def _draws(rows: np.ndarray) -> int:
+    """As many as cost little, and enough for the level."""
+    count, depth, number = rows.shape
+    return int(np.clip(1e8 // (count * count * depth * number), 219, DRAWS))
+
+
+def _drawn(rows: np.ndarray, rng: np.random.Generator, *, signs: bool) -> np.ndarray:
+    """The same files under keys of their own."""
+    order = rng.permuted(np.broadcast_to(np.arange(rows.shape[2]), rows[:, 0].shape), axis=1)
+    made = np.take_along_axis(rows, order[:, None], axis=2)
+    if signs:
+        made = made * rng.choice([-1.0, 1.0], (len(rows), 1, rows.shape[2]))
+    return np.asarray(made)
+
+
+def slopes(values: Floats, block: int) -> tuple[Floats, Floats]:
+    """How much brightness rises across and down each block, ``(N, M)`` each."""
+    grey = values.mean(axis=1)
+    count, height, width = grey.shape
+    cut = grey.reshape(count, height // block, block, width // block, block)
+    ramp = (np.arange(block) - (block - 1) / 2).astype(np.float32)
+    across = np.einsum("nrbcw,w->nrc", cut, ramp).reshape(count, -1)
+    down = np.einsum("nrbcw,b->nrc", cut, ramp).reshape(count, -1)
+    return across, down

@@ -1,0 +1,85 @@
+"""Are the files smooth, as photographs and pieces of photographs are?
+
+Statistics: correlation of neighbouring bytes, and squared difference of bytes two apart over that
+of neighbours. A photograph is smooth, so the first is high; and it is smooth at every scale, so the
+second is well above 1; blocks that are shuffled inside have about 1 there, up to 1.5 if JPEG with
+halved colours smoothed them. Bars from training images (``benchmarks/identify.py --bars``): the
+second is 2.1 to 3.1 in small photographs, 1.7 to 2.8 if whole blocks of them were moved.
+
+Grain makes it as small as 1.3 in large photographs. Between 1.3 and the bar the files are smooth if
+no grid shows: equal places of blocks do not agree, and small blocks have no seams.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ppattack.identify.finding import Finding, Found
+from ppattack.identify.properties import shared_blocks
+from ppattack.identify.sample import Floats, Sample, common_blocks
+from ppattack.identify.seams import strength
+
+NAME = "smooth"
+CORRELATION = 0.4
+GROWTH = 1.65
+GRAINY_CORRELATION, GRAINY_GROWTH = 0.5, 1.3
+SMALL_BLOCK = 8
+"""JPEG imitates seams of blocks of that many pixels, but not of smaller ones."""
+
+
+def test(sample: Sample, found: Found) -> Finding:
+    """Whether neighbours are alike, and less so the farther apart."""
+    del found
+    holds = is_smooth(sample)
+    words = "neighbouring values are smooth as in photographs" if holds else "not smooth"
+    return Finding(
+        NAME,
+        "yes" if holds else "no",
+        words,
+        statistic="squared difference two pixels apart over that of neighbours",
+        value=growth(sample.signed),
+        null="1 if the pixels of a block or of the image are shuffled",
+        bar=GROWTH,
+        facts={
+            "correlation of neighbours": round(neighbour_correlation(sample.signed), 3),
+            "least correlation": CORRELATION,
+        },
+    )
+
+
+def is_smooth(sample: Sample) -> bool:
+    """Whether both statistics pass."""
+    near, ratio = neighbour_correlation(sample.signed), growth(sample.signed)
+    if near > CORRELATION and ratio > GROWTH:
+        return True
+    return near > GRAINY_CORRELATION and ratio > GRAINY_GROWTH and not _shows_a_grid(sample)
+
+
+def _shows_a_grid(sample: Sample) -> bool:
+    sizes = common_blocks(sample.edges, SMALL_BLOCK - 1)
+    if any(strength(sample.signed, block)[0] > 0 for block in sizes):
+        return True
+    ratios, bars = shared_blocks.ratios_and_bars(sample)
+    return any(ratio > bars[block] for block, ratio in ratios.items())
+
+
+def neighbour_correlation(values: Floats) -> float:
+    """Mean correlation of neighbours to the right and below, weighted by variance.
+
+    Args:
+        values: ``(N, C, H, W)``.
+    """
+    centred = values - values.mean(axis=(2, 3), keepdims=True)
+    power = np.square(centred).mean(axis=(2, 3))
+    across = (centred[..., 1:] * centred[..., :-1]).mean(axis=(2, 3))
+    down = (centred[..., 1:, :] * centred[..., :-1, :]).mean(axis=(2, 3))
+    return float(((across + down) / 2).sum() / max(float(power.sum()), 1e-9))
+
+
+def growth(values: Floats) -> float:
+    """Squared difference of values two apart over that of neighbours, both directions."""
+    near = np.square(values[..., 1:] - values[..., :-1]).mean()
+    near += np.square(values[..., 1:, :] - values[..., :-1, :]).mean()
+    far = np.square(values[..., 2:] - values[..., :-2]).mean()
+    far += np.square(values[..., 2:, :] - values[..., :-2, :]).mean()
+    return float(far) / max(float(near), 1e-9)

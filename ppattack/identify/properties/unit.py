@@ -1,0 +1,114 @@
+"""Are whole bytes moved, half-bytes, or pixels?
+
+Of a photograph's bytes the high half is uneven and the low half nearly uniform. If half-bytes
+change places, low halves of the ciphertext hold high halves of the photograph. Statistic:
+unevenness (sum of squared frequencies over 1/16) of low halves over that of high halves, over all
+values; under one key for all blocks, of the most uneven third of the places of a block. Null for
+bytes: 0 to 0.35. JPEG destroys low halves: then it is undecided.
+
+Shuffled over the whole image: if pixels stay together, the channels of one pixel differ less than
+those of neighbouring pixels. Statistic: the ratio of these squared differences of ``|v - 127.5|``.
+Null: 1.
+
+Bars from training images (``benchmarks/identify.py --bars``).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ppattack.identify.finding import Finding, Found
+from ppattack.identify.properties.content import block_of
+from ppattack.identify.sample import Bytes, Floats, Sample
+
+NAME = "unit"
+BAR_ALL, BAR_PLACES = 0.35, 0.42
+FEW, DOUBT = 3, (0.15, 0.6)
+"""So few files leave it undecided between these."""
+BAR_PIXEL = 1.15
+FIXED = {"whole blocks": "block", "values in place": "byte"}
+FEWEST_OF_A_PLACE = 24
+"""Blocks that are needed to see how uneven one place of a block is."""
+
+
+def test(sample: Sample, found: Found) -> Finding:
+    """The unit that fits the content."""
+    content = found["content"].what
+    if content in FIXED:
+        words = f"the unit is the {FIXED[content]}, as the content says"
+        return Finding(NAME, "yes", words, "none", None, "", what=FIXED[content])
+    if content not in ("shared blocks", "own blocks", "whole image"):
+        return Finding(NAME, "undecided", "there is no unit to tell", "none", None, "")
+    if content == "whole image" and sample.images.shape[1] > 1:
+        ratio = channels_apart(sample.folded)
+        if ratio > BAR_PIXEL:
+            return _told(
+                "pixel",
+                "channel differences of neighbours over those inside pixels",
+                ratio,
+                "1 for bytes",
+                BAR_PIXEL,
+            )
+    statistic = "unevenness of low half-bytes over that of high half-bytes"
+    if found["jpeg"].holds:
+        words = "compression hides whether half-bytes were moved"
+        return Finding(NAME, "undecided", words, statistic, None, "0 to 0.35 for bytes")
+    block = block_of(found) if content == "shared blocks" else None
+    if block is not None and sample.images[:, 0].size // block**2 >= FEWEST_OF_A_PLACE:
+        ratio, bar = unevenness_of_places(sample.images, block), BAR_PLACES
+    else:
+        ratio, bar = unevenness(sample.images), BAR_ALL
+    if sample.count < FEW and DOUBT[0] < ratio < DOUBT[1]:
+        words = "too little to tell half-bytes from bytes"
+        return Finding(NAME, "undecided", words, statistic, ratio, "0 to 0.35 for bytes", bar)
+    return _told("nibble" if ratio > bar else "byte", statistic, ratio, "0 to 0.35 for bytes", bar)
+
+
+def _told(what: str, statistic: str, value: float, null: str, bar: float) -> Finding:
+    words = f"the unit is the {'half-byte' if what == 'nibble' else what}"
+    return Finding(NAME, "yes", words, statistic, value, null, bar, what=what)
+
+
+def unevenness(images: Bytes) -> float:
+    """Low over high half-bytes, all values together."""
+    counts = np.bincount(images.ravel(), minlength=256).reshape(16, 16).astype(float)
+    low, high = counts.sum(axis=0), counts.sum(axis=1)
+    return max(0.0, _uneven(low)) / max(_uneven(high), 1e-9)
+
+
+def unevenness_of_places(images: Bytes, block: int) -> float:
+    """Low over high half-bytes, of the most uneven third of the places of a block.
+
+    Half of the blocks choose the places and the others are judged: chance is not chosen.
+    """
+    count, channels, height, width = images.shape
+    rows = images.reshape(count, channels, height // block, block, width // block, block)
+    rows = rows.transpose(1, 3, 5, 0, 2, 4).reshape(channels * block * block, -1)
+    chosen, judged = rows[:, ::2], rows[:, 1::2]
+    third = np.argsort(_uneven_rows(chosen & 15))[-max(1, len(rows) // 3) :]
+    high = float(_uneven_rows(judged >> 4).mean())
+    return float(_uneven_rows(judged[third] & 15).mean()) / max(high, 1e-9)
+
+
+def _uneven_rows(halves: np.ndarray) -> np.ndarray:
+    """Unevenness of each row of half-bytes."""
+    counts = np.stack([(halves == i).sum(axis=1) for i in range(16)], axis=-1).astype(float)
+    return np.array([_uneven(each) for each in counts])
+
+
+def channels_apart(folded: Floats) -> float:
+    """Squared channel differences between neighbouring pixels over those inside pixels."""
+    inside = between = 0.0
+    for first in range(folded.shape[1]):
+        for second in range(folded.shape[1]):
+            if first != second:
+                one, other = folded[:, first], folded[:, second]
+                inside += float(np.square(one - other).mean())
+                between += float(np.square(one[..., 1:] - other[..., :-1]).mean())
+    return between / max(inside, 1e-9)
+
+
+def _uneven(counts: np.ndarray) -> float:
+    """Unbiased sum of squared frequencies, less that of a uniform distribution."""
+    total = counts.sum()
+    return float((counts * (counts - 1)).sum() / max(total * (total - 1), 1)) - 1 / len(counts)

@@ -1,0 +1,216 @@
+"""Look at a folder of ciphertexts and say what it is; nothing of torch is imported."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+
+from ppattack.identify.attacks import attacks_on
+from ppattack.identify.codes import examine_codes
+from ppattack.identify.examination import examine
+from ppattack.identify.finding import Finding
+from ppattack.identify.foreign import MAJORITY, odd_files
+from ppattack.identify.properties.content import block_of
+from ppattack.identify.properties.jpeg import came_last
+from ppattack.identify.reading import FOREIGN_SHARE, Read, read, unchanged
+from ppattack.identify.sample import Sample
+from ppattack.identify.schemes import Candidate, candidates
+from ppattack.reports.identification import (
+    FittingScheme,
+    Identification,
+    IdentifiedProperty,
+    OddFile,
+    Scope,
+)
+
+if TYPE_CHECKING:
+    from ppattack.card import KeyScope
+
+
+@dataclass(frozen=True)
+class Looked:
+    """A folder that was looked at, with what pictures of the evidence are drawn from.
+
+    Args:
+        report: what it is.
+        read: its files.
+    """
+
+    report: Identification
+    read: Read
+
+
+def identify(folder: Path, public: Path | None = None) -> Identification:
+    """What a folder of ciphertexts is.
+
+    Args:
+        folder: its path.
+        public: a folder of public images: files that are among them unchanged are named, unless
+            most are.
+
+    Raises:
+        DataError: if there are no files that could be ciphertexts, or too many odd ones.
+    """
+    return look_at(folder, public).report
+
+
+def look_at(folder: Path, public: Path | None = None) -> Looked:
+    """The same, with the files that were read.
+
+    Raises:
+        DataError: as :func:`identify`.
+    """
+    files = read(folder)
+    if public is not None:
+        known = unchanged(files, public)
+        if len(known) <= FOREIGN_SHARE * len(files.names):
+            files = files.without(known)
+    files, report = examined(files, str(folder))
+    return Looked(report, files)
+
+
+def examined(files: Read, folder: str) -> tuple[Read, Identification]:
+    """What files that were read are.
+
+    Args:
+        files: the files.
+        folder: where they come from.
+
+    Returns:
+        the files without those that do not belong to the others, and what the others are.
+    """
+    mixed = None
+    if files.is_image:
+        shares, odd = odd_files(Sample(cast(Any, files.arrays)))
+        files = files.without([(files.names[number], why) for number, why in odd])
+        mixed = _mixed(shares)
+        found = dict(examine(Sample(cast(Any, files.arrays))))
+        if files.jpeg is not None:
+            found["jpeg"] = _from_headers(str(files.jpeg), files.pixels[0])
+    else:
+        found = examine_codes(np.asarray(files.arrays, np.float32))
+    if mixed is not None:
+        found["mixed"] = mixed
+    return files, _report(folder, files, found)
+
+
+def _from_headers(how: str, channels: int) -> Finding:
+    what = how.partition(":")[0] if channels == 1 else how
+    return Finding(
+        "jpeg", "yes", f"JPEG files of quality {what}", "headers of the files", None, "", what=what
+    )
+
+
+def _mixed(shares: dict[str, float]) -> Finding | None:
+    if not shares:
+        return None
+    listed = ", ".join(f"{name} {share:.0%}" for name, share in sorted(shares.items()))
+    return Finding(
+        "mixed", "yes", f"files of several kinds: {listed}",
+        "share of files of the commonest kind", max(shares.values()), "1", MAJORITY,
+    )  # fmt: skip
+
+
+def _report(folder: str, files: Read, found: dict[str, Finding]) -> Identification:
+    content = found["content"].what
+    several = "mixed" in found and found["mixed"].holds
+    fitting = [] if several else candidates(found, files.pixels)
+    best = fitting[0] if fitting else None
+    scope = cast(Scope, found["key-scope"].what)
+    block = _block(found, best)
+    number = None if block is None or content != "whole blocks" else _blocks(files.pixels, block)
+    known_scope: KeyScope | None = None if scope == "undecided" else scope
+    attacks = () if several else attacks_on(best.scheme if best else None, known_scope, number)
+    if content in ("noise", "photographs"):
+        attacks = ()
+    jpeg = found.get("jpeg")
+    last = came_last(found, content, block) if jpeg is not None and jpeg.holds else None
+    if files.jpeg is not None:
+        last = True
+    when: dict[bool | None, str] = {True: "after", False: "before", None: "before or after"}
+    return Identification(
+        folder=folder,
+        files=files.total,
+        looked_at=len(files.names),
+        shape=files.pixels,
+        cropped=files.cropped,
+        scheme=best.scheme if best else None,
+        words=_words(found, best, block, scope),
+        block_size=block,
+        key_scope=scope,
+        compression=jpeg.what if jpeg is not None and jpeg.holds else None,
+        compressed=f"{when[last]} the encryption" if jpeg is not None and jpeg.holds else "",
+        settings=best.settings if best else {},
+        schemes=tuple(_fitting(each, scope) for each in fitting),
+        attacks=attacks,
+        properties=tuple(_property(each) for each in found.values()),
+        foreign=tuple(OddFile(name=name, why=why) for name, why in files.foreign),
+    )
+
+
+def _block(found: dict[str, Finding], best: Candidate | None) -> int | None:
+    if found["content"].what == "image of numbers":
+        return None if best is None else best.settings.get("block_size")
+    return block_of(found)
+
+
+def _blocks(shape: tuple[int, ...], block: int) -> int:
+    return (shape[1] // block) * (shape[2] // block)
+
+
+SCOPES = {
+    "dataset": "one key for all files",
+    "image": "a key for each file",
+    "undecided": "one key or a key each: undecided",
+}
+
+
+def _words(
+    found: dict[str, Finding], best: Candidate | None, block: int | None, scope: Scope
+) -> str:
+    """What it is, in one line."""
+    content = found["content"]
+    if "mixed" in found and found["mixed"].holds:
+        return found["mixed"].words
+    if content.what == "photographs":
+        return "plain: photographs that are not encrypted, or altered alike everywhere"
+    if content.what == "noise":
+        return "noise: nothing tells the files from a one-time pad or a strong cipher"
+    name = "no known scheme" if best is None else best.scheme
+    blocks = f", blocks of {block} px" if block else ""
+    return f"{name}{blocks}, {SCOPES[scope]}: {content.words}"
+
+
+def _fitting(candidate: Candidate, scope: Scope) -> FittingScheme:
+    options = [f"--target {candidate.scheme}"]
+    options += [f"--set target.{name}={_text(v)}" for name, v in candidate.settings.items()]
+    if scope != "undecided":
+        options.append(f"--key-scope {scope}")
+    return FittingScheme(
+        scheme=candidate.scheme,
+        settings=candidate.settings,
+        likely=candidate.likely,
+        options=" ".join(options),
+    )
+
+
+def _text(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _property(finding: Finding) -> IdentifiedProperty:
+    return IdentifiedProperty(
+        name=finding.name,
+        answer=finding.answer,
+        what=finding.what,
+        words=finding.words,
+        statistic=finding.statistic,
+        value=None if finding.value is None else float(finding.value),
+        null=finding.null,
+        bar=finding.bar,
+        p=finding.p,
+        facts=dict(finding.facts),
+    )

@@ -1,0 +1,142 @@
+"""Ciphertext files of which nobody said what made them, or said something that they contradict."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from ppattack.errors import ConfigError
+from ppattack.identify.schemes import SCHEMES
+from ppattack.reports.audit import Audit
+from ppattack.reports.identification import FittingScheme, Identification
+from ppattack.request import RunRequest
+from ppattack.runs.identifying import identify
+from ppattack.runs.store import Finished
+
+if TYPE_CHECKING:
+    from ppattack.card import KeyScope
+
+AT_MOST = 2
+"""Hypotheses that are tried."""
+HIDES_NOTHING = ("plain", "one-time-pad")
+"""What can be identified, and leaves nothing to attack."""
+Run = Callable[[RunRequest], Finished[Audit]]
+Say = Callable[[str], None]
+
+
+def audit_files(base: RunRequest, run: Run, say: Say) -> list[Finished[Audit]]:
+    """Audit a request; if it names files but no target, on each hypothesis until one is broken.
+
+    Args:
+        base: the request.
+        run: audits a request that names a target.
+        say: takes one line: what was assumed, or what contradicts the target.
+
+    Returns:
+        one audit, or one for each hypothesis that was tried.
+
+    Raises:
+        ConfigError: if the files do not look like those of any registered scheme.
+        PpattackError: if anything else in the request is wrong.
+    """
+    if base.ciphertexts is None:
+        return [run(base)]
+    if base.target:
+        against = contradiction(base)
+        if against:
+            say(against)
+        return [run(base)]
+    done: list[Finished[Audit]] = []
+    for request, words in hypotheses(base):
+        say(words)
+        done.append(run(request))
+        if done[-1].report.verdict == "BROKEN":
+            break
+    return done
+
+
+def hypotheses(base: RunRequest) -> list[tuple[RunRequest, str]]:
+    """The likeliest schemes of files, as requests, each with what it assumes in words.
+
+    A key scope that is undecided makes two hypotheses of one scheme.
+
+    Raises:
+        ConfigError: if no registered scheme fits, or there is nothing to attack.
+        DataError: if there are no files that could be ciphertexts.
+    """
+    if base.ciphertexts is None:
+        raise ConfigError("--target is needed to encrypt images: 'ppattack list targets' has all.")
+    found = identify(base.ciphertexts)
+    likely = [each for each in found.schemes if each.likely]
+    if not likely or likely[0].scheme in HIDES_NOTHING:
+        raise ConfigError(
+            f"{base.ciphertexts}: {found.words}. There is nothing to audit; name a --target to "
+            "attack the files all the same."
+        )
+    made = [
+        (_request(base, each, scope), each, scope)
+        for each in likely
+        for scope in _scopes(base, found)
+    ]
+    return [
+        (request, _assumed(found, scheme, scope, i, min(len(made), AT_MOST)))
+        for i, (request, scheme, scope) in enumerate(made[:AT_MOST])
+    ]
+
+
+def contradiction(base: RunRequest) -> str | None:
+    """One line if the files contradict the target of a request; None if they do not.
+
+    Targets that do not come with ppattack are not compared, but photographs and noise are named.
+
+    Raises:
+        DataError: if there are no files that could be ciphertexts.
+    """
+    if base.ciphertexts is None:
+        return None
+    found = identify(base.ciphertexts)
+    fitting = [each for each in found.schemes if each.scheme == base.target]
+    known = {scheme.name for scheme in SCHEMES}
+    nothing = found.scheme in HIDES_NOTHING
+    if base.target not in known and not nothing:
+        return None
+    if not fitting:
+        instead = "" if nothing or found.scheme is None else f"; try {found.schemes[0].options}"
+        return f"the files do not look like '{base.target}': {found.words}{instead}"
+    named = {name: str(value).lower() for name, value in base.target_settings.items()}
+    for name, value in fitting[0].settings.items():
+        said = named.get(name)
+        if said is not None and said != str(value).lower():
+            return (
+                f"the files look like '{base.target}' with {name}={str(value).lower()}, not {said}"
+            )
+    if base.key_scope is not None and found.key_scope not in ("undecided", base.key_scope):
+        return f"the files look as if under --key-scope {found.key_scope}, not {base.key_scope}"
+    return None
+
+
+def _scopes(base: RunRequest, found: Identification) -> tuple[KeyScope | None, ...]:
+    if base.key_scope is not None:
+        return (base.key_scope,)
+    if found.key_scope != "undecided":
+        return (found.key_scope,)
+    return (None,) if found.looked_at < AT_MOST else ("dataset", "image")
+
+
+def _request(base: RunRequest, scheme: FittingScheme, scope: KeyScope | None) -> RunRequest:
+    settings = {name: str(value) for name, value in scheme.settings.items()}
+    return replace(
+        base,
+        target=scheme.scheme,
+        target_settings={**settings, **base.target_settings},
+        key_scope=scope,
+    )
+
+
+def _assumed(
+    found: Identification, scheme: FittingScheme, scope: KeyScope | None, number: int, count: int
+) -> str:
+    of = f" (hypothesis {number + 1} of {count})" if count > 1 else ""
+    keyed = f" --key-scope {scope}" if scope and "--key-scope" not in scheme.options else ""
+    return f"assumed {scheme.options}{keyed}{of}, from {found.looked_at} files: {found.words}"

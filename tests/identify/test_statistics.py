@@ -1,0 +1,207 @@
+"""The statistics on arrays whose value is known, and against other implementations."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+from scipy import stats
+
+from ppattack.identify.coherence import agreement
+from ppattack.identify.properties import (
+    jpeg,
+    key_scope,
+    moved,
+    noise,
+    own_blocks,
+    shared_blocks,
+    smooth,
+    unit,
+)
+from ppattack.identify.sample import Sample, block_sums, common_blocks, primes_of, step_profile
+from ppattack.identify.seams import strength
+from tests.support.folders_of_ciphertexts import encrypted, pads, photographs
+
+RNG = np.random.default_rng(1)
+
+
+def test_folding_forgets_complements() -> None:
+    images = pads(2)
+    assert np.array_equal(Sample(images).folded, Sample(255 - images).folded)
+    assert np.array_equal(Sample(images).levels, Sample(255 - images).levels)
+    assert np.array_equal(Sample(images).signed, -Sample(255 - images).signed)
+    assert Sample(images).levels.sum(axis=1).max() == 2 * 3
+
+
+def test_steps_of_a_stripe() -> None:
+    values = np.zeros((1, 1, 4, 6), np.float32)
+    values[..., 3:] = 5
+    across, down = step_profile(values)
+    assert across.tolist() == [0, 0, 25, 0, 0]
+    assert down.tolist() == [0, 0, 0]
+
+
+def test_block_sums_of_a_shifted_grid() -> None:
+    planes = np.arange(36, dtype=np.float32).reshape(1, 1, 6, 6)
+    assert block_sums(planes, 2)[0, 0, 0, 0] == 0 + 1 + 6 + 7
+    assert block_sums(planes, 2, 1, 1).shape == (1, 1, 2, 2)
+    assert block_sums(planes, 2, 1, 1)[0, 0, 0, 0] == 7 + 8 + 13 + 14
+
+
+def test_block_sizes_fit_both_edges() -> None:
+    assert common_blocks((32, 32), 32) == [2, 4, 8, 16]
+    assert common_blocks((28, 42), 32) == [2, 7, 14]
+    assert common_blocks((31, 31), 32) == []
+    assert primes_of(12) == [2, 3]
+
+
+@pytest.mark.parametrize("freedom", [15, 127, 255, 5100])
+@pytest.mark.parametrize("share", [0.8, 1.0, 1.15, 1.4])
+def test_the_tail_of_chi_squared(freedom: int, share: float) -> None:
+    exact = stats.chi2.sf(freedom * share, freedom)
+    if exact > 1e-12:
+        assert noise.chi_squared_tail(freedom * share, freedom) == pytest.approx(exact, rel=0.1)
+
+
+def test_the_tails_of_the_normal() -> None:
+    assert noise.upper_tail(1.2) == pytest.approx(stats.norm.sf(1.2))
+    assert noise.two_sided(-2.5) == pytest.approx(2 * stats.norm.sf(2.5))
+
+
+def test_p_of_noise_is_uniform() -> None:
+    """The share of small p over many folders of noise is what it should be."""
+    least = []
+    for seed in range(200):
+        chances = noise.histogram_chances(pads(1, 16, seed))
+        least.append(chances["histograms of bytes"])
+    assert stats.kstest(least, "uniform").pvalue > 1e-3
+
+
+def test_one_bit_that_is_always_set_is_no_noise() -> None:
+    images = pads(16)
+    assert noise.test(Sample(images), {}).answer == "yes"
+    images[:, 0, 3, 5] |= 0b111
+    images[:, 1, 3, 5] &= 0b1
+    assert noise.bits_over_images(pads(16)) > 1e-4
+    fixed = np.repeat(pads(1), 16, axis=0)
+    assert noise.bits_over_images(fixed) < 1e-12
+
+
+def test_independent_signs_agree_no_more_than_chance() -> None:
+    equal = np.ones((5, 9, 1), np.float32)
+    assert agreement(equal).value == pytest.approx(1)
+    assert agreement(-equal).value == pytest.approx(1)
+    signs = RNG.choice([-1.0, 1.0], (400, 16, 1)).astype(np.float32)
+    measured = agreement(signs)
+    assert abs(measured.value) < 4 * measured.error
+    assert measured.lean > 0.9 > -0.9 > agreement(np.repeat(equal, 40, axis=0)).lean
+
+
+def test_one_key_makes_places_opposed() -> None:
+    light = RNG.normal(100, 10, (24, 1, 1)).astype(np.float32)
+    signs = np.array([1, 1, -1, 1], np.float32).reshape(1, 4, 1)
+    assert agreement(light * signs).opposed < -4
+    assert agreement(light * np.abs(signs)).opposed > 0
+
+
+def test_the_cosine_transform_is_orthonormal() -> None:
+    basis = jpeg.cosine_basis()
+    assert np.allclose(basis @ basis.T, np.eye(8), atol=1e-6)
+
+
+@pytest.mark.parametrize("quality", [30, 49, 50, 75, 90, 96])
+def test_the_tables_are_those_of_the_encoder(quality: int) -> None:
+    data = io.BytesIO()
+    Image.new("RGB", (8, 8)).save(data, format="JPEG", quality=quality)
+    opened = Image.open(data)
+    for own, theirs in zip(jpeg.tables(quality), opened.quantization.values(), strict=True):  # type: ignore[attr-defined]
+        # Pillow hands tables out in row order.
+        assert own.tolist() == list(theirs)
+
+
+@pytest.mark.parametrize(("quality", "subsampling"), [(75, 0), (60, 2), (90, 0)])
+def test_quality_and_subsampling_of_photographs(quality: int, subsampling: int) -> None:
+    images = np.empty((8, 3, 64, 64), np.uint8)
+    for made, image in zip(images, photographs(64), strict=False):
+        data = io.BytesIO()
+        rows = np.ascontiguousarray(image.transpose(1, 2, 0))
+        Image.fromarray(rows).save(data, format="JPEG", quality=quality, subsampling=subsampling)
+        made[:] = np.asarray(Image.open(data)).transpose(2, 0, 1)
+    found = jpeg.test(Sample(images), {})
+    assert found.what == f"{quality}:{'444' if subsampling == 0 else '420'}"
+    assert jpeg.test(Sample(photographs(64)), {}).answer == "no"
+
+
+def test_the_ratio_of_keys_of_their_own_is_one() -> None:
+    """Closed forms against drawn keys: signs of values, orders of groups."""
+    rows = RNG.normal(0, 3, (24, 40)) ** 3
+    signs = [rows * RNG.choice([-1, 1], rows.shape) for _ in range(200)]
+    drawn = np.mean([np.square((each @ each.T)[np.triu_indices(24, 1)]).mean() for each in signs])
+    squares = np.square(rows)
+    exact = (squares @ squares.T)[np.triu_indices(24, 1)].mean()
+    assert drawn == pytest.approx(exact, rel=0.1)
+    grouped = rows.reshape(24, 4, 10)
+    grouped = grouped - grouped.mean(axis=2, keepdims=True)
+    value, _ = key_scope.in_closed_form(RNG.permuted(grouped, axis=2), key_scope._orders)
+    assert value == pytest.approx(1, abs=0.35)
+
+
+def test_scope_of_constant_folders_is_one_key() -> None:
+    one = np.repeat(pads(1).reshape(1, -1).astype(np.float64) - 127.5, 6, axis=0)
+    value, p = key_scope.in_closed_form(one, key_scope._signs)
+    assert value > 100
+    assert p < 1e-9
+
+
+def test_windows_of_a_periodic_pattern_agree() -> None:
+    key = RNG.choice([-1.0, 1.0], (4, 4))
+    planes = np.tile(key, (8, 8))[None, None].astype(np.float32)
+    planes = planes * (1 + RNG.random((1, 1, 32, 32)).astype(np.float32))
+    same = shared_blocks.agreement(planes, 4, 2, centred=False)
+    assert same > 2
+    assert shared_blocks.agreement(planes, 8, 4, centred=False) == pytest.approx(1, abs=0.2)
+    pad = Sample(pads(1)).signed
+    assert shared_blocks.agreement(pad, 4, 2, centred=False) == pytest.approx(1, abs=0.2)
+
+
+def test_seams_of_swapped_blocks() -> None:
+    plain, moved_ = photographs(), encrypted("patch-shuffle", patch_size=8)
+    assert strength(Sample(moved_).signed, 8)[0] > 1
+    assert strength(Sample(moved_).signed, 4)[0] < 0.2
+    assert strength(Sample(plain).signed, 8)[0] < 0.5
+
+
+def test_a_ramp_is_smooth_and_noise_is_not() -> None:
+    ramp = np.broadcast_to(np.arange(32, dtype=np.float32), (1, 1, 32, 32))
+    assert smooth.growth(ramp) == pytest.approx(4)
+    assert smooth.growth(Sample(pads(4)).signed) == pytest.approx(1, abs=0.05)
+    assert abs(smooth.neighbour_correlation(Sample(pads(4)).signed)) < 0.03
+
+
+def test_halves_of_bytes() -> None:
+    halves = RNG.integers(0, 16, 6144).astype(np.uint8)
+    assert unit.unevenness((halves << 4).astype(np.uint8)) > 0  # low halves are all 0
+    high = (RNG.binomial(15, 0.5, 6144).astype(np.uint8) << 4) | halves
+    assert unit.unevenness(high.astype(np.uint8)) < 0.05
+    both = RNG.binomial(15, 0.5, (2, 6144)).astype(np.uint8)
+    assert unit.unevenness(((both[0] << 4) | both[1]).astype(np.uint8)) == pytest.approx(
+        1, abs=0.15
+    )
+
+
+def test_blocks_of_their_own_distribution() -> None:
+    values = RNG.integers(0, 256, (1, 3, 32, 32), dtype=np.uint8)
+    assert abs(own_blocks.strength(Sample(values).levels, 4)) < 4
+    scale = np.kron(RNG.integers(1, 9, (8, 8)), np.ones((4, 4))).astype(int)
+    narrow = (128 + (values.astype(int) - 128) // scale).astype(np.uint8)
+    assert own_blocks.strength(Sample(narrow).levels, 4) > 6
+
+
+def test_neighbours_of_a_smooth_field_are_alike() -> None:
+    field = np.add.outer(np.arange(8.0), np.arange(8.0))
+    features = (field - field.mean())[None, :, :, None].astype(np.float32)
+    assert moved.neighbours_alike(features)[0] > 0.5
+    flat = RNG.permutation(features.ravel()).reshape(features.shape)
+    assert moved.neighbours_alike(flat)[0] < 0.35

@@ -1,0 +1,124 @@
+"""Audits of files whose scheme nobody named, or named wrongly."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ppattack.request import RunRequest
+from ppattack.sweeps.identified import contradiction, hypotheses
+from tests.support.folders_of_ciphertexts import encrypted, photographs, write_folder
+from tests.support.program import in_process
+
+
+def _request(folder: Path, **named: Any) -> RunRequest:
+    return RunRequest(attack="", ciphertexts=folder, **named)
+
+
+def test_one_hypothesis_where_the_files_are_clear(tmp_path: Path) -> None:
+    write_folder(tmp_path / "files", encrypted("etc", block_size=4))
+    ((request, words),) = hypotheses(_request(tmp_path / "files"))
+    assert request.target == "etc"
+    assert request.target_settings == {"block_size": "4"}
+    assert request.key_scope == "dataset"
+    assert words.startswith("assumed --target etc --set target.block_size=4 --key-scope dataset")
+
+
+@pytest.mark.parametrize(
+    ("scheme", "settings"),
+    [
+        ("pe", {}),
+        ("ele", {"block_size": "4"}),
+        ("vit-blocks", {"block_size": "4"}),
+        ("neuracrypt", {"variant": "small"}),
+    ],
+)
+def test_the_assumed_request_is_the_one_that_made_the_files(
+    scheme: str, settings: dict[str, str], tmp_path: Path
+) -> None:
+    images = photographs()[:, :1].copy() if scheme == "neuracrypt" else None
+    kind = "npy" if scheme == "neuracrypt" else "png"
+    named: dict[str, Any] = {"variant": "small"} if scheme == "neuracrypt" else {}
+    if scheme == "vit-blocks":
+        named = {"block_size": 4}
+    write_folder(tmp_path / "files", encrypted(scheme, images=images, **named), kind)
+    ((request, _),) = hypotheses(_request(tmp_path / "files"))
+    assert (request.target, request.target_settings) == (scheme, settings)
+    assert request.key_scope == "dataset"
+
+
+def test_codes_of_a_network_are_audited_as_if_named(tmp_path: Path) -> None:
+    codes = encrypted("neuracrypt", images=photographs()[:4, :1].copy(), variant="small")
+    write_folder(tmp_path / "files", codes, "npy")
+    how = "audit --ciphertexts files --preset smoke -q --json"
+    code, out, errors = in_process(how, tmp_path)
+    assert code == 0, errors
+    named = "--target neuracrypt --set target.variant=small --key-scope dataset"
+    code, right, errors = in_process(f"{how} {named}", tmp_path)
+    assert (code, errors) == (0, "")
+    assert json.loads(out) == json.loads(right)
+
+
+def test_both_key_scopes_where_few_files_leave_it_open(tmp_path: Path) -> None:
+    write_folder(tmp_path / "files", encrypted("etc", "image", block_size=4)[:4])
+    tried = hypotheses(_request(tmp_path / "files"))
+    assert [request.key_scope for request, _ in tried] == ["dataset", "image"]
+    assert "hypothesis 2 of 2" in tried[1][1]
+
+
+def test_what_the_user_says_is_kept(tmp_path: Path) -> None:
+    write_folder(tmp_path / "files", encrypted("etc", block_size=4))
+    base = _request(tmp_path / "files", key_scope="image", target_settings={"variant": "paper"})
+    ((request, _),) = hypotheses(base)
+    assert request.key_scope == "image"
+    assert request.target_settings == {"block_size": "4", "variant": "paper"}
+
+
+@pytest.mark.parametrize(
+    ("named", "words"),
+    [
+        ({"target": "etc", "target_settings": {"block_size": "4"}}, None),
+        ({"target": "etc", "target_settings": {"block_size": "8"}}, "block_size=4, not 8"),
+        ({"target": "le"}, "do not look like 'le'"),
+        ({"target": "ele"}, "try --target etc --set target.block_size=4"),
+        ({"target": "etc", "key_scope": "image"}, "--key-scope dataset, not image"),
+        ({"target": "elsewhere.py:Cipher"}, None),
+    ],
+)
+def test_a_wrong_target_is_named_in_one_line(
+    named: dict[str, Any], words: str | None, tmp_path: Path
+) -> None:
+    write_folder(tmp_path / "files", encrypted("etc", block_size=4))
+    said = contradiction(_request(tmp_path / "files", **named))
+    if words is None:
+        assert said is None
+    else:
+        assert said is not None
+        assert words in said
+        assert "\n" not in said
+
+
+def test_photographs_contradict_every_target(tmp_path: Path) -> None:
+    write_folder(tmp_path / "files", photographs())
+    for target in ("etc", "elsewhere.py:Cipher"):
+        said = contradiction(_request(tmp_path / "files", target=target))
+        assert said is not None
+        assert "photographs that are not encrypted" in said
+
+
+@pytest.mark.slow
+def test_the_audit_reaches_the_verdict_of_the_right_target(tmp_path: Path) -> None:
+    write_folder(tmp_path / "files", encrypted("etc", block_size=4))
+    write_folder(tmp_path / "plain", photographs())
+    how = "audit --ciphertexts files --truth plain --preset smoke -q --json"
+    code, out, errors = in_process(f"{how} --out a", tmp_path)
+    assert code == 0, errors
+    assert "assumed --target etc --set target.block_size=4 --key-scope dataset" in errors
+    named = "--target etc --set target.block_size=4 --key-scope dataset"
+    code, right, errors = in_process(f"{how} {named} --out b", tmp_path)
+    assert (code, errors) == (0, "")
+    for part in ("target", "verdict", "leak", "key_scope"):
+        assert json.loads(out)[part] == json.loads(right)[part]
