@@ -1,0 +1,84 @@
+"""Private images from a release of mixtures, stage by stage."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from torch import Tensor
+
+from ppattack.solvers.instahide.assignment import PASSES, assign
+from ppattack.solvers.instahide.release import Release
+from ppattack.solvers.instahide.signs import sign_images
+from ppattack.solvers.instahide.start import spectral_start
+from ppattack.solvers.instahide.statistics import PublicStatistics
+from ppattack.solvers.instahide.unfolding import refine
+
+if TYPE_CHECKING:
+    from ppattack.context import Progress
+
+
+@dataclass(frozen=True)
+class Solution:
+    """What was found.
+
+    Args:
+        images: ``(K, C, H, W)`` float32 in the scale of the mixtures, one for each image found.
+        classes: ``(K,)`` their classes; zeros without labels.
+        choice: ``(E,)`` for each mixture the image that it most surely and heavily holds.
+        notes: JSON-ready facts.
+    """
+
+    images: Tensor
+    classes: Tensor
+    choice: Tensor
+    notes: dict[str, Any]
+
+
+def solve(
+    release: Release,
+    statistics: PublicStatistics,
+    progress: Progress,
+    *,
+    iterations: int,
+    refinements: int,
+) -> Solution | None:
+    """Name the members of all mixtures, and reconstruct the images from them.
+
+    Args:
+        release: the mixtures.
+        statistics: of the attacker's own images.
+        progress: where to show it.
+        iterations: over signs.
+        refinements: times that mixtures are signed and their members named again.
+
+    Returns:
+        None if no group of mixtures was found.
+    """
+    naturals, done = statistics.naturals, iter(range(1, 1 + PASSES))
+    with progress.task("who is in which mixture", PASSES) as task:
+        features = statistics.features(release.values)
+        found = assign(features, statistics.variances, release, lambda: task.update(next(done)))
+    if len(found.classes) < FEWEST:
+        return None
+    weight = found.members.weight
+    start = spectral_start(release, weight, naturals)
+    passes = iterations + refinements
+    with progress.task("images", passes) as task:
+        steps = iter(range(1, passes + 1))
+        images = sign_images(
+            release, weight, naturals, start, iterations, lambda: task.update(next(steps))
+        )
+        members = found.members
+        for _ in range(refinements):
+            better = refine(release, members.weight, images, found.classes, naturals)
+            images, members = better.images, better.members
+            task.update(next(steps))
+    shaped = images.view(-1, *release.shape)
+    choice = (members.weight).argmax(dim=1)
+    notes = {"groups": len(found.classes)}
+    return Solution(shaped, found.classes, choice, notes)
+
+
+FEWEST = 2
+"""Images from which signs can be told."""

@@ -1,0 +1,136 @@
+"""What absolute mixtures look like, and how much one image changes them; learnt once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ppattack.seeding import numpy_stream
+from ppattack.solvers.instahide.naturals import NaturalPrior
+from ppattack.target.mixing import MixingLaw, Scale, draw_plan, mixtures
+
+POWER = 1.3
+"""Of absolute values: of 1, 1.3 and 2 it named most neighbours among own mixtures."""
+SAMPLES = 20_000
+"""Mixtures simulated, as the covariance of 3,072 values needs."""
+MOST_POOL = 20_000
+"""Public images used, at most."""
+LOADING = 0.05
+"""Of the mean variance, added to every one before whitening."""
+FEATURES = 1500
+"""Directions kept, those in which images differ most for the noise; more name no more."""
+AT_ONCE = 1000
+GAIN_SAMPLES = 4000
+"""Own mixtures from which it is learnt how far an image moves a feature."""
+LEAST_VARIANCE = 1e-6
+
+
+@dataclass(frozen=True)
+class PublicStatistics:
+    """Whitened features of absolute mixtures.
+
+    Args:
+        mean: ``(D,)`` of absolute values to the power.
+        basis: ``(D, d)``; features are ``(|e|^power - mean) basis``, of noise variance 1.
+        variances: ``(d,)`` of what one image at weight 1 adds to each feature.
+        naturals: the Gaussian of the public images.
+    """
+
+    mean: Tensor
+    basis: Tensor
+    variances: Tensor
+    naturals: NaturalPrior
+
+    def features(self, values: Tensor) -> Tensor:
+        """``(E, d)`` of absolute values ``(E, D)``."""
+        parts = [((part**POWER) - self.mean) @ self.basis for part in values.split(AT_ONCE)]
+        return torch.cat(parts)
+
+
+def learn(
+    pool: Tensor, law: MixingLaw, scale: Scale, seed: int, step: Callable[[], None] = lambda: None
+) -> PublicStatistics:
+    """Learn the statistics from public images alone.
+
+    Args:
+        pool: ``(M, C, H, W)`` uint8.
+        law: of the mixtures.
+        scale: of the numbers that are mixed.
+        seed: of the simulation.
+        step: called after each of :data:`STEPS` steps.
+    """
+    pool = pool[:MOST_POOL]
+    mirror = _mirror(tuple(pool.shape[1:]))
+    mean, covariance = _moments(pool, law, scale, seed)
+    mean = (mean + mean[mirror]) / 2
+    covariance = (covariance + covariance[mirror][:, mirror]) / 2
+    step()
+    variances, vectors = torch.linalg.eigh(covariance)
+    white = vectors / (variances.clamp_min(0) + LOADING * variances.mean()).sqrt()
+    step()
+    images = scale.numbers(pool)
+    squares = images.flatten(1).square()
+    spread = torch.cov(squares.T)
+    spread = (spread + spread[mirror][:, mirror]) / 2
+    signal, turn = torch.linalg.eigh(white.T @ spread @ white)
+    kept = min(FEATURES, len(signal))
+    signal = signal[-kept:].clamp_min(LEAST_VARIANCE * float(signal.max()))
+    basis = (white @ turn[:, -kept:]).contiguous()
+    step()
+    gain, noise = _gain_and_noise(pool, law, scale, seed, mean, basis)
+    step()
+    return PublicStatistics(
+        mean, basis * noise.rsqrt(), gain**2 * signal / noise, NaturalPrior.of(images)
+    )
+
+
+STEPS = 4
+
+
+def _mirror(shape: tuple[int, ...]) -> Tensor:
+    """Places of the values of a mirrored image."""
+    return torch.arange(shape[0] * shape[1] * shape[2]).view(shape).flip(2).flatten()
+
+
+def simulate(
+    pool: Tensor, law: MixingLaw, scale: Scale, seed: int, number: int, count: int
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Own mixtures ``(n, D)`` in absolute values, their first members and those members' weights."""
+    plan = draw_plan(
+        law, len(pool), len(pool), 1, lambda name: numpy_stream(seed, "simulated", number, name)
+    )
+    part = plan.first(count)
+    made = mixtures(part, pool, pool, scale).flatten(1).abs()
+    return made, torch.from_numpy(part.members[:, 0]), torch.from_numpy(part.weights[:, 0]).float()
+
+
+def _moments(pool: Tensor, law: MixingLaw, scale: Scale, seed: int) -> tuple[Tensor, Tensor]:
+    """Mean and covariance of absolute mixtures to the power."""
+    size = pool[0].numel()
+    total, products = torch.zeros(size), torch.zeros(size, size)
+    done = number = 0
+    while done < SAMPLES:
+        made, _, _ = simulate(pool, law, scale, seed, number, SAMPLES - done)
+        for part in made.split(AT_ONCE):
+            powers = part**POWER
+            total += powers.sum(0)
+            products += powers.T @ powers
+        done, number = done + len(made), number + 1
+    mean = total / done
+    return mean, products / done - mean[:, None] * mean
+
+
+def _gain_and_noise(
+    pool: Tensor, law: MixingLaw, scale: Scale, seed: int, mean: Tensor, basis: Tensor
+) -> tuple[float, Tensor]:
+    """How far the square of an image moves the features, for its weight squared; and the rest."""
+    made, first, weight = simulate(pool, law, scale, seed, -1, GAIN_SAMPLES)
+    squares = scale.numbers(pool).flatten(1).square()
+    moved = ((squares - squares.mean(0)) @ basis)[first] * weight[:, None].square()
+    features = (made**POWER - mean) @ basis
+    gain = float((features * moved).sum() / moved.square().sum().clamp_min(LEAST_VARIANCE))
+    rest = features - gain * moved
+    return max(gain, 0.0), rest.var(dim=0).clamp_min(LEAST_VARIANCE)
