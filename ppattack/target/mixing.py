@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 PADDING = 4
 """Black pixels around an image before it is cropped, as the published training does."""
+ACCEPTANCE_SAMPLES = 4000
 AT_ONCE = 512
 """Mixtures made at a time."""
 
@@ -124,7 +125,7 @@ def draw_plan(
     """
     partners, shape = draw("partners"), (images * rounds, law.members)
     members = np.empty(shape, np.int64)
-    for start in range(0, len(members), images):
+    for start in range(0, len(members), max(1, images)):
         for slot in range(law.members):
             if slot == 0:
                 chosen = np.arange(images)
@@ -154,12 +155,23 @@ def draw_weights(law: MixingLaw, count: int, rng: np.random.Generator) -> NDArra
     while len(missing):
         drawn = np.abs(rng.standard_normal((len(missing), law.members)))
         drawn /= drawn.sum(axis=1, keepdims=True)
-        kept = drawn.max(axis=1) <= law.largest
-        if law.private < law.members:
-            kept &= drawn[:, : law.private].sum(axis=1) >= law.least_private
+        kept = _kept(law, drawn)
         weights[missing[kept]] = drawn[kept]
         missing = missing[~kept]
     return weights
+
+
+def acceptance(law: MixingLaw) -> float:
+    """About which share of drawn weights keeps the bounds."""
+    drawn = np.abs(np.random.default_rng(0).standard_normal((ACCEPTANCE_SAMPLES, law.members)))
+    return float(_kept(law, drawn / drawn.sum(axis=1, keepdims=True)).mean())
+
+
+def _kept(law: MixingLaw, weights: NDArray[np.float64]) -> NDArray[np.bool_]:
+    kept: NDArray[np.bool_] = weights.max(axis=1) <= law.largest
+    if law.private < law.members:
+        kept &= weights[:, : law.private].sum(axis=1) >= law.least_private
+    return kept
 
 
 def mixtures(plan: MixingPlan, private: Tensor, public: Tensor, scale: Scale) -> Tensor:

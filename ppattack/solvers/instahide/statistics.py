@@ -51,20 +51,26 @@ class PublicStatistics:
 
 
 def learn(
-    pool: Tensor, law: MixingLaw, scale: Scale, seed: int, step: Callable[[], None] = lambda: None
+    pool: Tensor,
+    law: MixingLaw,
+    scale: Scale,
+    seed: int,
+    samples: int = SAMPLES,
+    step: Callable[[], None] = lambda: None,
 ) -> PublicStatistics:
     """Learn the statistics from public images alone.
 
     Args:
-        pool: ``(M, C, H, W)`` uint8.
+        pool: ``(M, C, H, W)`` uint8, of the kind of the private images and of the public members.
         law: of the mixtures.
         scale: of the numbers that are mixed.
         seed: of the simulation.
+        samples: mixtures simulated.
         step: called after each of :data:`STEPS` steps.
     """
     pool = pool[:MOST_POOL]
     mirror = _mirror(tuple(pool.shape[1:]))
-    mean, covariance = _moments(pool, law, scale, seed)
+    mean, covariance = _moments(pool, law, scale, seed, samples)
     mean = (mean + mean[mirror]) / 2
     covariance = (covariance + covariance[mirror][:, mirror]) / 2
     step()
@@ -104,16 +110,20 @@ def simulate(
     )
     part = plan.first(count)
     made = mixtures(part, pool, pool, scale).flatten(1).abs()
-    return made, torch.from_numpy(part.members[:, 0]), torch.from_numpy(part.weights[:, 0]).float()
+    first = torch.from_numpy(part.members[:, 0]).to(pool.device)
+    return made, first, torch.from_numpy(part.weights[:, 0]).float().to(pool.device)
 
 
-def _moments(pool: Tensor, law: MixingLaw, scale: Scale, seed: int) -> tuple[Tensor, Tensor]:
+def _moments(
+    pool: Tensor, law: MixingLaw, scale: Scale, seed: int, samples: int
+) -> tuple[Tensor, Tensor]:
     """Mean and covariance of absolute mixtures to the power."""
     size = pool[0].numel()
-    total, products = torch.zeros(size), torch.zeros(size, size)
+    total = torch.zeros(size, device=pool.device)
+    products = torch.zeros(size, size, device=pool.device)
     done = number = 0
-    while done < SAMPLES:
-        made, _, _ = simulate(pool, law, scale, seed, number, SAMPLES - done)
+    while done < samples:
+        made, _, _ = simulate(pool, law, scale, seed, number, samples - done)
         for part in made.split(AT_ONCE):
             powers = part**POWER
             total += powers.sum(0)
