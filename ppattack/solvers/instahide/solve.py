@@ -97,7 +97,7 @@ def held_out_agreement(features: Tensor, variances: Tensor, release: Release) ->
     zero on average, and of deviation one, if nothing is shared.
     """
     first = assign(features[:, ::2], variances[::2], release)
-    others, spread = features[:, 1::2], variances[1::2]
+    others, spread = features[:, 1::2] - features[:, 1::2].mean(0), variances[1::2]
     total, variance = 0.0, 0.0
     for group in range(len(first.classes)):
         weight = first.members.weight[:, group]
