@@ -71,7 +71,7 @@ def main() -> None:
         law = _law(name)
         began = time.process_time()
         if law not in learnt:
-            learnt[law] = statistics.learn(own, law, SCALE, 0)
+            learnt[law] = statistics.learn(own, own, law, SCALE, 0)
         once = time.process_time() - began
         for seed in given.seeds:
             case = _case(given.folder / "test", public, law, name, seed)
@@ -131,7 +131,7 @@ def _case(folder: Path, public: Tensor, law: MixingLaw, name: str, seed: int) ->
 
 def _noise(law: MixingLaw, public: Tensor, count: int, seed: int) -> Tensor:
     """Folded Gaussian noise of the mean and covariance of absolute mixtures of public images."""
-    values = statistics.simulate(public, law, SCALE, seed, 0, POOL)[0]
+    values = statistics.simulate(public, public, law, SCALE, seed, 0, POOL)[0]
     spread, vectors = torch.linalg.eigh(torch.cov(values.T))
     drawn = numpy_stream(seed, "noise").standard_normal((count, values.shape[1]))
     made = torch.from_numpy(drawn).float() * spread.clamp_min(0).sqrt() @ vectors.T

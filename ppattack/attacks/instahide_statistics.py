@@ -106,6 +106,11 @@ class InstaHideStatistics(Attack):
         return ControlTarget(SCHEME, {**settings, "rounds": rounds}, same_count=True)
 
     @override
+    def negative_control(self) -> ControlTarget:
+        """Mixtures that share nothing: every image is the first member of one."""
+        return ControlTarget(SCHEME, {"rounds": 1}, same_count=True)
+
+    @override
     def run(self, observation: Observation, context: Context) -> Recovery:
         import torch
 
@@ -114,7 +119,8 @@ class InstaHideStatistics(Attack):
         encodings = observation.ciphertexts.flatten(0, 1).float().to(context.device)
         count = len(observation.ciphertexts)
         pool = observation.public_images.to(context.device)
-        found = self.reconstruct(encodings, None, law, scale, count, pool, context)
+        public = target.public_images(observation.image_shape).to(context.device)
+        found = self.reconstruct(encodings, None, law, scale, count, pool, public, context)
         mean = pool.float().mean(0).round().to(torch.uint8)
         images = mean.expand(count, -1, -1, -1).clone()
         if found is None:
@@ -137,6 +143,7 @@ class InstaHideStatistics(Attack):
         scale: Scale,
         images: int,
         pool: Tensor,
+        public: Tensor,
         context: Context,
     ) -> Solution | None:
         """The private images of a release; None if no encodings share one.
@@ -147,7 +154,8 @@ class InstaHideStatistics(Attack):
             law: of the mixtures.
             scale: of the numbers.
             images: private images.
-            pool: ``(M, C, H, W)`` uint8 public images.
+            pool: ``(M, C, H, W)`` uint8 images of the kind of the private ones.
+            public: ``(P, C, H, W)`` uint8 images of the kind of the public members.
             context: device, seed and progress.
 
         Raises:
@@ -166,7 +174,13 @@ class InstaHideStatistics(Attack):
         steps = iter(range(1, statistics.STEPS + 1))
         with context.progress.task("statistics of public images", statistics.STEPS) as task:
             learnt = statistics.learn(
-                pool, law, scale, context.seed, self.config.samples, lambda: task.update(next(steps))
+                pool,
+                public if len(public) else pool[:1],
+                law,
+                scale,
+                context.seed,
+                self.config.samples,
+                lambda: task.update(next(steps)),
             )
         release = make_release(encodings, law, images, labels)
         return solve(

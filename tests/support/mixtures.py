@@ -74,4 +74,5 @@ def mixed(count: int = 12, rounds: int = 30, seed: int = 0, law: MixingLaw = LAW
 @cache
 def learnt(law: MixingLaw = LAW) -> statistics.PublicStatistics:
     """What an attacker learns from images of its own."""
-    return statistics.learn(images("attacker's", POOL), law, SCALE, 0, 4000)
+    own = images("attacker's", POOL)
+    return statistics.learn(own, own, law, SCALE, 0, 4000)

@@ -88,6 +88,7 @@ def solve(task: Task, context: Context) -> Solved:
             )
     rng = numpy_stream(context.seed, "public")
     pool, _ = files.public_images(task.public, encodings.shape[2], rng)
+    pool = pool[:, : encodings.shape[1]].to(context.device)
     attack: Any = registry.attack(ATTACK)(preset=task.preset, **task.attack_settings)
     found: Solution | None = attack.reconstruct(
         encodings.to(context.device),
@@ -95,7 +96,8 @@ def solve(task: Task, context: Context) -> Solved:
         target.law,
         target.scale,
         count,
-        pool[:, : encodings.shape[1]].to(context.device),
+        pool,
+        pool,
         context,
     )
     numbers = encodings.abs() if found is None else found.images[found.choice]

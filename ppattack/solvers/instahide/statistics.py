@@ -52,6 +52,7 @@ class PublicStatistics:
 
 def learn(
     pool: Tensor,
+    public: Tensor,
     law: MixingLaw,
     scale: Scale,
     seed: int,
@@ -61,16 +62,17 @@ def learn(
     """Learn the statistics from public images alone.
 
     Args:
-        pool: ``(M, C, H, W)`` uint8, of the kind of the private images and of the public members.
+        pool: ``(M, C, H, W)`` uint8, of the kind of the private images.
+        public: ``(P, C, H, W)`` uint8, of the kind of the public members.
         law: of the mixtures.
         scale: of the numbers that are mixed.
         seed: of the simulation.
         samples: mixtures simulated.
         step: called after each of :data:`STEPS` steps.
     """
-    pool = pool[:MOST_POOL]
+    pool, public = pool[:MOST_POOL], public[:MOST_POOL]
     mirror = _mirror(tuple(pool.shape[1:]))
-    mean, covariance = _moments(pool, law, scale, seed, samples)
+    mean, covariance = _moments(pool, public, law, scale, seed, samples)
     mean = (mean + mean[mirror]) / 2
     covariance = (covariance + covariance[mirror][:, mirror]) / 2
     step()
@@ -86,7 +88,7 @@ def learn(
     signal = signal[-kept:].clamp_min(LEAST_VARIANCE * float(signal.max()))
     basis = (white @ turn[:, -kept:]).contiguous()
     step()
-    gain, noise = _gain_and_noise(pool, law, scale, seed, mean, basis)
+    gain, noise = _gain_and_noise(pool, public, law, scale, seed, mean, basis)
     step()
     return PublicStatistics(
         mean, basis * noise.rsqrt(), gain**2 * signal / noise, NaturalPrior.of(images)
@@ -102,20 +104,26 @@ def _mirror(shape: tuple[int, ...]) -> Tensor:
 
 
 def simulate(
-    pool: Tensor, law: MixingLaw, scale: Scale, seed: int, number: int, count: int
+    pool: Tensor,
+    public: Tensor,
+    law: MixingLaw,
+    scale: Scale,
+    seed: int,
+    number: int,
+    count: int,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Own mixtures ``(n, D)`` in absolute values, their first members and those members' weights."""
     plan = draw_plan(
-        law, len(pool), len(pool), 1, lambda name: numpy_stream(seed, "simulated", number, name)
+        law, len(pool), len(public), 1, lambda name: numpy_stream(seed, "simulated", number, name)
     )
     part = plan.first(count)
-    made = mixtures(part, pool, pool, scale).flatten(1).abs()
+    made = mixtures(part, pool, public, scale).flatten(1).abs()
     first = torch.from_numpy(part.members[:, 0]).to(pool.device)
     return made, first, torch.from_numpy(part.weights[:, 0]).float().to(pool.device)
 
 
 def _moments(
-    pool: Tensor, law: MixingLaw, scale: Scale, seed: int, samples: int
+    pool: Tensor, public: Tensor, law: MixingLaw, scale: Scale, seed: int, samples: int
 ) -> tuple[Tensor, Tensor]:
     """Mean and covariance of absolute mixtures to the power."""
     size = pool[0].numel()
@@ -123,7 +131,7 @@ def _moments(
     products = torch.zeros(size, size, device=pool.device)
     done = number = 0
     while done < samples:
-        made, _, _ = simulate(pool, law, scale, seed, number, samples - done)
+        made, _, _ = simulate(pool, public, law, scale, seed, number, samples - done)
         for part in made.split(AT_ONCE):
             powers = part**POWER
             total += powers.sum(0)
@@ -134,10 +142,16 @@ def _moments(
 
 
 def _gain_and_noise(
-    pool: Tensor, law: MixingLaw, scale: Scale, seed: int, mean: Tensor, basis: Tensor
+    pool: Tensor,
+    public: Tensor,
+    law: MixingLaw,
+    scale: Scale,
+    seed: int,
+    mean: Tensor,
+    basis: Tensor,
 ) -> tuple[float, Tensor]:
     """How far the square of an image moves the features, for its weight squared; and the rest."""
-    made, first, weight = simulate(pool, law, scale, seed, -1, GAIN_SAMPLES)
+    made, first, weight = simulate(pool, public, law, scale, seed, -1, GAIN_SAMPLES)
     squares = scale.numbers(pool).flatten(1).square()
     moved = ((squares - squares.mean(0)) @ basis)[first] * weight[:, None].square()
     features = (made**POWER - mean) @ basis
