@@ -60,7 +60,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--cases", nargs="+", default=["20x50"])
     parser.add_argument("--seeds", nargs="+", type=int, default=[0])
-    parser.add_argument("--iterations", type=int, default=20)
+    parser.add_argument("--iterations", type=int, default=12)
     parser.add_argument("--refinements", type=int, default=3)
     parser.add_argument("--keep", type=Path, help="save the images of the last case here (NPZ)")
     given = parser.parse_args()

@@ -75,8 +75,8 @@ class InstaHideStatistics(Attack):
         """Settings of the attack."""
 
         iterations: Annotated[
-            int, Interval(ge=1, le=1000), Doc("iterations over signs and images")
-        ] = 20
+            int, Interval(ge=1, le=1000), Doc("iterations over signs and images, in each of five turns")
+        ] = 12
         refinements: Annotated[
             int,
             Interval(ge=0, le=20),

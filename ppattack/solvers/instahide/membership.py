@@ -69,3 +69,35 @@ def memberships(
             held[:, slot] = logits.softmax(dim=1) * allowed[:, slot].any(1, keepdim=True)
     expected = (held * slots.weight[:, :, None]).sum(1)
     return Memberships(held.sum(1).clamp(max=1), expected)
+
+
+def split_weights(
+    products: Tensor, gram: Tensor, slots: Slots, members: Memberships
+) -> Memberships:
+    """Share the weight of two slots of one class between its two images, by least squares.
+
+    Labels name the sum of the weights only. Mixtures of other than two slots stay as they are.
+
+    Args:
+        products: ``(E, K)`` inner products of mixtures and images.
+        gram: ``(K, K)`` of images.
+        slots: classes and weights.
+        members: who is in which mixture.
+    """
+    if slots.weight.shape[1] != PAIR or len(gram) < PAIR:
+        return members
+    total = slots.weight.sum(dim=1)
+    first, second = members.probability.topk(PAIR, dim=1).indices.T
+    rows = torch.arange(len(total), device=total.device)
+    size = gram[first, first] + gram[second, second] - 2 * gram[first, second]
+    along = products[rows, first] - products[rows, second]
+    along = along - total * (gram[second, first] - gram[second, second])
+    share = (along / size.clamp_min(LEAST_FREE)).clamp_min(0).minimum(total)
+    weight = torch.zeros_like(members.weight)
+    weight[rows, first] = share * members.probability[rows, first]
+    weight[rows, second] = (total - share) * members.probability[rows, second]
+    same = slots.classes[:, 0] == slots.classes[:, 1]
+    return Memberships(members.probability, torch.where(same[:, None], weight, members.weight))
+
+
+PAIR = 2

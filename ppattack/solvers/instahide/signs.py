@@ -15,8 +15,41 @@ from ppattack.solvers.instahide.naturals import NaturalPrior
 from ppattack.solvers.instahide.release import Release
 from ppattack.solvers.instahide.start import FLOOR
 
+CONTRASTS = (0.5, 0.15, 1.0)
+"""Of the start, in turn; with the first both signs are tried."""
+STARTS = len(CONTRASTS) + 2
+"""Times that all iterations are made."""
 AT_ONCE = 1000
 """Mixtures worked on at a time."""
+
+
+def likeliest_images(
+    release: Release,
+    weight: Tensor,
+    naturals: NaturalPrior,
+    start: Tensor,
+    iterations: int,
+    step: Callable[[], None] = lambda: None,
+) -> Tensor:
+    """Signed images ``(K, D)`` from several starts, those that explain most.
+
+    Squares alone cannot tell images from their negatives, which both are tried: the rest of every
+    mixture is close to the mean public image, whose sign is known, and it adds to the private part
+    or cancels it. Little contrast leaves doubtful signs open for longer; how much is best depends
+    on how many mixtures there are. See :func:`sign_images`.
+    """
+
+    def settled(images: Tensor) -> tuple[float, Tensor]:
+        made = sign_images(release, weight, naturals, images, iterations, step)
+        return log_likelihood(release, weight, made, naturals), made
+
+    both = [(*settled(sign * CONTRASTS[0] * start), sign) for sign in (1, -1)]
+    likelihood, best, sign = max(both, key=lambda each: each[0])
+    for share in CONTRASTS[1:]:
+        other, made = settled(sign * share * start)
+        if other > likelihood:
+            likelihood, best = other, made
+    return sign_images(release, weight, naturals, best, iterations, step)
 
 
 def sign_images(
@@ -51,6 +84,25 @@ def sign_images(
         images = solver.solved(total)
         step()
     return images
+
+
+def log_likelihood(
+    release: Release, weight: Tensor, images: Tensor, naturals: NaturalPrior
+) -> float:
+    """Of the absolute values, if the rest of every mixture is the mean image and white noise."""
+    total = 0.0
+    for rows in torch.arange(len(weight), device=weight.device).split(AT_ONCE):
+        predicted = prediction(weight[rows], images, naturals)
+        spread = release.public_scale[rows, None] * naturals.variance + FLOOR * naturals.level
+        folded = _log_cosh(predicted * release.values[rows] / spread)
+        total += float((folded - predicted.square() / (2 * spread)).sum())
+    return total
+
+
+def _log_cosh(values: Tensor) -> Tensor:
+    """Up to a constant, without overflow."""
+    size = values.abs()
+    return size + torch.log1p(torch.exp(-2 * size))
 
 
 def prediction(weight: Tensor, images: Tensor, naturals: NaturalPrior) -> Tensor:

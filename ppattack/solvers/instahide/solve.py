@@ -10,7 +10,7 @@ from torch import Tensor
 from ppattack.solvers.instahide.assignment import PASSES, assign
 from ppattack.solvers.instahide.clusters import pair_scores
 from ppattack.solvers.instahide.release import Release
-from ppattack.solvers.instahide.signs import sign_images
+from ppattack.solvers.instahide.signs import STARTS, likeliest_images
 from ppattack.solvers.instahide.start import spectral_start
 from ppattack.solvers.instahide.statistics import PublicStatistics
 from ppattack.solvers.instahide.unfolding import refine
@@ -73,10 +73,10 @@ def solve(
     agreement = held_out_agreement(features, statistics.variances, release)
     weight = found.members.weight
     start = spectral_start(release, weight, naturals)
-    passes = iterations + refinements
+    passes = iterations * STARTS + refinements
     with progress.task("images", passes) as task:
         steps = iter(range(1, passes + 1))
-        images = sign_images(
+        images = likeliest_images(
             release, weight, naturals, start, iterations, lambda: task.update(next(steps))
         )
         members = found.members

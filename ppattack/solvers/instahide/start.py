@@ -3,7 +3,7 @@
 At each pixel, e² is the sum of λ² p² over the members and of 2 λ_a λ_b p_a p_b over their pairs.
 The second part, gathered for all pairs of images, is a matrix whose leading eigenvector holds the
 signs of the images at that pixel, up to one common sign. Neighbouring pixels look alike, which
-gives the common signs of all pixels but one; the mean public image gives the last.
+gives the common signs of all pixels but one. All images may still be negatives.
 """
 
 from __future__ import annotations
@@ -20,9 +20,6 @@ from ppattack.solvers.instahide.release import Release
 BLUR = (0.7, 0.7, 1.0)
 """Deviations over rows, columns and channels by which residuals are blurred before a matrix is
 made of them. Of .7, 1, 1.3, 2 and 3 pixels the smallest led to the best images from 50 rounds."""
-SHARE = 0.25
-"""Of the contrast found: iterations that begin with doubtful signs end with better ones. Of 1, 1/4
-and 1/20 this led to the best images from 20 rounds, and to nearly the best from 50."""
 STEP = 2
 """Matrices are made at every second pixel."""
 REACH = 2
@@ -34,7 +31,7 @@ LEAST_PRODUCT = 1e-6
 
 
 def spectral_start(release: Release, weight: Tensor, naturals: NaturalPrior) -> Tensor:
-    """Signed images ``(K, D)``, of too little contrast where signs are doubtful.
+    """Signed images ``(K, D)``, or all their negatives.
 
     Args:
         release: the mixtures.
@@ -42,19 +39,18 @@ def spectral_start(release: Release, weight: Tensor, naturals: NaturalPrior) -> 
         naturals: the Gaussian of public images.
     """
     noise = release.public_scale * naturals.level + FLOOR * naturals.level
-    rest = cross_terms(release, weight, naturals, noise)
+    energies, rest = energies_and_rest(release, weight, naturals, noise)
     members = release.slots.weight.shape[1]
-    vectors, sizes = pixel_vectors(rest, weight, noise, release.shape, members)
+    vectors = pixel_vectors(rest, weight, noise, release.shape, members)
     signs = pixel_signs(vectors, release.shape)
-    found = vectors * (SHARE * signs * sizes)[:, None]
-    images = _enlarged(found.T.contiguous(), release.shape)
-    return -images if float((images.mean(0) * naturals.mean).sum()) < 0 else images
+    images = _enlarged((vectors * signs[:, None]).T.contiguous(), release.shape)
+    return images * energies.sum(dim=0).sqrt()
 
 
-def cross_terms(
+def energies_and_rest(
     release: Release, weight: Tensor, naturals: NaturalPrior, noise: Tensor
-) -> Tensor:
-    """``(E, D)``: what no sum of squared images explains of the squared mixtures."""
+) -> tuple[Tensor, Tensor]:
+    """Squared images ``(K, D)``, and what none explain of the squared mixtures, ``(E, D)``."""
     public = (1 - release.total)[:, None] * naturals.mean
     spread = release.public_scale[:, None] * naturals.variance
     squares = release.values.square() - public.square() - spread - FLOOR * naturals.level
@@ -64,16 +60,16 @@ def cross_terms(
     loading = RIDGE * float(gram.diagonal().mean()) + LEAST_PRODUCT
     eye = torch.eye(len(gram), device=gram.device)
     energies = torch.linalg.solve(gram + loading * eye, weighted @ squares).clamp_min(0)
-    return squares - power @ energies
+    return energies, squares - power @ energies
 
 
 def pixel_vectors(
     rest: Tensor, weight: Tensor, noise: Tensor, shape: tuple[int, int, int], members: int = 2
-) -> tuple[Tensor, Tensor]:
-    """Leading eigenvectors ``(P, K)`` of the matrices at every second pixel, and their sizes.
+) -> Tensor:
+    """Leading eigenvectors ``(P, K)`` of the matrices at every second pixel.
 
     Args:
-        rest: ``(E, D)`` from :func:`cross_terms`.
+        rest: ``(E, D)`` from :func:`energies_and_rest`.
         weight: ``(E, K)``.
         noise: ``(E,)`` variances.
         shape: ``(C, H, W)``.
@@ -93,8 +89,7 @@ def pixel_vectors(
         information.index_add_(0, place, share * product)
     total /= 1 + information[:, None]
     matrices = total.view(count, count, -1).permute(2, 0, 1)
-    values, vectors = torch.linalg.eigh(matrices + matrices.transpose(1, 2))
-    return vectors[..., -1], values[..., -1].clamp_min(0).sqrt()
+    return torch.linalg.eigh(matrices + matrices.transpose(1, 2)).eigenvectors[..., -1]
 
 
 def _pairs(weight: Tensor, members: int) -> tuple[Tensor, Tensor]:

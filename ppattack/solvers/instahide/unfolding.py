@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ppattack.solvers.instahide.membership import Memberships, memberships
+from ppattack.solvers.instahide.membership import Memberships, memberships, split_weights
 from ppattack.solvers.instahide.naturals import NaturalPrior
 from ppattack.solvers.instahide.release import Release
 from ppattack.solvers.instahide.signs import REST, ImageRegression, prediction
@@ -75,6 +75,7 @@ def refine(
         power=1,
         precision=TRUST / (release.public_scale + 2 * REST),
     )
+    members = split_weights(products, known @ known.T, release.slots, members)
     solver = ImageRegression(release, members.weight, naturals, like_images=True)
     total = torch.zeros_like(images)
     for rows in torch.arange(len(weight), device=weight.device).split(AT_ONCE):

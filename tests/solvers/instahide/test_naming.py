@@ -6,7 +6,7 @@ import torch
 
 from ppattack.solvers.instahide.assignment import assign, images_by_class, posterior
 from ppattack.solvers.instahide.clusters import grow, pair_scores
-from ppattack.solvers.instahide.membership import memberships
+from ppattack.solvers.instahide.membership import Memberships, memberships, split_weights
 from ppattack.solvers.instahide.release import Slots, name_slots
 from tests.support.mixtures import learnt, mixed
 
@@ -108,3 +108,16 @@ def test_images_are_grouped_and_their_members_named() -> None:
     heavy = truth > 0.2
     right = found.members.probability[:, owner.argsort()][heavy]
     assert float((right > 0.5).float().mean()) > 0.85
+
+
+def test_two_images_of_one_class_share_its_weight_by_least_squares() -> None:
+    generator = torch.Generator().manual_seed(0)
+    images = torch.randn(3, 50, generator=generator)
+    mixture = 0.12 * images[0] + 0.38 * images[2]
+    slots = Slots(torch.zeros(1, 2, dtype=torch.int64), torch.full((1, 2), 0.25))
+    equal = Memberships(torch.tensor([[1.0, 0.0, 1.0]]), torch.tensor([[0.25, 0.0, 0.25]]))
+    found = split_weights((images @ mixture)[None], images @ images.T, slots, equal)
+    assert torch.allclose(found.weight, torch.tensor([[0.12, 0.0, 0.38]]), atol=1e-4)
+    apart = Slots(torch.tensor([[0, 1]]), slots.weight)
+    same = split_weights((images @ mixture)[None], images @ images.T, apart, equal)
+    assert torch.equal(same.weight, equal.weight)
