@@ -71,22 +71,18 @@ def learn(
         step: called after each of :data:`STEPS` steps.
     """
     pool, public = pool[:MOST_POOL], public[:MOST_POOL]
-    mirror = _mirror(tuple(pool.shape[1:]))
-    mean, covariance = _moments(pool, public, law, scale, seed, samples)
-    mean = (mean + mean[mirror]) / 2
-    covariance = (covariance + covariance[mirror][:, mirror]) / 2
-    step()
-    variances, vectors = torch.linalg.eigh(covariance)
-    white = vectors / (variances.clamp_min(0) + LOADING * variances.mean()).sqrt()
+    mirror = _mirror(tuple(pool.shape[1:])).to(pool.device)
+    if 2 * samples < len(mirror):
+        mean, whitening = _few(pool, public, law, scale, seed, samples, mirror)
+    else:
+        mean, whitening = _many(pool, public, law, scale, seed, samples, mirror)
     step()
     images = scale.numbers(pool)
     squares = images.flatten(1).square()
-    spread = torch.cov(squares.T)
-    spread = (spread + spread[mirror][:, mirror]) / 2
-    signal, turn = torch.linalg.eigh(white.T @ spread @ white)
-    kept = min(FEATURES, len(signal))
-    signal = signal[-kept:].clamp_min(LEAST_VARIANCE * float(signal.max()))
-    basis = (white @ turn[:, -kept:]).contiguous()
+    squares = squares - squares.mean(0)
+    signal, turn = principal(whitening.apply(torch.cat([squares, squares[:, mirror]])), FEATURES)
+    signal = signal.clamp_min(LEAST_VARIANCE * float(signal.max()))
+    basis = whitening.turned(turn).contiguous()
     step()
     gain, noise = _gain_and_noise(pool, public, law, scale, seed, mean, basis)
     step()
@@ -95,7 +91,90 @@ def learn(
     )
 
 
-STEPS = 4
+STEPS = 3
+
+
+@dataclass(frozen=True)
+class Whitening:
+    """A linear map that gives samples the covariance one, nearly.
+
+    Args:
+        vectors: ``(D, r)`` orthonormal.
+        scales: ``(r,)`` by which coordinates along them are multiplied.
+        rest: by which what is orthogonal to them is multiplied.
+    """
+
+    vectors: Tensor
+    scales: Tensor
+    rest: float
+
+    def apply(self, values: Tensor) -> Tensor:
+        """``(n, D)`` to ``(n, D)``, or to ``(n, r)`` if the vectors are a basis."""
+        along = values @ self.vectors
+        if self.vectors.shape[0] == self.vectors.shape[1]:
+            return along * self.scales
+        return (along * (self.scales - self.rest)) @ self.vectors.T + values * self.rest
+
+    def turned(self, directions: Tensor) -> Tensor:
+        """The columns that map values to coordinates along directions ``(D, d)`` of the result."""
+        if self.vectors.shape[0] == self.vectors.shape[1]:
+            return (self.vectors * self.scales) @ directions
+        return self.apply(directions.T).T
+
+
+def principal(samples: Tensor, most: int) -> tuple[Tensor, Tensor]:
+    """The largest variances of centred samples ``(n, D)``, ascending, and their directions.
+
+    By the smaller of the two matrices of products.
+    """
+    count, size = samples.shape
+    if count < size:
+        variances, vectors = torch.linalg.eigh(samples @ samples.T / count)
+        kept = variances > LEAST_VARIANCE * float(variances.max())
+        variances, vectors = variances[kept][-most:], vectors[:, kept][:, -most:]
+        return variances, samples.T @ vectors / (count * variances).sqrt()
+    variances, vectors = torch.linalg.eigh(samples.T @ samples / count)
+    return variances[-most:].clamp_min(0), vectors[:, -most:]
+
+
+def _many(
+    pool: Tensor,
+    public: Tensor,
+    law: MixingLaw,
+    scale: Scale,
+    seed: int,
+    samples: int,
+    mirror: Tensor,
+) -> tuple[Tensor, Whitening]:
+    """Mean and whitening from more mixtures than these have values."""
+    mean, covariance = _moments(pool, public, law, scale, seed, samples)
+    mean = (mean + mean[mirror]) / 2
+    covariance = (covariance + covariance[mirror][:, mirror]) / 2
+    variances, vectors = torch.linalg.eigh(covariance)
+    loading = LOADING * float(variances.mean())
+    return mean, Whitening(vectors, (variances.clamp_min(0) + loading).rsqrt(), 0.0)
+
+
+def _few(
+    pool: Tensor,
+    public: Tensor,
+    law: MixingLaw,
+    scale: Scale,
+    seed: int,
+    samples: int,
+    mirror: Tensor,
+) -> tuple[Tensor, Whitening]:
+    """Mean and whitening from fewer mixtures than these have values."""
+    made = []
+    while sum(map(len, made)) < samples:
+        left = samples - sum(map(len, made))
+        made.append(simulate(pool, public, law, scale, seed, len(made), left)[0] ** POWER)
+    powers = torch.cat(made)
+    powers = torch.cat([powers, powers[:, mirror]])
+    mean = powers.mean(0)
+    variances, vectors = principal(powers - mean, len(mirror))
+    loading = LOADING * float(variances.sum()) / len(mirror)
+    return mean, Whitening(vectors, (variances + loading).rsqrt(), loading**-0.5)
 
 
 def _mirror(shape: tuple[int, ...]) -> Tensor:
