@@ -75,7 +75,9 @@ class InstaHideStatistics(Attack):
         """Settings of the attack."""
 
         iterations: Annotated[
-            int, Interval(ge=1, le=1000), Doc("iterations over signs and images, in each of five turns")
+            int,
+            Interval(ge=1, le=1000),
+            Doc("iterations over signs and images, in each of five turns"),
         ] = 12
         refinements: Annotated[
             int,

@@ -209,9 +209,7 @@ def with_signs(mixed: Tensor, rng: np.random.Generator) -> Tensor:
     return signed
 
 
-def soft_labels(
-    plan: MixingPlan, labels: NDArray[np.int64], classes: int
-) -> NDArray[np.float64]:
+def soft_labels(plan: MixingPlan, labels: NDArray[np.int64], classes: int) -> NDArray[np.float64]:
     """``(E, classes)``: the weights of the private members at their classes, not normalised.
 
     Args:

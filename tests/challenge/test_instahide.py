@@ -14,7 +14,6 @@ from ppattack.challenge.instahide.score import score
 from ppattack.challenge.instahide.solve import Task, solve
 from ppattack.data.image_files import write_png
 from ppattack.errors import ConfigError, DataError
-from ppattack.target.mixing import SCALES
 from tests.support.mixtures import images
 from tests.support.program import in_process
 
@@ -130,7 +129,7 @@ def test_the_scores_of_the_truth_of_one_image_and_of_the_mean(root: Path, tmp_pa
     assert perfect.min_l2 == pytest.approx(0, abs=1e-6)
     assert perfect.mean_ssim < 0.8
     assert (perfect.found, perfect.clear, perfect.reidentified) == (6, 6, 6)
-    other = np.array([[p for p in range(6) if p not in row[:2]][0] for row in members])
+    other = np.array([next(p for p in range(6) if p not in row[:2]) for row in members])
     wrong = score(_submission(tmp_path / "wrong", private[other]), gold)
     assert wrong.max_ssim < 0.6
     assert wrong.min_l2 > 0.05

@@ -69,7 +69,9 @@ def score(submission: Path, gold: Path) -> ChallengeScore:
     numbers = files.read_encodings(submission / files.DECRYPTION)
     if not (gold / files.PRIVATE).is_file():
         raise DataError(f"there is no {files.PRIVATE} in {gold}: name the folder of the answers.")
-    plain = torch.from_numpy(read_array(gold / files.PRIVATE).transpose(0, 3, 1, 2).astype(np.uint8))
+    plain = torch.from_numpy(
+        read_array(gold / files.PRIVATE).transpose(0, 3, 1, 2).astype(np.uint8)
+    )
     settings = read_key_file(gold / files.KEY).settings
     target = files.scheme({name: each for name, each in settings.items() if name != "public"})
     members = files.read_numbers(gold / files.MEMBERS, 2).astype(np.int64)

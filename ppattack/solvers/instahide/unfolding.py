@@ -83,9 +83,7 @@ def refine(
     return Refined(solver.solved(total), members)
 
 
-def unfold(
-    values: Tensor, expected: Tensor, scale: Tensor, naturals: NaturalPrior
-) -> Tensor:
+def unfold(values: Tensor, expected: Tensor, scale: Tensor, naturals: NaturalPrior) -> Tensor:
     """Expected signed values ``(n, D)`` of mixtures.
 
     Args:

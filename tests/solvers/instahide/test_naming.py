@@ -70,9 +70,10 @@ def test_groups_grow_from_planted_centroids() -> None:
     noise = torch.randn(200, 80, generator=generator)
     features = power[:, None] * centroids[owner] + noise
     found = grow(features, power, variances, 5, 40)
-    cosines = torch.nn.functional.normalize(found, dim=1) @ torch.nn.functional.normalize(
-        centroids, dim=1
-    ).T
+    cosines = (
+        torch.nn.functional.normalize(found, dim=1)
+        @ torch.nn.functional.normalize(centroids, dim=1).T
+    )
     assert sorted(cosines.argmax(1).tolist()) == [0, 1, 2, 3, 4]
     assert float(cosines.amax(1).min()) > 0.9
     assert len(grow(noise[:1], power[:1], variances, 5, 40)) == 0
