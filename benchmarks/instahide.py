@@ -135,7 +135,8 @@ def _noise(law: MixingLaw, public: Tensor, count: int, seed: int) -> Tensor:
     spread, vectors = torch.linalg.eigh(torch.cov(values.T))
     drawn = numpy_stream(seed, "noise").standard_normal((count, values.shape[1]))
     made = torch.from_numpy(drawn).float() * spread.clamp_min(0).sqrt() @ vectors.T
-    return (made + values.mean(0)).view(count, *public.shape[1:])
+    noise: Tensor = (made + values.mean(0)).view(count, *public.shape[1:])
+    return noise
 
 
 def _scores(levels: Tensor, choice: Tensor, case: Case) -> str:

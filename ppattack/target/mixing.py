@@ -103,9 +103,13 @@ class MixingPlan:
 
     def first(self, count: int) -> MixingPlan:
         """The first few mixtures."""
-        parts = (self.members, self.weights, self.shifts, self.mirrored)
-        members, weights, shifts, mirrored = (part[:count] for part in parts)
-        return MixingPlan(members, weights, shifts, mirrored, self.private)
+        return MixingPlan(
+            self.members[:count],
+            self.weights[:count],
+            self.shifts[:count],
+            self.mirrored[:count],
+            self.private,
+        )
 
 
 def draw_plan(

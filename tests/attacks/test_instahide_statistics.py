@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 
@@ -12,7 +14,7 @@ from ppattack.plugins import registry
 from ppattack.scenario import Scenario, simulate
 from tests.support.mixtures import images
 
-QUICK = {"iterations": 8, "refinements": 0, "samples": 2000}
+QUICK: dict[str, Any] = {"iterations": 8, "refinements": 0, "samples": 2000}
 
 
 def _scene(rounds: int, public: int = 400, target: str = "instahide") -> Scenario:

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from ppattack.attack import Context, SilentProgress
-from ppattack.challenge.instahide import files
+from ppattack.challenge import layout
 from ppattack.challenge.instahide.generate import Wish, generate
 from ppattack.challenge.instahide.score import score
 from ppattack.challenge.instahide.solve import Task, solve
@@ -80,7 +80,7 @@ def test_the_answers_make_the_encodings_and_the_labels(root: Path) -> None:
     members, weights = np.load(gold / "members.npy"), np.load(gold / "weights.npy")
     private = np.load(gold / "private.npy") / 127.5 - 1
     names = json.loads((gold / "names.json").read_text())
-    public = files.layout.read_images(root / "public", names["public"], 16, "RGB")
+    public = layout.read_images(root / "public", names["public"], 16, "RGB")
     pool = public.permute(0, 2, 3, 1).numpy() / 127.5 - 1
     encodings = np.load(root / "challenge" / "encryption.npy")
     labels = np.load(root / "challenge" / "label.npy")

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -10,6 +12,7 @@ from ppattack.seeding import numpy_stream
 from ppattack.target.mixing import (
     SCALES,
     MixingLaw,
+    MixingPlan,
     draw_plan,
     draw_weights,
     mixtures,
@@ -22,7 +25,7 @@ CROSS = MixingLaw(6, 2)
 INSIDE = MixingLaw(4, 4)
 
 
-def _plan(law: MixingLaw, count: int = 7, public: int = 20, rounds: int = 5):  # type: ignore[no-untyped-def]
+def _plan(law: MixingLaw, count: int = 7, public: int = 20, rounds: int = 5) -> MixingPlan:
     return draw_plan(law, count, public, rounds, lambda name: numpy_stream(3, name))
 
 
@@ -134,7 +137,7 @@ def test_scales() -> None:
 
 
 def test_the_target_is_the_law() -> None:
-    target = registry.target("instahide")(rounds=4)
+    target: Any = registry.target("instahide")(rounds=4)
     plain = images("a", 5)
     key = target.generate_key(numpy_stream(0, "key"), (3, 16, 16))
     made = target.encrypt(plain, key)

@@ -24,8 +24,6 @@ from ppattack.plugins import registry
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from targets.instahide import InstaHide
-
 TARGET = "instahide"
 ENCRYPTION = "encryption.npy"
 LABEL = "label.npy"
@@ -41,7 +39,7 @@ MOST_PUBLIC = 10_000
 """Public images read, at most; chosen at random."""
 
 
-def scheme(settings: Mapping[str, Any]) -> InstaHide:
+def scheme(settings: Mapping[str, Any]) -> Any:
     """The scheme with some settings; public images come from a folder of their own.
 
     Raises:
@@ -49,8 +47,7 @@ def scheme(settings: Mapping[str, Any]) -> InstaHide:
     """
     if settings.get("public") is not None:
         raise ConfigError("target.instahide.public is not valid here: name the folder as --public.")
-    target: InstaHide = registry.target(TARGET)(**settings)  # type: ignore[assignment]
-    return target
+    return registry.target(TARGET)(**settings)
 
 
 def list_images(root: Path) -> list[str]:

@@ -72,7 +72,7 @@ def score(submission: Path, gold: Path) -> ChallengeScore:
     plain = torch.from_numpy(
         read_array(gold / files.PRIVATE).transpose(0, 3, 1, 2).astype(np.uint8)
     )
-    settings = read_key_file(gold / files.KEY).settings
+    settings = read_key_file(gold / files.KEY).settings or {}
     target = files.scheme({name: each for name, each in settings.items() if name != "public"})
     members = files.read_numbers(gold / files.MEMBERS, 2).astype(np.int64)
     private = torch.from_numpy(members[:, : target.law.private])

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
     from ppattack.attack import Context
     from ppattack.solvers.instahide.solve import Solution
-    from targets.instahide import InstaHide
 
 ATTACK = "instahide-statistics"
 PICTURES = "images"
@@ -120,7 +119,7 @@ def _said(task: Task, found: Solution | None, encodings: int, count: int) -> Sol
     )
 
 
-def _scheme(task: Task, encodings: int) -> tuple[InstaHide, int]:
+def _scheme(task: Task, encodings: int) -> tuple[Any, int]:
     """The scheme that made the encodings, and of how many private images."""
     given: dict[str, Any] = {}
     if (task.challenge / files.SCHEME).is_file():

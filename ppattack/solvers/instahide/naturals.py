@@ -1,4 +1,4 @@
-"""Natural images as Gaussian vectors: cosines in place, and for each the colours that vary alone."""
+"""Natural images as Gaussian vectors: cosines in place, and colours that vary alone for each."""
 
 from __future__ import annotations
 

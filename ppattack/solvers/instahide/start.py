@@ -89,7 +89,8 @@ def pixel_vectors(
         information.index_add_(0, place, share * product)
     total /= 1 + information[:, None]
     matrices = total.view(count, count, -1).permute(2, 0, 1)
-    return torch.linalg.eigh(matrices + matrices.transpose(1, 2)).eigenvectors[..., -1]
+    vectors: Tensor = torch.linalg.eigh(matrices + matrices.transpose(1, 2)).eigenvectors
+    return vectors[..., -1]
 
 
 def _pairs(weight: Tensor, members: int) -> tuple[Tensor, Tensor]:

@@ -165,11 +165,12 @@ def _few(
     mirror: Tensor,
 ) -> tuple[Tensor, Whitening]:
     """Mean and whitening from fewer mixtures than these have values."""
-    made = []
-    while sum(map(len, made)) < samples:
-        left = samples - sum(map(len, made))
-        made.append(simulate(pool, public, law, scale, seed, len(made), left)[0] ** POWER)
-    powers = torch.cat(made)
+    powers = torch.empty((0, len(mirror)), device=pool.device)
+    number = 0
+    while len(powers) < samples:
+        left = samples - len(powers)
+        made = simulate(pool, public, law, scale, seed, number, left)[0] ** POWER
+        powers, number = torch.cat([powers, made]), number + 1
     powers = torch.cat([powers, powers[:, mirror]])
     mean = powers.mean(0)
     variances, vectors = principal(powers - mean, len(mirror))
@@ -191,7 +192,7 @@ def simulate(
     number: int,
     count: int,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Own mixtures ``(n, D)`` in absolute values, their first members and those members' weights."""
+    """Absolute values ``(n, D)`` of own mixtures, and their first members with their weights."""
     plan = draw_plan(
         law, len(pool), len(public), 1, lambda name: numpy_stream(seed, "simulated", number, name)
     )

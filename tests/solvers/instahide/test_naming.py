@@ -36,7 +36,8 @@ def test_members_are_named_and_never_twice() -> None:
     truth = torch.tensor([[1, 2], [0, 1], [3, 0]])
     features = torch.stack(
         [
-            sum(slots.weight[i, m] ** 2 * contributions[truth[i, m]] for m in range(2))
+            slots.weight[i, 0] ** 2 * contributions[truth[i, 0]]
+            + slots.weight[i, 1] ** 2 * contributions[truth[i, 1]]
             for i in range(3)
         ]
     )
