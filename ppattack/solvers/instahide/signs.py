@@ -16,7 +16,7 @@ from ppattack.solvers.instahide.release import Release
 from ppattack.solvers.instahide.start import FLOOR
 
 CONTRASTS = (0.5, 0.15, 1.0)
-"""Of the start, in turn; with the first both signs are tried."""
+"""Contrasts of the start, in turn; with the first one both signs are tried."""
 STARTS = len(CONTRASTS) + 2
 """Times that all iterations are made."""
 AT_ONCE = 1000
@@ -89,7 +89,7 @@ def sign_images(
 def log_likelihood(
     release: Release, weight: Tensor, images: Tensor, naturals: NaturalPrior
 ) -> float:
-    """Of the absolute values, if the rest of every mixture is the mean image and white noise."""
+    """How likely the absolute values are if the rest of every mixture is the mean image and white noise."""
     total = 0.0
     for rows in torch.arange(len(weight), device=weight.device).split(AT_ONCE):
         predicted = prediction(weight[rows], images, naturals)

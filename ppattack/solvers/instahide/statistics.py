@@ -13,13 +13,13 @@ from ppattack.solvers.instahide.naturals import NaturalPrior
 from ppattack.target.mixing import MixingLaw, Scale, draw_plan, mixtures
 
 POWER = 1.3
-"""Of absolute values: of 1, 1.3 and 2 it named most neighbours among own mixtures."""
+"""Power of absolute values: among 1, 1.3 and 2 it named most neighbours among own mixtures."""
 SAMPLES = 20_000
 """Mixtures simulated, as the covariance of 3,072 values needs."""
 MOST_POOL = 20_000
 """Public images used, at most."""
 LOADING = 0.05
-"""Of the mean variance, added to every one before whitening."""
+"""Share of the mean variance that is added to every one before whitening."""
 FEATURES = 1500
 """Directions kept, those in which images differ most for the noise; more name no more."""
 AT_ONCE = 1000

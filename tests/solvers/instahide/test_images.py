@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
+import pytest
 import torch
 
 from ppattack.context import SilentProgress
@@ -146,6 +147,7 @@ def test_all_stages_together() -> None:
     assert float((similar.argmax(1)[found.choice][:, None] == held).any(1).float().mean()) > 0.6
 
 
+@pytest.mark.slow
 def test_nothing_comes_of_images_that_are_not_repeated() -> None:
     case = mixed(150, 1)
     found = _solved(case)
