@@ -89,7 +89,7 @@ def sign_images(
 def log_likelihood(
     release: Release, weight: Tensor, images: Tensor, naturals: NaturalPrior
 ) -> float:
-    """How likely the absolute values are if the rest of every mixture is the mean image and white noise."""
+    """How likely absolute values are if the rest of a mixture is the mean image and white noise."""
     total = 0.0
     for rows in torch.arange(len(weight), device=weight.device).split(AT_ONCE):
         predicted = prediction(weight[rows], images, naturals)
