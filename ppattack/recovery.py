@@ -45,6 +45,8 @@ class Recovery:
         map: what the scheme does under the victims' one key, as a map that decrypts; it is saved
             in the run's folder, where ``ppattack decrypt`` takes it for a key.
         classes: ``(N,)`` int64, for each ciphertext the index of its image's class.
+        unordered: whether the images are in no order, because a ciphertext holds several: each is
+            scored where it fits best, and blind baselines likewise.
     """
 
     images: Tensor | None = None
@@ -61,6 +63,7 @@ class Recovery:
     refuted: bool = False
     map: CipherMap | None = None
     classes: Tensor | None = None
+    unordered: bool = False
 
 
 def checked(recovery: object, observation: Observation, attack: str) -> Recovery:

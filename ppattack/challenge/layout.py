@@ -13,7 +13,7 @@ import json
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from ppattack.data.image_files import check_folder, has_image_name, in_short, read_image
 from ppattack.data.token_files import list_tokens
@@ -178,8 +178,10 @@ def files_but(root: Path, paths: Sequence[str]) -> list[str]:
     return found
 
 
-def read_images(root: Path, paths: Sequence[str], size: int) -> Tensor:
-    """Grey images as the challenge's authors prepare them, ``(N, 1, size, size)`` uint8.
+def read_images(
+    root: Path, paths: Sequence[str], size: int, mode: Literal["RGB", "L"] = "L"
+) -> Tensor:
+    """Images as the challenge's authors prepare them, ``(N, 1, size, size)`` uint8; grey ones.
 
     Each is resized bilinearly, whatever its proportions, without smoothing.
 
@@ -188,6 +190,7 @@ def read_images(root: Path, paths: Sequence[str], size: int) -> Tensor:
         paths: inside it; leading folders that are not there are passed over, so that lists made
             elsewhere can be used.
         size: edge in pixels.
+        mode: ``RGB`` for three channels instead of one.
 
     Raises:
         DataError: for a path without a file.
@@ -195,9 +198,10 @@ def read_images(root: Path, paths: Sequence[str], size: int) -> Tensor:
     """
     import torch
 
-    images = torch.empty((len(paths), 1, size, size), dtype=torch.uint8)
+    channels = 3 if mode == "RGB" else 1
+    images = torch.empty((len(paths), channels, size, size), dtype=torch.uint8)
     for i, path in enumerate(paths):
-        images[i] = _resized(read_image(located(root, path), mode="L"), size)
+        images[i] = _resized(read_image(located(root, path), mode=mode), size)
     return images
 
 

@@ -20,6 +20,7 @@ from ppattack.attack import Attack, Context, ControlTarget
 from ppattack.config import as_dict
 from ppattack.errors import PpattackError
 from ppattack.evaluation.leaks import BROKEN_GAIN, measured, strongest
+from ppattack.evaluation.placement import in_order
 from ppattack.evaluation.scores import evaluate
 from ppattack.evaluation.verdict import passes
 from ppattack.files import write_text
@@ -95,7 +96,7 @@ class ControlBench:
             self.context.progress.log(f"{kind} control not possible: {error}")
             return None
         context = replace(self.context, checkpoints=None, pictures=None)
-        recovery = attack(scenario.observation, context)
+        recovery = in_order(attack(scenario.observation, context), scenario)
         evaluation = evaluate(
             recovery, scenario, target, self.scorer, self.seed, only_gain=must_break
         )

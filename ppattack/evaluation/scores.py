@@ -18,6 +18,7 @@ from ppattack.evaluation.classes import class_scores
 from ppattack.evaluation.collapse import CONSTANTS, collapse, spread
 from ppattack.evaluation.keys import key_scores, puzzle_scores
 from ppattack.evaluation.matching import matching_scores
+from ppattack.evaluation.placement import placed
 from ppattack.evaluation.reidentification import identity_scores
 from ppattack.evaluation.statistics import Values
 from ppattack.evaluation.statistics import summarise as summarise
@@ -85,7 +86,7 @@ def evaluate(
     """Score everything that the recovery holds and the truth can answer.
 
     Args:
-        recovery: what the attack returned.
+        recovery: what the attack returned, its images in the victims' order.
         scenario: the truth and the public images.
         target: the scheme, for comparing keys.
         scorer: computes the image metrics on its device.
@@ -104,6 +105,8 @@ def evaluate(
         absent |= dict.fromkeys(_OF_IMAGES, "the attack recovers no images")
     else:
         blind = _blind(scenario, seed)
+        if recovery.unordered:
+            blind = {name: placed(each, truth.images) for name, each in blind.items()}
         values = _image_values(recovery.images, truth.images, blind, scorer)
         for metric, by_label in values.items():
             better = IMAGE_METRICS[metric].better

@@ -144,6 +144,7 @@ def recovery_parts(recovery: Recovery) -> tuple[Facts, dict[str, Tensor | None]]
         "up_to_state": recovery.up_to_state,
         "limits": recovery.limits,
         "refuted": recovery.refuted,
+        "unordered": recovery.unordered,
         "unit": recovery.key.unit if recovery.key is not None else None,
     }
     tensors: dict[str, Tensor | None] = {
@@ -196,5 +197,6 @@ def recovery_of(facts: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Reco
         up_to_state=facts["up_to_state"],
         limits=str(facts["limits"]),
         refuted=bool(facts["refuted"]),
+        unordered=bool(facts["unordered"]),
         map=CipherMap.from_arrays(arrays) if arrays else None,
     )

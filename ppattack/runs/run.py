@@ -18,6 +18,7 @@ from ppattack.attack import Attack, Context, Progress, Recovery, SilentProgress
 from ppattack.config import as_dict
 from ppattack.context import Alone, Workers
 from ppattack.errors import MetricUnavailable, PluginError, kept_running
+from ppattack.evaluation.placement import in_order
 from ppattack.isolation.proxy import isolated
 from ppattack.plugins import registry
 from ppattack.plugins.source import source_hash
@@ -129,7 +130,7 @@ def _run(
         )
         with entropy.kept_if_interrupted(partial, secret):
             with watch.stage("attack"):
-                recovery = attack(scenario.observation, context)
+                recovery = in_order(attack(scenario.observation, context), scenario)
             report, evaluation = under_way.report(name, recovery)
         return report, lambda new: fill(
             new,

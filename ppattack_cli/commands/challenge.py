@@ -1,4 +1,4 @@
-"""``ppattack challenge neuracrypt``: make the challenge, solve it, score a solution."""
+"""``ppattack challenge``; ``neuracrypt``: make the challenge, solve it, score a solution."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ppattack_cli import options
+from ppattack_cli.commands import instahide_challenge
 from ppattack_cli.streams import print_json
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ neuracrypt = typer.Typer(
     help="The NeuraCrypt challenge: whose code is it?", no_args_is_help=True, rich_markup_mode=None
 )
 app.add_typer(neuracrypt, name="neuracrypt")
+app.add_typer(instahide_challenge.app, name="instahide")
 
 Images = Annotated[Path, typer.Option("--images", help="Folder of image files, at any depth.")]
 Gold = Annotated[

@@ -1,0 +1,157 @@
+"""InstaHide by statistics: images found, Max_SSIM and CPU seconds, by case.
+
+    python benchmarks/instahide.py FOLDER --cases 20x50 20x20 100x50
+
+FOLDER has ``train`` and ``test`` with a subfolder for each class, as CIFAR-10 as files. Private
+images are of the test set; the training images are split in two: the scheme's public pool, and
+what the attacker learns from. A case is IMAGESxROUNDS, with options after commas: ``k4`` (all four
+members private), ``crop`` (crops and mirrors before mixing), ``nolabels``, ``noise`` (folded noise
+of the mean and covariance of other mixtures instead of them).
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import torch
+
+from ppattack.challenge import layout
+from ppattack.challenge.instahide.files import list_images
+from ppattack.context import SilentProgress
+from ppattack.metrics.ssim_matrix import ssim_matrix
+from ppattack.seeding import numpy_stream
+from ppattack.solvers.instahide import statistics
+from ppattack.solvers.instahide.release import make_release
+from ppattack.solvers.instahide.solve import solve
+from ppattack.target.mixing import (
+    SCALES,
+    MixingLaw,
+    draw_plan,
+    mixtures,
+    soft_labels,
+    with_signs,
+)
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+SIZE = 32
+POOL = 7000
+"""Images of each half of the training set."""
+SCALE = SCALES["unit"]
+
+
+class Case(NamedTuple):
+    """Encodings of private images, and the truth."""
+
+    encodings: Tensor
+    labels: Tensor | None
+    private: Tensor
+    members: Tensor
+
+
+def main() -> None:
+    """Print a row for every case."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--cases", nargs="+", default=["20x50"])
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0])
+    parser.add_argument("--iterations", type=int, default=12)
+    parser.add_argument("--refinements", type=int, default=3)
+    parser.add_argument("--keep", type=Path, help="save the images of the last case here (NPZ)")
+    given = parser.parse_args()
+    public, own = _halves(given.folder / "train")
+    learnt: dict[MixingLaw, statistics.PublicStatistics] = {}
+    print("case seed | images real | found clear SSIM re-identified | Max Mean mean-image | CPU s")
+    for name in given.cases:
+        law = _law(name)
+        began = time.process_time()
+        if law not in learnt:
+            learnt[law] = statistics.learn(own, own, law, SCALE, 0)
+        once = time.process_time() - began
+        for seed in given.seeds:
+            case = _case(given.folder / "test", public, law, name, seed)
+            began = time.process_time()
+            release = make_release(case.encodings, law, len(case.private), case.labels)
+            found = solve(
+                release,
+                learnt[law],
+                SilentProgress(),
+                iterations=given.iterations,
+                refinements=given.refinements,
+            )
+            spent = time.process_time() - began
+            if found is None:
+                print(f"{name} {seed} | nothing found | {once:.0f} + {spent:.0f}", flush=True)
+                continue
+            levels = SCALE.levels(found.images)
+            words = _scores(levels, found.choice, case)
+            real = found.notes["agreement in deviations"]
+            print(
+                f"{name} {seed} | {len(levels)} {real} | {words} | {once:.0f} + {spent:.0f}",
+                flush=True,
+            )
+            if given.keep:
+                np.savez(given.keep, found=levels.numpy(), private=case.private.numpy())
+
+
+def _halves(folder: Path) -> tuple[Tensor, Tensor]:
+    """Two disjoint sets of training images."""
+    paths = list_images(folder)
+    order = numpy_stream(0, "halves").permutation(len(paths))[: 2 * POOL]
+    images = layout.read_images(folder, [paths[i] for i in order], SIZE, "RGB")
+    return images[:POOL], images[POOL:]
+
+
+def _law(name: str) -> MixingLaw:
+    options = name.split(",")[1:]
+    inside = "k4" in options
+    return MixingLaw(4 if inside else 6, 4 if inside else 2, augment="crop" in options)
+
+
+def _case(folder: Path, public: Tensor, law: MixingLaw, name: str, seed: int) -> Case:
+    size, *options = name.split(",")
+    count, rounds = (int(each) for each in size.split("x"))
+    paths = list_images(folder)
+    chosen = [paths[i] for i in numpy_stream(seed, "private").permutation(len(paths))[:count]]
+    private = layout.read_images(folder, chosen, SIZE, "RGB")
+    plan = draw_plan(law, count, len(public), rounds, lambda part: numpy_stream(seed, part))
+    encodings = with_signs(mixtures(plan, private, public, SCALE), numpy_stream(seed, "signs"))
+    if "noise" in options:
+        encodings = _noise(law, public, len(encodings), seed)
+    classes = sorted({path.split("/")[0] for path in paths})
+    labels = np.array([classes.index(path.split("/")[0]) for path in chosen])
+    soft = None if "nolabels" in options else torch.from_numpy(soft_labels(plan, labels, 10))
+    return Case(encodings, soft, private, torch.from_numpy(plan.members[:, : law.private]))
+
+
+def _noise(law: MixingLaw, public: Tensor, count: int, seed: int) -> Tensor:
+    """Folded Gaussian noise of the mean and covariance of absolute mixtures of public images."""
+    values = statistics.simulate(public, public, law, SCALE, seed, 0, POOL)[0]
+    spread, vectors = torch.linalg.eigh(torch.cov(values.T))
+    drawn = numpy_stream(seed, "noise").standard_normal((count, values.shape[1]))
+    made = torch.from_numpy(drawn).float() * spread.clamp_min(0).sqrt() @ vectors.T
+    noise: Tensor = (made + values.mean(0)).view(count, *public.shape[1:])
+    return noise
+
+
+def _scores(levels: Tensor, choice: Tensor, case: Case) -> str:
+    similar = ssim_matrix(levels, case.private)
+    theirs = similar[choice].gather(1, case.members)
+    best, which = similar.max(dim=0)
+    own = similar[which].argmax(dim=1) == torch.arange(len(case.private))
+    mean = case.private.float().mean(0, keepdim=True).round().to(torch.uint8)
+    blind = ssim_matrix(mean, case.private)[0][case.members].amax(dim=1).mean()
+    named = int((own & (best >= 0.5)).sum())
+    return (
+        f"{int((best >= 0.5).sum())} {int((best >= 0.8).sum())} {float(best.mean()):.3f} {named} | "
+        f"{float(theirs.amax(1).mean()):.3f} {float(theirs.mean()):.3f} {float(blind):.3f}"
+    )
+
+
+if __name__ == "__main__":
+    main()

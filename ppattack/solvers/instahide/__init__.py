@@ -1,0 +1,1 @@
+"""InstaHide without training: whitened statistics, expectation-maximisation, natural images."""

@@ -1,0 +1,199 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from ppattack.attack import Context, SilentProgress
+from ppattack.challenge import layout
+from ppattack.challenge.instahide.generate import Wish, generate
+from ppattack.challenge.instahide.score import score
+from ppattack.challenge.instahide.solve import Task, solve
+from ppattack.data.image_files import write_png
+from ppattack.errors import ConfigError, DataError
+from tests.support.mixtures import images
+from tests.support.program import in_process
+
+SETTINGS = {"members": 3, "rounds": 30}
+QUICK = {"iterations": 10, "refinements": 0, "samples": 2000}
+
+
+def _folder(path: Path, name: str, count: int) -> Path:
+    for i, image in enumerate(images(name, count)):
+        folder = path / name / f"kind{i % 2}"
+        folder.mkdir(parents=True, exist_ok=True)
+        write_png(folder / f"{i}.png", image)
+    return path / name
+
+
+def _wish(root: Path, **changes: object) -> Wish:
+    given: dict[str, object] = {
+        "images": root / "private",
+        "public": root / "public",
+        "out": root / "challenge",
+        "gold": root / "gold",
+        "size": 16,
+        "count": 6,
+        "seed": 1,
+        "target_settings": SETTINGS,
+    }
+    return Wish(**{**given, **changes})  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("instahide")
+    _folder(path, "private", 8)
+    _folder(path, "public", 30)
+    _folder(path, "own", 300)
+    said = generate(_wish(path), SilentProgress())
+    assert said.startswith("180 encodings of 6 images in ")
+    return path
+
+
+def _context() -> Context:
+    return Context(torch.device("cpu"), 0)
+
+
+def test_the_published_files(root: Path) -> None:
+    encodings = np.load(root / "challenge" / "encryption.npy", allow_pickle=False)
+    labels = np.load(root / "challenge" / "label.npy", allow_pickle=False)
+    assert (encodings.dtype, encodings.shape) == (np.float32, (180, 16, 16, 3))
+    assert labels.shape == (180, 2)
+    assert {file.name for file in (root / "challenge").iterdir()} == {
+        "encryption.npy",
+        "label.npy",
+        "scheme.json",
+    }
+    assert (root / "gold").stat().st_mode & 0o077 == 0
+    shown = (root / "challenge" / "scheme.json").read_text()
+    names = json.loads((root / "gold" / "names.json").read_text())
+    assert len(names["private"]) == 6
+    assert not any(name in shown for name in names["private"])
+
+
+def test_the_answers_make_the_encodings_and_the_labels(root: Path) -> None:
+    gold = root / "gold"
+    members, weights = np.load(gold / "members.npy"), np.load(gold / "weights.npy")
+    private = np.load(gold / "private.npy") / 127.5 - 1
+    names = json.loads((gold / "names.json").read_text())
+    public = layout.read_images(root / "public", names["public"], 16, "RGB")
+    pool = public.permute(0, 2, 3, 1).numpy() / 127.5 - 1
+    encodings = np.load(root / "challenge" / "encryption.npy")
+    labels = np.load(root / "challenge" / "label.npy")
+    classes = [int(name.split("/")[0] == "kind1") for name in names["private"]]
+    for row in range(0, 180, 17):
+        (a, b, c), (x, y, z) = members[row], weights[row]
+        mixture = x * private[a] + y * private[b] + z * pool[c]
+        assert np.abs(np.abs(encodings[row]) - np.abs(mixture)).max() < 1e-5
+        wanted = np.zeros(2)
+        wanted[classes[a]] += x
+        wanted[classes[b]] += y
+        assert np.allclose(labels[row], wanted, atol=1e-6)
+
+
+def test_a_seed_repeats_it(root: Path, tmp_path: Path) -> None:
+    for name, seed in (("same", 1), ("other", 2)):
+        wish = _wish(root, out=tmp_path / name, gold=tmp_path / f"{name} gold", seed=seed)
+        generate(wish, SilentProgress())
+    first, same, other = (
+        (folder / "encryption.npy").read_bytes()
+        for folder in (root / "challenge", tmp_path / "same", tmp_path / "other")
+    )
+    assert first == same != other
+
+
+def test_private_images_are_no_public_ones(root: Path, tmp_path: Path) -> None:
+    wish = _wish(root, public=root / "private", out=tmp_path / "a", gold=tmp_path / "b")
+    generate(wish, SilentProgress())
+    names = json.loads((tmp_path / "b" / "names.json").read_text())
+    assert not set(names["private"]) & set(names["public"])
+    assert len(names["public"]) == 2
+
+
+def _submission(folder: Path, numbers: np.ndarray) -> Path:
+    folder.mkdir()
+    np.save(folder / "decryption.npy", numbers.astype(np.float32))
+    return folder
+
+
+def test_the_scores_of_the_truth_of_one_image_and_of_the_mean(root: Path, tmp_path: Path) -> None:
+    gold = root / "gold"
+    members = np.load(gold / "members.npy")
+    private = np.load(gold / "private.npy") / 127.5 - 1
+    perfect = score(_submission(tmp_path / "perfect", private[members[:, 1]]), gold)
+    assert perfect.max_ssim == pytest.approx(1, abs=1e-4)
+    assert perfect.min_l2 == pytest.approx(0, abs=1e-6)
+    assert perfect.mean_ssim < 0.8
+    assert (perfect.found, perfect.clear, perfect.reidentified) == (6, 6, 6)
+    other = np.array([next(p for p in range(6) if p not in row[:2]) for row in members])
+    wrong = score(_submission(tmp_path / "wrong", private[other]), gold)
+    assert wrong.max_ssim < 0.6
+    assert wrong.min_l2 > 0.05
+    mean = np.broadcast_to(private.mean(0), (180, 16, 16, 3))
+    blind = score(_submission(tmp_path / "mean", mean), gold)
+    assert blind.max_ssim == pytest.approx(blind.blind_ssim, abs=0.02)
+    assert blind.reidentified <= 1
+
+
+def test_it_is_solved(root: Path, tmp_path: Path) -> None:
+    task = Task(root / "challenge", root / "own", tmp_path / "out", attack_settings=QUICK)
+    solved = solve(task, _context())
+    found = score(tmp_path / "out", root / "gold")
+    assert not solved.inconclusive
+    assert found.max_ssim > found.blind_ssim + 0.25
+    assert found.reidentified >= 4
+    assert len(list((tmp_path / "out" / "images").glob("*.png"))) >= 5
+    folded = np.abs(np.load(root / "challenge" / "encryption.npy"))
+    plain = score(_submission(tmp_path / "folded", folded), root / "gold")
+    assert found.max_ssim > plain.max_ssim + 0.25
+
+
+def test_the_size_of_the_answer_without_labels(root: Path, tmp_path: Path) -> None:
+    settings = {"iterations": 1, "refinements": 0, "samples": 500}
+    task = Task(
+        root / "challenge", root / "own", tmp_path / "out", labels=False, attack_settings=settings
+    )
+    solve(task, _context())
+    assert np.load(tmp_path / "out" / "decryption.npy").shape == (180, 16, 16, 3)
+
+
+def test_other_sizes_and_files_are_refused(root: Path, tmp_path: Path) -> None:
+    bad = _submission(tmp_path / "bad", np.zeros((5, 16, 16, 3)))
+    with pytest.raises(DataError, match="one decryption for each encoding"):
+        score(bad, root / "gold")
+    with pytest.raises(DataError, match="name the folder of the answers"):
+        score(bad, root / "challenge")
+    with pytest.raises(ConfigError, match="keep it out of the challenge's folder"):
+        generate(_wish(root, out=tmp_path / "a", gold=tmp_path / "a" / "b"), SilentProgress())
+    with pytest.raises(DataError, match="holds 8 different images, not 9"):
+        generate(_wish(root, count=9, out=tmp_path / "a", gold=tmp_path / "b"), SilentProgress())
+    with pytest.raises(ConfigError, match="name their folder as --public"):
+        generate(
+            _wish(root, public=None, out=tmp_path / "a", gold=tmp_path / "b"), SilentProgress()
+        )
+    with pytest.raises(ConfigError, match="--private-images"):
+        solve(Task(root / "challenge", root / "own", tmp_path / "a", images=500), _context())
+    assert not (tmp_path / "a").exists()
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        ("challenge instahide solve --challenge nowhere --public own --out out", "encryption.npy"),
+        ("challenge instahide score --submission own --gold gold", "decryption.npy"),
+        ("challenge instahide generate --images private --out a --gold b --size 0", "--size 0"),
+        (
+            "challenge instahide solve --challenge challenge --public private --out out",
+            "8 are too few",
+        ),
+    ],
+)
+def test_mistakes_end_in_one_line(root: Path, command: str, words: str) -> None:
+    code, _, error = in_process(command, root)
+    assert code == 2
+    assert words in error
+    assert "Traceback" not in error
