@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from ppattack.block_states import Arrangement, States
-from ppattack.solvers.jigsaw.candidates import Joins, Table, best_joins, square_gains
+from ppattack.solvers.jigsaw.candidates import Joins, Seams, best_joins, square_gains
 from ppattack.solvers.jigsaw.clusters import Clusters, Placement, turned_to_fit
 from ppattack.solvers.jigsaw.growth import grow
 from ppattack.solvers.jigsaw.refinement import reassign, rebuild, total
@@ -34,7 +34,7 @@ IDLE = 4
 
 
 def assemble(
-    table: Table,
+    table: Seams,
     rows: int,
     columns: int,
     group: States,
@@ -75,7 +75,7 @@ def assemble(
     }
 
 
-def _clusters(table: Table, rows: int, columns: int, group: States, indifferent: float) -> Clusters:
+def _clusters(table: Seams, rows: int, columns: int, group: States, indifferent: float) -> Clusters:
     joins = best_joins(table, CANDIDATES)
     squares = [square_gains(table, joins, group, indifferent, turn) for turn in (1, 3)]
     value = joins.value.astype(np.float64) - sum(squares)
@@ -103,7 +103,7 @@ def _orientations(part: Placement, rows: int, columns: int, group: States) -> li
 
 
 def _completed(
-    part: Placement, table: Table, rows: int, columns: int, group: States, indifferent: float
+    part: Placement, table: Seams, rows: int, columns: int, group: States, indifferent: float
 ) -> Arrangement:
     free = np.setdiff1d(np.arange(rows * columns), part.grid)
     grown = grow(part, free, table, group, indifferent, (rows, columns))
