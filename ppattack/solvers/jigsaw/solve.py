@@ -32,12 +32,10 @@ MOST_COMPARED = 1 << 26
 """Entries from which only the seams of likely neighbours are compared."""
 MOST_PIECES = 4096
 """Pieces of which the likely neighbours are found: blocks of 4 pixels of images of 256."""
-LISTED = 1 << 28
-"""Entries of the table of likely seams, 4 bytes each."""
-LISTED_PIXELS = 1 << 33
-"""Pixels of likely seams compared, over all images: with many images fewer pieces are likely."""
+NEAR = 128
+"""Likely neighbours of a piece, from one image."""
 FEWEST_NEAR = 32
-"""Likely neighbours of each piece, however many images there are."""
+"""The same from many images, which leave fewer pieces likely."""
 Assembly = Literal["rebuilding", "gallagher"]
 ASSEMBLIES: tuple[Assembly, ...] = get_args(Assembly)
 ROUNDS = 200
@@ -158,6 +156,11 @@ def refuse_too_many(pieces: int, states: int, assembly: Assembly) -> None:
         )
 
 
+def seams_compared(pieces: int, states: int) -> int:
+    """How many seams of each image are compared in a puzzle of many images."""
+    return 4 * states * pieces * (FEWEST_NEAR if _is_large(pieces, states) else pieces)
+
+
 def _is_large(pieces: int, states: int) -> bool:
     """Whether only likely seams are compared."""
     return 4 * states * pieces**2 > MOST_COMPARED and pieces <= MOST_PIECES
@@ -165,10 +168,8 @@ def _is_large(pieces: int, states: int) -> bool:
 
 def _likely_seams(pieces: Tensor, group: States, measure: Measure) -> SparseTable:
     """The surprises of the seams between pieces that may be neighbours."""
-    images, count, _, size, _ = pieces.shape
-    seams = 4 * count * group.count
-    kept = min(LISTED // seams, max(FEWEST_NEAR, LISTED_PIXELS // (seams * images * size)))
-    near = nearest(pieces, min(kept, count - 1))
+    images, count = pieces.shape[:2]
+    near = nearest(pieces, min(max(NEAR // images, FEWEST_NEAR), count - 1))
     costs = sparse_log_costs(pieces, near, group, measure)
     return sparse_surprise(costs, near, group, _sharpness(measure, pieces))
 

@@ -113,4 +113,4 @@ class _Growth:
         """Whether an entry is of the surroundings that the place has now."""
         pieces, least, _, expected = tried
         at = int(np.searchsorted(pieces, piece))
-        return at < len(pieces) and pieces[at] == piece and least[at] - expected == value
+        return at < len(pieces) and pieces[at] == piece and float(least[at]) - expected == value
