@@ -243,7 +243,8 @@ def recover(
         ImageError: if the public images have another size.
     """
     blocks = puzzle.shape[1] * puzzle.shape[2] // puzzle.structure.block_size**2
-    pixels = seams_compared(blocks, puzzle.group.count) // 4 * puzzle.structure.block_size
+    seams = seams_compared(blocks, puzzle.group.count, len(ciphertexts))
+    pixels = seams // 4 * puzzle.structure.block_size
     worth = min(MOST_COMPARED, max(FEWEST_COMPARED, MOST_PIXELS_COMPARED // pixels))
     return key_of_all(ciphertexts, ciphertexts[:worth], learn(public, puzzle))
 

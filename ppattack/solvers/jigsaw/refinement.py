@@ -116,6 +116,25 @@ def _apart(rows: int, columns: int, rng: np.random.Generator) -> Indices:
     return np.array(chosen, np.intp)
 
 
+def slid(found: Arrangement, table: Seams, group: States) -> Arrangement:
+    """The arrangement moved around cyclically so that the worst seams lie at the image's edges.
+
+    A picture put together around a wrong piece at its edge is whole otherwise, but shifted, with
+    what should be the first row or column behind the last.
+    """
+    grid, state = found.grid, found.state
+    for axis, side in ((1, 0), (0, 1)):
+        before, before_state = grid, state
+        after, after_state = np.roll(grid, -1, axis), np.roll(state, -1, axis)
+        undo = group.inverse[before_state]
+        seams = table[group.side[undo, side], before, group.compose[undo, after_state], after]
+        if grid.shape[axis] > 2:  # else both cuts are the same seam, or a piece beside itself
+            worst = int(seams.sum(1 - axis, dtype=np.float64).argmax())
+            grid = np.roll(grid, -1 - worst, axis)
+            state = np.roll(state, -1 - worst, axis)
+    return Arrangement(grid, state)
+
+
 def rebuild(
     start: Arrangement,
     table: Seams,
@@ -160,7 +179,7 @@ def rebuild(
         cost = total(found, table, group)
         again = abs(cost - least) <= SAME * least
         if cost < least * WORTH_REFINING and not again:
-            found = reassign(found, table, group, rng, IDLE, surroundings)
+            found = slid(reassign(found, table, group, rng, IDLE, surroundings), table, group)
             cost = total(found, table, group)
         if cost < least * (1 - SAME):
             improved, in_vain = improved + 1, 0

@@ -28,8 +28,10 @@ from ppattack.solvers.jigsaw.sparse_table import SparseTable, sparse_log_costs, 
 
 MOST_SEAMS = 1 << 31
 """Entries of the table of all seams, 4 bytes each: 2,364 pieces in 96 states."""
-MOST_COMPARED = 1 << 26
-"""Entries from which only the seams of likely neighbours are compared."""
+MOST_FROM_ONE, MOST_FROM_MANY = 1 << 29, 1 << 26
+"""Entries from which only the seams of likely neighbours are compared. One image tells less surely
+which those are, and to leave some out costs accuracy."""
+MANY_IMAGES = 8
 MOST_PIECES = 4096
 """Pieces of which the likely neighbours are found: blocks of 4 pixels of images of 256."""
 NEAR = 128
@@ -109,7 +111,7 @@ def solve(
     started = time.perf_counter()
     order, state = canonical(pieces, group)
     pieces = in_state(pieces[:, order], state, group)
-    if assembly == "rebuilding" and _is_large(rows * columns, group.count):
+    if assembly == "rebuilding" and _is_large(rows * columns, group.count, len(pieces)):
         table, found = _likely_seams(pieces, group, measure), None
     else:
         table, found = _all_seams(pieces, rows, columns, group, measure, assembly)
@@ -156,14 +158,16 @@ def refuse_too_many(pieces: int, states: int, assembly: Assembly) -> None:
         )
 
 
-def seams_compared(pieces: int, states: int) -> int:
-    """How many seams of each image are compared in a puzzle of many images."""
-    return 4 * states * pieces * (FEWEST_NEAR if _is_large(pieces, states) else pieces)
+def seams_compared(pieces: int, states: int, images: int) -> int:
+    """How many seams of each image are compared in a puzzle."""
+    near = FEWEST_NEAR if _is_large(pieces, states, images) else pieces
+    return 4 * states * pieces * near
 
 
-def _is_large(pieces: int, states: int) -> bool:
+def _is_large(pieces: int, states: int, images: int) -> bool:
     """Whether only likely seams are compared."""
-    return 4 * states * pieces**2 > MOST_COMPARED and pieces <= MOST_PIECES
+    most = MOST_FROM_MANY if images >= MANY_IMAGES else MOST_FROM_ONE
+    return 4 * states * pieces**2 > most and pieces <= MOST_PIECES
 
 
 def _likely_seams(pieces: Tensor, group: States, measure: Measure) -> SparseTable:
