@@ -3,8 +3,11 @@
 The covariance of a block's symbols is that of a plain block with rows and columns permuted. Symbols
 are points whose inner products it holds; a rotation brings them onto the plain ones, up to
 their order. Random rotations in few dimensions are refined to more, by soft assignments, and
-read off by exact ones; blocks that have not ended in the same order twice start again. Reference for
-the refinement: S. Melzi and others, ZoomOut, ACM Transactions on Graphics 38(6), 2019.
+read off by exact ones; blocks that have not ended in the same order twice start again.
+
+Reference for the refinement: S. Melzi, J. Ren, E. Rodolà, A. Sharma, P. Wonka, M. Ovsjanikov:
+ZoomOut: Spectral Upsampling for Efficient Shape Correspondence. ACM Transactions on Graphics
+38(6), 2019, doi:10.1145/3355089.3356524.
 """
 
 from __future__ import annotations
@@ -28,7 +31,7 @@ SOFTNESS = 0.3
 RIDGE = 0.03
 """Added to the plain covariance before it is inverted."""
 MOST_STARTS = 24
-SAME = 1e-3
+SAME = 1e-5
 """Misfits that differ by less, relative to them, are those of one order."""
 GAIN = 1e-3
 """Exchanges that gain less are not made."""
@@ -197,9 +200,7 @@ def _best_exchange(found: Tensor, weights: Tensor) -> tuple[Tensor, Tensor, Tens
     return gain, pair // len(weights), pair % len(weights)
 
 
-def settled(
-    seen: Tensor, orders: Orders, model: Model, symmetries: Sequence[Indices]
-) -> Orders:
+def settled(seen: Tensor, orders: Orders, model: Model, symmetries: Sequence[Indices]) -> Orders:
     """The same orders, each in the state that is likeliest.
 
     Args:

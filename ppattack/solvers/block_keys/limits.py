@@ -33,5 +33,7 @@ def obstacle(shape: ImageShape, block: int, unit: Unit) -> str | None:
     group = states(colours=channels == len(COLOUR_ORDERS[0]))
     most = too_many(count, group.count, "rebuilding")
     if most:
-        return f"{count} blocks are too many to be put in place (at most {most}): use smaller images"
+        return (
+            f"{count} blocks are too many to be put in place (at most {most}): use smaller images"
+        )
     return None

@@ -87,9 +87,7 @@ def assemble(
     return found, {"first_cluster": first, "rebuilt_for_the_better": improved}
 
 
-def _worth(
-    joins: Joins, table: Seams, group: States, indifferent: float
-) -> NDArray[np.float64]:
+def _worth(joins: Joins, table: Seams, group: States, indifferent: float) -> NDArray[np.float64]:
     """``(4, n, K)``: in which order joins are made."""
     squares = [square_gains(table, joins, group, indifferent, turn) for turn in (1, 3)]
     value = joins.value.astype(np.float64) - sum(squares)

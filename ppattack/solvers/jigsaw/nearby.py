@@ -17,8 +17,8 @@ from ppattack.solvers.jigsaw.lines import MIDDLE
 
 SIDES = 4
 MOST_IMAGES = 16
-"""Images under one key that are looked at: with 16, the neighbours of blocks of 4 pixels of
-photographs were among the 32 nearest of 3,136, with one among the 512 nearest in 95 of 100 cases."""
+"""Images under one key that are looked at. With 16, the neighbours of blocks of 4 pixels of
+photographs were among the 32 nearest of 3,136; with one, 77 % were among the 128 nearest."""
 FLOOR = 4.0
 """Added to squared differences of means, squared grey levels: less means nothing."""
 CHUNK_NUMBERS = 1 << 22

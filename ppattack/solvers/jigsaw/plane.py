@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ppattack.block_states import STEPS, Indices
+from ppattack.block_states import STEPS
 from ppattack.solvers.jigsaw.clusters import EMPTY, Placement
 
 

@@ -107,12 +107,35 @@ def solve(
     if rows * columns == 1:
         one = np.zeros((1, 1), np.intp)
         return Solution(Arrangement(one, one), group, np.ones((1, 1)), {"pieces": 1})
-    measure = MEASURES[compatibility]
-    started = time.perf_counter()
     order, state = canonical(pieces, group)
     pieces = in_state(pieces[:, order], state, group)
+    found, table, notes = _arranged(
+        pieces, rows, columns, group, MEASURES[compatibility], assembly, seed, rounds
+    )
+    return Solution(
+        of_the_originals(found, order, state, group),
+        group,
+        _confidence(found, table, group),
+        {"pieces": rows * columns, "states": group.count, **notes},
+    )
+
+
+def _arranged(
+    pieces: Tensor,
+    rows: int,
+    columns: int,
+    group: States,
+    measure: Measure,
+    assembly: Assembly,
+    seed: int,
+    rounds: int,
+) -> tuple[Arrangement, Seams, dict[str, Any]]:
+    """An arrangement of pieces ``(N, n, C, B, B)``, the surprises of their seams, and notes."""
+    started = time.perf_counter()
+    table: Seams
+    found = None
     if assembly == "rebuilding" and _is_large(rows * columns, group.count, len(pieces)):
-        table, found = _likely_seams(pieces, group, measure), None
+        table = _likely_seams(pieces, group, measure)
     else:
         table, found = _all_seams(pieces, rows, columns, group, measure, assembly)
     compared = time.perf_counter()
@@ -123,13 +146,10 @@ def solve(
         found, notes = rebuilding.assemble(
             table, rows, columns, group, indifferent, rng, rounds=rounds, patience=PATIENCE
         )
-    return Solution(
-        of_the_originals(found, order, state, group),
-        group,
-        _confidence(found, table, group),
+    return (
+        found,
+        table,
         {
-            "pieces": rows * columns,
-            "states": group.count,
             "surprise": total(found, table, group),
             "surprise_of_any_arrangement": indifferent * (2 * rows * columns - rows - columns),
             **notes,

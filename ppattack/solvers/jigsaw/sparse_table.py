@@ -132,8 +132,8 @@ class _Sides:
     """What the sides of the pieces of one image are compared by.
 
     Recolouring and complementing both pieces changes no cost. So if the second piece is in some
-    state, the first can be in the inverse of its colours instead, and lines of candidates are needed
-    as they are only.
+    state, the first can be in the inverse of its colours instead, and lines of candidates are
+    needed as they are only.
 
     Args:
         before: ``(n, 4 · c, F, K)``, features of the lines before a seam in all c colours.
@@ -163,7 +163,7 @@ class _Sides:
 
     def seams(self, own: slice, near: Tensor) -> Tensor:
         """``(4, a, S, K)``: the costs of pieces ``own`` beside candidates ``near``, ``(a, K)``."""
-        group, count, kept = self.group, *near.shape
+        group, kept = self.group, near.shape[1]
         colours = per_element(group)
         lines = self.after[near, ..., ::colours]  # (a, K, P, T, 8)
         lines = lines.permute(0, 2, 3, 1, 4).flatten(3)
