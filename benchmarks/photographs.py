@@ -2,7 +2,8 @@
 
 ``ele`` has one key for all ciphertexts; in the other rows every image has a key of its own. N_c is
 the share of seams at which the right blocks meet; SSIM is that in the best global state. Seconds
-are those of the processor, the adversary's preparations included. The folder has ``train/`` (the adversary's) and ``test/`` (the victims')::
+are those of the processor, the adversary's preparations included. The folder has ``train/`` (the
+adversary's) and ``test/`` (the victims')::
 
     python benchmarks/photographs.py DIR [--only "ele, 4 px"]
 """

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from ppattack.context import Alone, Workers
@@ -115,7 +116,7 @@ def _relative(misfit: Tensor, covariance: Tensor) -> Tensor:
 
 
 def _inside_key(
-    seen: Blocks, orders: Orders, known: np.ndarray, symbols: int, unit: Unit
+    seen: Blocks, orders: Orders, known: NDArray[np.int32], symbols: int, unit: Unit
 ) -> PermXor:
     """The key as if no block had moved."""
     cells = np.take_along_axis(seen.cells, orders.at.cpu().numpy(), 1)

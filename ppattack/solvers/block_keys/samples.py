@@ -85,9 +85,8 @@ def public_covariance(images: Tensor, numbers: NDArray[np.int32], unit: Unit, ed
     """
     few = numbers[:: max(1, len(images) * len(numbers) // MOST_PUBLIC_BLOCKS)]
     total = torch.zeros(numbers.shape[1], numbers.shape[1], device=images.device)
-    for own, values in _values(images, few, unit):
+    for _, values in _values(images, few, unit):
         total += _covariance(values, unit).sum(0) * (1 / len(few))
-        del own
     channels = numbers.shape[1] // edge**2
     pixels = torch.from_numpy(dihedral_table(edge))
     turns = (pixels[..., None] * channels + torch.arange(channels)).flatten(1)
