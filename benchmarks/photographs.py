@@ -102,6 +102,8 @@ def _measured(row: Row, folder: str) -> str:
     seconds = (time.process_time() - started) / row.count
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
     plain = scenario.truth.images
+    if recovery.images is None or plain is None:
+        raise SystemExit("there are no images to compare")
     found = best_state_ssim(recovery.images, plain, shared=row.scope == "dataset").numpy()
     return (
         f"| {row.title} | {row.count} | {_neighbours(recovery, scenario, target)} "

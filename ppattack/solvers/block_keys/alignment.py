@@ -72,7 +72,8 @@ class Model:
 
     def misfit(self, placed: Tensor) -> Tensor:
         """``(b,)`` for covariances ``(b, S, S)`` of the symbols at each place."""
-        return (placed * self.weights).sum((1, 2))
+        found: Tensor = (placed * self.weights).sum((1, 2))
+        return found
 
 
 def align(

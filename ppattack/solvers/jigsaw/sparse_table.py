@@ -177,8 +177,7 @@ class _Sides:
         shade = undo % colours
         first = ahead[:, side * colours + shade, :, after_side(side, dihedral[state])]
         second = back[:, :, met, after_side(met, dihedral[undo]) * colours + shade]
-        # (4, S, a, K) and (a, K, 4, S)
-        return first.permute(0, 2, 1, 3) + second.permute(2, 0, 3, 1)
+        return torch.add(first.permute(0, 2, 1, 3), second.permute(2, 0, 3, 1))
 
 
 def sparse_surprise(
