@@ -146,6 +146,11 @@ class CovarianceMatching(Attack):
         if reason:
             return reason
         structure = self._structure(scheme)
+        if _block_by_block(structure, scheme.representation.shape(image_shape)):
+            from ppattack.solvers.block_keys.limits import obstacle
+
+            shape = scheme.representation.shape(image_shape)
+            return obstacle(shape, structure.block_size, structure.unit)
         found, most = _size(structure, scheme.representation.shape(image_shape))
         if found > most:
             return (
@@ -285,6 +290,19 @@ class CovarianceMatching(Attack):
             )
             key, notes = block_puzzle.recover(ciphertexts, public, puzzle)
             return KeyEstimate(key, notes=notes)
+        shape = observation.scheme.representation.shape(observation.image_shape)
+        if _block_by_block(structure, shape):
+            from ppattack.solvers.block_keys.recover import recover
+
+            return recover(
+                ciphertexts,
+                public,
+                structure.unit,
+                structure.block_size,
+                context.seed,
+                context.workers,
+                jpeg,
+            )
         block = None if structure.kind == "any" else structure.block_size
         return free_keys.recover(ciphertexts, public, structure.unit, block, context.workers, jpeg)
 
@@ -298,6 +316,13 @@ def _aligns(structure: Structure, channels: int) -> bool:
 
 def _shares_one_block(structure: Structure) -> bool:
     return structure.kind == "shared-block" and not structure.moves_blocks
+
+
+def _block_by_block(structure: Structure, shape: ImageShape) -> bool:
+    """Whether each block has a key of its own and all of them are too large to match at once."""
+    found, most = _size(structure, shape)
+    own = structure.kind in ("blocks", "shared-block") and not _shares_one_block(structure)
+    return own and structure.block_size > 1 and found > most
 
 
 def _size(structure: Structure, shape: ImageShape) -> tuple[int, int]:

@@ -115,13 +115,13 @@ class Jigsaw(Attack):
             return "it puts whole blocks back in place, and this scheme does not keep them whole"
         if structure.block_size == 1:
             return "blocks of one pixel have no border that could continue another's"
-        from ppattack.solvers.jigsaw.solve import MOST_SEAMS
+        from ppattack.solvers.jigsaw.solve import too_many
 
         puzzle = self._puzzle(scheme, image_shape, 0)
         edge, count = structure.block_size, puzzle.group.count
         largest = max(area.height * area.width // edge**2 for area in puzzle.areas)
-        if 4 * count * largest**2 > MOST_SEAMS:
-            most = int((MOST_SEAMS / 4 / count) ** 0.5)
+        most = too_many(largest, count, self.config.assembly)
+        if most:
             return (
                 f"{largest} blocks in {count} states are too many to compare (at most {most}): "
                 "use smaller images"

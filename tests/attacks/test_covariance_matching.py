@@ -92,6 +92,16 @@ def test_every_nibble_of_scrambled_blocks_is_found() -> None:
     assert_exact(make("ele"), natural_sets(800, 1500))
 
 
+@pytest.mark.slow
+def test_blocks_too_many_to_match_at_once_are_matched_one_by_one() -> None:
+    target = make("ele")
+    recovery, scenario = attacked(target, natural_sets(100, 100, size=36))
+    assert recovery.key is not None
+    assert recovery.notes["blocks"] == 81
+    right = recovery.key.index == true_key(target, scenario).index
+    assert right.mean() > 0.9
+
+
 @pytest.mark.parametrize(
     ("settings", "count"),
     [({}, 60), ({"whole_pixels": True}, 60), ({"whole_pixels": True, "moves_blocks": True}, 300)],

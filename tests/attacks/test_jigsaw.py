@@ -246,8 +246,10 @@ def test_schemes_that_do_not_keep_blocks_whole_are_refused(name: str) -> None:
 def test_what_cannot_be_compared_is_refused() -> None:
     assert "one pixel" in str(Jigsaw().obstacle(make("etc", block_size=1).public(), (3, 8, 8)))
     scheme = make("etc", block_size=4).public()
-    assert "at most 2364" in str(Jigsaw().obstacle(scheme, (3, 256, 256)))
-    assert Jigsaw().obstacle(scheme, (3, 128, 128)) is None
+    assert "at most 4096" in str(Jigsaw().obstacle(scheme, (3, 260, 260)))
+    assert Jigsaw().obstacle(scheme, (3, 256, 256)) is None
+    published = Jigsaw(assembly="gallagher")
+    assert "at most 2364" in str(published.obstacle(scheme, (3, 256, 256)))
 
 
 def test_public_images_of_another_size_are_refused() -> None:

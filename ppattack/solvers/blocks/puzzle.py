@@ -32,7 +32,7 @@ from ppattack.solvers.blocks.panels import PanelPrior
 from ppattack.solvers.global_state import choice
 from ppattack.solvers.global_state.jpeg_priors import Priors
 from ppattack.solvers.global_state.prior import StatePrior
-from ppattack.solvers.jigsaw.solve import Assembly
+from ppattack.solvers.jigsaw.solve import Assembly, seams_compared
 from ppattack.target.representation import Panel
 from ppattack.target.structure import Structure
 
@@ -240,7 +240,8 @@ def recover(
         ImageError: if the public images have another size.
     """
     blocks = puzzle.shape[1] * puzzle.shape[2] // puzzle.structure.block_size**2
-    pixels = blocks**2 * puzzle.group.count * puzzle.structure.block_size
+    seams = seams_compared(blocks, puzzle.group.count, len(ciphertexts))
+    pixels = seams // 4 * puzzle.structure.block_size
     worth = min(MOST_COMPARED, max(FEWEST_COMPARED, MOST_PIXELS_COMPARED // pixels))
     return key_of_all(ciphertexts, ciphertexts[:worth], learn(public, puzzle))
 

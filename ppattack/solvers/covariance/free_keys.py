@@ -70,7 +70,7 @@ def recover(
         permutation, signs = blocks_first.inside_blocks(
             cipher, plain, block_symbols.turns(block, channels)
         )
-        inside = _key(cells, places[permutation], signs < 0, numbers, unit)
+        inside = whole_key(cells, places[permutation], signs < 0, numbers.size, unit)
         rough = blocks_first.scrambling(inside, ciphertexts, public, block)
         rank = np.empty(numbers.size, np.intp)
         rank[places] = np.arange(places.size)
@@ -84,7 +84,7 @@ def recover(
     permutation, signs, misfit = gaussian_matching.likeliest(
         cipher, plain, permutation, signs, turned, seen.shape[1] if block else None, products
     )
-    key = _key(cells, places[permutation], signs < 0, numbers, unit)
+    key = whole_key(cells, places[permutation], signs < 0, numbers.size, unit)
     notes = {"misfit": round(misfit, 4)}
     low_known = unit == "byte"
     if unit == "nibble":
@@ -137,18 +137,26 @@ def _high(ciphertexts: Tensor, numbers: NDArray[np.int32]) -> NDArray[np.int32]:
     return np.stack(rows)
 
 
-def _key(
-    cipher: NDArray[np.int32],
-    plain: NDArray[np.int32],
+def whole_key(
+    cipher: NDArray[np.integer],
+    plain: NDArray[np.integer],
     negative: NDArray[np.bool_],
-    numbers: NDArray[np.int32],
+    size: int,
     unit: Unit,
 ) -> PermXor:
-    """The whole table; unmatched symbols take the remaining places, in order."""
-    index = np.full(numbers.size, -1, np.int64)
+    """The whole table; unmatched symbols take the remaining places, in order.
+
+    Args:
+        cipher: numbers of the symbols that were matched.
+        plain: their sources.
+        negative: whether they are complemented.
+        size: how many symbols there are.
+        unit: what a symbol is.
+    """
+    index = np.full(size, -1, np.int64)
     index[cipher] = plain
-    index[index < 0] = np.setdiff1d(np.arange(numbers.size), plain)
-    mask = np.zeros(numbers.size, np.uint8)
+    index[index < 0] = np.setdiff1d(np.arange(size), plain)
+    mask = np.zeros(size, np.uint8)
     mask[cipher[negative]] = 15 if unit == "nibble" else 255
     return PermXor(index, mask, unit)
 

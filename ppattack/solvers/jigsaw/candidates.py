@@ -9,9 +9,12 @@ import torch
 from numpy.typing import NDArray
 
 from ppattack.block_states import Indices, States
+from ppattack.solvers.jigsaw.sparse_table import SparseTable
 
 Table = NDArray[np.float32]
 """A table of all seams, ``(4, n, S, n)``: a number for each."""
+Seams = Table | SparseTable
+"""A table of all seams, or of those that are likely."""
 CHUNK_NUMBERS = 1 << 23
 """Numbers held at a time."""
 
@@ -40,29 +43,39 @@ class Joins:
         return list(zip(*found, strict=True))
 
 
-def best_joins(table: Table, kept: int) -> Joins:
+def best_joins(table: Seams, kept: int) -> Joins:
     """Look up the smallest entries.
 
     Args:
         table: numbers of the seams.
         kept: K, at most as many as there are other pieces in all states.
     """
+    if isinstance(table, SparseTable):
+        value, state, rank = _smallest(table.value, kept)
+        first = np.arange(len(table.pieces))[None, :, None]
+        return Joins(value, state, table.pieces[first, rank])
     _, count, states, _ = table.shape
-    kept = min(kept, (count - 1) * states)
-    flat = torch.from_numpy(table).view(4 * count, -1)
+    return Joins(*_smallest(table, min(kept, (count - 1) * states)))
+
+
+def _smallest(table: Table, kept: int) -> tuple[NDArray[np.float32], Indices, Indices]:
+    """``(4, n, kept)`` each: values, states and last indices of the smallest entries."""
+    sides, count, _, width = table.shape
+    flat = torch.from_numpy(table).view(sides * count, -1)
+    kept = min(kept, flat.shape[1])
     step = max(1, CHUNK_NUMBERS // flat.shape[1])
     parts = [
         torch.topk(flat[start : start + step], kept, dim=1, largest=False)
         for start in range(0, len(flat), step)
     ]
-    shape = (4, count, kept)
+    shape = (sides, count, kept)
     value = torch.cat([part.values for part in parts]).numpy().reshape(shape)
-    state, piece = np.divmod(torch.cat([part.indices for part in parts]).numpy(), count)
-    return Joins(value, state.reshape(shape), piece.reshape(shape))
+    state, last = np.divmod(torch.cat([part.indices for part in parts]).numpy(), width)
+    return value, state.reshape(shape), last.reshape(shape)
 
 
 def square_gains(
-    table: Table, joins: Joins, group: States, indifferent: float, turn: int
+    table: Seams, joins: Joins, group: States, indifferent: float, turn: int
 ) -> NDArray[np.float32]:
     """``(4, n, K)``: how much the best square of pieces on one side of a join speaks for it.
 

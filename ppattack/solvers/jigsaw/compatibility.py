@@ -30,6 +30,8 @@ class Measure:
         fit: border lines to features ``(8, n, F, K)`` of the lines before a seam.
         read: lines after a seam ``(b, B, C)`` to what is compared with features.
         compare: features ``(a, F, K)`` and b lines that were read to costs ``(a, b)``.
+        compare_each: the same for many sets at once: features ``(m, a, F, K)`` and lines that were
+            read, ``(m, P, T, b)``, to ``(m, a, b)``; a line has P parts of T numbers.
         sharpness: a cost D is about as likely as ``D ** -sharpness`` for neighbours.
         floor: added to a cost for each pixel of a line: the least that means anything.
     """
@@ -37,6 +39,7 @@ class Measure:
     fit: Callable[[BorderLines], Tensor]
     read: Callable[[Tensor], Tensor]
     compare: Callable[[Tensor, Tensor], Tensor]
+    compare_each: Callable[[Tensor, Tensor], Tensor]
     sharpness: float
     floor: float
 
@@ -111,6 +114,15 @@ def mahalanobis_sum(features: Tensor, after: Tensor) -> Tensor:
     return total
 
 
+def mahalanobis_sum_of_each(features: Tensor, after: Tensor) -> Tensor:
+    """:func:`mahalanobis_sum` of many sets."""
+    total = features[..., -1].sum(2)[..., None].repeat(1, 1, after.shape[3])
+    for pixel in range(after.shape[1]):
+        product = torch.bmm(features[:, :, pixel, :-1], after[:, pixel])
+        total += product.clamp_(min=0).sqrt_()
+    return total
+
+
 def _pairs(channels: int, device: torch.device) -> tuple[Tensor, Tensor]:
     first, second = torch.triu_indices(channels, channels, device=device)
     return first, second
@@ -138,15 +150,26 @@ def absolute_difference(features: Tensor, after: Tensor) -> Tensor:
     return torch.cdist(features[:, 0], after, p=1.0)
 
 
+def squared_difference_of_each(features: Tensor, after: Tensor) -> Tensor:
+    """:func:`squared_difference` of many sets."""
+    expected, seen = features[:, :, 0], after[:, 0]
+    level = expected.square().sum(2)[..., None] + seen.square().sum(1)[:, None]
+    return torch.baddbmm(level, expected, seen, alpha=-2).clamp_(min=0)
+
+
+def absolute_difference_of_each(features: Tensor, after: Tensor) -> Tensor:
+    """:func:`absolute_difference` of many sets."""
+    return torch.cdist(features[:, :, 0], after[:, 0].transpose(1, 2), p=1.0)
+
+
+_MAHALANOBIS = (terms, mahalanobis_sum, mahalanobis_sum_of_each)
+_SQUARED = (values, squared_difference, squared_difference_of_each)
+_ABSOLUTE = (values, absolute_difference, absolute_difference_of_each)
 MEASURES = {
-    "mgc": Measure(mgc_fit, terms, mahalanobis_sum, sharpness=24.0, floor=0.1),
-    "regularised-mgc": Measure(regularised_fit, terms, mahalanobis_sum, sharpness=24.0, floor=0.0),
-    "prediction-l2": Measure(
-        extrapolation_fit, values, squared_difference, sharpness=10.0, floor=1.0
-    ),
-    "prediction-l1": Measure(
-        extrapolation_fit, values, absolute_difference, sharpness=20.0, floor=1.0
-    ),
+    "mgc": Measure(mgc_fit, *_MAHALANOBIS, sharpness=24.0, floor=0.1),
+    "regularised-mgc": Measure(regularised_fit, *_MAHALANOBIS, sharpness=24.0, floor=0.0),
+    "prediction-l2": Measure(extrapolation_fit, *_SQUARED, sharpness=10.0, floor=1.0),
+    "prediction-l1": Measure(extrapolation_fit, *_ABSOLUTE, sharpness=20.0, floor=1.0),
 }
 """``mgc``: Mahalanobis gradient compatibility as published, distances not squared as in its
 authors' code; ``regularised-mgc``: variances raised by a constant instead of dummy gradients,

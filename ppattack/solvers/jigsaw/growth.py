@@ -1,23 +1,24 @@
 """Complete a part of a puzzle piece by piece, the most certain place first.
 
-The part may slide: it is set into an unbounded plane and only its extent is limited, so that all
-the pieces, not the first one, decide where the image begins and ends.
+The part may slide: see :mod:`ppattack.solvers.jigsaw.plane`.
 """
 
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ppattack.block_states import STEPS, Indices, States
-from ppattack.solvers.jigsaw.candidates import Table
+from ppattack.solvers.jigsaw.candidates import Seams, Table
 from ppattack.solvers.jigsaw.clusters import EMPTY, Placement
+from ppattack.solvers.jigsaw.plane import Plane
+from ppattack.solvers.jigsaw.sparse_growth import grow_sparsely
+from ppattack.solvers.jigsaw.sparse_table import SparseTable
 
 
 def grow(
     part: Placement,
     free: Indices,
-    table: Table,
+    table: Seams,
     group: States,
     indifferent: float,
     shape: tuple[int, int],
@@ -34,10 +35,12 @@ def grow(
     """
     if not len(free):
         return part
+    if isinstance(table, SparseTable):
+        return grow_sparsely(part, free, table, group, indifferent, shape)
     growth = _Growth(part, free, table, group, indifferent, shape)
     for _ in range(len(free)):
         growth.add_best()
-    return growth.result()
+    return growth.plane.placement()
 
 
 class _Growth:
@@ -54,20 +57,11 @@ class _Growth:
         # Picking a few columns pays; picking most of them would cost more than it saves.
         self._some = 2 * len(free) < table.shape[1]
         self._pieces = free if self._some else np.arange(table.shape[1])
-        self._shape = np.array(shape)
-        size = np.array(part.grid.shape)
-        room = self._shape - size + 1  # one place more on each side, never filled
-        self._grid = np.full(size + 2 * room, EMPTY, np.intp)
-        self._state = np.zeros_like(self._grid)
-        inside = tuple(slice(r, r + s) for r, s in zip(room, size, strict=True))
-        self._grid[inside], self._state[inside] = part.grid, part.state
-        used = np.argwhere(self._grid != EMPTY)
-        self._low, self._high = used.min(0), used.max(0)
-        self._open = self._in_reach() & (self._grid == EMPTY)
+        self.plane = Plane(part, shape)
         self._taken = np.full(len(self._pieces), np.inf, np.float32)
         self._taken[np.isin(self._pieces, free)] = 0
         # A slot for every place of the frontier: what speaks against each piece there.
-        slots = min(self._grid.size, 4 * table.shape[1])
+        slots = min(self.plane.grid.size, 4 * table.shape[1])
         self._costs = np.empty((slots, table.shape[2], len(self._pieces)), np.float32)
         self._least = np.empty((slots, len(self._pieces)), np.float32)
         self._seams = np.zeros(slots, np.intp)
@@ -76,32 +70,21 @@ class _Growth:
         self._place = np.zeros((slots, 2), np.intp)
         self._best = np.full(slots, np.inf)
         self._choice = np.full(slots, EMPTY, np.intp)
-        self._slot = np.full(self._grid.shape, EMPTY, np.intp)
+        self._slot = np.full(self.plane.grid.shape, EMPTY, np.intp)
         self._spare = list(range(slots))[::-1]
-        for row, column in used[self._at_the_edge(used)].tolist():
+        for row, column in self.plane.edge():
             self._see(row, column)
         self._weigh(self._slot[self._slot != EMPTY].tolist())
 
-    def _in_reach(self) -> NDArray[np.bool_]:
-        """Where pieces may go: the extent stays within the image's."""
-        first, last = self._high - self._shape + 1, self._low + self._shape - 1
-        reach = np.zeros(self._grid.shape, np.bool_)
-        reach[max(0, first[0]) : last[0] + 1, max(0, first[1]) : last[1] + 1] = True
-        return reach
-
-    def _at_the_edge(self, places: Indices) -> NDArray[np.bool_]:
-        beside = places[:, None] + STEPS
-        return np.asarray(self._open[beside[..., 0], beside[..., 1]].any(1))
-
     def _see(self, row: int, column: int) -> list[int]:
         """Add the costs of the seams with a piece to the open places around it."""
-        undo = int(self._group.inverse[self._state[row, column]])
+        undo = int(self._group.inverse[self.plane.state[row, column]])
         changed = []
         for side, (down, right) in enumerate(STEPS.tolist()):
             at = row + down, column + right
-            if not self._open[at]:
+            if not self.plane.open[at]:
                 continue
-            seen = self._table[self._group.side[undo, side], self._grid[row, column]]
+            seen = self._table[self._group.side[undo, side], self.plane.grid[row, column]]
             slot = int(self._slot[at])
             if slot == EMPTY:
                 slot = self._slot[at] = self._spare.pop()
@@ -141,39 +124,19 @@ class _Growth:
         slot = int(self._best.argmin())
         row, column = self._place[slot].tolist()
         piece = int(self._choice[slot])
-        self._grid[row, column] = self._pieces[piece]
-        self._state[row, column] = self._costs[slot, :, piece].argmin()
-        self._open[row, column] = False
+        state = int(self._costs[slot, :, piece].argmin())
+        lost = self.plane.put(row, column, int(self._pieces[piece]), state)
         self._release(slot)
         self._taken[piece] = np.inf
         self._least[:, piece] = np.inf
-        if (
-            row < self._low[0]
-            or row > self._high[0]
-            or column < self._low[1]
-            or column > self._high[1]
-        ):
-            self._low = np.minimum(self._low, (row, column))
-            self._high = np.maximum(self._high, (row, column))
-            self._drop_places_out_of_reach()
+        if lost is not None:
+            for gone in self._slot[lost & (self._slot != EMPTY)].tolist():
+                self._release(gone)
         self._choose(np.flatnonzero(self._choice == piece))
         self._weigh(self._see(row, column))
-
-    def _drop_places_out_of_reach(self) -> None:
-        lost = self._open & ~self._in_reach()
-        self._open &= ~lost
-        for slot in self._slot[lost & (self._slot != EMPTY)].tolist():
-            self._release(slot)
 
     def _release(self, slot: int) -> None:
         self._best[slot] = np.inf
         self._choice[slot] = EMPTY
         self._slot[tuple(self._place[slot])] = EMPTY
         self._spare.append(slot)
-
-    def result(self) -> Placement:
-        """The part that was put together."""
-        box: tuple[slice, ...] = tuple(
-            slice(low, high + 1) for low, high in zip(self._low, self._high, strict=True)
-        )
-        return Placement(self._grid[box].copy(), self._state[box].copy())

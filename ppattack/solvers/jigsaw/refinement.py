@@ -11,7 +11,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from ppattack.block_states import Arrangement, Indices, States
-from ppattack.solvers.jigsaw.candidates import Table
+from ppattack.solvers.jigsaw.candidates import Seams, Table
 from ppattack.solvers.jigsaw.clusters import EMPTY, Placement
 from ppattack.solvers.jigsaw.growth import grow
 from ppattack.solvers.jigsaw.surroundings import Surroundings
@@ -35,7 +35,7 @@ WEAKEST, STRONGEST = 0.05, 0.7
 """Seams that may hold a part together: surprise relative to any seam's."""
 
 
-def seam_values(found: Arrangement | Placement, table: Table, group: States) -> list[Table]:
+def seam_values(found: Arrangement | Placement, table: Seams, group: States) -> list[Table]:
     """The entries of a table at the seams to the right, and at those below."""
     values = []
     for side, before, after in SEAMS:
@@ -45,14 +45,14 @@ def seam_values(found: Arrangement | Placement, table: Table, group: States) -> 
     return values
 
 
-def total(found: Arrangement, table: Table, group: States) -> float:
+def total(found: Arrangement, table: Seams, group: States) -> float:
     """The sum of a table over all seams."""
     return sum(float(part.sum(dtype=np.float64)) for part in seam_values(found, table, group))
 
 
 def reassign(
     start: Arrangement,
-    table: Table,
+    table: Seams,
     group: States,
     rng: np.random.Generator,
     idle: int,
@@ -94,7 +94,7 @@ def reassign(
     return found
 
 
-def _around(found: Arrangement, table: Table, group: States) -> NDArray[np.float64]:
+def _around(found: Arrangement, table: Seams, group: States) -> NDArray[np.float64]:
     """``(n,)``: the sum over the seams around each place, row by row."""
     sums = np.zeros(found.grid.shape)
     for (_, before, after), value in zip(SEAMS, seam_values(found, table, group), strict=True):
@@ -116,9 +116,28 @@ def _apart(rows: int, columns: int, rng: np.random.Generator) -> Indices:
     return np.array(chosen, np.intp)
 
 
+def slid(found: Arrangement, table: Seams, group: States) -> Arrangement:
+    """The arrangement moved around cyclically so that the worst seams lie at the image's edges.
+
+    A picture put together around a wrong piece at its edge is whole otherwise, but shifted, with
+    what should be the first row or column behind the last.
+    """
+    grid, state = found.grid, found.state
+    for axis, side in ((1, 0), (0, 1)):
+        before, before_state = grid, state
+        after, after_state = np.roll(grid, -1, axis), np.roll(state, -1, axis)
+        undo = group.inverse[before_state]
+        seams = table[group.side[undo, side], before, group.compose[undo, after_state], after]
+        if grid.shape[axis] > 2:  # else both cuts are the same seam, or a piece beside itself
+            worst = int(seams.sum(1 - axis, dtype=np.float64).argmax())
+            grid = np.roll(grid, -1 - worst, axis)
+            state = np.roll(state, -1 - worst, axis)
+    return Arrangement(grid, state)
+
+
 def rebuild(
     start: Arrangement,
-    table: Table,
+    table: Seams,
     group: States,
     indifferent: float,
     rng: np.random.Generator,
@@ -160,7 +179,7 @@ def rebuild(
         cost = total(found, table, group)
         again = abs(cost - least) <= SAME * least
         if cost < least * WORTH_REFINING and not again:
-            found = reassign(found, table, group, rng, IDLE, surroundings)
+            found = slid(reassign(found, table, group, rng, IDLE, surroundings), table, group)
             cost = total(found, table, group)
         if cost < least * (1 - SAME):
             improved, in_vain = improved + 1, 0
@@ -170,7 +189,7 @@ def rebuild(
 
 
 def _kept(
-    found: Arrangement, table: Table, group: States, indifferent: float, rng: np.random.Generator
+    found: Arrangement, table: Seams, group: States, indifferent: float, rng: np.random.Generator
 ) -> NDArray[np.bool_]:
     labels = parts(found, table, group, indifferent * rng.uniform(WEAKEST, STRONGEST))
     sizes = np.bincount(labels.reshape(-1))
@@ -187,7 +206,7 @@ def _kept(
     return kept
 
 
-def parts(found: Arrangement, table: Table, group: States, most: float) -> Indices:
+def parts(found: Arrangement, table: Seams, group: States, most: float) -> Indices:
     """``(rows, columns)``: the number of each place's part; seams below ``most`` join parts."""
     number = np.arange(found.grid.size).reshape(found.grid.shape)
     values = seam_values(found, table, group)

@@ -9,6 +9,7 @@ with strong contrast counts no more than another.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol, TypeVar
 
 import numpy as np
 import torch
@@ -18,6 +19,17 @@ from ppattack.block_states import States
 from ppattack.blocks import COLOUR_ORDERS
 from ppattack.solvers.jigsaw.compatibility import Measure
 from ppattack.solvers.jigsaw.lines import BEFORE, border_lines
+
+Element = TypeVar("Element", int, Tensor)
+
+
+class HasShape(Protocol):
+    """A table of seams ``(4, n, S, n)``."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Its shape."""
+
 
 CHUNK_NUMBERS = 1 << 18
 """Costs processed at a time: they stay in the cache."""
@@ -56,14 +68,14 @@ def _meetings(group: States) -> list[_Meeting]:
             if (met, inverse // step) < (side, e):
                 continue
             turned, back = (
-                _after(side, int(elements[e])),
-                _after(met, int(elements[inverse // step])),
+                after_side(side, int(elements[e])),
+                after_side(met, int(elements[inverse // step])),
             )
             found.append(_Meeting(side, e, turned, met, inverse // step, back))
     return found
 
 
-def _after(side: int, element: int) -> int:
+def after_side(side: Element, element: Element) -> Element:
     """The element of a piece turned by ``element``, then by as many quarters as ``side``."""
     return element // 4 * 4 + (element + side) % 4
 
@@ -82,14 +94,14 @@ def log_costs(pieces: Tensor, group: States, measure: Measure) -> Tensor:
     count = pieces.shape[1]
     table = torch.zeros(4, count, group.count, count, device=pieces.device)
     meetings = _meetings(group)
-    per_element = _per_element(group)
-    by_element = table.view(4, count, -1, per_element, count)
-    inverse = group.inverse[:per_element].tolist()
+    each = per_element(group)
+    by_element = table.view(4, count, -1, each, count)
+    inverse = group.inverse[:each].tolist()
     needed = {turned for at in meetings for turned in (at.turned, at.met_turned)}
     for image in pieces:
         lines = border_lines(image)
         features = measure.fit(lines)
-        after = {turned: measure.read(_in_states(lines.edge[turned], group)) for turned in needed}
+        after = {turned: measure.read(in_states(lines.edge[turned], group)) for turned in needed}
         for at in meetings:
             alone = (at.met, at.inverse) == (at.side, at.element)
             ours = _one_way(features[BEFORE[at.side]], after[at.turned], group, measure)
@@ -106,9 +118,9 @@ def log_costs(pieces: Tensor, group: States, measure: Measure) -> Tensor:
     return table
 
 
-def _in_states(edge: Tensor, group: States) -> Tensor:
+def in_states(edge: Tensor, group: States) -> Tensor:
     """``(states of one element · n, B, C)``: lines ``(n, B, C)`` complemented and recoloured."""
-    found = edge.repeat(_per_element(group), 1, 1).view(-1, *edge.shape)
+    found = edge.repeat(per_element(group), 1, 1).view(-1, *edge.shape)
     for state, lines in enumerate(found):
         if edge.shape[2] == len(COLOUR_ORDERS[0]):
             lines.copy_(edge[..., torch.from_numpy(COLOUR_ORDERS[group.colour[state]])])
@@ -117,19 +129,19 @@ def _in_states(edge: Tensor, group: States) -> Tensor:
     return found.flatten(0, 1)
 
 
-def _per_element(group: States) -> int:
+def per_element(group: States) -> int:
     """How many states have the same dihedral element."""
     return int((group.dihedral == group.dihedral[0]).sum())
 
 
 def _one_way(features: Tensor, after: Tensor, group: States, measure: Measure) -> Tensor:
     """``(n, states of one element, n)``: lines before a seam against all lines after it."""
-    count, per_element = len(features), _per_element(group)
-    costs = torch.empty(count, count * per_element, device=features.device)
+    count, each = len(features), per_element(group)
+    costs = torch.empty(count, count * each, device=features.device)
     step = max(1, CHUNK_NUMBERS // costs.shape[1])
     for start in range(0, count, step):
         costs[start : start + step] = measure.compare(features[start : start + step], after)
-    return costs.view(count, per_element, count)
+    return costs.view(count, each, count)
 
 
 def surprise(table: Tensor, group: States, sharpness: float) -> Tensor:
@@ -150,8 +162,26 @@ def surprise(table: Tensor, group: States, sharpness: float) -> Tensor:
         the same tensor, 0 for a certain seam; :func:`indifference` for a seam like any other.
     """
     count = table.shape[1]
+    laws = normalised(table, sharpness)
+    step = max(1, CHUNK_NUMBERS // table[0, 0].numel())
+    for side in range(4):
+        there = laws[:, met_sides(group)[side]]  # (2, S, n)
+        for start in range(0, count, step):
+            rows = slice(start, start + step)
+            average(table[side, rows], sharpness, laws[:, side, rows, None, None], there)
+    return table
+
+
+def normalised(table: Tensor, sharpness: float) -> Tensor:
+    """``(2, 4, n)``: what makes the likelihoods at each side add up to 1, by either law.
+
+    Args:
+        table: ``(4, n, S, ...)``, logarithms of costs.
+        sharpness: the measure's own.
+    """
+    count = table.shape[1]
     flat = sharpness / 2**HALVINGS
-    clear, doubtful = torch.empty(2, 4, count, device=table.device)
+    clear, doubtful = laws = torch.empty(2, 4, count, device=table.device)
     step = max(1, CHUNK_NUMBERS // table[0, 0].numel())
     for side in range(4):
         for start in range(0, count, step):
@@ -164,23 +194,30 @@ def surprise(table: Tensor, group: States, sharpness: float) -> Tensor:
                 likely.square_()
             clear[side, start : start + step] = likely.sum(1).log_() - sharpness * least[:, 0]
     doubtful -= float(np.log(DOUBT))
-    met = torch.from_numpy(
-        np.stack([group.side[group.inverse, (side + 2) % 4] for side in range(4)])
-    )
-    for side in range(4):
-        there, doubtful_there = clear[met[side]], doubtful[met[side]]  # (S, n)
-        for start in range(0, count, step):
-            rows = slice(start, start + step)
-            part = table[side, rows]
-            sharp, slack = part * sharpness, part * flat
-            here = torch.minimum(
-                sharp + clear[side, rows, None, None], slack + doubtful[side, rows, None, None]
-            )
-            across = torch.minimum(sharp.add_(there), slack.add_(doubtful_there))
-            torch.add(here, across, out=part).mul_(0.5)
-    return table
+    return laws
 
 
-def indifference(table: Tensor) -> float:
+def met_sides(group: States) -> Tensor:
+    """``(4, S)``: the side of a piece in each state that meets each side of another."""
+    met = [group.side[group.inverse, (side + 2) % 4] for side in range(4)]
+    return torch.from_numpy(np.stack(met))
+
+
+def average(part: Tensor, sharpness: float, here: Tensor, there: Tensor) -> None:
+    """Replace logarithms of costs by how surprising seams are, seen from both sides.
+
+    Args:
+        part: overwritten.
+        sharpness: the measure's own.
+        here: two tensors of :func:`normalised` that broadcast with ``part``, for one side.
+        there: likewise, for the other.
+    """
+    sharp, slack = part * sharpness, part * (sharpness / 2**HALVINGS)
+    ours = torch.minimum(sharp + here[0], slack + here[1])
+    across = torch.minimum(sharp.add_(there[0]), slack.add_(there[1]))
+    torch.add(ours, across, out=part).mul_(0.5)
+
+
+def indifference(table: HasShape) -> float:
     """The surprise of a seam that is as likely as every other."""
     return float(np.log(table.shape[1] * table.shape[2]))

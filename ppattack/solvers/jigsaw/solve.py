@@ -17,15 +17,27 @@ from ppattack.errors import ImageError
 from ppattack.seeding import numpy_stream
 from ppattack.solvers.jigsaw import assembly as rebuilding
 from ppattack.solvers.jigsaw import gallagher
-from ppattack.solvers.jigsaw.candidates import Table
+from ppattack.solvers.jigsaw.candidates import Seams, Table
 from ppattack.solvers.jigsaw.canonical import canonical, in_state, of_the_originals
-from ppattack.solvers.jigsaw.compatibility import MEASURES
+from ppattack.solvers.jigsaw.compatibility import MEASURES, Measure
 from ppattack.solvers.jigsaw.exhaustive import MOST_BLOCKS, best_arrangements
+from ppattack.solvers.jigsaw.nearby import nearest
 from ppattack.solvers.jigsaw.refinement import seam_values, total
 from ppattack.solvers.jigsaw.seam_table import indifference, log_costs, surprise
+from ppattack.solvers.jigsaw.sparse_table import SparseTable, sparse_log_costs, sparse_surprise
 
 MOST_SEAMS = 1 << 31
-"""Entries of the table of seams, 4 bytes each: 2,300 pieces in 96 states."""
+"""Entries of the table of all seams, 4 bytes each: 2,364 pieces in 96 states."""
+MOST_FROM_ONE, MOST_FROM_MANY = 1 << 29, 1 << 26
+"""Entries from which only the seams of likely neighbours are compared. One image tells less surely
+which those are, and to leave some out costs accuracy."""
+MANY_IMAGES = 8
+MOST_PIECES = 4096
+"""Pieces of which the likely neighbours are found: blocks of 4 pixels of images of 256."""
+NEAR = 128
+"""Likely neighbours of a piece, from one image."""
+FEWEST_NEAR = 32
+"""The same from many images, which leave fewer pieces likely."""
 Assembly = Literal["rebuilding", "gallagher"]
 ASSEMBLIES: tuple[Assembly, ...] = get_args(Assembly)
 ROUNDS = 200
@@ -91,54 +103,118 @@ def solve(
     pieces = _checked(pieces, rows, columns, compatibility, assembly)
     colours = colours and pieces.shape[2] == len(COLOUR_ORDERS[0])
     group = states(colours=colours, turns=turns, flips=flips, negatives=negatives)
-    seams = 4 * group.count * (rows * columns) ** 2
-    if seams > MOST_SEAMS:
-        raise ImageError(
-            f"{rows * columns} pieces in {group.count} states have {seams:.1e} possible seams; at "
-            f"most {MOST_SEAMS:.1e} fit into memory: use smaller images, or switch off what the "
-            "scheme does not do."
-        )
+    refuse_too_many(rows * columns, group.count, assembly)
     if rows * columns == 1:
         one = np.zeros((1, 1), np.intp)
         return Solution(Arrangement(one, one), group, np.ones((1, 1)), {"pieces": 1})
-    measure = MEASURES[compatibility]
-    started = time.perf_counter()
     order, state = canonical(pieces, group)
-    costs = log_costs(in_state(pieces[:, order], state, group), group, measure)
-    compared = time.perf_counter()
+    pieces = in_state(pieces[:, order], state, group)
+    found, table, notes = _arranged(
+        pieces, rows, columns, group, MEASURES[compatibility], assembly, seed, rounds
+    )
+    return Solution(
+        of_the_originals(found, order, state, group),
+        group,
+        _confidence(found, table, group),
+        {"pieces": rows * columns, "states": group.count, **notes},
+    )
+
+
+def _arranged(
+    pieces: Tensor,
+    rows: int,
+    columns: int,
+    group: States,
+    measure: Measure,
+    assembly: Assembly,
+    seed: int,
+    rounds: int,
+) -> tuple[Arrangement, Seams, dict[str, Any]]:
+    """An arrangement of pieces ``(N, n, C, B, B)``, the surprises of their seams, and notes."""
+    started = time.perf_counter()
+    table: Seams
     found = None
+    if assembly == "rebuilding" and _is_large(rows * columns, group.count, len(pieces)):
+        table = _likely_seams(pieces, group, measure)
+    else:
+        table, found = _all_seams(pieces, rows, columns, group, measure, assembly)
+    compared = time.perf_counter()
     notes: Mapping[str, Any] = {}
-    if assembly == "gallagher":
-        found = gallagher.assemble(costs.cpu().numpy(), rows, columns, group)
-    elif rows * columns <= MOST_BLOCKS:
-        # With few pieces most sides have no neighbour at all, so the best one means little.
-        found = best_arrangements(costs.transpose(2, 3)[None], rows, columns, group)[0]
-    indifferent = indifference(costs)
-    # By chance alone, sums over images differ by the square root of their number.
-    sharpness = measure.sharpness / len(pieces) ** 0.5
-    table = surprise(costs, group, sharpness).cpu().numpy()
+    indifferent = indifference(table)
     if found is None:
         rng = numpy_stream(seed, "jigsaw")
         found, notes = rebuilding.assemble(
             table, rows, columns, group, indifferent, rng, rounds=rounds, patience=PATIENCE
         )
-    done = time.perf_counter()
-    return Solution(
-        of_the_originals(found, order, state, group),
-        group,
-        _confidence(found, table, group),
+    return (
+        found,
+        table,
         {
-            "pieces": rows * columns,
-            "states": group.count,
             "surprise": total(found, table, group),
             "surprise_of_any_arrangement": indifferent * (2 * rows * columns - rows - columns),
             **notes,
             "seconds": {
                 "compatibility": round(compared - started, 3),
-                "assembly": round(done - compared, 3),
+                "assembly": round(time.perf_counter() - compared, 3),
             },
         },
     )
+
+
+def too_many(pieces: int, states: int, assembly: Assembly) -> int:
+    """0 if a puzzle is not too large; else the most pieces that are not too many."""
+    dense = int((MOST_SEAMS / 4 / states) ** 0.5)
+    most = dense if assembly == "gallagher" else max(dense, MOST_PIECES)
+    return 0 if pieces <= most else most
+
+
+def refuse_too_many(pieces: int, states: int, assembly: Assembly) -> None:
+    """Raise ImageError if a puzzle is too large."""
+    most = too_many(pieces, states, assembly)
+    if most:
+        raise ImageError(
+            f"{pieces} pieces in {states} states are too many to compare (at most {most}): use "
+            "smaller images, or switch off what the scheme does not do."
+        )
+
+
+def seams_compared(pieces: int, states: int, images: int) -> int:
+    """How many seams of each image are compared in a puzzle."""
+    near = FEWEST_NEAR if _is_large(pieces, states, images) else pieces
+    return 4 * states * pieces * near
+
+
+def _is_large(pieces: int, states: int, images: int) -> bool:
+    """Whether only likely seams are compared."""
+    most = MOST_FROM_MANY if images >= MANY_IMAGES else MOST_FROM_ONE
+    return 4 * states * pieces**2 > most and pieces <= MOST_PIECES
+
+
+def _likely_seams(pieces: Tensor, group: States, measure: Measure) -> SparseTable:
+    """The surprises of the seams between pieces that may be neighbours."""
+    images, count = pieces.shape[:2]
+    near = nearest(pieces, min(max(NEAR // images, FEWEST_NEAR), count - 1))
+    costs = sparse_log_costs(pieces, near, group, measure)
+    return sparse_surprise(costs, near, group, _sharpness(measure, pieces))
+
+
+def _all_seams(
+    pieces: Tensor, rows: int, columns: int, group: States, measure: Measure, assembly: Assembly
+) -> tuple[Table, Arrangement | None]:
+    """The surprises of all seams, and the arrangement if the costs themselves give it."""
+    costs = log_costs(pieces, group, measure)
+    found = None
+    if assembly == "gallagher":
+        found = gallagher.assemble(costs.cpu().numpy(), rows, columns, group)
+    elif rows * columns <= MOST_BLOCKS:
+        # With few pieces most sides have no neighbour at all, so the best one means little.
+        found = best_arrangements(costs.transpose(2, 3)[None], rows, columns, group)[0]
+    return surprise(costs, group, _sharpness(measure, pieces)).cpu().numpy(), found
+
+
+def _sharpness(measure: Measure, pieces: Tensor) -> float:
+    """By chance alone, sums over images differ by the square root of their number."""
+    return float(measure.sharpness / len(pieces) ** 0.5)
 
 
 def _checked(pieces: Tensor, rows: int, columns: int, compatibility: str, assembly: str) -> Tensor:
@@ -161,7 +237,7 @@ def _checked(pieces: Tensor, rows: int, columns: int, compatibility: str, assemb
     return pieces
 
 
-def _confidence(found: Arrangement, table: Table, group: States) -> np.ndarray:
+def _confidence(found: Arrangement, table: Seams, group: States) -> np.ndarray:
     """The mean over the seams around each piece of how likely they are."""
     right, below = (np.exp(-value.astype(np.float64)) for value in seam_values(found, table, group))
     sums = np.zeros(found.grid.shape)

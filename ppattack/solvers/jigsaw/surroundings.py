@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ppattack.block_states import STEPS, Arrangement, Indices, States
-from ppattack.solvers.jigsaw.candidates import Table
+from ppattack.solvers.jigsaw.candidates import Seams
+from ppattack.solvers.jigsaw.sparse_table import SparseTable
 
 NOTHING = -1
 KEPT_ROWS = 4
@@ -21,7 +22,7 @@ class Surroundings:
         group: the states.
     """
 
-    def __init__(self, table: Table, group: States) -> None:
+    def __init__(self, table: Seams, group: States) -> None:
         self._table, self._group = table, group
         self._undo = group.inverse.tolist()
         self._side = group.side.tolist()
@@ -47,6 +48,12 @@ class Surroundings:
         return np.stack(sides, 2).reshape(-1, len(STEPS))
 
     def _between(self, around: tuple[int, ...]) -> NDArray[np.float32]:
+        if isinstance(self._table, SparseTable):
+            seen = self._seen(around)
+            pieces, costs = self._table.around(seen)
+            least = np.full(len(self._table.pieces), self._table.other * len(seen), np.float32)
+            least[pieces] = costs.min(0)
+            return least
         parts = (
             self._table[side, neighbour].take(self._group.compose[undo], axis=0, mode="clip")
             for side, undo, neighbour in self._seen(around)

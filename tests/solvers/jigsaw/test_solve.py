@@ -151,7 +151,7 @@ def test_a_wrong_group_is_not_enough() -> None:
         (torch.zeros(4, 3, 8, 8, dtype=torch.uint8), (2, 3), {}, "got 4"),
         (torch.zeros(4, 3, 8, 8, dtype=torch.uint8), (2, 2), {"compatibility": "x"}, "mgc"),
         (torch.zeros(4, 3, 8, 8, dtype=torch.uint8), (2, 2), {"assembly": "x"}, "gallagher"),
-        (torch.zeros(2500, 3, 1, 1, dtype=torch.uint8), (50, 50), {}, "memory"),
+        (torch.zeros(4225, 3, 1, 1, dtype=torch.uint8), (65, 65), {}, "at most 4096"),
     ],
 )
 def test_what_cannot_be_a_puzzle_is_refused(
