@@ -6,6 +6,7 @@ after the other; each needs no more than the blocks of a single ciphertext.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -21,7 +22,7 @@ from ppattack.solvers.global_state import choice
 from ppattack.solvers.global_state.prior import StatePrior
 from ppattack.solvers.shared_blocks.models import Geometry, Places, public_models
 from ppattack.solvers.shared_blocks.search import MOST_ROUNDS, Outcome, Search
-from ppattack.solvers.shared_blocks.statistics import Array, Spectrum, covariance, lines, signs
+from ppattack.solvers.shared_blocks.statistics import Array, Spectrum, contents, lines, signs
 from ppattack.target.structure import Structure
 
 MOVED = Structure("blocks-dihedral", moves_blocks=True, turns=False, flips=False, negatives=False)
@@ -50,11 +51,14 @@ class Solver:
     seed: int = 0
     rounds: int = MOST_ROUNDS
 
-    def key(self, ciphertexts: Tensor) -> tuple[PermXor, dict[str, Any]]:
+    def key(
+        self, ciphertexts: Tensor, tick: Callable[[int], None] = lambda done: None
+    ) -> tuple[PermXor, dict[str, Any]]:
         """The key of ciphertexts under one key, one at least.
 
         Args:
             ciphertexts: ``(N, C, H, W)`` uint8, H and W multiples of the block.
+            tick: is told how many searches are done.
 
         Returns:
             the encryption key over bytes, and notes for a report.
@@ -63,9 +67,9 @@ class Solver:
         flips = np.ones(rows.shape[1])
         if self.structure.negatives:
             flips = signs(rows)
-        seen = covariance((rows - 127.5) * flips)
+        blocks = contents((rows - 127.5) * flips)
         rng = np.random.default_rng(self.seed)
-        found = Search(seen, self.models, self.geometry, rng, self.rounds).run()
+        found = Search(blocks, self.models, self.geometry, rng, self.rounds).run(tick)
         shape = tuple(int(size) for size in ciphertexts.shape[1:])
         key = _within(found.found.at, flips, shape, self.geometry.edge)
         notes = _notes(found)
@@ -148,5 +152,5 @@ def _notes(found: Outcome) -> dict[str, Any]:
         "misfit": round(found.found.misfit, 2),
         "rounds": found.rounds,
         "rounds_that_agree": found.agreed,
-        "hops_came_back": found.stable,
+        "order": "sure" if found.sure else "unsure",
     }
