@@ -26,6 +26,8 @@ ENERGIES = 24
 """Leading eigenvectors by whose energies photographs are sorted into kinds."""
 FEWEST_OF_A_KIND = 12
 """Photographs that a kind must have for a model of its own."""
+MOST_SORTED = 800
+"""Photographs that are sorted into kinds, at most, evenly spread."""
 RIDGE = 0.1
 """Weight of the identity in correlations before they are inverted."""
 
@@ -85,15 +87,21 @@ def public_models(images: Tensor, geometry: Geometry, seed: int = 0) -> list[Spe
     kinds = min(KINDS, len(images) // FEWEST_OF_A_KIND)
     if kinds < 2:
         return models
-    each = [covariance(lines(images[i : i + 1], geometry.edge)) for i in range(len(images))]
     leading = models[0].places(ENERGIES)
     leading = leading / (np.linalg.norm(leading, axis=0) + 1e-12)
-    energies = np.log(np.stack([((one @ leading) * leading).sum(0) for one in each]) + 1e-6)
-    for members in _grouped(energies, kinds, seed):
+    chosen = images[:: -(-len(images) // MOST_SORTED)]
+    energies = [((_of_one(image, geometry) @ leading) * leading).sum(0) for image in chosen]
+    for members in _grouped(np.log(np.stack(energies) + 1e-6), kinds, seed):
         if len(members) >= FEWEST_OF_A_KIND // 2:
-            mean = np.mean([each[i] for i in members], axis=0)
-            models.append(Spectrum(turned(mean, geometry)))
+            total = np.zeros_like(whole)
+            for member in members:  # one at a time: all of them would fill the memory
+                total += _of_one(chosen[member], geometry)
+            models.append(Spectrum(turned(total / len(members), geometry)))
     return models
+
+
+def _of_one(image: Tensor, geometry: Geometry) -> Array:
+    return covariance(lines(image[None], geometry.edge))
 
 
 def _grouped(features: Array, count: int, seed: int) -> list[Places]:
