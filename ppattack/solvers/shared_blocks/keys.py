@@ -73,9 +73,12 @@ class Solver:
         shape = tuple(int(size) for size in ciphertexts.shape[1:])
         key = _within(found.found.at, flips, shape, self.geometry.edge)
         notes = _notes(found)
+        compared = ciphertexts[:MOST_COMPARED]
         if self.structure.moves_blocks:
-            key, seams = self._moved(key, ciphertexts[:MOST_COMPARED])
+            key, seams = self._moved(key, compared)
             notes |= seams
+        else:
+            key = self._turned_in_place(key, compared)
         return self._upright(key, ciphertexts, notes)
 
     def _moved(self, within: PermXor, compared: Tensor) -> tuple[PermXor, dict[str, Any]]:
@@ -86,17 +89,24 @@ class Solver:
             (shape[0], shape[1], shape[2]), replace(MOVED, block_size=edge), seed=self.seed
         )
         natural = block_puzzle.learn(None, puzzle)
-        contents = [within]
+        ways = [within]
         if shape[1] != shape[2]:
-            contents.append(within.after(_turned(shape, edge).inverse()))
+            ways.append(within.after(_turned(shape, edge, 1).inverse()))
         tried = []
-        for content in contents:
+        for content in ways:
             moves, notes = block_puzzle.key_of_all(
                 content.inverse()(compared), content.inverse()(compared), natural
             )
             tried.append((notes["confidence"], content.after(moves)))
         confidence, key = max(tried, key=lambda each: each[0])
         return key, {"jigsaw_confidence": round(float(confidence), 4)}
+
+    def _turned_in_place(self, within: PermXor, compared: Tensor) -> PermXor:
+        """The key whose blocks, which never moved, are turned so that they meet smoothly."""
+        shape, edge = tuple(int(size) for size in compared.shape[1:]), self.geometry.edge
+        turns = [_turned(shape, edge, turn) for turn in range(len(self.geometry.turns))]
+        tried = [within.after(turn) for turn in turns]
+        return min(tried, key=lambda key: _steps_at_seams(key.inverse()(compared), edge))
 
     def _upright(
         self, key: PermXor, ciphertexts: Tensor, notes: dict[str, Any]
@@ -121,7 +131,13 @@ def taught(
         rounds: of fresh starts, at most.
     """
     geometry = Geometry(int(public.shape[1]), structure.block_size)
-    prior = choice.fitted(public, choice.group_for(geometry.channels))
+    group = choice.group_for(geometry.channels)
+    wanted = group.upright(int(public.shape[2]), int(public.shape[3]))
+    if not structure.moves_blocks:
+        wanted = np.intersect1d(wanted, choice.unturned(group))
+    if not structure.negatives:
+        wanted = wanted[group.negative[wanted] == 0]
+    prior = choice.fitted(public, group, wanted)
     return Solver(structure, geometry, public_models(public, geometry, seed), prior, seed, rounds)
 
 
@@ -141,10 +157,18 @@ def _within(at: Places, flips: Array, shape: tuple[int, ...], edge: int) -> Perm
     return PermXor(place(index[None], numbers)[0], place(mask[None], numbers)[0])
 
 
-def _turned(shape: tuple[int, ...], edge: int) -> PermXor:
-    """Turns every block by a quarter where it stands."""
+def _turned(shape: tuple[int, ...], edge: int, turn: int) -> PermXor:
+    """Turns or mirrors every block where it stands."""
     geometry = Geometry(shape[0], edge)
-    return _within(np.argsort(geometry.turns[1]), np.ones(geometry.size), shape, edge)
+    return _within(np.argsort(geometry.turns[turn]), np.ones(geometry.size), shape, edge)
+
+
+def _steps_at_seams(images: Tensor, edge: int) -> float:
+    """Mean absolute difference between pixels on both sides of a block's border."""
+    values = images.float()
+    down = values[:, :, edge::edge] - values[:, :, edge - 1 : -1 : edge]
+    right = values[..., edge::edge] - values[..., edge - 1 : -1 : edge]
+    return float(down.abs().mean() + right.abs().mean())
 
 
 def _notes(found: Outcome) -> dict[str, Any]:

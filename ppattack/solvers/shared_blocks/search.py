@@ -32,7 +32,7 @@ SAME = 0.05
 """Misfits this near are of one arrangement."""
 ENOUGH = 2
 """Layouts of a search, and searches, that must come to the same least misfit."""
-MOST_ROUNDS = 6
+MOST_ROUNDS = 5
 """Searches, at most."""
 BYTES = (50, 50, 65, 80, 100, 130, 160)
 """Dimensions in which single bytes are refined."""
