@@ -53,7 +53,8 @@ def main() -> None:
     """Print a line for each key, and one for all."""
     options = _options()
     torch.set_num_threads(1)
-    count = options.keys * options.each
+    last = options.first + options.keys
+    count = last * options.each
     request = ImageRequest(count, options.public, options.size)
     drawn = registry.dataset(f"folder:{options.folder}").load(request)
     target = VitBlocks(
@@ -67,7 +68,7 @@ def main() -> None:
     solver = keys.taught(drawn.adversary, target.structure())
     print(f"public images: {time.process_time() - began:.0f} s", flush=True)
     lines = []
-    for number in range(options.keys):
+    for number in range(options.first, last):
         plain = drawn.victims[number * options.each : (number + 1) * options.each]
         lines.append(_attacked(solver, target, plain, number, options.jpeg))
         print(number, lines[-1], flush=True)
@@ -132,6 +133,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--size", type=int, default=224, help="edge of the images, pixels")
     parser.add_argument("--block", type=int, default=16, help="edge of a block, pixels")
     parser.add_argument("--keys", type=int, default=20, help="keys attacked")
+    parser.add_argument("--first", type=int, default=0, help="number of the first key")
     parser.add_argument("--each", type=int, default=1, help="ciphertexts under each key")
     parser.add_argument("--public", type=int, default=400, help="public photographs")
     parser.add_argument("--jpeg", type=int, default=0, help="JPEG quality on the way; 0: none")

@@ -47,4 +47,5 @@ def _correlation(images: Tensor, plain: Tensor) -> Tensor:
         for each in (images, plain)
     )
     size = (int(plain.shape[2]), int(plain.shape[3]))
-    return torch.fft.irfft2(theirs * ours.conj(), s=size).sum((0, 1))
+    fits: Tensor = torch.fft.irfft2(theirs * ours.conj(), s=size).sum((0, 1))
+    return fits

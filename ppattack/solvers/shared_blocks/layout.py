@@ -42,7 +42,7 @@ def differences(covariance: Array, dimensions: int, channels: int) -> Array:
     points = (vectors * np.sqrt(np.maximum(values, 0))).reshape(channels, -1, dimensions)
     lines = points.transpose(1, 0, 2).reshape(points.shape[1], -1).astype(np.float64)
     squares = (lines**2).sum(1)
-    return np.maximum((squares[:, None] + squares - 2 * lines @ lines.T) / channels, 0)
+    return np.asarray(np.maximum((squares[:, None] + squares - 2 * lines @ lines.T) / channels, 0))
 
 
 def curve(public: Array, dimensions: int, geometry: Geometry) -> tuple[Array, Array]:

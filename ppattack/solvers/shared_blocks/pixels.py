@@ -85,7 +85,7 @@ class Pixels:
         return Pixels(self.cipher, bytes_of)
 
     def _bytes(self, order: Places) -> Places:
-        return (np.arange(self.channels)[:, None] * self.count + order).reshape(-1)
+        return np.asarray((np.arange(self.channels)[:, None] * self.count + order).reshape(-1))
 
     def model(self, order: Places, public: float) -> Spectrum:
         """The image's own model, if its pixels are in this order."""

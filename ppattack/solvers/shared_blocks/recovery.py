@@ -36,13 +36,12 @@ def recover(
     found: list[Any] = []
     with progress.task("keys", len(ciphertexts)) as task:
         for number in range(len(ciphertexts)):
-            done = number
-            found.append(
-                solver.key(
-                    ciphertexts[number : number + 1],
-                    lambda searches, done=done: task.update(done + searches / (solver.rounds + 1)),
-                )
-            )
+            share = 1 / (solver.rounds + 1)
+
+            def tick(searches: int, before: int = number, share: float = share) -> None:
+                task.update(before + searches * share)
+
+            found.append(solver.key(ciphertexts[number : number + 1], tick))
             task.update(number + 1)
     each = [notes for _, notes in found]
     return KeyEstimate(together([key for key, _ in found]), notes={"each": each})

@@ -22,6 +22,8 @@ LAYOUTS = tuple((kept, near) for kept in (80, 160, 40) for near in (10, 7))
 """Eigenvectors and neighbours of the layouts of the first search."""
 MOST_LAYOUTS = 12
 """Layouts of each further search, in which blocks count unequally, at random."""
+MOST_LARGE, LARGE = 6, 128
+"""Likewise for blocks of more pixels than that, whose layouts take ten times as long."""
 UNEQUAL = 4.0
 """Shape of the gamma distribution of their weights: smaller is more unequal."""
 CLIMBS = ((0.1, 50), (0.3, 20))
@@ -113,7 +115,8 @@ class Search:
         groups = groupings(self._cipher, self._rng)
         best: tuple[Found, Pixels, Places] | None = None
         misfits: list[float] = []
-        for number in range(len(LAYOUTS) if first else MOST_LAYOUTS):
+        most = MOST_LARGE if self._cipher.geometry.edge**2 > LARGE else MOST_LAYOUTS
+        for number in range(len(LAYOUTS) if first else most):
             least = best[0].misfit if best else np.inf
             pixels = Pixels(self._cipher, groups[number % len(groups)])
             end = self._climbed(pixels, self._laid_out(pixels, number if first else None), least)
