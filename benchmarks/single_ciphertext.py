@@ -29,6 +29,7 @@ from ppattack.data.source import ImageRequest
 from ppattack.jpeg import Jpeg
 from ppattack.metrics.shifts import best_shifted_ssim
 from ppattack.metrics.states import best_state_ssim
+from ppattack.permxor import PermXor
 from ppattack.plugins import registry
 from ppattack.solvers.shared_blocks import keys
 from ppattack.target import PermXorTarget
@@ -88,7 +89,8 @@ def _attacked(
     seconds = time.process_time() - began
     images = found.inverse()(ciphertexts)
     edge = solver.geometry.edge
-    true_key = target.tables({k: v[None] for k, v in key.parts.items()}, shape)
+    tables = target.tables({name: part[None] for name, part in key.parts.items()}, shape)
+    true_key = PermXor(tables.index[0], tables.mask[0])
     return Line(
         blocks=_right_blocks(found.inverse()(true_key(plain)), plain, edge),
         ssim=float(best_state_ssim(images, plain, shared=True).mean()),
