@@ -17,6 +17,7 @@ from typing_extensions import override
 from ppattack.attack import Attack, AttackCard, Context, ControlTarget, Preset, Recovery
 from ppattack.card import Reference
 from ppattack.config import Doc, Interval
+from ppattack.solvers.shared_blocks import scope
 from ppattack.threat import Observation, ThreatModel
 
 if TYPE_CHECKING:
@@ -31,16 +32,6 @@ MOST_SYMBOLS = {"byte": 3072, "nibble": 6144}
 """Largest unstructured key: matching time grows with the square to the cube of its symbols."""
 MOST_SHARED = {"byte": 3072, "nibble": 1536}
 """Largest block of a key that all blocks share, symbols."""
-FEWEST_ALIGNED = 100
-"""Bytes of a block from which its order is found by aligning eigenvectors."""
-FEWEST_BLOCKS = 40
-"""Blocks under one key from which the order of their bytes is searched for."""
-WRONG_OPTIMUM = (
-    "the search for the order of a block's bytes may have ended in a wrong one, which says nothing "
-    "of the scheme"
-)
-"""Why a failure on shared blocks is no resistance."""
-
 FEWEST_FREE, ENOUGH_FREE = 500, 1000
 """Ciphertexts below which a free permutation is not found, and which found every one tried."""
 
@@ -98,7 +89,9 @@ class CovarianceMatching(Attack):
             int, Interval(ge=1, le=1000), Doc("shared-block: starts of graph matching")
         ] = 8
         rounds: Annotated[
-            int, Interval(ge=1, le=10), Doc("shared blocks: rounds of fresh starts, at most")
+            int,
+            Interval(ge=1, le=10),
+            Doc("shared blocks: separate searches, at most; two agree: sure"),
         ] = 5
 
     presets: ClassVar[Mapping[Preset, Mapping[str, Any]]] = {
@@ -118,7 +111,7 @@ class CovarianceMatching(Attack):
             return ControlTarget("etc", {"block_size": 4}, same_count=True)
         if structure.kind == "blocks-dihedral":
             return ControlTarget("etc", blocks, same_count=True)
-        if _aligns(structure, 3):
+        if scope.applies(structure, 3):
             moved = {**blocks, "scramble": structure.moves_blocks, "flips": structure.negatives}
             return ControlTarget("vit-blocks", moved, same_count=True)
         if _shares_one_block(structure):
@@ -161,6 +154,9 @@ class CovarianceMatching(Attack):
 
     @override
     def run(self, observation: Observation, context: Context) -> Recovery:
+        from ppattack.solvers.shared_blocks import keys
+        from ppattack.solvers.shared_blocks import recovery as shared_blocks
+
         observation.refuse_other_shapes(self.card.name)
         structure = self._structure(observation.scheme)
         ciphertexts = observation.ciphertexts
@@ -168,16 +164,20 @@ class CovarianceMatching(Attack):
         form = observation.scheme.representation
         public = form.prepare(observation.public_images.to(context.device))
         began = time.monotonic()
-        aligned = _aligns(structure, int(public.shape[1]))
-        alone = observation.threat.key_scope == "image"
-        blocks = (1 if alone else len(learned)) * learned[0, 0].numel() // structure.block_size**2
-        if aligned and blocks < FEWEST_BLOCKS:
-            why = f"{blocks} blocks under one key are too few: {FEWEST_BLOCKS} of them are needed"
+        aligned = scope.applies(structure, int(public.shape[1]))
+        one_key = observation.threat.key_scope == "dataset"
+        if aligned and (why := scope.too_few(structure, learned, one_key=one_key)):
             return Recovery(images=ciphertexts.clone(), limits=why)
         if aligned:
-            estimate = self._aligned(structure, learned, public, observation, context)
+            seed = context.seed % 2**32
+            solver = keys.taught(public, structure, seed, self.config.rounds)
+            estimate = shared_blocks.recover(
+                ciphertexts, learned, solver, context.progress, one_key=one_key
+            )
+            limits = shared_blocks.limits(estimate)
         else:
             estimate = self._solve(structure, learned, public, observation, context)
+            limits = self._limits(observation.scheme, len(learned))
         context.progress.log(f"key estimated from {len(learned)} ciphertexts")
         notes = {
             **estimate.notes,
@@ -191,34 +191,8 @@ class CovarianceMatching(Attack):
             key=estimate.key,
             notes=notes,
             up_to_state=True,
-            limits=WRONG_OPTIMUM if aligned else self._limits(observation.scheme, len(learned)),
+            limits=limits,
         )
-
-    def _aligned(
-        self,
-        structure: Structure,
-        learned: Tensor,
-        public: Tensor,
-        observation: Observation,
-        context: Context,
-    ) -> KeyEstimate:
-        """The one key of all, or the key of each ciphertext alone."""
-        from ppattack.solvers.global_state.key_estimate import KeyEstimate, together
-        from ppattack.solvers.shared_blocks import keys
-
-        solver = keys.taught(public, structure, context.seed % 2**32, self.config.rounds)
-        if observation.threat.key_scope == "dataset":
-            with context.progress.task("order of a block's bytes", 1) as task:
-                key, notes = solver.key(learned)
-                task.update(1)
-            return KeyEstimate(key, notes=notes)
-        found = []
-        with context.progress.task("keys", len(observation.ciphertexts)) as task:
-            for i in range(len(observation.ciphertexts)):
-                found.append(solver.key(observation.ciphertexts[i : i + 1]))
-                task.update(i + 1)
-        each = [notes for _, notes in found]
-        return KeyEstimate(together([key for key, _ in found]), notes={"each": each})
 
     def _limits(self, scheme: PublicScheme, count: int) -> str:
         """Why a failure would say nothing about the scheme; empty if it would."""
@@ -251,46 +225,10 @@ class CovarianceMatching(Attack):
         observation: Observation,
         context: Context,
     ) -> KeyEstimate:
-        from ppattack.permxor import identity
-        from ppattack.solvers.covariance import free_keys, pixel_keys, shared_block_keys
-        from ppattack.solvers.global_state.key_estimate import KeyEstimate
+        from ppattack.solvers.covariance import by_structure
 
-        jpeg = observation.jpeg
-        if structure.kind == "none":
-            return KeyEstimate(identity(ciphertexts[0].numel()))
-        if structure.kind == "pixels":
-            return pixel_keys.recover(
-                ciphertexts,
-                public,
-                colours=structure.colours,
-                workers=context.workers,
-                jpeg=jpeg,
-            )
-        if _shares_one_block(structure):
-            return shared_block_keys.recover(
-                ciphertexts,
-                public,
-                structure.block_size,
-                structure.unit,
-                context.numpy_stream("graph matching"),
-                restarts=self.config.restarts,
-                workers=context.workers,
-                jpeg=jpeg,
-            )
-        if structure.kind == "blocks-dihedral":
-            from ppattack.solvers.blocks import puzzle as block_puzzle
-
-            form = observation.scheme.representation
-            shape = form.shape(observation.image_shape)
-            puzzle = block_puzzle.Puzzle(
-                shape,
-                structure,
-                form.panels(shape),
-                jpeg=jpeg,
-            )
-            key, notes = block_puzzle.recover(ciphertexts, public, puzzle)
-            return KeyEstimate(key, notes=notes)
-        shape = observation.scheme.representation.shape(observation.image_shape)
+        form = observation.scheme.representation
+        shape = form.shape(observation.image_shape)
         if _block_by_block(structure, shape):
             from ppattack.solvers.block_keys.recover import recover
 
@@ -301,17 +239,16 @@ class CovarianceMatching(Attack):
                 structure.block_size,
                 context.seed,
                 context.workers,
-                jpeg,
+                observation.jpeg,
             )
-        block = None if structure.kind == "any" else structure.block_size
-        return free_keys.recover(ciphertexts, public, structure.unit, block, context.workers, jpeg)
-
-
-def _aligns(structure: Structure, channels: int) -> bool:
-    """Whether the order of a block's bytes is found by aligning eigenvectors."""
-    large = channels * structure.block_size**2 >= FEWEST_ALIGNED
-    shared = structure.kind == "shared-block" and structure.unit == "byte"
-    return shared and (large or structure.moves_blocks)
+        means = by_structure.Means(
+            context.numpy_stream("graph matching"),
+            self.config.restarts,
+            context.workers,
+            observation.jpeg,
+            form.panels(shape),
+        )
+        return by_structure.recover(structure, ciphertexts, public, shape, means)
 
 
 def _shares_one_block(structure: Structure) -> bool:
@@ -321,7 +258,8 @@ def _shares_one_block(structure: Structure) -> bool:
 def _block_by_block(structure: Structure, shape: ImageShape) -> bool:
     """Whether each block has a key of its own and all of them are too large to match at once."""
     found, most = _size(structure, shape)
-    own = structure.kind in ("blocks", "shared-block") and not _shares_one_block(structure)
+    shared = _shares_one_block(structure) or scope.applies(structure, shape[0])
+    own = structure.kind in ("blocks", "shared-block") and not shared
     return own and structure.block_size > 1 and found > most
 
 
@@ -330,7 +268,7 @@ def _size(structure: Structure, shape: ImageShape) -> tuple[int, int]:
     channels, height, width = shape
     edge = structure.block_size
     halves = 2 if structure.unit == "nibble" else 1
-    if _shares_one_block(structure) or _aligns(structure, channels):
+    if _shares_one_block(structure) or scope.applies(structure, channels):
         return halves * channels * edge**2, MOST_SHARED[structure.unit]
     if structure.kind in ("any", "blocks", "shared-block"):
         return halves * channels * height * width, MOST_SYMBOLS[structure.unit]

@@ -38,3 +38,14 @@ def test_few_blocks_are_refused_in_words(scope: str) -> None:
     recovery = attack(scenario.observation, CONTEXT)
     count = 36 if scope == "dataset" else 4
     assert recovery.limits == (f"{count} blocks under one key are too few: 40 of them are needed")
+
+
+def test_keys_of_single_images_are_told_to_be_unsure_after_one_search() -> None:
+    attack, target = CovarianceMatching(preset="smoke"), VitBlocks(block_size=4)
+    scenario = simulate(attack, target, natural_sets(2, 60, size=32), "image", seed=1)
+    recovery = attack(scenario.observation, CONTEXT)
+    assert recovery.limits.startswith("unsure of 2 of 2 keys")
+    assert [each["order"] for each in recovery.notes["each"]] == ["unsure", "unsure"]
+    assert recovery.key is not None
+    assert recovery.images is not None
+    assert recovery.images.shape == (2, 3, 32, 32)

@@ -6,6 +6,7 @@ after the other; each needs no more than the blocks of a single ciphertext.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -21,7 +22,7 @@ from ppattack.solvers.global_state import choice
 from ppattack.solvers.global_state.prior import StatePrior
 from ppattack.solvers.shared_blocks.models import Geometry, Places, public_models
 from ppattack.solvers.shared_blocks.search import MOST_ROUNDS, Outcome, Search
-from ppattack.solvers.shared_blocks.statistics import Array, Spectrum, covariance, lines, signs
+from ppattack.solvers.shared_blocks.statistics import Array, Spectrum, contents, lines, signs
 from ppattack.target.structure import Structure
 
 MOVED = Structure("blocks-dihedral", moves_blocks=True, turns=False, flips=False, negatives=False)
@@ -50,11 +51,14 @@ class Solver:
     seed: int = 0
     rounds: int = MOST_ROUNDS
 
-    def key(self, ciphertexts: Tensor) -> tuple[PermXor, dict[str, Any]]:
+    def key(
+        self, ciphertexts: Tensor, tick: Callable[[int], None] = lambda done: None
+    ) -> tuple[PermXor, dict[str, Any]]:
         """The key of ciphertexts under one key, one at least.
 
         Args:
             ciphertexts: ``(N, C, H, W)`` uint8, H and W multiples of the block.
+            tick: is told how many searches are done.
 
         Returns:
             the encryption key over bytes, and notes for a report.
@@ -63,15 +67,18 @@ class Solver:
         flips = np.ones(rows.shape[1])
         if self.structure.negatives:
             flips = signs(rows)
-        seen = covariance((rows - 127.5) * flips)
+        blocks = contents((rows - 127.5) * flips)
         rng = np.random.default_rng(self.seed)
-        found = Search(seen, self.models, self.geometry, rng, self.rounds).run()
+        found = Search(blocks, self.models, self.geometry, rng, self.rounds).run(tick)
         shape = tuple(int(size) for size in ciphertexts.shape[1:])
         key = _within(found.found.at, flips, shape, self.geometry.edge)
         notes = _notes(found)
+        compared = ciphertexts[:MOST_COMPARED]
         if self.structure.moves_blocks:
-            key, seams = self._moved(key, ciphertexts[:MOST_COMPARED])
+            key, seams = self._moved(key, compared)
             notes |= seams
+        else:
+            key = self._turned_in_place(key, compared)
         return self._upright(key, ciphertexts, notes)
 
     def _moved(self, within: PermXor, compared: Tensor) -> tuple[PermXor, dict[str, Any]]:
@@ -82,17 +89,24 @@ class Solver:
             (shape[0], shape[1], shape[2]), replace(MOVED, block_size=edge), seed=self.seed
         )
         natural = block_puzzle.learn(None, puzzle)
-        contents = [within]
+        ways = [within]
         if shape[1] != shape[2]:
-            contents.append(within.after(_turned(shape, edge).inverse()))
+            ways.append(within.after(_turned(shape, edge, 1).inverse()))
         tried = []
-        for content in contents:
+        for content in ways:
             moves, notes = block_puzzle.key_of_all(
                 content.inverse()(compared), content.inverse()(compared), natural
             )
             tried.append((notes["confidence"], content.after(moves)))
         confidence, key = max(tried, key=lambda each: each[0])
         return key, {"jigsaw_confidence": round(float(confidence), 4)}
+
+    def _turned_in_place(self, within: PermXor, compared: Tensor) -> PermXor:
+        """The key whose blocks, which never moved, are turned so that they meet smoothly."""
+        shape, edge = tuple(int(size) for size in compared.shape[1:]), self.geometry.edge
+        turns = [_turned(shape, edge, turn) for turn in range(len(self.geometry.turns))]
+        tried = [within.after(turn) for turn in turns]
+        return min(tried, key=lambda key: _steps_at_seams(key.inverse()(compared), edge))
 
     def _upright(
         self, key: PermXor, ciphertexts: Tensor, notes: dict[str, Any]
@@ -117,7 +131,13 @@ def taught(
         rounds: of fresh starts, at most.
     """
     geometry = Geometry(int(public.shape[1]), structure.block_size)
-    prior = choice.fitted(public, choice.group_for(geometry.channels))
+    group = choice.group_for(geometry.channels)
+    wanted = group.upright(int(public.shape[2]), int(public.shape[3]))
+    if not structure.moves_blocks:
+        wanted = np.intersect1d(wanted, choice.unturned(group))
+    if not structure.negatives:
+        wanted = wanted[group.negative[wanted] == 0]
+    prior = choice.fitted(public, group, wanted)
     return Solver(structure, geometry, public_models(public, geometry, seed), prior, seed, rounds)
 
 
@@ -137,10 +157,18 @@ def _within(at: Places, flips: Array, shape: tuple[int, ...], edge: int) -> Perm
     return PermXor(place(index[None], numbers)[0], place(mask[None], numbers)[0])
 
 
-def _turned(shape: tuple[int, ...], edge: int) -> PermXor:
-    """Turns every block by a quarter where it stands."""
+def _turned(shape: tuple[int, ...], edge: int, turn: int) -> PermXor:
+    """Turns or mirrors every block where it stands."""
     geometry = Geometry(shape[0], edge)
-    return _within(np.argsort(geometry.turns[1]), np.ones(geometry.size), shape, edge)
+    return _within(np.argsort(geometry.turns[turn]), np.ones(geometry.size), shape, edge)
+
+
+def _steps_at_seams(images: Tensor, edge: int) -> float:
+    """Mean absolute difference between pixels on both sides of a block's border."""
+    values = images.float()
+    down = values[:, :, edge::edge] - values[:, :, edge - 1 : -1 : edge]
+    right = values[..., edge::edge] - values[..., edge - 1 : -1 : edge]
+    return float(down.abs().mean() + right.abs().mean())
 
 
 def _notes(found: Outcome) -> dict[str, Any]:
@@ -148,5 +176,5 @@ def _notes(found: Outcome) -> dict[str, Any]:
         "misfit": round(found.found.misfit, 2),
         "rounds": found.rounds,
         "rounds_that_agree": found.agreed,
-        "hops_came_back": found.stable,
+        "order": "sure" if found.sure else "unsure",
     }

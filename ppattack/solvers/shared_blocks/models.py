@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -13,6 +12,7 @@ from torch import Tensor
 from ppattack.blocks import COLOUR_ORDERS, dihedral_table
 from ppattack.solvers.shared_blocks.statistics import (
     Array,
+    Single,
     Spectrum,
     correlations,
     covariance,
@@ -26,6 +26,8 @@ ENERGIES = 24
 """Leading eigenvectors by whose energies photographs are sorted into kinds."""
 FEWEST_OF_A_KIND = 12
 """Photographs that a kind must have for a model of its own."""
+MOST_SORTED = 800
+"""Photographs that are sorted into kinds, at most, evenly spread."""
 RIDGE = 0.1
 """Weight of the identity in correlations before they are inverted."""
 
@@ -85,14 +87,21 @@ def public_models(images: Tensor, geometry: Geometry, seed: int = 0) -> list[Spe
     kinds = min(KINDS, len(images) // FEWEST_OF_A_KIND)
     if kinds < 2:
         return models
-    each = [covariance(lines(images[i : i + 1], geometry.edge)) for i in range(len(images))]
-    leading = models[0].vectors[:, : min(ENERGIES, geometry.size)]
-    energies = np.log(np.stack([((one @ leading) * leading).sum(0) for one in each]) + 1e-6)
-    for members in _grouped(energies, kinds, seed):
+    leading = models[0].places(ENERGIES)
+    leading = leading / (np.linalg.norm(leading, axis=0) + 1e-12)
+    chosen = images[:: -(-len(images) // MOST_SORTED)]
+    energies = [((_of_one(image, geometry) @ leading) * leading).sum(0) for image in chosen]
+    for members in _grouped(np.log(np.stack(energies) + 1e-6), kinds, seed):
         if len(members) >= FEWEST_OF_A_KIND // 2:
-            mean = np.mean([each[i] for i in members], axis=0)
-            models.append(Spectrum(turned(mean, geometry)))
+            total = np.zeros_like(whole)
+            for member in members:  # one at a time: all of them would fill the memory
+                total += _of_one(chosen[member], geometry)
+            models.append(Spectrum(turned(total / len(members), geometry)))
     return models
+
+
+def _of_one(image: Tensor, geometry: Geometry) -> Array:
+    return covariance(lines(image[None], geometry.edge))
 
 
 def _grouped(features: Array, count: int, seed: int) -> list[Places]:
@@ -141,28 +150,42 @@ class Misfit:
     """How unlikely an arrangement of a block's bytes is under a model.
 
     Args:
-        model: the plain blocks'.
+        model: the plain blocks', the same if blocks are turned or mirrored.
         geometry: of a block.
     """
 
     def __init__(self, model: Spectrum, geometry: Geometry) -> None:
         plain = correlations(model.covariance)
         regular = (1 - RIDGE) * plain + RIDGE * np.eye(len(plain))
-        self.weights: Array = np.asarray(np.linalg.inv(regular), dtype=np.float64)
-        self._states: Sequence[Places] = list(geometry.states)
+        self.weights: Single = np.asarray(np.linalg.inv(regular), dtype=np.float32)
+        self._channels, self._pixels = geometry.channels, geometry.edge**2
+        self._by_channels = self._pairs(self.weights)
+        three = self._channels == len(COLOUR_ORDERS[0])
+        self._orders = list(COLOUR_ORDERS) if three else [np.arange(self._channels)]
 
-    def of(self, seen: Array, at: Places) -> float:
+    def _pairs(self, of: Single) -> Single:
+        """A matrix over bytes as one line for each pair of channels."""
+        by_channels = of.reshape(self._channels, self._pixels, self._channels, self._pixels)
+        return by_channels.transpose(0, 2, 1, 3).reshape(self._channels**2, -1)
+
+    def of(self, seen: Single, at: Places) -> float:
         """Twice the negative log-likelihood a block, up to a constant.
 
         Args:
             seen: ``(D, D)`` correlations of the cipher bytes.
             at: ``(D,)``: the cipher byte at each plain place.
         """
-        return float(np.vdot(seen[np.ix_(at, at)], self.weights))
+        return float(np.vdot(seen.take(at, 0).take(at, 1), self.weights))
 
-    def best(self, seen: Array, at: Places) -> tuple[Places, float]:
-        """The likeliest turn, mirror image and colour order of an arrangement, and its misfit."""
-        placed = seen[np.ix_(at, at)]
-        costs = [float(np.vdot(placed[np.ix_(g, g)], self.weights)) for g in self._states]
+    def best(self, seen: Single, at: Places) -> tuple[Places, float]:
+        """The likeliest colour order of an arrangement, and its misfit."""
+        count = self._channels
+        table = self._pairs(seen.take(at, 0).take(at, 1)) @ self._by_channels.T
+        table = table.reshape((count,) * 4)
+        each = np.arange(count)
+        costs = [
+            float(table[o[:, None], o, each[:, None], each].astype(np.float64).sum())
+            for o in self._orders
+        ]
         best = int(np.argmin(costs))
-        return at[self._states[best]], costs[best]
+        return at.reshape(count, -1)[self._orders[best]].reshape(-1), costs[best]

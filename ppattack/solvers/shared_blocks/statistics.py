@@ -7,20 +7,25 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg import eigh
+from scipy.sparse.csgraph import breadth_first_order, minimum_spanning_tree
 from torch import Tensor
 
 from ppattack.blocks import split
 
 Array = NDArray[np.float64]
+Single = NDArray[np.float32]
 FLAT = 25.0
 """Added to a block's variance, so that flat blocks, which show noise only, count little."""
+MOST_DIMENSIONS = 160
+"""Eigenvectors used, at most: the others of few blocks are noise."""
 MOST_BLOCKS = 40_000
 """Blocks that statistics are taken of, at most, evenly spread."""
 
 
 @dataclass(frozen=True)
 class Spectrum:
-    """A covariance by its eigenvectors, the largest first.
+    """A covariance by its leading eigenvectors, the largest first.
 
     Args:
         covariance: ``(D, D)``, symmetric.
@@ -29,19 +34,22 @@ class Spectrum:
     covariance: Array
 
     @cached_property
-    def _pairs(self) -> tuple[Array, Array]:
-        values, vectors = np.linalg.eigh(self.covariance)
-        return np.maximum(values[::-1], 0), vectors[:, ::-1]
+    def _points(self) -> Single:
+        size = len(self.covariance)
+        most = min(MOST_DIMENSIONS, size - 1)
+        values, vectors = eigh(
+            self.covariance.astype(np.float32), subset_by_index=[size - most, size - 1]
+        )
+        return np.ascontiguousarray(vectors[:, ::-1] * np.sqrt(np.maximum(values[::-1], 0)))
 
     @property
-    def vectors(self) -> Array:
-        """``(D, D)``, one eigenvector a column."""
-        return self._pairs[1]
+    def dimensions(self) -> int:
+        """How many there are."""
+        return int(self._points.shape[1])
 
-    def places(self, dimensions: int) -> Array:
+    def places(self, dimensions: int = MOST_DIMENSIONS) -> Single:
         """``(D, k)``: each byte as a point whose inner products are the covariance, nearly."""
-        values, vectors = self._pairs
-        return np.asarray(vectors[:, :dimensions] * np.sqrt(values[:dimensions]))
+        return self._points[:, :dimensions]
 
 
 def lines(images: Tensor, block: int) -> Array:
@@ -60,22 +68,25 @@ def lines(images: Tensor, block: int) -> Array:
 def signs(rows: Array) -> Array:
     """``(D,)`` of -1 and 1: which bytes are complemented, up to all of them.
 
-    Bytes of a block go up and down together, so that the leading eigenvector of their correlations
-    has the signs of the complements.
+    Bytes of a block go up and down together. A spanning tree of the strongest correlations leads
+    from byte to byte; each has the sign that makes it go with the one before.
 
     Args:
         rows: ``(n, D)`` from :func:`lines`.
     """
     centred = rows - rows.mean(axis=0)
-    scale = np.sqrt((centred**2).mean(axis=0)) + 1e-9
-    correlations = (centred / scale).T @ (centred / scale) / len(rows)
-    vector = np.linalg.eigh(correlations)[1][:, -1]
-    found = np.where(vector < 0, -1.0, 1.0)
+    centred /= np.sqrt((centred**2).mean(axis=0)) + 1e-9
+    alike = centred.T @ centred / len(rows)
+    tree = minimum_spanning_tree(2 - np.abs(alike))
+    order, before = breadth_first_order(tree, 0, directed=False)
+    found = np.ones(len(alike))
+    for byte in order[1:]:
+        found[byte] = found[before[byte]] * (1 if alike[byte, before[byte]] >= 0 else -1)
     return found if found.sum() >= 0 else -found
 
 
-def covariance(rows: Array) -> Array:
-    """``(D, D)`` second moments of blocks without their brightness and contrast.
+def contents(rows: Array) -> Array:
+    """``(n, D)``: blocks without their brightness and contrast.
 
     Both are the same however a block's bytes are ordered, and they outweigh all else.
 
@@ -83,7 +94,12 @@ def covariance(rows: Array) -> Array:
         rows: ``(n, D)``, complements undone.
     """
     shape = rows - rows.mean(axis=1, keepdims=True)
-    shape /= np.sqrt((shape**2).mean(axis=1, keepdims=True) + FLAT)
+    return np.asarray(shape / np.sqrt((shape**2).mean(axis=1, keepdims=True) + FLAT))
+
+
+def covariance(rows: Array) -> Array:
+    """``(D, D)`` second moments of the :func:`contents` of blocks."""
+    shape = contents(rows)
     return np.asarray(shape.T @ shape / len(rows))
 
 

@@ -1,0 +1,145 @@
+"""Which bytes of a block belong to one pixel, by aligning the eigenvectors of two covariances.
+
+Cipher bytes and plain places are points whose inner products are the covariances. Random rotations
+of one cloud onto the other are refined by nearest neighbours in ever more dimensions. The
+arrangement is rough, but it tells the channels apart, and the bytes of one pixel are those of
+different channels that correlate most.
+"""
+
+from __future__ import annotations
+
+from itertools import combinations
+
+import numpy as np
+import torch
+from scipy.optimize import linear_sum_assignment
+from torch import Tensor
+
+from ppattack.solvers.shared_blocks.models import Places
+from ppattack.solvers.shared_blocks.pixels import Cipher, rotation
+from ppattack.solvers.shared_blocks.statistics import Single, Spectrum
+
+FIRST = 3
+"""Dimensions of the random rotations."""
+CHEAP = (4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 16, 20)
+"""Dimensions refined by nearest neighbours, in this order."""
+COSTLY = (25, 30, 40, 50)
+"""Dimensions refined by assignments."""
+STARTS = 8
+"""Random rotations for each model."""
+KEPT = 3
+"""Arrangements that are refined by assignments."""
+MOST_POINTS = 256
+"""Cipher bytes, drawn at random, whose places refine a rotation."""
+ALIKE = 0.95
+"""Share of bytes that must be each other's nearest in threes for a photograph to be called grey."""
+
+
+def groupings(cipher: Cipher, rng: np.random.Generator) -> list[Places]:
+    """``(C, P)`` bytes of each channel of each pixel, in a few ways, the likeliest first."""
+    geometry = cipher.geometry
+    if geometry.channels == 1:
+        return [np.arange(geometry.size)[None]]
+    rough = []
+    for model in cipher.models:
+        at = assigned(cipher.own, model, _climbed(cipher, model, rng), ())
+        rough.append((*cipher.misfit.best(cipher.seen, at), model))
+    rough.sort(key=lambda each: each[1])
+    found = []
+    for at, _, model in rough[:KEPT]:
+        count = min(CHEAP[-1], geometry.size - 1)
+        turn = rotation(cipher.own.places(count)[at], model.places(count))
+        finer = assigned(cipher.own, model, turn, COSTLY)
+        at, misfit = cipher.misfit.best(cipher.seen, finer)
+        found.append((misfit, _paired(cipher, at)))
+    found.sort(key=lambda each: each[0])
+    pixels = [bytes_of for _, bytes_of in found]
+    grey = _in_threes(cipher.seen) if geometry.channels == FIRST else None
+    return pixels if grey is None else [grey, pixels[0]]
+
+
+def assigned(own: Spectrum, model: Spectrum, turn: Single, dimensions: tuple[int, ...]) -> Places:
+    """Refine a rotation by one-to-one assignments; the cipher byte at each plain place."""
+    at = _matched(own.places(len(turn)) @ turn, model.places(len(turn)))
+    most = min(own.dimensions, model.dimensions)
+    for count in [each for each in dimensions if each <= most]:
+        turn = rotation(own.places(count)[at], model.places(count))
+        at = _matched(own.places(count) @ turn, model.places(count))
+    return at
+
+
+def _climbed(cipher: Cipher, model: Spectrum, rng: np.random.Generator) -> Single:
+    """The best of random rotations, each refined by nearest neighbours in both directions."""
+    size = cipher.geometry.size
+    drawn = np.sort(rng.choice(size, min(size, MOST_POINTS), replace=False))
+    own, goal = torch.from_numpy(cipher.own.places()[drawn]), torch.from_numpy(model.places())
+    turns, upper = np.linalg.qr(rng.standard_normal((STARTS, FIRST, FIRST)))
+    turns = turns * np.sign(np.diagonal(upper, axis1=1, axis2=2))[:, None, :]
+    turned = torch.from_numpy(turns).float()
+    for count in [each for each in CHEAP if each < size]:
+        far = _distances(own, goal, turned)
+        ours, theirs = own[:, :count], goal[:, :count]
+        there, back = theirs[far.argmin(2)], ours[far.argmin(1)]
+        left, _, right = torch.linalg.svd(ours.T @ there + back.transpose(1, 2) @ theirs)
+        turned = left @ right
+    far = _distances(own, goal, turned)
+    misfits = far.amin(dim=2).mean(dim=1) + far.amin(dim=1).mean(dim=1)
+    return np.asarray(turned[int(misfits.argmin())].numpy())
+
+
+def _distances(own: Tensor, goal: Tensor, turned: Tensor) -> Tensor:
+    """``(S, P, D)`` squared distances of turned points from others."""
+    count = turned.shape[1]
+    first, second = own[:, :count] @ turned, goal[:, :count]
+    far = (first**2).sum(2)[:, :, None] + (second**2).sum(1)
+    return torch.baddbmm(far, first, second.T.expand(len(turned), -1, -1), alpha=-2)
+
+
+def _matched(ours: Single, theirs: Single) -> Places:
+    """One of our points for each of theirs: mutual nearest ones, and the others one to one."""
+    far = (theirs**2).sum(1)[:, None] + (ours**2).sum(1) - 2 * theirs @ ours.T
+    nearest, back = far.argmin(1), far.argmin(0)
+    mutual = back[nearest] == np.arange(len(far))
+    at = np.where(mutual, nearest, -1)
+    rest = np.flatnonzero(~mutual)
+    free = np.setdiff1d(np.arange(len(far)), nearest[mutual])
+    at[rest] = free[linear_sum_assignment(far[np.ix_(rest, free)])[1]]
+    return at
+
+
+def _paired(cipher: Cipher, at: Places) -> Places:
+    """Pixels from an arrangement in which only the channels are believed."""
+    channels = cipher.geometry.channels
+    by_channel = at.reshape(channels, -1)
+    count = by_channel.shape[1]
+    seen = cipher.seen.take(at, 0).take(at, 1).reshape(channels, count, channels, count)
+    partners = {(a, a): np.arange(count) for a in range(channels)}
+    total = np.zeros(channels)
+    for a, b in combinations(range(channels), 2):
+        partners[a, b] = linear_sum_assignment(seen[a, :, b, :], maximize=True)[1]
+        partners[b, a] = np.argsort(partners[a, b])
+        together = float(seen[a, np.arange(count), b, partners[a, b]].sum())
+        total[[a, b]] += together
+    middle = int(total.argmax())
+    return np.stack([by_channel[b][partners[middle, b]] for b in range(channels)])
+
+
+def _in_threes(seen: Single) -> Places | None:
+    """Pixels of a grey photograph, whose three channels are nearly the same; else None."""
+    size = len(seen)
+    apart = seen - 4 * np.eye(size, dtype=np.float32)
+    after = linear_sum_assignment(apart, maximize=True)[1]
+    twice = after[after]
+    closed = (after[twice] == np.arange(size)) & (twice != np.arange(size))
+    if closed.mean() < ALIKE:
+        return None
+    first = np.flatnonzero(closed & (np.arange(size) < np.minimum(after, twice)))
+    threes = np.stack([first, after[first], twice[first]])
+    return np.concatenate([threes, np.flatnonzero(~closed).reshape(3, -1)], axis=1)
+
+
+def refined(cipher: Cipher, model: Spectrum, at: Places, dimensions: tuple[int, ...]) -> Places:
+    """An arrangement of single bytes refined under a model, from the first of the dimensions on."""
+    count = min(dimensions[0], model.dimensions, cipher.own.dimensions)
+    turn = rotation(cipher.own.places(count)[at], model.places(count))
+    return assigned(cipher.own, model, turn, dimensions[1:])
