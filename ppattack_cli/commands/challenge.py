@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ppattack_cli import options
-from ppattack_cli.commands import instahide_challenge
+from ppattack_cli import instahide_challenge, options
 from ppattack_cli.streams import print_json
 
 if TYPE_CHECKING:

@@ -26,6 +26,7 @@ CPU = torch.device("cpu")
 NEAR = 0.05
 """Grey levels by which networks may differ on average: sums in another order."""
 ONE_EPOCH = {"epochs": 1, "images": 32}
+FEW_MIXTURES = {"iterations": 2, "refinements": 0, "samples": 500}
 TINY_ENCODER = {"variant": "small", "hidden": 32, "patch_size": 8, "depth": 3}
 TINY_PAPER = {
     "variant": "paper",
@@ -105,6 +106,7 @@ GROUPS: dict[str, list[Case]] = {
         Case("linear-regression", "rom", {"pairs": 3}, BLOCKS_4 | {"scramble": True}),
         Case("linear-regression", "rmt", {"chosen": 1}, {"block_size": 8}),
         Case("principal-components", "rom", scheme=BLOCKS_4),
+        Case("instahide-statistics", "instahide", FEW_MIXTURES, {"members": 3, "rounds": 30}, 8),
     ],
 }
 

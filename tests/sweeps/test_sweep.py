@@ -331,7 +331,7 @@ def test_requests_are_checked_before_anything_runs(tmp_path: Path) -> None:
         ("audit --target pe --data folder:empty", "holds 0 images"),
         ("audit --target pe --data folder:text", "a.png is not a PNG"),
         ("audit --target pe --preset smok", "no preset 'smok'"),
-        ("audit --target etc --ciphertexts empty", "empty holds no image files"),
+        ("audit --target etc --ciphertexts empty", "empty holds no image or NPY files"),
         ("audit --target etc --ciphertexts text", "a.png is not a PNG"),
         ("audit --target etc --ciphertexts nowhere", "there is no folder nowhere"),
     ],

@@ -14,7 +14,7 @@ COMPARED = 32
 STRANGERS = 7500
 """Candidates that are encrypted as they are to see how well images match that are not there."""
 TAUGHT = 3
-"""Of so many strangers one teaches what such a match looks like; on the others p-values rest."""
+"""One of this many strangers teaches what such a match looks like; p-values rest on the others."""
 
 
 def rehearse(scorer: Scorer, generator: torch.Generator) -> tuple[Trust, float]:
