@@ -16,7 +16,7 @@ from ppattack.reports.parts import Part, VersionedReport, read_versioned
 from ppattack.reports.scores import Scores, Summary
 from ppattack.reports.text import csv_text
 
-SCHEMA_VERSION = "1.5"
+SCHEMA_VERSION = "1.6"
 VerdictName = Literal["BROKEN", "RESISTED", "INCONCLUSIVE", "NOTHING APPLIED"]
 OPEN: tuple[VerdictName, ...] = ("INCONCLUSIVE", "NOTHING APPLIED")
 """Verdicts that decide nothing."""
