@@ -37,8 +37,7 @@ class Refined:
 
     Args:
         images: ``(K, D)`` signed.
-        members: who is in which mixture.
-        weight: ``(E, K)`` of every image in every mixture.
+        members: who is in which mixture, and with which weight.
     """
 
     images: Tensor
