@@ -78,8 +78,10 @@ def test_what_public_images_do_not_tell_is_called_even() -> None:
 def test_of_images_unlike_public_ones_no_state_is_certain() -> None:
     images, public = natural_images(264, 32).split([24, 240])
     way = jpeg_priors.under_any_key(16, choice.group_for(3), Jpeg(3, "420"))
-    found = [chosen(way(images), public) for _ in range(6)]
-    wrong = [sure for state, sure in found if state != 0]
+    group = choice.group_for(3)
+    prior = choice.fitted(public, group, None)
+    found = [choice.choose(way(images), prior, group) for _ in range(6)]
+    wrong = [float(said["global_state_probability"]) for state, said in found if state != 0]
     assert len(wrong) > 3
     assert max(wrong) < 0.75
 
