@@ -88,7 +88,8 @@ def _next_step(request: RunRequest, report: Report) -> str | None:
     program = str(called) if called.name == "ppattack" and not called.is_absolute() else "ppattack"
     threat = report.threat
     answers = threat.pairs or threat.chosen or threat.model
-    if report.verdict == "BROKEN" and threat.key_scope == "dataset" and not answers:
+    could = threat.key_scope == "dataset" and "image" in _key_scopes(request)
+    if report.verdict == "BROKEN" and could and not answers:
         words = [program, *sys.argv[1:], "--key-scope", "image"]
         return f"give every image a key of its own: {shlex.join(words)}"
     words = [program, "audit", "--target", request.target]
@@ -101,6 +102,13 @@ def _next_step(request: RunRequest, report: Report) -> str | None:
         if request.oracle is None or name not in ("command", "shell"):
             words += ["--set", f"target.{name}={value}"]
     return f"try every attack that applies: {shlex.join(words)}"
+
+
+def _key_scopes(request: RunRequest) -> tuple[str, ...]:
+    """Those that the target of a finished run supports."""
+    from ppattack.plugins import registry
+
+    return registry.target(request.target).card.key_scopes
 
 
 def _rules(fail_on: list[str] | None, curve: str | None) -> list[Rule]:

@@ -8,12 +8,16 @@ import sys
 import time
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from ppattack.data.image_files import read_folder
 from ppattack.reports.run import Report
+from ppattack.request import RunRequest
 from ppattack_cli import main as program
+from ppattack_cli.commands.run import _next_step
 from tests.support.program import as_a_person, in_process
 
 pytestmark = pytest.mark.process
@@ -181,6 +185,17 @@ def test_the_next_step_keeps_data_and_settings_of_the_target(tmp_path: Path) -> 
     (step,) = (line for line in out.splitlines() if line.startswith("next: "))
     command = "ppattack audit --target pe --data digits --set target.color_shuffle=true"
     assert step.endswith(f": {command}")
+
+
+@pytest.mark.parametrize(("target", "offered"), [("pe", True), ("transform-net", False)])
+def test_a_key_per_image_is_offered_where_the_scheme_can_have_one(
+    target: str, offered: bool
+) -> None:
+    threat = SimpleNamespace(key_scope="dataset", pairs=0, chosen=0, model=False)
+    report: Any = SimpleNamespace(verdict="BROKEN", threat=threat)
+    step = _next_step(RunRequest(attack="itn", target=target), report)
+    assert step is not None
+    assert step.startswith("give every image a key of its own") == offered
 
 
 HELP = ["", "new", "reproduce", "challenge", "challenge neuracrypt"]
