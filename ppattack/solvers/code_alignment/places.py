@@ -33,7 +33,7 @@ STEPS = 40
 EXCHANGES = 8
 """Most exchanges, by place."""
 POLISHED = 3
-"""The best layouts that Frank-Wolfe led to; in each, places are then exchanged two by two."""
+"""The best layouts that Frank-Wolfe led to; each is then improved as long as anything helps."""
 LEAST, MOST = 0.02, 0.98
 """Correlations between keys are taken to lie between these."""
 FLAT = 1e-9
@@ -120,8 +120,24 @@ def find_places(ours: Layouts, theirs: Layouts, grid: tuple[int, int]) -> Tensor
     blur = _blur(grid, starts.device)
     found = [improved(ours, theirs, _one_hot(start) @ blur) for start in starts]
     found.sort(key=lambda places: score(ours, theirs, places), reverse=True)
-    polished = [exchanged(ours, theirs, places) for places in found[:POLISHED]]
+    polished = [settled(ours, theirs, places, grid) for places in found[:POLISHED]]
     return max(polished, key=lambda places: score(ours, theirs, places))
+
+
+def settled(ours: Layouts, theirs: Layouts, places: Tensor, grid: tuple[int, int]) -> Tensor:
+    """Exchanges, then Frank-Wolfe from the layout blurred anew, as long as that raises the score.
+
+    Exchanges cannot mend a row of places of which each stands where its neighbour belongs.
+    """
+    blur = _blur(grid, places.device)
+    places = exchanged(ours, theirs, places)
+    reached = score(ours, theirs, places)
+    while True:
+        after = exchanged(ours, theirs, improved(ours, theirs, _one_hot(places) @ blur))
+        gained = score(ours, theirs, after)
+        if gained <= reached + WORTH * abs(reached):
+            return places
+        places, reached = after, gained
 
 
 def improved(ours: Layouts, theirs: Layouts, start: Tensor) -> Tensor:
@@ -257,9 +273,8 @@ def _coordinates(similarity: Tensor, axes: int) -> Tensor:
 
 def _blur(grid: tuple[int, int], device: torch.device) -> Tensor:
     """``(P, P)``, rows and columns near one in total: a place spread over its neighbours."""
-    rows, columns = (torch.arange(size, dtype=torch.float32) for size in grid)
-    down = torch.exp(-(rows[:, None] - rows).square() / (2 * BLUR**2))
-    right = torch.exp(-(columns[:, None] - columns).square() / (2 * BLUR**2))
+    lines = [torch.arange(size, dtype=torch.float32) for size in grid]
+    down, right = (torch.exp(-(x[:, None] - x).square() / (2 * BLUR**2)) for x in lines)
     table = torch.kron(down / down.sum(1, keepdim=True), right / right.sum(1, keepdim=True))
     for _ in range(ALTERNATIONS):
         table = table / table.sum(0)

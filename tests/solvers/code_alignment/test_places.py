@@ -14,6 +14,7 @@ from ppattack.solvers.code_alignment.places import (
     find_places,
     improved,
     score,
+    settled,
     turns,
     weights_between,
 )
@@ -56,6 +57,17 @@ def test_a_near_miss_is_mended() -> None:
     ours, theirs = Layouts.of(victims[:, order]), Layouts.of(own)
     start = torch.eye(49)[near]
     assert float((improved(ours, theirs, start) == order).double().mean()) > 0.9
+
+
+def test_places_that_slid_along_a_ring_are_mended() -> None:
+    grid = (9, 9)
+    laid = torch.arange(81).view(grid)
+    ring = torch.cat([laid[2, 2:7], laid[3:7, 6], laid[6, 2:6].flip(0), laid[3:6, 2].flip(0)])
+    slid = torch.arange(81)
+    slid[ring] = ring.roll(1)
+    ours, theirs = Layouts.of(_field(300, 4, grid)), Layouts.of(_field(300, 50, grid))
+    assert _right(exchanged(ours, theirs, slid), torch.arange(81), grid) < 0.9  # too few at a time
+    assert torch.equal(settled(ours, theirs, slid, grid), torch.arange(81))
 
 
 def test_exchanges_end_where_no_exchange_gains() -> None:
