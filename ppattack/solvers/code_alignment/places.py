@@ -131,13 +131,12 @@ def settled(ours: Layouts, theirs: Layouts, places: Tensor, grid: tuple[int, int
     """
     blur = _blur(grid, places.device)
     places = exchanged(ours, theirs, places)
-    reached = score(ours, theirs, places)
     while True:
         after = exchanged(ours, theirs, improved(ours, theirs, _one_hot(places) @ blur))
-        gained = score(ours, theirs, after)
-        if gained <= reached + WORTH * abs(reached):
+        reached = score(ours, theirs, places)
+        if score(ours, theirs, after) - reached <= WORTH * abs(reached):
             return places
-        places, reached = after, gained
+        places = after
 
 
 def improved(ours: Layouts, theirs: Layouts, start: Tensor) -> Tensor:
