@@ -1,19 +1,21 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from ppattack import folders
 from ppattack.attack import Context, SilentProgress
 from ppattack.challenge import layout
 from ppattack.challenge.instahide.generate import Wish, generate
 from ppattack.challenge.instahide.score import score
 from ppattack.challenge.instahide.solve import Task, solve
 from ppattack.data.image_files import write_png
-from ppattack.errors import ConfigError, DataError
+from ppattack.errors import ConfigError, DataError, PpattackError
 from tests.support.mixtures import images
 from tests.support.program import in_process
 
@@ -178,6 +180,34 @@ def test_other_sizes_and_files_are_refused(root: Path, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="--private-images"):
         solve(Task(root / "challenge", root / "own", tmp_path / "a", images=500), _context())
     assert not (tmp_path / "a").exists()
+
+
+def test_a_file_that_is_no_image_is_named(root: Path, tmp_path: Path) -> None:
+    """Also if there are too few images, whatever else is wrong then."""
+    folder = tmp_path / "images"
+    shutil.copytree(root / "private", folder)
+    (folder / "kind0" / "notes.png").write_text("no picture")
+    for count in (9, 100):
+        with pytest.raises(PpattackError, match=r"notes\.png") as raised:
+            wish = _wish(root, images=folder, count=count, out=tmp_path / "a", gold=tmp_path / "b")
+            generate(wish, SilentProgress())
+        assert "\n" not in str(raised.value)
+    assert not (tmp_path / "a").exists()
+
+
+def test_no_challenge_without_its_answers(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def publish(temporary: Path, path: Path, *, private: bool, replace: bool) -> None:
+        if path.name == "b":
+            raise OSError(28, "No space left on device")
+        real(temporary, path, private=private, replace=replace)
+
+    real = folders._publish
+    monkeypatch.setattr(folders, "_publish", publish)
+    with pytest.raises(DataError, match="No space left"):
+        generate(_wish(root, out=tmp_path / "a", gold=tmp_path / "b"), SilentProgress())
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(
