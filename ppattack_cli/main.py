@@ -177,7 +177,9 @@ def _outcome() -> int:
         return _say(str(error), FAILED)
     except Interrupted as error:
         return _say(str(error), INTERRUPTED)
-    except (KeyboardInterrupt, typer.Abort):
+    except (KeyboardInterrupt, typer.Abort) as error:
+        if isinstance(error.__cause__, EOFError):  # the option parser takes it for Ctrl-D
+            return _defect(error.__cause__)
         return _say(
             "interrupted. The same command continues from the last checkpoint.", INTERRUPTED
         )
@@ -194,16 +196,21 @@ def _outcome() -> int:
             )
         if isinstance(error, MemoryError) or "out of memory" in str(error):
             return _say("out of memory: use a smaller -n, --size or preset.", FAILED)
-        if {"-v", "--verbose"} & set(sys.argv):
-            import traceback
-
-            traceback.print_exc()
-        return _say(
-            f"failed: {type(error).__name__}: {error} (-v shows where). This is a defect of "
-            "ppattack or of a plug-in.",
-            FAILED,
-        )
+        return _defect(error)
     return int(code or 0)
+
+
+def _defect(error: BaseException) -> int:
+    """One line for what nobody expected; where it happened if that is asked for."""
+    if {"-v", "--verbose"} & set(sys.argv):
+        import traceback
+
+        traceback.print_exception(error)
+    return _say(
+        f"failed: {type(error).__name__}: {error} (-v shows where). This is a defect of "
+        "ppattack or of a plug-in.",
+        FAILED,
+    )
 
 
 def _raised_by(error: BaseException) -> str:
