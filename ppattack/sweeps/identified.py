@@ -10,7 +10,7 @@ from ppattack.errors import ConfigError
 from ppattack.identify.schemes import SCHEMES
 from ppattack.reports.audit import Audit
 from ppattack.reports.identification import FittingScheme, Identification
-from ppattack.request import RunRequest
+from ppattack.request import RunRequest, check
 from ppattack.runs.identifying import identify
 from ppattack.runs.store import Finished
 
@@ -46,6 +46,7 @@ def audit_files(base: RunRequest, run: Run, say: Say) -> list[Finished[Audit]]:
             named.
         PpattackError: if anything else in the request is wrong.
     """
+    check(base)
     if base.ciphertexts is None:
         if not base.target:
             raise ConfigError(NOTHING)
@@ -77,7 +78,12 @@ def hypotheses(base: RunRequest) -> list[tuple[RunRequest, str]]:
         raise ConfigError(NOTHING)
     found = identify(base.ciphertexts)
     likely = [each for each in found.schemes if each.likely]
-    if not likely or likely[0].scheme in HIDES_NOTHING:
+    if not likely:
+        raise ConfigError(
+            f"{base.ciphertexts}: {found.words}. That says nothing of how strong it is; name the "
+            "--target that made the files to attack them."
+        )
+    if likely[0].scheme in HIDES_NOTHING:
         raise ConfigError(
             f"{base.ciphertexts}: {found.words}. There is nothing to audit; name a --target to "
             "attack the files all the same."
