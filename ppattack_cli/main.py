@@ -24,6 +24,8 @@ from ppattack_cli.streams import flush, json_alone, make_lenient
 
 BAD_INPUT, FAILED, INTERRUPTED = 2, 3, 130
 FULL = (errno.ENOSPC, errno.EDQUOT)
+OUT_OF_MEMORY = ("out of memory", "can't allocate memory")
+"""How torch says it of a GPU and of a CPU."""
 OPTION_PARSERS = ("typer.", "click.")
 START = """\
 ppattack finds out how much of an image an image encryption scheme hides.
@@ -194,7 +196,7 @@ def _outcome() -> int:
             return _say(
                 f"cannot write: {error.strerror}. Make room, or write elsewhere.", BAD_INPUT
             )
-        if isinstance(error, MemoryError) or "out of memory" in str(error):
+        if isinstance(error, MemoryError) or any(words in str(error) for words in OUT_OF_MEMORY):
             return _say("out of memory: use a smaller -n, --size or preset.", FAILED)
         return _defect(error)
     return int(code or 0)

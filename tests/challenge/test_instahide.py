@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -177,8 +178,9 @@ def test_other_sizes_and_files_are_refused(root: Path, tmp_path: Path) -> None:
         generate(
             _wish(root, public=None, out=tmp_path / "a", gold=tmp_path / "b"), SilentProgress()
         )
-    with pytest.raises(ConfigError, match="--private-images"):
-        solve(Task(root / "challenge", root / "own", tmp_path / "a", images=500), _context())
+    for count in (500, 0):
+        with pytest.raises(ConfigError, match="--private-images"):
+            solve(Task(root / "challenge", root / "own", tmp_path / "a", images=count), _context())
     assert not (tmp_path / "a").exists()
 
 
@@ -193,6 +195,31 @@ def test_a_file_that_is_no_image_is_named(root: Path, tmp_path: Path) -> None:
             generate(wish, SilentProgress())
         assert "\n" not in str(raised.value)
     assert not (tmp_path / "a").exists()
+
+
+def _changed(root: Path, folder: Path, name: str, array: np.ndarray) -> Task:
+    """The challenge with one file exchanged."""
+    shutil.copytree(root / "challenge", folder / "challenge")
+    np.save(folder / "challenge" / name, array)
+    return Task(folder / "challenge", root / "own", folder / "out", attack_settings=QUICK)
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "words"),
+    [
+        ("encryption.npy", lambda each: each * 0, "all 180 encodings are the same"),
+        ("encryption.npy", lambda each: each * 1e20, "and mixtures of this scale up to 1"),
+        ("label.npy", lambda each: -each, "weights outside 0 to 1"),
+        ("label.npy", lambda each: each * 1e30, "weights outside 0 to 1"),
+    ],
+)
+def test_what_no_mixtures_can_be_is_not_solved(
+    root: Path, tmp_path: Path, name: str, change: Callable[[np.ndarray], np.ndarray], words: str
+) -> None:
+    array = change(np.load(root / "challenge" / name))
+    with pytest.raises(DataError, match=words):
+        solve(_changed(root, tmp_path, name, array), _context())
+    assert not (tmp_path / "out").exists()
 
 
 def test_no_challenge_without_its_answers(
