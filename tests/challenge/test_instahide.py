@@ -222,6 +222,27 @@ def test_what_no_mixtures_can_be_is_not_solved(
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize(
+    ("name", "change", "words"),
+    [
+        ("members.npy", lambda each: each + 100, "2 of 6 private images for each encoding"),
+        ("members.npy", lambda each: each + 0.5, "the answers do not belong together"),
+        ("members.npy", lambda each: each[:, :1], "the answers do not belong together"),
+        ("private.npy", lambda each: each[0], "not one of 4 axes"),
+        ("private.npy", lambda each: each[:0], "not one of 4 axes"),
+    ],
+)
+def test_answers_that_do_not_belong_together_are_refused(
+    root: Path, tmp_path: Path, name: str, change: Callable[[np.ndarray], np.ndarray], words: str
+) -> None:
+    gold = tmp_path / "gold"
+    shutil.copytree(root / "gold", gold)
+    np.save(gold / name, change(np.load(gold / name)))
+    submission = _submission(tmp_path / "numbers", np.load(root / "challenge" / "encryption.npy"))
+    with pytest.raises(DataError, match=words):
+        score(submission, gold)
+
+
 def test_no_challenge_without_its_answers(
     root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
