@@ -46,7 +46,9 @@ class Recovery:
             in the run's folder, where ``ppattack decrypt`` takes it for a key.
         classes: ``(N,)`` int64, for each ciphertext the index of its image's class.
         unordered: whether the images are in no order, because a ciphertext holds several: each is
-            scored where it fits best, and blind baselines likewise.
+            scored where it fits best, and blind baselines likewise. It must be nearer there than
+            among public images, and no level but ``images`` is measured on it: not
+            ``up_to_state``, since each fits something in some state.
     """
 
     images: Tensor | None = None

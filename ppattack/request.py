@@ -241,6 +241,8 @@ def check(request: RunRequest) -> None:
     for option in options(type(request)):
         check_range(option, getattr(request, option.name))
     check_common(request.preset, request.size, request.out)
+    if request.oracle_shell and request.oracle is None:
+        raise ConfigError("--oracle-shell belongs to --oracle: name the command, or leave it out.")
     if request.truth is not None and request.ciphertexts is None:
         raise ConfigError("--truth belongs to --ciphertexts: name the folder of ciphertexts too.")
     if request.candidates is not None and request.ciphertexts is None:

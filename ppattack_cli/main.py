@@ -24,6 +24,8 @@ from ppattack_cli.streams import flush, json_alone, make_lenient
 
 BAD_INPUT, FAILED, INTERRUPTED = 2, 3, 130
 FULL = (errno.ENOSPC, errno.EDQUOT)
+OUT_OF_MEMORY = ("out of memory", "can't allocate memory")
+"""How torch says it of a GPU and of a CPU."""
 OPTION_PARSERS = ("typer.", "click.")
 START = """\
 ppattack finds out how much of an image an image encryption scheme hides.
@@ -177,7 +179,9 @@ def _outcome() -> int:
         return _say(str(error), FAILED)
     except Interrupted as error:
         return _say(str(error), INTERRUPTED)
-    except (KeyboardInterrupt, typer.Abort):
+    except (KeyboardInterrupt, typer.Abort) as error:
+        if isinstance(error.__cause__, EOFError):  # the option parser takes it for Ctrl-D
+            return _defect(error.__cause__)
         return _say(
             "interrupted. The same command continues from the last checkpoint.", INTERRUPTED
         )
@@ -192,18 +196,23 @@ def _outcome() -> int:
             return _say(
                 f"cannot write: {error.strerror}. Make room, or write elsewhere.", BAD_INPUT
             )
-        if isinstance(error, MemoryError) or "out of memory" in str(error):
+        if isinstance(error, MemoryError) or any(words in str(error) for words in OUT_OF_MEMORY):
             return _say("out of memory: use a smaller -n, --size or preset.", FAILED)
-        if {"-v", "--verbose"} & set(sys.argv):
-            import traceback
-
-            traceback.print_exc()
-        return _say(
-            f"failed: {type(error).__name__}: {error} (-v shows where). This is a defect of "
-            "ppattack or of a plug-in.",
-            FAILED,
-        )
+        return _defect(error)
     return int(code or 0)
+
+
+def _defect(error: BaseException) -> int:
+    """One line for what nobody expected; where it happened if that is asked for."""
+    if {"-v", "--verbose"} & set(sys.argv):
+        import traceback
+
+        traceback.print_exception(error)
+    return _say(
+        f"failed: {type(error).__name__}: {error} (-v shows where). This is a defect of "
+        "ppattack or of a plug-in.",
+        FAILED,
+    )
 
 
 def _raised_by(error: BaseException) -> str:

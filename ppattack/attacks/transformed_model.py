@@ -7,7 +7,7 @@ the key.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
@@ -222,8 +222,8 @@ class TransformedModel(Attack):
         structure = observation.scheme.structure
         patch = (shape[0], structure.block_size, structure.block_size)
         first, second = self._called()
-        ours = public[solver.find_embedding(public, self.config.embedding, patch, first)]
-        theirs = copy[solver.find_embedding(copy, self.config.embedding, patch, second)]
+        ours = solver.find_embedding(public, self.config.embedding, patch, first)
+        theirs = solver.find_embedding(copy, self.config.embedding, patch, second)
         _check_alike(ours, theirs)
         found = solver.match_inputs(ours.flatten(1), theirs.flatten(1), signs=structure.negatives)
         count = shape[1] * shape[2] // structure.block_size**2
@@ -234,13 +234,14 @@ class TransformedModel(Attack):
             solver.find_positions(each, self.config.positions, count, len(ours), called)
             for each, called in ((public, first), (copy, second))
         ]
+        _check_both(tables, (first, second), count)
         if tables[0] is None or tables[1] is None:
             return (
                 found,
                 order,
                 (
-                    "a model has no table of positions for these blocks, which stay where they "
-                    "are: put what came back together with 'jigsaw'"
+                    "the models have no table of positions for these blocks, which stay where "
+                    "they are: put what came back together with 'jigsaw'"
                 ),
             )
         places = solver.match_positions(tables[0], tables[1])
@@ -260,6 +261,18 @@ class TransformedModel(Attack):
         if self.config.public_model:
             return self.config.public_model, self.config.transformed_model
         return "the public model", "the transformed model"
+
+
+def _check_both(tables: Sequence[Tensor | None], files: Sequence[str], count: int) -> None:
+    """Refuse a table of positions that only one model has: the other is another model."""
+    if (tables[0] is None) != (tables[1] is None):
+        from ppattack.errors import DataError
+
+        has, lacks = files if tables[1] is None else files[::-1]
+        raise DataError(
+            f"{has} has a table of {count} positions, and {lacks} has none: give a public model "
+            "and its own transformed copy, or name both tables with --set attack.positions=NAME."
+        )
 
 
 def _check_alike(ours: Tensor, theirs: Tensor) -> None:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ppattack.challenge import layout
+from ppattack.challenge.making import check_places, new_challenge, too_few
 from ppattack.config import as_dict
 from ppattack.data.token_files import write_tokens
-from ppattack.errors import ConfigError, DataError
+from ppattack.errors import ConfigError
 from ppattack.files import write_bytes
-from ppattack.folders import check_new, new_folder
 from ppattack.seeding import numpy_stream
 from ppattack.target.key_file import KeyFile
 
@@ -65,20 +63,11 @@ def generate(wish: Wish, progress: Progress) -> str:
     Raises:
         PpattackError: if anything in the wish is wrong; nothing half-written stays behind.
     """
-    out, gold = wish.out.resolve(), wish.gold.resolve()
-    if gold.is_relative_to(out) or out.is_relative_to(gold):
-        raise ConfigError(
-            f"{wish.gold} holds the answers: keep it out of the challenge's folder, and apart."
-        )
+    check_places(wish.out, wish.gold)
     target = layout.scheme(layout.TARGET, wish.target_settings)
     paths, targets = _chosen(wish)
     key = target.generate_key(numpy_stream(wish.seed, "key"), (1, wish.size, wish.size))
-    # The answers appear first: nobody could score a challenge without them.
-    with (
-        _gone_if_it_fails(wish.gold),
-        new_folder(wish.out) as public,
-        new_folder(wish.gold, private=True) as secret,
-    ):
+    with new_challenge(wish.out, wish.gold) as (public, secret):
         _encode(target, key, wish, paths, public / layout.CODES, progress)
         _encode(target, key, wish, targets, secret / layout.TARGETS, progress)
         rng = numpy_stream(wish.seed, "lists")
@@ -93,17 +82,6 @@ def generate(wish: Wish, progress: Progress) -> str:
         f"{len(paths)} codes in {wish.out}, {len(targets)} targets; "
         f"answers and key {key.fingerprint}: {wish.gold}"
     )
-
-
-@contextmanager
-def _gone_if_it_fails(folder: Path) -> Iterator[None]:
-    """Remove a folder that was new or empty before if what follows fails."""
-    check_new(folder)
-    try:
-        yield
-    except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
 
 
 def _scheme(target: NeuralTarget, size: int) -> dict[str, object]:
@@ -121,10 +99,8 @@ def _chosen(wish: Wish) -> tuple[list[str], list[str]]:
             "it takes two images at least."
         )
     if count + targets > len(found):
-        raise DataError(
-            f"{wish.images} holds {len(found)} different images, not {count} and {targets} more: "
-            "use a smaller -n or --targets."
-        )
+        wanted = f"{count} and {targets} more: use a smaller -n or --targets"
+        raise too_few(wish.images, found, wanted)
     order = numpy_stream(wish.seed, "choice").permutation(len(found))
     shuffled = [found[i] for i in order]
     return shuffled[targets : targets + count], shuffled[:targets]

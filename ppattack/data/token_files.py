@@ -144,12 +144,7 @@ def array_shape(path: Path) -> tuple[int, ...]:
     Raises:
         DataError: if it is not an array of numbers.
     """
-    try:
-        array: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
-    except Exception as error:  # NumPy raises nearly anything for damaged files
-        raise _unreadable(path, error) from None
-    _check_numbers(path, array)
-    return array.shape
+    return read_numbers(path, mmap_mode="r").shape
 
 
 def read_array(path: Path) -> NDArray[np.float32]:
@@ -158,11 +153,7 @@ def read_array(path: Path) -> NDArray[np.float32]:
     Raises:
         DataError: if it is not one.
     """
-    try:
-        array: NDArray[Any] = np.load(path, allow_pickle=False)
-    except Exception as error:
-        raise _unreadable(path, error) from None
-    _check_numbers(path, array)
+    array = read_numbers(path)
     if not np.isfinite(array).all():
         raise DataError(f"{path.name} holds numbers that are not finite.")
     with np.errstate(over="ignore"):
@@ -172,14 +163,24 @@ def read_array(path: Path) -> NDArray[np.float32]:
     return single
 
 
-def _unreadable(path: Path, error: Exception) -> DataError:
-    words = (str(error) or type(error).__name__).splitlines()[0]
-    return DataError(f"{path.name} cannot be read: {words}.")
+def read_numbers(path: Path, mmap_mode: Literal["r"] | None = None) -> NDArray[Any]:
+    """One NPY file of real numbers as it is, finite or not; nothing in it is executed.
 
+    Args:
+        path: the file.
+        mmap_mode: ``r`` to read its header alone.
 
-def _check_numbers(path: Path, array: object) -> None:
+    Raises:
+        DataError: if it is not one.
+    """
+    try:
+        array: object = np.load(path, mmap_mode=mmap_mode, allow_pickle=False)
+    except Exception as error:  # NumPy raises nearly anything for damaged files
+        words = (str(error) or type(error).__name__).splitlines()[0]
+        raise DataError(f"{path.name} cannot be read: {words}.") from None
     if not isinstance(array, np.ndarray) or array.dtype.kind not in "fiu" or not array.ndim:
         raise DataError(f"{path.name} does not hold an array of numbers.")
+    return array
 
 
 def _unusable(bad: list[str], count: int) -> DataError:

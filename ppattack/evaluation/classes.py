@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ppattack.evaluation.absent import Absent
 from ppattack.evaluation.gallery import no_features, small
+from ppattack.evaluation.placement import NO_ORDER
 from ppattack.evaluation.statistics import Values, summarise, wilson95
 from ppattack.reports.scores import ClassificationScores
 from ppattack.solvers.class_inference.kernel_ridge import KernelRidge
@@ -48,6 +49,8 @@ def class_scores(
         only_gain: whether nothing is wanted but how much the classes that an attack named gain.
     """
     labels, sets = scenario.sets.victim_labels, scenario.sets
+    if recovery.classes is None and recovery.unordered:
+        return Absent(NO_ORDER), {}
     if recovery.classes is None and (recovery.images is None or only_gain):
         return Absent("the attack recovers neither classes nor images"), {}
     if labels is None:

@@ -7,35 +7,25 @@ ciphertext itself, a constant). Its 95 % interval is a percentile bootstrap of t
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from ppattack.evaluation.absent import Absent
 from ppattack.evaluation.classes import class_scores
-from ppattack.evaluation.collapse import CONSTANTS, collapse, spread
+from ppattack.evaluation.image_scores import image_scores
 from ppattack.evaluation.keys import key_scores, puzzle_scores
 from ppattack.evaluation.matching import matching_scores
-from ppattack.evaluation.placement import placed
-from ppattack.evaluation.reidentification import identity_scores
 from ppattack.evaluation.statistics import Values
 from ppattack.evaluation.statistics import summarise as summarise
-from ppattack.metrics import IMAGE_METRICS
 from ppattack.reports.run import WorstSample
-from ppattack.reports.scores import MetricScores, Scores, Summary
-from ppattack.seeding import numpy_stream
+from ppattack.reports.scores import Scores, Summary
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from ppattack.attack import Recovery
     from ppattack.metrics.images import ImageScorer
     from ppattack.scenario import Scenario
     from ppattack.target.base import Target
-
-IMAGES_AT_ONCE = 256
 
 
 @dataclass(frozen=True)
@@ -93,57 +83,30 @@ def evaluate(
         seed: the run's seed, for baselines and bootstrap.
         only_gain: whether identity and class are left out unless the attack is for them.
     """
-    truth = scenario.truth
-    blind: dict[str, Tensor] = {}
-    absent: dict[str, str] = dict(scorer.absent(scenario.observation.image_shape))
-    results: dict[str, MetricScores | Absent] = {}
-    columns: dict[str, Values] = {}
-    facts: dict[str, Any] = {}
-    if truth.images is None:
-        absent |= dict.fromkeys(_OF_IMAGES, "the plain images are not known (no --truth)")
-    elif recovery.images is None:
-        absent |= dict.fromkeys(_OF_IMAGES, "the attack recovers no images")
-    else:
-        blind = _blind(scenario, seed)
-        if recovery.unordered:
-            blind = {name: placed(each, truth.images) for name, each in blind.items()}
-        values = _image_values(recovery.images, truth.images, blind, scorer)
-        for metric, by_label in values.items():
-            better = IMAGE_METRICS[metric].better
-            results[metric], more = _metric_scores(metric, by_label, better, seed)
-            columns |= more
-        ssim = values.get("ssim", {})
-        facts = _facts(recovery.images, truth.images, ssim)
-        if recovery.up_to_state and ssim:
-            useless = [recovery.images.roll(1, 0)]  # those of other images
-            useless += [blind["ciphertext"]] if "ciphertext" in blind else []
-            state = _in_best_state(recovery.images, truth.images, useless, ssim, scenario, seed)
-            facts |= state
-        if not only_gain:
-            named, more = identity_scores(recovery.images, blind, scenario, scorer, seed)
-            results |= named
-            columns |= more
+    found = image_scores(recovery, scenario, scorer, seed, only_gain=only_gain)
     matching, right = matching_scores(recovery, scenario, seed)
-    classes, told = class_scores(recovery, blind, scenario, scorer, seed, only_gain=only_gain)
-    results |= {
+    classes, told = class_scores(recovery, found.blind, scenario, scorer, seed, only_gain=only_gain)
+    results = {
+        **found.results,
         "key": key_scores(recovery, scenario, target),
         "puzzle": puzzle_scores(recovery, scenario, target, seed),
         "matching": matching,
         "classification": classes,
     }
-    columns |= right | told
-    found = {name: each for name, each in results.items() if not isinstance(each, Absent)}
+    columns = {**found.columns, **right, **told}
+    scored = {name: each for name, each in results.items() if not isinstance(each, Absent)}
+    absent = dict(found.absent)
     absent |= {name: each.reason for name, each in results.items() if isinstance(each, Absent)}
     return Evaluation(
-        scores=Scores(**found),
-        absent={name: reason for name, reason in absent.items() if name not in found},
+        scores=Scores(**scored),
+        absent={name: reason for name, reason in absent.items() if name not in scored},
         columns=columns,
         worst=_worst(columns, scenario.names),
         failures={scenario.names[i]: why for i, why in recovery.failures.items()},
         limits=recovery.limits,
         refuted=recovery.refuted,
         exact=_decrypts_exactly(recovery, scenario),
-        **facts,
+        **found.facts,
     )
 
 
@@ -154,106 +117,6 @@ def _decrypts_exactly(recovery: Recovery, scenario: Scenario) -> bool:
         return False
     made = recovery.map.invert(seen.ciphertexts.cpu())
     return seen.scheme.representation.restore(made, seen.image_shape).equal(plain.cpu())
-
-
-_OWN = ("reconstruction",)
-_OF_IMAGES = (*IMAGE_METRICS, "reidentification", "recognisability")
-
-
-def _facts(images: Tensor, plain: Tensor, ssim: Mapping[str, Values]) -> dict[str, Any]:
-    """What else there is to say of images: the baselines, and whether they depend on anything."""
-    constants = {name: ssim[name] for name in CONSTANTS if name in ssim}
-    ours = ssim.get("reconstruction")
-    return {
-        "baselines": {name: float(each.mean()) for name, each in ssim.items() if name not in _OWN},
-        "spread": spread(images),
-        "collapse": None if ours is None else collapse(images, plain, ours, constants),
-    }
-
-
-def _in_best_state(
-    images: Tensor,
-    plain: Tensor,
-    useless: Sequence[Tensor],
-    scored: Mapping[str, Values],
-    scenario: Scenario,
-    seed: int,
-) -> dict[str, Summary]:
-    """SSIM under the best of all global states, and what it gains.
-
-    The best of so many states is above chance by luck, so the gain is over ``useless`` images in
-    *their* best states, or over the best blind baseline if that is closer.
-    """
-    from ppattack.metrics.states import best_state_ssim
-
-    shared = scenario.observation.threat.key_scope == "dataset"
-    best, *others = (
-        best_state_ssim(each, plain, shared=shared).numpy() for each in (images, *useless)
-    )
-    guesses = [*others, *(values for name, values in scored.items() if name not in _OWN)]
-    closest = max(guesses, key=lambda values: float(values.mean()))
-    found = summarise({"best": best, "gain": best - closest}, seed)
-    return {"best_state_ssim": found["best"], "best_state_gain": found["gain"]}
-
-
-def _blind(scenario: Scenario, seed: int) -> dict[str, Tensor]:
-    """The blind baselines by name."""
-    from ppattack.metrics.baselines import blind_baselines, class_means
-
-    blind = blind_baselines(
-        scenario.observation.ciphertexts,
-        scenario.observation.image_shape,
-        scenario.sets.adversary,
-        numpy_stream(seed, "baselines"),
-    )
-    seen = scenario.observation
-    if seen.threat.labels and scenario.sets.adversary_labels is not None:
-        blind["class-mean"] = class_means(
-            scenario.sets.adversary, scenario.sets.adversary_labels, seen.labels
-        )
-    return blind
-
-
-def _image_values(
-    images: Tensor, plain: Tensor, blind: Mapping[str, Tensor], scorer: ImageScorer
-) -> dict[str, dict[str, Values]]:
-    """Metric → (reconstruction, ciphertext and each baseline) → one value per image."""
-    candidates = {"reconstruction": images, **blind}
-    parts: dict[str, dict[str, list[Values]]] = {}
-    for start in range(0, len(plain), IMAGES_AT_ONCE):
-        part = slice(start, start + IMAGES_AT_ONCE)
-        chunk = {label: stack[part] for label, stack in candidates.items()}
-        for metric, by_label in scorer.score(plain[part], chunk).items():
-            for label, value in by_label.items():
-                row = value.cpu().numpy().astype(np.float64)
-                parts.setdefault(metric, {}).setdefault(label, []).append(row)
-    return {
-        metric: {label: np.concatenate(rows) for label, rows in by_label.items()}
-        for metric, by_label in parts.items()
-    }
-
-
-def _metric_scores(
-    metric: str, by_label: Mapping[str, Values], better: Literal["higher", "lower"], seed: int
-) -> tuple[MetricScores, dict[str, Values]]:
-    sign = 1.0 if better == "higher" else -1.0
-    ours = by_label["reconstruction"]
-    blind = {label: value for label, value in by_label.items() if label not in _OWN}
-    best = max(blind, key=lambda label: float(sign * blind[label].mean()))
-    gain = sign * (ours - blind[best])
-    roles = {"reconstruction": ours, "baseline": blind[best], "gain": gain}
-    if "ciphertext" in by_label:
-        roles["ciphertext"] = by_label["ciphertext"]
-    summaries = summarise(roles, seed)
-    scores = MetricScores(
-        better=better,
-        reconstruction=summaries["reconstruction"],
-        ciphertext=summaries.get("ciphertext"),
-        baseline=summaries["baseline"],
-        baseline_name=best,
-        gain=summaries["gain"],
-    )
-    return scores, {f"{metric}.{role}": value for role, value in roles.items()}
 
 
 def _worst(columns: Mapping[str, Values], names: tuple[str, ...]) -> WorstSample | None:

@@ -39,6 +39,11 @@ def examine_codes(codes: Floats) -> dict[str, Finding]:
     """The properties of codes ``(N, T, D)`` or ``(N, C, H, W)``."""
     tokens = codes.ndim == 3
     shape = "x".join(map(str, codes.shape[1:]))
+    if float(codes.std()) == 0:
+        words = "all numbers are the same: there is nothing to tell"
+        flat = Finding("content", "undecided", words, "standard deviation", 0.0, "", what="flat")
+        none = Finding("key-scope", "undecided", words, "none", None, "", what="undecided")
+        return {"content": flat, "key-scope": none}
     found = {
         "content": Finding(
             "content", "yes", f"numbers of shape {shape}, no bytes", "type of the files", None, "",

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ppattack.data.decoding import UnreadableImage, open_image, pixels_of
 from ppattack.data.image_files import check_folder, has_image_name, in_short
+from ppattack.data.token_files import read_numbers
 from ppattack.errors import DataError
 from ppattack.jpeg import Jpeg
 
@@ -111,11 +112,22 @@ def unchanged(read: Read, public: Path) -> list[tuple[str, str]]:
     if not paths:
         raise DataError(f"{public} holds no image files: name a folder of public images.")
     known: dict[bytes, str] = {}
+    bad: list[str] = []
     for path in spread(paths, PUBLIC_AT_MOST):
         array = _try(path)
-        if isinstance(array, np.ndarray) and tuple(array.shape) == read.pixels:
+        if isinstance(array, str):
+            bad.append(f"{path.name} {array}")
+        elif tuple(array.shape) == read.pixels:
             kept = array[:, :EDGE_AT_MOST, :EDGE_AT_MOST] if array.ndim == 3 else array
             known[kept.tobytes()] = path.name
+        else:
+            bad.append(f"{path.name} is {_in_words(array)}")
+    if not known:
+        raise DataError(
+            f"no image in {public} can be compared with the files, which are "
+            f"{_in_words(read.arrays[0])}: {in_short(bad)}. Leave out --public, or name images of "
+            "that size."
+        )
     found = (
         (name, known.get(array.tobytes()))
         for name, array in zip(read.names, read.arrays, strict=True)
@@ -171,6 +183,8 @@ def _of_one_shape(
             f"{in_short([f'{name} {why}' for name, why in foreign])}{common}. Give a folder of "
             "ciphertexts of one kind and size."
         )
+    names, copies = _different(names, arrays)
+    foreign = [*foreign, *copies]
     stack = np.stack([arrays[name] for name in names])
     pixels = tuple(int(edge) for edge in stack.shape[1:])
     cropped = False
@@ -185,6 +199,19 @@ def _of_one_shape(
     kept = [path for path in chosen if path.name in set(names)]
     jpeg = Jpeg.of_files(kept) if all(path.suffix != ".npy" for path in kept) else None
     return Read(len(paths), names, stack, tuple(foreign), jpeg, cropped, pixels)
+
+
+def _different(
+    names: Sequence[str], arrays: dict[str, NDArray[np.generic]]
+) -> tuple[tuple[str, ...], list[tuple[str, str]]]:
+    """The first file of each content, and the others, which agree with it and tell nothing."""
+    first: dict[bytes, str] = {}
+    copies = []
+    for name in names:
+        original = first.setdefault(arrays[name].tobytes(), name)
+        if original != name:
+            copies.append((name, f"is a copy of {original}"))
+    return tuple(first.values()), copies
 
 
 def _in_words(array: NDArray[np.generic]) -> str:
@@ -207,17 +234,17 @@ def _try(path: Path) -> NDArray[np.generic] | str:
 
 def _read_array(path: Path) -> NDArray[np.generic] | str:
     try:
-        array = np.load(path, allow_pickle=False)
-    except (OSError, ValueError) as error:
-        return f"is damaged ({str(error).splitlines()[0]})"
-    if array.dtype == np.uint8 and array.ndim in (2, 3):
+        array = read_numbers(path)
+    except DataError as error:
+        return str(error).removeprefix(f"{path.name} ").removesuffix(".")
+    if array.dtype == np.uint8 and array.ndim in (2, 3) and array.size:
         if array.ndim == 2:
             return np.asarray(array[None])
         if array.shape[0] in (1, 3):
             return np.asarray(array)
         if array.shape[2] in (1, 3):
             return np.ascontiguousarray(array.transpose(2, 0, 1))
-    if array.dtype.kind in "fiu" and array.ndim in (2, 3) and array.size:
+    if array.ndim in (2, 3) and array.size:
         numbers = array.astype(np.float32)
         return numbers if np.isfinite(numbers).all() else "holds values that are no numbers"
     return f"is an array of {array.dtype} of shape {array.shape}, neither bytes nor codes"

@@ -30,6 +30,12 @@ class Sample:
 
     images: Bytes
 
+    @classmethod
+    def of(cls, images: Bytes) -> Sample:
+        """Some images; one channel of those whose channels are all the same, as of grey ones."""
+        same = bool((images == images[:, :1]).all())
+        return cls(images[:, :1] if same else images)
+
     @property
     def count(self) -> int:
         """N."""

@@ -50,7 +50,7 @@ class Candidate:
         scheme: name of the target.
         settings: those that differ from the defaults.
         score: how many properties speak for it.
-        likely: whether it is the best, or close to it.
+        likely: whether it is the best, or close to it, and any of its properties was measured.
     """
 
     scheme: str
@@ -202,9 +202,21 @@ def candidates(found: Found, shape: Shape) -> list[Candidate]:
     scored.sort(key=lambda row: row[:2])
     best = -scored[0][0] if scored else 0.0
     return [
-        Candidate(scheme.name, scheme.settings(found, shape), -minus, best + minus < LIKELY)
+        Candidate(
+            scheme.name,
+            scheme.settings(found, shape),
+            -minus,
+            best + minus < LIKELY and _measured(found, scheme),
+        )
         for minus, _, scheme in scored
     ]
+
+
+def _measured(found: Found, scheme: Scheme) -> bool:
+    """Whether any property that the scheme wants was answered, or leans to one side."""
+    answers = {name: _answer(found, name) for name in scheme.wants}
+    support = (_support(found, answers, *each) for each in scheme.wants.items())
+    return not scheme.wants or any(support)
 
 
 def _tolerated(scheme: Scheme, answers: Mapping[str, str | None]) -> bool:

@@ -166,11 +166,11 @@ def block_edge(found: Footprints) -> int | None:
 
 
 def block_edges(shape: ImageShape) -> list[int]:
-    """The edges of blocks that fill an image and are at most half as large, pixels first."""
+    """The edges of blocks that fill an image and are at most half as large, and pixels, first."""
     _, height, width = shape
     return [
         edge
-        for edge in range(1, min(height, width) // 2 + 1)
+        for edge in range(1, max(1, min(height, width) // 2) + 1)
         if height % edge == 0 and width % edge == 0
     ]
 

@@ -36,7 +36,7 @@ def noise(box: Box) -> Finding:
     rng = box.stream("noise")
     colours = rng.integers(0, 256, (count, box.shape[0], 1), np.uint8)
     colours[0], colours[1] = 0, 255
-    flat = np.broadcast_to(colours, (count, box.shape[0], size // box.shape[0]))
+    flat = np.repeat(colours, size // box.shape[0], axis=2)
     generator = torch_stream(int(rng.integers(1 << 62)))
     natural = natural_images(generator, (count, *box.shape)).numpy()
     most, levels = 0.0, 0.0
@@ -57,8 +57,11 @@ def energy(rows: Rows) -> float:
     """The largest squared correlation of bytes at one distance, times their number.
 
     Args:
-        rows: ``(N, T)`` uint8; the mean over rows is taken, distances go round.
+        rows: ``(N, T)`` uint8; the mean over rows is taken, distances go round. A single byte has
+            no distance, and 0.
     """
+    if rows.shape[1] < 2:
+        return 0.0
     values = rows.astype(np.float64)
     values -= values.mean(axis=1, keepdims=True)
     spectrum = np.abs(np.fft.rfft(values, axis=1)) ** 2

@@ -11,6 +11,8 @@ from ppattack.target.natural_noise import natural_images
 
 BYTES = 1 << 15
 """Bytes to count, so that 128 are expected of each value."""
+MOST = 4096
+"""Images, at most: those of a pixel or two would be many."""
 BAR = 2.0
 
 
@@ -21,7 +23,7 @@ def randomness(box: Box) -> Finding:
     at most 1.3 here, permutations and substitutions 10 and more, so the bar is 2. Uniform bytes
     are no proof of strength: an exclusive-or mask gives them too.
     """
-    count = -(-BYTES // int(np.prod(box.shape)))
+    count = min(MOST, -(-BYTES // int(np.prod(box.shape))))
     generator = torch_stream(int(box.stream("randomness").integers(1 << 62)))
     images = natural_images(generator, (count, *box.shape)).numpy()
     cipher = box(images.reshape(count, -1))

@@ -15,12 +15,15 @@ from numpy.typing import NDArray
 
 from ppattack.images import ImageShape
 from ppattack.probes.box import Box, Rows
-from ppattack.probes.finding import Finding
+from ppattack.probes.finding import Finding, not_measured
 
 Places = NDArray[np.intp]
 REPEATS = 2
 """Images that are changed. By chance exclusive-or, or the sum modulo 256, stays as it was in one of
 256 changes, but then all bytes of all answers would have to agree."""
+FEWEST_PIXELS = 4
+"""Of an image: two halves of two pixels each can change and keep their sum."""
+TOO_FEW = f"images of fewer than {FEWEST_PIXELS} pixels have no halves to change"
 LOW, HIGH = 64, 192
 """Levels of the images, so that a level more or less is one in the middle of the range."""
 VALUES = {
@@ -52,8 +55,13 @@ class Superposed:
     while_kept: tuple[str, ...]
 
 
-def superposed(box: Box) -> Superposed:
-    """Change two halves of some images, each alone and both together, in several ways."""
+def superposed(box: Box) -> Superposed | None:
+    """Change two halves of some images, each alone and both together, in several ways.
+
+    None for images of fewer than four pixels.
+    """
+    if box.shape[1] * box.shape[2] < FEWEST_PIXELS:
+        return None
     rng, size = box.stream("superposition"), int(np.prod(box.shape))
     always, alone, kept = True, np.ones(2, np.bool_), dict.fromkeys(VALUES, True)
     for _ in range(REPEATS):
@@ -80,12 +88,14 @@ def superposed(box: Box) -> Superposed:
     )
 
 
-def separate(found: Superposed) -> Finding:
+def separate(found: Superposed | None) -> Finding:
     """Whether every place is encrypted by itself, also if half of the image changes.
 
     Statistic: none; no byte of the ciphertext may change beyond as many as changed in the image.
     Said of ciphers of which every byte decides one byte of the ciphertext, if only one changes.
     """
+    if found is None:
+        return not_measured("separate", TOO_FEW)
     holds = found.always and found.alone
     words = "every place is encrypted by itself, whatever is at the others"
     if not holds:
@@ -93,7 +103,7 @@ def separate(found: Superposed) -> Finding:
     return Finding("separate", holds, words)
 
 
-def keyed(found: Superposed, size: int) -> Finding:
+def keyed(found: Superposed | None, size: int) -> Finding:
     """Whether the levels of an image decide its key, and by which number.
 
     Statistic: the bytes of which two changes add up while the number stays as it is: all, and not
@@ -101,9 +111,11 @@ def keyed(found: Superposed, size: int) -> Finding:
     is chained or permuted in any number of rounds.
 
     Args:
-        found: what adds up.
+        found: what adds up; None if it was not measured.
         size: bytes of an image.
     """
+    if found is None:
+        return not_measured("keyed-by-contents", TOO_FEW)
     holds = not found.always and "levels" in found.while_kept
     if not holds:
         words = "no number that follows from the levels of an image decides its key"

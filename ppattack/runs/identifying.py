@@ -84,17 +84,19 @@ def examined(files: Read, folder: str) -> tuple[Read, Identification]:
     """
     mixed = None
     if files.is_image:
-        shares, odd = odd_files(Sample(cast(Any, files.arrays)))
+        shares, odd = odd_files(Sample.of(cast(Any, files.arrays)))
         files = files.without([(files.names[number], why) for number, why in odd])
         mixed = _mixed(shares)
-        found = dict(examine(Sample(cast(Any, files.arrays))))
+        sample = Sample.of(cast(Any, files.arrays))
+        found = dict(examine(sample))
         if files.jpeg is not None:
             found["jpeg"] = _from_headers(str(files.jpeg), files.pixels[0])
     else:
         found = examine_codes(np.asarray(files.arrays, np.float32))
     if mixed is not None:
         found["mixed"] = mixed
-    return files, _report(folder, files, found)
+    channels = sample.images.shape[1] if files.is_image else files.pixels[0]
+    return files, _report(folder, files, found, (channels, *files.pixels[1:]))
 
 
 def _from_headers(how: str, channels: int) -> Finding:
@@ -114,17 +116,20 @@ def _mixed(shares: dict[str, float]) -> Finding | None:
     )  # fmt: skip
 
 
-def _report(folder: str, files: Read, found: dict[str, Finding]) -> Identification:
+def _report(
+    folder: str, files: Read, found: dict[str, Finding], shape: tuple[int, ...]
+) -> Identification:
+    """What was found, in words; ``shape`` has one channel if those of the files are the same."""
     content = found["content"].what
     several = "mixed" in found and found["mixed"].holds
-    fitting = [] if several else candidates(found, files.pixels)
-    best = fitting[0] if fitting else None
+    fitting = [] if several else candidates(found, shape)
+    best = next((each for each in fitting if each.likely), None)
     scope = cast(Scope, found["key-scope"].what)
     block = _block(found, best)
     number = None if block is None or content != "whole blocks" else _blocks(files.pixels, block)
     known_scope: KeyScope | None = None if scope == "undecided" else scope
     attacks = () if several else attacks_on(best.scheme if best else None, known_scope, number)
-    if content in ("noise", "photographs"):
+    if content in ("noise", "photographs", "flat"):
         attacks = ()
     jpeg = found.get("jpeg")
     last = came_last(found, content, block) if jpeg is not None and jpeg.holds else None

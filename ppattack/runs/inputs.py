@@ -12,6 +12,8 @@ from ppattack.files import check_output_names
 from ppattack.jpeg import Jpeg
 from ppattack.plugins import registry
 from ppattack.scenario import Scenario, from_ciphertexts, key_scope_of, simulate
+from ppattack.scenario.files import of_size
+from ppattack.scenario.scene import image_shape
 from ppattack.seeding import derive
 from ppattack.target import contract
 from ppattack.target.base import generate_scoped_key
@@ -74,7 +76,12 @@ def check_images(request: RunRequest, pairs: int = 0) -> None:
     """
     if request.ciphertexts is not None:
         target = registry.target(request.target)(**request.target_settings)
-        read_inputs(request, request.ciphertexts, target)
+        found, truth, _ = read_inputs(request, request.ciphertexts, target)
+        candidates = _candidates(request)
+        if candidates is not None:
+            given = tuple(found.images.shape[1:])
+            shape = target.plain_shape(given) if truth is None else image_shape(truth)
+            of_size(candidates, shape, None if request.link is None else given)
     else:
         load_images(request, request.size, request.victims, pairs)
 
@@ -136,17 +143,10 @@ def build_scenario(
         if isinstance(target, TrainedTarget):
             key = _trained(target, sets, secret, context)
         return simulate(attack, target, sets, scope, secret, jpeg=jpeg, key=key)
-    from ppattack.data.image_files import read_folder
-
     found, truth, public = read_inputs(request, request.ciphertexts, target)
     jpeg = None
     if target.card.cipher == "image":
         jpeg = Jpeg.of_files(request.ciphertexts / name for name in found.names)
-    candidates = None
-    if request.candidates is not None:
-        candidates = read_folder(request.candidates, photographs=True)
-    elif request.link is not None:
-        candidates = read_folder(request.link)
     return from_ciphertexts(
         attack,
         target,
@@ -154,7 +154,7 @@ def build_scenario(
         found.names,
         truth=truth,
         public=public,
-        candidates=candidates,
+        candidates=_candidates(request),
         scope=scope,
         jpeg=jpeg,
     )
@@ -210,6 +210,15 @@ def read_inputs(
             )
         public = load_images(request, int(height), 0)
     return found, truth, public
+
+
+def _candidates(request: RunRequest) -> NamedImages | None:
+    """The plain images that ciphertexts may be of, or the ciphertexts that they are linked with."""
+    from ppattack.data.image_files import read_folder
+
+    if request.candidates is not None:
+        return read_folder(request.candidates, photographs=True)
+    return None if request.link is None else read_folder(request.link)
 
 
 def _matching_truth(names: tuple[str, ...], folder: Path) -> torch.Tensor:

@@ -55,7 +55,7 @@ def read_file(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise KeyFileError(f"cannot read the key file {path}: {error}.") from None
+        raise KeyFileError(f"cannot read the key file {path}: {error.strerror or error}.") from None
 
 
 @contextmanager

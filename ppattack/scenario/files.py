@@ -97,7 +97,7 @@ def from_ciphertexts(
     called: tuple[str, ...] = ()
     if threat.public == "candidates" and candidates is not None:
         shown, called = (
-            _of_size(candidates, shape, given if threat.linked else None),
+            of_size(candidates, shape, given if threat.linked else None),
             candidates.names,
         )
         threat = replace(threat, distractors=0, absent=0.0)
@@ -115,7 +115,17 @@ def from_ciphertexts(
     return Scenario(observation, Truth(truth, None, matching), sets, names, called)
 
 
-def _of_size(candidates: NamedImages, shape: ImageShape, linked: tuple[int, ...] | None) -> Tensor:
+def of_size(candidates: NamedImages, shape: ImageShape, linked: tuple[int, ...] | None) -> Tensor:
+    """Candidates as images of the shape that was encrypted.
+
+    Args:
+        candidates: plain images, or ciphertexts under other keys.
+        shape: ``(C, H, W)`` of the plain images.
+        linked: the shape of the ciphertexts that those of other keys are linked with; or None.
+
+    Raises:
+        DataError: if they are of another size, or fewer than two.
+    """
     given = tuple(candidates.images.shape[1:])
     if linked is not None:
         if given != linked:

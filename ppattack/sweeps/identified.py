@@ -10,7 +10,7 @@ from ppattack.errors import ConfigError
 from ppattack.identify.schemes import SCHEMES
 from ppattack.reports.audit import Audit
 from ppattack.reports.identification import FittingScheme, Identification
-from ppattack.request import RunRequest
+from ppattack.request import RunRequest, check
 from ppattack.runs.identifying import identify
 from ppattack.runs.store import Finished
 
@@ -21,6 +21,11 @@ AT_MOST = 2
 """Hypotheses that are tried."""
 HIDES_NOTHING = ("plain", "one-time-pad")
 """What can be identified, and leaves nothing to attack."""
+NOTHING = (
+    "nothing to audit: name a target with --target NAME or --target path/to/file.py:Class, a "
+    "program with --oracle 'CMD {in} {out}', or a folder of files with --ciphertexts DIR."
+)
+"""Why nothing is audited if a request names nothing."""
 Run = Callable[[RunRequest], Finished[Audit]]
 Say = Callable[[str], None]
 
@@ -37,10 +42,14 @@ def audit_files(base: RunRequest, run: Run, say: Say) -> list[Finished[Audit]]:
         one audit, or one for each hypothesis that was tried.
 
     Raises:
-        ConfigError: if the files do not look like those of any registered scheme.
+        ConfigError: if the files do not look like those of any registered scheme, or nothing is
+            named.
         PpattackError: if anything else in the request is wrong.
     """
+    check(base)
     if base.ciphertexts is None:
+        if not base.target:
+            raise ConfigError(NOTHING)
         return [run(base)]
     if base.target:
         against = contradiction(base)
@@ -66,10 +75,15 @@ def hypotheses(base: RunRequest) -> list[tuple[RunRequest, str]]:
         DataError: if there are no files that could be ciphertexts.
     """
     if base.ciphertexts is None:
-        raise ConfigError("--target is needed to encrypt images: 'ppattack list targets' has all.")
+        raise ConfigError(NOTHING)
     found = identify(base.ciphertexts)
     likely = [each for each in found.schemes if each.likely]
-    if not likely or likely[0].scheme in HIDES_NOTHING:
+    if not likely:
+        raise ConfigError(
+            f"{base.ciphertexts}: {found.words}. That says nothing of how strong it is; name the "
+            "--target that made the files to attack them."
+        )
+    if likely[0].scheme in HIDES_NOTHING:
         raise ConfigError(
             f"{base.ciphertexts}: {found.words}. There is nothing to audit; name a --target to "
             "attack the files all the same."

@@ -37,6 +37,12 @@ class Scale:
     mean: tuple[float, ...]
     deviation: tuple[float, ...]
 
+    @property
+    def largest(self) -> float:
+        """The largest magnitude of a number, of black or white in some channel."""
+        pairs = zip(self.mean, self.deviation, strict=True)
+        return max(max(mean, 1 - mean) / deviation for mean, deviation in pairs)
+
     def numbers(self, images: Tensor) -> Tensor:
         """Float32 numbers of uint8 images ``(N, C, H, W)``."""
         mean, deviation = self._of(images)

@@ -32,7 +32,8 @@ def natural_images(generator: torch.Generator, shape: tuple[int, int, int, int])
     white = torch.randn((count, channels + 1, height, width), generator=generator)
     noise = torch.fft.irfft2(torch.fft.rfft2(white) * spectrum, s=(height, width))
     values = noise[:, :1] + 0.4 * noise[:, 1:]
-    values /= values.std(dim=(1, 2, 3), keepdim=True).clamp_min(1e-6)
+    several = min(1, channels * height * width - 1)  # a single number has no deviation
+    values /= values.std(dim=(1, 2, 3), correction=several, keepdim=True).clamp_min(1e-6)
     contrast = 80 * torch.rand((count, 1, 1, 1), generator=generator)
     brightness = 112 + 45 * torch.randn((count, 1, 1, 1), generator=generator)
     images: Tensor = (values * contrast + brightness).clamp(0, 255).round().to(torch.uint8)

@@ -74,6 +74,11 @@ def test_nothing_is_believed_of_other_ciphers(cipher: type[Target]) -> None:
     assert recovery.refuted
     assert recovery.limits == "no map of any value makes images of the ciphertexts"
     assert right < 0.05
+    # What was tried stays in the report.
+    assert recovery.notes["model"] == "none"
+    assert recovery.notes["chosen plaintexts used"] == keyed.IMAGES
+    assert recovery.notes["values with a map"] == 0
+    assert recovery.notes["roughness"] is None
 
 
 def test_audits_are_advised_to_choose_them() -> None:

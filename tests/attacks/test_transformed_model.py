@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -183,6 +183,30 @@ def test_other_shapes_are_refused(tmp_path: Path, change: Model, words: str) -> 
     with pytest.raises(DataError, match=words) as raised:
         _from_files(tmp_path, VitBlocks(block_size=EDGE), _public(), _public() | change)
     assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize("side", ["public", "copy"])
+@pytest.mark.parametrize(
+    ("name", "change", "words"),
+    [
+        (EMBEDDING, lambda each: each.to(torch.int8), "no floating-point numbers but int8 ones"),
+        (EMBEDDING, lambda each: torch.full_like(each, float("nan")), "not finite"),
+        (POSITIONS, lambda each: torch.full_like(each, float("inf")), "not finite"),
+        (POSITIONS, lambda each: each.to(torch.complex64), "but complex64 ones"),
+        (POSITIONS, lambda each: each[:, :5], f"has a table of {BLOCKS} positions, and .* none"),
+    ],
+)
+def test_weights_that_cannot_be_compared(
+    tmp_path: Path, side: str, name: str, change: Callable[[Tensor], Tensor], words: str
+) -> None:
+    target, public = VitBlocks(block_size=EDGE), _public()
+    copy = _by_hand(public, _key(target))
+    changed = public if side == "public" else copy
+    changed[name] = change(changed[name]).contiguous()
+    with pytest.raises(DataError, match=words) as raised:
+        _from_files(tmp_path, target, public, copy)
+    assert "\n" not in str(raised.value)
+    assert ("public.safetensors" if side == "public" else "copy.pth") in str(raised.value)
 
 
 def test_tensors_can_be_named(tmp_path: Path) -> None:

@@ -1,19 +1,22 @@
 from __future__ import annotations
 
 import json
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from ppattack import folders
 from ppattack.attack import Context, SilentProgress
 from ppattack.challenge import layout
 from ppattack.challenge.instahide.generate import Wish, generate
 from ppattack.challenge.instahide.score import score
 from ppattack.challenge.instahide.solve import Task, solve
 from ppattack.data.image_files import write_png
-from ppattack.errors import ConfigError, DataError
+from ppattack.errors import ConfigError, DataError, PpattackError
 from tests.support.mixtures import images
 from tests.support.program import in_process
 
@@ -175,9 +178,84 @@ def test_other_sizes_and_files_are_refused(root: Path, tmp_path: Path) -> None:
         generate(
             _wish(root, public=None, out=tmp_path / "a", gold=tmp_path / "b"), SilentProgress()
         )
-    with pytest.raises(ConfigError, match="--private-images"):
-        solve(Task(root / "challenge", root / "own", tmp_path / "a", images=500), _context())
+    for count in (500, 0):
+        with pytest.raises(ConfigError, match="--private-images"):
+            solve(Task(root / "challenge", root / "own", tmp_path / "a", images=count), _context())
     assert not (tmp_path / "a").exists()
+
+
+def test_a_file_that_is_no_image_is_named(root: Path, tmp_path: Path) -> None:
+    """Also if there are too few images, whatever else is wrong then."""
+    folder = tmp_path / "images"
+    shutil.copytree(root / "private", folder)
+    (folder / "kind0" / "notes.png").write_text("no picture")
+    for count in (9, 100):
+        with pytest.raises(PpattackError, match=r"notes\.png") as raised:
+            wish = _wish(root, images=folder, count=count, out=tmp_path / "a", gold=tmp_path / "b")
+            generate(wish, SilentProgress())
+        assert "\n" not in str(raised.value)
+    assert not (tmp_path / "a").exists()
+
+
+def _changed(root: Path, folder: Path, name: str, array: np.ndarray) -> Task:
+    """The challenge with one file exchanged."""
+    shutil.copytree(root / "challenge", folder / "challenge")
+    np.save(folder / "challenge" / name, array)
+    return Task(folder / "challenge", root / "own", folder / "out", attack_settings=QUICK)
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "words"),
+    [
+        ("encryption.npy", lambda each: each * 0, "all 180 encodings are the same"),
+        ("encryption.npy", lambda each: each * 1e20, "and mixtures of this scale up to 1"),
+        ("label.npy", lambda each: -each, "weights outside 0 to 1"),
+        ("label.npy", lambda each: each * 1e30, "weights outside 0 to 1"),
+    ],
+)
+def test_what_no_mixtures_can_be_is_not_solved(
+    root: Path, tmp_path: Path, name: str, change: Callable[[np.ndarray], np.ndarray], words: str
+) -> None:
+    array = change(np.load(root / "challenge" / name))
+    with pytest.raises(DataError, match=words):
+        solve(_changed(root, tmp_path, name, array), _context())
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "words"),
+    [
+        ("members.npy", lambda each: each + 100, "2 of 6 private images for each encoding"),
+        ("members.npy", lambda each: each + 0.5, "the answers do not belong together"),
+        ("members.npy", lambda each: each[:, :1], "the answers do not belong together"),
+        ("private.npy", lambda each: each[0], "not one of 4 axes"),
+        ("private.npy", lambda each: each[:0], "not one of 4 axes"),
+    ],
+)
+def test_answers_that_do_not_belong_together_are_refused(
+    root: Path, tmp_path: Path, name: str, change: Callable[[np.ndarray], np.ndarray], words: str
+) -> None:
+    gold = tmp_path / "gold"
+    shutil.copytree(root / "gold", gold)
+    np.save(gold / name, change(np.load(gold / name)))
+    submission = _submission(tmp_path / "numbers", np.load(root / "challenge" / "encryption.npy"))
+    with pytest.raises(DataError, match=words):
+        score(submission, gold)
+
+
+def test_no_challenge_without_its_answers(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def publish(temporary: Path, path: Path, *, private: bool, replace: bool) -> None:
+        if path.name == "b":
+            raise OSError(28, "No space left on device")
+        real(temporary, path, private=private, replace=replace)
+
+    real = folders._publish
+    monkeypatch.setattr(folders, "_publish", publish)
+    with pytest.raises(DataError, match="No space left"):
+        generate(_wish(root, out=tmp_path / "a", gold=tmp_path / "b"), SilentProgress())
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(

@@ -56,6 +56,20 @@ def test_json_on_stdout_is_the_report_and_nothing_else(tmp_path: Path) -> None:
     assert report.provenance["command"][1:] == [*RUN.split(), "--json"]
 
 
+def test_the_end_of_a_file_is_no_interruption(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The option parser takes the error of a damaged file for Ctrl-D."""
+
+    def ends(*_: object) -> None:
+        raise EOFError("No data left in file")
+
+    monkeypatch.setattr("ppattack.runs.identifying.look_at", ends)
+    code, _, errors = in_process("identify .", tmp_path)
+    assert code == 3
+    assert errors.strip().startswith("ppattack: failed: EOFError: No data left in file")
+
+
 def test_quiet_leaves_stderr_empty(tmp_path: Path) -> None:
     assert succeeds(f"{RUN} -q", tmp_path)[1] == ""
 

@@ -15,6 +15,9 @@ from ppattack.identify.sample import Sample
 from ppattack.runs.identifying import identify
 from tests.support.folders_of_ciphertexts import encrypted, pads, photographs, write_folder
 
+GREY = photographs()[:, :1].copy()
+HEADER = b"{'descr': '|u1', 'fortran_order': False, 'shape': (3, 1000000, 1000000)}"
+
 
 @pytest.mark.parametrize("kind", ["png", "bmp", "tiff", "npy"])
 def test_lossless_files_are_read_as_they_are(kind: str, tmp_path: Path) -> None:
@@ -137,3 +140,78 @@ def test_public_images_among_the_files_are_named(tmp_path: Path) -> None:
     ]
     assert found.scheme == "pe"
     assert identify(tmp_path / "public", tmp_path / "public").scheme == "plain"
+
+
+@pytest.mark.parametrize(
+    ("damaged", "words"),
+    [
+        (b"", "cannot be read: No data left in file"),
+        (b"\x93NUMPY\x01\x00v\x00" + HEADER.ljust(117) + b"\n", "cannot be read: Unable to alloc"),
+        (np.zeros((3, 0, 5), np.uint8), "neither bytes nor codes"),
+        ({"x": np.zeros(3)}, "does not hold an array of numbers"),
+    ],
+    ids=["empty", "huge", "nothing", "archive"],
+)
+def test_damaged_arrays_are_refused(tmp_path: Path, damaged: Any, words: str) -> None:
+    path = tmp_path / "a.npy"
+    if isinstance(damaged, bytes):
+        path.write_bytes(damaged)
+    elif isinstance(damaged, dict):
+        with path.open("wb") as file:
+            np.savez(file, **damaged)
+    else:
+        np.save(path, damaged)
+    with pytest.raises(DataError, match=words) as raised:
+        reading.read(tmp_path)
+    assert "\n" not in str(raised.value)
+
+
+def test_public_images_that_cannot_be_compared_are_refused(tmp_path: Path) -> None:
+    write_folder(tmp_path / "files", pads(4))
+    write_folder(tmp_path / "smaller", pads(4, 16))
+    with pytest.raises(DataError, match=r"no image in .*: 00000\.png is 16x16 RGB"):
+        identify(tmp_path / "files", tmp_path / "smaller")
+
+
+@pytest.mark.parametrize("scheme", ["pe", "le", "ele", "one-time-pad"])
+def test_copies_of_a_file_are_no_evidence(tmp_path: Path, scheme: str) -> None:
+    """Two files under keys of their own, six times each, do not look as if under one key."""
+    made = encrypted(scheme, "image")[:2]
+    write_folder(tmp_path, np.concatenate([made] * 6))
+    found = identify(tmp_path)
+    assert found.scheme == scheme
+    assert found.key_scope == "undecided"
+    assert (found.files, found.looked_at) == (12, 2)
+    assert found.foreign[0].why == "is a copy of 00000.png"
+
+
+def test_grey_files_in_three_channels_are_grey(tmp_path: Path) -> None:
+    write_folder(tmp_path / "noise", pads()[:, :1].repeat(3, axis=1))
+    write_folder(tmp_path / "etc", encrypted("etc", images=GREY, block_size=4).repeat(3, axis=1))
+    assert identify(tmp_path / "noise").scheme == "one-time-pad"
+    found = identify(tmp_path / "etc")
+    assert (found.scheme, found.block_size, found.shape) == ("etc", 4, (3, 32, 32))
+
+
+COARSE = photographs()[:, :, ::8, ::8].repeat(8, axis=2).repeat(8, axis=3)
+GRAIN = np.random.default_rng(3).normal(0, 60, photographs().shape)
+
+
+@pytest.mark.parametrize(
+    ("images", "words"),
+    [
+        (COARSE, "a coarse picture, or moved blocks of one"),
+        (photographs() // 255, "flat: there is nothing to tell"),
+        (np.zeros((4, 9, 32), np.float32), "all numbers are the same"),
+        (np.random.default_rng(0).normal(size=(1, 9, 32)), "numbers of shape 9x32"),
+        ((photographs() + GRAIN).clip(0, 255).astype(np.uint8), "neither smooth as a photograph"),
+    ],
+    ids=["coarse", "flat", "constant", "one code", "grainy"],
+)
+def test_no_scheme_is_made_up(tmp_path: Path, images: Any, words: str) -> None:
+    write_folder(tmp_path, images, "npy")
+    found = identify(tmp_path)
+    assert found.scheme is None
+    assert found.key_scope == "undecided"
+    assert words in found.words
+    assert not [each for each in found.schemes if each.likely]

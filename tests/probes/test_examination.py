@@ -312,6 +312,32 @@ def test_other_sizes_and_grey_images(size: int, channels: int) -> None:
     assert examine(home_made.cipher("Diffusion"), shape, "dataset", 0).kind == "chained"
 
 
+TINY = [(1, 1, 1), (3, 1, 1), (1, 1, 2), (3, 1, 3)]
+
+
+@pytest.mark.parametrize("shape", TINY)
+@pytest.mark.parametrize(
+    ("make", "kind"),
+    [
+        (lambda: home_made.cipher("Substitution"), "unknown"),
+        (lambda: home_made.cipher("PermuteXor"), "permutation"),
+        (registry.target("keyless"), "permutation"),
+        (PadOnce, "fresh"),
+    ],
+)
+def test_images_of_fewer_than_four_pixels(
+    make: Callable[[], Target], kind: str, shape: tuple[int, int, int]
+) -> None:
+    """What needs two halves is not measured, and nothing is said against a right declaration."""
+    found = examine(make(), shape, make().card.key_scopes[0], 0)
+    assert found.kind == kind or (kind == "fresh" and shape == (1, 1, 1))  # two bytes say little
+    assert found.contradiction is None
+    if kind == "unknown":
+        assert of(found, "separate").holds is None
+        assert of(found, KEYED).holds is None
+        assert "fewer than 4 pixels" in found.words
+
+
 def test_a_key_per_image_lets_pairs_say_nothing() -> None:
     assert examine(PE(), SHAPE, "dataset", 0).kind == "permutation"
     assert examine(PE(), SHAPE, "image", 0).kind == "fresh"

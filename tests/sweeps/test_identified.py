@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
+from ppattack.errors import ConfigError
 from ppattack.request import RunRequest
 from ppattack.sweeps.identified import contradiction, hypotheses
-from tests.support.folders_of_ciphertexts import encrypted, photographs, write_folder
+from tests.support.folders_of_ciphertexts import encrypted, photographs, shuffled, write_folder
 from tests.support.program import in_process
 
 
@@ -107,6 +108,33 @@ def test_photographs_contradict_every_target(tmp_path: Path) -> None:
         said = contradiction(_request(tmp_path / "files", target=target))
         assert said is not None
         assert "photographs that are not encrypted" in said
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ("--jpeg 75", "--jpeg compresses images that are encrypted here"),
+        ("--candidates nothing", "holds no image files"),
+        ("--candidates one", "there is one candidate"),
+        ("--candidates small", "resize the candidates"),
+    ],
+)
+def test_what_is_wrong_is_said_before_any_attack(options: str, words: str, tmp_path: Path) -> None:
+    write_folder(tmp_path / "files", encrypted("pe"))
+    (tmp_path / "nothing").mkdir()
+    write_folder(tmp_path / "one", photographs()[:1])
+    write_folder(tmp_path / "small", photographs()[:, :, ::2, ::2])
+    how = f"audit --ciphertexts files --preset smoke -q {options}"
+    code, _, errors = in_process(how, tmp_path)
+    assert code == 2
+    assert words in errors.splitlines()[-1]
+    assert not (tmp_path / "runs").exists()
+
+
+def test_files_that_fit_nothing_are_not_called_safe(tmp_path: Path) -> None:
+    write_folder(tmp_path / "files", shuffled("byte"))
+    with pytest.raises(ConfigError, match="says nothing of how strong it is"):
+        hypotheses(_request(tmp_path / "files"))
 
 
 @pytest.mark.slow

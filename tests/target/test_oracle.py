@@ -137,8 +137,12 @@ def test_it_stands_in_place_of_a_target(tmp_path: Path) -> None:
     for words in ("run --attack fr", "audit", "probe"):
         code, _, errors = in_process(words, tmp_path)
         assert code == 2
-        assert errors.startswith("ppattack: no target: name one with --target NAME")
+        assert "--target NAME or" in errors
+        assert "--oracle" in errors
+        assert ("--ciphertexts" in errors) == (words == "audit")
         assert errors.count("\n") == 1
+    code, _, errors = in_process("probe --target pe --oracle-shell", tmp_path)
+    assert (code, errors.split(":")[1]) == (2, " --oracle-shell belongs to --oracle")
 
 
 @pytest.mark.parametrize("words", ["run --attack none", "bench --attack none", "probe --json"])

@@ -11,10 +11,10 @@ import numpy as np
 
 from ppattack.challenge import layout
 from ppattack.challenge.instahide import files
+from ppattack.challenge.making import check_places, new_challenge, too_few
 from ppattack.config import as_dict
-from ppattack.errors import ConfigError, DataError
+from ppattack.errors import ConfigError
 from ppattack.files import write_bytes
-from ppattack.folders import check_new, new_folder
 from ppattack.seeding import numpy_stream
 from ppattack.target.key_file import KeyFile
 from ppattack.target.mixing import soft_labels
@@ -57,13 +57,7 @@ def generate(wish: Wish, progress: Progress) -> str:
     Raises:
         PpattackError: if anything in the wish is wrong; nothing half-written stays behind.
     """
-    out, gold = wish.out.resolve(), wish.gold.resolve()
-    if gold.is_relative_to(out) or out.is_relative_to(gold):
-        raise ConfigError(
-            f"{wish.gold} holds the answers: keep it out of the challenge's folder, and apart."
-        )
-    for folder in (wish.out, wish.gold):
-        check_new(folder)
+    check_places(wish.out, wish.gold)
     target = files.scheme(wish.target_settings)
     paths = _chosen(wish)
     private = layout.read_images(wish.images, paths, wish.size, "RGB")
@@ -88,7 +82,7 @@ def generate(wish: Wish, progress: Progress) -> str:
         "images": len(paths),
         "classes": names,
     }
-    with new_folder(wish.gold, private=True) as secret, new_folder(wish.out) as shown:
+    with new_challenge(wish.out, wish.gold) as (shown, secret):
         files.write_array(shown / files.ENCRYPTION, files.channels_last(encodings))
         soft = soft_labels(plan, labels, len(names)).astype(np.float32)
         files.write_array(shown / files.LABEL, soft)
@@ -109,14 +103,11 @@ def generate(wish: Wish, progress: Progress) -> str:
 
 def _chosen(wish: Wish) -> list[str]:
     """The private images' paths, in a random order."""
-    found = layout.different_files(wish.images)
     if wish.count < 2:
         raise ConfigError(f"a challenge of {wish.count} images is none: it takes two at least.")
+    found = layout.different_files(wish.images)
     if wish.count > len(found):
-        raise DataError(
-            f"{wish.images} holds {len(found)} different images, not {wish.count}: use a smaller "
-            "-n."
-        )
+        raise too_few(wish.images, found, f"{wish.count}: use a smaller -n")
     order = numpy_stream(wish.seed, "choice").permutation(len(found))[: wish.count]
     return [found[i] for i in order]
 

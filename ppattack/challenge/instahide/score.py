@@ -62,20 +62,16 @@ def score(submission: Path, gold: Path) -> ChallengeScore:
     """
     import torch
 
-    from ppattack.data.token_files import read_array
     from ppattack.metrics.ssim_matrix import ssim_matrix
     from ppattack.runs.key_files import read_key_file
 
     numbers = files.read_encodings(submission / files.DECRYPTION)
     if not (gold / files.PRIVATE).is_file():
         raise DataError(f"there is no {files.PRIVATE} in {gold}: name the folder of the answers.")
-    plain = torch.from_numpy(
-        read_array(gold / files.PRIVATE).transpose(0, 3, 1, 2).astype(np.uint8)
-    )
+    plain = files.read_encodings(gold / files.PRIVATE).to(torch.uint8)
     settings = read_key_file(gold / files.KEY).settings or {}
     target = files.scheme({name: each for name, each in settings.items() if name != "public"})
-    members = files.read_numbers(gold / files.MEMBERS, 2).astype(np.int64)
-    private = torch.from_numpy(members[:, : target.law.private])
+    private = _members(gold / files.MEMBERS, target.law.private, len(plain))
     if len(numbers) != len(private) or numbers.shape[1:] != plain.shape[1:]:
         raise DataError(
             f"{submission / files.DECRYPTION} has the shape {tuple(numbers.shape)} (channels "
@@ -102,6 +98,24 @@ def score(submission: Path, gold: Path) -> ChallengeScore:
         best_ssim=float(best.mean()),
         reidentified=int((own & (best >= FOUND)).sum()),
     )
+
+
+def _members(path: Path, private: int, images: int) -> Tensor:
+    """``(E, private)`` int64: the private images of each encoding.
+
+    Raises:
+        DataError: if the file does not belong to the other answers.
+    """
+    import torch
+
+    found = torch.from_numpy(files.read_numbers(path, 2)[:, :private])
+    whole = bool(((found >= 0) & (found < images) & (found == found.round())).all())
+    if found.shape[1] != private or not whole:
+        raise DataError(
+            f"{path} does not name {private} of {images} private images for each encoding: the "
+            "answers do not belong together."
+        )
+    return found.long()
 
 
 def different_rows(numbers: Tensor) -> tuple[Tensor, Tensor]:

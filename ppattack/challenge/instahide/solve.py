@@ -20,10 +20,15 @@ if TYPE_CHECKING:
 
     from ppattack.attack import Context
     from ppattack.solvers.instahide.solve import Solution
+    from ppattack.target.mixing import Scale
 
 ATTACK = "instahide-statistics"
 PICTURES = "images"
 SHEET = "images.png"
+BEYOND = 4.0
+"""Times the largest number that a mixture can have, above which encodings are something else."""
+ROUNDING = 1e-3
+"""By how much a weight of a label may be above 1."""
 
 
 @dataclass(frozen=True)
@@ -70,21 +75,11 @@ def solve(task: Task, context: Context) -> Solved:
     Raises:
         PpattackError: if anything in the task is wrong; nothing half-written stays behind.
     """
-    import torch
-
     check_new(task.out)
     encodings = files.read_encodings(task.challenge / files.ENCRYPTION)
-    if encodings.shape[2] != encodings.shape[3]:
-        raise DataError(f"encodings of {tuple(encodings.shape[2:])} pixels are not square.")
     target, count = _scheme(task, len(encodings))
-    labels = None
-    if task.labels:
-        labels = torch.from_numpy(files.read_numbers(task.challenge / files.LABEL, 2))
-        if len(labels) != len(encodings):
-            raise DataError(
-                f"{files.LABEL} has {len(labels)} rows for {len(encodings)} encodings: the files "
-                "do not belong together."
-            )
+    _check_encodings(encodings, target.scale)
+    labels = _labels(task, len(encodings)) if task.labels else None
     rng = numpy_stream(context.seed, "public")
     pool, _ = files.public_images(task.public, encodings.shape[2], rng)
     pool = pool[:, : encodings.shape[1]].to(context.device)
@@ -103,6 +98,39 @@ def solve(task: Task, context: Context) -> Solved:
     images = None if found is None else target.scale.levels(found.images)
     _write(task.out, numbers, images)
     return _said(task, found, len(encodings), count)
+
+
+def _check_encodings(encodings: Tensor, scale: Scale) -> None:
+    """Refuse what mixtures cannot be: it would be solved, and mean nothing."""
+    if encodings.shape[2] != encodings.shape[3]:
+        raise DataError(f"encodings of {tuple(encodings.shape[2:])} pixels are not square.")
+    if bool((encodings == encodings[:1]).all()):
+        raise DataError(f"all {len(encodings)} encodings are the same: these are no mixtures.")
+    largest, most = float(encodings.abs().max()), scale.largest
+    if largest > BEYOND * most:
+        raise DataError(
+            f"{files.ENCRYPTION} holds numbers up to {largest:.3g}, and mixtures of this scale up "
+            f"to {most:.3g}: name the scale with --set target.scale=NAME, or give the encodings as "
+            "they were made."
+        )
+
+
+def _labels(task: Task, encodings: int) -> Tensor:
+    """The soft labels ``(E, classes)`` float32."""
+    import torch
+
+    labels = torch.from_numpy(files.read_numbers(task.challenge / files.LABEL, 2))
+    if len(labels) != encodings:
+        raise DataError(
+            f"{files.LABEL} has {len(labels)} rows for {encodings} encodings: the files do not "
+            "belong together."
+        )
+    if not bool(((labels >= 0) & (labels <= 1 + ROUNDING)).all()):
+        raise DataError(
+            f"{files.LABEL} holds weights outside 0 to 1: give soft labels, or leave them out with "
+            "--no-labels."
+        )
+    return labels
 
 
 def _said(task: Task, found: Solution | None, encodings: int, count: int) -> Solved:
@@ -128,7 +156,9 @@ def _scheme(task: Task, encodings: int) -> tuple[Any, int]:
     if not isinstance(settings, dict):
         raise DataError(f"{task.challenge / files.SCHEME} does not name a scheme.")
     target = files.scheme({**settings, **task.target_settings})
-    count = task.images or given.get("images") or encodings // files.PUBLISHED_ROUNDS
+    count = given.get("images") or encodings // files.PUBLISHED_ROUNDS
+    if task.images is not None:
+        count = task.images
     if not isinstance(count, int) or not 2 <= count <= encodings:
         raise ConfigError(
             f"{encodings} encodings are not of {count} private images: say how many with "

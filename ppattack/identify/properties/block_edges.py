@@ -15,6 +15,8 @@ to 5. Inside, blocks must be smooth (see ``smooth``). Bars from training images
 
 from __future__ import annotations
 
+import numpy as np
+
 from ppattack.identify.finding import Finding, Found
 from ppattack.identify.properties.smooth import growth, is_smooth
 from ppattack.identify.sample import Sample, common_blocks
@@ -58,5 +60,16 @@ def test(sample: Sample, found: Found) -> Finding:
         facts={
             "by block size": {b: round(value, 3) for b, value in values.items()},
             "growth": round(growth(sample.signed), 3),
+            "flat inside": round(flat_inside(sample, best), 3) if passing and best else 0.0,
         },
     )
+
+
+def flat_inside(sample: Sample, block: int) -> float:
+    """The share of steps inside blocks that are 0."""
+    shares = []
+    for axis in (2, 3):
+        steps = np.diff(sample.signed, axis=axis) == 0
+        inside = (np.arange(steps.shape[axis]) + 1) % block != 0
+        shares.append(steps.compress(inside, axis=axis).mean())
+    return float(np.mean(shares))

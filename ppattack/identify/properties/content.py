@@ -12,7 +12,10 @@ No statistic of its own: the first row that holds is the answer. Each row has it
 | own blocks | ``own-blocks`` |
 | noise | ``noise`` |
 | undecided | ``jpeg``: compression hides the grid of what is shuffled inside its blocks |
+| undecided | neighbours that are alike: ``correlation of neighbours`` of ``smooth`` |
 | whole image | else |
+
+Blocks that have one level each are undecided too: a coarse picture has them where they belong.
 """
 
 from __future__ import annotations
@@ -25,6 +28,16 @@ from ppattack.identify.sample import Sample
 NAME = "content"
 FLAT = 0.5
 """Levels of standard deviation below which a file holds nothing."""
+COARSE = 0.95
+"""Share of the steps inside blocks that are 0, above which the blocks have one level each."""
+SHUFFLED = 0.1
+"""Correlation of neighbours that values in any order do not reach: one small file has a standard
+deviation of 0.02."""
+UNDECIDED = {
+    True: "shuffled, but compression hides how",
+    False: "neither smooth as a photograph nor shuffled over the whole image",
+}
+"""By whether the files were compressed."""
 Content = Literal[
     "one mask",
     "whole blocks",
@@ -51,9 +64,12 @@ def test(sample: Sample, found: Found) -> Finding:
     """The first row of the table above that holds."""
     if float(sample.images.std(axis=(1, 2, 3)).max()) < FLAT:
         words = "the files are flat: there is nothing to tell"
-        return Finding(NAME, "undecided", words, "largest standard deviation", 0.0, "", FLAT)
+        statistic = "largest standard deviation"
+        return Finding(NAME, "undecided", words, statistic, 0.0, "", FLAT, what="flat")
     content = kind(found)
-    words = "shuffled, but compression hides how" if content is None else WORDS[content]
+    words = WORDS[content] if content else UNDECIDED[holds_in(found, "jpeg")]
+    if content == "whole blocks" and found["block-edges"].facts["flat inside"] > COARSE:
+        content, words = None, "blocks of one level each: a coarse picture, or moved blocks of one"
     reason = {"whole blocks": "block-edges", "photographs": "smooth", "one mask": "common-mask"}
     decided_by = reason.get(content or "", (content or "").replace(" ", "-"))
     known = found.get({"values-in-place": "in-place"}.get(decided_by, decided_by))
@@ -70,11 +86,16 @@ def test(sample: Sample, found: Found) -> Finding:
     )
 
 
+def holds_in(found: Found, name: str) -> bool:
+    """Whether a property was asked for and holds."""
+    return name in found and found[name].holds
+
+
 def kind(found: Found) -> Content | None:
-    """The answer alone; None if JPEG leaves it open."""
+    """The answer alone; None if JPEG leaves it open, or neighbours are alike in some other way."""
 
     def holds(name: str) -> bool:
-        return name in found and found[name].holds
+        return holds_in(found, name)
 
     in_blocks = holds("shared-blocks") or holds("own-blocks")
     if holds("common-mask") and not in_blocks:
@@ -90,7 +111,8 @@ def kind(found: Found) -> Content | None:
     for name, content in rows:
         if holds(name):
             return content
-    return None if holds("jpeg") else "whole image"
+    near = found["smooth"].facts["correlation of neighbours"]
+    return None if holds("jpeg") or abs(near) > SHUFFLED else "whole image"
 
 
 def block_of(found: Found) -> int | None:

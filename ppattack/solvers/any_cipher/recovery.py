@@ -91,11 +91,11 @@ def read_by_value(
         "model": "a permutation of bytes and a mask for each value",
         "decided by": found.number,
         "values with a map": found.maps,
-        "roughness": round(found.roughness, 3),
+        "roughness": round(found.roughness, 3) if found.maps else None,
     }
     if not found.fits:
         words = "no map of any value makes images of the ciphertexts"
-        return _nothing(observation, None, words, {"model": "none"})
+        return _nothing(observation, None, words, {**notes, "model": "none"})
     plain = torch.from_numpy(found.images.reshape(-1, *rows.plain_shape)).to(context.device)
     images = observation.scheme.representation.restore(plain, observation.image_shape)
     return Recovery(images=images, notes=notes, limits=WRONG_PROOF)

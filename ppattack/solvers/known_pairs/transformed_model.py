@@ -95,8 +95,10 @@ def key_of(inputs: Matched, order: NDArray[np.int64], shape: ImageShape, edge: i
     return PermXor(blocks.place(index[None], numbers)[0], blocks.place(mask[None], numbers)[0])
 
 
-def find_embedding(weights: Mapping[str, Tensor], name: str, wanted: ImageShape, file: str) -> str:
-    """The name of the patch embedding ``(E, C, B, B)`` among weights.
+def find_embedding(
+    weights: Mapping[str, Tensor], name: str, wanted: ImageShape, file: str
+) -> Tensor:
+    """The patch embedding ``(E, C, B, B)`` among weights.
 
     Args:
         weights: by name.
@@ -105,12 +107,11 @@ def find_embedding(weights: Mapping[str, Tensor], name: str, wanted: ImageShape,
         file: what the weights are called in errors.
 
     Raises:
-        DataError: if there is none, or more than one.
+        DataError: if there is none, or more than one, or it holds no finite numbers.
     """
     fitting = [each for each, tensor in weights.items() if tuple(tensor.shape[1:]) == wanted]
-    return _only(
-        fitting, name, weights, f"a patch embedding of shape (any, {_words(wanted)})", file
-    )
+    shape = f"a patch embedding of shape (any, {_words(wanted)})"
+    return _comparable(weights, _only(fitting, name, weights, shape, file), file)
 
 
 def find_positions(
@@ -119,7 +120,8 @@ def find_positions(
     """The rows ``(count, width)`` of the blocks in a table of positions; None if there is none.
 
     Raises:
-        DataError: if more than one tensor could be it, or the one that is named cannot.
+        DataError: if more than one tensor could be it, or the one that is named cannot, or it
+            holds no finite numbers.
     """
 
     def fits(tensor: Tensor) -> bool:
@@ -133,7 +135,7 @@ def find_positions(
         return None
     shape = f"a table of {count} positions with {width} numbers each"
     found = _only(called or fitting, name, weights, shape, file)
-    return weights[found].reshape(-1, width)[-count:]
+    return _comparable(weights, found, file).reshape(-1, width)[-count:]
 
 
 def _only(
@@ -157,6 +159,24 @@ def _only(
         f"{file} has no tensor that could be {what}: give a model that reads the scheme's blocks "
         "as its patches, and the settings that the scheme was used with."
     )
+
+
+def _comparable(weights: Mapping[str, Tensor], name: str, file: str) -> Tensor:
+    """The tensor of that name, if its numbers can be compared with those of another model."""
+    found = weights[name]
+    dense = found.layout == torch.strided and not found.is_meta
+    if not (found.is_floating_point() and dense):
+        kind = str(found.dtype if dense else "sparse or empty").removeprefix("torch.")
+        raise DataError(
+            f"{file}: '{name}' holds no floating-point numbers but {kind} ones: give weights as "
+            "they were before quantisation."
+        )
+    if not bool(torch.isfinite(found.float()).all()):
+        raise DataError(
+            f"{file}: '{name}' holds numbers that are not finite (NaN or infinite), which cannot "
+            "be compared: give a model that answers."
+        )
+    return found
 
 
 def _words(shape: tuple[int, ...]) -> str:

@@ -1,0 +1,220 @@
+"""Recovered images against the true ones: metrics, blind baselines, gains.
+
+Images in no order are put where they fit best, which takes the truth. What anything gains by that
+is measured: blind baselines are put where *they* fit best, and the same images are put where they
+fit best among images that have nothing to do with the ciphertexts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from ppattack.evaluation.absent import Absent
+from ppattack.evaluation.collapse import CONSTANTS, collapse, spread
+from ppattack.evaluation.placement import NO_ORDER, other_images, placed
+from ppattack.evaluation.reidentification import identity_scores
+from ppattack.evaluation.statistics import Values, summarise
+from ppattack.metrics import IMAGE_METRICS
+from ppattack.reports.scores import MetricScores, Summary
+from ppattack.seeding import numpy_stream
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from ppattack.attack import Recovery
+    from ppattack.metrics.images import ImageScorer
+    from ppattack.scenario import Scenario
+
+IMAGES_AT_ONCE = 256
+OTHERS = "other images"
+"""The baseline of images in no order: themselves, put among images of nobody's ciphertexts."""
+
+
+@dataclass(frozen=True)
+class ImageScores:
+    """What images are worth.
+
+    Args:
+        results: scores, or why there are none, by metric.
+        absent: metric name to the reason why it is null.
+        columns: per-image values by ``<metric>.<role>``.
+        facts: other fields of :class:`~ppattack.evaluation.scores.Evaluation`.
+        blind: the blind baselines by name.
+    """
+
+    results: Mapping[str, MetricScores | Absent] = field(default_factory=dict)
+    absent: Mapping[str, str] = field(default_factory=dict)
+    columns: Mapping[str, Values] = field(default_factory=dict)
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    blind: Mapping[str, Tensor] = field(default_factory=dict)
+
+
+def image_scores(
+    recovery: Recovery,
+    scenario: Scenario,
+    scorer: ImageScorer,
+    seed: int,
+    *,
+    only_gain: bool = False,
+) -> ImageScores:
+    """Score images by every metric, and by whether they tell whose they are.
+
+    Args:
+        recovery: what the attack returned, its images in the victims' order.
+        scenario: the truth and the public images.
+        scorer: computes the metrics on its device.
+        seed: for baselines and bootstrap.
+        only_gain: whether identity is left out.
+    """
+    plain, images = scenario.truth.images, recovery.images
+    why = None
+    if plain is None:
+        why = "the plain images are not known (no --truth)"
+    elif images is None:
+        why = "the attack recovers no images"
+    elif recovery.unordered and not len(scenario.sets.adversary):
+        why = "images in no order are compared with public ones, and there are none (--adversary)"
+    absent = dict(scorer.absent(scenario.observation.image_shape))
+    if why is not None or plain is None or images is None:
+        return ImageScores(absent=absent | dict.fromkeys(_OF_IMAGES, str(why)))
+    blind = _blind(scenario, seed)
+    if recovery.unordered:
+        blind = {name: placed(each, plain) for name, each in blind.items()}
+    values = _image_values(images, plain, blind, scorer)
+    if recovery.unordered:
+        for metric, others in _among_others(images, scenario, scorer, seed).items():
+            values[metric][OTHERS] = others
+    results: dict[str, MetricScores | Absent] = {}
+    columns: dict[str, Values] = {}
+    for metric, by_label in values.items():
+        results[metric], more = _metric_scores(metric, by_label, IMAGE_METRICS[metric].better, seed)
+        columns |= more
+    ssim = values.get("ssim", {})
+    facts = _facts(images, plain, ssim)
+    if recovery.unordered:
+        return ImageScores(
+            results, absent | dict.fromkeys(_BY_IMAGE, NO_ORDER), columns, facts, blind
+        )
+    if recovery.up_to_state and ssim:
+        useless = [images.roll(1, 0)]  # those of other images
+        useless += [blind["ciphertext"]] if "ciphertext" in blind else []
+        facts |= _in_best_state(images, plain, useless, ssim, scenario, seed)
+    if not only_gain:
+        named, more = identity_scores(images, blind, scenario, scorer, seed)
+        results |= named
+        columns |= more
+    return ImageScores(results, absent, columns, facts, blind)
+
+
+_OWN = ("reconstruction",)
+_BY_IMAGE = ("reidentification", "recognisability")
+_OF_IMAGES = (*IMAGE_METRICS, *_BY_IMAGE)
+
+
+def _among_others(
+    images: Tensor, scenario: Scenario, scorer: ImageScorer, seed: int
+) -> dict[str, Values]:
+    """Metric → one value per image that is not the victims', of what fits it best."""
+    others = other_images(scenario.sets.adversary, len(images), seed)
+    found = _image_values(placed(images, others), others, {}, scorer)
+    return {metric: by_label["reconstruction"] for metric, by_label in found.items()}
+
+
+def _facts(images: Tensor, plain: Tensor, ssim: Mapping[str, Values]) -> dict[str, Any]:
+    """What else there is to say of images: the baselines, and whether they depend on anything."""
+    constants = {name: ssim[name] for name in CONSTANTS if name in ssim}
+    ours = ssim.get("reconstruction")
+    return {
+        "baselines": {name: float(each.mean()) for name, each in ssim.items() if name not in _OWN},
+        "spread": spread(images),
+        "collapse": None if ours is None else collapse(images, plain, ours, constants),
+    }
+
+
+def _in_best_state(
+    images: Tensor,
+    plain: Tensor,
+    useless: Sequence[Tensor],
+    scored: Mapping[str, Values],
+    scenario: Scenario,
+    seed: int,
+) -> dict[str, Summary]:
+    """SSIM under the best of all global states, and what it gains.
+
+    The best of so many states is above chance by luck, so the gain is over ``useless`` images in
+    *their* best states, or over the best blind baseline if that is closer.
+    """
+    from ppattack.metrics.states import best_state_ssim
+
+    shared = scenario.observation.threat.key_scope == "dataset"
+    best, *others = (
+        best_state_ssim(each, plain, shared=shared).numpy() for each in (images, *useless)
+    )
+    guesses = [*others, *(values for name, values in scored.items() if name not in _OWN)]
+    closest = max(guesses, key=lambda values: float(values.mean()))
+    found = summarise({"best": best, "gain": best - closest}, seed)
+    return {"best_state_ssim": found["best"], "best_state_gain": found["gain"]}
+
+
+def _blind(scenario: Scenario, seed: int) -> dict[str, Tensor]:
+    """The blind baselines by name."""
+    from ppattack.metrics.baselines import blind_baselines, class_means
+
+    blind = blind_baselines(
+        scenario.observation.ciphertexts,
+        scenario.observation.image_shape,
+        scenario.sets.adversary,
+        numpy_stream(seed, "baselines"),
+    )
+    seen = scenario.observation
+    if seen.threat.labels and scenario.sets.adversary_labels is not None:
+        blind["class-mean"] = class_means(
+            scenario.sets.adversary, scenario.sets.adversary_labels, seen.labels
+        )
+    return blind
+
+
+def _image_values(
+    images: Tensor, plain: Tensor, blind: Mapping[str, Tensor], scorer: ImageScorer
+) -> dict[str, dict[str, Values]]:
+    """Metric → (reconstruction, ciphertext and each baseline) → one value per image."""
+    candidates = {"reconstruction": images, **blind}
+    parts: dict[str, dict[str, list[Values]]] = {}
+    for start in range(0, len(plain), IMAGES_AT_ONCE):
+        part = slice(start, start + IMAGES_AT_ONCE)
+        chunk = {label: stack[part] for label, stack in candidates.items()}
+        for metric, by_label in scorer.score(plain[part], chunk).items():
+            for label, value in by_label.items():
+                row = value.cpu().numpy().astype(np.float64)
+                parts.setdefault(metric, {}).setdefault(label, []).append(row)
+    return {
+        metric: {label: np.concatenate(rows) for label, rows in by_label.items()}
+        for metric, by_label in parts.items()
+    }
+
+
+def _metric_scores(
+    metric: str, by_label: Mapping[str, Values], better: Literal["higher", "lower"], seed: int
+) -> tuple[MetricScores, dict[str, Values]]:
+    sign = 1.0 if better == "higher" else -1.0
+    ours = by_label["reconstruction"]
+    blind = {label: value for label, value in by_label.items() if label not in _OWN}
+    best = max(blind, key=lambda label: float(sign * blind[label].mean()))
+    gain = sign * (ours - blind[best])
+    roles = {"reconstruction": ours, "baseline": blind[best], "gain": gain}
+    if "ciphertext" in by_label:
+        roles["ciphertext"] = by_label["ciphertext"]
+    summaries = summarise(roles, seed)
+    scores = MetricScores(
+        better=better,
+        reconstruction=summaries["reconstruction"],
+        ciphertext=summaries.get("ciphertext"),
+        baseline=summaries["baseline"],
+        baseline_name=best,
+        gain=summaries["gain"],
+    )
+    return scores, {f"{metric}.{role}": value for role, value in roles.items()}
