@@ -99,7 +99,7 @@ def test_a_cluster_adds_up_what_one_process_does(
     assert np.array_equal(alone.key.index, together.key.index)
     assert np.array_equal(alone.key.mask, together.key.mask)
     with pytest.raises(RunFailed, match="could not be computed: ZeroDivisionError"):
-        Ray().map(fails, [1, 0])
+        list(Ray().map(fails, [1, 0]))
 
 
 @pytest.mark.slow

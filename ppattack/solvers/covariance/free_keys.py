@@ -27,6 +27,7 @@ from ppattack.solvers.covariance.moments import Moments, gathered
 from ppattack.solvers.covariance.shared_block_keys import most_correlated
 from ppattack.solvers.global_state.key_estimate import KeyEstimate
 from ppattack.solvers.matching.products import Products
+from ppattack.stacks import Images
 
 Places = NDArray[np.intp]
 SORTING_IMAGES = 1000
@@ -36,7 +37,7 @@ NOISE_FLOOR = 3.0
 
 
 def recover(
-    ciphertexts: Tensor,
+    ciphertexts: Images,
     public: Tensor,
     unit: Unit,
     block: int | None,
@@ -126,7 +127,7 @@ def _relative_mean(moments: Moments) -> NDArray[np.float64]:
     return out
 
 
-def _high(ciphertexts: Tensor, numbers: NDArray[np.int32]) -> NDArray[np.int32]:
+def _high(ciphertexts: Images, numbers: NDArray[np.int32]) -> NDArray[np.int32]:
     """The high nibbles ``(n, S / 2)`` among the symbols ``(n, S)`` of each block: half of them."""
     some = ciphertexts[:SORTING_IMAGES]
     floor = NOISE_FLOOR / np.sqrt(len(some))

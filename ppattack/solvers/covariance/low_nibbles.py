@@ -20,8 +20,14 @@ from torch.nn import functional
 
 from ppattack.context import Alone, Workers
 from ppattack.permxor import PermXor
-from ppattack.solvers.covariance.moments import as_arrays, as_tensors, gathered
+from ppattack.solvers.covariance.moments import (
+    EXACT_IN_SINGLE,
+    as_arrays,
+    as_tensors,
+    gathered,
+)
 from ppattack.solvers.covariance.signed_matching import Single, assign
+from ppattack.stacks import Images
 
 Table = NDArray[np.int64]
 WINDOW = 5
@@ -31,6 +37,12 @@ MOST_PUBLIC_BYTES = 3_000_000
 MIDDLE = 127.5
 RIDGE = 1e-5
 """Added to the features' mean squares, relative to their average."""
+STEPS = 16
+"""Predictions are rounded to whole parts of this many, so that sums of products are exact."""
+EXACT_ROWS = 8192
+"""Products of two nibbles, in halves and in these parts, that single precision adds up exactly."""
+GROUP_BYTES = 1 << 24
+"""Bytes of images whose products are summed at a time."""
 CHUNK_BYTES = 1 << 21
 TINY = 1e-12
 FOUND = 0.3
@@ -43,16 +55,29 @@ FOUND_DEVIATIONS = 4.0
 class LowPrediction:
     """Predicts low nibbles from high ones.
 
+    Weights are whole numbers of a unit, and so small that single precision adds up products with
+    high nibbles exactly: a prediction depends on its surroundings and on nothing else.
+
     Args:
         weights: ``(C, C, WINDOW, WINDOW)`` float32, by predicted channel, channel nearby and place.
         bias: ``(C,)`` float32.
+        unit: a power of two.
     """
 
     weights: Tensor
     bias: Tensor
+    unit: float
+
+    @classmethod
+    def rounded(cls, weights: Tensor, bias: Tensor) -> LowPrediction:
+        """From weights of odd numbers from -15 to 15, see :func:`_around`, to the finest unit."""
+        largest = 15 * weights.abs().flatten(1).sum(1) + bias.abs()
+        room = EXACT_IN_SINGLE / (2 * float(largest.max()) + 512)
+        unit = 2.0 ** -np.floor(np.log2(room))
+        return cls((weights / unit).round().float(), (bias / unit).round().float(), unit)
 
     def __call__(self, images: Tensor) -> Tensor:
-        """Expected low nibbles, 0..15.
+        """Expected low nibbles, 0..15, to the nearest sixteenth.
 
         Args:
             images: ``(N, C, H, W)`` uint8, of which only the high nibbles are read.
@@ -61,8 +86,9 @@ class LowPrediction:
             ``(N, C, H, W)`` float32.
         """
         weights, bias = self.weights.to(images.device), self.bias.to(images.device)
-        found = functional.conv2d(_around(images), weights, bias)
-        return (found - (images & 240)).clamp_(0, 15)
+        found = functional.conv2d(_around(images), weights, bias) * self.unit
+        found = (found - (images & 240)).clamp_(0, 15)
+        return found.mul_(STEPS).round_().div_(STEPS)
 
     def __getstate__(self) -> dict[str, Any]:
         return as_arrays(vars(self))
@@ -84,13 +110,14 @@ def learn(public: Tensor) -> LowPrediction:
         moment += near.T @ near
         target += near.T @ bytes_
     ridge = RIDGE * moment.diagonal().mean() + TINY
-    found = torch.linalg.solve(moment + torch.eye(size).to(ridge) * ridge, target).float()
+    found = torch.linalg.solve(moment + torch.eye(size).to(ridge) * ridge, target)
     weights = found[:-1].T.reshape(channels, channels, WINDOW, WINDOW)
-    return LowPrediction(weights.contiguous(), found[-1] + MIDDLE)
+    return LowPrediction.rounded(weights, found[-1] + MIDDLE)
 
 
 def _around(images: Tensor) -> Tensor:
-    high = (images & 240).float() - 120
+    """High nibbles as odd numbers from -15 to 15, continued beyond the edge."""
+    high = (images >> 4).float() * 2 - 15
     return functional.pad(high, [WINDOW // 2] * 4, mode="replicate")
 
 
@@ -106,7 +133,7 @@ def _at_once(images: Tensor) -> int:
 
 def complete(
     key: PermXor,
-    ciphertexts: Tensor,
+    ciphertexts: Images,
     public: Tensor,
     numbers: NDArray[np.int32],
     *,
@@ -131,7 +158,7 @@ def complete(
     cipher, plain = _low_symbols(key, numbers)
     prediction = learn(public)
     gather = partial(_gathered, key.index, key.mask, cipher, plain, prediction, shared)
-    moments = gathered(gather, ciphertexts, workers or Alone(), _at_once(ciphertexts))
+    moments = gathered(gather, ciphertexts, workers or Alone())
     index, mask = key.index.copy(), key.mask.copy()
     fits = []
     for group, found in enumerate(moments.correlations()):
@@ -158,10 +185,10 @@ def _gathered(
     undo = PermXor(index, mask, "nibble").inverse()
     moments = _Moments(1 if shared else len(cipher), cipher.shape[1], images.device)
     places = torch.from_numpy(plain.reshape(-1)).to(images.device)
-    for chunk in _chunks(images):
-        seen = _nibbles(chunk, cipher.reshape(-1))
-        expected = prediction(undo(chunk)).reshape(len(chunk), -1)[:, places]
-        moments.add(seen, expected - 7.5)
+    for group in images.split(max(1, GROUP_BYTES // images[0].numel())):
+        seen = _nibbles(group, cipher.reshape(-1))
+        expected = torch.cat([prediction(undo(chunk)) for chunk in _chunks(group)])
+        moments.add(seen, expected.flatten(1)[:, places] - 7.5)
     return moments
 
 
@@ -197,10 +224,13 @@ class _Moments:
         """Add two ``(N, n · S)`` float32; if there is one group, all n count as samples of it."""
         first, second = (side.reshape(-1, self.groups, self.size).transpose(0, 1) for side in sides)
         self.count += first.shape[1]
-        self.cross += first.transpose(1, 2) @ second
+        for ours, theirs in zip(
+            first.split(EXACT_ROWS, 1), second.split(EXACT_ROWS, 1), strict=True
+        ):
+            self.cross += ours.transpose(1, 2) @ theirs
         for k, values in enumerate((first, second)):
-            self.sums[k] += values.sum(1)
-            self.squares[k] += values.square().sum(1)
+            self.sums[k] += values.sum(1, dtype=torch.float64)
+            self.squares[k] += values.square().sum(1, dtype=torch.float64)
 
     def merge(self, other: _Moments) -> _Moments:
         """Add what another has gathered; returns itself."""
