@@ -2,7 +2,8 @@
 
 Images are made when they are read: image k is one of the source, cut and brightened as a hash of
 (seed, k) says, so that any number of them needs no room. ``making`` is the
-time that making and encrypting alone take on the same workers; it is contained in ``s``. Memory is
+time that making and encrypting alone take on the same workers, twice since ciphertexts are read
+twice; it is contained in ``s``. Memory is
 the largest sum of the proportional shares (PSS) of all processes. The last line of each table is
 the exponent between the last two rows, making left out.
 
@@ -109,7 +110,7 @@ def _key(asked: argparse.Namespace, sets: ImageSets, plain: Path, workers: Worke
     for count in counts:
         make = partial(_encrypted, plain, asked.seed, key.index, key.mask, key.unit)
         stack = Made(make, tuple(sets.victims.shape[1:]), count)  # type: ignore[arg-type]
-        making = _making(stack, workers)
+        making = 2 * _making(stack, workers)
         observation = Observation(
             threat=seen.observation.threat,
             scheme=seen.observation.scheme,
@@ -132,9 +133,7 @@ def _key(asked: argparse.Namespace, sets: ImageSets, plain: Path, workers: Worke
     _exponent(counts, seconds)
 
 
-def _candidates(
-    asked: argparse.Namespace, sets: ImageSets, plain: Path, workers: Workers
-) -> None:
+def _candidates(asked: argparse.Namespace, sets: ImageSets, plain: Path, workers: Workers) -> None:
     raise NotImplementedError
 
 
@@ -187,7 +186,9 @@ def _made(plain: Path, seed: int, start: int, stop: int) -> NDArray[np.uint8]:
     grid = functional.affine_grid(matrix, shape, align_corners=False)
     cut = functional.grid_sample(images, grid, padding_mode="border", align_corners=False)
     bright = torch.from_numpy(GAINS[0] + (GAINS[1] - GAINS[0]) * gain).float()
-    found: NDArray[np.uint8] = (cut * bright[:, None, None, None]).round().clamp(0, 255).byte().numpy()
+    found: NDArray[np.uint8] = (
+        (cut * bright[:, None, None, None]).round().clamp(0, 255).byte().numpy()
+    )
     return found
 
 

@@ -39,8 +39,8 @@ RIDGE = 1e-5
 """Added to the features' mean squares, relative to their average."""
 STEPS = 16
 """Predictions are rounded to whole parts of this many, so that sums of products are exact."""
-EXACT_ROWS = 8192
-"""Products of two nibbles, in halves and in these parts, that single precision adds up exactly."""
+EXACT_ROWS = 1024
+"""Squares of predictions, in such parts, that single precision adds up exactly."""
 GROUP_BYTES = 1 << 24
 """Bytes of images whose products are summed at a time."""
 CHUNK_BYTES = 1 << 21
@@ -188,7 +188,8 @@ def _gathered(
     for group in images.split(max(1, GROUP_BYTES // images[0].numel())):
         seen = _nibbles(group, cipher.reshape(-1))
         expected = torch.cat([prediction(undo(chunk)) for chunk in _chunks(group)])
-        moments.add(seen, expected.flatten(1)[:, places] - 7.5)
+        expected = expected.flatten(1).gather(1, places.expand(len(group), -1))
+        moments.add(seen, expected.sub_(7.5))
     return moments
 
 
@@ -206,9 +207,10 @@ def _nibbles(images: Tensor, numbers: Table) -> Tensor:
     """``(N, len(numbers))`` float32, relative to the middle."""
     flat = images.reshape(len(images), -1)
     area = flat.shape[1]
-    bytes_ = flat[:, torch.from_numpy(numbers % area).to(images.device)]
+    index = torch.from_numpy(numbers % area).to(images.device)
     high = torch.from_numpy(numbers >= area).to(images.device)
-    return torch.where(high, bytes_ >> 4, bytes_ & 15).float() - 7.5
+    bytes_ = flat.gather(1, index.expand(len(flat), -1))
+    return ((bytes_ >> high.byte() * 4) & 15).float() - 7.5
 
 
 class _Moments:
@@ -224,13 +226,11 @@ class _Moments:
         """Add two ``(N, n · S)`` float32; if there is one group, all n count as samples of it."""
         first, second = (side.reshape(-1, self.groups, self.size).transpose(0, 1) for side in sides)
         self.count += first.shape[1]
-        for ours, theirs in zip(
-            first.split(EXACT_ROWS, 1), second.split(EXACT_ROWS, 1), strict=True
-        ):
-            self.cross += ours.transpose(1, 2) @ theirs
-        for k, values in enumerate((first, second)):
-            self.sums[k] += values.sum(1, dtype=torch.float64)
-            self.squares[k] += values.square().sum(1, dtype=torch.float64)
+        for parts in zip(first.split(EXACT_ROWS, 1), second.split(EXACT_ROWS, 1), strict=True):
+            self.cross += parts[0].transpose(1, 2) @ parts[1]
+            for k, values in enumerate(parts):
+                self.sums[k] += values.sum(1)
+                self.squares[k] += values.square().sum(1)
 
     def merge(self, other: _Moments) -> _Moments:
         """Add what another has gathered; returns itself."""

@@ -23,7 +23,7 @@ from ppattack.stacks import Images, Stack, as_stack, tensors
 
 EXACT_IN_SINGLE = 1 << 24
 CHUNK_ROWS = 4096
-"""Bytes that a float32 copy of the images processed at a time may take."""
+"""Vectors of symbols that are multiplied at a time."""
 LEAST_IN_A_PART = 4096
 """Images that make it worth using another worker."""
 PARTS_OF_A_WORKER = 4
@@ -117,7 +117,7 @@ class Moments:
         for start in range(0, len(values), rows):
             part = values[start : start + rows].to(self.sum.device, torch.float32) - self.centre
             self._lower += _squared(part)
-            self.sum += part.sum(0, dtype=torch.float64)
+            self.sum += part.sum(0)
         self.count += len(values)
         return self
 
