@@ -10,7 +10,8 @@ the exponent between the last two rows, making left out.
 Needs images of 32 pixels with two disjoint sides, such as CIFAR-10::
 
     python benchmarks/scale.py key --data cifar10 --counts 10000,100000,1000000 --workers 2
-    python benchmarks/scale.py candidates --data cifar10 --counts 10000,100000,1000000 --workers 2
+    python benchmarks/scale.py candidates --data cifar10 --target etc --counts 10000,100000,1000000 \\
+        --workers 2
 """
 
 from __future__ import annotations
@@ -36,16 +37,20 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from side_by_side import machine
+from torch import Tensor
 from torch.nn import functional
 
 from ppattack.attack import Context
+from ppattack.attacks.candidate_matching import CandidateMatching
 from ppattack.attacks.covariance_matching import CovarianceMatching
 from ppattack.context import Alone, Workers
+from ppattack.data.alterations import altered
 from ppattack.data.source import ImageRequest, ImageSets
 from ppattack.metrics.keys import key_agreement
 from ppattack.permxor import PermXor
 from ppattack.plugins import registry
 from ppattack.scenario import simulate
+from ppattack.seeding import torch_stream
 from ppattack.stacks import Made, Stack
 from ppattack.threat import Observation
 
@@ -53,6 +58,7 @@ SMALLEST_CUT = 0.75
 GAINS = (0.8, 1.2)
 DECRYPTED = 256
 """Ciphertexts that are decrypted to see how alike images are."""
+SURE = 0.01
 AT_ONCE = 2048
 
 
@@ -64,6 +70,7 @@ def main() -> None:
     parser.add_argument("--target", default="ele")
     parser.add_argument("--counts", default="10000,100000")
     parser.add_argument("-n", type=int, default=1000, help="ciphertexts that are matched")
+    parser.add_argument("--altered", default="jpeg50", help="how candidates differ; none: exact")
     parser.add_argument("--public", type=int, default=2000)
     parser.add_argument("--plain", type=int, default=8000, help="images that others are made from")
     parser.add_argument("--workers", type=int, default=1)
@@ -134,7 +141,51 @@ def _key(asked: argparse.Namespace, sets: ImageSets, plain: Path, workers: Worke
 
 
 def _candidates(asked: argparse.Namespace, sets: ImageSets, plain: Path, workers: Workers) -> None:
-    raise NotImplementedError
+    """Candidate matching: each ciphertext under its own key, candidates in a file."""
+    attack = CandidateMatching(altered=asked.altered, distractors=1)
+    target = registry.target(asked.target)()
+    seen = simulate(attack, target, sets.first_victims(asked.n), "image", asked.seed).observation
+    copies = altered(sets.victims[: asked.n], asked.altered, torch_stream(asked.seed, "copies"))
+    np.save(plain, sets.victims[asked.n :].numpy())  # what the others are made from
+    print(f"{asked.n} ciphertexts; candidates are copies: {asked.altered}")
+    print("candidates        s  CPU s  MiB    named  p <= .01", flush=True)
+    seconds = []
+    counts = [int(each) for each in asked.counts.split(",")]
+    for count in counts:
+        rows = np.random.default_rng(asked.seed).permutation(count)[: asked.n]
+        candidates = _written(plain, asked.seed, copies, rows, count)
+        observation = Observation(
+            threat=seen.threat,
+            scheme=seen.scheme,
+            ciphertexts=seen.ciphertexts,
+            image_shape=seen.image_shape,
+            public_images=candidates,
+        )
+        with _watched() as used:
+            found = attack(observation, Context(torch.device("cpu"), seed=1, workers=workers))
+        assert found.matching is not None
+        assert found.p_values is not None
+        right = float((found.matching == torch.from_numpy(rows)).float().mean())
+        sure = float((found.p_values <= SURE).float().mean())
+        print(
+            f"{count:10,}  {used['s']:7.1f}  {used['cpu']:5.0f}  {used['mib']:5.0f}  "
+            f"{right:7.3f}  {sure:8.3f}",
+            flush=True,
+        )
+        seconds.append(used["s"])
+    _exponent(counts, seconds)
+
+
+def _written(plain: Path, seed: int, copies: Tensor, rows: NDArray[np.intp], count: int) -> Tensor:
+    """``(count, C, H, W)`` candidates in a file, the copies at those rows."""
+    path = plain.with_name(f"{count}.npy")
+    shape = (count, *copies.shape[1:])
+    images = np.lib.format.open_memmap(path, "w+", np.uint8, shape)
+    for start in range(0, count, AT_ONCE):
+        stop = min(start + AT_ONCE, count)
+        images[start:stop] = made(plain, seed, start, stop)
+    images[rows] = copies.numpy()
+    return torch.from_numpy(images)
 
 
 def _making(stack: Stack, workers: Workers) -> float:

@@ -6,8 +6,9 @@ What grows with the number of images is computed for each shard and added up.
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias, Union
@@ -79,7 +80,7 @@ class Stack(ABC):
     @property
     def shard_size(self) -> int:
         """Images of a shard."""
-        return max(1, SHARD_BYTES // max(1, int(np.prod(self.shape[1:]))))
+        return shard_size(self.shape)
 
 
 Images: TypeAlias = Union["Tensor", Stack]
@@ -184,6 +185,17 @@ class Made(Stack):
 def as_stack(images: Images) -> Stack:
     """A stack of the images."""
     return images if isinstance(images, Stack) else Held(images.cpu().numpy())
+
+
+def chunks(images: Tensor) -> tuple[Tensor, ...]:
+    """Images in memory, cut where their stack would be."""
+    parts: tuple[Tensor, ...] = images.split(shard_size(images.shape))
+    return parts
+
+
+def shard_size(shape: Sequence[int]) -> int:
+    """Images of a shard, for images of ``(N, C, H, W)``."""
+    return max(1, SHARD_BYTES // max(1, math.prod(shape[1:])))
 
 
 def tensors(stack: Stack, device: torch.device | str) -> Iterator[Tensor]:

@@ -19,8 +19,9 @@ from ppattack.context import Alone
 from ppattack.errors import RunFailed
 from ppattack.plugins import registry
 from ppattack.scenario import simulate
-from ppattack.solvers.covariance import block_symbols, free_keys, low_nibbles, moments
-from ppattack.solvers.covariance.moments import GridMoments, Moments, gathered
+from ppattack.solvers.covariance import block_symbols, free_keys, low_nibbles
+from ppattack.solvers.covariance.moments import GridMoments, Moments
+from ppattack.solvers.sums import gathered
 from ppattack.sweeps.executors import InThisProcess, LocalProcesses
 from tests.support.forked import fork_workers
 from tests.support.natural import natural_images, natural_sets
@@ -43,7 +44,7 @@ def three() -> Iterator[LocalProcesses]:
 
 @pytest.fixture(autouse=True)
 def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(moments, "LEAST_IN_A_PART", 8)
+    monkeypatch.setattr(stacks, "SHARD_BYTES", 8 * 192)
 
 
 def test_sums_of_parts_are_exactly_those_of_the_whole(three: LocalProcesses) -> None:
@@ -122,7 +123,7 @@ def test_sums_of_low_nibbles_are_the_same_to_the_last_bit(
 
 
 def test_few_images_stay_here(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(moments, "LEAST_IN_A_PART", 100)
+    monkeypatch.setattr(stacks, "SHARD_BYTES", 1 << 24)
     workers = Counted(InThisProcess())
     free_keys.recover(natural_images(60), natural_images(60, seed=1), "byte", None, workers)
     assert workers.parts == 0

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ppattack.solvers.sums import Sent
+
 COMPONENTS = 300
 """Principal components of each side, at most."""
 PAIRS_PER_COMPONENT = 4
@@ -33,7 +35,7 @@ NARROWEST = 1e-6
 
 
 @dataclass(frozen=True)
-class Half:
+class Half(Sent):
     """Canonical values of one side.
 
     Args:
@@ -52,7 +54,7 @@ class Half:
 
 
 @dataclass(frozen=True)
-class PairLikelihood:
+class PairLikelihood(Sent):
     """Log-likelihood ratio of being one image.
 
     Args:

@@ -23,10 +23,11 @@ from ppattack.solvers.covariance import (
     low_nibbles,
     signed_matching,
 )
-from ppattack.solvers.covariance.moments import CHUNK_ROWS, Moments, gathered
+from ppattack.solvers.covariance.moments import CHUNK_ROWS, Moments
 from ppattack.solvers.covariance.shared_block_keys import most_correlated
 from ppattack.solvers.global_state.key_estimate import KeyEstimate
 from ppattack.solvers.matching.products import Products
+from ppattack.solvers.sums import gathered
 from ppattack.stacks import Images
 
 Places = NDArray[np.intp]

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import numpy as np
 import torch
@@ -20,13 +19,9 @@ from torch.nn import functional
 
 from ppattack.context import Alone, Workers
 from ppattack.permxor import PermXor
-from ppattack.solvers.covariance.moments import (
-    EXACT_IN_SINGLE,
-    as_arrays,
-    as_tensors,
-    gathered,
-)
+from ppattack.solvers.covariance.moments import EXACT_IN_SINGLE
 from ppattack.solvers.covariance.signed_matching import Single, assign
+from ppattack.solvers.sums import Sent, gathered
 from ppattack.stacks import Images
 
 Table = NDArray[np.int64]
@@ -52,7 +47,7 @@ FOUND_DEVIATIONS = 4.0
 
 
 @dataclass(frozen=True)
-class LowPrediction:
+class LowPrediction(Sent):
     """Predicts low nibbles from high ones.
 
     Weights are whole numbers of a unit, and so small that single precision adds up products with
@@ -89,12 +84,6 @@ class LowPrediction:
         found = functional.conv2d(_around(images), weights, bias) * self.unit
         found = (found - (images & 240)).clamp_(0, 15)
         return found.mul_(STEPS).round_().div_(STEPS)
-
-    def __getstate__(self) -> dict[str, Any]:
-        return as_arrays(vars(self))
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        vars(self).update(as_tensors(state))
 
 
 def learn(public: Tensor) -> LowPrediction:
@@ -213,7 +202,7 @@ def _nibbles(images: Tensor, numbers: Table) -> Tensor:
     return ((bytes_ >> high.byte() * 4) & 15).float() - 7.5
 
 
-class _Moments:
+class _Moments(Sent):
     """Sums that give the correlations between two sides, for each of several groups."""
 
     def __init__(self, groups: int, size: int, device: torch.device) -> None:
@@ -239,12 +228,6 @@ class _Moments:
         self.squares += other.squares
         self.cross += other.cross
         return self
-
-    def __getstate__(self) -> dict[str, Any]:
-        return as_arrays(vars(self))
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        vars(self).update(as_tensors(state))
 
     def correlations(self) -> Single:
         """``(groups, S, S)``, first side by second."""

@@ -7,9 +7,7 @@ or workers gives the same numbers.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from functools import partial, reduce
-from typing import Any, Protocol, Self, TypeVar
+from collections.abc import Iterator
 
 import numpy as np
 import torch
@@ -17,71 +15,15 @@ from numpy.typing import NDArray
 from scipy.linalg.blas import ssyrk
 from torch import Tensor
 
-from ppattack.context import Workers
 from ppattack.errors import ImageError
-from ppattack.stacks import Images, Stack, as_stack, tensors
+from ppattack.solvers.sums import Sent
 
 EXACT_IN_SINGLE = 1 << 24
 CHUNK_ROWS = 4096
 """Vectors of symbols that are multiplied at a time."""
-LEAST_IN_A_PART = 4096
-"""Images that make it worth using another worker."""
-PARTS_OF_A_WORKER = 4
 
 
-class Sums(Protocol):
-    """Statistics gathered from images."""
-
-    def merge(self, other: Self) -> Self:
-        """Add what another has gathered; returns itself."""
-
-
-Gathered = TypeVar("Gathered", bound=Sums)
-
-
-def gathered(gather: Callable[[Tensor], Gathered], images: Images, workers: Workers) -> Gathered:
-    """Gather statistics from images: shard by shard, and each worker from a part of them.
-
-    Args:
-        gather: gathers from some images; a function at the top of a module, or a
-            ``functools.partial`` of one.
-        images: ``(N, C, H, W)`` uint8.
-        workers: they gather.
-    """
-    count = min(workers.count, len(images) // LEAST_IN_A_PART)
-    if count < 2 and isinstance(images, Tensor):
-        return gather(images)
-    stack = as_stack(images)
-    # Several for each worker, so that one that is lost or slow is not waited for long.
-    size = max(stack.shard_size, -(-len(stack) // (max(1, count) * PARTS_OF_A_WORKER)))
-    parts = stack.split(min(size, -(-len(stack) // max(1, count))))
-    found = workers.map(partial(_gathered_there, gather, images.device.type), parts)
-    return reduce(lambda whole, part: whole.merge(part), found)
-
-
-def _gathered_there(gather: Callable[[Tensor], Gathered], device: str, part: Stack) -> Gathered:
-    """What a worker gathers."""
-    shards = (gather(images) for images in tensors(part, device))
-    return reduce(lambda whole, shard: whole.merge(shard), shards)
-
-
-def as_arrays(state: dict[str, Any]) -> dict[str, Any]:
-    """The attributes in the form to be sent: a tensor would refer to the sender's memory."""
-    return {
-        name: value.cpu().numpy() if isinstance(value, Tensor) else value
-        for name, value in state.items()
-    }
-
-
-def as_tensors(state: dict[str, Any]) -> dict[str, Any]:
-    """Undo :func:`as_arrays`."""
-    return {
-        name: torch.tensor(value) if isinstance(value, np.ndarray) else value
-        for name, value in state.items()
-    }
-
-
-class Moments:
+class Moments(Sent):
     """Count, sum and outer products of symbol vectors.
 
     Args:
@@ -129,12 +71,6 @@ class Moments:
         self.sum += other.sum.to(self.sum.device)
         self._lower += other._lower.to(self.sum.device)
         return self
-
-    def __getstate__(self) -> dict[str, Any]:
-        return as_arrays(vars(self))
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        vars(self).update(as_tensors(state))
 
     def mean(self) -> Tensor:
         """``(S,)`` float64, relative to the middle ``(levels - 1) / 2``: odd under complement."""

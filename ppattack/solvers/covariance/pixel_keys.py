@@ -11,9 +11,10 @@ from ppattack.context import Alone, Workers
 from ppattack.jpeg import Jpeg
 from ppattack.permxor import PermXor
 from ppattack.solvers.covariance import colour_orders, signed_graph
-from ppattack.solvers.covariance.moments import GridMoments, gathered
+from ppattack.solvers.covariance.moments import GridMoments
 from ppattack.solvers.global_state import choice
 from ppattack.solvers.global_state.key_estimate import KeyEstimate
+from ppattack.solvers.sums import gathered
 from ppattack.stacks import Images
 
 
