@@ -1,17 +1,16 @@
 """Growth with the number of ciphertexts and of candidates: seconds, memory, and what is found.
 
 Images are made when they are read: image k is one of the source, cut and brightened as a hash of
-(seed, k) says, so that any number of them needs no room. ``making`` is the
-time that making and encrypting alone take on the same workers, twice since ciphertexts are read
-twice; it is contained in ``s``. Memory is
-the largest sum of the proportional shares (PSS) of all processes. The last line of each table is
-the exponent between the last two rows, making left out.
+(seed, k) says, so that any number of them needs no room. ``making`` is the time that making and
+encrypting alone take on the same workers, twice since ciphertexts are read twice; it is contained
+in ``s``. Memory is the largest sum of the proportional shares (PSS) of all processes, pages of
+files included. The last line of each table is the exponent between the last two rows, making left
+out.
 
 Needs images of 32 pixels with two disjoint sides, such as CIFAR-10::
 
     python benchmarks/scale.py key --data cifar10 --counts 10000,100000,1000000 --workers 2
-    python benchmarks/scale.py candidates --data cifar10 --target etc --counts 10000,100000,1000000 \\
-        --workers 2
+    python benchmarks/scale.py candidates --data cifar10 --target etc --counts 10000,1000000
 """
 
 from __future__ import annotations

@@ -90,7 +90,8 @@ class PairLikelihood(Sent):
     def scores(self, u: Tensor, v: Tensor) -> Tensor:
         """``(N, M)`` log-likelihood ratios of canonical values ``(N, K)`` and ``(M, K)``."""
         cross, own, constant = self._weights()
-        return (u * cross) @ v.T - (u**2 @ own)[:, None] - (v**2 @ own)[None] + constant
+        found = (u * cross) @ v.T
+        return found.sub_((u**2 @ own)[:, None]).sub_((v**2 @ own)[None]).add_(constant)
 
     def of_pairs(self, u: Tensor, v: Tensor) -> Tensor:
         """``(N,)`` likewise of canonical values ``(N, K)`` of N pairs."""
