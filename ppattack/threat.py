@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from ppattack.jpeg import Jpeg
+    from ppattack.stacks import Stack
     from ppattack.target.base import PublicScheme
     from ppattack.target.key import Key
 
@@ -126,6 +127,8 @@ class Observation:
         class_names: the names of the classes, or None.
         models: the weights of a public model and of its copy transformed with the victims' key,
             tensors by name, or None.
+        stack: all ciphertexts if there are more than are held in memory, or None; those of
+            ``ciphertexts`` are the first, and they are the ones to be decrypted.
     """
 
     __slots__ = (
@@ -140,6 +143,7 @@ class Observation:
         "image_shape",
         "jpeg",
         "scheme",
+        "stack",
         "threat",
     )
 
@@ -158,6 +162,7 @@ class Observation:
         public_labels: Tensor | None = None,
         class_names: tuple[str, ...] | None = None,
         models: tuple[Weights, Weights] | None = None,
+        stack: Stack | None = None,
     ) -> None:
         self.threat = threat
         self.scheme = scheme
@@ -171,6 +176,7 @@ class Observation:
         self._public_labels = public_labels
         self._class_names = class_names
         self._models = models
+        self.stack = stack
 
     def refuse_other_shapes(self, attack: str, *, larger: bool = False) -> None:
         """Refuse ciphertexts that do not have the shape of what the scheme transforms.

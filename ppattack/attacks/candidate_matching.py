@@ -159,6 +159,7 @@ class CandidateMatching(Attack):
                 views,
                 context.torch_stream("candidates"),
                 lambda: task.update(next(steps)),
+                context.workers if candidates.is_cpu else None,
             )
         limits = _limits(found, scheme.structure.kind, len(candidates))
         return Recovery(

@@ -18,6 +18,7 @@ from ppattack.attack import Attack, AttackCard, Context, ControlTarget, Preset, 
 from ppattack.card import Reference
 from ppattack.config import Doc, Interval
 from ppattack.solvers.shared_blocks import scope
+from ppattack.stacks import Stack
 from ppattack.threat import Observation, ThreatModel
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
     from ppattack.images import ImageShape
     from ppattack.solvers.global_state.key_estimate import KeyEstimate
+    from ppattack.stacks import Images
     from ppattack.target.base import PublicScheme
     from ppattack.target.structure import Structure
 
@@ -160,29 +162,31 @@ class CovarianceMatching(Attack):
         observation.refuse_other_shapes(self.card.name)
         structure = self._structure(observation.scheme)
         ciphertexts = observation.ciphertexts
-        learned = ciphertexts[: self.config.ciphertexts or None].to(context.device)
+        learned = self._learned(observation, context)
         form = observation.scheme.representation
-        public = form.prepare(observation.public_images.to(context.device))
+        public = form.prepare(observation.public_images.to(learned.device))
         began = time.monotonic()
         aligned = scope.applies(structure, int(public.shape[1]))
+        enough = learned[: scope.MOST_LEARNED] if isinstance(learned, Stack) else learned
+        used = len(enough if aligned else learned)
         one_key = observation.threat.key_scope == "dataset"
-        if aligned and (why := scope.too_few(structure, learned, one_key=one_key)):
+        if aligned and (why := scope.too_few(structure, enough, one_key=one_key)):
             return Recovery(images=ciphertexts.clone(), limits=why)
         if aligned:
             seed = context.seed % 2**32
             solver = keys.taught(public, structure, seed, self.config.rounds)
             estimate = shared_blocks.recover(
-                ciphertexts, learned, solver, context.progress, one_key=one_key
+                ciphertexts, enough, solver, context.progress, one_key=one_key
             )
             limits = shared_blocks.limits(estimate)
         else:
             estimate = self._solve(structure, learned, public, observation, context)
-            limits = self._limits(observation.scheme, len(learned))
-        context.progress.log(f"key estimated from {len(learned)} ciphertexts")
+            limits = self._limits(observation.scheme, used)
+        context.progress.log(f"key estimated from {used} ciphertexts")
         notes = {
             **estimate.notes,
             "structure": f"{structure.kind}, {structure.unit}s",
-            "ciphertexts_used": len(learned),
+            "ciphertexts_used": used,
             "public_images_used": len(public),
             "solver_seconds": round(time.monotonic() - began, 2),
         }
@@ -193,6 +197,14 @@ class CovarianceMatching(Attack):
             up_to_state=True,
             limits=limits,
         )
+
+    def _learned(self, observation: Observation, context: Context) -> Images:
+        """The ciphertexts from which the key is learned."""
+        most = self.config.ciphertexts or None
+        if observation.stack is None:
+            return observation.ciphertexts[:most].to(context.device)
+        count = len(observation.stack)
+        return observation.stack.part(0, min(most or count, count))
 
     def _limits(self, scheme: PublicScheme, count: int) -> str:
         """Why a failure would say nothing about the scheme; empty if it would."""
@@ -220,7 +232,7 @@ class CovarianceMatching(Attack):
     def _solve(
         self,
         structure: Structure,
-        ciphertexts: Tensor,
+        ciphertexts: Images,
         public: Tensor,
         observation: Observation,
         context: Context,

@@ -86,12 +86,28 @@ def open_image(path: Path, *, photograph: bool = False) -> tuple[Image, str]:
     Raises:
         UnreadableImage: with the path and the reason.
     """
-    from PIL import Image, UnidentifiedImageError
-
     check_file(path)
     try:
+        file = path.open("rb")
+    except OSError as error:
+        raise UnreadableImage(path, f"cannot be read ({error.strerror})") from None
+    with file:
+        return decode(file, path, photograph=photograph)
+
+
+def decode(file: BinaryIO, path: Path, *, photograph: bool = False) -> tuple[Image, str]:
+    """Decode one image file that is open; see :func:`open_image`.
+
+    Args:
+        file: to read.
+        path: what it is called if it is refused.
+        photograph: see :func:`open_image`.
+    """
+    from PIL import Image, UnidentifiedImageError
+
+    try:
         # Pillow warns about large images and odd metadata; what matters is refused explicitly.
-        with warnings.catch_warnings(), path.open("rb") as file:
+        with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             image = _decoded(file, photograph)
             return _eight_bit(image, photograph)

@@ -1,10 +1,10 @@
-"""Images in a NumPy archive.
+"""Images in a NumPy archive, or in a file of one array, read through memory maps.
 
 Either two arrays, the victims' and the adversary's, under one of the pairs of names in ``PAIRS``,
-or one array ``images``, which is split by content: the SHA-256 of an image decides its side (half
-each, on average), so the order does not matter, adding an image moves no other, and equal images
-are on one side. The seed chooses which images of a side are taken. If no victims are requested, the
-adversary has all of ``images``.
+or one array ``images`` (that of an NPY file is one), which is split by content: the SHA-256 of an
+image decides its side (half each, on average), so the order does not matter, adding an image moves
+no other, and equal images are on one side. The seed chooses which images of a side are taken. If no
+victims are requested, the adversary has all of ``images``.
 
 Arrays are uint8: ``(N, H, W, C)`` or ``(N, C, H, W)`` with C of 1 or 3, or grey ``(N, H, W)``.
 Nothing is ever unpickled.
@@ -28,13 +28,13 @@ from numpy.typing import NDArray
 from typing_extensions import override
 
 from ppattack.card import Reference
-from ppattack.data.decoding import UnreadableImage, check_file
-from ppattack.data.fingerprint import HASHED_AT_MOST
+from ppattack.data.array_files import Arrays, image_shape
+from ppattack.data.decoding import check_file
+from ppattack.data.fingerprint import HASHED_AT_MOST, of_files
 from ppattack.data.selection import Counted, Pixels, select
 from ppattack.data.source import ImageRequest, ImageSets, ImageSource, SourceCard
 from ppattack.errors import DataError
 from ppattack.files import user_path
-from ppattack.images import CHANNELS
 from ppattack.seeding import derive, numpy_stream
 
 PAIRS = (("victims", "adversary"), ("test", "train"), ("x_test", "x_train"))
@@ -57,7 +57,7 @@ class Npz(ImageSource):
 
     card = SourceCard(
         name="npz",
-        title="uint8 arrays in a NumPy .npz file",
+        title="uint8 arrays in a NumPy .npz or .npy file",
         reference=Reference(
             authors="C. R. Harris, K. J. Millman, S. J. van der Walt et al.",
             title="Array programming with NumPy (the .npz format)",
@@ -76,24 +76,24 @@ class Npz(ImageSource):
             DataError: for a missing or damaged file, or arrays with other names, types or shapes.
         """
         path = user_path(self.argument)
-        with _opened(path) as stored:
-            archive = _Archive(stored, path)
-            names = next((pair for pair in PAIRS if set(pair) & set(stored.files)), None)
-            if names is not None:
-                victims = archive.sample_rows(names[0], request.victims, request.seed)
-                adversary = archive.sample_rows(names[1], request.adversary, request.seed)
-            elif BOTH in stored.files:
-                images = archive.images(BOTH)
-                ours, theirs = _split(images, request)
-                victims = Counted(archive.rows(BOTH, images, ours), len(ours))
-                adversary = Counted(archive.rows(BOTH, images, theirs), len(theirs))
-            else:
-                held = ", ".join(stored.files[:5]) or "nothing"
-                raise DataError(
-                    f"{path} holds {held}, but neither 'images' nor 'victims' and 'adversary' "
-                    "(or 'test' and 'train'): rename the arrays."
-                )
-            sets = select(f"{self.card.name}:{self.argument}", request, victims, adversary)
+        stored = Arrays(path)
+        archive = _Archive(stored, path)
+        names = next((pair for pair in PAIRS if set(pair) & set(stored.files)), None)
+        if names is not None:
+            victims = archive.sample_rows(names[0], request.victims, request.seed)
+            adversary = archive.sample_rows(names[1], request.adversary, request.seed)
+        elif BOTH in stored.files:
+            images = archive.images(BOTH)
+            ours, theirs = _split(images, request)
+            victims = Counted(archive.rows(BOTH, images, ours), len(ours))
+            adversary = Counted(archive.rows(BOTH, images, theirs), len(theirs))
+        else:
+            held = ", ".join(stored.files[:5]) or "nothing"
+            raise DataError(
+                f"{path} holds {held}, but neither 'images' nor 'victims' and 'adversary' "
+                "(or 'test' and 'train'): rename the arrays."
+            )
+        sets = select(f"{self.card.name}:{self.argument}", request, victims, adversary)
         return replace(sets, notes=(*dict.fromkeys(archive.notes), *sets.notes))
 
     @override
@@ -104,6 +104,8 @@ class Npz(ImageSource):
             check_file(path)
             if path.stat().st_size > HASHED_AT_MOST:
                 return None
+            if not zipfile.is_zipfile(path):
+                return of_files([("", path)])
             with zipfile.ZipFile(path) as archive:
                 if sum(info.file_size for info in archive.infolist()) > HASHED_AT_MOST:
                     return None
@@ -119,7 +121,7 @@ class Npz(ImageSource):
 class _Archive:
     """The images and classes of one archive, and what was wrong with the classes."""
 
-    def __init__(self, stored: np.lib.npyio.NpzFile, path: Path) -> None:
+    def __init__(self, stored: Arrays, path: Path) -> None:
         self.stored = stored
         self.path = path
         self.notes: list[str] = []
@@ -142,7 +144,7 @@ class _Archive:
 
     def images(self, name: str) -> NDArray[np.uint8]:
         """One array as ``(N, H, W, C)``."""
-        return _array(self.stored, self.path, name)
+        return _array(self.stored, name)
 
     def _classes(self, images: str, count: int) -> NDArray[Any] | None:
         """One class per image of an array, or None if there are none that can be used.
@@ -173,23 +175,6 @@ class _Archive:
         return column
 
 
-def _opened(path: Path) -> np.lib.npyio.NpzFile:
-    try:
-        check_file(path)
-        archive = np.load(path, allow_pickle=False)
-    except UnreadableImage as error:
-        raise DataError(f"the file {path} {error.reason}: use npz:FILE.") from None
-    except Exception as error:  # as above
-        raise DataError(
-            f"{path} is not a NumPy .npz file ({error}): write one with np.savez."
-        ) from None
-    if not isinstance(archive, np.lib.npyio.NpzFile):
-        raise DataError(
-            f"{path} holds one array without a name: write it with np.savez(FILE, images=array)."
-        )
-    return archive
-
-
 def _split(images: NDArray[np.uint8], request: ImageRequest) -> tuple[list[int], list[int]]:
     digests = [hashlib.sha256(image.tobytes()).digest() for image in images]
     drawn = sorted(
@@ -203,33 +188,13 @@ def _split(images: NDArray[np.uint8], request: ImageRequest) -> tuple[list[int],
     )
 
 
-def _array(archive: np.lib.npyio.NpzFile, path: Path, name: str) -> NDArray[np.uint8]:
+def _array(archive: Arrays, name: str) -> NDArray[np.uint8]:
     """One array as ``(N, H, W, C)``."""
-    where = f"the array '{name}' of {path}"
+    where = f"the array '{name}' of {archive.path}"
     try:
         array = archive[name]
     except Exception as error:  # NumPy raises nearly anything for damaged files
         raise DataError(f"{where} cannot be read ({error}): write it again as uint8.") from None
-    if array.dtype != np.uint8:
-        fix = (
-            "convert floats in [0, 1] with (x * 255).round().astype(np.uint8)"
-            if array.dtype.kind == "f"
-            else "images are uint8, 0..255"
-        )
-        raise DataError(f"{where} has dtype {array.dtype}, not uint8: {fix}.")
-    if array.ndim == 3 and array.shape[2] in CHANNELS:
-        raise DataError(f"{where} has shape {array.shape}: stack images to (N, H, W, C).")
-    if array.ndim == 3:
-        array = array[..., None]
-    shape = array.shape
-    if array.ndim != 4 or 0 in shape:
-        raise DataError(f"{where} has shape {shape}, not (N, H, W, C), (N, C, H, W) or (N, H, W).")
-    last, first = shape[3] in CHANNELS, shape[1] in CHANNELS
-    if last and first and shape[1:] != (1, 1, 1):
-        raise DataError(
-            f"{where} has shape {shape}, which may have its channels first or last: "
-            "drop an axis of one channel, or use larger images."
-        )
-    if not (last or first):
-        raise DataError(f"{where} has shape {shape}: an image must have 1 or 3 channels.")
+    shape, last = image_shape(array.shape, array.dtype, where)
+    array = array.reshape(shape)
     return array if last else array.transpose(0, 2, 3, 1)

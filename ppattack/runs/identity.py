@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ppattack.config import as_dict
+from ppattack.data.stack_files import is_stack, open_stack
 from ppattack.errors import DataError
 from ppattack.jpeg import Jpeg
 from ppattack.plugins import registry
@@ -128,12 +129,14 @@ def _file_facts(request: RunRequest, folder: Path, target: Target) -> tuple[str,
     from ppattack.data.token_files import list_tokens, read_ciphertexts
 
     cipher, truth = target.card.cipher, ""
+    if request.truth is not None:
+        truth = _folder_facts(request.truth, photographs=True)
+    if is_stack(folder):
+        return f"first {request.victims} of {_content_of_stack(folder)}", truth
     listed = list_images(folder) if cipher == "image" else list_tokens(folder)
     ciphertexts = of_files((file.name, file) for file in listed)
     if ciphertexts is None:
         ciphertexts = _hash(read_ciphertexts(folder, cipher))
-    if request.truth is not None:
-        truth = _folder_facts(request.truth, photographs=True)
     return ciphertexts, truth
 
 
@@ -142,8 +145,15 @@ def _folder_facts(folder: Path, *, photographs: bool) -> str:
     from ppattack.data.fingerprint import of_files
     from ppattack.data.image_files import list_images, read_folder
 
+    if is_stack(folder):
+        return _content_of_stack(folder)
     found = of_files((file.name, file) for file in list_images(folder))
     return _hash(read_folder(folder, photographs=photographs)) if found is None else found
+
+
+def _content_of_stack(path: Path) -> str:
+    """A hash of the files of many images."""
+    return "\n".join(_content_of(file) for file in open_stack(path, 0).files)
 
 
 def _public_images(request: RunRequest, folder: Path, target: Target) -> ImageSets:

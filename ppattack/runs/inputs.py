@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ppattack.data.source import ImageRequest, ImageSets
+from ppattack.data.stack_files import is_stack, open_stack
 from ppattack.errors import ConfigError, DataError
 from ppattack.files import check_output_names
 from ppattack.jpeg import Jpeg
@@ -18,6 +19,9 @@ from ppattack.seeding import derive
 from ppattack.target import contract
 from ppattack.target.base import generate_scoped_key
 from ppattack.target.trained import OwnerImages, TrainedTarget
+
+MOST_NAMED = 10_000_000
+"""Candidates of one file, at most."""
 
 if TYPE_CHECKING:
     import torch
@@ -144,8 +148,10 @@ def build_scenario(
             key = _trained(target, sets, secret, context)
         return simulate(attack, target, sets, scope, secret, jpeg=jpeg, key=key)
     found, truth, public = read_inputs(request, request.ciphertexts, target)
-    jpeg = None
-    if target.card.cipher == "image":
+    stack, jpeg = None, None
+    if is_stack(request.ciphertexts):
+        stack = open_stack(request.ciphertexts, request.victims).stack
+    elif target.card.cipher == "image":
         jpeg = Jpeg.of_files(request.ciphertexts / name for name in found.names)
     return from_ciphertexts(
         attack,
@@ -157,6 +163,7 @@ def build_scenario(
         candidates=_candidates(request),
         scope=scope,
         jpeg=jpeg,
+        stack=stack if stack is not None and len(stack) > len(found.names) else None,
     )
 
 
@@ -192,13 +199,11 @@ def read_inputs(
     Raises:
         PpattackError: if anything is wrong with them.
     """
-    from ppattack.data.token_files import read_ciphertexts
-
-    found = read_ciphertexts(folder, target.card.cipher)
+    found = _ciphertexts(request, folder, target)
     check_output_names(found.names)
     truth = None
     if request.truth is not None:
-        truth = _matching_truth(found.names, request.truth)
+        truth = _matching_truth(found.names, request.truth, request.victims)
     public = None
     if request.data is not None:
         given = tuple(found.images.shape[1:])
@@ -214,18 +219,47 @@ def read_inputs(
 
 def _candidates(request: RunRequest) -> NamedImages | None:
     """The plain images that ciphertexts may be of, or the ciphertexts that they are linked with."""
+    if request.candidates is not None:
+        return _all_images(request.candidates, photographs=True)
+    return None if request.link is None else _all_images(request.link, photographs=False)
+
+
+def _ciphertexts(request: RunRequest, path: Path, target: Target) -> NamedImages:
+    """The ciphertexts of a folder, or the first of a file of many."""
+    from ppattack.data.token_files import read_ciphertexts
+
+    if not is_stack(path):
+        return read_ciphertexts(path, target.card.cipher)
+    if target.card.cipher != "image":
+        raise DataError(
+            f"{path} holds images, and ciphertexts of '{target.card.name}' are tokens: name a "
+            "folder of NPY files, one per ciphertext."
+        )
+    if request.isolated:
+        raise ConfigError(
+            f"an isolated attack is sent its ciphertexts whole, and {path} may hold more than fit "
+            "into memory: leave out --isolate and its limits, or name a folder of image files."
+        )
+    return open_stack(path, request.victims).first()
+
+
+def _all_images(path: Path, *, photographs: bool) -> NamedImages:
+    """The images of a folder, of an array or of tar files; a mapped array stays where it is."""
     from ppattack.data.image_files import read_folder
 
-    if request.candidates is not None:
-        return read_folder(request.candidates, photographs=True)
-    return None if request.link is None else read_folder(request.link)
+    if not is_stack(path):
+        return read_folder(path, photographs=photographs)
+    return open_stack(path, MOST_NAMED, photographs=photographs).first()
 
 
-def _matching_truth(names: tuple[str, ...], folder: Path) -> torch.Tensor:
+def _matching_truth(names: tuple[str, ...], folder: Path, most: int) -> torch.Tensor:
     """The plain images in the order of the ciphertexts' names (extensions may differ)."""
     from ppattack.data.image_files import read_folder
 
-    plain = read_folder(folder, photographs=True)
+    if is_stack(folder):
+        plain = open_stack(folder, most, photographs=True).first()
+    else:
+        plain = read_folder(folder, photographs=True)
     place = {Path(name).stem: i for i, name in enumerate(plain.names)}
     for i, name in enumerate(plain.names):
         last = place[Path(name).stem]

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from ppattack.data.image_files import NamedImages
     from ppattack.images import ImageShape
     from ppattack.jpeg import Jpeg
+    from ppattack.stacks import Stack
     from ppattack.target.base import Target
 
 
@@ -46,6 +47,7 @@ def from_ciphertexts(
     scope: KeyScope,
     candidates: NamedImages | None = None,
     jpeg: Jpeg | None = None,
+    stack: Stack | None = None,
 ) -> Scenario:
     """Somebody else's ciphertexts, under a key that nobody here knows.
 
@@ -60,6 +62,7 @@ def from_ciphertexts(
         candidates: for attacks that match: plain images of the size of those of the ciphertexts, or
             ciphertexts under other keys if the attack links them.
         jpeg: how the files were compressed.
+        stack: all ciphertexts if there are more, of which these are the first.
     """
     has_public = public is not None and len(public.adversary) > 0
     threat = least_threat_model(
@@ -87,7 +90,7 @@ def from_ciphertexts(
         name=public.name if public else "ciphertexts only",
         victims=empty if truth is None else truth,
         adversary=public.adversary if public else empty,
-        notes=public.notes if public else (),
+        notes=(*(public.notes if public else ()), *_more(stack, len(ciphertexts))),
         classes=public.classes if public else (),
         adversary_labels=public.adversary_labels if public else None,
     )
@@ -111,8 +114,19 @@ def from_ciphertexts(
         jpeg=jpeg,
         public_labels=sets.adversary_labels if threat.public_labels else None,
         class_names=sets.classes if threat.public_labels else None,
+        stack=stack,
     )
     return Scenario(observation, Truth(truth, None, matching), sets, names, called)
+
+
+def _more(stack: Stack | None, held: int) -> tuple[str, ...]:
+    """What a report says about ciphertexts that are not decrypted."""
+    if stack is None:
+        return ()
+    return (
+        f"there are {len(stack)} ciphertexts: the first {held} are decrypted and scored (-n), and "
+        "attacks that add up statistics learn from all",
+    )
 
 
 def of_size(candidates: NamedImages, shape: ImageShape, linked: tuple[int, ...] | None) -> Tensor:

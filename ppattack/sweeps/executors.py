@@ -11,6 +11,7 @@ import signal
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
@@ -28,6 +29,7 @@ from ppattack.runs.store import Finished
 
 Started = Callable[[int], None]
 Cells = Iterable[tuple[int, RunRequest]]
+BLAS_THREADS = "OPENBLAS_NUM_THREADS"
 TRIES = 3
 """How often a cell is tried if its worker dies: a cell that kills every worker must end too."""
 
@@ -101,16 +103,22 @@ class LocalProcesses:
         finally:
             self.close()
 
-    def map(self, function: Callable[[Part], Result], parts: Sequence[Part]) -> list[Result]:
-        """Compute the parts on all processes; results come in the order of the parts."""
-        found: dict[int, Any] = {}
+    def map(self, function: Callable[[Part], Result], parts: Sequence[Part]) -> Iterator[Result]:
+        """Compute the parts on all processes; results come in the order of the parts.
+
+        A result that is early is kept until those before it have been taken.
+        """
+        early: dict[int, Any] = {}
+        following = 0
         for number, answer in self._answers(function, list(enumerate(parts)), lambda _: None):
             if isinstance(answer, _Dead):
                 answer = _Failed(lost_outcome(answer.exit_code).reason)
             if isinstance(answer, _Failed):
                 raise RunFailed(f"a part of a sum could not be computed: {answer.reason}")
-            found[number] = answer
-        return [found[number] for number in range(len(parts))]
+            early[number] = answer
+            while following in early:
+                yield early.pop(following)
+                following += 1
 
     def close(self) -> None:
         """End the processes."""
@@ -153,9 +161,22 @@ class LocalProcesses:
         gpu = self._gpus[slot % len(self._gpus)] if self._gpus else None
         threads = max(1, available_cpus() // self.count)
         process = context.Process(target=_work, args=(theirs, gpu, threads), daemon=True)
-        process.start()
+        with _blas_threads(threads):
+            process.start()
         theirs.close()
         return _Worker(slot, process, ours)
+
+
+@contextmanager
+def _blas_threads(count: int) -> Iterator[None]:
+    """Have processes that start inside the block compute with so many threads outside torch too."""
+    before = os.environ.get(BLAS_THREADS)
+    os.environ.setdefault(BLAS_THREADS, str(count))
+    try:
+        yield
+    finally:
+        if before is None:
+            os.environ.pop(BLAS_THREADS, None)
 
 
 def _end(worker: _Worker) -> None:

@@ -58,18 +58,23 @@ class Ray:
         """CPUs of the cluster."""
         return max(1, int(self._ray.cluster_resources().get("CPU", 1)))
 
-    def map(self, function: Callable[[Part], Result], parts: Sequence[Part]) -> list[Result]:
+    def map(self, function: Callable[[Part], Result], parts: Sequence[Part]) -> Iterator[Result]:
         """Compute the parts as tasks of the cluster; results come in the order of the parts."""
         task = self._ray.remote(num_cpus=1, max_retries=TRIES - 1)(_remote_part)
-        asked = [task.remote(function, part) for part in parts]
+        shared = self._ray.put(function)  # sent to each machine once
+        asked = deque(task.remote(shared, part) for part in parts)
         try:
-            found: list[Result] = self._ray.get(asked)
+            while asked:
+                found: Result = self._ray.get(asked.popleft())
+                yield found
         except self._ray.exceptions.RayError as error:
             reason = getattr(error, "cause", error)
             raise RunFailed(
                 f"a part of a sum could not be computed: {type(reason).__name__}: {reason}"
             ) from None
-        return found
+        finally:
+            for left in asked:
+                self._ray.cancel(left, force=True)
 
     def run(self, cells: Cells, started: Started) -> Iterator[tuple[int, Outcome]]:
         """Run cells as tasks of the cluster."""

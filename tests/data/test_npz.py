@@ -226,11 +226,26 @@ def test_other_arrays_are_refused(tmp_path: Path, array: np.ndarray[Any, Any], r
             load(saved(tmp_path, **{name: array}), 1, 0)
 
 
+def test_the_array_of_an_npy_file_is_split_as_one_called_images_is(tmp_path: Path) -> None:
+    images = noise(40, 8, 8, 3)
+    np.save(tmp_path / "one.npy", images)
+    ours, theirs = load(tmp_path / "one.npy", 9, 9), load(saved(tmp_path, images=images), 9, 9)
+    assert torch.equal(ours.victims, theirs.victims)
+    assert torch.equal(ours.adversary, theirs.adversary)
+
+
+def test_compressed_arrays_are_read_whole(tmp_path: Path) -> None:
+    images = noise(40, 8, 8, 3)
+    np.savez_compressed(tmp_path / "packed.npz", images=images)
+    ours, theirs = load(tmp_path / "packed.npz", 9, 9), load(saved(tmp_path, images=images), 9, 9)
+    assert torch.equal(ours.victims, theirs.victims)
+
+
 def test_other_files_are_refused(tmp_path: Path) -> None:
     (tmp_path / "empty.npz").write_bytes(b"")
     (tmp_path / "text.npz").write_text("text")
     (tmp_path / "cut.npz").write_bytes(saved(tmp_path, images=noise(9, 8, 8, 3)).read_bytes()[:500])
-    np.save(tmp_path / "one.npy", noise(4, 8, 8, 3))
+    np.save(tmp_path / "one.npy", np.zeros(4))
     np.savez(tmp_path / "names.npz", x=noise(4, 8, 8, 3))
     np.savez(tmp_path / "none.npz")
     flipped = bytearray((tmp_path / "images.npz").read_bytes())
@@ -242,7 +257,7 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
         "text.npz": "is not a NumPy .npz file",
         "cut.npz": "is not a NumPy .npz file",
         "flipped.npz": "'images' .* cannot be read",
-        "one.npy": "one array without a name",
+        "one.npy": "has dtype float64, not uint8",
         "names.npz": "holds x, but neither 'images'",
         "none.npz": "holds nothing",
         ".": "is a folder",

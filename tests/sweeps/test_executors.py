@@ -13,13 +13,15 @@ import numpy as np
 import pytest
 import torch
 
+from ppattack import stacks
 from ppattack.attacks.covariance_matching import CovarianceMatching
 from ppattack.context import Alone
 from ppattack.errors import RunFailed
 from ppattack.plugins import registry
 from ppattack.scenario import simulate
-from ppattack.solvers.covariance import block_symbols, free_keys, low_nibbles, moments
-from ppattack.solvers.covariance.moments import GridMoments, Moments, gathered
+from ppattack.solvers.covariance import block_symbols, free_keys, low_nibbles
+from ppattack.solvers.covariance.moments import GridMoments, Moments
+from ppattack.solvers.sums import gathered
 from ppattack.sweeps.executors import InThisProcess, LocalProcesses
 from tests.support.forked import fork_workers
 from tests.support.natural import natural_images, natural_sets
@@ -35,14 +37,14 @@ def three() -> Iterator[LocalProcesses]:
     made = LocalProcesses(3)
     with pytest.MonkeyPatch.context() as patch:
         fork_workers(patch)
-        made.map(_process, range(3))
+        list(made.map(_process, range(3)))
     yield made
     made.close()
 
 
 @pytest.fixture(autouse=True)
 def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(moments, "LEAST_IN_A_PART", 8)
+    monkeypatch.setattr(stacks, "SHARD_BYTES", 8 * 192)
 
 
 def test_sums_of_parts_are_exactly_those_of_the_whole(three: LocalProcesses) -> None:
@@ -99,7 +101,9 @@ def test_the_key_is_the_same_with_one_worker_and_with_three(
     assert notes[0] == notes[1]
 
 
-def test_low_nibbles_are_the_same_to_rounding(three: LocalProcesses) -> None:
+def test_sums_of_low_nibbles_are_the_same_to_the_last_bit(
+    three: LocalProcesses, monkeypatch: pytest.MonkeyPatch
+) -> None:
     target, sets = registry.target("ele")(), natural_sets(400, 300)
     scenario = simulate(CovarianceMatching(), target, sets, "dataset", seed=5)
     key = target.permxor(scenario.truth.key)  # type: ignore[attr-defined]
@@ -107,30 +111,27 @@ def test_low_nibbles_are_the_same_to_rounding(three: LocalProcesses) -> None:
     cipher, plain = low_nibbles._low_symbols(key, numbers)
     prediction = low_nibbles.learn(sets.adversary)
     gather = partial(low_nibbles._gathered, key.index, key.mask, cipher, plain, prediction, False)
-    ciphertexts = scenario.observation.ciphertexts
-    several_workers = Counted(three)
-    one, several = (
-        gathered(gather, ciphertexts, workers, low_nibbles._at_once(ciphertexts))
-        for workers in (Alone(), several_workers)
-    )
-    assert several_workers.parts == 2
-    assert several.count == one.count
-    # Products of a chunk are in single precision, whose rounding depends on the machine.
+    ciphertexts, workers = scenario.observation.ciphertexts, Counted(three)
+    one = gathered(gather, ciphertexts, Alone())
+    monkeypatch.setattr(stacks, "SHARD_BYTES", 7 * ciphertexts[0].numel())
+    several = gathered(gather, ciphertexts, workers)
+    assert workers.parts > 3
+    assert several.count == one.count == 400
     for ours, theirs in ((several.cross, one.cross), (several.squares, one.squares)):
-        assert torch.allclose(ours, theirs, rtol=1e-6, atol=1e-6 * float(theirs.abs().max()))
-    np.testing.assert_allclose(several.correlations(), one.correlations(), atol=1e-6)
+        assert torch.equal(ours, theirs)
+    assert np.array_equal(several.correlations(), one.correlations())
 
 
 def test_few_images_stay_here(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(moments, "LEAST_IN_A_PART", 100)
+    monkeypatch.setattr(stacks, "SHARD_BYTES", 1 << 24)
     workers = Counted(InThisProcess())
     free_keys.recover(natural_images(60), natural_images(60, seed=1), "byte", None, workers)
     assert workers.parts == 0
 
 
 def test_results_come_in_the_order_of_the_parts_and_processes_stay(three: LocalProcesses) -> None:
-    first = three.map(_process, range(12))
-    second = three.map(_process, range(12))
+    first = list(three.map(_process, range(12)))
+    second = list(three.map(_process, range(12)))
     assert [number for number, _ in first] == list(range(12))
     assert {process for _, process in second} <= {process for _, process in first}
     assert os.getpid() not in {process for _, process in first}
@@ -152,7 +153,7 @@ def copies(monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalProcesses]:
 def test_a_worker_that_dies_is_replaced(tmp_path: Path, copies: LocalProcesses) -> None:
     marker = tmp_path / "marker"
     marker.touch()
-    found = copies.map(partial(_dies_while, marker), range(4))
+    found = list(copies.map(partial(_dies_while, marker), range(4)))
     assert found == [0, 2, 4, 6]
     assert not marker.exists()
 
@@ -166,10 +167,10 @@ def _dies_while(marker: Path, number: int) -> int:
 
 def test_what_fails_or_kills_every_worker_is_one_error(copies: LocalProcesses) -> None:
     with pytest.raises(RunFailed, match="could not be computed: ZeroDivisionError"):
-        copies.map(fails, [1, 0])
+        list(copies.map(fails, [1, 0]))
     with pytest.raises(RunFailed, match="died 3 times"):
-        copies.map(_dies, [1])
-    assert copies.map(_process, [5])[0][0] == 5
+        list(copies.map(_dies, [1]))
+    assert next(copies.map(_process, [5]))[0] == 5
 
 
 def _dies(number: int) -> None:

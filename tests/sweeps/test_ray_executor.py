@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from ppattack import stacks
 from ppattack.context import Alone
 from ppattack.errors import ConfigError, RunFailed
 from ppattack.plugins import registry
 from ppattack.reports.run import read_report
-from ppattack.solvers.covariance import moments
 from ppattack.sweeps.executors import InThisProcess
 from ppattack.sweeps.ray_executor import Ray
 from tests.support.natural import natural_sets
@@ -88,7 +88,7 @@ def test_workers_that_are_killed_lose_nothing(tmp_path: Path, cluster: Any) -> N
 def test_a_cluster_adds_up_what_one_process_does(
     cluster: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(moments, "LEAST_IN_A_PART", 8)
+    monkeypatch.setattr(stacks, "SHARD_BYTES", 8 * 768)
     target, sets = registry.target("le")(), natural_sets(100, 300)
     alone, workers = attacked(target, sets, Alone()), Counted(Ray())
     assert workers.count == 2
@@ -99,7 +99,7 @@ def test_a_cluster_adds_up_what_one_process_does(
     assert np.array_equal(alone.key.index, together.key.index)
     assert np.array_equal(alone.key.mask, together.key.mask)
     with pytest.raises(RunFailed, match="could not be computed: ZeroDivisionError"):
-        Ray().map(fails, [1, 0])
+        list(Ray().map(fails, [1, 0]))
 
 
 @pytest.mark.slow

@@ -17,10 +17,16 @@ from ppattack.jpeg import Jpeg
 from ppattack.permxor import PermXor, Unit
 from ppattack.solvers.block_keys import alignment
 from ppattack.solvers.block_keys.alignment import Model, Orders
-from ppattack.solvers.block_keys.samples import Blocks, gathered, public_covariance
+from ppattack.solvers.block_keys.samples import (
+    MOST_IMAGES,
+    Blocks,
+    gathered,
+    public_covariance,
+)
 from ppattack.solvers.covariance import block_symbols, blocks_first, low_nibbles
 from ppattack.solvers.covariance.free_keys import whole_key
 from ppattack.solvers.global_state.key_estimate import KeyEstimate
+from ppattack.stacks import Images
 
 CONSENSUS_ROUNDS = 2
 """How often all blocks are matched again with what they have in common."""
@@ -33,7 +39,7 @@ MEDIAN_DEVIATIONS = 1.4826
 
 
 def recover(
-    ciphertexts: Tensor,
+    ciphertexts: Images,
     public: Tensor,
     unit: Unit,
     block: int,
@@ -55,7 +61,7 @@ def recover(
     channels, height, width = (int(size) for size in ciphertexts.shape[1:])
     numbers = block_symbols.numbers((channels, height, width), block, unit)
     known = numbers[:, numbers.shape[1] // 2 :] if unit == "nibble" else numbers
-    seen = gathered(ciphertexts, numbers, unit)
+    seen = gathered(ciphertexts[:MOST_IMAGES], numbers, unit)
     plain = Model(public_covariance(public, known, unit, block))
     orders = inside(seen.covariance, plain, block, channels, seed)
     key = _inside_key(seen, orders, known, numbers.size, unit)

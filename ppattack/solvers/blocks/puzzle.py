@@ -33,6 +33,7 @@ from ppattack.solvers.global_state import choice
 from ppattack.solvers.global_state.jpeg_priors import Priors
 from ppattack.solvers.global_state.prior import StatePrior
 from ppattack.solvers.jigsaw.solve import Assembly, seams_compared
+from ppattack.stacks import Images
 from ppattack.target.representation import Panel
 from ppattack.target.structure import Structure
 
@@ -154,7 +155,7 @@ class NaturalStates:
     separator: Separator
     one_key: bool = True
 
-    def key(self, found: Arrangement, ciphertexts: Tensor) -> tuple[PermXor, dict[str, Any]]:
+    def key(self, found: Arrangement, ciphertexts: Images) -> tuple[PermXor, dict[str, Any]]:
         """The key of an arrangement in the states that make its images natural.
 
         Args:
@@ -224,7 +225,7 @@ def learn(public: Tensor | None, puzzle: Puzzle, *, one_key: bool = True) -> Nat
 
 
 def recover(
-    ciphertexts: Tensor, public: Tensor | None, puzzle: Puzzle
+    ciphertexts: Images, public: Tensor | None, puzzle: Puzzle
 ) -> tuple[PermXor, dict[str, Any]]:
     """The one key of ciphertexts, from as many of them as are worth comparing.
 
@@ -247,7 +248,7 @@ def recover(
 
 
 def key_of_all(
-    ciphertexts: Tensor, compared: Tensor, natural: NaturalStates
+    ciphertexts: Images, compared: Tensor, natural: NaturalStates
 ) -> tuple[PermXor, dict[str, Any]]:
     """The one key of ciphertexts.
 

@@ -8,6 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ppattack.solvers.sums import Sent
+
 LEVELS = 16
 """Values kept of a sorted list over moved blocks, at most; longer lists are averaged in groups."""
 PROJECTIONS = 32
@@ -19,7 +21,7 @@ FITTED_BLOCKS = 20_000
 
 
 @dataclass(frozen=True)
-class Bag:
+class Bag(Sent):
     """A set of blocks as numbers that their order does not change."""
 
     mean: Tensor

@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial, reduce
 from typing import TypeAlias
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
+from ppattack.context import Workers
 from ppattack.solvers.candidates.exact import exact_codes
 from ppattack.solvers.candidates.invariants import Side, whole
+from ppattack.solvers.candidates.likeliest import Scores
+from ppattack.solvers.sums import Sent, gathered
+from ppattack.stacks import chunks
 from ppattack.target.structure import Structure
 
 FIRST = 1e6
 """Added to the score of an exact copy."""
+MOST_COPIES = 32
+"""Exact copies of one image that are looked at."""
+NEAREST = 32
+"""Candidates that are ranked by their histograms."""
 
 
 Images: TypeAlias = Callable[[Tensor], Tensor]
@@ -83,12 +94,14 @@ class ExactCopies:
     Args:
         structure: what the scheme makes public.
         gallery: the candidates.
+        workers: compute their codes.
     """
 
-    def __init__(self, structure: Structure, gallery: Gallery) -> None:
-        self._structure, self._gallery = structure, gallery
-        self._codes = exact_codes(gallery.prepare(gallery.images), structure)
-        _, group, size = self._codes.unique(return_inverse=True, return_counts=True)
+    def __init__(self, structure: Structure, gallery: Gallery, workers: Workers) -> None:
+        self._structure, self._gallery, self._workers = structure, gallery, workers
+        coded = gathered(partial(_coded, structure, gallery.prepare), gallery.images, workers)
+        self._codes, self._order = coded.codes.sort(stable=True)
+        _, group, size = coded.codes.unique(return_inverse=True, return_counts=True)
         shared = (size[group] > 1).nonzero()[:, 0]
         different = (
             len(torch.unique(gallery.images[shared].flatten(1), dim=0)) if len(shared) else 0
@@ -98,21 +111,74 @@ class ExactCopies:
         """Share of images that an exact copy of another one would be taken for; never zero."""
 
     def of(self, ciphertexts: Tensor) -> Tensor:
-        """``(N, M)`` bool: which candidates are exact copies of whose images."""
-        return exact_codes(ciphertexts, self._structure)[:, None] == self._codes[None]
+        """``(N, E)`` int64: exact copies of the images of ciphertexts, -1 where there are fewer.
+
+        Of many copies of one image the first :data:`MOST_COPIES` count.
+        """
+        codes = exact_codes(ciphertexts, self._structure)
+        first = torch.searchsorted(self._codes, codes)
+        count = torch.searchsorted(self._codes, codes, right=True) - first
+        most = min(MOST_COPIES, max(1, int(count.max())))
+        step = torch.arange(most, device=codes.device)
+        places = (first[:, None] + step).clamp_max(len(self._codes) - 1)
+        return self._order[places].masked_fill(step >= count[:, None], -1)
 
     def ranked(self, ciphertexts: Tensor, exact: Tensor, count: int) -> Ranking:
         """Exact copies first, the others by their histograms; nothing is fitted.
 
         Args:
             ciphertexts: ``(N, C, H, W)`` uint8.
-            exact: ``(N, M)`` from :meth:`of`.
+            exact: ``(N, E)`` from :meth:`of`.
             count: candidates in the ranking, at most.
         """
-        prepared = self._gallery.prepare(self._gallery.images)
-        ours, theirs = (whole(part, self._structure) for part in (ciphertexts, prepared))
-        scores = FIRST * exact - torch.cdist(ours, theirs, p=1)
-        top = scores.topk(min(count, scores.shape[1]), dim=1).indices
-        known = exact.any(dim=1)
+        ours = whole(ciphertexts, self._structure)
+        nearest = partial(_nearest, self._structure, self._gallery.prepare, ours.cpu().numpy())
+        scores = gathered(nearest, self._gallery.images, self._workers)
+        scores = with_exact(scores, exact, torch.zeros_like(exact, dtype=torch.float32))
+        known = (exact >= 0).any(dim=1)
         p = torch.where(known, self.p_value, torch.ones(len(known), device=known.device))
+        top = scores.top(count)
         return Ranking(top, p, known, torch.zeros_like(top[:, 0]))
+
+
+def with_exact(scores: Scores, exact: Tensor, values: Tensor) -> Scores:
+    """Scores with exact copies first.
+
+    Args:
+        scores: the likeliest candidates of N ciphertexts.
+        exact: ``(N, E)`` from :meth:`ExactCopies.of`.
+        values: ``(N, E)`` their scores where they are not among the likeliest.
+    """
+    same = scores.candidates[:, :, None] == exact[:, None]
+    first = replace(scores, values=scores.values + FIRST * same.any(dim=2))
+    others = exact.clamp_min(0)
+    missing = (exact >= 0) & ~same.any(dim=1)
+    added = (values + FIRST).masked_fill(~missing, -torch.inf)
+    return first.beside(Scores(added, others, torch.zeros_like(others, dtype=torch.int8)))
+
+
+@dataclass(frozen=True)
+class _Codes(Sent):
+    """Exact codes ``(M,)`` of candidates."""
+
+    codes: Tensor
+
+    def merge(self, other: _Codes) -> _Codes:
+        """With those of the next candidates."""
+        return _Codes(torch.cat([self.codes, other.codes]))
+
+
+def _coded(structure: Structure, prepare: Images, images: Tensor) -> _Codes:
+    return _Codes(torch.cat([exact_codes(prepare(part), structure) for part in chunks(images)]))
+
+
+def _nearest(
+    structure: Structure, prepare: Images, ours: NDArray[np.float32], images: Tensor
+) -> Scores:
+    """The candidates whose histograms differ least from ``(N, D)`` others."""
+    queries = torch.from_numpy(ours).to(images.device)
+    found = [
+        Scores.of_all(-torch.cdist(queries, whole(prepare(part), structure), p=1), NEAREST)
+        for part in chunks(images)
+    ]
+    return reduce(lambda first, later: first.merge(later), found)

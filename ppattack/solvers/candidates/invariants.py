@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from ppattack.solvers.candidates.bag import Bag, ascending
+from ppattack.solvers.sums import Sent
 from ppattack.target.structure import Structure
 
 Side = Literal["ciphertext", "candidate"]
@@ -33,7 +34,7 @@ AT_ONCE = 1 << 22
 """Bytes of images worked on at a time."""
 
 
-class Invariants:
+class Invariants(Sent):
     """The invariants of a scheme, with the scales that public images give them.
 
     Args:
@@ -44,7 +45,6 @@ class Invariants:
 
     def __init__(self, structure: Structure, public: Tensor, generator: torch.Generator) -> None:
         self.structure = structure
-        self._generator = generator
         self._bag: Bag | None = None
         self._pairs: Tensor | None = None
         if structure.kind == "shared-block":

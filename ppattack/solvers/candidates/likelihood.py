@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ppattack.solvers.sums import Sent
+
 COMPONENTS = 300
 """Principal components of each side, at most."""
 PAIRS_PER_COMPONENT = 4
@@ -33,7 +35,7 @@ NARROWEST = 1e-6
 
 
 @dataclass(frozen=True)
-class Half:
+class Half(Sent):
     """Canonical values of one side.
 
     Args:
@@ -52,7 +54,7 @@ class Half:
 
 
 @dataclass(frozen=True)
-class PairLikelihood:
+class PairLikelihood(Sent):
     """Log-likelihood ratio of being one image.
 
     Args:
@@ -88,7 +90,8 @@ class PairLikelihood:
     def scores(self, u: Tensor, v: Tensor) -> Tensor:
         """``(N, M)`` log-likelihood ratios of canonical values ``(N, K)`` and ``(M, K)``."""
         cross, own, constant = self._weights()
-        return (u * cross) @ v.T - (u**2 @ own)[:, None] - (v**2 @ own)[None] + constant
+        found = (u * cross) @ v.T
+        return found.sub_((u**2 @ own)[:, None]).sub_((v**2 @ own)[None]).add_(constant)
 
     def of_pairs(self, u: Tensor, v: Tensor) -> Tensor:
         """``(N,)`` likewise of canonical values ``(N, K)`` of N pairs."""

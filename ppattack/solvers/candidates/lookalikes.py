@@ -9,6 +9,8 @@ EDGE = 16
 """Edge of a thumbnail, pixels."""
 ALIKE = 0.9
 """Correlation of two thumbnails, one of them mirrored or not, above which they show the same."""
+KEPT = 65_536
+"""Candidates whose thumbnails are kept, at most; of more, thumbnails are made when needed."""
 AT_ONCE = 1024
 
 
@@ -20,12 +22,20 @@ class Lookalikes:
     """
 
     def __init__(self, images: Tensor) -> None:
-        parts = [thumbnails(part) for part in images.split(AT_ONCE)]
-        self._thumbnails = torch.cat(parts)
+        self._images = images
+        self._thumbnails: Tensor | None = None
+        if len(images) <= KEPT:
+            self._thumbnails = torch.cat([thumbnails(part) for part in images.split(AT_ONCE)])
+
+    def _of(self, rows: Tensor) -> Tensor:
+        if self._thumbnails is not None:
+            return self._thumbnails[rows]
+        found, place = rows.unique(return_inverse=True)
+        return torch.cat([thumbnails(self._images[part]) for part in found.split(AT_ONCE)])[place]
 
     def among(self, rows: Tensor, others: Tensor) -> Tensor:
         """``(Q, T)`` bool: which of candidates ``(Q, T)`` show the same as those of ``(Q,)``."""
-        ours, theirs = self._thumbnails[rows], self._thumbnails[others].flatten(2)
+        ours, theirs = self._of(rows), self._of(others).flatten(2)
         alike = [
             torch.bmm(theirs, each.flatten(1)[:, :, None])[:, :, 0] > ALIKE
             for each in (ours, ours.flip(3))

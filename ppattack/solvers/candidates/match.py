@@ -7,13 +7,16 @@ candidates themselves, altered and encrypted under own keys, are pairs of known 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor
 
-from ppattack.solvers.candidates.gallery import FIRST, ExactCopies, Gallery, Ranking
-from ppattack.solvers.candidates.rehearsal import rehearse
-from ppattack.solvers.candidates.scoring import Queries, Scorer, Scores
+from ppattack.context import Alone, Workers
+from ppattack.solvers.candidates.gallery import ExactCopies, Gallery, Ranking, with_exact
+from ppattack.solvers.candidates.likeliest import Scores
+from ppattack.solvers.candidates.rehearsal import Strangers, rehearse
+from ppattack.solvers.candidates.scoring import AT_ONCE, KEPT, Queries, Scorer, together
 from ppattack.solvers.candidates.views import View
 from ppattack.target.structure import Structure
 
@@ -21,7 +24,7 @@ FEWEST = 40
 """Candidates below which nothing can be fitted."""
 TRIED = 1000
 """Likely candidates on which every view is tried, at most."""
-TRIED_EACH = 100
+TRIED_EACH = KEPT
 """Likewise for each ciphertext."""
 RARE = 20.0
 """By how much a view must win for a ciphertext to count as one of it."""
@@ -51,6 +54,7 @@ def match(
     views: Sequence[View],
     generator: torch.Generator,
     step: Callable[[], None] = lambda: None,
+    workers: Workers | None = None,
 ) -> Ranking:
     """Rank the candidates for each ciphertext; nothing is fitted if all have an exact copy.
 
@@ -61,31 +65,37 @@ def match(
         views: guesses at how copies differ; the first must be that they do not.
         generator: on the CPU.
         step: called after each piece of work.
+        workers: score the candidates; None for this process.
     """
-    copies = ExactCopies(structure, gallery)
+    workers = workers or Alone()
+    copies = ExactCopies(structure, gallery, workers)
     exact = copies.of(ciphertexts)
-    known = exact.any(dim=1)
+    known = (exact >= 0).any(dim=1)
     if bool(known.all()) or len(gallery.images) < FEWEST:
         return copies.ranked(ciphertexts, exact, RANKED)
-    scorer = Scorer(structure, gallery, views, generator, step)
-    trust, rehearsed = rehearse(scorer, generator)
+    scorer = Scorer(structure, gallery, views, generator, step, workers)
+    queries, strangers = scorer.queries(ciphertexts), Strangers.drawn(scorer, generator)
+    everyone = together([queries, scorer.own, strangers.queries])
+    parts = scorer.scores(everyone)
+    ends = len(queries), len(queries) + len(scorer.own)
+    first, own, theirs = parts[: ends[0]], parts[ends[0] : ends[1]], parts[ends[1] :]
+    trust, rehearsed = rehearse(scorer, own, strangers, theirs, generator)
     step()
-    queries = scorer.queries(ciphertexts)
-    scores = scorer.scores(queries)
-    p = trust.p_values(scorer.judged(queries, scores)).to(known.device)
+    seen, scores = scorer.judged(queries, first)
+    p = trust.p_values(seen).to(known.device)
     unsettled = ((p > SETTLED) & ~known).nonzero()[:, 0]
     if len(unsettled) and len(views) > 1:
         left = queries[unsettled]
-        part = scorer.scores(left)
-        shares = _try_views(scorer, left, part, step)
-        found = trust.p_values(scorer.judged(left, part)).to(known.device)
+        part, shares = _try_views(scorer, left, first[unsettled], step)
+        seen, part = scorer.judged(left, part)
+        found = trust.p_values(seen).to(known.device)
         chances = shares * (1 - AS_IT_IS)
         chances[0] += AS_IT_IS
         p /= chances[0]  # each view is one more chance to match by luck; together they are one
         p[unsettled] = found / chances[part.best()[1]]
         p.clamp_(max=1)
-        scores.values[unsettled], scores.views[unsettled] = part.values, part.views
-    scores.values.add_(exact, alpha=FIRST)
+        scores = scores.replaced(unsettled, part)
+    scores = with_exact(scores, exact, _of_copies(scorer, queries, exact))
     return Ranking(
         scores.top(RANKED),
         torch.where(known, copies.p_value, p),
@@ -96,19 +106,35 @@ def match(
     )
 
 
+def _of_copies(scorer: Scorer, queries: Queries, exact: Tensor) -> Tensor:
+    """``(N, E)`` scores of exact copies; what stands where there is none means nothing."""
+    values = torch.zeros(exact.shape, device=exact.device)
+    rows, columns = (exact >= 0).nonzero().T
+    for part in torch.arange(len(rows)).split(AT_ONCE) if len(rows) else ():
+        pairs = rows[part], columns[part]
+        values[pairs] = scorer.of_pairs(queries[pairs[0]], exact[pairs])
+    return values
+
+
 def _try_views(
     scorer: Scorer, queries: Queries, scores: Scores, step: Callable[[], None]
-) -> Tensor:
+) -> tuple[Scores, Tensor]:
     """Raise scores: every view on likely candidates, views that win often on all.
 
     How common a view is among the ciphertexts says what it costs: a rare one must win by more.
 
+    Args:
+        scorer: fitted.
+        queries: N ciphertexts.
+        scores: of the candidates as they are.
+        step: called after each view.
+
     Returns:
-        ``(V,)`` the share of each view, the candidate as it is first.
+        the scores; and ``(V,)`` the share of each view, the candidate as it is first.
     """
-    count, candidates = scores.values.shape
-    likely = scores.top(max(1, min(TRIED // count, TRIED_EACH))).unique()
-    best, tried = [scores.values.amax(dim=1) + RARE], []
+    candidates = len(scorer.gallery.images)
+    likely = scores.top(max(1, min(TRIED // len(scores), TRIED_EACH))).unique()
+    best, tried = [scores.values[:, 0] + RARE], []
     for number in range(1, len(scorer.views)):
         tried.append(scorer.under_view(number, likely, queries))
         best.append(tried[-1].amax(dim=1))
@@ -116,14 +142,13 @@ def _try_views(
     shares = _shares(torch.stack(best).argmax(dim=0), len(best))
     costs = (-STRICTNESS * shares.log()).tolist()
     for number, found in enumerate(tried, 1):
-        scores.raise_to(found - costs[number], likely, number)
+        scores = scores.raised(Scores.of_all(found - costs[number], KEPT, number).among(likely))
     if len(likely) < candidates:
-        everyone = torch.arange(candidates, device=likely.device)
         for number in (shares[1:].argsort(descending=True)[:KEPT_VIEWS] + 1).tolist():
             if shares[number] > COMMON:
-                found = scorer.under_view(number, everyone, queries)
-                scores.raise_to(found - costs[number], everyone, number)
-    return shares
+                seen = scorer.scores(queries, number)
+                scores = scores.raised(replace(seen, values=seen.values - costs[number]))
+    return scores, shares
 
 
 def _shares(winners: Tensor, views: int) -> Tensor:

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
+from ppattack.context import Workers
 from ppattack.solvers.candidates.block_likelihood import BlockLikelihood
+from ppattack.solvers.candidates.comparison import Comparison
 from ppattack.solvers.candidates.gallery import Gallery
 from ppattack.solvers.candidates.invariants import Invariants
+from ppattack.solvers.candidates.likeliest import Scores, single
 from ppattack.solvers.candidates.likelihood import PairLikelihood, held_out
 from ppattack.solvers.candidates.trust import BEHIND, statistics
 from ppattack.solvers.candidates.views import View
+from ppattack.solvers.sums import gathered
 from ppattack.target.structure import Structure
 
 FITTED = 8000
@@ -34,6 +38,10 @@ RERANKED = 20
 """Likeliest candidates whose blocks are compared one by one."""
 WEIGHT = 0.5
 """What the comparison of blocks counts: it repeats much of what the likelihood knows."""
+COMPARED = 32
+"""Likeliest candidates among which those that show the same as one left out are looked for."""
+KEPT = 100
+"""Likeliest candidates that are kept: more than are left out and compared together."""
 OWN_COPY = -1
 """The view under which a candidate is the copy of its stand-in."""
 
@@ -66,33 +74,9 @@ class Queries:
             yield self[start : start + size]
 
 
-@dataclass(frozen=True)
-class Scores:
-    """How likely each candidate is, and under which view; both are raised in place.
-
-    Args:
-        values: ``(N, M)`` float32.
-        views: ``(N, M)`` int8.
-    """
-
-    values: Tensor
-    views: Tensor
-
-    def best(self) -> tuple[Tensor, Tensor]:
-        """``(N,)`` the likeliest candidates and their views."""
-        top = self.values.argmax(dim=1)
-        return top, self.views.gather(1, top[:, None])[:, 0].long()
-
-    def top(self, count: int) -> Tensor:
-        """``(N, T)`` the likeliest candidates, T at most ``count``."""
-        return self.values.topk(min(count, self.values.shape[1]), dim=1).indices
-
-    def raise_to(self, others: Tensor, rows: Tensor, view: int) -> None:
-        """Raise scores of candidates ``(R,)`` where those ``(N, R)`` of a view are higher."""
-        old, views = self.values[:, rows], self.views[:, rows]
-        better = others > old
-        self.values[:, rows] = torch.where(better, others, old)
-        self.views[:, rows] = views.masked_fill(better, view)
+def together(parts: Sequence[Queries]) -> Queries:
+    """The ciphertexts of all parts, as far as their canonical values."""
+    return Queries(torch.cat([part.values for part in parts]))
 
 
 class Scorer:
@@ -104,6 +88,7 @@ class Scorer:
         views: guesses at how copies differ; the first must be that they do not.
         generator: on the CPU.
         step: called after each of three pieces of work.
+        workers: score the candidates.
     """
 
     def __init__(
@@ -113,7 +98,9 @@ class Scorer:
         views: Sequence[View],
         generator: torch.Generator,
         step: Callable[[], None],
+        workers: Workers,
     ) -> None:
+        self._workers = workers
         self.gallery, self.views, self._generator = gallery, tuple(views), generator
         images = gallery.images
         self.fitted = torch.randperm(len(images), generator=generator).to(images.device)[:FITTED]
@@ -127,7 +114,6 @@ class Scorer:
         step()
         self.likelihood = PairLikelihood.fit(own, of_copies)
         step()
-        self.values = self.likelihood.candidate(self._of(images))
         self.blocks: BlockLikelihood | None = None
         if structure.moves_blocks and gallery.alter is not None:
             self.blocks = self._fitted_blocks(prepared, copies[:SCALED])
@@ -155,50 +141,60 @@ class Scorer:
         blocks = self.blocks.ciphertext(self.invariants.blocks(ciphertexts, "ciphertext"))
         return Queries(values, blocks, self.blocks.background_of(blocks))
 
-    def scores(self, queries: Queries) -> Scores:
-        """Scores of the candidates as they are."""
-        parts = [self.likelihood.scores(q.values, self.values) for q in queries.split()]
-        values = torch.cat(parts)
-        return Scores(values, torch.zeros_like(values, dtype=torch.int8))
+    def scores(self, queries: Queries, number: int = 0) -> Scores:
+        """The likeliest candidates under a view, as they are if nothing else is said."""
+        comparison = Comparison(
+            self.invariants,
+            self.likelihood,
+            self.gallery.prepare,
+            self.gallery.side,
+            self.views[number],
+            number,
+            queries.values,
+            KEPT,
+        )
+        return gathered(comparison, self.gallery.images, self._workers)
 
-    def with_own_copies(self, queries: Queries, rows: Tensor) -> Scores:
-        """Scores if candidates ``(N,)`` are copies of what was encrypted, one for each query."""
-        scores, column = self.scores(queries), rows[:, None]
+    def with_own_copies(self, scores: Scores, queries: Queries, rows: Tensor) -> Scores:
+        """If candidates ``(N,)`` are copies of what was encrypted, one for each ciphertext."""
         own = self.likelihood.of_pairs(queries.values, self._values(OWN_COPY, rows))
-        scores.values.scatter_(1, column, own[:, None])
-        scores.views.scatter_(1, column, OWN_COPY)
-        return scores
+        return scores.without(scores.candidates == rows[:, None]).beside(
+            single(own, rows, OWN_COPY)
+        )
+
+    def of_pairs(self, queries: Queries, candidates: Tensor) -> Tensor:
+        """``(N,)`` scores of candidates ``(N,)``, one for each ciphertext, as they are."""
+        return self.likelihood.of_pairs(queries.values, self._values(0, candidates))
 
     def under_view(self, number: int, rows: Tensor, queries: Queries) -> Tensor:
         """``(N, R)`` scores of candidates ``(R,)`` under a view."""
         return self.likelihood.scores(queries.values, self._values(number, rows))
 
-    def judged(self, queries: Queries, scores: Scores) -> Tensor:
-        """Compare the blocks of the likeliest candidates, and raise their scores in place.
+    def judged(self, queries: Queries, scores: Scores) -> tuple[Tensor, Scores]:
+        """Compare the blocks of the likeliest candidates, and raise their scores.
 
         Returns:
-            ``(N, S)`` numbers of the best match of each, on the CPU.
+            ``(N, S)`` numbers of the best match of each, on the CPU; and the scores.
         """
         if self.blocks is None:
-            return self._statistics(queries, scores, None)
+            return self._statistics(queries, scores, None), scores
         top = scores.top(RERANKED)
-        fit = self.fit_of_blocks(queries, top, scores.views.gather(1, top))
+        fit = self.fit_of_blocks(queries, top, scores.views[:, :RERANKED])
         least = fit.amin(dim=1, keepdim=True)  # the others must not gain by not being compared
-        scores.values.scatter_add_(1, top, WEIGHT * (fit - least))
-        best = scores.values.gather(1, top).argmax(dim=1, keepdim=True)
-        return self._statistics(queries, scores, fit.gather(1, best)[:, 0])
+        values = scores.values.clone()
+        values[:, :RERANKED] += WEIGHT * (fit - least)
+        best = values[:, :RERANKED].argmax(dim=1, keepdim=True)
+        scores = replace(scores, values=values).sorted()
+        return self._statistics(queries, scores, fit.gather(1, best)[:, 0]), scores
 
     def _statistics(self, queries: Queries, scores: Scores, blocks: Tensor | None) -> Tensor:
         best, under = scores.best()
-        own = scores.values.gather(1, best[:, None])
-        others = scores.values.scatter(1, best[:, None], -torch.inf)
-        behind = others.topk(min(BEHIND, others.shape[1] - 1), dim=1).values
-        top = torch.cat([own, behind], dim=1)
         theirs = torch.empty_like(queries.values)
         for number in under.unique().tolist():
             rows = (under == number).nonzero()[:, 0]
             theirs[rows] = self._values(number, best[rows])
         correlation = self.likelihood.correlation
+        top = scores.values[:, : 1 + BEHIND]
         return statistics(top, queries.values, theirs, correlation, blocks).cpu()
 
     def fit_of_blocks(self, queries: Queries, candidates: Tensor, views: Tensor) -> Tensor:
@@ -231,8 +227,6 @@ class Scorer:
 
     def _values(self, number: int, rows: Tensor) -> Tensor:
         """Canonical values of candidates ``(R,)`` under a view."""
-        if number == 0:
-            return self.values[rows]
         if number == OWN_COPY:
             return self._own_values[self._place[rows]]
         seen = self.invariants.of(self._seen(number, rows), self.gallery.side)
@@ -249,9 +243,10 @@ class Scorer:
         """``(M, n, K)`` blocks of all candidates, if they are compared and take little memory."""
         if self.blocks is None:
             return None
-        rows = torch.arange(len(self.values), device=self.values.device).split(AT_ONCE)
+        count = len(self.gallery.images)
+        rows = torch.arange(count, device=self.gallery.images.device).split(AT_ONCE)
         first = self._blocks_of(0, rows[0])
-        if first[0].numel() * len(self.values) > DESCRIBED:
+        if first[0].numel() * count > DESCRIBED:
             return None
         return torch.cat([first, *(self._blocks_of(0, each) for each in rows[1:])])
 

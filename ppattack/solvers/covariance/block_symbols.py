@@ -12,7 +12,9 @@ from torch import Tensor
 from ppattack import blocks
 from ppattack.context import Workers
 from ppattack.permxor import Unit
-from ppattack.solvers.covariance.moments import Moments, gathered
+from ppattack.solvers.covariance.moments import Moments
+from ppattack.solvers.sums import gathered
+from ppattack.stacks import Images
 
 CHUNK = 512
 
@@ -79,7 +81,7 @@ class PooledMoments:
 
 
 def pooled_correlations(
-    images: Tensor, block: int, unit: Unit, workers: Workers
+    images: Images, block: int, unit: Unit, workers: Workers
 ) -> tuple[NDArray[np.float64], ...]:
     """Correlations of the symbols of a block with each other and with those of its neighbours.
 

@@ -20,8 +20,10 @@ from ppattack.solvers.blocks import puzzle as block_puzzle
 from ppattack.solvers.covariance import gaussian_matching
 from ppattack.solvers.covariance.shared_block_keys import leading_signs
 from ppattack.solvers.covariance.signed_matching import Places, Single
+from ppattack.solvers.global_state import choice
 from ppattack.solvers.global_state.key_estimate import MIDDLE_OF_LOW
 from ppattack.solvers.matching import quadratic
+from ppattack.stacks import Images
 from ppattack.target.structure import Structure
 
 MOST_RESTARTS = 40
@@ -125,7 +127,7 @@ def _aligned(seen: Single, end: _End, weights: Single, turns: Sequence[Places]) 
     return _End(end.order[turns[best]], misfits[best])
 
 
-def scrambling(inside: PermXor, ciphertexts: Tensor, public: Tensor, block: int) -> PermXor:
+def scrambling(inside: PermXor, ciphertexts: Images, public: Tensor, block: int) -> PermXor:
     """The whole key, once what happened inside blocks is known.
 
     Args:
@@ -135,7 +137,7 @@ def scrambling(inside: PermXor, ciphertexts: Tensor, public: Tensor, block: int)
         public: ``(M, C, H, W)`` uint8 plain images of the same distribution.
         block: edge of a block, pixels.
     """
-    half, known = inside.inverse()(ciphertexts), public
+    half, known = inside.inverse()(ciphertexts[: choice.JUDGED]), public
     if inside.unit == "nibble":
         half, known = ((images & 240) | MIDDLE_OF_LOW for images in (half, public))
     channels, height, width = (int(size) for size in ciphertexts.shape[1:])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +15,7 @@ from ppattack.permxor import identity
 from ppattack.solvers.blocks import puzzle as block_puzzle
 from ppattack.solvers.covariance import free_keys, pixel_keys, shared_block_keys
 from ppattack.solvers.global_state.key_estimate import KeyEstimate
+from ppattack.stacks import Images
 from ppattack.target.representation import Panel
 from ppattack.target.structure import Structure
 
@@ -38,19 +40,19 @@ class Means:
 
 
 def recover(
-    structure: Structure, ciphertexts: Tensor, public: Tensor, shape: ImageShape, means: Means
+    structure: Structure, ciphertexts: Images, public: Tensor, shape: ImageShape, means: Means
 ) -> KeyEstimate:
     """The one key of ciphertexts.
 
     Args:
         structure: what the scheme makes public.
-        ciphertexts: ``(N, C, H, W)`` uint8.
+        ciphertexts: ``(N, C, H, W)`` uint8, or a stack of them.
         public: ``(M, C, H, W)`` uint8, in the form that the scheme transforms.
         shape: ``(C, H, W)`` of a ciphertext.
         means: what else is at hand.
     """
     if structure.kind == "none":
-        return KeyEstimate(identity(ciphertexts[0].numel()))
+        return KeyEstimate(identity(math.prod(shape)))
     if structure.kind == "pixels":
         return pixel_keys.recover(
             ciphertexts,

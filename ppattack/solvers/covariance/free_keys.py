@@ -23,10 +23,12 @@ from ppattack.solvers.covariance import (
     low_nibbles,
     signed_matching,
 )
-from ppattack.solvers.covariance.moments import Moments, gathered
+from ppattack.solvers.covariance.moments import CHUNK_ROWS, Moments
 from ppattack.solvers.covariance.shared_block_keys import most_correlated
 from ppattack.solvers.global_state.key_estimate import KeyEstimate
 from ppattack.solvers.matching.products import Products
+from ppattack.solvers.sums import gathered
+from ppattack.stacks import Images
 
 Places = NDArray[np.intp]
 SORTING_IMAGES = 1000
@@ -36,7 +38,7 @@ NOISE_FLOOR = 3.0
 
 
 def recover(
-    ciphertexts: Tensor,
+    ciphertexts: Images,
     public: Tensor,
     unit: Unit,
     block: int | None,
@@ -105,15 +107,15 @@ def _symbols(images: Tensor, numbers: NDArray[np.int32], unit: Unit) -> Tensor:
 
     flat = images.reshape(len(images), -1)
     index = torch.from_numpy(numbers.reshape(-1).astype(np.int64)).to(images.device)
+    bytes_ = flat.gather(1, (index % flat.shape[1]).expand(len(flat), -1))
     if unit == "byte":
-        return flat[:, index]
-    bytes_ = flat[:, index % flat.shape[1]]
-    return torch.where(index >= flat.shape[1], bytes_ >> 4, bytes_ & 15)
+        return bytes_
+    return (bytes_ >> (index >= flat.shape[1]).byte() * 4) & 15
 
 
 def _moments(numbers: NDArray[np.int32], unit: Unit, images: Tensor) -> Moments:
     moments = Moments(numbers.size, 16 if unit == "nibble" else 256, images.device)
-    for chunk in images.split(block_symbols.CHUNK):
+    for chunk in images.split(CHUNK_ROWS):
         moments.add(_symbols(chunk, numbers, unit))
     return moments
 
@@ -126,7 +128,7 @@ def _relative_mean(moments: Moments) -> NDArray[np.float64]:
     return out
 
 
-def _high(ciphertexts: Tensor, numbers: NDArray[np.int32]) -> NDArray[np.int32]:
+def _high(ciphertexts: Images, numbers: NDArray[np.int32]) -> NDArray[np.int32]:
     """The high nibbles ``(n, S / 2)`` among the symbols ``(n, S)`` of each block: half of them."""
     some = ciphertexts[:SORTING_IMAGES]
     floor = NOISE_FLOOR / np.sqrt(len(some))

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import numpy as np
 import torch
@@ -20,8 +19,10 @@ from torch.nn import functional
 
 from ppattack.context import Alone, Workers
 from ppattack.permxor import PermXor
-from ppattack.solvers.covariance.moments import as_arrays, as_tensors, gathered
+from ppattack.solvers.covariance.moments import EXACT_IN_SINGLE
 from ppattack.solvers.covariance.signed_matching import Single, assign
+from ppattack.solvers.sums import Sent, gathered
+from ppattack.stacks import Images
 
 Table = NDArray[np.int64]
 WINDOW = 5
@@ -31,6 +32,12 @@ MOST_PUBLIC_BYTES = 3_000_000
 MIDDLE = 127.5
 RIDGE = 1e-5
 """Added to the features' mean squares, relative to their average."""
+STEPS = 16
+"""Predictions are rounded to whole parts of this many, so that sums of products are exact."""
+EXACT_ROWS = 1024
+"""Squares of predictions, in such parts, that single precision adds up exactly."""
+GROUP_BYTES = 1 << 24
+"""Bytes of images whose products are summed at a time."""
 CHUNK_BYTES = 1 << 21
 TINY = 1e-12
 FOUND = 0.3
@@ -40,19 +47,32 @@ FOUND_DEVIATIONS = 4.0
 
 
 @dataclass(frozen=True)
-class LowPrediction:
+class LowPrediction(Sent):
     """Predicts low nibbles from high ones.
+
+    Weights are whole numbers of a unit, and so small that single precision adds up products with
+    high nibbles exactly: a prediction depends on its surroundings and on nothing else.
 
     Args:
         weights: ``(C, C, WINDOW, WINDOW)`` float32, by predicted channel, channel nearby and place.
         bias: ``(C,)`` float32.
+        unit: a power of two.
     """
 
     weights: Tensor
     bias: Tensor
+    unit: float
+
+    @classmethod
+    def rounded(cls, weights: Tensor, bias: Tensor) -> LowPrediction:
+        """From weights of odd numbers from -15 to 15, see :func:`_around`, to the finest unit."""
+        largest = 15 * weights.abs().flatten(1).sum(1) + bias.abs()
+        room = EXACT_IN_SINGLE / (2 * float(largest.max()) + 512)
+        unit = 2.0 ** -np.floor(np.log2(room))
+        return cls((weights / unit).round().float(), (bias / unit).round().float(), unit)
 
     def __call__(self, images: Tensor) -> Tensor:
-        """Expected low nibbles, 0..15.
+        """Expected low nibbles, 0..15, to the nearest sixteenth.
 
         Args:
             images: ``(N, C, H, W)`` uint8, of which only the high nibbles are read.
@@ -61,14 +81,9 @@ class LowPrediction:
             ``(N, C, H, W)`` float32.
         """
         weights, bias = self.weights.to(images.device), self.bias.to(images.device)
-        found = functional.conv2d(_around(images), weights, bias)
-        return (found - (images & 240)).clamp_(0, 15)
-
-    def __getstate__(self) -> dict[str, Any]:
-        return as_arrays(vars(self))
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        vars(self).update(as_tensors(state))
+        found = functional.conv2d(_around(images), weights, bias) * self.unit
+        found = (found - (images & 240)).clamp_(0, 15)
+        return found.mul_(STEPS).round_().div_(STEPS)
 
 
 def learn(public: Tensor) -> LowPrediction:
@@ -84,13 +99,14 @@ def learn(public: Tensor) -> LowPrediction:
         moment += near.T @ near
         target += near.T @ bytes_
     ridge = RIDGE * moment.diagonal().mean() + TINY
-    found = torch.linalg.solve(moment + torch.eye(size).to(ridge) * ridge, target).float()
+    found = torch.linalg.solve(moment + torch.eye(size).to(ridge) * ridge, target)
     weights = found[:-1].T.reshape(channels, channels, WINDOW, WINDOW)
-    return LowPrediction(weights.contiguous(), found[-1] + MIDDLE)
+    return LowPrediction.rounded(weights, found[-1] + MIDDLE)
 
 
 def _around(images: Tensor) -> Tensor:
-    high = (images & 240).float() - 120
+    """High nibbles as odd numbers from -15 to 15, continued beyond the edge."""
+    high = (images >> 4).float() * 2 - 15
     return functional.pad(high, [WINDOW // 2] * 4, mode="replicate")
 
 
@@ -106,7 +122,7 @@ def _at_once(images: Tensor) -> int:
 
 def complete(
     key: PermXor,
-    ciphertexts: Tensor,
+    ciphertexts: Images,
     public: Tensor,
     numbers: NDArray[np.int32],
     *,
@@ -131,7 +147,7 @@ def complete(
     cipher, plain = _low_symbols(key, numbers)
     prediction = learn(public)
     gather = partial(_gathered, key.index, key.mask, cipher, plain, prediction, shared)
-    moments = gathered(gather, ciphertexts, workers or Alone(), _at_once(ciphertexts))
+    moments = gathered(gather, ciphertexts, workers or Alone())
     index, mask = key.index.copy(), key.mask.copy()
     fits = []
     for group, found in enumerate(moments.correlations()):
@@ -158,10 +174,11 @@ def _gathered(
     undo = PermXor(index, mask, "nibble").inverse()
     moments = _Moments(1 if shared else len(cipher), cipher.shape[1], images.device)
     places = torch.from_numpy(plain.reshape(-1)).to(images.device)
-    for chunk in _chunks(images):
-        seen = _nibbles(chunk, cipher.reshape(-1))
-        expected = prediction(undo(chunk)).reshape(len(chunk), -1)[:, places]
-        moments.add(seen, expected - 7.5)
+    for group in images.split(max(1, GROUP_BYTES // images[0].numel())):
+        seen = _nibbles(group, cipher.reshape(-1))
+        expected = torch.cat([prediction(undo(chunk)) for chunk in _chunks(group)])
+        expected = expected.flatten(1).gather(1, places.expand(len(group), -1))
+        moments.add(seen, expected.sub_(7.5))
     return moments
 
 
@@ -179,12 +196,13 @@ def _nibbles(images: Tensor, numbers: Table) -> Tensor:
     """``(N, len(numbers))`` float32, relative to the middle."""
     flat = images.reshape(len(images), -1)
     area = flat.shape[1]
-    bytes_ = flat[:, torch.from_numpy(numbers % area).to(images.device)]
+    index = torch.from_numpy(numbers % area).to(images.device)
     high = torch.from_numpy(numbers >= area).to(images.device)
-    return torch.where(high, bytes_ >> 4, bytes_ & 15).float() - 7.5
+    bytes_ = flat.gather(1, index.expand(len(flat), -1))
+    return ((bytes_ >> high.byte() * 4) & 15).float() - 7.5
 
 
-class _Moments:
+class _Moments(Sent):
     """Sums that give the correlations between two sides, for each of several groups."""
 
     def __init__(self, groups: int, size: int, device: torch.device) -> None:
@@ -197,10 +215,11 @@ class _Moments:
         """Add two ``(N, n · S)`` float32; if there is one group, all n count as samples of it."""
         first, second = (side.reshape(-1, self.groups, self.size).transpose(0, 1) for side in sides)
         self.count += first.shape[1]
-        self.cross += first.transpose(1, 2) @ second
-        for k, values in enumerate((first, second)):
-            self.sums[k] += values.sum(1)
-            self.squares[k] += values.square().sum(1)
+        for parts in zip(first.split(EXACT_ROWS, 1), second.split(EXACT_ROWS, 1), strict=True):
+            self.cross += parts[0].transpose(1, 2) @ parts[1]
+            for k, values in enumerate(parts):
+                self.sums[k] += values.sum(1)
+                self.squares[k] += values.square().sum(1)
 
     def merge(self, other: _Moments) -> _Moments:
         """Add what another has gathered; returns itself."""
@@ -209,12 +228,6 @@ class _Moments:
         self.squares += other.squares
         self.cross += other.cross
         return self
-
-    def __getstate__(self) -> dict[str, Any]:
-        return as_arrays(vars(self))
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        vars(self).update(as_tensors(state))
 
     def correlations(self) -> Single:
         """``(groups, S, S)``, first side by second."""

@@ -11,13 +11,15 @@ from ppattack.context import Alone, Workers
 from ppattack.jpeg import Jpeg
 from ppattack.permxor import PermXor
 from ppattack.solvers.covariance import colour_orders, signed_graph
-from ppattack.solvers.covariance.moments import GridMoments, gathered
+from ppattack.solvers.covariance.moments import GridMoments
 from ppattack.solvers.global_state import choice
 from ppattack.solvers.global_state.key_estimate import KeyEstimate
+from ppattack.solvers.sums import gathered
+from ppattack.stacks import Images
 
 
 def recover(
-    ciphertexts: Tensor,
+    ciphertexts: Images,
     public: Tensor,
     *,
     colours: bool,
@@ -59,6 +61,6 @@ def _moments(shape: tuple[int, int, int], images: Tensor) -> GridMoments:
     return GridMoments(shape).add(images)
 
 
-def _shape(images: Tensor) -> tuple[int, int, int]:
+def _shape(images: Images) -> tuple[int, int, int]:
     channels, height, width = images.shape[1:]
     return int(channels), int(height), int(width)

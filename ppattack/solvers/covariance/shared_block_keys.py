@@ -20,6 +20,7 @@ from ppattack.solvers.global_state import choice
 from ppattack.solvers.global_state.key_estimate import KeyEstimate
 from ppattack.solvers.matching import quadratic
 from ppattack.solvers.matching.products import Products
+from ppattack.stacks import Images
 
 Array = NDArray[np.float64]
 SHRINKAGE = 0.2
@@ -27,7 +28,7 @@ SHRINKAGE = 0.2
 
 
 def recover(
-    ciphertexts: Tensor,
+    ciphertexts: Images,
     public: Tensor,
     block: int,
     unit: Unit,

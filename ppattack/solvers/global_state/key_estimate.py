@@ -13,6 +13,7 @@ from ppattack.block_states import Indices, transformation
 from ppattack.jpeg import Jpeg
 from ppattack.permxor import PermXor
 from ppattack.solvers.global_state import choice
+from ppattack.stacks import Images
 
 MIDDLE_OF_LOW = 8
 
@@ -39,7 +40,7 @@ class KeyEstimate:
 
     def settled(
         self,
-        ciphertexts: Tensor,
+        ciphertexts: Images,
         public: Tensor,
         wanted: Indices | None = None,
         jpeg: Jpeg | None = None,

@@ -14,6 +14,9 @@ FEWEST_ALIGNED = 100
 FEWEST_BLOCKS = 40
 """Blocks under one key from which the order of their bytes is searched for."""
 
+MOST_LEARNED = 10_000
+"""Ciphertexts of a stack that the key is learned from: a few are enough."""
+
 
 def applies(structure: Structure, channels: int) -> bool:
     """Whether the order of a block's bytes is found here."""

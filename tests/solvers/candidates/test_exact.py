@@ -10,6 +10,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ppattack.context import Alone
 from ppattack.plugins import registry
 from ppattack.seeding import numpy_stream
 from ppattack.solvers.candidates.exact import exact_codes
@@ -89,7 +90,7 @@ def test_images_that_a_key_makes_equal_count_against_a_match() -> None:
 
     def p_value(images: torch.Tensor) -> float:
         gallery = Gallery(images, lambda x: x, None, None, lambda x: x)
-        return ExactCopies(structure, gallery).p_value
+        return ExactCopies(structure, gallery, Alone()).p_value
 
     assert p_value(IMAGES) == 1 / 41
     assert p_value(torch.cat([IMAGES, IMAGES[:3]])) == 1 / 44, "one image twice is one image"
