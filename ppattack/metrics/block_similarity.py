@@ -9,7 +9,7 @@ from ppattack.errors import ImageError
 from ppattack.metrics.ssim import C1, C2
 from ppattack.metrics.ssim_matrix import check_sizes
 
-PAIRS_AT_ONCE = 1 << 20
+PAIRS_AT_ONCE = 1 << 22
 """Pairs of blocks compared at a time."""
 
 
@@ -74,12 +74,27 @@ class _Blocks:
 
 
 def _nearest(ours: _Blocks, theirs: _Blocks, blocks: int) -> Tensor:
-    """``(n blocks, N)``: the similarity of each block to the nearest of each candidate."""
-    scale = 2 / (ours.centred.shape[1] - 1)
-    ratio = (ours.centred * scale) @ theirs.centred.T
-    ratio += C2
-    ratio *= torch.outer(2 * ours.means, theirs.means).add_(C1)
-    ratio /= (ours.variances[:, None] + C2) + theirs.variances
-    ratio /= (ours.means.square()[:, None] + C1) + theirs.means.square()
-    nearest: Tensor = ratio.unflatten(1, (len(theirs.means) // blocks, blocks)).amax(dim=2)
+    """``(n blocks, N)``: the similarity of each block to the nearest of each candidate.
+
+    With one column more for the constant, the structure, the luminance and what both are divided
+    by are matrix products.
+    """
+    one, ones = torch.ones_like(theirs.means), torch.ones_like(ours.means)
+    centred = ours.centred * (2 / (ours.centred.shape[1] - 1))
+    structure = torch.cat([centred, C2 * ones[:, None]], dim=1)
+    their_structure = torch.cat([theirs.centred, one[:, None]], dim=1).T
+    luminance = torch.stack([2 * ours.means, C1 * ones], dim=1)
+    their_luminance = torch.stack([theirs.means, one])
+    # (a + b) (p + q), where a and p are ours
+    a, p, b, q = ours.variances + C2, ours.means**2 + C1, theirs.variances, theirs.means**2
+    below = torch.stack([a * p, a, p, ones], dim=1)
+    their_below = torch.stack([one, q, b, b * q])
+    nearest: Tensor | None = None
+    for block in range(blocks):
+        part = slice(block, None, blocks)  # this block of every candidate
+        ratio = structure @ their_structure[:, part]
+        ratio *= luminance @ their_luminance[:, part]
+        ratio /= below @ their_below[:, part]
+        nearest = ratio if nearest is None else torch.maximum(nearest, ratio, out=nearest)
+    assert nearest is not None  # noqa: S101 — an image has at least one block
     return nearest

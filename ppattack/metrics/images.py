@@ -12,7 +12,7 @@ from ppattack.metrics import IMAGE_METRICS
 from ppattack.metrics.lpips import VERSION, Lpips
 from ppattack.metrics.pairs import check_pair, chunks
 from ppattack.metrics.psnr import CAP_DB, mse, psnr_of_mse
-from ppattack.metrics.ssim import WINDOW, Variant, ssim, too_small
+from ppattack.metrics.ssim import WINDOW, Variant, ssim_of_all, too_small
 
 CPU_PIXELS = 1 << 18
 GPU_PIXELS = 1 << 22
@@ -84,24 +84,25 @@ class ImageScorer:
         budget = CPU_PIXELS if self.device.type == "cpu" else GPU_PIXELS
         for part in chunks(len(plain), budget // (plain.shape[2] * plain.shape[3])):
             truth = _moved(plain[part], self.device)
-            seen = lpips.features(truth) if lpips else None
-            for label, images in others.items():
-                found = _moved(images[part], self.device)
-                for metric, values in _measured(found, truth, scores):
+            found = {label: _moved(images[part], self.device) for label, images in others.items()}
+            for metric, by_label in _measured(found, truth, scores):
+                for label, values in by_label.items():
                     scores[metric][label][part] = values
-                if lpips and seen is not None:
-                    scores["lpips"][label][part] = lpips.distance(lpips.features(found), seen)
+            if lpips:
+                seen = lpips.features(truth)
+                for label, images in found.items():
+                    scores["lpips"][label][part] = lpips.distance(lpips.features(images), seen)
         return scores
 
 
 def _measured(
-    images: Tensor, plain: Tensor, wanted: Container[str]
-) -> Iterator[tuple[str, Tensor]]:
+    images: Mapping[str, Tensor], plain: Tensor, wanted: Container[str]
+) -> Iterator[tuple[str, dict[str, Tensor]]]:
     for metric, variant in _SSIM.items():
         if metric in wanted:
-            yield metric, ssim(images, plain, variant=variant)
-    errors = mse(images, plain)
-    yield "psnr", psnr_of_mse(errors)
+            yield metric, ssim_of_all(plain, images, variant=variant)
+    errors = {label: mse(each, plain) for label, each in images.items()}
+    yield "psnr", {label: psnr_of_mse(each) for label, each in errors.items()}
     yield "mse", errors
 
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
-import warnings
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -18,9 +16,11 @@ from ppattack.metrics.lpips_weights import (
     find_weights,
     network,
     nothing_found,
+    read_linear_layers,
     read_weights,
     unreadable,
 )
+from ppattack.metrics.lpips_trunks import Trunk, trunk
 from ppattack.metrics.pairs import check_pair, chunks
 from ppattack.metrics.small_maps import quicken
 
@@ -32,6 +32,8 @@ CPU_PIXELS = 1 << 18
 GPU_PIXELS = 1 << 22
 EPSILON = 1e-10
 """What the ``lpips`` package adds to norms."""
+SCALING = (-0.030, -0.088, -0.188), (0.458, 0.448, 0.450)
+"""What the ``lpips`` package subtracts from pixels in [-1, 1], and then divides them by."""
 
 
 class Lpips:
@@ -70,14 +72,13 @@ class Lpips:
         self.net = net
         self.weights = found
         self.device = torch.device(device)
-        model = _model(net, found).to(self.device)
-        quicken(model.net)
-        self.trunk = model.net.to(memory_format=torch.channels_last)  # twice as fast on a CPU
-        shift, scale = model.scaling_layer.shift, model.scaling_layer.scale
+        layout = torch.channels_last  # twice as fast on a CPU
+        self.trunk = _trunk(net, found).to(self.device, memory_format=layout)
+        shift, scale = (torch.tensor(each, device=self.device).view(3, 1, 1) for each in SCALING)
         # From grey levels straight to what the network takes.
         self._middle = 255.0 * shift if unit_range else 127.5 * (shift + 1.0)
         self._scale = 1.0 / ((255.0 if unit_range else 127.5) * scale)
-        self._gains = [layer.model[-1].weight.flatten().sqrt() for layer in model.lins]
+        self._gains = [each.sqrt().to(self.device) for each in read_linear_layers(net)]
 
     def obstacle(self, height: int, width: int) -> str | None:
         """Why images of this size have no LPIPS, in one line; None if they have."""
@@ -174,29 +175,15 @@ class Lpips:
         return vectors
 
 
-def _model(net: str, found: WeightsFound) -> Any:
-    """The metric of the ``lpips`` package with the weights found."""
-    import lpips
-
-    state = read_weights(net, found)
-    with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
-        # Building takes random weights from the global generator, and uses an argument that
-        # torchvision warns about.
-        warnings.simplefilter("ignore")
-        model = lpips.LPIPS(net=net, version=VERSION, pnet_rand=True, verbose=False)
-    slices = {
-        number: part
-        for part, layers in model.net.named_children()
-        for number, _ in layers.named_children()
-    }
+def _trunk(net: str, found: WeightsFound) -> Trunk:
+    """The network with the weights found."""
+    model = trunk(net)
+    state = {name: value.float() for name, value in read_weights(net, found).items()}
     try:
-        renamed = {}
-        for name, value in state.items():
-            _, number, rest = name.split(".", 2)
-            renamed[f"{slices.get(number, 'layer')}.{number}.{rest}"] = value
-        model.net.load_state_dict(renamed, strict=True)
-    except (ValueError, RuntimeError) as error:
+        model.load_state_dict(state, strict=True, assign=True)
+    except RuntimeError as error:
         raise unreadable(net, found, f"they do not fit the network ({error})") from None
+    quicken(model.features)
     return model.eval().requires_grad_(False)
 
 

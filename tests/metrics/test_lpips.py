@@ -42,7 +42,16 @@ def package_metric(metric: Lpips) -> Any:
             # Random weights of VGG take seconds to draw, and all are replaced below.
             patch.setattr(torch.nn.init, draw, lambda tensor, *_, **__: tensor)
         model = package.LPIPS(net=metric.net, version="0.1", pnet_rand=True, verbose=False)
-    model.net.load_state_dict(metric.trunk.state_dict(), strict=True)
+    slices = {
+        number: part
+        for part, layers in model.net.named_children()
+        for number, _ in layers.named_children()
+    }
+    state = {
+        ".".join((slices[name.split(".")[1]], *name.split(".")[1:])): value
+        for name, value in metric.trunk.state_dict().items()
+    }
+    model.net.load_state_dict(state, strict=True)
     return model
 
 
