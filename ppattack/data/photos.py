@@ -20,9 +20,6 @@ import importlib.util
 import math
 from collections.abc import Iterator
 from dataclasses import replace
-from functools import lru_cache
-from itertools import count as numbers
-from itertools import cycle, islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -47,8 +44,6 @@ SMALLEST_PART = 0.35
 LEAST_CONTRAST = 8.0
 """A crop is empty if the mean of its channels, 0..255, has a lower standard deviation than this."""
 TRIES_PER_CROP = 4
-KEPT_EDGE = 64
-"""Crops of more pixels along an edge are drawn each time: to keep them takes much memory."""
 OVERLAP_NOTE = (
     "the victims' images are overlapping crops of {} photographs: intervals that treat them as "
     "independent are too narrow"
@@ -101,38 +96,13 @@ def _crops(
     names: tuple[str, ...], size: int, seed: int, side: str, count: int
 ) -> Iterator[tuple[str, Pixels]]:
     """Crops of each photograph in turn; the first ones are the same for every count."""
-    small = size <= KEPT_EDGE
-    drawn = _kept(names, size, seed, side) if small else _drawn(names, size, seed, side)
-    for i, (name, pixels) in enumerate(islice(drawn, TRIES_PER_CROP * (count + len(names)))):
-        if pixels.mean(axis=2).std() >= LEAST_CONTRAST:
-            yield f"{name} #{i}", pixels
-
-
-@lru_cache(maxsize=4)
-def _kept(names: tuple[str, ...], size: int, seed: int, side: str) -> _Kept:
-    return _Kept(_drawn(names, size, seed, side))
-
-
-class _Kept:
-    """Crops that are drawn when they are first asked for, and the same ever after."""
-
-    def __init__(self, drawn: Iterator[tuple[str, Pixels]]) -> None:
-        self._drawn = drawn
-        self._known: list[tuple[str, Pixels]] = []
-
-    def __iter__(self) -> Iterator[tuple[str, Pixels]]:
-        for i in numbers():
-            if i == len(self._known):
-                self._known.append(next(self._drawn))
-            yield self._known[i]
-
-
-def _drawn(names: tuple[str, ...], size: int, seed: int, side: str) -> Iterator[tuple[str, Pixels]]:
-    """Crops without end, empty ones too."""
     photographs = [(name, _photograph(name)) for name in names]
     rng = numpy_stream(seed, "data", "photos", side)
-    for name, photograph in cycle(photographs):
-        yield name, _crop(photograph, size, rng, mirror=side == "adversary")
+    for i in range(TRIES_PER_CROP * (count + len(names))):
+        name, photograph = photographs[i % len(names)]
+        pixels = _crop(photograph, size, rng, mirror=side == "adversary")
+        if pixels.mean(axis=2).std() >= LEAST_CONTRAST:
+            yield f"{name} #{i}", pixels
 
 
 def _crop(photograph: Image, size: int, rng: np.random.Generator, *, mirror: bool) -> Pixels:
