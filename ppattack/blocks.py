@@ -6,6 +6,7 @@ Blocks are numbered row by row, ``b = row · (W / B) + column``. A permutation `
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
@@ -51,6 +52,11 @@ def dihedral_table(block: int) -> NDArray[np.intp]:
     Element ``g = 4·f + k``: first a left-right flip if ``f`` is 1, then a counter-clockwise
     rotation by ``90·k`` degrees.
     """
+    return _dihedral_table(block).copy()
+
+
+@cache
+def _dihedral_table(block: int) -> NDArray[np.intp]:
     base = np.arange(block * block, dtype=np.intp).reshape(block, block)
     elements = [np.rot90(flip, k) for flip in (base, base[:, ::-1]) for k in range(4)]
     return np.stack([element.reshape(-1) for element in elements])

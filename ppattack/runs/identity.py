@@ -14,7 +14,7 @@ from ppattack.errors import DataError
 from ppattack.jpeg import Jpeg
 from ppattack.plugins import registry
 from ppattack.plugins.source import source_hash
-from ppattack.runs import provenance, store
+from ppattack.runs import loaded, provenance, store
 from ppattack.runs.inputs import load_images, owner_images, read_inputs
 from ppattack.scenario import key_scope_of
 
@@ -104,10 +104,10 @@ def image_facts(
     Raises:
         PpattackError: if the images must be loaded and cannot be.
     """
-    content = source.fingerprint(labels=labels)
+    content = loaded.fingerprint(source, labels=labels)
     if content is None:
         sets = load()
-        content = source.fingerprint(labels=labels)  # it may have been fetched just now
+        content = loaded.fingerprint(source, labels=labels)  # it may have been fetched just now
         if content is None:
             content = f"{sets.hash} {sets.label_hash if labels else ''}"
     return source.card.name, source.argument, source_hash(source), content

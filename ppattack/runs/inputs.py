@@ -12,6 +12,7 @@ from ppattack.errors import ConfigError, DataError
 from ppattack.files import check_output_names
 from ppattack.jpeg import Jpeg
 from ppattack.plugins import registry
+from ppattack.runs import loaded
 from ppattack.scenario import Scenario, from_ciphertexts, key_scope_of, simulate
 from ppattack.scenario.files import of_size
 from ppattack.scenario.scene import image_shape
@@ -64,7 +65,7 @@ def load_images(
         pairs=pairs,
         distractors=distractors,
     )
-    sets = registry.dataset(request.data or "photos").load(wanted)
+    sets = loaded.images(request.data or "photos", wanted)
     return sets.with_owner(owner) if owner else sets
 
 
@@ -103,7 +104,7 @@ def check_target(request: RunRequest) -> tuple[Target, ImageShape | None]:
     scope = key_scope_of(target, request.key_scope)
     if request.ciphertexts is not None:
         return target, None
-    channels, height, width = load_images(request, request.size, 1).victims.shape[1:]
+    channels, height, width = load_images(request, request.size, request.victims).victims.shape[1:]
     shape = int(channels), int(height), int(width)
     contract.check(target, shape, scope)
     return target, shape

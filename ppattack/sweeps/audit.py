@@ -32,6 +32,7 @@ from ppattack.reports.run import Report, VerdictName, read_report, scores_csv
 from ppattack.reports.sweep import NO_RESULT, Outcome, Sweep
 from ppattack.request import RunRequest, check
 from ppattack.runs.inputs import check_target
+from ppattack.runs.loaded import loaded_once
 from ppattack.runs.probing import probe_target
 from ppattack.runs.store import Fill, Finished, Store, identity
 from ppattack.scenario import key_scope_of
@@ -107,6 +108,19 @@ def run_audit(
         PpattackError: if anything else in the request is wrong.
     """
     check(base)
+    with loaded_once():
+        return _audit(base, executor, watcher, isolate, retry_failed=retry_failed, every=every)
+
+
+def _audit(
+    base: RunRequest,
+    executor: Executor,
+    watcher: Watcher,
+    isolate: bool | None,
+    *,
+    retry_failed: bool,
+    every: bool,
+) -> Finished[Audit]:
     target, shape = check_target(base)
     bases = [replace(base, key_scope=scope) for scope in _scopes(base, target)]
     probed = [probe_target(each, target, shape) for each in bases]

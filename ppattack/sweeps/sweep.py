@@ -33,6 +33,7 @@ from ppattack.reports.sweep import Cell, Outcome, Sweep, read_sweep
 from ppattack.request import RunRequest, check, command
 from ppattack.runs import provenance
 from ppattack.runs.inputs import check_images
+from ppattack.runs.loaded import loaded_once
 from ppattack.sweeps.executors import Executor
 
 
@@ -101,6 +102,18 @@ def run_sweep(
     """
     if not requests:
         raise ConfigError("the matrix holds no cells.")
+    with loaded_once():
+        return _run(requests, executor, watcher, plan, retry_failed=retry_failed)
+
+
+def _run(
+    requests: Sequence[RunRequest],
+    executor: Executor,
+    watcher: Watcher,
+    plan: Plan | None,
+    *,
+    retry_failed: bool,
+) -> tuple[Sweep, Path]:
     for request in requests:
         check(request)
         _check_settings(request)

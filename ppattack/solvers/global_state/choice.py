@@ -13,6 +13,7 @@ from torch import Tensor
 
 from ppattack.block_states import Indices, States, states
 from ppattack.blocks import COLOUR_ORDERS
+from ppattack.recent import Recent, content_of
 from ppattack.solvers.global_state import fitting, thumbnails
 from ppattack.solvers.global_state import prior as state_prior
 from ppattack.solvers.global_state.features import Loss
@@ -30,6 +31,9 @@ TURNS = (
         "mirrored, turned by 270°",
     ),
 )
+
+
+_RECENT: Recent[state_prior.StatePrior] = Recent(4)
 
 
 def group_for(channels: int) -> States:
@@ -110,12 +114,25 @@ def fit_best(
 ) -> state_prior.StatePrior:
     """The linear model, with a network on thumbnails if images are large and many enough.
 
+    Fits to the same images are the same, and the last few are kept.
+
     Args:
         public: ``(M, C, H, W)`` uint8, at least 2.
         group: the states.
         wanted: see :func:`fitted`.
         loss: likewise.
     """
+    if loss is not None:
+        return _fitted(public, group, wanted, loss)
+    states = (group.count, group.dihedral.tobytes(), group.colour.tobytes())
+    chosen = None if wanted is None else wanted.tobytes()
+    key = (content_of(public), states, group.negative.tobytes(), chosen)
+    return _RECENT.get(key, lambda: _fitted(public, group, wanted, None))
+
+
+def _fitted(
+    public: Tensor, group: States, wanted: Indices | None, loss: Loss | None
+) -> state_prior.StatePrior:
     height, width = public.shape[2:]
     linear = fitting.fit(public, group, height, width, wanted=wanted, loss=loss)
     if loss is not None or not thumbnails.worth_it(public, linear.wanted):

@@ -55,6 +55,9 @@ class StatePrior:
     mirrored: Tensor | None = field(default=None, kw_only=True)
     lean: Tensor | None = field(default=None, kw_only=True)
     calibrated: bool = field(default=False, kw_only=True)
+    _temperatures: dict[int, float] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     def scores(self, images: Tensor) -> Tensor:
         """``(N, S')`` log-probability that each state makes an image natural.
@@ -119,7 +122,12 @@ class StatePrior:
 
     def temperature(self, count: int) -> float:
         """What summed scores of ``count`` images are multiplied by: of the greatest likelihood."""
-        sums = self._groups(min(count, MOST_IN_GROUP))
+        count = min(count, MOST_IN_GROUP)
+        if count not in self._temperatures:
+            self._temperatures[count] = self._likeliest_scale(self._groups(count))
+        return self._temperatures[count]
+
+    def _likeliest_scale(self, sums: Tensor) -> float:
         scales = torch.from_numpy(np.geomspace(*TEMPERATURES))
         right = [0] if self.mirrored is None else [0, int(self.mirrored[0])]
         every = (torch.log_softmax(sums * scale, dim=1)[:, right] for scale in scales)

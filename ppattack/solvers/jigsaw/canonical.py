@@ -45,14 +45,16 @@ def canonical(pieces: Tensor, group: States) -> tuple[Indices, Indices]:
     """
     count = pieces.shape[1]
     compared = pieces[:COMPARED]
-    least = [b""] * count
+    every = np.arange(group.count)
+    least: list[bytes] = []
     state = np.zeros(count, np.intp)
-    for each in range(group.count):
-        views = in_state(compared, np.full(count, each), group).transpose(0, 1).cpu()
-        for piece, view in enumerate(views.contiguous().numpy().reshape(count, -1)):
-            found = view.tobytes()
-            if each == 0 or found < least[piece]:
-                least[piece], state[piece] = found, each
+    for piece in range(count):
+        same = compared[:, piece : piece + 1].expand(-1, group.count, -1, -1, -1)
+        views = in_state(same, every, group).transpose(0, 1).cpu().contiguous().numpy()
+        found = [view.tobytes() for view in views]
+        first = min(found)
+        least.append(first)
+        state[piece] = found.index(first)
     order = np.array(sorted(range(count), key=least.__getitem__), np.intp)
     return order, state[order]
 
