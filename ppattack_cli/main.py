@@ -24,6 +24,8 @@ from ppattack_cli.streams import flush, json_alone, make_lenient
 
 BAD_INPUT, FAILED, INTERRUPTED = 2, 3, 130
 FULL = (errno.ENOSPC, errno.EDQUOT)
+NOTHING_KEPT = ("identify", "probe", "challenge", "encrypt", "decrypt", "report", "gate")
+"""Commands that begin anew after an interruption."""
 OUT_OF_MEMORY = ("out of memory", "can't allocate memory")
 """How torch says it of a GPU and of a CPU."""
 OPTION_PARSERS = ("typer.", "click.")
@@ -182,9 +184,10 @@ def _outcome() -> int:
     except (KeyboardInterrupt, typer.Abort) as error:
         if isinstance(error.__cause__, EOFError):  # the option parser takes it for Ctrl-D
             return _defect(error.__cause__)
-        return _say(
-            "interrupted. The same command continues from the last checkpoint.", INTERRUPTED
-        )
+        kept = "The same command continues from the last checkpoint."
+        if sys.argv[1] in NOTHING_KEPT:
+            kept = "Nothing was finished, so nothing is kept."
+        return _say(f"interrupted. {kept}", INTERRUPTED)
     except Exception as error:
         show = getattr(error, "format_message", None)
         if type(error).__name__ == "NoArgsIsHelpError":

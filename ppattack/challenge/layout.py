@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from ppattack.data.image_files import check_folder, has_image_name, in_short, read_image
 from ppattack.data.token_files import list_tokens
 from ppattack.errors import ConfigError, DataError
-from ppattack.files import write_text
+from ppattack.files import walk, write_text
 from ppattack.plugins import registry
 from ppattack.target.neural import NeuralTarget
 
@@ -137,26 +137,38 @@ def files_inside(paths: Mapping[str, str], folder: str) -> dict[str, str]:
     }
 
 
+def image_files(root: Path) -> list[Path]:
+    """Every image file at any depth of a folder that is not hidden, sorted.
+
+    Raises:
+        DataError: if there is none, or a folder that cannot be read.
+    """
+    check_folder(root)
+    found = sorted(
+        folder / name
+        for folder, names in walk(root)
+        for name in names
+        if has_image_name(name) and (folder / name).is_file()
+    )
+    if not found:
+        raise DataError(f"{root} holds no image files.")
+    return found
+
+
 def different_files(root: Path) -> list[str]:
-    """The path of every image file in a folder, one of each content.
+    """The path of every image file in a folder, inside it, one of each content.
 
     Raises:
         DataError: if there is none, or one that cannot be read.
     """
-    check_folder(root)
     seen: dict[bytes, str] = {}
-    for file in sorted(root.rglob("*")):
-        inside = file.relative_to(root)
-        hidden = any(part.startswith(".") for part in inside.parts)
-        if hidden or not has_image_name(file.name) or not file.is_file():
-            continue
+    for file in image_files(root):
         try:
             with file.open("rb") as data:
-                seen.setdefault(hashlib.file_digest(data, "sha256").digest(), inside.as_posix())
+                content = hashlib.file_digest(data, "sha256").digest()
         except OSError as error:
             raise DataError(f"cannot read {file}: {error.strerror}.") from None
-    if not seen:
-        raise DataError(f"{root} holds no image files.")
+        seen.setdefault(content, file.relative_to(root).as_posix())
     return list(seen.values())
 
 

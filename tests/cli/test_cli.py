@@ -56,18 +56,25 @@ def test_json_on_stdout_is_the_report_and_nothing_else(tmp_path: Path) -> None:
     assert report.provenance["command"][1:] == [*RUN.split(), "--json"]
 
 
-def test_the_end_of_a_file_is_no_interruption(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("error", "code", "words"),
+    [
+        # The option parser takes the error of a damaged file for Ctrl-D.
+        (EOFError("No data left in file"), 3, "failed: EOFError: No data left in file"),
+        (KeyboardInterrupt(), 130, "interrupted. Nothing was finished, so nothing is kept."),
+        (RuntimeError("can't allocate memory: 9 bytes"), 3, "out of memory: use a smaller -n"),
+    ],
+)
+def test_what_ends_a_command_is_said_in_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException, code: int, words: str
 ) -> None:
-    """The option parser takes the error of a damaged file for Ctrl-D."""
-
     def ends(*_: object) -> None:
-        raise EOFError("No data left in file")
+        raise error
 
     monkeypatch.setattr("ppattack.runs.identifying.look_at", ends)
-    code, _, errors = in_process("identify .", tmp_path)
-    assert code == 3
-    assert errors.strip().startswith("ppattack: failed: EOFError: No data left in file")
+    found, _, errors = in_process("identify .", tmp_path)
+    assert found == code
+    assert errors.strip().startswith(f"ppattack: {words}")
 
 
 def test_quiet_leaves_stderr_empty(tmp_path: Path) -> None:

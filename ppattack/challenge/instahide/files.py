@@ -15,7 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ppattack.challenge import layout
-from ppattack.data.image_files import check_folder, has_image_name
 from ppattack.data.token_files import read_array
 from ppattack.errors import ConfigError, DataError
 from ppattack.files import write_bytes
@@ -54,16 +53,9 @@ def list_images(root: Path) -> list[str]:
     """The image files at any depth of a folder, inside it, by name.
 
     Raises:
-        DataError: if there is none.
+        DataError: if there is none, or a folder that cannot be read.
     """
-    check_folder(root)
-    inside = (file.relative_to(root) for file in root.rglob("*") if has_image_name(file.name))
-    found = sorted(
-        path.as_posix() for path in inside if not any(part[0] == "." for part in path.parts)
-    )
-    if not found:
-        raise DataError(f"{root} holds no image files.")
-    return found
+    return sorted(file.relative_to(root).as_posix() for file in layout.image_files(root))
 
 
 def public_images(
