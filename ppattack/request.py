@@ -47,10 +47,11 @@ class RunRequest:
         out: folder of run folders.
         force: run again even if a finished run is there.
         save_images: reconstructions to write as PNG; None for all.
-        ciphertexts: a folder of somebody else's ciphertext files.
-        truth: a folder with their plain images under the same names.
-        candidates: a folder of plain images, of which those of ``ciphertexts`` may be some.
-        link: a folder of ciphertexts under other keys, of which some may be of the same images as
+        ciphertexts: somebody else's: a folder of files, or an NPY, NPZ or tar file, or a folder of
+            tar files, of which the first ``victims`` are decrypted.
+        truth: their plain images, likewise, under the same names.
+        candidates: plain images, likewise, of which those of ``ciphertexts`` may be some.
+        link: likewise, ciphertexts under other keys, of which some may be of the same images as
             ``ciphertexts``.
         jpeg: ``QUALITY``, ``QUALITY:444`` or ``QUALITY:420``: every ciphertext goes through JPEG;
             None for no compression.
@@ -131,7 +132,7 @@ class RunRequest:
     ciphertexts: Annotated[
         Path | None,
         Flag("--ciphertexts"),
-        Doc("Attack these ciphertext files; nobody knows the key."),
+        Doc("Attack these: a folder of files, or FILE.npy, .npz, .tar; nobody knows the key."),
     ] = None
     truth: Annotated[
         Path | None,

@@ -65,7 +65,7 @@ def test_a_file_that_is_gone_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "settings"), [("pe", {"color_shuffle": True}), ("ele", {"block_size": 4})]
+    ("name", "settings"), [("pe", {"color_shuffle": True}), ("le", {"block_size": 4})]
 )
 def test_a_key_learned_from_a_stack_is_that_of_the_whole(
     name: str, settings: dict[str, int], monkeypatch: pytest.MonkeyPatch

@@ -45,7 +45,7 @@ class Arrays:
                         info.filename.removesuffix(".npy"): info for info in archive.infolist()
                     }
         except UnreadableImage as error:
-            raise DataError(f"the file {path} {error.reason}: use npz:FILE.") from None
+            raise DataError(f"the file {path} {error.reason}: name a .npz or .npy file.") from None
         except Exception as error:  # a damaged archive raises nearly anything
             raise DataError(
                 f"{path} is not a NumPy .npz file ({error}): write one with np.savez."

@@ -41,12 +41,14 @@ def run(
         int,
         typer.Option(
             "--jobs",
-            help="Processes that add up statistics of covariance-matching, one GPU each.",
+            "--workers",
+            help="Processes that share what grows with the number of images, in "
+            "covariance-matching and candidate-matching; one GPU each.",
         ),
     ] = 1,
     executor: Annotated[
         str | None,
-        typer.Option("--executor", metavar="ray[:ADDRESS]", help="Add them up on a Ray cluster."),
+        typer.Option("--executor", metavar="ray[:ADDRESS]", help="Share it on a Ray cluster."),
     ] = None,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,

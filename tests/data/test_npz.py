@@ -252,7 +252,7 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
     flipped[700] ^= 0xFF
     (tmp_path / "flipped.npz").write_bytes(flipped)
     for name, reason in {
-        "missing.npz": "does not exist: use npz:FILE",
+        "missing.npz": "does not exist: name a .npz or .npy file",
         "empty.npz": r"is empty \(0 bytes\)",
         "text.npz": "is not a NumPy .npz file",
         "cut.npz": "is not a NumPy .npz file",

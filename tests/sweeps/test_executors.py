@@ -22,11 +22,12 @@ from ppattack.scenario import simulate
 from ppattack.solvers.covariance import block_symbols, free_keys, low_nibbles
 from ppattack.solvers.covariance.moments import GridMoments, Moments
 from ppattack.solvers.sums import gathered
+from ppattack.stacks import Made
 from ppattack.sweeps.executors import InThisProcess, LocalProcesses
 from tests.support.forked import fork_workers
 from tests.support.natural import natural_images, natural_sets
 from tests.support.program import in_process
-from tests.support.sums import Counted, attacked, fails
+from tests.support.sums import Counted, attacked, dying, fails, grid
 
 pytestmark = pytest.mark.process
 
@@ -120,6 +121,16 @@ def test_sums_of_low_nibbles_are_the_same_to_the_last_bit(
     for ours, theirs in ((several.cross, one.cross), (several.squares, one.squares)):
         assert torch.equal(ours, theirs)
     assert np.array_equal(several.correlations(), one.correlations())
+
+
+def test_readers_that_are_killed_lose_nothing(three: LocalProcesses, tmp_path: Path) -> None:
+    images = natural_images(50)
+    stack = Made(partial(dying, images.numpy(), tmp_path / "killed"), (3, 16, 16), 50)
+    found, whole = gathered(grid, stack, three), grid(images)
+    assert len(list(tmp_path.glob("killed.*"))) == 2
+    assert found.count == 50
+    assert np.array_equal(found.sum, whole.sum)
+    assert all(np.array_equal(a, b) for a, b in zip(found.products, whole.products, strict=True))
 
 
 def test_few_images_stay_here(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,22 +7,27 @@ import sys
 import tempfile
 import threading
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from ppattack import stacks
+from ppattack.attacks.candidate_matching import CandidateMatching
 from ppattack.context import Alone
 from ppattack.errors import ConfigError, RunFailed
 from ppattack.plugins import registry
 from ppattack.reports.run import read_report
+from ppattack.solvers.sums import gathered
+from ppattack.stacks import Made
 from ppattack.sweeps.executors import InThisProcess
 from ppattack.sweeps.ray_executor import Ray
-from tests.support.natural import natural_sets
+from tests.support.natural import natural_images, natural_sets
 from tests.support.program import in_process
-from tests.support.sums import Counted, attacked, fails
+from tests.support.sums import Counted, attacked, dying, fails, grid
 from tests.support.sweeps import cells, states, swept, timeless
 
 
@@ -100,6 +105,37 @@ def test_a_cluster_adds_up_what_one_process_does(
     assert np.array_equal(alone.key.mask, together.key.mask)
     with pytest.raises(RunFailed, match="could not be computed: ZeroDivisionError"):
         list(Ray().map(fails, [1, 0]))
+
+
+@pytest.mark.slow
+def test_readers_that_are_killed_on_a_cluster_lose_nothing(
+    cluster: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stacks, "SHARD_BYTES", 8 * 768)
+    images = natural_images(50)
+    stack = Made(partial(dying, images.numpy(), tmp_path / "killed"), (3, 16, 16), 50)
+    found, whole = gathered(grid, stack, Ray()), grid(images)
+    assert len(list(tmp_path.glob("killed.*"))) == 2
+    assert found.count == 50
+    assert np.array_equal(found.sum, whole.sum)
+    assert all(np.array_equal(a, b) for a, b in zip(found.products, whole.products, strict=True))
+
+
+@pytest.mark.slow
+def test_candidates_are_ranked_on_a_cluster_as_in_one_process(
+    cluster: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stacks, "SHARD_BYTES", 40 * 3072)
+    attack = CandidateMatching(distractors=260, views=False, altered="jpeg50")
+    target, sets = registry.target("pe")(), natural_sets(60, 300, size=32)
+    alone = attacked(target, sets, Alone(), attack, scope="image")
+    together = attacked(target, sets, Ray(), attack, scope="image")
+    assert alone.ranking is not None
+    assert together.ranking is not None
+    assert alone.p_values is not None
+    assert together.p_values is not None
+    assert torch.equal(alone.ranking, together.ranking)
+    assert torch.allclose(alone.p_values, together.p_values, atol=1e-6)
 
 
 @pytest.mark.slow

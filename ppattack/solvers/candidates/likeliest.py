@@ -19,25 +19,27 @@ class Scores(Sent):
         candidates: ``(N, T)`` int64.
         views: ``(N, T)`` int8.
         seen: candidates among which these are the likeliest.
+        kept: how many are kept, if there are as many.
     """
 
     values: Tensor
     candidates: Tensor
     views: Tensor
     seen: int = 0
+    kept: int = 1
 
     @classmethod
     def of_all(cls, values: Tensor, kept: int, view: int = 0) -> Scores:
         """From ``(N, M)`` scores of candidates 0 to M - 1; so many are kept."""
         top = values.topk(min(kept, values.shape[1]), dim=1)
         views = torch.full_like(top.indices, view, dtype=torch.int8)
-        return cls(top.values, top.indices, views, values.shape[1])
+        return cls(top.values, top.indices, views, values.shape[1], kept)
 
     def __len__(self) -> int:
         return len(self.values)
 
     def __getitem__(self, rows: Tensor | slice) -> Scores:
-        return Scores(self.values[rows], self.candidates[rows], self.views[rows], self.seen)
+        return self._of([each[rows] for each in self._columns])
 
     def best(self) -> tuple[Tensor, Tensor]:
         """``(N,)`` the likeliest candidates and their views."""
@@ -50,13 +52,12 @@ class Scores(Sent):
     def merge(self, other: Scores) -> Scores:
         """With the candidates of another shard, which come after these; as many are kept."""
         later = replace(other, candidates=other.candidates + self.seen)
-        kept = max(self.values.shape[1], other.values.shape[1])
-        return replace(self.beside(later)._first(kept), seen=self.seen + other.seen)
+        return replace(self.beside(later)._first(self.kept), seen=self.seen + other.seen)
 
     def beside(self, other: Scores) -> Scores:
         """With other candidates, all of them."""
         pairs = zip(self._columns, other._columns, strict=True)
-        return _scores([torch.cat(pair, dim=1) for pair in pairs], self.seen).sorted()
+        return self._of([torch.cat(pair, dim=1) for pair in pairs]).sorted()
 
     def raised(self, other: Scores) -> Scores:
         """With other scores of the same candidates where these are higher; as many are kept."""
@@ -66,7 +67,7 @@ class Scores(Sent):
         again = torch.zeros_like(candidates, dtype=torch.bool)
         again[:, 1:] = candidates[:, 1:] == candidates[:, :-1]
         lost = torch.zeros_like(again).scatter_(1, order, again)
-        return both.without(lost)._first(self.values.shape[1])
+        return both.without(lost)._first(min(self.kept, self.seen))
 
     def among(self, rows: Tensor) -> Scores:
         """The same if the candidates are those of ``(R,)``."""
@@ -75,7 +76,7 @@ class Scores(Sent):
     def replaced(self, rows: Tensor, other: Scores) -> Scores:
         """The same with other scores of some ciphertexts ``(R,)``."""
         pairs = zip(self._columns, other._columns, strict=True)
-        return _scores([ours.index_copy(0, rows, theirs) for ours, theirs in pairs], self.seen)
+        return self._of([ours.index_copy(0, rows, theirs) for ours, theirs in pairs])
 
     def without(self, lost: Tensor) -> Scores:
         """The same with some ``(N, T)`` bool left out."""
@@ -84,14 +85,18 @@ class Scores(Sent):
     def sorted(self) -> Scores:
         """The same, the best first again."""
         order = self.values.argsort(dim=1, descending=True, stable=True)
-        return _scores([each.gather(1, order) for each in self._columns], self.seen)
+        return self._of([each.gather(1, order) for each in self._columns])
 
     @property
     def _columns(self) -> tuple[Tensor, Tensor, Tensor]:
         return self.values, self.candidates, self.views
 
     def _first(self, count: int) -> Scores:
-        return _scores([each[:, :count] for each in self._columns], self.seen)
+        return self._of([each[:, :count] for each in self._columns])
+
+    def _of(self, columns: list[Tensor]) -> Scores:
+        values, candidates, views = columns
+        return replace(self, values=values, candidates=candidates, views=views)
 
 
 def single(values: Tensor, candidates: Tensor, view: int) -> Scores:
@@ -103,9 +108,4 @@ def single(values: Tensor, candidates: Tensor, view: int) -> Scores:
 def joined(parts: list[Scores]) -> Scores:
     """The scores of all parts of the ciphertexts."""
     columns = zip(*(part._columns for part in parts), strict=True)
-    return _scores([torch.cat(each) for each in columns], parts[0].seen)
-
-
-def _scores(columns: list[Tensor], seen: int) -> Scores:
-    values, candidates, views = columns
-    return Scores(values, candidates, views, seen)
+    return parts[0]._of([torch.cat(each) for each in columns])
