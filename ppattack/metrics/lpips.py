@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ppattack import images as image_ops
 from ppattack.errors import ImageError, MetricUnavailable
+from ppattack.metrics.lpips_trunks import Trunk, trunk
 from ppattack.metrics.lpips_weights import (
     WeightsFound,
     find_weights,
@@ -20,7 +21,6 @@ from ppattack.metrics.lpips_weights import (
     read_weights,
     unreadable,
 )
-from ppattack.metrics.lpips_trunks import Trunk, trunk
 from ppattack.metrics.pairs import check_pair, chunks
 from ppattack.metrics.small_maps import quicken
 

@@ -55,7 +55,11 @@ def ssim(x: Tensor, y: Tensor, *, variant: Variant = "skimage", exact: bool = Fa
 
 
 def ssim_of_all(
-    plain: Tensor, others: Mapping[str, Tensor], *, variant: Variant = "skimage", exact: bool = False
+    plain: Tensor,
+    others: Mapping[str, Tensor],
+    *,
+    variant: Variant = "skimage",
+    exact: bool = False,
 ) -> dict[str, Tensor]:
     """:func:`ssim` of several batches with one; what concerns that one only is computed once.
 
