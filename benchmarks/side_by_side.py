@@ -6,14 +6,18 @@ one thread, and the ratio of their medians is printed and compared with a bound.
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import statistics
 import sys
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Literal
+
+RECORD = "PPATTACK_RATIOS"
 
 
 @dataclass(frozen=True)
@@ -91,7 +95,14 @@ def machine() -> str:
 
 
 def finish(ratios: Iterable[Ratio]) -> int:
-    """Print the machine and the missed bounds; return the exit code."""
+    """Print the machine and the missed bounds; return the exit code.
+
+    The ratios are added to the file that the environment variable of :data:`RECORD` names.
+    """
+    ratios = list(ratios)
+    if RECORD in os.environ:
+        with Path(os.environ[RECORD]).open("a", encoding="utf-8") as file:
+            file.writelines(json.dumps(asdict(ratio)) + "\n" for ratio in ratios)
     missed = [ratio.title for ratio in ratios if not ratio.kept]
     print(machine())
     print(f"missed: {', '.join(missed)}" if missed else "every bound kept")

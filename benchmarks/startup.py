@@ -1,11 +1,15 @@
-"""Short answers against the cheapest possible program: ``python -c "import numpy, rich"``."""
+"""Short answers against the cheapest program, ``python -c "import numpy, rich"``; and a whole run.
+
+The run has a folder of its own each time, so that no control is there already.
+"""
 
 from __future__ import annotations
 
 import subprocess
 import sys
+import tempfile
 
-from side_by_side import compare, finish
+from side_by_side import Ratio, compare, finish
 
 ANSWERS = {
     "ppattack --help": ["-m", "ppattack_cli", "--help"],
@@ -16,8 +20,52 @@ ANSWERS = {
 }
 
 
+CHEAPEST = ["-c", "import numpy, rich"]
+HEAVY = ["-c", "import torch, torchvision, lpips"]
+RUN = ["-m", "ppattack_cli", "run", "--attack", "fr", "--target", "pe"]
+
+
 def _program(arguments: list[str]) -> None:
-    subprocess.run([sys.executable, *arguments], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(
+        [sys.executable, *arguments],
+        check=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+
+
+def _run() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        _program([*RUN, "--out", folder])
+
+
+def _first_line() -> None:
+    """A run up to the first line that anybody sees."""
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, *RUN, "--out", folder]
+        with subprocess.Popen(command, stdout=-1, stderr=subprocess.STDOUT) as running:
+            assert running.stdout is not None
+            running.stdout.readline()
+            running.kill()
+
+
+def _whole_runs() -> list[Ratio]:
+    return [
+        compare(
+            "run fr on pe, first line, to import numpy, rich",
+            _first_line,
+            lambda: _program(CHEAPEST),
+            sense="slower",
+            bound=5.0,
+        ),
+        compare(
+            "run fr on pe, to import torch, torchvision, lpips",
+            _run,
+            lambda: _program(HEAVY),
+            sense="slower",
+            bound=2.0,
+        ),
+    ]
 
 
 def main() -> int:
@@ -26,14 +74,14 @@ def main() -> int:
         compare(
             title,
             lambda arguments=arguments: _program(arguments),  # type: ignore[misc]
-            lambda: _program(["-c", "import numpy, rich"]),
+            lambda: _program(CHEAPEST),
             sense="slower",
             bound=2.0,
             repeats=9,
         )
         for title, arguments in ANSWERS.items()
     ]
-    return finish(ratios)
+    return finish([*ratios, *_whole_runs()])
 
 
 if __name__ == "__main__":

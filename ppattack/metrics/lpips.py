@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ppattack import images as image_ops
 from ppattack.errors import ImageError, MetricUnavailable
+from ppattack.metrics.lpips_trunks import Trunk, trunk
 from ppattack.metrics.lpips_weights import (
     WeightsFound,
     find_weights,
@@ -20,7 +21,6 @@ from ppattack.metrics.lpips_weights import (
     read_weights,
     unreadable,
 )
-from ppattack.metrics.lpips_trunks import Trunk, trunk
 from ppattack.metrics.pairs import check_pair, chunks
 from ppattack.metrics.small_maps import quicken
 
@@ -159,9 +159,10 @@ class Lpips:
         return max(1, budget // (height * width))
 
     def _features(self, images: Tensor) -> Tensor:
-        pixels = images.to(self.device).expand(-1, 3, -1, -1)
-        scaled = pixels.to(torch.float32, memory_format=torch.channels_last)
-        maps = self.trunk(scaled.sub_(self._middle).mul_(self._scale))
+        # Channel by channel, and channels last only then: steps of three numbers are slow.
+        levels = images.to(self.device).expand(-1, 3, -1, -1).float()
+        scaled = levels.sub_(self._middle).mul_(self._scale)
+        maps = self.trunk(scaled.contiguous(memory_format=torch.channels_last))
         sizes = [seen[0].numel() for seen in maps]
         vectors = torch.empty((len(images), sum(sizes)), device=self.device)
         for seen, gain, part in zip(

@@ -12,24 +12,17 @@ everything up to this ratio is integer arithmetic, hence exact.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from functools import cached_property
-from typing import Literal
+from collections.abc import Iterator, Mapping
 
 import torch
 from torch import Tensor
 
 from ppattack.errors import ImageError
 from ppattack.metrics.pairs import check_pair, chunks
+from ppattack.metrics.windows import C1, C2, KERNELS, WINDOW, Planes, Variant, similarity
 
-Variant = Literal["skimage", "wang2004"]
-WINDOW: dict[Variant, int] = {"skimage": 7, "wang2004": 11}
-"""Edge of the window, pixels: the smallest possible image edge."""
-C1 = (0.01 * 255) ** 2
-C2 = (0.03 * 255) ** 2
-SIGMA = 1.5
+__all__ = ["C1", "C2", "WINDOW", "Variant", "ssim", "ssim_of_all", "too_small"]
+
 CPU_PIXELS = 1 << 16
 """Pixels of one channel processed at a time on a CPU; the working set must stay in the cache."""
 GPU_PIXELS = 1 << 22
@@ -62,7 +55,11 @@ def ssim(x: Tensor, y: Tensor, *, variant: Variant = "skimage", exact: bool = Fa
 
 
 def ssim_of_all(
-    plain: Tensor, others: Mapping[str, Tensor], *, variant: Variant = "skimage", exact: bool = False
+    plain: Tensor,
+    others: Mapping[str, Tensor],
+    *,
+    variant: Variant = "skimage",
+    exact: bool = False,
 ) -> dict[str, Tensor]:
     """:func:`ssim` of several batches with one; what concerns that one only is computed once.
 
@@ -86,22 +83,22 @@ def ssim_of_all(
     count, channels, height, width = plain.shape
     if min(height, width) < WINDOW[variant]:
         raise ImageError(too_small(variant, height, width))
-    kernel = _KERNELS[variant]
+    kernel = KERNELS[variant]
     last = torch.float32 if variant == "skimage" and not exact else torch.float64
     scores = {
         label: torch.empty(count, channels, dtype=torch.float64, device=plain.device)
         for label in others
     }
     single = {label for label, images in others.items() if count > 1 and images.stride(0) == 0}
-    kept: dict[tuple[str, int, int], _Planes] = {}
-    for part, channel in _parts(plain):
-        ours = _Planes(plain[part, channel], kernel)
+    kept: dict[tuple[str, int, int], Planes] = {}
+    for part, channel in parts(plain):
+        ours = Planes(plain[part, channel], kernel, last)
         for label, images in others.items():
             place = (label, channel.start, ours.levels.shape[1])
-            theirs = kept.get(place) or _Planes(images[part, channel], kernel)
+            theirs = kept.get(place) or Planes(images[part, channel], kernel, last)
             if label in single:
                 kept[place] = theirs
-            found = _similarity(ours, theirs, last, apart=label in single)
+            found = similarity(ours, theirs, ours.cross(theirs), again=label in single)
             values = scores[label][part, channel]
             values.copy_(found.view_as(values))
     return {label: values.mean(dim=1) for label, values in scores.items()}
@@ -116,147 +113,10 @@ def too_small(variant: Variant, height: int, width: int) -> str:
     )
 
 
-def _parts(images: Tensor) -> Iterator[tuple[slice, slice]]:
+def parts(images: Tensor) -> Iterator[tuple[slice, slice]]:
     """Images and channels to work on at a time."""
     count, channels, height, width = images.shape
     budget = CPU_PIXELS if images.device.type == "cpu" else GPU_PIXELS
     for part in chunks(count, budget // (channels * height * width)):
         for channel in chunks(channels, budget // (height * width)):
             yield part, channel
-
-
-@dataclass(frozen=True)
-class _Kernel:
-    """How a variant weighs the pixels of a window.
-
-    Args:
-        levels: the type of levels and of everything up to the ratio.
-        edge: the window's edge.
-        running: adds up values ``step`` apart with the weights of one axis.
-        factor: the sum of a window's weights.
-        c1: the paper's constant, times the square of the factor.
-        c2: likewise; for sample variances less one part in the number of pixels.
-    """
-
-    levels: torch.dtype
-    edge: int
-    running: Callable[[Tensor, int], Tensor]
-    factor: int
-    c1: float
-    c2: float
-
-    def windows(self, planes: Tensor) -> Tensor:
-        """``(H, P, W)`` to the weighted sums of all windows, flat.
-
-        On one flat axis every shift is a contiguous slice. Windows that cross a border are
-        dropped by :meth:`mean`.
-        """
-        return self.running(self.running(planes.view(-1), planes[0].numel()), 1)
-
-    def mean(self, values: Tensor, shape: torch.Size) -> Tensor:
-        """``(P,)`` float64: means of the windows inside each plane of ``(H, P, W)``."""
-        height, planes, width = shape
-        rows, columns = height - self.edge + 1, width - self.edge + 1
-        inside = values.as_strided((rows, planes, columns), (planes * width, width, 1))
-        # In this order whatever the number of planes, so that each has the same value to the bit.
-        each = inside.sum(dim=2).t().contiguous()
-        return each.sum(dim=1, dtype=torch.float64).div_(rows * columns)
-
-
-def _sum_of_7(values: Tensor, step: int) -> Tensor:
-    size = len(values) - 6 * step
-    if step > 1:  # rows: one pass over memory
-        return values.as_strided((7, size), (step, 1)).sum(dim=0, dtype=values.dtype)
-    pairs = values[:-step] + values[step:]
-    sums = pairs[:size] + pairs[2 * step : 2 * step + size]
-    sums += pairs[4 * step : 4 * step + size]
-    sums += values[6 * step :]
-    return sums
-
-
-def _gauss_of_11(values: Tensor, step: int) -> Tensor:
-    size = len(values) - 10 * step
-    means = values[:size] * GAUSS[0]
-    for place, weight in enumerate(GAUSS[1:], start=1):
-        means.add_(values[place * step : place * step + size], alpha=weight)
-    return means
-
-
-def _gauss(edge: int) -> list[float]:
-    weights = [math.exp(-0.5 * ((i - edge // 2) / SIGMA) ** 2) for i in range(edge)]
-    return [weight / sum(weights) for weight in weights]
-
-
-GAUSS = _gauss(WINDOW["wang2004"])
-_KERNELS: dict[Variant, _Kernel] = {
-    "skimage": _Kernel(torch.int32, 7, _sum_of_7, 49, C1 * 49**2, C2 * 49 * (49 - 1)),
-    "wang2004": _Kernel(torch.float64, 11, _gauss_of_11, 1, C1, C2),
-}
-
-
-class _Planes:
-    """One side of a comparison, and what is computed of it alone, when it is asked for.
-
-    Args:
-        images: ``(N, C, H, W)`` uint8.
-        kernel: weighs the pixels of windows.
-    """
-
-    def __init__(self, images: Tensor, kernel: _Kernel) -> None:
-        self.kernel = kernel
-        count, channels, height, width = images.shape
-        shape = (height, count, channels, width)
-        levels = torch.empty(shape, dtype=kernel.levels, device=images.device)
-        self.levels = levels.copy_(images.permute(2, 0, 1, 3)).flatten(1, 2)
-
-    @cached_property
-    def squares(self) -> Tensor:
-        """``(H, P, W)``: squared levels."""
-        return self.levels * self.levels
-
-    @cached_property
-    def means(self) -> Tensor:
-        """Of each window, times the factor."""
-        return self.kernel.windows(self.levels)
-
-    @cached_property
-    def mean_squares(self) -> Tensor:
-        """Squared means."""
-        return self.means * self.means
-
-    @cached_property
-    def windows_of_squares(self) -> Tensor:
-        """Means of the squares in each window, times the factor."""
-        return self.kernel.windows(self.squares)
-
-
-def _similarity(x: _Planes, y: _Planes, last: torch.dtype, *, apart: bool) -> Tensor:
-    """Mean similarity of each plane, ``(P,)`` float64.
-
-    Args:
-        x: one side.
-        y: the other.
-        last: the type of the ratio.
-        apart: whether the squares of both sides are weighted apart, since both are used again.
-    """
-    kernel = x.kernel
-    covariance = kernel.windows(x.levels * y.levels)
-    if apart:
-        variance = x.windows_of_squares + y.windows_of_squares
-    else:
-        variance = kernel.windows(torch.addcmul(x.squares, y.levels, y.levels))
-    luminance = x.means * y.means
-    if apart:
-        energy = x.mean_squares + y.mean_squares
-    else:
-        energy = torch.addcmul(x.mean_squares, y.means, y.means)
-    if kernel.factor != 1:
-        covariance.mul_(kernel.factor)
-        variance.mul_(kernel.factor)
-    covariance.sub_(luminance)
-    variance.sub_(energy)
-    # the two factors 2 above the line are taken out as one 4
-    above = luminance.to(last).add_(kernel.c1 / 2).mul_(covariance.to(last).add_(kernel.c2 / 2))
-    below = energy.to(last).add_(kernel.c1).mul_(variance.to(last).add_(kernel.c2))
-    ratio = above.div_(below)
-    return kernel.mean(ratio, x.levels.shape).mul_(4)

@@ -7,13 +7,17 @@ truth can tell, is reported beside them and never instead.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 
 import torch
 from torch import Tensor
 
 from ppattack.blocks import COLOUR_ORDERS
-from ppattack.metrics.ssim import ssim
+from ppattack.errors import ImageError
+from ppattack.metrics.pairs import check_pair, chunks
+from ppattack.metrics.ssim import CPU_PIXELS, ssim, too_small
+from ppattack.metrics.windows import KERNELS, Planes, similarity
 
 SAMPLE = 256
 """How many images decide the one state of a whole data set."""
@@ -21,15 +25,23 @@ SAMPLE = 256
 
 def global_states(images: Tensor) -> Iterator[Tensor]:
     """Every state of ``(N, C, H, W)`` images; those that change H × W are left out."""
+    for turned in _turned(images):
+        for order in _colour_orders(images):
+            coloured = turned[:, order]
+            yield coloured
+            yield 255 - coloured
+
+
+def _turned(images: Tensor) -> Iterator[Tensor]:
     square = images.shape[2] == images.shape[3]
-    orders = COLOUR_ORDERS.tolist() if images.shape[1] == 3 else [[0]]
     for mirrored in (images, images.flip(3)):
         for quarter in range(4) if square else (0, 2):
-            turned = torch.rot90(mirrored, quarter, (2, 3))
-            for order in orders:
-                coloured = turned[:, order]
-                yield coloured
-                yield 255 - coloured
+            yield torch.rot90(mirrored, quarter, (2, 3))
+
+
+def _colour_orders(images: Tensor) -> list[list[int]]:
+    orders: list[list[int]] = COLOUR_ORDERS.tolist() if images.shape[1] == 3 else [[0]]
+    return orders
 
 
 def best_state_ssim(images: Tensor, plain: Tensor, *, shared: bool) -> Tensor:
@@ -44,9 +56,46 @@ def best_state_ssim(images: Tensor, plain: Tensor, *, shared: bool) -> Tensor:
         ``(N,)`` float64.
     """
     part = slice(0, SAMPLE) if shared else slice(None)
-    scores = torch.stack([ssim(state, plain[part]) for state in global_states(images[part])])
+    scores = _ssim_of_states(images[part], plain[part])
     if not shared:
         return scores.amax(dim=0)
     best = int(scores.mean(dim=1).argmax())
     chosen = next(state for i, state in enumerate(global_states(images)) if i == best)
     return ssim(chosen.contiguous(), plain)
+
+
+def _ssim_of_states(images: Tensor, plain: Tensor) -> Tensor:
+    """``(states, N)`` float64: what :func:`ssim` gives for each state, in their order.
+
+    A state puts one channel, turned and perhaps negative, against each channel of the plain image:
+    few different pairs make all states, and the windows of a negative follow from its image's.
+    """
+    check_pair(images, plain)
+    height, width = plain.shape[2:]
+    kernel, last = KERNELS["skimage"], torch.float32
+    if min(height, width) < kernel.edge:
+        raise ImageError(too_small("skimage", height, width))
+    orders = _colour_orders(images)
+    places = [range(images.shape[1])] * 2
+    rows = []
+    for part in chunks(len(plain), CPU_PIXELS // (height * width)):
+        ours = [Planes(each, kernel, last) for each in plain[part].split(1, dim=1)]
+        found = []
+        for turned in _turned(images[part]):
+            theirs = [Planes(each, kernel, last) for each in turned.split(1, dim=1)]
+            pairs = {
+                (i, j): _with_negative(ours[i], theirs[j]) for i, j in itertools.product(*places)
+            }
+            found += [
+                torch.stack([pairs[i, j] for i, j in enumerate(order)], dim=2).mean(dim=2)
+                for order in orders
+            ]
+        rows.append(torch.cat(found))
+    return torch.cat(rows, dim=1)
+
+
+def _with_negative(x: Planes, y: Planes) -> Tensor:
+    """``(2, N)`` float64: the similarity to x of y, and of its negative."""
+    cross = x.cross(y)
+    negated = 255 * x.means - cross
+    return torch.stack([similarity(x, y, cross), similarity(x, y.negative(), negated)])
