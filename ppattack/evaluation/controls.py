@@ -2,8 +2,8 @@
 
 The positive control is a target that the attack must break when it works; without it a failure
 elsewhere proves nothing. The negative control is a one-time pad, which nothing can break, or what
-an attack names in its place; a gain there means that the evaluation leaks. Results are cached per
-attack, data and budget.
+an attack names in its place; a gain there means that the evaluation leaks. Results are kept in the
+user's cache by everything that decides them.
 """
 
 from __future__ import annotations
@@ -16,14 +16,15 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
+from ppattack import machine
 from ppattack.attack import Attack, Context, ControlTarget
+from ppattack.caches import user as user_cache
 from ppattack.config import as_dict
 from ppattack.errors import PpattackError
 from ppattack.evaluation.leaks import BROKEN_GAIN, measured, strongest
 from ppattack.evaluation.placement import in_order
 from ppattack.evaluation.scores import evaluate
 from ppattack.evaluation.verdict import passes
-from ppattack.files import write_text
 from ppattack.plugins import registry
 from ppattack.reports.run import ControlResult
 from ppattack.reports.scores import Summary
@@ -79,12 +80,9 @@ class ControlBench:
     ) -> ControlResult | None:
         count = len(self.sets.victims) if control.same_count else CONTROL_VICTIMS
         sets = self.sets.first_victims(count + attack.requires().pairs)
-        place = self._cached(attack, control, sets)
-        if place is not None and place.is_file():
-            try:
-                return ControlResult.model_validate_json(place.read_text(encoding="utf-8"))
-            except (ValidationError, UnicodeDecodeError):
-                place.unlink()
+        place = self._cached(attack, control, sets, must_break=must_break)
+        if place is not None and (known := _read(place)) is not None:
+            return known
         kind = "positive" if must_break else "negative"
         self.context.progress.log(f"{kind} control: {attack.card.name} on {control.target}")
         try:
@@ -114,16 +112,23 @@ class ControlBench:
             leak=leak,
         )
         if place is not None:
-            write_text(place, result.model_dump_json(indent=2))
+            failure = user_cache.keep(place, result.model_dump_json(indent=2).encode())
+            if failure:
+                self.context.progress.log(f"the control's result cannot be kept: {failure}")
         return result
 
     @property
     def _secret(self) -> int | bytes:
         return self.seed if self.secret is None else self.secret
 
-    def _cached(self, attack: Attack, control: ControlTarget, sets: ImageSets) -> Path | None:
+    def _cached(
+        self, attack: Attack, control: ControlTarget, sets: ImageSets, *, must_break: bool
+    ) -> Path | None:
+        """Where the result is kept; the name is a hash of all that decides it."""
         if self.cache is None:
             return None
+        import torch
+
         facts: dict[str, Any] = {
             "attack": attack.card.name,
             "config": as_dict(attack.config),
@@ -131,7 +136,10 @@ class ControlBench:
             "settings": dict(control.settings),
             "scope": control.key_scope,
             "data": sets.hash,
-            "seed": self.seed,
+            "seeds": [self.seed, self.context.seed],
+            "must break": must_break,
+            "device": machine.device_name(self.context.device),
+            "threads": torch.get_num_threads(),
             "version": self.version,
         }
         if isinstance(self._secret, bytes):
@@ -139,7 +147,18 @@ class ControlBench:
         if attack.requires().names_classes:
             facts["labels"] = sets.label_hash
         text = json.dumps(facts, sort_keys=True, default=str)
-        return self.cache / f"{hashlib.sha256(text.encode()).hexdigest()[:12]}.json"
+        return self.cache / f"{hashlib.sha256(text.encode()).hexdigest()[:32]}.json"
+
+
+def _read(place: Path) -> ControlResult | None:
+    """The result that a file holds; None for a damaged file or another's."""
+    content = user_cache.kept(place)
+    if content is None:
+        return None
+    try:
+        return ControlResult.model_validate_json(content)
+    except ValidationError:
+        return None
 
 
 def _words(gain: Any, turned: Summary | None, *, must_break: bool) -> str:

@@ -10,6 +10,7 @@ import ast
 import hashlib
 import inspect
 from collections.abc import Iterator
+from functools import cache, lru_cache
 from pathlib import Path
 
 MARKS = ("pyproject.toml", "setup.py", "setup.cfg", ".git")
@@ -38,6 +39,21 @@ def source_hash(plugin: object) -> str:
         files = ""
     named = f"{cls.__qualname__} in {files or cls.__module__}"
     return hashlib.sha256(named.encode()).hexdigest()
+
+
+@cache
+def own_hash() -> str:
+    """SHA-256 over the code of this package and of the targets that come with it.
+
+    For what is kept beyond one version: someone may be changing the package.
+    """
+    found = hashlib.sha256()
+    package = Path(__file__).parents[1]
+    for folder in (package, package.parent / "targets"):
+        for file in sorted(folder.rglob("*.py")):
+            found.update(f"{file.relative_to(package.parent)}".encode())
+            found.update(file.read_bytes())
+    return found.hexdigest()
 
 
 def files_hash(path: Path) -> str:
@@ -93,21 +109,28 @@ def _package(path: Path) -> Path | None:
 
 def _imported(file: Path, roots: list[Path], package: Path | None) -> Iterator[Path]:
     """Files of the modules that a file imports, and of the packages around them."""
+    for level, parts in _names(file.read_bytes()):
+        if level:
+            yield from _below(file.parents[level - 1], [*parts])
+        else:
+            yield from _absolute([*parts], roots, package)
+
+
+@lru_cache(maxsize=1024)
+def _names(code: bytes) -> tuple[tuple[int, tuple[str, ...]], ...]:
+    """Level and dotted name of everything that code imports."""
     try:
-        tree = ast.parse(file.read_bytes())
+        tree = ast.parse(code)
     except (SyntaxError, ValueError):
-        return  # loading it says what is wrong with it
+        return ()  # loading it says what is wrong with it
+    found: list[tuple[int, tuple[str, ...]]] = []
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
-            for alias in node.names:
-                yield from _absolute(alias.name.split("."), roots, package)
+            found += [(0, tuple(alias.name.split("."))) for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             parts = node.module.split(".") if node.module else []
-            for alias in node.names:
-                if node.level:
-                    yield from _below(file.parents[node.level - 1], [*parts, alias.name])
-                else:
-                    yield from _absolute([*parts, alias.name], roots, package)
+            found += [(node.level, (*parts, alias.name)) for alias in node.names]
+    return tuple(found)
 
 
 def _absolute(parts: list[str], roots: list[Path], package: Path | None) -> Iterator[Path]:

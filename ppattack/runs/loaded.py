@@ -11,14 +11,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from ppattack.caches.memory import Recent
 from ppattack.data.source import ImageRequest, ImageSets, ImageSource
 from ppattack.plugins import registry
-from ppattack.recent import Recent
 
 SETS_KEPT = 3
 """Requests of one matrix differ in known pairs and in images to look among."""
 BYTES_KEPT = 1 << 28
-"""Of larger sets of images, loading is a small part of what attacks on them cost."""
+"""Loading larger sets of images is a small part of what attacks on them cost."""
 
 
 @dataclass

@@ -16,13 +16,14 @@ from typing import TYPE_CHECKING, Any
 
 from ppattack import machine, seeding
 from ppattack.attack import Attack, Context, Progress, Recovery, SilentProgress
+from ppattack.caches.user import cache_folder
 from ppattack.config import as_dict
 from ppattack.context import Alone, Workers
 from ppattack.errors import MetricUnavailable, PluginError, kept_running
 from ppattack.evaluation.placement import in_order
 from ppattack.isolation.proxy import isolated
 from ppattack.plugins import registry
-from ppattack.plugins.source import source_hash
+from ppattack.plugins.source import own_hash, source_hash
 from ppattack.reports.run import (
     AttackPart,
     Controls,
@@ -221,8 +222,9 @@ class _UnderWay:
             scorer=self.scorer,
             context=replace(self.context, seed=seeding.derive(self.request.seed, "control")),
             seed=self.request.seed,
-            cache=self.request.out / ".controls",
-            version=json.dumps([provenance.versions(), source_hash(self.attack)]),
+            # A result under keys from random bits serves no other run.
+            cache=cache_folder("controls") if isinstance(self.secret, int) else None,
+            version=json.dumps([provenance.versions(), own_hash(), source_hash(self.attack)]),
             secret=self.secret,
         )
         positive, negative, refused = None, None, ""

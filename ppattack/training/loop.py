@@ -101,8 +101,7 @@ class Training:
     def run(self, task: ProgressTask) -> Ending:
         """Train from the current state to the end."""
         while self.epochs_done < self.recipe.epochs:
-            patience = self.recipe.patience
-            if patience is not None and self.epochs_done - self.best_epoch >= patience:
+            if self.recipe.is_over(self.validation_losses):
                 return "patience"
             whole = self._epoch(self.epochs_done, task)
             self._judge(task)

@@ -1,8 +1,8 @@
 """The owner of a trained scheme: a classifier, then the network that hides images from people.
 
-Finished keys are kept in the user's cache (``XDG_CACHE_HOME``, or ``.cache`` in the home folder),
-so that several attacks on the same images train a scheme once. They are never kept if the run's
-keys come from random bits, as those of isolated attacks do.
+Finished keys are kept in the user's cache, so that several attacks on the same images train a
+scheme once. They are never kept if the run's keys come from random bits, as those of isolated
+attacks do.
 
 Reference: Ito, Kinoshita, AprilPyone, Kiya, "Image to Perturbation", IEEE Access 9, 2021.
 """
@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import os
+from contextlib import suppress
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,9 +22,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ppattack import images as image_ops
+from ppattack.caches import user as user_cache
 from ppattack.config import as_dict
 from ppattack.errors import DataError, KeyFileError, MetricUnavailable
-from ppattack.files import write_bytes
 from ppattack.networks.resnet import CifarResNet, cifar_resnet
 from ppattack.target.key import Key
 from ppattack.target.trained import OwnerImages, OwnerTraining, TrainedTarget, parts_of
@@ -68,7 +68,8 @@ def trained_key(
             f"the owner of '{target.card.name}' trains a classifier and needs images of two "
             "classes at least: use a source with classes, for example --data digits or cifar10."
         )
-    folder = _cache() / _name(target, key, owner, context) if cached else None
+    place = user_cache.cache_folder("trained") if cached else None
+    folder = None if place is None else place / _name(target, key, owner, context)
     if folder is not None and (found := _kept(folder, key)) is not None:
         return found
     plan = target.owner_training()
@@ -187,11 +188,6 @@ def _recipe(plan: OwnerTraining, rate: float) -> Recipe:
     )
 
 
-def _cache() -> Path:
-    root = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(root) / "ppattack" / "trained"
-
-
 def _name(target: TrainedTarget, key: Key, owner: OwnerImages, context: Context) -> str:
     facts = {
         "target": [target.card.name, as_dict(target.config), asdict(target.owner_training())],
@@ -209,9 +205,12 @@ def _name(target: TrainedTarget, key: Key, owner: OwnerImages, context: Context)
 
 def _kept(folder: Path, like: Key) -> Key | None:
     """The finished key of a training, if there is one that can be read."""
+    content = user_cache.kept(folder / "key")
+    if content is None:
+        return None
     try:
-        found = Key.from_bytes((folder / "key").read_bytes())
-    except (OSError, KeyFileError):
+        found = Key.from_bytes(content)
+    except KeyFileError:
         return None
     same = found.scheme == like.scheme and found.parts.keys() == like.parts.keys()
     return found if same and found.image_shape == like.image_shape else None
@@ -219,9 +218,10 @@ def _kept(folder: Path, like: Key) -> Key | None:
 
 def _keep(folder: Path, key: Key, context: Context) -> None:
     """Write a finished key, and remove the checkpoints; a cache that cannot be written is none."""
-    try:
-        write_bytes(folder / "key", key.to_bytes(), private=True)
+    failure = user_cache.keep(folder / "key", key.to_bytes(), private=True)
+    if failure:
+        context.progress.log(f"the trained key cannot be kept in {folder}: {failure}")
+        return
+    with suppress(OSError):
         for checkpoint in folder.glob("owner-*.safetensors"):
             checkpoint.unlink()
-    except (OSError, DataError) as error:
-        context.progress.log(f"the trained key cannot be kept in {folder}: {error}")

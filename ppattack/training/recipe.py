@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -34,6 +35,7 @@ class Recipe:
         decay: the factor.
         validation_share: share of the examples used for validation; 0 for none.
         patience: epochs without a better validation loss after which training stops, or None.
+        least_gain: share by which a validation loss must be lower to count as better for that.
         clip_norm: limit on the norm of the gradient, or None.
         ema: decay per step of a moving average of the weights, which is what is kept, or
             None; in its first steps it forgets faster, so that the initial weights do not count.
@@ -54,12 +56,25 @@ class Recipe:
     decay: float = 0.1
     validation_share: float = 0.1
     patience: int | None = None
+    least_gain: float = 0.0
     clip_norm: float | None = None
     ema: float | None = None
     betas: tuple[float, float] = (0.9, 0.999)
     epsilon: float = 1e-8
     nesterov: bool = False
     warm_up: float = WARM_UP_SHARE
+
+    def is_over(self, validation_losses: Sequence[float]) -> bool:
+        """Whether training has gone on in vain for as long as the patience, judged epoch by epoch.
+
+        Args:
+            validation_losses: of the epochs so far; without any, training is never over.
+        """
+        least, better = math.inf, 0
+        for epoch, loss in enumerate(validation_losses, 1):
+            if loss <= least * (1 - self.least_gain):
+                least, better = loss, epoch
+        return self.patience is not None and 0 < self.patience <= len(validation_losses) - better
 
     def rate(self, done: float) -> float:
         """The learning rate when ``done`` epochs are finished, counting parts of an epoch."""

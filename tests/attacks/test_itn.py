@@ -438,3 +438,24 @@ def _cifar10_test(count: int) -> Tensor:
 def test_importing_the_attack_does_not_import_torch() -> None:
     code = "import sys, ppattack.attacks.itn; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("settings", "patience"),
+    [
+        ({}, 2),
+        ({"patience": 5}, 5),
+        ({"patience": 0}, None),
+        ({"recipe": "published"}, None),
+        ({"recipe": "published", "patience": 3}, 3),
+        ({"variant": "fixed"}, None),
+        ({"variant": "published-evaluation"}, None),
+        ({"preset": "paper"}, None),
+    ],
+)
+def test_only_the_paper_s_variant_with_the_quick_recipe_stops_early(
+    settings: dict[str, Any], patience: int | None
+) -> None:
+    recipe = InverseTransformationNetwork(**settings)._recipe()
+    assert recipe.patience == patience
+    assert (recipe.ema is not None) == (patience is not None or settings.get("variant") == "fixed")

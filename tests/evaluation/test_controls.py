@@ -8,8 +8,10 @@ import pytest
 import torch
 
 from ppattack.attack import Context, ControlTarget, Recovery
+from ppattack.data.source import ImageSets
 from ppattack.evaluation.controls import CONTROL_VICTIMS, ControlBench
 from ppattack.metrics.images import ImageScorer
+from ppattack.reports.run import ControlResult
 from ppattack.target.base import PublicScheme
 from ppattack.threat import Observation, ThreatModel
 from targets.keyless import Keyless
@@ -57,6 +59,51 @@ def test_an_attack_works_if_it_shows_more_than_the_ciphertexts_in_some_state(
     assert "complemented" not in result.words
     again = bench.positive(Keyless().public())
     assert again == result
+
+
+def counting(
+    sets: ImageSets, cache: Path | None, seed: int = 0
+) -> tuple[ControlResult | None, int]:
+    """A positive control's result, and how often the attack ran for it."""
+    runs = []
+
+    class Counted(Recoloured):
+        def run(self, observation: Observation, context: Context) -> Recovery:
+            """Note that it runs."""
+            runs.append(1)
+            return super().run(observation, context)
+
+    attack = Counted(complements=True, up_to_state=False)
+    bench = ControlBench(attack, sets, SCORER, CONTEXT, seed, cache, "1")
+    return bench.positive(Keyless().public()), len(runs)
+
+
+def test_a_result_is_kept_by_what_decides_it(tmp_path: Path) -> None:
+    sets = natural_sets(16, 32, size=16)
+    first, runs = counting(sets, tmp_path)
+    assert runs == 1
+    assert counting(sets, tmp_path) == (first, 0)
+    assert counting(sets, tmp_path, seed=1)[1] == 1
+    assert counting(natural_sets(15, 32, size=16), tmp_path)[1] == 1
+    assert counting(sets, None)[1] == 1
+    assert len(list(tmp_path.iterdir())) == 3
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe", b'{"passed": true}', b"[1, 2]"])
+def test_a_damaged_result_is_made_again(tmp_path: Path, content: bytes) -> None:
+    sets = natural_sets(16, 32, size=16)
+    first, _ = counting(sets, tmp_path)
+    (place,) = tmp_path.iterdir()
+    place.write_bytes(content)
+    assert counting(sets, tmp_path) == (first, 1)
+    assert counting(sets, tmp_path) == (first, 0)
+
+
+def test_a_cache_that_cannot_be_written_is_none(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    found, runs = counting(natural_sets(16, 32, size=16), tmp_path / "file")
+    assert found is not None
+    assert (found.passed, runs) == (True, 1)
 
 
 def test_a_negative_control_is_held_against_the_gain_alone(tmp_path: Path) -> None:

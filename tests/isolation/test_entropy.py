@@ -106,10 +106,16 @@ def test_the_bits_are_in_no_message_nor_name_that_the_attack_is_sent(
     assert not any(f'/{entropy.FILE}"' in each for each in sent)
 
 
-def test_controls_have_other_keys_than_the_seed_gives(tmp_path: Path) -> None:
-    for isolate in (True, False):
-        ppattack.run(request(tmp_path, "fr", isolate=isolate, target="one-time-pad"))
-    assert len(list((tmp_path / ".controls").iterdir())) == 2  # none is taken from the other
+def test_controls_under_other_keys_than_the_seed_gives_are_not_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("PPATTACK_CACHE")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    place = tmp_path / "cache" / "ppattack" / "controls"
+    ppattack.run(request(tmp_path, "fr", isolate=True, target="one-time-pad"))
+    assert not place.exists()
+    ppattack.run(request(tmp_path, "fr", isolate=False, target="one-time-pad"))
+    assert len(list(place.iterdir())) == 1
 
 
 def test_a_report_that_holds_no_bits_is_refused(tmp_path: Path) -> None:

@@ -306,3 +306,19 @@ def test_gradients_are_clipped() -> None:
     ]
     assert moved[0] > 1e-3
     assert moved[1] < 1e-8
+
+
+@pytest.mark.parametrize(
+    ("losses", "over"),
+    [
+        ([], False),
+        ([1.0, 0.9, 0.8], False),
+        ([1.0, 0.96, 0.97], True),  # 4 % is too little
+        ([1.0, 0.96, 0.94], False),  # 6 % in two epochs is enough
+        ([1.0, 2.0, 1.5, 0.5], False),
+    ],
+)
+def test_gains_that_are_too_small_do_not_count(losses: list[float], over: bool) -> None:
+    recipe = replace(SGD, patience=2, least_gain=0.05)
+    assert recipe.is_over(losses) == over
+    assert not replace(recipe, patience=None).is_over(losses)

@@ -33,6 +33,7 @@ TARGET = TransformationNetwork(variant="small", images=60, epochs=1)
 @pytest.fixture(autouse=True)
 def _a_cache_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.delenv("PPATTACK_CACHE")
 
 
 def digits(victims: int = 12, adversary: int = 20) -> ImageSets:

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ppattack.block_states import Indices, States, states
 from ppattack.blocks import COLOUR_ORDERS
-from ppattack.recent import Recent, content_of
+from ppattack.caches.memory import Recent, content_of
 from ppattack.solvers.global_state import fitting, thumbnails
 from ppattack.solvers.global_state import prior as state_prior
 from ppattack.solvers.global_state.features import Loss

@@ -66,6 +66,10 @@ QUICK = Recipe(
     weight_decay=1e-2,
     schedule="one-cycle",
 )
+PATIENCE, LEAST_GAIN = 2, 0.05
+"""Epochs in which the adversary's own validation loss must fall by this share for training to go
+on. Chosen on crops of photographs under etc and le: of etc only brightness can be learnt, and
+training stops; le teaches something in every epoch, and training goes on to the end."""
 LINEAR = Recipe(
     epochs=15,
     batch_size=32,
