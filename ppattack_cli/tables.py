@@ -125,6 +125,12 @@ def print_report(report: Report, folder: Path, next_step: str | None = None) -> 
     if report.best_state_ssim is not None:
         best = _number(report.best_state_ssim.mean)
         screen.print(f"ssim under the best global state, found with the truth: {best}")
+    if report.shifted is not None and report.shifted.images:
+        shifted = report.shifted
+        screen.print(
+            f"{shifted.images} of {shifted.ssim.n} images are whole but shifted in a circle; ssim "
+            f"up to a shift, found with the truth: {_number(shifted.ssim.mean)}"
+        )
     if report.scores.key is not None:
         key = report.scores.key
         screen.print(

@@ -19,7 +19,7 @@ from ppattack.evaluation.placement import NO_ORDER, other_images, placed
 from ppattack.evaluation.reidentification import identity_scores
 from ppattack.evaluation.statistics import Values, summarise
 from ppattack.metrics import IMAGE_METRICS
-from ppattack.reports.scores import MetricScores, Summary
+from ppattack.reports.scores import MetricScores, ShiftedScores, Summary
 from ppattack.seeding import numpy_stream
 
 if TYPE_CHECKING:
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from ppattack.scenario import Scenario
 
 IMAGES_AT_ONCE = 256
+WHOLE = 0.9
+"""SSIM from which on a picture counts as whole."""
 OTHERS = "other images"
 """The baseline of images in no order: themselves, put among images of nobody's ciphertexts."""
 
@@ -104,6 +106,7 @@ def image_scores(
         useless += [blind["ciphertext"]] if "ciphertext" in blind else []
         facts |= _in_best_state(images, plain, useless, ssim, scenario, seed)
     if not only_gain:
+        facts |= _shifted(images, plain, scenario, seed)
         named, more = identity_scores(images, blind, scenario, scorer, seed)
         results |= named
         columns |= more
@@ -158,6 +161,28 @@ def _in_best_state(
     closest = max(guesses, key=lambda values: float(values.mean()))
     found = summarise({"best": best, "gain": best - closest}, seed)
     return {"best_state_ssim": found["best"], "best_state_gain": found["gain"]}
+
+
+def _shifted(images: Tensor, plain: Tensor, scenario: Scenario, seed: int) -> dict[str, Any]:
+    """Scores up to a shift in whole blocks, where blocks move and images consist of them."""
+    from ppattack.metrics.shifts import best_shifted_ssim
+    from ppattack.metrics.states import best_state_ssim
+
+    scheme = scenario.observation.scheme
+    block = scheme.structure.block_size
+    whole = not any(edge % block for edge in plain.shape[2:]) and min(plain.shape[2:]) > block
+    if not scheme.structure.moves_blocks or block == 1 or not whole:
+        return {}
+    shared = scenario.observation.threat.key_scope == "dataset"
+    unmoved = best_state_ssim(images, plain, shared=shared)
+    all_whole = bool((unmoved >= WHOLE).all())
+    shifted = unmoved if all_whole else best_shifted_ssim(images, plain, block, shared=shared)
+    return {
+        "shifted": ShiftedScores(
+            ssim=summarise({"shifted": shifted.numpy()}, seed)["shifted"],
+            images=int(((shifted >= WHOLE) & (unmoved < WHOLE)).sum()),
+        )
+    }
 
 
 def _blind(scenario: Scenario, seed: int) -> dict[str, Tensor]:

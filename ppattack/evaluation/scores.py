@@ -19,7 +19,7 @@ from ppattack.evaluation.matching import matching_scores
 from ppattack.evaluation.statistics import Values
 from ppattack.evaluation.statistics import summarise as summarise
 from ppattack.reports.run import WorstSample
-from ppattack.reports.scores import Scores, Summary
+from ppattack.reports.scores import Scores, ShiftedScores, Summary
 
 if TYPE_CHECKING:
     from ppattack.attack import Recovery
@@ -42,6 +42,7 @@ class Evaluation:
         best_state_ssim: SSIM under the best global state, for attacks that leave it open.
         best_state_gain: what it gains over the best blind baseline, or over the reconstructions
             of other images in their best state if those are closer.
+        shifted: SSIM up to a shift in a circle, for schemes that move blocks.
         spread: standard deviation of the reconstructions over images, grey levels.
         collapse: why the reconstructions do not depend on the ciphertexts, or None.
         limits: why a failure says nothing about the scheme; empty if it does.
@@ -57,6 +58,7 @@ class Evaluation:
     failures: Mapping[str, str] = field(default_factory=dict)
     best_state_ssim: Summary | None = None
     best_state_gain: Summary | None = None
+    shifted: ShiftedScores | None = None
     spread: float | None = None
     collapse: str | None = None
     limits: str = ""

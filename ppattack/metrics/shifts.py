@@ -8,9 +8,13 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from ppattack.metrics.ssim import ssim
-from ppattack.metrics.states import best_state_ssim, global_states
+from ppattack.metrics.states import SAMPLE, best_state_ssim, global_states
+
+CELLS = 4
+"""Cells along the edge of a block whose means show which shift fits."""
 
 
 def best_shifted_ssim(images: Tensor, plain: Tensor, block: int, *, shared: bool) -> Tensor:
@@ -25,31 +29,32 @@ def best_shifted_ssim(images: Tensor, plain: Tensor, block: int, *, shared: bool
     Returns:
         ``(N,)`` float64, on average at least the SSIM in the best state without a shift.
     """
-    if not shared:
-        alone = [
-            best_shifted_ssim(images[i : i + 1], plain[i : i + 1], block, shared=True)
-            for i in range(len(images))
-        ]
-        return torch.cat(alone)
-    states = list(global_states(images))
-    fits = [_correlation(state, plain)[..., ::block, ::block] for state in states]
-    best = max(range(len(states)), key=lambda i: float(fits[i].max()))
-    shift = int(fits[best].argmax())
-    down, right = divmod(shift, fits[best].shape[-1])
-    moved = states[best].roll((down * block, right * block), (2, 3))
-    shifted, unshifted = (
-        ssim(moved.contiguous(), plain),
-        best_state_ssim(images, plain, shared=True),
-    )
-    return shifted if float(shifted.mean()) > float(unshifted.mean()) else unshifted
+    unshifted = best_state_ssim(images, plain, shared=shared)
+    if shared:
+        shifted = _shifted_ssim(images, plain, block)
+        return shifted if float(shifted.mean()) > float(unshifted.mean()) else unshifted
+    alone = zip(images.split(1), plain.split(1), strict=True)
+    return torch.maximum(torch.cat([_shifted_ssim(*each, block) for each in alone]), unshifted)
 
 
-def _correlation(images: Tensor, plain: Tensor) -> Tensor:
-    """``(H, W)``: products of all images with the truth at each circular shift, summed."""
-    ours, theirs = (
-        torch.fft.rfft2(each.double() - each.double().mean((1, 2, 3), keepdim=True))
-        for each in (images, plain)
-    )
-    size = (int(plain.shape[2]), int(plain.shape[3]))
-    fits: Tensor = torch.fft.irfft2(theirs * ours.conj(), s=size).sum((0, 1))
-    return fits
+def _shifted_ssim(images: Tensor, plain: Tensor, block: int) -> Tensor:
+    """``(N,)``: SSIM under the state and the shift of the greatest correlation of cell means."""
+    cell = block // CELLS if block % CELLS == 0 else 1
+    theirs = _spectrum(plain[:SAMPLE], cell)
+    best = (-torch.inf, 0, 0)
+    for number, state in enumerate(global_states(images[:SAMPLE])):
+        products = (theirs * _spectrum(state, cell).conj()).sum((0, 1))
+        size = (int(plain.shape[2]) // cell, int(plain.shape[3]) // cell)
+        fits = torch.fft.irfft2(products, s=size)[:: block // cell, :: block // cell]
+        best = max(best, (float(fits.max()), number, int(fits.argmax())))
+    down, right = divmod(best[2], int(plain.shape[3]) // block)
+    chosen = next(each for number, each in enumerate(global_states(images)) if number == best[1])
+    moved = chosen.roll((down * block, right * block), (2, 3))
+    return ssim(moved.contiguous(), plain)
+
+
+def _spectrum(images: Tensor, cell: int) -> Tensor:
+    """Fourier coefficients of the means of cells, less those of their image."""
+    means = functional.avg_pool2d(images.float(), cell)
+    found: Tensor = torch.fft.rfft2(means - means.mean((1, 2, 3), keepdim=True))
+    return found

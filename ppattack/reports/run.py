@@ -13,10 +13,10 @@ from pydantic import Field
 
 from ppattack.reports.leaks import LeakLevel, LeakName
 from ppattack.reports.parts import Part, VersionedReport, read_versioned
-from ppattack.reports.scores import Scores, Summary
+from ppattack.reports.scores import Scores, ShiftedScores, Summary
 from ppattack.reports.text import csv_text
 
-SCHEMA_VERSION = "1.6"
+SCHEMA_VERSION = "1.7"
 VerdictName = Literal["BROKEN", "RESISTED", "INCONCLUSIVE", "NOTHING APPLIED"]
 OPEN: tuple[VerdictName, ...] = ("INCONCLUSIVE", "NOTHING APPLIED")
 """Verdicts that decide nothing."""
@@ -117,7 +117,8 @@ class Report(VersionedReport):
     order), which only the truth can tell. It stands beside the raw scores of attacks that can
     only determine images up to such a state. ``best_state_gain`` is what it gains over the best
     blind baseline, or over other images' reconstructions or the ciphertexts in *their* best state:
-    the best of so many states is above chance by luck. ``spread`` is the standard deviation of the
+    the best of so many states is above chance by luck. ``shifted`` is the same up to a shift in
+    whole blocks, of schemes that move blocks. ``spread`` is the standard deviation of the
     reconstructions over images, in grey levels, and ``collapse`` says why they do not depend on
     the ciphertexts, if they do not.
     ``refuted`` says that the attack's own data speak against its model of the scheme, so that the
@@ -139,6 +140,7 @@ class Report(VersionedReport):
     worst: WorstSample | None
     best_state_ssim: Summary | None = None
     best_state_gain: Summary | None = None
+    shifted: ShiftedScores | None = None
     spread: float | None = None
     collapse: str | None = None
     refuted: bool = False

@@ -22,6 +22,17 @@ class Summary(Part):
     ci95: tuple[float, float]
 
 
+class ShiftedScores(Part):
+    """Pictures that may be shifted in a circle, in whole blocks, over a flat background.
+
+    ``ssim`` is under the global state and the shift that fit best, which only the truth can tell;
+    ``images`` counts those that are whole (SSIM of .9 or more) but for a shift.
+    """
+
+    ssim: Summary
+    images: int
+
+
 class MetricScores(Part):
     """One metric against the truth.
 

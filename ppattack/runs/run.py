@@ -198,6 +198,7 @@ class _UnderWay:
             worst=found.worst,
             best_state_ssim=found.best_state_ssim,
             best_state_gain=found.best_state_gain,
+            shifted=found.shifted,
             spread=None if found.spread is None else round(found.spread, 2),
             collapse=found.collapse,
             refuted=found.refuted,

@@ -345,6 +345,7 @@ def _report(
             "worst": found.worst,
             "best_state_ssim": None,
             "best_state_gain": None,
+            "shifted": None,
             "timing": seconds,
             "provenance": facts,
         }

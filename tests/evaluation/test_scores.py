@@ -281,3 +281,21 @@ def test_images_that_came_back_mirrored_are_broken_up_to_a_state(sets: ImageSets
     noise = torch.randint(0, 256, mirrored.shape, dtype=torch.uint8)
     useless = _evaluate(Recovery(images=noise, up_to_state=True), scenario)
     assert decide(useless, _control(True), _control(True))[0] == "RESISTED"
+
+
+def test_a_picture_shifted_in_a_circle_is_said_to_be_so(sets: ImageSets) -> None:
+    target = EtC(block_size=8)
+    scenario = simulate(Probe(ThreatModel()), target, sets, "image", seed=0)
+    plain = scenario.truth.images
+    assert plain is not None
+    images = plain.clone()
+    images[3] = plain[3].roll((8, 16), (1, 2)).flip(2)
+    found = evaluate(Recovery(images=images), scenario, target, SCORER, seed=0)
+    assert found.shifted is not None
+    assert found.shifted.images == 1
+    assert found.shifted.ssim.min == pytest.approx(1.0)
+    apart = plain.roll((4, 4), (2, 3))  # half a block is no shift in whole blocks
+    found = evaluate(Recovery(images=apart), scenario, target, SCORER, seed=0)
+    assert found.shifted is not None
+    assert found.shifted.images == 0
+    assert _evaluate(Recovery(images=images), _scenario(sets)).shifted is None  # pixels stay
