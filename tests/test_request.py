@@ -15,10 +15,11 @@ from typer.testing import CliRunner
 
 import ppattack.request
 import ppattack_cli.commands
+from ppattack.command_line import command
 from ppattack.config import Doc, Interval, as_dict
 from ppattack.errors import ConfigError, RunFailed
 from ppattack.options import Flag
-from ppattack.request import RunRequest, check, command
+from ppattack.request import RunRequest, check
 from ppattack.runs import run as experiment
 from ppattack_cli import options
 from tests.support.program import in_process

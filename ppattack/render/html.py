@@ -9,6 +9,7 @@ from pathlib import PurePath
 from typing import get_args
 
 import ppattack
+from ppattack.command_line import command
 from ppattack.render import numbers, page_curves, pictures, visual
 from ppattack.render.compare import Change, compare
 from ppattack.render.matrix import Group, RunTable, arrange
@@ -20,7 +21,6 @@ from ppattack.reports.leaks import MEANING, WORDS, LevelLine, level_lines, verdi
 from ppattack.reports.run import Report, VerdictName
 from ppattack.reports.scores import MetricScores, Scores
 from ppattack.reports.text import visible
-from ppattack.request import command
 
 METRICS = tuple(Scores.model_fields)
 PLOTTED = ("ssim", "lpips")

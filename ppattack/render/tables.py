@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 
+from ppattack.command_line import command
 from ppattack.render import visual
 from ppattack.render.compare import Change, compare
 from ppattack.render.matrix import RunTable, arrange
@@ -14,7 +15,6 @@ from ppattack.reports.found import SavedRun
 from ppattack.reports.leaks import LeakName, verdict_words
 from ppattack.reports.run import Report
 from ppattack.reports.text import csv_text, visible
-from ppattack.request import command
 
 CSV_COLUMNS = (
     "target", "attack", "seed", "data", "images", "public_images", "threat", "verdict", "leak",

@@ -9,13 +9,14 @@ from typing import Any
 import pytest
 import torch
 
+from ppattack.command_line import command
 from ppattack.data.image_files import write_png
 from ppattack.errors import ConfigError, DataError, NotGranted, ReportError
 from ppattack.plugins import registry
 from ppattack.render.html import report_html
 from ppattack.reports.found import SavedRun
 from ppattack.reports.matches import read_matches
-from ppattack.request import RunRequest, command
+from ppattack.request import RunRequest
 from ppattack.runs.run import run
 from ppattack.seeding import numpy_stream
 from tests.support.natural import natural_sets

@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 import torch
 
+from ppattack.command_line import command
 from ppattack.data.source import ImageSets, content_hashes
 from ppattack.errors import ConfigError
 from ppattack.jpeg import Jpeg
-from ppattack.request import RunRequest, check, command
+from ppattack.request import RunRequest, check
 from ppattack.runs.run import run
 from ppattack.scenario import simulate
 from ppattack.threat import ThreatModel
