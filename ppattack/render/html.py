@@ -9,13 +9,13 @@ from pathlib import PurePath
 from typing import get_args
 
 import ppattack
-from ppattack.command_line import command
 from ppattack.render import numbers, page_curves, pictures, visual
 from ppattack.render.compare import Change, compare
 from ppattack.render.matrix import Group, RunTable, arrange
 from ppattack.render.plots import Box, BoxPlot, box, box_plot
 from ppattack.render.summary_table import REQUIREMENTS, Scheme
 from ppattack.reports.audit import AUDIT
+from ppattack.reports.command import command
 from ppattack.reports.found import ImageScores, MissingRun, SavedRun, read_image_scores
 from ppattack.reports.leaks import MEANING, WORDS, LevelLine, level_lines, verdict_words
 from ppattack.reports.run import Report, VerdictName

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ppattack.command_line import plain_text as plain_text
+from ppattack.reports.command import plain_text as plain_text
 from ppattack.reports.leaks import verdict_words
 from ppattack.reports.run import Report
 from ppattack.reports.scores import Summary

@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 
-from ppattack.command_line import command
 from ppattack.render import visual
 from ppattack.render.compare import Change, compare
 from ppattack.render.matrix import RunTable, arrange
 from ppattack.render.numbers import SYMBOLS, headline, interval, mean, number, percent, verdict
 from ppattack.render.summary_table import REQUIREMENTS, Scheme
+from ppattack.reports.command import command
 from ppattack.reports.found import SavedRun
 from ppattack.reports.leaks import LeakName, verdict_words
 from ppattack.reports.run import Report

@@ -6,11 +6,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from ppattack.command_line import command
 from ppattack.plugins.registry import NO_ATTACK
 from ppattack.render.matrix import distinguish, pixels, target_facts
 from ppattack.render.numbers import interval, mean
 from ppattack.render.plots import Box, BoxPlot, box, box_plot
+from ppattack.reports.command import command
 from ppattack.reports.found import ImageScores, SavedRun, read_image_scores
 from ppattack.reports.run import Report
 from ppattack.reports.scores import MetricScores

@@ -6,7 +6,6 @@ import math
 from dataclasses import replace
 
 from ppattack.card import KeyScope
-from ppattack.command_line import command
 from ppattack.config import as_dict
 from ppattack.errors import PluginError, PpattackError, kept_running
 from ppattack.images import ImageShape
@@ -14,6 +13,7 @@ from ppattack.plugins import registry
 from ppattack.probes.advice import advice
 from ppattack.probes.examination import Examination, examine
 from ppattack.probes.kinds import weakness_of
+from ppattack.reports.command import command
 from ppattack.reports.probe import AdvisedAttack, ProbedProperty, ProbeReport
 from ppattack.request import RunRequest, check
 from ppattack.scenario import key_scope_of

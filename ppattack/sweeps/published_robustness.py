@@ -17,9 +17,9 @@ from typing import Any
 
 import numpy as np
 
-from ppattack.command_line import command
 from ppattack.errors import ConfigError, ReportError
 from ppattack.files import mark_results, write_text
+from ppattack.reports.command import command
 from ppattack.reports.found import read_image_scores
 from ppattack.reports.robustness import BOXES, EXAMPLE, TARGETS, Protocol, RobustnessTable, Row
 from ppattack.reports.run import read_report

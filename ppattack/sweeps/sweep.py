@@ -18,7 +18,6 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Protocol
 
-from ppattack.command_line import command
 from ppattack.config import as_dict
 from ppattack.errors import (
     ConfigError,
@@ -30,6 +29,7 @@ from ppattack.errors import (
 from ppattack.files import make_folder, remove_unfinished, user_path, write_text
 from ppattack.plugins import registry
 from ppattack.plugins.source import files_hash
+from ppattack.reports.command import command
 from ppattack.reports.sweep import Cell, Outcome, Sweep, read_sweep
 from ppattack.request import RunRequest, check
 from ppattack.runs import provenance

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 import torch
 
-from ppattack.command_line import command
 from ppattack.data.image_files import write_png
 from ppattack.errors import ConfigError, DataError, NotGranted, ReportError
 from ppattack.plugins import registry
 from ppattack.render.html import report_html
+from ppattack.reports.command import command
 from ppattack.reports.found import SavedRun
 from ppattack.reports.matches import read_matches
 from ppattack.request import RunRequest

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 import ppattack
-from ppattack.command_line import command
 from ppattack.errors import ConfigError, ReportError
 from ppattack.isolation.parent import Child
+from ppattack.reports.command import command
 from ppattack.request import RunRequest
 from ppattack.runs import entropy
 from ppattack.runs.run import Finished

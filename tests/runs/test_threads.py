@@ -11,8 +11,8 @@ import torch
 
 import ppattack
 from ppattack.attack import SilentProgress
-from ppattack.command_line import command
 from ppattack.errors import ConfigError
+from ppattack.reports.command import command
 from ppattack.reports.robustness import Row
 from ppattack.reports.run import Report
 from ppattack_cli.commands.reproduce import mixed_threads

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from ppattack.command_line import command
 from ppattack.data.source import ImageSets, content_hashes
 from ppattack.errors import ConfigError
 from ppattack.jpeg import Jpeg
+from ppattack.reports.command import command
 from ppattack.request import RunRequest, check
 from ppattack.runs.run import run
 from ppattack.scenario import simulate

@@ -12,9 +12,9 @@ import pytest
 import torch
 
 import ppattack
-from ppattack.command_line import command
 from ppattack.errors import ConfigError, NotGranted, PluginError, ThreatModelError
 from ppattack.plugins import registry
+from ppattack.reports.command import command
 from ppattack.request import RunRequest
 from ppattack.seeding import numpy_stream
 from ppattack.target import Key
