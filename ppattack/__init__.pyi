@@ -8,9 +8,9 @@ from .runs.store import Finished as Finished
 from .runs.probing import probe as probe
 from .reports.probe import ProbeReport as ProbeReport
 from .sweeps.audit import audit as audit
-from .classification.experiment import ClassifyRequest as ClassifyRequest
+from .classification.request import ClassifyRequest as ClassifyRequest
 from .classification.experiment import classify as classify
-from .compression.experiment import CompressionRequest as CompressionRequest
+from .compression.request import CompressionRequest as CompressionRequest
 from .compression.experiment import compress as compress
 from .reports.run import Report as Report
 from .reports.run import read_report as read_report

@@ -215,7 +215,7 @@ def _shown(done: Finished[Report]) -> float:
 
 
 def _message(words: str, runs: Sequence[Finished[Report]]) -> str:
-    from ppattack.request import command
+    from ppattack.reports.command import command
 
     lines = [f"{words}."]
     for done in runs:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ppattack_cli import challenge_options as shared
 from ppattack_cli import options
 from ppattack_cli.streams import print_json
 
@@ -19,9 +20,6 @@ app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
 )
-Gold = Annotated[
-    Path, typer.Option("--gold", help="Folder of the answers and the key, apart from the rest.")
-]
 
 
 @app.command(short_help="Mix images under a new key, in the challenge's files.")
@@ -29,23 +27,19 @@ def generate(
     images: Annotated[
         Path, typer.Option("--images", help="Folder of private images; subfolders are classes.")
     ],
-    out: Annotated[Path, typer.Option("--out", help="New folder for the challenge.")],
-    gold: Gold,
+    out: shared.NewChallenge,
+    gold: shared.Gold,
     public: Annotated[
         Path | None, typer.Option("--public", help="Folder of public images, at any depth.")
     ] = None,
-    size: Annotated[int, typer.Option("--size", help="Edge of the images, pixels.")] = 32,
+    size: shared.Size = 32,
     count: Annotated[int, typer.Option("-n", help="Private images.")] = 100,
     set_: options.Settings = None,
-    seed: Annotated[
-        int | None, typer.Option("--seed", help="A repeatable challenge. [default: a random one]")
-    ] = None,
+    seed: shared.Seed = None,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
 ) -> None:
     """Mix images under a new key, in the challenge's files; answers go elsewhere."""
-    import secrets
-
     from ppattack.challenge.instahide.generate import Wish
     from ppattack.challenge.instahide.generate import generate as make
     from ppattack_cli.console import make_progress
@@ -58,7 +52,7 @@ def generate(
         gold=gold,
         size=size,
         count=count,
-        seed=secrets.randbits(128) if seed is None else seed,
+        seed=shared.seed_of(seed),
         target_settings=options.settings(set_, ("target",))["target"],
     )
     progress = make_progress(quiet=quiet)
@@ -67,13 +61,11 @@ def generate(
 
 @app.command(short_help="Reconstruct the private images and write a submission.")
 def solve(
-    challenge: Annotated[
-        Path, typer.Option("--challenge", help="Folder of the challenge, made here or downloaded.")
-    ],
+    challenge: shared.Challenge,
     public: Annotated[
         Path, typer.Option("--public", help="Folder of images of the same kind, at any depth.")
     ],
-    out: Annotated[Path, typer.Option("--out", help="New folder for the submission.")],
+    out: shared.NewSubmission,
     images: Annotated[
         int | None,
         typer.Option(
@@ -122,8 +114,8 @@ def solve(
 
 @app.command(short_help="Score decryptions by the challenge's measures.")
 def score(
-    submission: Annotated[Path, typer.Option("--submission", help="Folder of the submission.")],
-    gold: Gold,
+    submission: shared.Submission,
+    gold: shared.Gold,
     as_json: options.AsJson = False,
 ) -> None:
     """Max_SSIM and Mean_SSIM over encodings, and what is seen of each private image."""

@@ -18,9 +18,10 @@ import ppattack_cli.commands
 from ppattack.config import Doc, Interval, as_dict
 from ppattack.errors import ConfigError, RunFailed
 from ppattack.options import Flag
-from ppattack.request import RunRequest, check, command
+from ppattack.reports.command import command
+from ppattack.request import RunRequest, check
 from ppattack.runs import run as experiment
-from ppattack_cli import options
+from ppattack_cli.option_table import from_table
 from tests.support.program import in_process
 
 PLAIN = RunRequest("fr", "pe")
@@ -84,7 +85,7 @@ def test_one_field_is_an_option_a_check_and_a_part_of_the_command() -> None:
     app = typer.Typer()
 
     @app.command()
-    @options.from_table(wider, after={})
+    @from_table(wider, after={})
     def run(request: RunRequest) -> None:
         seen.append(request)
 

@@ -8,12 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from ppattack.attack import Progress, SilentProgress
-from ppattack.classification.experiment import (
-    ClassifyRequest,
-    LabelledImages,
-    resolve,
-)
+from ppattack.classification.experiment import resolve
 from ppattack.classification.plan import PLAIN
+from ppattack.classification.request import ClassifyRequest, LabelledImages
 from ppattack.files import mark_results
 from ppattack.reports.classification import ClassificationReport
 from ppattack.runs.store import Finished

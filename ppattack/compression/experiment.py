@@ -7,8 +7,7 @@ finished one is reused.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
 from functools import cached_property, partial
 from itertools import count
 from pathlib import Path
@@ -16,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from ppattack.attack import Progress, ProgressTask, SilentProgress
 from ppattack.compression import codecs as codec_choice
-from ppattack.compression.codecs import QUALITIES, Codec
+from ppattack.compression.codecs import Codec
+from ppattack.compression.request import CompressionRequest
 from ppattack.config import as_dict
 from ppattack.data.source import ImageRequest, ImageSets
 from ppattack.errors import ConfigError, NotInvertible
@@ -31,7 +31,7 @@ from ppattack.reports.compression import (
     sizes_csv,
 )
 from ppattack.reports.run import TargetPart
-from ppattack.request import as_paths, check_common
+from ppattack.request import check_common
 from ppattack.runs import provenance
 from ppattack.runs.identity import image_facts
 from ppattack.runs.store import Fill, Finished, Store, identity
@@ -41,7 +41,6 @@ from ppattack.target import contract
 from ppattack.target.base import generate_scoped_key
 from ppattack.target.calls import decrypt, encrypt
 from ppattack.target.trained import refuse_untrained
-from ppattack.threat import KeyScope
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -50,45 +49,6 @@ if TYPE_CHECKING:
     from ppattack.images import ImageShape
     from ppattack.target.base import Target
     from ppattack.target.key import Key
-
-
-@dataclass(frozen=True)
-class CompressionRequest:
-    """What to measure.
-
-    Args:
-        targets: registered names or ``path/to/file.py:Class``.
-        data: image source, ``name`` or ``name:argument``; its victims' side.
-        size: edge of the images in pixels; None for the source's own.
-        images: how many.
-        codecs: names of codecs, each of which must be installed; None for all,
-            with the reason for those that are not installed.
-        qualities: of JPEG, if ``codecs`` is None.
-        key_scope: ``dataset``, ``image`` or None for each target's default.
-        target_settings: over every target's defaults.
-        own_settings: by target as named in ``targets``, over these.
-        seed: one number for everything random.
-        out: folder of the folders.
-        force: measure again what is finished.
-        download: whether data may be fetched.
-    """
-
-    targets: tuple[str, ...]
-    data: str = "photos"
-    size: int | None = None
-    images: int = 256
-    codecs: tuple[str, ...] | None = None
-    qualities: tuple[int, ...] = QUALITIES
-    key_scope: KeyScope | None = None
-    target_settings: Mapping[str, Any] = field(default_factory=dict)
-    own_settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    seed: int = 0
-    out: Path = Path("runs")
-    force: bool = False
-    download: bool = False
-
-    def __post_init__(self) -> None:
-        as_paths(self, "out")
 
 
 COMPRESSIONS = Store(FILE, read_compression)

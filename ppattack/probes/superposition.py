@@ -22,7 +22,7 @@ REPEATS = 2
 """Images that are changed. By chance exclusive-or, or the sum modulo 256, stays as it was in one of
 256 changes, but then all bytes of all answers would have to agree."""
 FEWEST_PIXELS = 4
-"""Of an image: two halves of two pixels each can change and keep their sum."""
+"""Two halves of two pixels each can change and keep their sum."""
 TOO_FEW = f"images of fewer than {FEWEST_PIXELS} pixels have no halves to change"
 LOW, HIGH = 64, 192
 """Levels of the images, so that a level more or less is one in the middle of the range."""

@@ -15,12 +15,12 @@ from ppattack.render.matrix import Group, RunTable, arrange
 from ppattack.render.plots import Box, BoxPlot, box, box_plot
 from ppattack.render.summary_table import REQUIREMENTS, Scheme
 from ppattack.reports.audit import AUDIT
+from ppattack.reports.command import command
 from ppattack.reports.found import ImageScores, MissingRun, SavedRun, read_image_scores
 from ppattack.reports.leaks import MEANING, WORDS, LevelLine, level_lines, verdict_words
 from ppattack.reports.run import Report, VerdictName
 from ppattack.reports.scores import MetricScores, Scores
 from ppattack.reports.text import visible
-from ppattack.request import command
 
 METRICS = tuple(Scores.model_fields)
 PLOTTED = ("ssim", "lpips")

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from ppattack.reports.command import plain_text as plain_text
 from ppattack.reports.leaks import verdict_words
 from ppattack.reports.run import Report
 from ppattack.reports.scores import Summary
-from ppattack.request import plain_text as plain_text
 
 SYMBOLS = {"BROKEN": "✗", "RESISTED": "✓", "INCONCLUSIVE": "?", "NOTHING APPLIED": "–"}
 """Shown beside the word, so that no verdict depends on its colour alone."""

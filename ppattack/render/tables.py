@@ -10,11 +10,11 @@ from ppattack.render.compare import Change, compare
 from ppattack.render.matrix import RunTable, arrange
 from ppattack.render.numbers import SYMBOLS, headline, interval, mean, number, percent, verdict
 from ppattack.render.summary_table import REQUIREMENTS, Scheme
+from ppattack.reports.command import command
 from ppattack.reports.found import SavedRun
 from ppattack.reports.leaks import LeakName, verdict_words
 from ppattack.reports.run import Report
 from ppattack.reports.text import csv_text, visible
-from ppattack.request import command
 
 CSV_COLUMNS = (
     "target", "attack", "seed", "data", "images", "public_images", "threat", "verdict", "leak",

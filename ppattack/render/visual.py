@@ -10,10 +10,10 @@ from ppattack.plugins.registry import NO_ATTACK
 from ppattack.render.matrix import distinguish, pixels, target_facts
 from ppattack.render.numbers import interval, mean
 from ppattack.render.plots import Box, BoxPlot, box, box_plot
+from ppattack.reports.command import command
 from ppattack.reports.found import ImageScores, SavedRun, read_image_scores
 from ppattack.reports.run import Report
 from ppattack.reports.scores import MetricScores
-from ppattack.request import command
 
 PLOTTED = ("lpips", "ssim")
 HEADING = ("scheme and size", "images", "LPIPS [95 %]", "SSIM [95 %]", "PSNR")

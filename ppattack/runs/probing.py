@@ -13,8 +13,9 @@ from ppattack.plugins import registry
 from ppattack.probes.advice import advice
 from ppattack.probes.examination import Examination, examine
 from ppattack.probes.kinds import weakness_of
+from ppattack.reports.command import command
 from ppattack.reports.probe import AdvisedAttack, ProbedProperty, ProbeReport
-from ppattack.request import RunRequest, check, command
+from ppattack.request import RunRequest, check
 from ppattack.scenario import key_scope_of
 from ppattack.target import contract
 from ppattack.target.base import Target

@@ -72,8 +72,6 @@ def simulate(
         jpeg: compresses every ciphertext, those of pairs too, before anybody receives it.
         key: the victims', if it does not follow from the seed alone: a trained one.
     """
-    import torch
-
     threat = least_threat_model(
         attack,
         scope,
@@ -81,25 +79,12 @@ def simulate(
         public=len(sets.adversary) > 0,
         own_keys=can_have_own_keys(target),
     )
-    if threat.names_classes:
-        check_labelled(attack, sets, public_only=not threat.labels)
-    check_own_keys(attack, target, threat)
-    count = len(sets.victims) - threat.pairs
-    if count < 1:
-        raise DataError(f"{threat.pairs} known pairs leave no image to attack: use a larger -n.")
     shape = image_shape(sets.victims)
     scheme = target.public(own_keys=threat.own_keys)
-    check_applicable(attack, scheme, shape)
-    given = sets.victims
-    if not sets.overlap:
-        sets = sets.without(given)
-    if sets.owner is not None:
-        check_disjoint(sets.owner, given, "owner's images", "the victims'")
-        check_disjoint(sets.owner, sets.adversary, "owner's images", "the adversary's")
-    sets = sets.first_victims(count)
+    _check(attack, target, scheme, sets, threat, jpeg)
+    count, given = len(sets.victims) - threat.pairs, sets.victims
+    sets = _disjoint(sets).first_victims(count)
     plain = sets.victims.clone()
-    if jpeg is not None and target.card.cipher != "image":
-        raise ConfigError(f"--jpeg needs ciphertexts that are images: '{scheme.name}' has none.")
     contract.check(target, shape, scope)
     if key is None:
         refuse_untrained(target)
@@ -114,14 +99,7 @@ def simulate(
         chosen = holder.answer(_chosen(attack, scheme, shape, threat), "chosen pairs")
     public, matching, public_labels = public_images(sets, threat), None, sets.adversary_labels
     if threat.public == "candidates":
-        public, order, present = _candidates(plain, sets, threat, seed)
-        matching = torch.full((count,), -1)
-        matching[present] = torch.from_numpy(order.argsort()[: len(present)])
-        public_labels = None
-        if threat.linked:
-            public = holder.under_other_keys(public)
-        if sets.victim_labels is not None and not threat.distractors and not threat.absent:
-            public_labels = sets.victim_labels[order]
+        public, matching, public_labels = _candidates(plain, sets, threat, holder)
     observation = Observation(
         threat=threat,
         scheme=scheme,
@@ -140,10 +118,66 @@ def simulate(
     return Scenario(observation, truth, replace(sets, victims=plain), _numbered(count))
 
 
+def _check(
+    attack: Attack,
+    target: Target,
+    scheme: PublicScheme,
+    sets: ImageSets,
+    threat: ThreatModel,
+    jpeg: Jpeg | None,
+) -> None:
+    """Refuse what cannot be simulated.
+
+    Raises:
+        PpattackError: naming it.
+    """
+    if threat.names_classes:
+        check_labelled(attack, sets, public_only=not threat.labels)
+    check_own_keys(attack, target, threat)
+    if len(sets.victims) <= threat.pairs:
+        raise DataError(f"{threat.pairs} known pairs leave no image to attack: use a larger -n.")
+    check_applicable(attack, scheme, image_shape(sets.victims))
+    if jpeg is not None and target.card.cipher != "image":
+        raise ConfigError(f"--jpeg needs ciphertexts that are images: '{scheme.name}' has none.")
+
+
+def _disjoint(sets: ImageSets) -> ImageSets:
+    """The same, the adversary's images without those of the victims, unless that is asked for."""
+    given = sets.victims
+    if not sets.overlap:
+        sets = sets.without(given)
+    if sets.owner is not None:
+        check_disjoint(sets.owner, given, "owner's images", "the victims'")
+        check_disjoint(sets.owner, sets.adversary, "owner's images", "the adversary's")
+    return sets
+
+
 def _candidates(
+    plain: Tensor, sets: ImageSets, threat: ThreatModel, holder: KeyHolder
+) -> tuple[Tensor, Tensor, Tensor | None]:
+    """Candidates in a secret order, or their ciphertexts under other keys.
+
+    Returns:
+        the candidates; for each victim its place among them, or -1; their classes, if these are
+        the victims' and no more.
+    """
+    import torch
+
+    public, order, present = _mixed(plain, sets, threat, holder.seed)
+    matching = torch.full((len(plain),), -1)
+    matching[present] = torch.from_numpy(order.argsort()[: len(present)])
+    if threat.linked:
+        public = holder.under_other_keys(public)
+    labels = None
+    if sets.victim_labels is not None and not threat.distractors and not threat.absent:
+        labels = sets.victim_labels[order]
+    return public, matching, labels
+
+
+def _mixed(
     plain: Tensor, sets: ImageSets, threat: ThreatModel, seed: int | bytes
 ) -> tuple[Tensor, NDArray[np.intp], Tensor]:
-    """The candidates in a secret order: the victims' images, or copies of them, and distractors.
+    """The victims' images, or copies of them, and distractors, in a secret order.
 
     Returns:
         the candidates; the place that each had before, victims first; the victims that are there.

@@ -19,11 +19,12 @@ import numpy as np
 
 from ppattack.errors import ConfigError, ReportError
 from ppattack.files import mark_results, write_text
+from ppattack.reports.command import command
 from ppattack.reports.found import read_image_scores
 from ppattack.reports.robustness import BOXES, EXAMPLE, TARGETS, Protocol, RobustnessTable, Row
 from ppattack.reports.run import read_report
 from ppattack.reports.sweep import Outcome
-from ppattack.request import RunRequest, check, command
+from ppattack.request import RunRequest, check
 from ppattack.runs.inputs import check_images
 from ppattack.sweeps.executors import Executor
 from ppattack.sweeps.sweep import Watcher, run_sweep

@@ -29,8 +29,9 @@ from ppattack.errors import (
 from ppattack.files import make_folder, remove_unfinished, user_path, write_text
 from ppattack.plugins import registry
 from ppattack.plugins.source import files_hash
+from ppattack.reports.command import command
 from ppattack.reports.sweep import Cell, Outcome, Sweep, read_sweep
-from ppattack.request import RunRequest, check, command
+from ppattack.request import RunRequest, check
 from ppattack.runs import provenance
 from ppattack.runs.inputs import check_images
 from ppattack.runs.loaded import loaded_once

@@ -10,6 +10,7 @@ import typer
 from ppattack.errors import RunFailed
 from ppattack.request import RunRequest
 from ppattack_cli import options
+from ppattack_cli.option_table import from_table
 from ppattack_cli.streams import print_json
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from ppattack.runs.store import Finished
 
 
-@options.from_table(
+@from_table(
     RunRequest,
     after={
         "preset": ("set_",),

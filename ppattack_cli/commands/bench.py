@@ -9,10 +9,11 @@ import typer
 from ppattack.errors import ConfigError
 from ppattack.request import RunRequest
 from ppattack_cli import options
+from ppattack_cli.option_table import from_table
 from ppattack_cli.streams import print_json
 
 
-@options.from_table(
+@from_table(
     RunRequest,
     after={
         "matrix": ("attack", "target", "key_scope", "seed", "preset", "data", "size", "victims"),

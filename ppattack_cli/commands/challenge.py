@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ppattack_cli import challenge_options as shared
 from ppattack_cli import instahide_challenge, options
 from ppattack_cli.streams import print_json
 
@@ -24,17 +25,14 @@ app.add_typer(neuracrypt, name="neuracrypt")
 app.add_typer(instahide_challenge.app, name="instahide")
 
 Images = Annotated[Path, typer.Option("--images", help="Folder of image files, at any depth.")]
-Gold = Annotated[
-    Path, typer.Option("--gold", help="Folder of the answers and the key, apart from the rest.")
-]
 
 
 @neuracrypt.command(short_help="Encode images under a new key, in the challenge's layout.")
 def generate(
     images: Images,
-    out: Annotated[Path, typer.Option("--out", help="New folder for the challenge.")],
-    gold: Gold,
-    size: Annotated[int, typer.Option("--size", help="Edge of the images, pixels.")] = 256,
+    out: shared.NewChallenge,
+    gold: shared.Gold,
+    size: shared.Size = 256,
     count: Annotated[
         int | None, typer.Option("-n", help="Images to encode. [default: all but the targets]")
     ] = None,
@@ -43,15 +41,11 @@ def generate(
         typer.Option("--targets", help="Images of the second part. [default: a tenth of all]"),
     ] = None,
     set_: options.Settings = None,
-    seed: Annotated[
-        int | None, typer.Option("--seed", help="A repeatable challenge. [default: a random one]")
-    ] = None,
+    seed: shared.Seed = None,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
 ) -> None:
     """Encode images under a new key, in the challenge's layout; answers go elsewhere."""
-    import secrets
-
     from ppattack.challenge.generate import Wish
     from ppattack.challenge.generate import generate as make
     from ppattack_cli.console import make_progress
@@ -64,7 +58,7 @@ def generate(
         size=size,
         count=count,
         targets=targets,
-        seed=secrets.randbits(128) if seed is None else seed,
+        seed=shared.seed_of(seed),
         target_settings=options.settings(set_, ("target",))["target"],
     )
     progress = make_progress(quiet=quiet)
@@ -73,11 +67,9 @@ def generate(
 
 @neuracrypt.command(short_help="Match codes with images and write a submission.")
 def solve(
-    challenge: Annotated[
-        Path, typer.Option("--challenge", help="Folder of the challenge, made here or downloaded.")
-    ],
+    challenge: shared.Challenge,
     images: Images,
-    out: Annotated[Path, typer.Option("--out", help="New folder for the submission.")],
+    out: shared.NewSubmission,
     size: Annotated[
         int | None,
         typer.Option("--size", help="Edge of the images. [default: as the challenge says, or 256]"),
@@ -179,8 +171,8 @@ def _solve(task: Task, context: Context) -> None:
 
 @neuracrypt.command(short_help="Rate a submission by the challenge's thresholds.")
 def score(
-    submission: Annotated[Path, typer.Option("--submission", help="Folder of the submission.")],
-    gold: Gold,
+    submission: shared.Submission,
+    gold: shared.Gold,
     as_json: options.AsJson = False,
 ) -> None:
     """Re-identification accuracy of a submission, rated by the challenge's thresholds."""

@@ -59,7 +59,7 @@ def classify(
 ) -> None:
     """Train and test a classifier on images under one key, and on the same images in plain."""
     from ppattack.classification.comparison import compare, draw_comparison
-    from ppattack.classification.experiment import ClassifyRequest
+    from ppattack.classification.request import ClassifyRequest
     from ppattack_cli.console import make_progress
 
     parts = options.settings(set_, ("target", "model", "training", *target))

@@ -62,8 +62,8 @@ def compress(
     verbose: options.Verbose = False,
 ) -> None:
     """Compare file sizes of plain and encrypted images through real codecs."""
-    from ppattack.compression.experiment import CompressionRequest
     from ppattack.compression.experiment import compress as measure
+    from ppattack.compression.request import CompressionRequest
     from ppattack_cli.console import make_progress
 
     if codec and quality is not None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from ppattack.request import RunRequest
 from ppattack_cli import options
+from ppattack_cli.option_table import from_table
 from ppattack_cli.streams import print_json
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 KEPT = ("target", "oracle", "oracle_shell", "size", "key_scope", "seed")
 
 
-@options.from_table(RunRequest, after={"oracle_shell": ("set_",)}, only=KEPT)
+@from_table(RunRequest, after={"oracle_shell": ("set_",)}, only=KEPT)
 def probe(
     request: RunRequest,
     set_: options.Settings = None,

@@ -10,6 +10,7 @@ import typer
 from ppattack.errors import ConfigError, RunFailed, nearest
 from ppattack.request import RunRequest
 from ppattack_cli import options
+from ppattack_cli.option_table import from_table
 from ppattack_cli.streams import print_json
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ def _evaluations() -> None:
 
 
 @app.command("isotropic-robustness", short_help="LE, ELE, PE and EtC under FR, GAN and ITN.")
-@options.from_table(
+@from_table(
     RunRequest,
     after={
         "protocol": ("data", "size", "victims", "adversary", "preset", "gan_epochs"),

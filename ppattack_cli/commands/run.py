@@ -13,6 +13,7 @@ from ppattack.errors import ConfigError
 from ppattack.request import RunRequest
 from ppattack_cli import options
 from ppattack_cli.commands.gate import finish
+from ppattack_cli.option_table import from_table
 from ppattack_cli.streams import print_json
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from ppattack.reports.run import Report
 
 
-@options.from_table(RunRequest, after={"preset": ("set_", "curve"), "out": ("as_json", "fail_on")})
+@from_table(RunRequest, after={"preset": ("set_", "curve"), "out": ("as_json", "fail_on")})
 def run(
     request: RunRequest,
     set_: options.Settings = None,

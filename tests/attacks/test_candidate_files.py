@@ -13,13 +13,16 @@ from ppattack.data.image_files import write_png
 from ppattack.errors import ConfigError, DataError, NotGranted, ReportError
 from ppattack.plugins import registry
 from ppattack.render.html import report_html
+from ppattack.reports.command import command
 from ppattack.reports.found import SavedRun
 from ppattack.reports.matches import read_matches
-from ppattack.request import RunRequest, command
+from ppattack.request import RunRequest
 from ppattack.runs.run import run
 from ppattack.seeding import numpy_stream
 from tests.support.natural import natural_sets
 from tests.support.run_requests import request
+
+NO_VIEWS = {"views": False}
 
 
 def folders(place: Path, present: int) -> tuple[Path, Path]:
@@ -34,19 +37,16 @@ def folders(place: Path, present: int) -> tuple[Path, Path]:
     return place / "secret", place / "known"
 
 
+def matching(place: Path, **more: Any) -> RunRequest:
+    """Candidate matching of files, under a key for each."""
+    given: dict[str, Any] = {"target": "etc", "target_settings": {"block_size": 8}}
+    given |= {"data": None, "key_scope": "image", **more}
+    return request(place, attack="candidate-matching", **given)
+
+
 def test_a_folder_of_ciphertexts_is_matched_with_a_folder_of_photographs(tmp_path: Path) -> None:
     secret, known = folders(tmp_path, present=10)
-    asked = request(
-        tmp_path,
-        attack="candidate-matching",
-        target="etc",
-        target_settings={"block_size": 8},
-        data=None,
-        ciphertexts=secret,
-        candidates=known,
-        key_scope="image",
-        attack_settings={"views": False},
-    )
+    asked = matching(tmp_path, ciphertexts=secret, candidates=known, attack_settings=NO_VIEWS)
     finished = run(asked)
     rows = (finished.folder / "matching.csv").read_text().splitlines()
     assert rows[0] == "ciphertext,candidate,p_value,exact"
@@ -73,16 +73,7 @@ def test_candidates_of_another_size_are_refused(tmp_path: Path) -> None:
     for file in known.iterdir():
         file.unlink()
     write_png(known / "one.png", torch.zeros(3, 40, 40, dtype=torch.uint8))
-    asked = request(
-        tmp_path,
-        attack="candidate-matching",
-        target="etc",
-        target_settings={"block_size": 8},
-        data=None,
-        ciphertexts=secret,
-        candidates=known,
-        key_scope="image",
-    )
+    asked = matching(tmp_path, ciphertexts=secret, candidates=known)
     with pytest.raises(DataError, match=r"candidates have the shape \(3, 40, 40\)"):
         run(asked)
 
@@ -91,17 +82,7 @@ def test_grey_photographs_are_candidates_of_colour_images(tmp_path: Path) -> Non
     """Some of them, or all: a file of a grey picture often has one channel."""
     secret, known = folders(tmp_path, present=10)
     files = sorted(known.iterdir())
-    asked = request(
-        tmp_path,
-        attack="candidate-matching",
-        target="etc",
-        target_settings={"block_size": 8},
-        data=None,
-        ciphertexts=secret,
-        candidates=known,
-        key_scope="image",
-        attack_settings={"views": False},
-    )
+    asked = matching(tmp_path, ciphertexts=secret, candidates=known, attack_settings=NO_VIEWS)
     grey = torch.randint(256, (1, 32, 32), generator=torch.Generator().manual_seed(0))
     write_png(files[0], grey.byte())
     named = (run(asked).folder / "matching.csv").read_text().split()
@@ -118,17 +99,7 @@ def test_grey_photographs_are_candidates_of_colour_images(tmp_path: Path) -> Non
 def test_an_image_that_is_there_twice_is_in_the_set_twice(tmp_path: Path) -> None:
     secret, known = folders(tmp_path, present=10)
     (known / "again.png").write_bytes((known / "photo-012.png").read_bytes())
-    asked = request(
-        tmp_path,
-        attack="candidate-matching",
-        target="etc",
-        target_settings={"block_size": 8},
-        data=None,
-        ciphertexts=secret,
-        candidates=known,
-        key_scope="image",
-        attack_settings={"views": False},
-    )
+    asked = matching(tmp_path, ciphertexts=secret, candidates=known, attack_settings=NO_VIEWS)
     rows = (run(asked).folder / "membership.csv").read_text().split()
     members = {name: rest for name, *rest in (row.split(",") for row in rows)}
     assert members["again.png"] == members["photo-012.png"]
@@ -139,16 +110,7 @@ def test_files_say_that_candidates_are_too_few_to_learn_from(tmp_path: Path) -> 
     secret, known = folders(tmp_path, present=10)
     for file in sorted(known.iterdir())[20:]:
         file.unlink()
-    asked = request(
-        tmp_path,
-        attack="candidate-matching",
-        target="etc",
-        target_settings={"block_size": 8},
-        data=None,
-        ciphertexts=secret,
-        candidates=known,
-        key_scope="image",
-    )
+    asked = matching(tmp_path, ciphertexts=secret, candidates=known)
     reason = run(asked).report.reason
     assert reason.startswith("nothing could be scored")
     assert reason.endswith("20 candidates are too few to learn from: give 40 or more.")
@@ -159,26 +121,16 @@ def test_colour_candidates_of_grey_images_are_refused(tmp_path: Path) -> None:
         for i in range(3):
             image = torch.full((channels, 16, 16), i, dtype=torch.uint8)
             write_png(tmp_path / name / f"{i}.png", image)
-    asked = request(
-        tmp_path,
-        attack="candidate-matching",
-        target="pe",
-        data=None,
-        ciphertexts=tmp_path / "secret",
-        candidates=tmp_path / "known",
-        key_scope="image",
-    )
+    where = {"ciphertexts": tmp_path / "secret", "candidates": tmp_path / "known"}
+    asked = matching(tmp_path, target="pe", target_settings={}, **where)
     with pytest.raises(DataError, match="in colour, the encrypted images grey"):
         run(asked)
 
 
 def test_files_without_candidates_are_refused(tmp_path: Path) -> None:
     secret, _ = folders(tmp_path, present=1)
-    asked = request(
-        tmp_path, attack="candidate-matching", target="pe", data=None, ciphertexts=secret
-    )
     with pytest.raises(NotGranted, match="name their folder with --candidates"):
-        run(asked)
+        run(matching(tmp_path, ciphertexts=secret))
 
 
 def test_candidates_without_ciphertexts_are_refused(tmp_path: Path) -> None:
@@ -194,16 +146,7 @@ def test_two_folders_of_ciphertexts_are_linked(tmp_path: Path) -> None:
     keys = target.generate_keys((numpy_stream(10, i) for i in range(40)), (3, 32, 32))
     for i, image in enumerate(target.encrypt(images[10:50], keys), 10):
         write_png(tmp_path / "other" / f"x{i}.png", image)
-    asked = request(
-        tmp_path,
-        attack="candidate-matching",
-        target="etc",
-        target_settings={"block_size": 8},
-        data=None,
-        ciphertexts=secret,
-        link=tmp_path / "other",
-        key_scope="image",
-    )
+    asked = matching(tmp_path, ciphertexts=secret, link=tmp_path / "other")
     finished = run(asked)
     rows = (finished.folder / "matching.csv").read_text().splitlines()[1:]
     named = [row.split(",") for row in rows]
@@ -219,19 +162,14 @@ def test_two_folders_of_ciphertexts_are_linked(tmp_path: Path) -> None:
 
 def test_a_set_is_not_linked_with_itself_or_with_plain_images(tmp_path: Path) -> None:
     secret, known = folders(tmp_path, present=1)
-
-    def asked(**more: Any) -> RunRequest:
-        given = {"attack": "candidate-matching", "target": "etc", "data": None, **more}
-        return request(tmp_path, **given)
-
     with pytest.raises(ConfigError, match="--link and --ciphertexts are one folder"):
-        run(asked(ciphertexts=secret, link=secret))
+        run(matching(tmp_path, ciphertexts=secret, link=secret))
     with pytest.raises(ConfigError, match="--link and --candidates are two questions"):
-        run(asked(ciphertexts=secret, link=known, candidates=known))
+        run(matching(tmp_path, ciphertexts=secret, link=known, candidates=known))
     with pytest.raises(ConfigError, match="--link belongs to --ciphertexts"):
-        run(asked(link=known))
+        run(matching(tmp_path, link=known))
     with pytest.raises(NotGranted, match="name the folder of those with --link"):
-        run(asked(ciphertexts=secret, attack_settings={"link": True}))
+        run(matching(tmp_path, ciphertexts=secret, attack_settings={"link": True}))
 
 
 def test_the_page_shows_the_query_its_candidates_and_the_truth(tmp_path: Path) -> None:

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
-import ppattack
 from ppattack.attack import Recovery
 from ppattack.attacks.chosen_plaintext import KEYED, ChosenPlaintext
 from ppattack.data.source import ImageSets
@@ -21,7 +18,6 @@ from tests.support.attack_contract import CONTEXT
 from tests.support.natural import natural_images
 from tests.support.plugins import keyed_by_contents as ciphers
 from tests.support.plugins.strong_ciphers import PlaintextKeystream
-from tests.support.run_requests import request
 
 SHAPE = (3, 16, 16)
 
@@ -92,12 +88,8 @@ def test_audits_are_advised_to_choose_them() -> None:
         assert [dict(each.settings) for each in advice(found.kind, properties, 768)] == settings
 
 
-def test_a_run_says_how_many_images_it_needs(tmp_path: Path) -> None:
-    asked = request(
-        tmp_path,
-        target=f"{ciphers.__file__}:KeyedByMean",
-        attack="chosen-plaintext",
-        attack_settings={"model": KEYED},
-    )
+def test_it_says_how_many_images_it_needs() -> None:
+    images = natural_images(2)
+    sets = ImageSets("natural", images, images[:0])
     with pytest.raises(PpattackError, match=r"needs 1,536 chosen plaintexts \(--set attack.images"):
-        ppattack.run(asked)
+        simulate(ChosenPlaintext(model=KEYED), ciphers.KeyedByMean(), sets, "dataset", 1)

@@ -14,7 +14,8 @@ import pytest
 import ppattack
 from ppattack.errors import ConfigError, ReportError
 from ppattack.isolation.parent import Child
-from ppattack.request import RunRequest, command
+from ppattack.reports.command import command
+from ppattack.request import RunRequest
 from ppattack.runs import entropy
 from ppattack.runs.run import Finished
 

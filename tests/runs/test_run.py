@@ -8,8 +8,8 @@ import pytest
 import torch
 
 import ppattack
-from ppattack.classification.experiment import ClassifyRequest
-from ppattack.compression.experiment import CompressionRequest
+from ppattack.classification.request import ClassifyRequest
+from ppattack.compression.request import CompressionRequest
 from ppattack.data.image_files import read_folder
 from ppattack.errors import ConfigError, DataError, ImageError, PluginError
 from ppattack.request import RunRequest

@@ -12,8 +12,10 @@ import pytest
 import torch
 
 import ppattack
-from ppattack.classification.experiment import ClassifyRequest, classify
-from ppattack.compression.experiment import CompressionRequest, compress
+from ppattack.classification.experiment import classify
+from ppattack.classification.request import ClassifyRequest
+from ppattack.compression.experiment import compress
+from ppattack.compression.request import CompressionRequest
 from ppattack.data.digits import Digits
 from ppattack.data.folder import Folder
 from ppattack.data.image_files import write_png

@@ -12,9 +12,9 @@ import torch
 import ppattack
 from ppattack.attack import SilentProgress
 from ppattack.errors import ConfigError
+from ppattack.reports.command import command
 from ppattack.reports.robustness import Row
 from ppattack.reports.run import Report
-from ppattack.request import command
 from ppattack_cli.commands.reproduce import mixed_threads
 from tests.support.forked import forked
 from tests.support.run_requests import request

@@ -10,7 +10,8 @@ import torch
 from ppattack.data.source import ImageSets, content_hashes
 from ppattack.errors import ConfigError
 from ppattack.jpeg import Jpeg
-from ppattack.request import RunRequest, check, command
+from ppattack.reports.command import command
+from ppattack.request import RunRequest, check
 from ppattack.runs.run import run
 from ppattack.scenario import simulate
 from ppattack.threat import ThreatModel

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from ppattack.classification.experiment import ClassifyRequest
+from ppattack.classification.request import ClassifyRequest
 
 SMALL: dict[str, Any] = {
     "model": "convmixer-16/2",

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from ppattack.compression.experiment import CompressionRequest
+from ppattack.compression.request import CompressionRequest
 from ppattack.data.photos import Photos
 from ppattack.data.source import ImageRequest
 from ppattack.seeding import numpy_stream

@@ -14,7 +14,8 @@ import torch
 import ppattack
 from ppattack.errors import ConfigError, NotGranted, PluginError, ThreatModelError
 from ppattack.plugins import registry
-from ppattack.request import RunRequest, command
+from ppattack.reports.command import command
+from ppattack.request import RunRequest
 from ppattack.seeding import numpy_stream
 from ppattack.target import Key
 from tests.conftest import smooth_images

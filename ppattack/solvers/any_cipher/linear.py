@@ -8,12 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.fft import dct
-from scipy.linalg import hadamard
 
-from ppattack.images import ImageShape
 from ppattack.maps import BlockLinear, Rows
 from ppattack.seeding import numpy_stream
+from ppattack.solvers.any_cipher.cuts import cuts, transforms
 from ppattack.solvers.any_cipher.fit import Fit, Numbers, Pairs
 from ppattack.solvers.any_cipher.signatures import BELIEVED
 
@@ -23,8 +21,6 @@ EDGES = (1, 2, 4, 8, 16)
 TRANSFORM_EDGES = (8, 4, 16, 32, 64)
 """Edges of the blocks of a transform; those above 16 are for transforms of a whole small image."""
 MIDDLE = 127.5
-LARGEST = 1_024
-"""Values of the largest block that is tried."""
 MOST_FACTORS = 1 << 25
 """Numbers in the matrices of all blocks at most, if each has signs of its own: 256 MiB."""
 HELD_OUT = 0.2
@@ -110,7 +106,7 @@ def _candidates(pairs: Pairs) -> Iterator[Candidate]:
     for numbers, words in cuts(pairs.plain_shape, TRANSFORM_EDGES):
         edge = round(numbers.shape[1] ** 0.5)
         if edge * edge == numbers.shape[1] and numbers.size * numbers.shape[1] <= MOST_FACTORS:
-            for name, basis in _transforms(edge):
+            for name, basis in transforms(edge):
                 for shared in (False, True):
                     for_ = "the same for" if shared else "of"
                     yield Candidate(
@@ -118,40 +114,6 @@ def _candidates(pairs: Pairs) -> Iterator[Candidate]:
                     )
     for numbers, words in cuts(pairs.plain_shape, EDGES):
         yield Candidate(numbers, False, None, False, f"a matrix for every one of {words}")
-
-
-def cuts(shape: ImageShape, edges: tuple[int, ...]) -> Iterator[tuple[Numbers, str]]:
-    """Blocks of all channels together and of each channel, that fit into an image.
-
-    Args:
-        shape: ``(C, H, W)``.
-        edges: of blocks, pixels.
-
-    Yields:
-        ``(n, k)`` the numbers of the bytes of each block, and the blocks in words.
-    """
-    channels, height, width = shape
-    numbers = np.arange(channels * height * width).reshape(shape)
-    for edge in edges:
-        if height % edge or width % edge or channels * edge * edge > LARGEST * channels:
-            continue
-        grid = numbers.reshape(channels, height // edge, edge, width // edge, edge)
-        words = f"blocks of {edge}x{edge} pixels"
-        if channels * edge * edge <= LARGEST:
-            together = grid.transpose(1, 3, 0, 2, 4).reshape(-1, channels * edge * edge)
-            yield together, words
-        if channels > 1 and 1 < edge * edge <= LARGEST:
-            apart = grid.transpose(0, 1, 3, 2, 4).reshape(-1, edge * edge)
-            yield apart, f"{words}, each channel by itself"
-
-
-def _transforms(edge: int) -> list[tuple[str, Values]]:
-    cosine = dct(np.eye(edge), norm="ortho", axis=0)
-    found = [("DCT", np.kron(cosine, cosine))]
-    if edge & (edge - 1) == 0:
-        walsh = hadamard(edge) / edge**0.5
-        found.append(("Hadamard transform", np.kron(walsh, walsh)))
-    return found
 
 
 def _shows(share: float, freedom: float) -> bool:

@@ -11,8 +11,8 @@ from ppattack.images import ImageShape
 from ppattack.maps import BlockModular
 from ppattack.seeding import numpy_stream
 from ppattack.solvers.any_cipher import chains, moved_blocks
+from ppattack.solvers.any_cipher.cuts import cuts
 from ppattack.solvers.any_cipher.fit import Fit, Numbers, Pairs
-from ppattack.solvers.any_cipher.linear import cuts
 
 Bytes = NDArray[np.uint8]
 RUNS = (2, 3, 4, 6, 8, 16)
