@@ -8,14 +8,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
+from ppattack import stacks
 from ppattack.errors import ConfigError, DataError
 from ppattack.plugins import registry
 from ppattack.request import RunRequest
 from ppattack.runs.run import run
 from ppattack.target.base import generate_scoped_key
 from tests.support.natural import natural_images
+from tests.support.program import in_process
 from tests.support.run_requests import request
 
 COUNT, FIRST = 300, 12
@@ -85,6 +88,41 @@ def test_candidates_may_be_an_array(place: Path, tmp_path: Path) -> None:
     assert [row.split(",")[:2] for row in rows] == [
         [f"{row:04d}.png", f"{row:08d}"] for row in range(FIRST)
     ]
+
+
+def test_many_images_are_encrypted_into_one_array(
+    place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stacks, "SHARD_BYTES", 70 * 768)
+    code, _, errors = in_process(
+        f"encrypt --target pe --images {place / 'plain.tar'} --out c.npy --seed 7", tmp_path
+    )
+    assert code == 0, errors
+    assert "300 ciphertexts in c.npy" in errors
+    target = registry.target("pe")()
+    key = generate_scoped_key(target, (3, 16, 16), "dataset", 7, "key", 1)
+    plain = torch.from_numpy(np.load(place / "plain.npy"))
+    assert np.array_equal(np.load(tmp_path / "c.npy"), target.encrypt(plain, key).numpy())
+    assert [path.name for path in tmp_path.iterdir()] == ["c.npy"]
+
+
+@pytest.mark.parametrize(
+    ("flags", "reason"),
+    [
+        ("--out c", "into one: FILE.npy"),
+        ("--out c.npy --key-file none", "there is no none"),
+        ("--out c.npy --jpeg 75 -n 3", "leave -n and --jpeg out"),
+        ("--out c.npy --key-scope image", "leave --key-scope image out"),
+        ("--out plain.npy", "plain.npy is there already"),
+    ],
+)
+def test_what_many_images_cannot_have_is_refused(place: Path, flags: str, reason: str) -> None:
+    before = sorted(place.iterdir())
+    code, _, errors = in_process(f"encrypt --target pe --images plain.npy {flags}", place)
+    assert code == 2
+    assert reason in errors
+    assert len(errors.splitlines()) == 1
+    assert sorted(place.iterdir()) == before
 
 
 def test_what_does_not_go_together_is_refused(place: Path, tmp_path: Path) -> None:
