@@ -45,12 +45,12 @@ from ppattack.attacks.covariance_matching import CovarianceMatching
 from ppattack.context import Alone, Workers
 from ppattack.data.alterations import altered
 from ppattack.data.source import ImageRequest, ImageSets
+from ppattack.data.stacks import Made, Stack
 from ppattack.metrics.keys import key_agreement
 from ppattack.permxor import PermXor
 from ppattack.plugins import registry
 from ppattack.scenario import simulate
 from ppattack.seeding import torch_stream
-from ppattack.stacks import Made, Stack
 from ppattack.threat import Observation
 
 SMALLEST_CUT = 0.75

@@ -14,8 +14,8 @@ from ppattack.errors import NotApplicable, ThreatModelError
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from ppattack.data.stacks import Stack
     from ppattack.jpeg import Jpeg
-    from ppattack.stacks import Stack
     from ppattack.target.base import PublicScheme
     from ppattack.target.key import Key
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from ppattack.data.array_files import Arrays
 from ppattack.data.image_files import NamedImages, has_image_name
+from ppattack.data.stacks import Stack
 from ppattack.data.tar_files import TarImages, members, tar_paths
 from ppattack.errors import DataError
-from ppattack.stacks import Stack
 
 ARRAYS = (".npy", ".npz")
 

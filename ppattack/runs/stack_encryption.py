@@ -13,12 +13,12 @@ from numpy.lib import format as npy
 from typing_extensions import override
 
 from ppattack.context import Alone, Workers
+from ppattack.data.stacks import Pixels, Shape, Stack
 from ppattack.errors import ConfigError, DataError, KeyFileError, NotApplicable
 from ppattack.files import make_folder
 from ppattack.plugins import registry
 from ppattack.runs.key_files import find_key_file, seed_or_random
 from ppattack.seeding import numpy_stream
-from ppattack.stacks import Pixels, Shape, Stack
 from ppattack.target import contract
 from ppattack.target.calls import encrypt
 from ppattack.target.key import Key

@@ -30,9 +30,9 @@ if TYPE_CHECKING:
 
     from ppattack.attack import Attack
     from ppattack.data.image_files import NamedImages
+    from ppattack.data.stacks import Stack
     from ppattack.images import ImageShape
     from ppattack.jpeg import Jpeg
-    from ppattack.stacks import Stack
     from ppattack.target.base import Target
 
 

@@ -11,7 +11,7 @@ import pytest
 import torch
 from PIL import Image
 
-from ppattack import stacks
+from ppattack.data import stacks
 from ppattack.errors import ConfigError, DataError
 from ppattack.plugins import registry
 from ppattack.request import RunRequest

@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ppattack.context import Workers
+from ppattack.data.stacks import chunks
 from ppattack.solvers.candidates.exact import exact_codes
 from ppattack.solvers.candidates.invariants import Side, whole
 from ppattack.solvers.candidates.likeliest import Scores
 from ppattack.solvers.sums import Sent, gathered
-from ppattack.stacks import chunks
 from ppattack.target.structure import Structure
 
 FIRST = 1e6
