@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import io
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from ppattack.data.array_files import Arrays
 from ppattack.data.image_files import NamedImages, has_image_name
@@ -31,6 +34,12 @@ class NamedStack:
     def first(self) -> NamedImages:
         """Those that have names."""
         return NamedImages(self.names, self.stack[: len(self.names)])
+
+    def first_files(self) -> Iterator[BinaryIO]:
+        """The files of these, open; none for arrays."""
+        if isinstance(self.stack, TarImages):
+            for member in self.stack.images[: len(self.names)]:
+                yield io.BytesIO(member.content())
 
 
 def is_stack(path: Path) -> bool:

@@ -143,7 +143,8 @@ def build_scenario(
     found, truth, public = read_inputs(request, request.ciphertexts, target)
     stack, jpeg = None, None
     if is_stack(request.ciphertexts):
-        stack = open_stack(request.ciphertexts, request.victims).stack
+        opened = open_stack(request.ciphertexts, request.victims)
+        stack, jpeg = opened.stack, Jpeg.of_files(opened.first_files())
     elif target.card.cipher == "image":
         jpeg = Jpeg.of_files(request.ciphertexts / name for name in found.names)
     candidates = None
