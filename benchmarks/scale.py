@@ -44,6 +44,7 @@ from ppattack.attacks.candidate_matching import CandidateMatching
 from ppattack.attacks.covariance_matching import CovarianceMatching
 from ppattack.context import Alone, Workers
 from ppattack.data.alterations import altered
+from ppattack.data.array_files import UNNAMED, Arrays
 from ppattack.data.source import ImageRequest, ImageSets
 from ppattack.data.stacks import Made, Stack
 from ppattack.metrics.keys import key_agreement
@@ -158,7 +159,8 @@ def _candidates(asked: argparse.Namespace, sets: ImageSets, plain: Path, workers
             scheme=seen.scheme,
             ciphertexts=seen.ciphertexts,
             image_shape=seen.image_shape,
-            public_images=candidates,
+            public_images=candidates.tensor(),
+            public_stack=candidates,
         )
         with _watched() as used:
             found = attack(observation, Context(torch.device("cpu"), seed=1, workers=workers))
@@ -175,7 +177,7 @@ def _candidates(asked: argparse.Namespace, sets: ImageSets, plain: Path, workers
     _exponent(counts, seconds)
 
 
-def _written(plain: Path, seed: int, copies: Tensor, rows: NDArray[np.intp], count: int) -> Tensor:
+def _written(plain: Path, seed: int, copies: Tensor, rows: NDArray[np.intp], count: int) -> Mapped:
     """``(count, C, H, W)`` candidates in a file, the copies at those rows."""
     path = plain.with_name(f"{count}.npy")
     shape = (count, *copies.shape[1:])
@@ -184,7 +186,8 @@ def _written(plain: Path, seed: int, copies: Tensor, rows: NDArray[np.intp], cou
         stop = min(start + AT_ONCE, count)
         images[start:stop] = made(plain, seed, start, stop)
     images[rows] = copies.numpy()
-    return torch.from_numpy(images)
+    images.flush()
+    return Arrays(path).stack(UNNAMED)
 
 
 def _making(stack: Stack, workers: Workers) -> float:

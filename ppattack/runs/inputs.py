@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from ppattack.attack import Attack, Context
     from ppattack.data.image_files import NamedImages
+    from ppattack.data.stacks import Stack
     from ppattack.images import ImageShape
     from ppattack.request import RunRequest
     from ppattack.target.base import Target
@@ -147,11 +148,11 @@ def build_scenario(
         stack, jpeg = opened.stack, Jpeg.of_files(opened.first_files())
     elif target.card.cipher == "image":
         jpeg = Jpeg.of_files(request.ciphertexts / name for name in found.names)
-    candidates = None
+    candidates, candidate_stack = None, None
     if request.candidates is not None:
-        candidates = _all_images(request.candidates, photographs=True)
+        candidates, candidate_stack = _all_images(request.candidates, photographs=True)
     elif request.link is not None:
-        candidates = _all_images(request.link, photographs=False)
+        candidates, candidate_stack = _all_images(request.link, photographs=False)
     return from_ciphertexts(
         attack,
         target,
@@ -163,6 +164,7 @@ def build_scenario(
         scope=scope,
         jpeg=jpeg,
         stack=stack if stack is not None and len(stack) > len(found.names) else None,
+        candidate_stack=candidate_stack,
     )
 
 
@@ -235,13 +237,14 @@ def _ciphertexts(request: RunRequest, path: Path, target: Target) -> NamedImages
     return open_stack(path, request.victims).first()
 
 
-def _all_images(path: Path, *, photographs: bool) -> NamedImages:
-    """The images of a folder, of an array or of tar files; a mapped array stays where it is."""
+def _all_images(path: Path, *, photographs: bool) -> tuple[NamedImages, Stack | None]:
+    """The images of a folder, of an array or of tar files; and where workers can read them."""
     from ppattack.data.image_files import read_folder
 
     if not is_stack(path):
-        return read_folder(path, photographs=photographs)
-    return open_stack(path, MOST_NAMED, photographs=photographs).first()
+        return read_folder(path, photographs=photographs), None
+    opened = open_stack(path, MOST_NAMED, photographs=photographs)
+    return opened.first(), opened.stack
 
 
 def _matching_truth(names: tuple[str, ...], folder: Path, most: int) -> torch.Tensor:
