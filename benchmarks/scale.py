@@ -46,7 +46,7 @@ from ppattack.context import Alone, Workers
 from ppattack.data.alterations import altered
 from ppattack.data.array_files import UNNAMED, Arrays
 from ppattack.data.source import ImageRequest, ImageSets
-from ppattack.data.stacks import Made, Stack
+from ppattack.data.stacks import Made, Mapped, Stack
 from ppattack.metrics.keys import key_agreement
 from ppattack.permxor import PermXor
 from ppattack.plugins import registry
