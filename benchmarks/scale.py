@@ -4,8 +4,8 @@ Images are made when they are read: image k is one of the source, cut and bright
 (seed, k) says, so that any number of them needs no room. ``making`` is the time that making and
 encrypting alone take on the same workers, twice since ciphertexts are read twice; it is contained
 in ``s``. Memory is the largest sum of the proportional shares (PSS) of all processes, pages of
-files included. The last line of each table is the exponent between the last two rows, making left
-out.
+files included. The last line of each table is the exponent of the CPU seconds between the last two
+rows: on a shared machine seconds tell little.
 
 Needs images of 32 pixels with two disjoint sides, such as CIFAR-10::
 
@@ -44,13 +44,14 @@ from ppattack.attacks.candidate_matching import CandidateMatching
 from ppattack.attacks.covariance_matching import CovarianceMatching
 from ppattack.context import Alone, Workers
 from ppattack.data.alterations import altered
+from ppattack.data.array_files import UNNAMED, Arrays
 from ppattack.data.source import ImageRequest, ImageSets
+from ppattack.data.stacks import Made, Mapped, Stack
 from ppattack.metrics.keys import key_agreement
 from ppattack.permxor import PermXor
 from ppattack.plugins import registry
 from ppattack.scenario import simulate
 from ppattack.seeding import torch_stream
-from ppattack.stacks import Made, Stack
 from ppattack.threat import Observation
 
 SMALLEST_CUT = 0.75
@@ -135,7 +136,7 @@ def _key(asked: argparse.Namespace, sets: ImageSets, plain: Path, workers: Worke
             f"{used['mib']:5.0f}  {right:9.4f}",
             flush=True,
         )
-        seconds.append(used["s"] - making)
+        seconds.append(used["cpu"])
     _exponent(counts, seconds)
 
 
@@ -158,7 +159,8 @@ def _candidates(asked: argparse.Namespace, sets: ImageSets, plain: Path, workers
             scheme=seen.scheme,
             ciphertexts=seen.ciphertexts,
             image_shape=seen.image_shape,
-            public_images=candidates,
+            public_images=candidates.tensor(),
+            public_stack=candidates,
         )
         with _watched() as used:
             found = attack(observation, Context(torch.device("cpu"), seed=1, workers=workers))
@@ -171,11 +173,11 @@ def _candidates(asked: argparse.Namespace, sets: ImageSets, plain: Path, workers
             f"{right:7.3f}  {sure:8.3f}",
             flush=True,
         )
-        seconds.append(used["s"])
+        seconds.append(used["cpu"])
     _exponent(counts, seconds)
 
 
-def _written(plain: Path, seed: int, copies: Tensor, rows: NDArray[np.intp], count: int) -> Tensor:
+def _written(plain: Path, seed: int, copies: Tensor, rows: NDArray[np.intp], count: int) -> Mapped:
     """``(count, C, H, W)`` candidates in a file, the copies at those rows."""
     path = plain.with_name(f"{count}.npy")
     shape = (count, *copies.shape[1:])
@@ -184,7 +186,8 @@ def _written(plain: Path, seed: int, copies: Tensor, rows: NDArray[np.intp], cou
         stop = min(start + AT_ONCE, count)
         images[start:stop] = made(plain, seed, start, stop)
     images[rows] = copies.numpy()
-    return torch.from_numpy(images)
+    images.flush()
+    return Arrays(path).stack(UNNAMED)
 
 
 def _making(stack: Stack, workers: Workers) -> float:

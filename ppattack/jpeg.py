@@ -6,7 +6,7 @@ import io
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, cast
+from typing import TYPE_CHECKING, BinaryIO, Literal, cast
 
 from ppattack import images as image_ops
 from ppattack.errors import ConfigError
@@ -49,11 +49,11 @@ class Jpeg:
         return cls(int(quality), cast(Subsampling, subsampling if colon else "444"))
 
     @classmethod
-    def of_files(cls, paths: Iterable[Path]) -> Jpeg | None:
+    def of_files(cls, paths: Iterable[Path | BinaryIO]) -> Jpeg | None:
         """How files were compressed, by their headers.
 
         Args:
-            paths: image files.
+            paths: image files, or open ones.
 
         Returns:
             the lowest quality among them (the nearest one if an encoder has its own tables);

@@ -14,8 +14,8 @@ from ppattack.errors import NotApplicable, ThreatModelError
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from ppattack.data.stacks import Stack
     from ppattack.jpeg import Jpeg
-    from ppattack.stacks import Stack
     from ppattack.target.base import PublicScheme
     from ppattack.target.key import Key
 
@@ -129,6 +129,7 @@ class Observation:
             tensors by name, or None.
         stack: all ciphertexts if there are more than are held in memory, or None; those of
             ``ciphertexts`` are the first, and they are the ones to be decrypted.
+        public_stack: where ``public_images`` are, if workers can read them there, or None.
     """
 
     __slots__ = (
@@ -142,6 +143,7 @@ class Observation:
         "ciphertexts",
         "image_shape",
         "jpeg",
+        "public_stack",
         "scheme",
         "stack",
         "threat",
@@ -163,6 +165,7 @@ class Observation:
         class_names: tuple[str, ...] | None = None,
         models: tuple[Weights, Weights] | None = None,
         stack: Stack | None = None,
+        public_stack: Stack | None = None,
     ) -> None:
         self.threat = threat
         self.scheme = scheme
@@ -177,6 +180,7 @@ class Observation:
         self._class_names = class_names
         self._models = models
         self.stack = stack
+        self.public_stack = public_stack
 
     def refuse_other_shapes(self, attack: str, *, larger: bool = False) -> None:
         """Refuse ciphertexts that do not have the shape of what the scheme transforms.

@@ -144,11 +144,13 @@ class CandidateMatching(Attack):
             made = scheme.encrypt_with_fresh_keys(images, rng)
             return made if observation.jpeg is None else observation.jpeg.transport(made)
 
-        gallery = Gallery(candidates, scheme.representation.prepare, stand_ins, degraded, encrypt)
+        stack = observation.public_stack if candidates.is_cpu else None
+        prepare = scheme.representation.prepare
+        gallery = Gallery(candidates, prepare, stand_ins, degraded, encrypt, stack)
         if observation.threat.linked:
             # Noise on bytes is noise on the image, whatever their places and complements.
             alter = noisy if scheme.structure.unit == "byte" else None
-            gallery = Gallery(candidates, _as_it_is, None, alter, _as_it_is)
+            gallery = Gallery(candidates, _as_it_is, None, alter, _as_it_is, stack)
         steps = iter(range(1, 1000))
         views = VIEWS if self.config.views and not observation.threat.linked else VIEWS[:1]
         with context.progress.task("candidates", STEPS + len(views)) as task:

@@ -17,16 +17,16 @@ from typing_extensions import override
 from ppattack.attack import Attack, AttackCard, Context, ControlTarget, Preset, Recovery
 from ppattack.card import Reference
 from ppattack.config import Doc, Interval
+from ppattack.data.stacks import Stack
 from ppattack.solvers.shared_blocks import scope
-from ppattack.stacks import Stack
 from ppattack.threat import Observation, ThreatModel
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from ppattack.data.stacks import Images
     from ppattack.images import ImageShape
     from ppattack.solvers.global_state.key_estimate import KeyEstimate
-    from ppattack.stacks import Images
     from ppattack.target.base import PublicScheme
     from ppattack.target.structure import Structure
 

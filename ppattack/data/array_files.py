@@ -11,9 +11,9 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from ppattack.data.decoding import UnreadableImage, check_file
+from ppattack.data.stacks import Mapped, Shape
 from ppattack.errors import DataError
 from ppattack.images import CHANNELS
-from ppattack.stacks import Mapped, Shape
 
 UNNAMED = "images"
 """What the array of an NPY file is called."""

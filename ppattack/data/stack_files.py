@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import io
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from ppattack.data.array_files import Arrays
 from ppattack.data.image_files import NamedImages, has_image_name
+from ppattack.data.stacks import Mapped, Stack
 from ppattack.data.tar_files import TarImages, members, tar_paths
 from ppattack.errors import DataError
-from ppattack.stacks import Stack
 
 ARRAYS = (".npy", ".npz")
 
@@ -29,8 +32,16 @@ class NamedStack:
     files: tuple[Path, ...]
 
     def first(self) -> NamedImages:
-        """Those that have names."""
-        return NamedImages(self.names, self.stack[: len(self.names)])
+        """Those that have names; those of an array stay in the file."""
+        part = self.stack.part(0, len(self.names))
+        images = part.tensor() if isinstance(part, Mapped) else part[:]
+        return NamedImages(self.names, images)
+
+    def first_files(self) -> Iterator[BinaryIO]:
+        """The files of these, open; none for arrays."""
+        if isinstance(self.stack, TarImages):
+            for member in self.stack.images[: len(self.names)]:
+                yield io.BytesIO(member.content())
 
 
 def is_stack(path: Path) -> bool:

@@ -19,8 +19,8 @@ from typing_extensions import override
 
 from ppattack.data.decoding import UnreadableImage, decode, pixels_of
 from ppattack.data.image_files import has_image_name
+from ppattack.data.stacks import Pixels, Shape, Stack
 from ppattack.errors import DataError
-from ppattack.stacks import Pixels, Shape, Stack
 
 SUFFIX = ".tar"
 CLASS = "cls"

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from ppattack.attack import Attack, Context
     from ppattack.data.image_files import NamedImages
+    from ppattack.data.stacks import Stack
     from ppattack.images import ImageShape
     from ppattack.request import RunRequest
     from ppattack.target.base import Target
@@ -82,7 +83,7 @@ def check_images(request: RunRequest, pairs: int = 0) -> None:
     if request.ciphertexts is not None:
         target = registry.target(request.target)(**request.target_settings)
         found, truth, _ = read_inputs(request, request.ciphertexts, target)
-        candidates = _candidates(request)
+        candidates, _ = _candidates(request)
         if candidates is not None:
             given = tuple(found.images.shape[1:])
             shape = target.plain_shape(given) if truth is None else image_shape(truth)
@@ -151,9 +152,11 @@ def build_scenario(
     found, truth, public = read_inputs(request, request.ciphertexts, target)
     stack, jpeg = None, None
     if is_stack(request.ciphertexts):
-        stack = open_stack(request.ciphertexts, request.victims).stack
+        opened = open_stack(request.ciphertexts, request.victims)
+        stack, jpeg = opened.stack, Jpeg.of_files(opened.first_files())
     elif target.card.cipher == "image":
         jpeg = Jpeg.of_files(request.ciphertexts / name for name in found.names)
+    candidates, candidate_stack = _candidates(request)
     return from_ciphertexts(
         attack,
         target,
@@ -161,10 +164,11 @@ def build_scenario(
         found.names,
         truth=truth,
         public=public,
-        candidates=_candidates(request),
+        candidates=candidates,
         scope=scope,
         jpeg=jpeg,
         stack=stack if stack is not None and len(stack) > len(found.names) else None,
+        candidate_stack=candidate_stack,
     )
 
 
@@ -218,11 +222,11 @@ def read_inputs(
     return found, truth, public
 
 
-def _candidates(request: RunRequest) -> NamedImages | None:
+def _candidates(request: RunRequest) -> tuple[NamedImages | None, Stack | None]:
     """The plain images that ciphertexts may be of, or the ciphertexts that they are linked with."""
     if request.candidates is not None:
         return _all_images(request.candidates, photographs=True)
-    return None if request.link is None else _all_images(request.link, photographs=False)
+    return (None, None) if request.link is None else _all_images(request.link, photographs=False)
 
 
 def _ciphertexts(request: RunRequest, path: Path, target: Target) -> NamedImages:
@@ -244,13 +248,14 @@ def _ciphertexts(request: RunRequest, path: Path, target: Target) -> NamedImages
     return open_stack(path, request.victims).first()
 
 
-def _all_images(path: Path, *, photographs: bool) -> NamedImages:
-    """The images of a folder, of an array or of tar files; a mapped array stays where it is."""
+def _all_images(path: Path, *, photographs: bool) -> tuple[NamedImages, Stack | None]:
+    """The images of a folder, of an array or of tar files; and where workers can read them."""
     from ppattack.data.image_files import read_folder
 
     if not is_stack(path):
-        return read_folder(path, photographs=photographs)
-    return open_stack(path, MOST_NAMED, photographs=photographs).first()
+        return read_folder(path, photographs=photographs), None
+    opened = open_stack(path, MOST_NAMED, photographs=photographs)
+    return opened.first(), opened.stack
 
 
 def _matching_truth(names: tuple[str, ...], folder: Path, most: int) -> torch.Tensor:

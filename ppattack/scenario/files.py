@@ -30,9 +30,9 @@ if TYPE_CHECKING:
 
     from ppattack.attack import Attack
     from ppattack.data.image_files import NamedImages
+    from ppattack.data.stacks import Stack
     from ppattack.images import ImageShape
     from ppattack.jpeg import Jpeg
-    from ppattack.stacks import Stack
     from ppattack.target.base import Target
 
 
@@ -48,6 +48,7 @@ def from_ciphertexts(
     candidates: NamedImages | None = None,
     jpeg: Jpeg | None = None,
     stack: Stack | None = None,
+    candidate_stack: Stack | None = None,
 ) -> Scenario:
     """Somebody else's ciphertexts, under a key that nobody here knows.
 
@@ -63,6 +64,7 @@ def from_ciphertexts(
             ciphertexts under other keys if the attack links them.
         jpeg: how the files were compressed.
         stack: all ciphertexts if there are more, of which these are the first.
+        candidate_stack: where the candidates are, if workers can read them there.
     """
     has_public = public is not None and len(public.adversary) > 0
     threat = least_threat_model(
@@ -115,6 +117,7 @@ def from_ciphertexts(
         public_labels=sets.adversary_labels if threat.public_labels else None,
         class_names=sets.classes if threat.public_labels else None,
         stack=stack,
+        public_stack=_as_shown(candidate_stack, shown),
     )
     return Scenario(observation, Truth(truth, None, matching), sets, names, called)
 
@@ -127,6 +130,13 @@ def _more(stack: Stack | None, held: int) -> tuple[str, ...]:
         f"there are {len(stack)} ciphertexts: the first {held} are decrypted and scored (-n), and "
         "attacks that add up statistics learn from all",
     )
+
+
+def _as_shown(stack: Stack | None, shown: Tensor | None) -> Stack | None:
+    """The stack if its images are those shown, and not grey ones made to have three channels."""
+    if stack is None or shown is None or stack.shape != tuple(shown.shape):
+        return None
+    return stack
 
 
 def of_size(candidates: NamedImages, shape: ImageShape, linked: tuple[int, ...] | None) -> Tensor:

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from ppattack.context import Workers
-from ppattack.stacks import Images, Stack, as_stack, tensors
+from ppattack.data.stacks import Images, Stack, as_stack, tensors
 
 PARTS_OF_A_WORKER = 8
 

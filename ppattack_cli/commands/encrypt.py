@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,14 +16,20 @@ if TYPE_CHECKING:
 
 def encrypt(
     target: options.Target,
-    out: Annotated[Path, typer.Option("--out", help="Folder for the ciphertexts.")],
+    out: Annotated[
+        Path, typer.Option("--out", help="Folder for the ciphertexts, or FILE.npy for one array.")
+    ],
     data: Annotated[
         str | None,
         typer.Option("--data", help="Image source; its victims' side. [default: photos]"),
     ] = None,
     images: Annotated[
         Path | None,
-        typer.Option("--images", help="Encrypt every image of this folder, names kept."),
+        typer.Option(
+            "--images",
+            help="Encrypt every image of this folder, names kept; or of FILE.npy, .npz, .tar into "
+            "one array.",
+        ),
     ] = None,
     plain_out: Annotated[
         Path | None, typer.Option("--plain-out", help="Also write the plain images here.")
@@ -43,10 +50,33 @@ def encrypt(
         typer.Option("--seed", help="Repeatable images and key. [default: a random key]"),
     ] = None,
     download: options.Download = False,
+    jobs: Annotated[
+        int, typer.Option("--jobs", "--workers", help="Processes that encrypt into one array.")
+    ] = 1,
+    executor: Annotated[
+        str | None,
+        typer.Option("--executor", metavar="ray[:ADDRESS]", help="Do so on a Ray cluster."),
+    ] = None,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
 ) -> None:
     """Encrypt images into files."""
+    from ppattack.data.stack_files import is_stack
+
+    if images is not None and is_stack(images):
+        others = {
+            "--data": data,
+            "--size": size,
+            "-n": victims,
+            "--plain-out": plain_out,
+            "--jpeg": jpeg,
+            "--key-scope image": key_scope if key_scope != "dataset" else None,
+        }
+        _refuse(others, f"{images} holds many images, which are encrypted into one array")
+        _encrypt_stack(target, images, out, key_file, set_, seed, executor, jobs, quiet=quiet)
+        return
+    many = {"--jobs": jobs if jobs != 1 else None, "--executor": executor}
+    _refuse(many, "only files of many images (--images FILE.npy) are shared among processes")
     from ppattack.jpeg import Jpeg
     from ppattack.plugins import registry
     from ppattack.runs.file_encryption import encrypt_files
@@ -65,6 +95,43 @@ def encrypt(
         seed=seed,
         jpeg=None if jpeg is None else Jpeg.read(jpeg),
         warn=warn,
+    )
+    make_progress(quiet=quiet).log(written)
+
+
+def _refuse(given: Mapping[str, object], why: str) -> None:
+    """Refuse options that have no place there."""
+    from ppattack.errors import ConfigError
+
+    found = [name for name, value in given.items() if value is not None]
+    if found:
+        raise ConfigError(f"{why}: leave {' and '.join(found)} out.")
+
+
+def _encrypt_stack(
+    target: str,
+    images: Path,
+    out: Path,
+    key_file: Path | None,
+    settings: list[str] | None,
+    seed: int | None,
+    executor: str | None,
+    jobs: int,
+    *,
+    quiet: bool,
+) -> None:
+    from ppattack.data.stack_files import open_stack
+    from ppattack.runs.stack_encryption import encrypt_stack
+    from ppattack_cli.console import make_progress
+
+    written = encrypt_stack(
+        target,
+        options.settings(settings, ("target",))["target"],
+        open_stack(images, 0, photographs=True).stack,
+        out,
+        key_file=key_file,
+        seed=seed,
+        workers=options.executor(executor, jobs),
     )
     make_progress(quiet=quiet).log(written)
 

@@ -16,6 +16,7 @@ from ppattack.data.source import ImageRequest, ImageSets
 from ppattack.data.stack_files import is_stack, open_stack
 from ppattack.data.tar import Tar
 from ppattack.errors import DataError
+from ppattack.jpeg import Jpeg
 from tests.support.image_files import noise
 
 IMAGES = noise(12, 6, 8, 3)
@@ -106,6 +107,15 @@ def test_what_cannot_be_used_is_named_in_one_line(tmp_path: Path) -> None:
     stack = open_stack(tar_of(tmp_path / "sizes.tar", two), 5).stack
     with pytest.raises(DataError, match="b.png has the shape"):
         stack.read()
+
+
+def test_the_compression_of_images_in_a_tar_file_is_known(tmp_path: Path) -> None:
+    data = io.BytesIO()
+    Image.fromarray(noise(1, 32, 32, 3)[0]).save(data, format="JPEG", quality=75, subsampling=0)
+    photos = tar_of(tmp_path / "photos.tar", {f"{i}.jpg": data.getvalue() for i in range(3)})
+    assert str(Jpeg.of_files(open_stack(photos, 2).first_files())) == "75:444"
+    both = tar_of(tmp_path / "both.tar", {"a.jpg": data.getvalue(), "b.png": png(IMAGES[0])})
+    assert Jpeg.of_files(open_stack(both, 2).first_files()) is None
 
 
 def test_a_folder_of_images_is_none(tmp_path: Path) -> None:

@@ -13,16 +13,16 @@ import numpy as np
 import pytest
 import torch
 
-from ppattack import stacks
 from ppattack.attacks.covariance_matching import CovarianceMatching
 from ppattack.context import Alone
+from ppattack.data import stacks
+from ppattack.data.stacks import Made
 from ppattack.errors import RunFailed
 from ppattack.plugins import registry
 from ppattack.scenario import simulate
 from ppattack.solvers.covariance import block_symbols, free_keys, low_nibbles
 from ppattack.solvers.covariance.moments import GridMoments, Moments
 from ppattack.solvers.sums import gathered
-from ppattack.stacks import Made
 from ppattack.sweeps.executors import InThisProcess, LocalProcesses
 from tests.support.forked import fork_workers
 from tests.support.natural import natural_images, natural_sets

@@ -14,14 +14,14 @@ import numpy as np
 import pytest
 import torch
 
-from ppattack import stacks
 from ppattack.attacks.candidate_matching import CandidateMatching
 from ppattack.context import Alone
+from ppattack.data import stacks
+from ppattack.data.stacks import Made
 from ppattack.errors import ConfigError, RunFailed
 from ppattack.plugins import registry
 from ppattack.reports.run import read_report
 from ppattack.solvers.sums import gathered
-from ppattack.stacks import Made
 from ppattack.sweeps.executors import InThisProcess
 from ppattack.sweeps.ray_executor import Ray
 from tests.support.natural import natural_images, natural_sets

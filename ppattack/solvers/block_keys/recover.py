@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ppattack.context import Alone, Workers
+from ppattack.data.stacks import Images
 from ppattack.jpeg import Jpeg
 from ppattack.permxor import PermXor, Unit
 from ppattack.solvers.block_keys import alignment
@@ -26,7 +27,6 @@ from ppattack.solvers.block_keys.samples import (
 from ppattack.solvers.covariance import block_symbols, blocks_first, low_nibbles
 from ppattack.solvers.covariance.free_keys import whole_key
 from ppattack.solvers.global_state.key_estimate import KeyEstimate
-from ppattack.stacks import Images
 
 CONSENSUS_ROUNDS = 2
 """How often all blocks are matched again with what they have in common."""

@@ -20,6 +20,7 @@ from torch import Tensor
 
 from ppattack.block_states import Arrangement, States, states_of
 from ppattack.blocks import split
+from ppattack.data.stacks import Images
 from ppattack.errors import ImageError
 from ppattack.images import ImageShape
 from ppattack.jpeg import Jpeg
@@ -33,7 +34,6 @@ from ppattack.solvers.global_state import choice
 from ppattack.solvers.global_state.jpeg_priors import Priors
 from ppattack.solvers.global_state.prior import StatePrior
 from ppattack.solvers.jigsaw.solve import Assembly, seams_compared
-from ppattack.stacks import Images
 from ppattack.target.representation import Panel
 from ppattack.target.structure import Structure
 

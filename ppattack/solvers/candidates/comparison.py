@@ -7,13 +7,13 @@ from functools import reduce
 
 from torch import Tensor
 
+from ppattack.data.stacks import chunks
 from ppattack.solvers.candidates.gallery import Images
 from ppattack.solvers.candidates.invariants import Invariants, Side
 from ppattack.solvers.candidates.likeliest import Scores, joined
 from ppattack.solvers.candidates.likelihood import PairLikelihood
 from ppattack.solvers.candidates.views import View
 from ppattack.solvers.sums import Sent
-from ppattack.stacks import chunks
 
 AT_ONCE = 1024
 """Ciphertexts scored at a time."""

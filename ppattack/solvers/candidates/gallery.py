@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ppattack.context import Workers
+from ppattack.data.stacks import Stack, chunks
 from ppattack.solvers.candidates.exact import exact_codes
 from ppattack.solvers.candidates.invariants import Side, whole
 from ppattack.solvers.candidates.likeliest import Scores
 from ppattack.solvers.sums import Sent, gathered
-from ppattack.stacks import chunks
 from ppattack.target.structure import Structure
 
 FIRST = 1e6
@@ -44,6 +44,7 @@ class Gallery:
             ``stand_ins``, if the candidates are ciphertexts, which nobody altered.
         encrypt: under fresh own keys, and compressed as the victims' ciphertexts are; leaves
             ciphertexts as they are.
+        stack: where workers read ``images``; None to send them.
     """
 
     images: Tensor
@@ -51,6 +52,12 @@ class Gallery:
     stand_ins: Images | None
     alter: Callable[[Tensor, torch.Generator], Tensor] | None
     encrypt: Images
+    stack: Stack | None = None
+
+    @property
+    def everywhere(self) -> Tensor | Stack:
+        """The candidates, as workers are given them."""
+        return self.images if self.stack is None else self.stack
 
     @property
     def side(self) -> Side:
@@ -99,7 +106,7 @@ class ExactCopies:
 
     def __init__(self, structure: Structure, gallery: Gallery, workers: Workers) -> None:
         self._structure, self._gallery, self._workers = structure, gallery, workers
-        coded = gathered(partial(_coded, structure, gallery.prepare), gallery.images, workers)
+        coded = gathered(partial(_coded, structure, gallery.prepare), gallery.everywhere, workers)
         self._codes, self._order = coded.codes.sort(stable=True)
         _, group, size = coded.codes.unique(return_inverse=True, return_counts=True)
         shared = (size[group] > 1).nonzero()[:, 0]
@@ -133,7 +140,7 @@ class ExactCopies:
         """
         ours = whole(ciphertexts, self._structure)
         nearest = partial(_nearest, self._structure, self._gallery.prepare, ours.cpu().numpy())
-        scores = gathered(nearest, self._gallery.images, self._workers)
+        scores = gathered(nearest, self._gallery.everywhere, self._workers)
         scores = with_exact(scores, exact, torch.zeros_like(exact, dtype=torch.float32))
         known = (exact >= 0).any(dim=1)
         p = torch.where(known, self.p_value, torch.ones(len(known), device=known.device))

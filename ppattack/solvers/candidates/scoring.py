@@ -153,7 +153,7 @@ class Scorer:
             queries.values,
             KEPT,
         )
-        return gathered(comparison, self.gallery.images, self._workers)
+        return gathered(comparison, self.gallery.everywhere, self._workers)
 
     def with_own_copies(self, scores: Scores, queries: Queries, rows: Tensor) -> Scores:
         """If candidates ``(N,)`` are copies of what was encrypted, one for each ciphertext."""

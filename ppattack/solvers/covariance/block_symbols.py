@@ -11,10 +11,10 @@ from torch import Tensor
 
 from ppattack import blocks
 from ppattack.context import Workers
+from ppattack.data.stacks import Images
 from ppattack.permxor import Unit
 from ppattack.solvers.covariance.moments import Moments
 from ppattack.solvers.sums import gathered
-from ppattack.stacks import Images
 
 CHUNK = 512
 

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ppattack.data.stacks import Images
 from ppattack.permxor import PermXor
 from ppattack.seeding import numpy_stream
 from ppattack.solvers.blocks import puzzle as block_puzzle
@@ -23,7 +24,6 @@ from ppattack.solvers.covariance.signed_matching import Places, Single
 from ppattack.solvers.global_state import choice
 from ppattack.solvers.global_state.key_estimate import MIDDLE_OF_LOW
 from ppattack.solvers.matching import quadratic
-from ppattack.stacks import Images
 from ppattack.target.structure import Structure
 
 MOST_RESTARTS = 40

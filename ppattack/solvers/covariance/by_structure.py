@@ -9,13 +9,13 @@ import numpy as np
 from torch import Tensor
 
 from ppattack.context import Workers
+from ppattack.data.stacks import Images
 from ppattack.images import ImageShape
 from ppattack.jpeg import Jpeg
 from ppattack.permxor import identity
 from ppattack.solvers.blocks import puzzle as block_puzzle
 from ppattack.solvers.covariance import free_keys, pixel_keys, shared_block_keys
 from ppattack.solvers.global_state.key_estimate import KeyEstimate
-from ppattack.stacks import Images
 from ppattack.target.representation import Panel
 from ppattack.target.structure import Structure
 

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from ppattack.blocks import dihedral_table
 from ppattack.context import Alone, Workers
+from ppattack.data.stacks import Images
 from ppattack.jpeg import Jpeg
 from ppattack.permxor import PermXor, Unit
 from ppattack.solvers.covariance import (
@@ -28,7 +29,6 @@ from ppattack.solvers.covariance.shared_block_keys import most_correlated
 from ppattack.solvers.global_state.key_estimate import KeyEstimate
 from ppattack.solvers.matching.products import Products
 from ppattack.solvers.sums import gathered
-from ppattack.stacks import Images
 
 Places = NDArray[np.intp]
 SORTING_IMAGES = 1000

@@ -18,11 +18,11 @@ from torch import Tensor
 from torch.nn import functional
 
 from ppattack.context import Alone, Workers
+from ppattack.data.stacks import Images
 from ppattack.permxor import PermXor
 from ppattack.solvers.covariance.moments import EXACT_IN_SINGLE
 from ppattack.solvers.covariance.signed_matching import Single, assign
 from ppattack.solvers.sums import Sent, gathered
-from ppattack.stacks import Images
 
 Table = NDArray[np.int64]
 WINDOW = 5

@@ -8,6 +8,7 @@ import numpy as np
 from torch import Tensor
 
 from ppattack.context import Alone, Workers
+from ppattack.data.stacks import Images
 from ppattack.jpeg import Jpeg
 from ppattack.permxor import PermXor
 from ppattack.solvers.covariance import colour_orders, signed_graph
@@ -15,7 +16,6 @@ from ppattack.solvers.covariance.moments import GridMoments
 from ppattack.solvers.global_state import choice
 from ppattack.solvers.global_state.key_estimate import KeyEstimate
 from ppattack.solvers.sums import gathered
-from ppattack.stacks import Images
 
 
 def recover(

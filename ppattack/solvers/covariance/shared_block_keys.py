@@ -13,6 +13,7 @@ from torch import Tensor
 
 from ppattack.blocks import place
 from ppattack.context import Alone, Workers
+from ppattack.data.stacks import Images
 from ppattack.jpeg import Jpeg
 from ppattack.permxor import PermXor, Unit
 from ppattack.solvers.covariance import block_symbols, low_nibbles
@@ -20,7 +21,6 @@ from ppattack.solvers.global_state import choice
 from ppattack.solvers.global_state.key_estimate import KeyEstimate
 from ppattack.solvers.matching import quadratic
 from ppattack.solvers.matching.products import Products
-from ppattack.stacks import Images
 
 Array = NDArray[np.float64]
 SHRINKAGE = 0.2

@@ -10,10 +10,10 @@ import numpy as np
 from torch import Tensor
 
 from ppattack.block_states import Indices, transformation
+from ppattack.data.stacks import Images
 from ppattack.jpeg import Jpeg
 from ppattack.permxor import PermXor
 from ppattack.solvers.global_state import choice
-from ppattack.stacks import Images
 
 MIDDLE_OF_LOW = 8
 

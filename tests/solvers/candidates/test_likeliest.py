@@ -7,9 +7,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ppattack import stacks
 from ppattack.attacks.candidate_matching import CandidateMatching
 from ppattack.context import Alone
+from ppattack.data import stacks
 from ppattack.plugins import registry
 from ppattack.solvers.candidates.likeliest import Scores
 from tests.support.natural import natural_sets

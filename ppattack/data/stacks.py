@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias, Union
+from typing import TYPE_CHECKING, Literal, TypeAlias, Union
 
 import numpy as np
 from numpy.typing import NDArray
@@ -143,8 +143,17 @@ class Mapped(Stack):
 
     @override
     def read(self) -> Pixels:
+        return self._mapped("r")
+
+    def tensor(self) -> Tensor:
+        """``(N, C, H, W)`` uint8 that stays in the file; what is written to it does not."""
+        import torch
+
+        return torch.from_numpy(self._mapped("c"))
+
+    def _mapped(self, mode: Literal["r", "c"]) -> Pixels:
         try:
-            mapped = np.memmap(self.path, np.uint8, "r", self.offset, self.stored)
+            mapped = np.memmap(self.path, np.uint8, mode, self.offset, self.stored)
         except (OSError, ValueError) as error:
             raise DataError(f"{self.path} cannot be read any more ({error}).") from None
         images = mapped[self.start : self.stop]

@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 import torch
 
-from ppattack import stacks
 from ppattack.attacks.covariance_matching import CovarianceMatching
+from ppattack.data import stacks
+from ppattack.data.stacks import Held, Made, Mapped, Stack
 from ppattack.errors import DataError
 from ppattack.plugins import registry
 from ppattack.scenario import simulate
-from ppattack.stacks import Held, Made, Mapped, Stack
 from ppattack.threat import Observation
 from tests.support.natural import natural_sets
 from tests.support.sums import CONTEXT

@@ -1,0 +1,136 @@
+"""Files of many ciphertexts: all teach the key, the first are decrypted and scored."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from ppattack.data import stacks
+from ppattack.errors import ConfigError, DataError
+from ppattack.plugins import registry
+from ppattack.request import RunRequest
+from ppattack.runs.run import run
+from ppattack.target.base import generate_scoped_key
+from tests.support.natural import natural_images
+from tests.support.program import in_process
+from tests.support.run_requests import request
+
+COUNT, FIRST = 300, 12
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Ciphertexts and plain images as an array and as a tar file, and public images."""
+    folder = tmp_path_factory.mktemp("many")
+    images = natural_images(COUNT + 200)
+    target = registry.target("pe")()
+    key = generate_scoped_key(target, (3, 16, 16), "dataset", 7, "key", 1)
+    np.savez(folder / "public.npz", images=images[COUNT:].numpy())
+    for name, part in ("plain", images[:COUNT]), ("secret", target.encrypt(images[:COUNT], key)):
+        np.save(folder / f"{name}.npy", part.numpy())
+        with tarfile.open(folder / f"{name}.tar", "w") as tar:
+            for row, image in enumerate(part):
+                data = io.BytesIO()
+                Image.fromarray(image.permute(1, 2, 0).numpy()).save(data, format="PNG")
+                info = tarfile.TarInfo(f"{row:04d}.png")
+                info.size = data.tell()
+                data.seek(0)
+                tar.addfile(info, data)
+    return folder
+
+
+def asked(place: Path, out: Path, kind: str, **changes: object) -> RunRequest:
+    return request(
+        out,
+        **{
+            "attack": "covariance-matching",
+            "target": "pe",
+            "data": f"npz:{place / 'public.npz'}",
+            "ciphertexts": place / f"secret.{kind}",
+            "truth": place / f"plain.{kind}",
+            "victims": FIRST,
+            **changes,
+        },
+    )
+
+
+@pytest.mark.parametrize("kind", ["npy", "tar"])
+def test_all_ciphertexts_teach_the_key(place: Path, tmp_path: Path, kind: str) -> None:
+    wanted = asked(place, tmp_path, kind)
+    found = run(wanted)
+    report = found.report
+    assert report.attack.notes["ciphertexts_used"] == COUNT
+    assert report.data.victims == FIRST
+    assert report.scores.ssim is not None
+    assert report.scores.ssim.reconstruction.mean > 0.99
+    assert any(f"there are {COUNT} ciphertexts: the first 12 are" in n for n in report.data.notes)
+    assert run(wanted).reused
+    fewer = run(asked(place, tmp_path, kind, victims=FIRST - 1))
+    assert not fewer.reused
+
+
+def test_candidates_may_be_an_array(place: Path, tmp_path: Path) -> None:
+    changes = {
+        "attack": "candidate-matching",
+        "data": None,
+        "truth": None,
+        "candidates": place / "plain.npy",
+        "attack_settings": {"views": False},
+    }
+    found = run(asked(place, tmp_path, "tar", **changes))
+    rows = (found.folder / "matching.csv").read_text().splitlines()[1:]
+    assert [row.split(",")[:2] for row in rows] == [
+        [f"{row:04d}.png", f"{row:08d}"] for row in range(FIRST)
+    ]
+
+
+def test_many_images_are_encrypted_into_one_array(
+    place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stacks, "SHARD_BYTES", 70 * 768)
+    code, _, errors = in_process(
+        f"encrypt --target pe --images {place / 'plain.tar'} --out c.npy --seed 7", tmp_path
+    )
+    assert code == 0, errors
+    assert "300 ciphertexts in c.npy" in errors
+    target = registry.target("pe")()
+    key = generate_scoped_key(target, (3, 16, 16), "dataset", 7, "key", 1)
+    plain = torch.from_numpy(np.load(place / "plain.npy"))
+    assert np.array_equal(np.load(tmp_path / "c.npy"), target.encrypt(plain, key).numpy())
+    assert [path.name for path in tmp_path.iterdir()] == ["c.npy"]
+
+
+@pytest.mark.parametrize(
+    ("flags", "reason"),
+    [
+        ("--out c", "into one: FILE.npy"),
+        ("--out c.npy --key-file none", "there is no none"),
+        ("--out c.npy --jpeg 75 -n 3", "leave -n and --jpeg out"),
+        ("--out c.npy --key-scope image", "leave --key-scope image out"),
+        ("--out plain.npy", "plain.npy is there already"),
+    ],
+)
+def test_what_many_images_cannot_have_is_refused(place: Path, flags: str, reason: str) -> None:
+    before = sorted(place.iterdir())
+    code, _, errors = in_process(f"encrypt --target pe --images plain.npy {flags}", place)
+    assert code == 2
+    assert reason in errors
+    assert len(errors.splitlines()) == 1
+    assert sorted(place.iterdir()) == before
+
+
+def test_what_does_not_go_together_is_refused(place: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="an isolated attack is sent its ciphertexts whole"):
+        run(asked(place, tmp_path, "npy", isolate=True))
+    with pytest.raises(DataError, match="does not exist"):
+        run(asked(place, tmp_path, "npy", ciphertexts=tmp_path / "none.npy"))
+    np.save(tmp_path / "short.npy", np.load(place / "plain.npy")[: FIRST - 3])
+    with pytest.raises(DataError, match="has no image for 3 ciphertexts"):
+        run(asked(place, tmp_path, "npy", truth=tmp_path / "short.npy"))
+    assert not list(tmp_path.glob("*/report.json"))
