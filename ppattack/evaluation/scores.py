@@ -7,7 +7,7 @@ ciphertext itself, a constant). Its 95 % interval is a percentile bootstrap of t
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -82,6 +82,7 @@ def evaluate(
     seed: int,
     *,
     only_gain: bool = False,
+    metrics: Collection[str] = tuple(IMAGE_METRICS),
 ) -> Evaluation:
     """Score everything that the recovery holds and the truth can answer.
 
@@ -92,6 +93,7 @@ def evaluate(
         scorer: computes the image metrics on its device.
         seed: the run's seed, for baselines and bootstrap.
         only_gain: whether identity and class are left out unless the attack is for them.
+        metrics: those of images that are wanted.
     """
     truth = scenario.truth
     blind: dict[str, Tensor] = {}
@@ -107,7 +109,7 @@ def evaluate(
         blind = _blind(scenario, seed)
         if recovery.unordered:
             blind = {name: placed(each, truth.images) for name, each in blind.items()}
-        values = _image_values(recovery.images, truth.images, blind, scorer)
+        values = _image_values(recovery.images, truth.images, blind, scorer, metrics)
         for metric, by_label in values.items():
             better = IMAGE_METRICS[metric].better
             results[metric], more = _metric_scores(metric, by_label, better, seed)
@@ -215,7 +217,11 @@ def _blind(scenario: Scenario, seed: int) -> dict[str, Tensor]:
 
 
 def _image_values(
-    images: Tensor, plain: Tensor, blind: Mapping[str, Tensor], scorer: ImageScorer
+    images: Tensor,
+    plain: Tensor,
+    blind: Mapping[str, Tensor],
+    scorer: ImageScorer,
+    metrics: Collection[str],
 ) -> dict[str, dict[str, Values]]:
     """Metric → (reconstruction, ciphertext and each baseline) → one value per image."""
     candidates = {"reconstruction": images, **blind}
@@ -223,7 +229,7 @@ def _image_values(
     for start in range(0, len(plain), IMAGES_AT_ONCE):
         part = slice(start, start + IMAGES_AT_ONCE)
         chunk = {label: stack[part] for label, stack in candidates.items()}
-        for metric, by_label in scorer.score(plain[part], chunk).items():
+        for metric, by_label in scorer.score(plain[part], chunk, metrics).items():
             for label, value in by_label.items():
                 row = value.cpu().numpy().astype(np.float64)
                 parts.setdefault(metric, {}).setdefault(label, []).append(row)
