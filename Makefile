@@ -7,7 +7,7 @@ PARALLEL := -n auto --maxprocesses 4 --dist worksteal
 export OMP_WAIT_POLICY ?= PASSIVE
 export OPENBLAS_NUM_THREADS ?= 1
 
-.PHONY: help demo test test-fast test-slow fuzz lint format bench clean
+.PHONY: help demo test test-fast test-slow fuzz lint format bench bench-regress clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -54,6 +54,9 @@ format: $(VENV)/.installed-dev ## Format and fix what can be fixed
 bench: $(VENV)/.installed-dev ## Ratios against the obvious ways, measured side by side
 	@for file in encryption metrics itn_training startup busy_neighbour; do \
 		echo "== $$file"; OMP_NUM_THREADS=1 $(BIN)/python benchmarks/$$file.py || exit 1; done
+
+bench-regress: $(VENV)/.installed-dev ## The same against benchmarks/ratios.json; a fifth worse fails
+	$(BIN)/python benchmarks/regress.py
 
 clean: ## Remove the environment and the caches
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

@@ -2,7 +2,7 @@
 
 Another process spins while the command runs with torch's default thread count. On two cores a
 fair scheduler leaves the command at least half of the machine: up to twice the time can be
-expected, and three times is the bound. With spinning barriers it would take 20 to 150 times as
+expected, and is the bound. With spinning barriers it would take 20 to 150 times as
 long.
 """
 
@@ -63,7 +63,7 @@ def main() -> int:
                     lambda text=text: beside_a_neighbour(text),  # type: ignore[misc]
                     lambda text=text: command(text),  # type: ignore[misc]
                     sense="slower",
-                    bound=3.0,
+                    bound=2.0,
                     repeats=3,
                 )
             )

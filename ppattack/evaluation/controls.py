@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 
 CONTROL_VICTIMS = 64
 """Images scored in a control: enough for an interval of a few hundredths of SSIM."""
+DECIDING = ("ssim",)
+"""The metrics of images that a control is judged by."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +98,13 @@ class ControlBench:
         context = replace(self.context, checkpoints=None, pictures=None)
         recovery = in_order(attack(scenario.observation, context), scenario)
         evaluation = evaluate(
-            recovery, scenario, target, self.scorer, self.seed, only_gain=must_break
+            recovery,
+            scenario,
+            target,
+            self.scorer,
+            self.seed,
+            only_gain=must_break,
+            metrics=DECIDING,
         )
         found = evaluation.scores.main_gain()
         gain = found[1] if found else None

@@ -7,7 +7,7 @@ fit best among images that have nothing to do with the ciphertexts.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -62,6 +62,7 @@ def image_scores(
     seed: int,
     *,
     only_gain: bool = False,
+    metrics: Collection[str] = tuple(IMAGE_METRICS),
 ) -> ImageScores:
     """Score images by every metric, and by whether they tell whose they are.
 
@@ -71,6 +72,7 @@ def image_scores(
         scorer: computes the metrics on its device.
         seed: for baselines and bootstrap.
         only_gain: whether identity is left out.
+        metrics: those that are wanted.
     """
     plain, images = scenario.truth.images, recovery.images
     why = None
@@ -86,9 +88,9 @@ def image_scores(
     blind = _blind(scenario, seed)
     if recovery.unordered:
         blind = {name: placed(each, plain) for name, each in blind.items()}
-    values = _image_values(images, plain, blind, scorer)
+    values = _image_values(images, plain, blind, scorer, metrics)
     if recovery.unordered:
-        for metric, others in _among_others(images, scenario, scorer, seed).items():
+        for metric, others in _among_others(images, scenario, scorer, seed, metrics).items():
             values[metric][OTHERS] = others
     results: dict[str, MetricScores | Absent] = {}
     columns: dict[str, Values] = {}
@@ -119,11 +121,15 @@ _OF_IMAGES = (*IMAGE_METRICS, *_BY_IMAGE)
 
 
 def _among_others(
-    images: Tensor, scenario: Scenario, scorer: ImageScorer, seed: int
+    images: Tensor,
+    scenario: Scenario,
+    scorer: ImageScorer,
+    seed: int,
+    metrics: Collection[str],
 ) -> dict[str, Values]:
     """Metric → one value per image that is not the victims', of what fits it best."""
     others = other_images(scenario.sets.adversary, len(images), seed)
-    found = _image_values(placed(images, others), others, {}, scorer)
+    found = _image_values(placed(images, others), others, {}, scorer, metrics)
     return {metric: by_label["reconstruction"] for metric, by_label in found.items()}
 
 
@@ -204,7 +210,11 @@ def _blind(scenario: Scenario, seed: int) -> dict[str, Tensor]:
 
 
 def _image_values(
-    images: Tensor, plain: Tensor, blind: Mapping[str, Tensor], scorer: ImageScorer
+    images: Tensor,
+    plain: Tensor,
+    blind: Mapping[str, Tensor],
+    scorer: ImageScorer,
+    metrics: Collection[str],
 ) -> dict[str, dict[str, Values]]:
     """Metric → (reconstruction, ciphertext and each baseline) → one value per image."""
     candidates = {"reconstruction": images, **blind}
@@ -212,7 +222,7 @@ def _image_values(
     for start in range(0, len(plain), IMAGES_AT_ONCE):
         part = slice(start, start + IMAGES_AT_ONCE)
         chunk = {label: stack[part] for label, stack in candidates.items()}
-        for metric, by_label in scorer.score(plain[part], chunk).items():
+        for metric, by_label in scorer.score(plain[part], chunk, metrics).items():
             for label, value in by_label.items():
                 row = value.cpu().numpy().astype(np.float64)
                 parts.setdefault(metric, {}).setdefault(label, []).append(row)

@@ -7,7 +7,7 @@ ciphertext itself, a constant). Its 95 % interval is a percentile bootstrap of t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -18,6 +18,7 @@ from ppattack.evaluation.keys import key_scores, puzzle_scores
 from ppattack.evaluation.matching import matching_scores
 from ppattack.evaluation.statistics import Values
 from ppattack.evaluation.statistics import summarise as summarise
+from ppattack.metrics import IMAGE_METRICS
 from ppattack.reports.run import WorstSample
 from ppattack.reports.scores import Scores, ShiftedScores, Summary
 
@@ -74,6 +75,7 @@ def evaluate(
     seed: int,
     *,
     only_gain: bool = False,
+    metrics: Collection[str] = tuple(IMAGE_METRICS),
 ) -> Evaluation:
     """Score everything that the recovery holds and the truth can answer.
 
@@ -84,8 +86,9 @@ def evaluate(
         scorer: computes the image metrics on its device.
         seed: the run's seed, for baselines and bootstrap.
         only_gain: whether identity and class are left out unless the attack is for them.
+        metrics: those of images that are wanted.
     """
-    found = image_scores(recovery, scenario, scorer, seed, only_gain=only_gain)
+    found = image_scores(recovery, scenario, scorer, seed, only_gain=only_gain, metrics=metrics)
     matching, right = matching_scores(recovery, scenario, seed)
     classes, told = class_scores(recovery, found.blind, scenario, scorer, seed, only_gain=only_gain)
     results = {

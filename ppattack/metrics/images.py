@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Collection, Container, Iterator, Mapping
 
 import torch
 from torch import Tensor
@@ -58,12 +58,18 @@ class ImageScorer:
             else {"lpips": f"v{VERSION}, {lpips.net}, weights from {lpips.weights.source}"}
         )
 
-    def score(self, plain: Tensor, others: Mapping[str, Tensor]) -> dict[str, dict[str, Tensor]]:
+    def score(
+        self,
+        plain: Tensor,
+        others: Mapping[str, Tensor],
+        metrics: Collection[str] = tuple(IMAGE_METRICS),
+    ) -> dict[str, dict[str, Tensor]]:
         """Score batches of images against the plain ones.
 
         Args:
             plain: ``(N, C, H, W)`` uint8.
             others: label to images of the same shape (``{"reconstruction": x, ...}``).
+            metrics: names of those to compute.
 
         Returns:
             metric to label to ``(N,)`` float64 on the CPU, without the metrics that
@@ -78,7 +84,7 @@ class ImageScorer:
         scores = {
             metric: {label: torch.empty(len(plain), dtype=torch.float64) for label in others}
             for metric in IMAGE_METRICS
-            if metric not in absent
+            if metric in metrics and metric not in absent
         }
         lpips = self.lpips if isinstance(self.lpips, Lpips) and "lpips" in scores else None
         budget = CPU_PIXELS if self.device.type == "cpu" else GPU_PIXELS
@@ -101,9 +107,10 @@ def _measured(
     for metric, variant in _SSIM.items():
         if metric in wanted:
             yield metric, ssim_of_all(plain, images, variant=variant)
-    errors = {label: mse(each, plain) for label, each in images.items()}
-    yield "psnr", {label: psnr_of_mse(each) for label, each in errors.items()}
-    yield "mse", errors
+    if "psnr" in wanted or "mse" in wanted:
+        errors = {label: mse(each, plain) for label, each in images.items()}
+        both = {"psnr": {label: psnr_of_mse(each) for label, each in errors.items()}, "mse": errors}
+        yield from ((metric, values) for metric, values in both.items() if metric in wanted)
 
 
 def _moved(images: Tensor, device: torch.device) -> Tensor:

@@ -72,8 +72,8 @@ class Lpips:
         self.net = net
         self.weights = found
         self.device = torch.device(device)
-        layout = torch.channels_last  # twice as fast on a CPU
-        self.trunk = _trunk(net, found).to(self.device, memory_format=layout)
+        # Channels last is twice as fast on a CPU.
+        self.trunk = _trunk(net, found).to(self.device).to(memory_format=torch.channels_last)
         shift, scale = (torch.tensor(each, device=self.device).view(3, 1, 1) for each in SCALING)
         # From grey levels straight to what the network takes.
         self._middle = 255.0 * shift if unit_range else 127.5 * (shift + 1.0)

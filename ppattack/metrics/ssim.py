@@ -90,6 +90,11 @@ def ssim_of_all(
         for label in others
     }
     single = {label for label, images in others.items() if count > 1 and images.stride(0) == 0}
+    flat = {
+        label: int(others[label][0].max())
+        for label in single
+        if bool((others[label][0] == others[label][0, 0, 0, 0]).all())
+    }
     kept: dict[tuple[str, int, int], Planes] = {}
     for part, channel in parts(plain):
         ours = Planes(plain[part, channel], kernel, last)
@@ -98,7 +103,9 @@ def ssim_of_all(
             theirs = kept.get(place) or Planes(images[part, channel], kernel, last)
             if label in single:
                 kept[place] = theirs
-            found = similarity(ours, theirs, ours.cross(theirs), again=label in single)
+            level = flat.get(label)
+            cross = ours.cross(theirs) if level is None else ours.means * level
+            found = similarity(ours, theirs, cross, again=label in single)
             values = scores[label][part, channel]
             values.copy_(found.view_as(values))
     return {label: values.mean(dim=1) for label, values in scores.items()}

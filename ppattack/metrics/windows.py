@@ -115,7 +115,7 @@ class Planes:
 
     @cached_property
     def means(self) -> Tensor:
-        """Of each window, times the factor."""
+        """The mean of each window, times the factor."""
         return self.kernel.windows(self.levels)
 
     @cached_property
@@ -135,7 +135,7 @@ class Planes:
         return squares.sub_(self.mean_squares).to(self.last) + self.kernel.c2 / 2
 
     def negative(self) -> Planes:
-        """Of the images' negatives, without their levels: variances are the same."""
+        """The planes of the negatives, without levels: variances are the same."""
         made = copy(self)
         parts = {"means": 255 * self.kernel.factor - self.means, "variance": self.variance}
         kept = {name: self.__dict__[name] for name in ("kernel", "last")}

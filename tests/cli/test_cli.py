@@ -143,19 +143,34 @@ def test_doctor(tmp_path: Path) -> None:
      ["list", "metrics"], ["info", "attack:itn"], ["info", "target:etc"], ["--version"]],
 )  # fmt: skip
 def test_short_answers_import_no_torch(arguments: list[str]) -> None:
+    done = importing({"torch", "torchvision", "skimage", "scipy", "matplotlib"}, *arguments)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout
+
+
+@pytest.mark.process
+def test_a_run_imports_what_it_needs_and_says_at_once_that_it_does(tmp_path: Path) -> None:
+    needless = {"torchvision", "lpips", "skimage", "scipy", "matplotlib", "torch._dynamo"}
+    words = f"run --attack fr --target pe -n 12 --adversary 8 --out {tmp_path}".split()
+    done = importing(needless, *words)
+    assert done.returncode == 0, done.stderr
+    assert "lpips" in done.stdout
+    assert done.stderr.startswith("loading torch")
+
+
+def importing(forbidden: set[str], *arguments: str) -> subprocess.CompletedProcess[str]:
+    """The program in a process that fails if it has imported one of the modules."""
     code = (
         "import sys; sys.argv = ['ppattack', *sys.argv[1:]]\n"
         "from ppattack_cli.main import main\n"
         "try: main()\n"
         "except SystemExit as e: assert not e.code, e.code\n"
-        "heavy = {'torch', 'torchvision', 'skimage', 'scipy', 'matplotlib'} & set(sys.modules)\n"
+        f"heavy = {forbidden} & set(sys.modules)\n"
         "assert not heavy, heavy\n"
     )
-    done = subprocess.run(
+    return subprocess.run(
         [sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False
     )
-    assert done.returncode == 0, done.stderr
-    assert done.stdout
 
 
 def test_importing_the_package_imports_no_torch() -> None:

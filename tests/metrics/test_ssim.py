@@ -16,7 +16,7 @@ from torch import Tensor
 
 from ppattack.errors import ImageError
 from ppattack.metrics import ssim as ssim_module
-from ppattack.metrics.ssim import WINDOW, Variant, ssim
+from ppattack.metrics.ssim import WINDOW, Variant, ssim, ssim_of_all
 from tests.support.photographs import as_batch, photo, random_pairs, real_pairs
 
 pytestmark = pytest.mark.long
@@ -179,3 +179,22 @@ def test_an_unknown_variant_is_refused() -> None:
     x, y = random_pairs(16, 1)
     with pytest.raises(ImageError, match="skimage or wang2004"):
         ssim(x, y, variant="paper")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("exact", [False, True])
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_several_batches_score_as_each_alone(
+    variant: Variant, exact: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain, other = real_pairs(16, 7)
+    monkeypatch.setattr(ssim_module, "CPU_PIXELS", 2 * 3 * 16 * 16)
+    others = {
+        "other": other,
+        "one": other[:1].expand_as(plain),
+        "grey": torch.full_like(plain[:1], 77).expand_as(plain),
+        "black": torch.zeros_like(plain[:1]).expand_as(plain),
+    }
+    found = ssim_of_all(plain, others, variant=variant, exact=exact)
+    for label, images in others.items():
+        alone = ssim(plain, images.contiguous(), variant=variant, exact=exact)
+        assert torch.allclose(found[label], alone, rtol=0, atol=1e-12 if exact else 1e-7)
