@@ -111,7 +111,7 @@ def precision(plain: Single, products: Products = BY_NUMPY) -> Single:
     """The inverse of ``(S, S)`` correlations, kept from being singular."""
     regular = (1 - RIDGE) * plain
     regular[np.diag_indices_from(regular)] = 1
-    return products.inverse(regular)
+    return products.inverse_of_positive(regular)
 
 
 def misfit(seen: Single, weights: Single) -> float:
@@ -211,7 +211,7 @@ class _State:
         """Exchange symbols and change signs until nothing gains."""
         for _ in range(MOST_ROUNDS):
             order, signs = np.arange(len(self.seen)), np.ones(len(self.seen), np.float32)
-            pairs = exchanges(self.seen, self.weights, self.product, self.groups)
+            pairs = exchanges(self.seen, self.weights, self.product, self.block)
             for first, second in pairs:
                 order[first], order[second] = second, first
             if not pairs:
