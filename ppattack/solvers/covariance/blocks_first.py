@@ -99,7 +99,8 @@ def _likeliest(
     best = known
     for _ in range(MOST_RESTARTS):
         symbols = np.argsort(graphs.matched(rng, iterations=30))
-        end = gaussian_matching.improve(seen[np.ix_(symbols, symbols)], weights)
+        placed = seen.take(symbols, 0).take(symbols, 1)
+        end = gaussian_matching.improve(placed, weights)
         if abs(end.misfit - best.misfit) < SAME * abs(end.misfit):
             return replace(best, settled=best is known)
         if end.misfit < best.misfit:

@@ -163,9 +163,9 @@ class _State:
     """A matching being improved.
 
     Args:
-        seen: correlations of the symbols now at each place, signed.
+        seen: correlations of the symbols now at each place, signed; overwritten.
         weights: the model's.
-        product: ``seen @ weights``.
+        product: ``seen @ weights``; overwritten.
         block: places in a block, or None.
         products: computes products.
         order: all changes so far, as in :class:`Improvement`.
@@ -196,15 +196,12 @@ class _State:
     def rearrange(self, order: Places, signs: Single) -> None:
         """Give place i the symbol of place ``order[i]``, times ``signs[i]``."""
         changed = np.flatnonzero((order != np.arange(len(order))) | (signs < 0))
-        difference: Single = self.seen[:, order[changed]] * signs[changed]
-        difference -= self.seen[:, changed]
-        self.product = (self.product + self.products.product(difference, self.weights[changed]))[
-            order
-        ]
-        self.product *= signs[:, None]
-        self.seen = self.seen[np.ix_(order, order)]
-        self.seen *= signs[:, None]
-        self.seen *= signs
+        source, by = order[changed], signs[changed]
+        moved = self.seen[:, source] * by
+        self.product += self.products.product(moved - self.seen[:, changed], self.weights[changed])
+        self.product[changed] = self.product[source] * by[:, None]
+        self.seen[:, changed] = moved
+        self.seen[changed] = self.seen[source] * by[:, None]
         self.order, self.signs = self.order[order], self.signs[order] * signs
 
     def settle(self) -> None:
@@ -259,9 +256,9 @@ class _State:
         fits = likeness[np.arange(len(places)), places]
         signs[emptied[places]] = np.where(fits < 0, -1, 1)
         state = _State(
-            self.seen,
+            self.seen.copy(),
             self.weights,
-            self.product,
+            self.product.copy(),
             self.block,
             self.products,
             self.order,

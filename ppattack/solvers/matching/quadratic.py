@@ -138,14 +138,16 @@ def _frank_wolfe(
     ours: Array, theirs: Array, start: Array, iterations: int, products: Products
 ) -> NDArray[np.intp]:
     place = start
+    symmetric = all(np.array_equal(side, side.swapaxes(1, 2)) for side in (ours, theirs))
     for _ in range(iterations):
-        gradient = _gradient(ours, theirs, place, products)
+        gradient = _gradient(ours, theirs, place, products, symmetric=symmetric)
         rows, columns = linear_sum_assignment(gradient, maximize=True)
         step = np.zeros_like(place)
         step[rows, columns] = 1.0
         step -= place
         # The objective along the step is a t² + b t: exact line search on [0, 1].
-        bend = float((_gradient(ours, theirs, step, products) * step).sum()) / 2
+        change = _gradient(ours, theirs, step, products, symmetric=symmetric)
+        bend = float((change * step).sum()) / 2
         slope = float((gradient * step).sum())
         length = 1.0 if bend >= 0 else min(1.0, -slope / (2 * bend))
         if bend >= 0 and bend + slope <= 0:
@@ -157,10 +159,15 @@ def _frank_wolfe(
     return permutation.astype(np.intp)
 
 
-def _gradient(ours: Array, theirs: Array, place: Array, products: Products) -> Array:
+def _gradient(
+    ours: Array, theirs: Array, place: Array, products: Products, *, symmetric: bool
+) -> Array:
     """The gradient of the sum over k of <ours[k], place · theirs[k] · placeᵀ>."""
     times = products.product
     forward = times(times(ours, place), theirs.swapaxes(1, 2))
+    if symmetric:
+        twice: Array = 2 * forward.sum(0)
+        return twice
     backward = times(times(ours.swapaxes(1, 2), place), theirs)
     total: Array = (forward + backward).sum(0)
     return total
