@@ -43,6 +43,7 @@ Pixels = NDArray[np.uint8]
 Operations = dict[str, Any]
 KNOWN: Operations = {"turns": False, "flips": False, "negatives": False, "colours": False}
 TURNED: Operations = {**KNOWN, "turns": True}
+RECOLOURED: Operations = {"flips": False, "negatives": False}
 ALL: Operations = {}
 ENDINGS = (".jpg", ".jpeg", ".png")
 
@@ -117,6 +118,8 @@ def _rows(given: argparse.Namespace) -> Iterator[tuple[str, Iterator[Puzzle]]]:
         for count in (2, 10, 50):
             title = f"256 pieces, 16 px, all operations, {count} images"
             yield title, _pooled(given.photographs, 16, count, given.keys, 256)
+        title = "1024 pieces, 8 px, turns and colours, 1 image"
+        yield title, _pooled(given.photographs, 8, 1, given.single, 256, operations=RECOLOURED)
     if given.cifar:
         for count in (1, 2, 3, 5, 10, 50):
             title = f"64 pieces, 4 px, all operations, {count} images"
@@ -174,7 +177,13 @@ def _large(
 
 
 def _pooled(
-    folder: Path, size: int, count: int, keys: int, edge: int, assembly: Assembly = "rebuilding"
+    folder: Path,
+    size: int,
+    count: int,
+    keys: int,
+    edge: int,
+    assembly: Assembly = "rebuilding",
+    operations: Operations = ALL,
 ) -> Iterator[Puzzle]:
     """Puzzles of ``count`` images each; if that is one, every image occurs at most once."""
     files = _files(folder)
@@ -184,7 +193,7 @@ def _pooled(
         if count > 1:
             drawn = numpy_stream(key, "benchmark").choice(len(files), count, replace=False)
         images = [_middle(np.asarray(_read(files[i])), edge, edge) for i in drawn.tolist()]
-        yield Puzzle(np.concatenate(images), size, ALL, assembly, key)
+        yield Puzzle(np.concatenate(images), size, operations, assembly, key)
 
 
 def _noise() -> Iterator[Puzzle]:

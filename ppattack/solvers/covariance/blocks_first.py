@@ -8,7 +8,7 @@ needs images whose statistics differ from place to place, and more of them.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,10 +68,10 @@ def inside_blocks(
         weights = gaussian_matching.precision(average)
         known = [_aligned(one, end, weights, turns) for one, end in zip(seen, ends, strict=True)]
         ends = [
-            _likeliest(one, average, weights, rng, end)
+            end if end.settled else _likeliest(one, average, weights, rng, end)
             for one, end in zip(seen, known, strict=True)
         ]
-        if all(after is before for after, before in zip(ends, known, strict=True)):
+        if all(after.order is before.order for after, before in zip(ends, known, strict=True)):
             break
     symbols = [block.start + np.argsort(end.order) for block, end in zip(blocks, ends, strict=True)]
     return np.concatenate(symbols), np.concatenate(signs).astype(np.int8)
@@ -79,10 +79,15 @@ def inside_blocks(
 
 @dataclass(frozen=True)
 class _End:
-    """A block's matching, with ``order[i]`` the cipher symbol at place i, and its misfit."""
+    """A block's matching, with ``order[i]`` the cipher symbol at place i, and its misfit.
+
+    It is settled once a later round has found it again from another start: the statistics that
+    blocks agree on hardly change any more, and neither would it.
+    """
 
     order: Places
     misfit: float
+    settled: bool = False
 
 
 _NOTHING = _End(np.empty(0, np.intp), np.inf)
@@ -92,14 +97,14 @@ def _likeliest(
     seen: Single, average: Single, weights: Single, rng: np.random.Generator, known: _End
 ) -> _End:
     """The permutation of one block that makes its correlations most likely."""
-    ours, theirs = [seen.astype(np.float64)], [average.astype(np.float64)]
+    graphs = quadratic.Graphs.of([seen.astype(np.float64)], [average.astype(np.float64)])
     best = known
     for _ in range(MOST_RESTARTS):
-        match = quadratic.match(ours, theirs, rng, restarts=1, iterations=30)
-        symbols = np.argsort(match.permutation)
-        end = gaussian_matching.improve(seen[np.ix_(symbols, symbols)], weights)
+        symbols = np.argsort(graphs.matched(rng, iterations=30))
+        placed = seen.take(symbols, 0).take(symbols, 1)
+        end = gaussian_matching.improve(placed, weights)
         if abs(end.misfit - best.misfit) < SAME * abs(end.misfit):
-            break
+            return replace(best, settled=best is known)
         if end.misfit < best.misfit:
             best = _End(symbols[end.order], end.misfit)
     return best
@@ -124,7 +129,7 @@ def _aligned(seen: Single, end: _End, weights: Single, turns: Sequence[Places]) 
     placed = seen[np.ix_(end.order, end.order)]
     misfits = [gaussian_matching.misfit(placed[np.ix_(turn, turn)], weights) for turn in turns]
     best = int(np.argmin(misfits))
-    return _End(end.order[turns[best]], misfits[best])
+    return _End(end.order[turns[best]], misfits[best], end.settled)
 
 
 def scrambling(inside: PermXor, ciphertexts: Images, public: Tensor, block: int) -> PermXor:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ppattack.solvers.covariance.signed_matching import Places, Single
+from ppattack.solvers.covariance.signed_matching import Single
 
 MOST_MOVES = 64
 """Exchanges made between two evaluations of all of them."""
@@ -13,7 +13,7 @@ WORTH = 0.01
 
 
 def exchanges(
-    seen: Single, weights: Single, product: Single, groups: Places | None
+    seen: Single, weights: Single, product: Single, block: int | None
 ) -> list[tuple[int, int]]:
     """Disjoint exchanges that each gain, no matter which of the others are made.
 
@@ -21,22 +21,12 @@ def exchanges(
         seen: ``(S, S)`` correlations of the symbols now at each place, signed.
         weights: ``(S, S)``, the model's.
         product: ``seen @ weights``.
-        groups: ``(S,)``: only places of one group exchange their symbols; None for any.
+        block: only places of one block of so many exchange their symbols; None for any.
     """
-    own, total = weights.diagonal(), product.diagonal()
-    change = product + product.T
-    change -= total[:, None]
-    change -= total
-    bend = 2 * weights
-    bend -= own[:, None]
-    bend -= own
-    bend *= 1 - seen
-    change -= bend
-    change *= 2
-    if groups is not None:
-        change[groups[:, None] != groups] = 0
-    partner = change.argmin(1)
-    gain = change[np.arange(len(change)), partner]
+    change = _changes(*(_blocks(matrix, block or len(seen)) for matrix in (seen, weights, product)))
+    first_places = np.arange(0, len(seen), change.shape[1])[:, None]
+    partner = (change.argmin(2) + first_places).reshape(-1)
+    gain = change.min(2).reshape(-1)
     chosen: list[tuple[int, int]] = []
     taken: set[int] = set()
     for first in np.argsort(gain)[: 4 * MOST_MOVES].tolist():
@@ -50,6 +40,28 @@ def exchanges(
             chosen.append((first, second))
             taken |= {first, second}
     return chosen
+
+
+def _blocks(matrix: Single, size: int) -> Single:
+    """``(S / size, size, size)``: the blocks on the diagonal."""
+    count = len(matrix) // size
+    inside: Single = np.einsum("iaib->iab", matrix.reshape(count, size, count, size))
+    return inside
+
+
+def _changes(seen: Single, weights: Single, product: Single) -> Single:
+    """What each exchange of two places of a block adds to the misfit."""
+    own, total = (np.einsum("iaa->ia", matrix) for matrix in (weights, product))
+    change: Single = product + product.swapaxes(1, 2)
+    change -= total[:, :, None]
+    change -= total[:, None]
+    bend = 2 * weights
+    bend -= own[:, :, None]
+    bend -= own[:, None]
+    bend *= 1 - seen
+    change -= bend
+    change *= 2
+    return change
 
 
 def _together(

@@ -111,7 +111,7 @@ def precision(plain: Single, products: Products = BY_NUMPY) -> Single:
     """The inverse of ``(S, S)`` correlations, kept from being singular."""
     regular = (1 - RIDGE) * plain
     regular[np.diag_indices_from(regular)] = 1
-    return products.inverse(regular)
+    return products.inverse_of_positive(regular)
 
 
 def misfit(seen: Single, weights: Single) -> float:
@@ -163,9 +163,9 @@ class _State:
     """A matching being improved.
 
     Args:
-        seen: correlations of the symbols now at each place, signed.
+        seen: correlations of the symbols now at each place, signed; overwritten.
         weights: the model's.
-        product: ``seen @ weights``.
+        product: ``seen @ weights``; overwritten.
         block: places in a block, or None.
         products: computes products.
         order: all changes so far, as in :class:`Improvement`.
@@ -196,22 +196,19 @@ class _State:
     def rearrange(self, order: Places, signs: Single) -> None:
         """Give place i the symbol of place ``order[i]``, times ``signs[i]``."""
         changed = np.flatnonzero((order != np.arange(len(order))) | (signs < 0))
-        difference: Single = self.seen[:, order[changed]] * signs[changed]
-        difference -= self.seen[:, changed]
-        self.product = (self.product + self.products.product(difference, self.weights[changed]))[
-            order
-        ]
-        self.product *= signs[:, None]
-        self.seen = self.seen[np.ix_(order, order)]
-        self.seen *= signs[:, None]
-        self.seen *= signs
+        source, by = order[changed], signs[changed]
+        moved = self.seen[:, source] * by
+        self.product += self.products.product(moved - self.seen[:, changed], self.weights[changed])
+        self.product[changed] = self.product[source] * by[:, None]
+        self.seen[:, changed] = moved
+        self.seen[changed] = self.seen[source] * by[:, None]
         self.order, self.signs = self.order[order], self.signs[order] * signs
 
     def settle(self) -> None:
         """Exchange symbols and change signs until nothing gains."""
         for _ in range(MOST_ROUNDS):
             order, signs = np.arange(len(self.seen)), np.ones(len(self.seen), np.float32)
-            pairs = exchanges(self.seen, self.weights, self.product, self.groups)
+            pairs = exchanges(self.seen, self.weights, self.product, self.block)
             for first, second in pairs:
                 order[first], order[second] = second, first
             if not pairs:
@@ -259,9 +256,9 @@ class _State:
         fits = likeness[np.arange(len(places)), places]
         signs[emptied[places]] = np.where(fits < 0, -1, 1)
         state = _State(
-            self.seen,
+            self.seen.copy(),
             self.weights,
-            self.product,
+            self.product.copy(),
             self.block,
             self.products,
             self.order,

@@ -26,6 +26,7 @@ from ppattack.solvers.global_state.features import (
     thinned,
     without_traces,
 )
+from ppattack.solvers.global_state.group_mean import mean_over_states
 from ppattack.solvers.global_state.prior import StatePrior
 
 MOST_IMAGES = 5000
@@ -188,10 +189,7 @@ def _fitted(data: Tensor, source: Tensor, sign: Tensor, penalty: float, ridge: f
     mean = data.mean(0)
     moment = data.T @ data / len(data)
     overall = (mean[source] * sign).mean(0)
-    scatter = torch.zeros_like(moment)
-    for take, by in zip(source, sign, strict=True):
-        scatter += moment[take][:, take] * by[:, None] * by / len(source)
-    scatter -= torch.outer(overall, overall)
+    scatter = mean_over_states(moment, source, sign) - torch.outer(overall, overall)
     added = scatter.diagonal() * ridge + scatter.diagonal().mean() * 1e-9 + 1e-12
     root = torch.linalg.cholesky(scatter + torch.diag(added))
     white = torch.linalg.solve_triangular(root, (mean - overall)[:, None], upper=False)

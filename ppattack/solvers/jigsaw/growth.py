@@ -72,6 +72,8 @@ class _Growth:
         self._choice = np.full(slots, EMPTY, np.intp)
         self._slot = np.full(self.plane.grid.shape, EMPTY, np.intp)
         self._spare = list(range(slots))[::-1]
+        # Released slots are used again first, so that those in use are the first ones.
+        self._top = 0
         for row, column in self.plane.edge():
             self._see(row, column)
         self._weigh(self._slot[self._slot != EMPTY].tolist())
@@ -88,6 +90,7 @@ class _Growth:
             slot = int(self._slot[at])
             if slot == EMPTY:
                 slot = self._slot[at] = self._spare.pop()
+                self._top = max(self._top, slot + 1)
                 self._place[slot] = at
                 self._seams[slot] = 0
                 self._look_up(seen, undo, self._costs[slot])
@@ -121,18 +124,18 @@ class _Growth:
 
     def add_best(self) -> None:
         """Put the piece that fits best anywhere into its place."""
-        slot = int(self._best.argmin())
+        slot = int(self._best[: self._top].argmin())
         row, column = self._place[slot].tolist()
         piece = int(self._choice[slot])
         state = int(self._costs[slot, :, piece].argmin())
         lost = self.plane.put(row, column, int(self._pieces[piece]), state)
         self._release(slot)
         self._taken[piece] = np.inf
-        self._least[:, piece] = np.inf
+        self._least[: self._top, piece] = np.inf
         if lost is not None:
             for gone in self._slot[lost & (self._slot != EMPTY)].tolist():
                 self._release(gone)
-        self._choose(np.flatnonzero(self._choice == piece))
+        self._choose(np.flatnonzero(self._choice[: self._top] == piece))
         self._weigh(self._see(row, column))
 
     def _release(self, slot: int) -> None:

@@ -68,6 +68,9 @@ class Assignment:
 def least_cost(costs: Tensor) -> Tensor:
     """The matching of least total cost.
 
+    If the cheapest columns of all rows differ, they are the matching, since no row could cost
+    less: nothing is solved then.
+
     Args:
         costs: ``(n, m)`` with n ≤ m, any float type and device.
 
@@ -76,6 +79,10 @@ def least_cost(costs: Tensor) -> Tensor:
     """
     from scipy.optimize import linear_sum_assignment
 
+    if 0 < costs.shape[0] <= costs.shape[1]:
+        least, cheapest = costs.detach().min(dim=1)
+        if torch.isfinite(least).all() and len(cheapest.unique()) == len(cheapest):
+            return cheapest
     rows, columns = linear_sum_assignment(costs.detach().cpu().numpy())
     found = torch.empty(len(rows), dtype=torch.int64)
     found[torch.from_numpy(rows)] = torch.from_numpy(columns)

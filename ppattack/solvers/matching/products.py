@@ -52,6 +52,16 @@ class Products:
         out: NDArray[Number] = inverse.cpu().numpy()
         return out
 
+    def inverse_of_positive(self, matrix: NDArray[Number]) -> NDArray[Number]:
+        """:meth:`inverse` of a symmetric matrix, in half the time if it is positive definite."""
+        if self.device is not None:
+            return self.inverse(matrix)
+        root, failed = torch.linalg.cholesky_ex(torch.from_numpy(matrix).double())
+        if int(failed):
+            return self.inverse(matrix)
+        out: NDArray[Number] = torch.cholesky_inverse(root).numpy().astype(matrix.dtype)
+        return out
+
     def _moved(self, matrix: NDArray[Number]) -> torch.Tensor:
         return torch.from_numpy(np.ascontiguousarray(matrix)).to(self.device)
 

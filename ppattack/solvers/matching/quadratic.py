@@ -39,6 +39,51 @@ class Matching:
     runner_up: float
 
 
+@dataclass(frozen=True)
+class Graphs:
+    """Weighted graphs on both sides, standardised.
+
+    Args:
+        ours: ``(k, S, S)``.
+        theirs: likewise.
+        products: computes products.
+    """
+
+    ours: Array
+    theirs: Array
+    products: Products = BY_NUMPY
+
+    @classmethod
+    def of(
+        cls,
+        first: Sequence[Array] | Array,
+        second: Sequence[Array] | Array,
+        products: Products = BY_NUMPY,
+    ) -> Graphs:
+        """From square matrices of one size, as many on both sides; see :func:`match`.
+
+        Raises:
+            ImageError: if they are not.
+        """
+        if len(first) != len(second) or {m.shape for m in (*first, *second)} != {first[0].shape}:
+            raise ImageError(
+                "graph matching needs as many matrices on both sides, all of one size."
+            )
+        ours, theirs = (np.stack([standardised(m) for m in side]) for side in (first, second))
+        return cls(ours, theirs, products)
+
+    def matched(self, rng: np.random.Generator, iterations: int) -> NDArray[np.intp]:
+        """``(S,)`` a permutation from one random start."""
+        start = _start(self.ours.shape[1], rng)
+        return _frank_wolfe(self.ours, self.theirs, start, iterations, self.products)
+
+    def likeness(self, permutation: NDArray[np.intp]) -> float:
+        """Mean correlation of the matched matrices' off-diagonal entries."""
+        moved = self.theirs[:, permutation[:, None], permutation]
+        size = len(permutation)
+        return float((self.ours * moved).sum() / (len(self.ours) * max(size * (size - 1), 1)))
+
+
 def match(
     first: Sequence[Array] | Array,
     second: Sequence[Array] | Array,
@@ -61,14 +106,11 @@ def match(
         iterations: steps from each start, at most.
         products: computes products.
     """
-    if len(first) != len(second) or {m.shape for m in (*first, *second)} != {first[0].shape}:
-        raise ImageError("graph matching needs as many matrices on both sides, all of one size.")
-    ours, theirs = (np.stack([standardised(m) for m in side]) for side in (first, second))
-    size = ours.shape[1]
+    graphs = Graphs.of(first, second, products)
     found: dict[bytes, float] = {}
     for _ in range(restarts):
-        permutation = _frank_wolfe(ours, theirs, _start(size, rng), iterations, products)
-        found[permutation.tobytes()] = _likeness(ours, theirs, permutation)
+        permutation = graphs.matched(rng, iterations)
+        found[permutation.tobytes()] = graphs.likeness(permutation)
     ranked = sorted(found, key=lambda key: found[key], reverse=True)
     best = np.frombuffer(ranked[0], dtype=np.intp).copy()
     return Matching(best, found[ranked[0]], found[ranked[1]] if len(ranked) > 1 else -1.0)
@@ -96,14 +138,16 @@ def _frank_wolfe(
     ours: Array, theirs: Array, start: Array, iterations: int, products: Products
 ) -> NDArray[np.intp]:
     place = start
+    symmetric = all(np.array_equal(side, side.swapaxes(1, 2)) for side in (ours, theirs))
     for _ in range(iterations):
-        gradient = _gradient(ours, theirs, place, products)
+        gradient = _gradient(ours, theirs, place, products, symmetric=symmetric)
         rows, columns = linear_sum_assignment(gradient, maximize=True)
         step = np.zeros_like(place)
         step[rows, columns] = 1.0
         step -= place
         # The objective along the step is a t² + b t: exact line search on [0, 1].
-        bend = float((_gradient(ours, theirs, step, products) * step).sum()) / 2
+        change = _gradient(ours, theirs, step, products, symmetric=symmetric)
+        bend = float((change * step).sum()) / 2
         slope = float((gradient * step).sum())
         length = 1.0 if bend >= 0 else min(1.0, -slope / (2 * bend))
         if bend >= 0 and bend + slope <= 0:
@@ -115,16 +159,15 @@ def _frank_wolfe(
     return permutation.astype(np.intp)
 
 
-def _gradient(ours: Array, theirs: Array, place: Array, products: Products) -> Array:
+def _gradient(
+    ours: Array, theirs: Array, place: Array, products: Products, *, symmetric: bool
+) -> Array:
     """The gradient of the sum over k of <ours[k], place · theirs[k] · placeᵀ>."""
     times = products.product
     forward = times(times(ours, place), theirs.swapaxes(1, 2))
+    if symmetric:
+        twice: Array = 2 * forward.sum(0)
+        return twice
     backward = times(times(ours.swapaxes(1, 2), place), theirs)
     total: Array = (forward + backward).sum(0)
     return total
-
-
-def _likeness(ours: Array, theirs: Array, permutation: NDArray[np.intp]) -> float:
-    moved = theirs[:, permutation[:, None], permutation]
-    size = len(permutation)
-    return float((ours * moved).sum() / (len(ours) * max(size * (size - 1), 1)))

@@ -43,6 +43,21 @@ def test_least_cost_beats_every_permutation(seed: int, count: int) -> None:
     assert found == pytest.approx(min(every))
 
 
+def test_distinct_row_minima_are_the_matching() -> None:
+    costs = torch.randn(40, 60, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    wanted = torch.randperm(60, generator=torch.Generator().manual_seed(1))[:40]
+    costs[torch.arange(40), wanted] = -9.0
+    assert torch.equal(least_cost(costs), wanted)
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("-inf")])
+def test_costs_that_are_no_numbers_are_refused(bad: float) -> None:
+    costs = 1 - torch.eye(3, dtype=torch.float64)
+    costs[0, 0] = bad
+    with pytest.raises(ValueError, match="invalid"):
+        least_cost(costs)
+
+
 def test_greatest_score_and_more_columns_than_rows() -> None:
     scores = torch.tensor([[0.0, 5.0, 1.0], [0.0, 6.0, 4.0]])
     assert greatest_score(scores).tolist() == [1, 2]
