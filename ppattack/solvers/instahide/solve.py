@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from torch import Tensor
 
@@ -11,37 +10,13 @@ from ppattack.solvers.instahide.assignment import PASSES, assign
 from ppattack.solvers.instahide.clusters import pair_scores
 from ppattack.solvers.instahide.release import Release
 from ppattack.solvers.instahide.signs import STARTS, likeliest_images
+from ppattack.solvers.instahide.solution import FEWEST, LEAST_AGREEMENT, Solution
 from ppattack.solvers.instahide.start import spectral_start
 from ppattack.solvers.instahide.statistics import PublicStatistics
 from ppattack.solvers.instahide.unfolding import refine
 
 if TYPE_CHECKING:
     from ppattack.context import Progress
-
-
-FEWEST = 2
-"""Images from which signs can be told."""
-LEAST_AGREEMENT = 10.0
-"""Deviations above which groups are real."""
-
-
-@dataclass(frozen=True)
-class Solution:
-    """What was found.
-
-    Args:
-        images: ``(K, C, H, W)`` float32 in the scale of the mixtures, one for each image found.
-        classes: ``(K,)`` their classes; zeros without labels.
-        choice: ``(E,)`` for each mixture the image that it most surely and heavily holds.
-        real: whether groups found in half of the features agree in the other half.
-        notes: JSON-ready facts.
-    """
-
-    images: Tensor
-    classes: Tensor
-    choice: Tensor
-    real: bool
-    notes: dict[str, Any]
 
 
 def solve(
@@ -87,7 +62,8 @@ def solve(
     shaped = images.view(-1, *release.shape)
     choice = members.weight.argmax(dim=1)
     notes = {"images found": len(found.classes), "agreement in deviations": round(agreement, 1)}
-    return Solution(shaped, found.classes, choice, agreement > LEAST_AGREEMENT, notes)
+    real = agreement > LEAST_AGREEMENT
+    return Solution(shaped, found.classes, choice, real, notes, shaped[choice])
 
 
 def held_out_agreement(features: Tensor, variances: Tensor, release: Release) -> float:
