@@ -12,7 +12,6 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import os
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,6 +27,7 @@ from ppattack.files import write_bytes
 from ppattack.networks.resnet import CifarResNet, cifar_resnet
 from ppattack.target.key import Key
 from ppattack.target.trained import OwnerImages, OwnerTraining, TrainedTarget, parts_of
+from ppattack.training.cache import user_cache
 from ppattack.training.fit import TrainingData, fit, frozen, seeded
 from ppattack.training.recipe import Recipe
 
@@ -68,7 +68,7 @@ def trained_key(
             f"the owner of '{target.card.name}' trains a classifier and needs images of two "
             "classes at least: use a source with classes, for example --data digits or cifar10."
         )
-    folder = _cache() / _name(target, key, owner, context) if cached else None
+    folder = user_cache("trained") / _name(target, key, owner, context) if cached else None
     if folder is not None and (found := _kept(folder, key)) is not None:
         return found
     plan = target.owner_training()
@@ -185,11 +185,6 @@ def _recipe(plan: OwnerTraining, rate: float) -> Recipe:
         decay=DECAY,
         validation_share=VALIDATION,
     )
-
-
-def _cache() -> Path:
-    root = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(root) / "ppattack" / "trained"
 
 
 def _name(target: TrainedTarget, key: Key, owner: OwnerImages, context: Context) -> str:

@@ -32,3 +32,16 @@ class Solution:
     real: bool
     notes: dict[str, Any]
     decryptions: Tensor
+
+    @classmethod
+    def of(
+        cls,
+        images: Tensor,
+        classes: Tensor,
+        choice: Tensor,
+        agreement: float,
+        decryptions: Tensor,
+    ) -> Solution:
+        """What was found, with what the agreement in deviations says of it."""
+        notes = {"images found": len(classes), "agreement in deviations": round(agreement, 1)}
+        return cls(images, classes, choice, agreement > LEAST_AGREEMENT, notes, decryptions)

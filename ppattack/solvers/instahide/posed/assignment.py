@@ -39,6 +39,20 @@ class Naming:
     poses: Tensor
     probability: Tensor
 
+    def slot(self, slot: int) -> Naming:
+        """One slot, with columns kept."""
+        one = slice(slot, slot + 1)
+        return Naming(self.members[:, one], self.poses[:, one], self.probability[:, one])
+
+    @classmethod
+    def joined(cls, slots: list[Naming]) -> Naming:
+        """All slots of several."""
+        return cls(
+            torch.cat([each.members for each in slots], dim=1),
+            torch.cat([each.poses for each in slots], dim=1),
+            torch.cat([each.probability for each in slots], dim=1),
+        )
+
     def placement(self, weights: Tensor, images: int) -> Placement:
         """Where every image is, by weights ``(E, M)`` times probability."""
         return Placement(self.members, weights * self.probability, self.poses, images)
@@ -61,9 +75,7 @@ class PosedGroups:
     def mass(self) -> Tensor:
         """``(K,)``: members of each group."""
         size = self.naming.probability.new_zeros(len(self.classes))
-        return size.index_add_(
-            0, self.naming.members.flatten(), self.naming.probability.flatten()
-        )
+        return size.index_add_(0, self.naming.members.flatten(), self.naming.probability.flatten())
 
 
 def assign(
@@ -108,12 +120,7 @@ def settle(
             names[slot] = named
             added[slot] = _contribution(evidence, named, power[:, slot], images)
         images = _images(evidence, values, power, names, added, len(classes))
-    every = [named for named in names if named is not None]
-    naming = Naming(
-        torch.cat([named.members for named in every], dim=1),
-        torch.cat([named.poses for named in every], dim=1),
-        torch.cat([named.probability for named in every], dim=1),
-    )
+    naming = Naming.joined([each for each in names if each is not None])
     return PosedGroups(images, classes, naming)
 
 
@@ -247,7 +254,7 @@ def _filled(
     """Split groups that hold two images, then grow new ones from what is left unexplained."""
     naming, power = found.naming, slots.weight.square()
     explained = [
-        _contribution(evidence, _slot(naming, slot), power[:, slot], found.images)
+        _contribution(evidence, naming.slot(slot), power[:, slot], found.images)
         for slot in range(power.shape[1])
     ]
     rest, mass = values - torch.stack(explained).sum(0), found.mass()
@@ -278,8 +285,3 @@ def _filled(
         Images.joined([old, *parts]),
         torch.cat([found.classes[kept], slots.classes.new_tensor(classes)]),
     )
-
-
-def _slot(naming: Naming, slot: int) -> Naming:
-    one = slice(slot, slot + 1)
-    return Naming(naming.members[:, one], naming.poses[:, one], naming.probability[:, one])

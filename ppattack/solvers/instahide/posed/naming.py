@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
@@ -62,50 +64,61 @@ def _named_again(
 ) -> Naming:
     """The likeliest image of every slot and its pose, given what the other slots hold."""
     model, slots = mixtures.model, mixtures.release.slots
-    prior, shape = model.cropped, model.shape
-    weights = 1 / (prior.spectrum + WHITE * prior.level)
-    root = weights.sqrt()
-    bright = (images - mixtures.black).view(-1, *shape)
-    sizes = torch.stack(
-        [
-            (prior.coordinates(in_all_poses(image[None])[0] + mixtures.black - prior.mean) * root)
-            .square()
-            .sum(1)
-            for image in bright
-        ]
-    )  # (K, POSES)
-    precision = TRUST / (mixtures.release.public_scale + 2 * REST)
-    names = [_one(naming, slot) for slot in range(slots.weight.shape[1])]
+    bright = (images - mixtures.black).view(-1, *model.shape)
+    likely = _Likely(mixtures, bright)
+    names = [naming.slot(slot) for slot in range(slots.weight.shape[1])]
     for slot in range(len(names)):
-        held = slots.weight[:, slot]
-        others = torch.zeros_like(signed)
+        rest = signed - model.cropped.mean
         for other, each in enumerate(names):
             if other != slot:
-                weight = slots.weight[:, other, None] * each.probability
-                placed = each.placement(slots.weight[:, other, None], len(images)).placed(bright)
-                others += placed + weight * (mixtures.black - prior.mean)
-        seen = whitened(signed - prior.mean - others, prior, weights)
-        waves = waves_of(seen.view(-1, *shape))
-        constant = seen @ (mixtures.black - prior.mean)
-
-        def ratios(rows: Tensor, image: int) -> Tensor:
-            found = products_in_poses(waves[rows], bright[image][None])[:, 0]
-            by = held[rows, None]
-            gain = by * (found + constant[rows, None]) - 0.5 * by.square() * sizes[image]
-            return gain * precision[rows, None]
-
+                placement = each.placement(slots.weight[:, other, None], len(images))
+                frame = placement.weights * (mixtures.black - model.cropped.mean)
+                rest = rest - placement.placed(bright) - frame
+        ratios = likely.of(rest, slots.weight[:, slot])
         taken = [each for other, each in enumerate(names) if other != slot]
         names[slot] = named(slots.classes[:, slot], classes, ratios, taken, trust=1.0)
-    return Naming(
-        torch.cat([each.members for each in names], dim=1),
-        torch.cat([each.poses for each in names], dim=1),
-        torch.cat([each.probability for each in names], dim=1),
-    )
+    return Naming.joined(names)
 
 
-def _one(naming: Naming, slot: int) -> Naming:
-    one = slice(slot, slot + 1)
-    return Naming(naming.members[:, one], naming.poses[:, one], naming.probability[:, one])
+class _Likely:
+    """Log-likelihood ratios of images in poses, from signed values of mixtures.
+
+    Args:
+        mixtures: their law and what is known of images.
+        bright: ``(K, C, H, W)`` images counted from black.
+    """
+
+    def __init__(self, mixtures: PosedMixtures, bright: Tensor) -> None:
+        prior = mixtures.model.cropped
+        self.bright, self.prior = bright, prior
+        self.weights = 1 / (prior.spectrum + WHITE * prior.level)
+        self.frame = mixtures.black - prior.mean
+        self.precision = TRUST / (mixtures.release.public_scale + 2 * REST)
+        root = self.weights.sqrt()
+        sizes = []
+        for image in bright:
+            placed = in_all_poses(image[None])[0] + self.frame
+            sizes.append((prior.coordinates(placed) * root).square().sum(1))
+        self.sizes = torch.stack(sizes)  # (K, POSES)
+
+    def of(self, rest: Tensor, weight: Tensor) -> Callable[[Tensor, int], Tensor]:
+        """``(n, POSES)`` of some mixtures and one image.
+
+        Args:
+            rest: ``(E, D)`` signed, less the mean image and what else is known.
+            weight: ``(E,)`` of the member.
+        """
+        seen = whitened(rest, self.prior, self.weights)
+        waves = waves_of(seen.view(-1, *self.bright.shape[1:]))
+        constant = seen @ self.frame
+
+        def ratios(rows: Tensor, image: int) -> Tensor:
+            found = products_in_poses(waves[rows], self.bright[image][None])[:, 0]
+            by = weight[rows, None]
+            gain = by * (found + constant[rows, None]) - 0.5 * by.square() * self.sizes[image]
+            return gain * self.precision[rows, None]
+
+        return ratios
 
 
 def _with_split_weights(

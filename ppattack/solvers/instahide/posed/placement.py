@@ -46,11 +46,18 @@ class Placement:
         """Some of the mixtures."""
         return Placement(self.members[rows], self.weights[rows], self.poses[rows], self.images)
 
-    def member(self, slot: int, weights: Tensor | None = None) -> Placement:
-        """One member of every mixture, with its own or other weights ``(E,)``."""
+    def member(self, slot: int, weights: Tensor) -> Placement:
+        """One member of every mixture, with other weights ``(E,)``."""
         one = slice(slot, slot + 1)
-        held = self.weights[:, one] if weights is None else weights[:, None]
-        return Placement(self.members[:, one], held, self.poses[:, one], self.images)
+        return Placement(self.members[:, one], weights[:, None], self.poses[:, one], self.images)
+
+    def heaviest(self) -> Placement:
+        """The heaviest member of every mixture alone, with weight one."""
+        best = self.weights.argmax(dim=1, keepdim=True)
+        ones = torch.ones(best.shape)
+        return Placement(
+            self.members.gather(1, best), ones, self.poses.gather(1, best), self.images
+        )
 
     def placed(self, images: Tensor) -> Tensor:
         """Sums ``(E, D)`` of images ``(K, C, H, W)`` in their poses, by weight."""
@@ -82,7 +89,7 @@ class Placement:
                     yield row, image, weight, pose >= SHIFTS, *windows[pose]
 
 
-Window = tuple[slice, slice, slice]
+Window = tuple[slice, ...]
 Step = tuple[int, int, np.float32, bool, Window, Window]
 
 
@@ -97,19 +104,22 @@ def in_all_poses(images: Tensor) -> Tensor:
     members = torch.arange(count).repeat_interleave(POSES)[:, None]
     each = torch.arange(POSES).repeat(count)[:, None]
     ones = torch.ones(members.shape)
-    return Placement(members, ones, each, count).placed(images).view(count, POSES, -1)
+    placed: Tensor = Placement(members, ones, each, count).placed(images)
+    return placed.view(count, POSES, -1)
 
 
 def taken_back(values: Tensor, poses: Tensor, weights: Tensor) -> Tensor:
     """``(D,)``: the weighted sum of values ``(n, C, H, W)``, each taken back from its pose."""
     alone = torch.zeros((len(poses), 1), dtype=torch.int64)
-    return Placement(alone, weights[:, None], poses[:, None], 1).gathered(values).flatten()
+    image: Tensor = Placement(alone, weights[:, None], poses[:, None], 1).gathered(values)
+    return image.flatten()
 
 
 def waves_of(values: Tensor) -> Tensor:
     """The Fourier transform of ``(n, C, H, W)``, padded so that no shift meets itself."""
     height, width = values.shape[2:]
-    return torch.fft.rfft2(values, s=(height + PADDING, width + PADDING))
+    waves: Tensor = torch.fft.rfft2(values, s=(height + PADDING, width + PADDING))
+    return waves
 
 
 def products_in_poses(waves: Tensor, images: Tensor) -> Tensor:

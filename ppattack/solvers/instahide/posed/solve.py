@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from ppattack.solvers.instahide.assignment import PASSES
-from ppattack.solvers.instahide.posed.assignment import assign
+from ppattack.solvers.instahide.kept import NOTHING, Kept, Tensors
+from ppattack.solvers.instahide.posed.assignment import Naming, assign
 from ppattack.solvers.instahide.posed.evidence import Evidence
 from ppattack.solvers.instahide.posed.images import PosedMixtures, sign_posed_images
 from ppattack.solvers.instahide.posed.naming import refine
 from ppattack.solvers.instahide.posed.placement import Placement, taken_back
 from ppattack.solvers.instahide.posed.statistics import PosedStatistics
 from ppattack.solvers.instahide.release import Release
-from ppattack.solvers.instahide.solution import FEWEST, LEAST_AGREEMENT, Solution
+from ppattack.solvers.instahide.solution import FEWEST, Solution
 
 if TYPE_CHECKING:
     from ppattack.context import Progress
@@ -31,48 +33,75 @@ def solve_posed(
     *,
     iterations: int,
     refinements: int,
+    kept: Kept = NOTHING,
 ) -> Solution | None:
     """Name the members of all mixtures and their poses, and reconstruct the images from them.
 
     The same as :func:`solve`, with the decryption of a mixture in the pose of its member.
     """
-    evidence, done = Evidence(statistics), iter(range(1, 1 + PASSES))
-    values = statistics.seen(release.values)
-    with progress.task("who is in which mixture", PASSES) as task:
-        found = assign(evidence, values, release, lambda: task.update(next(done)))
-    if found is None or len(found.classes) < FEWEST:
+    release, cpu = release.on_cpu(), torch.device("cpu")
+    found = kept.stage("groups", lambda: _groups(release, statistics, progress), cpu)
+    classes = found["classes"]
+    if len(classes) < FEWEST:
         return None
-    agreement = held_out_agreement(statistics, values, release)
-    count, turns = len(found.classes), ITERATIONS * iterations
-    naming = found.naming
-    placement = naming.placement(release.slots.weight, count)
+    turns = ITERATIONS * iterations
     with progress.task("images", turns + refinements) as task:
-        steps = iter(range(1, turns + refinements + 1))
-        mixtures = PosedMixtures(release, placement, statistics)
-        images = sign_posed_images(mixtures, turns, lambda: task.update(next(steps)))
-        for _ in range(refinements):
-            images, naming, placement = refine(mixtures, naming, images, found.classes)
-            mixtures = PosedMixtures(release, placement, statistics)
-            task.update(next(steps))
-    best = placement.weights.argmax(dim=1)
-    rows = torch.arange(len(best))
-    chosen = Placement(
-        placement.members[rows, best][:, None],
-        torch.ones((len(best), 1)),
-        placement.poses[rows, best][:, None],
-        count,
+        steps = iter(range(1, turns + 1))
+
+        def first() -> Tensors:
+            mixtures = PosedMixtures(release, _placement(found, classes), statistics)
+            made = sign_posed_images(mixtures, turns, lambda: task.update(next(steps)))
+            return {**found, "images": made}
+
+        def refined(before: Tensors) -> Tensors:
+            mixtures = PosedMixtures(release, _placement(before, classes), statistics)
+            naming = Naming(before["members"], before["poses"], before["probability"])
+            made, naming, placement = refine(mixtures, naming, before["images"], classes)
+            return {**_as_tensors(naming, placement.weights), "images": made}
+
+        now = kept.stage("images", first, cpu)
+        for number in range(1, refinements + 1):
+            now = kept.stage(f"refined-{number}", partial(refined, now), cpu)
+            task.update(turns + number)
+    images = now["images"].view(-1, *release.shape)
+    shown = _placement(now, classes).heaviest()
+    decryptions = shown.placed(images - statistics.black).view(-1, *release.shape)
+    return Solution.of(
+        images,
+        classes,
+        shown.members[:, 0],
+        float(found["agreement"]),
+        decryptions + statistics.black,
     )
-    shaped = images.view(-1, *release.shape)
-    shown = chosen.placed(shaped - statistics.black).view(-1, *release.shape) + statistics.black
-    notes = {"images found": count, "agreement in deviations": round(agreement, 1)}
-    return Solution(
-        shaped,
-        found.classes,
-        chosen.members[:, 0],
-        agreement > LEAST_AGREEMENT,
-        notes,
-        shown,
-    )
+
+
+def _groups(release: Release, statistics: PosedStatistics, progress: Progress) -> Tensors:
+    """Who is where, and how far that agrees in coordinates that did not choose it."""
+    done, values = iter(range(1, 1 + PASSES)), statistics.seen(release.values)
+    with progress.task("who is in which mixture", PASSES) as task:
+        evidence = Evidence(statistics)
+        found = assign(evidence, values, release, lambda: task.update(next(done)))
+    if found is None:
+        return {"classes": torch.zeros(0, dtype=torch.int64)}
+    naming = found.naming
+    return {
+        **_as_tensors(naming, release.slots.weight * naming.probability),
+        "classes": found.classes,
+        "agreement": torch.tensor(held_out_agreement(statistics, values, release)),
+    }
+
+
+def _as_tensors(naming: Naming, weights: Tensor) -> Tensors:
+    return {
+        "members": naming.members,
+        "poses": naming.poses,
+        "probability": naming.probability,
+        "weights": weights,
+    }
+
+
+def _placement(stage: Tensors, classes: Tensor) -> Placement:
+    return Placement(stage["members"], stage["weights"], stage["poses"], len(classes))
 
 
 def held_out_agreement(statistics: PosedStatistics, values: Tensor, release: Release) -> float:

@@ -10,7 +10,6 @@ from torch import Tensor
 
 from ppattack.solvers.instahide.naturals import NaturalPrior
 from ppattack.solvers.instahide.posed.placement import (
-    PADDING,
     POSES,
     SHIFTS,
     Placement,
@@ -29,7 +28,7 @@ from ppattack.solvers.instahide.statistics import (
     principal,
     simulated,
 )
-from ppattack.target.mixing import MixingLaw, Scale
+from ppattack.target.mixing import PADDING, MixingLaw, Scale
 
 LEAST = 1e-6
 AT_ONCE = 1000
@@ -81,9 +80,7 @@ class PosedStatistics:
 
     def half(self, start: int) -> PosedStatistics:
         """The same with every second coordinate of images only."""
-        return replace(
-            self, basis=self.basis[:, start::2], variances=self.variances[start::2]
-        )
+        return replace(self, basis=self.basis[:, start::2], variances=self.variances[start::2])
 
 
 def learn(
@@ -115,7 +112,7 @@ def learn(
     basis, spread = _basis(squares - mean_square, mirror, mean_precision(precision, shape))
     step()
     black = scale.numbers(torch.zeros((1, shape[0], 1, 1), dtype=torch.uint8))[0]
-    framed = in_all_poses((mean_square.view(1, *shape) - black**2))[0]
+    framed = in_all_poses(mean_square.view(1, *shape) - black**2)[0]
     frames = framed - framed.mean(0)
     gain = _gain(pool, public, law, scale, seed, mean, precision, framed.mean(0), black)
     cropped = NaturalPrior.of(_cropped(numbers - black, seed) + black)
