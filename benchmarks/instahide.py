@@ -76,7 +76,7 @@ def main() -> None:
     if given.private == "test":
         others = list_images(given.folder / "test")
     learnt: dict[MixingLaw, Statistics] = {}
-    print("case seed | images real | found clear SSIM re-identified | Max Mean mean-image | CPU s")
+    print("case seed | images real | found clear SSIM named | Max Mean blind uncropped | CPU s")
     for name in given.cases:
         law = _law(name)
         began = time.process_time()
@@ -152,7 +152,10 @@ def _noise(law: MixingLaw, public: Tensor, count: int, seed: int) -> Tensor:
 
 
 def _scores(found: Solution, case: Case) -> str:
-    """Private images by the better of both mirrored states, decryptions by what was mixed."""
+    """Private images by the better of both mirrored states, decryptions by what was mixed.
+
+    So is the mean image, which is cropped as the members are.
+    """
     levels = SCALE.levels(found.images)
     similar = ssim_matrix(levels, case.private)
     if case.plan.mirrored.any():
@@ -161,17 +164,19 @@ def _scores(found: Solution, case: Case) -> str:
     own = similar[which].argmax(dim=1) == torch.arange(len(case.private))
     shown = SCALE.levels(found.decryptions)
     mean = case.private.float().mean(0, keepdim=True).round().to(torch.uint8)
+    means = mean.expand(len(case.private), -1, -1, -1)
     theirs, blind = [], []
     for slot in range(case.plan.private):
         mixed = as_mixed(case.plan, case.private, slot)
         theirs.append(ssim(shown, mixed))
-        blind.append(ssim(mean.expand(len(mixed), -1, -1, -1).contiguous(), mixed))
+        blind.append(ssim(as_mixed(case.plan, means, slot), mixed))
+    as_is = similar[found.choice].gather(1, torch.from_numpy(case.plan.members[:, : len(theirs)]))
     scores, least = torch.stack(theirs, dim=1), torch.stack(blind, dim=1)
     named = int((own & (best >= 0.5)).sum())
     return (
         f"{int((best >= 0.5).sum())} {int((best >= 0.8).sum())} {float(best.mean()):.3f} {named} | "
         f"{float(scores.amax(1).mean()):.3f} {float(scores.mean()):.3f} "
-        f"{float(least.amax(1).mean()):.3f}"
+        f"{float(least.amax(1).mean()):.3f} {float(as_is.amax(1).mean()):.3f}"
     )
 
 

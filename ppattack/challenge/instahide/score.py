@@ -34,7 +34,7 @@ class ChallengeScore:
         min_l2: mean over encodings of the smaller mean squared difference, in the numbers' scale.
         mean_l2: likewise of the mean.
         blind_ssim: ``max_ssim`` of the mean of all private images, for every encoding: what shows
-            no image in particular.
+            no image in particular. It is cropped as the members are.
         images: private images.
         found: of which some decryption has an SSIM of .5 or more.
         clear: of .8 or more.
@@ -146,20 +146,23 @@ def _as_they_are(numbers: Tensor, plain: Tensor, private: Tensor, scale: Scale) 
 
 
 def _in_poses(numbers: Tensor, plain: Tensor, plan: MixingPlan, scale: Scale) -> _Compared:
-    """Beside private images as each encoding has them, cropped and mirrored."""
+    """Beside private images as each encoding has them, cropped and mirrored.
+
+    So is the mean image: black frames show how members were cropped, but no image.
+    """
     import torch
 
     from ppattack.metrics.ssim import ssim
     from ppattack.metrics.ssim_matrix import ssim_matrix
     from ppattack.target.mixing import as_mixed, in_pose_of
 
-    shown, mean = scale.levels(numbers), _mean(plain).expand(len(numbers), -1, -1, -1)
+    shown, means = scale.levels(numbers), _mean(plain).expand(len(plain), -1, -1, -1)
     similar, distances, blind = [], [], []
     for slot in range(plan.private):
         mixed = as_mixed(plan, plain, slot)
         similar.append(ssim(shown, mixed))
         distances.append((numbers - scale.numbers(mixed)).square().flatten(1).mean(1))
-        blind.append(ssim(mean.contiguous(), mixed))
+        blind.append(ssim(as_mixed(plan, means, slot), mixed))
     table = torch.stack(similar, dim=1)
     best, own = torch.zeros(len(plain), dtype=table.dtype), torch.zeros(len(plain)).bool()
     members = torch.from_numpy(plan.members[:, : plan.private])

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import torch
@@ -79,7 +80,7 @@ class Placement:
 
     def _steps(self, height: int, width: int) -> Iterator[Step]:
         """For every member: mixture, image, weight, mirrored, and the parts of both that meet."""
-        windows = [_windows(pose, height, width) for pose in range(POSES)]
+        windows = _windows(height, width)
         weights = self.weights.numpy()
         for slot in range(self.members.shape[1]):
             members, poses = self.members[:, slot].tolist(), self.poses[:, slot].tolist()
@@ -139,14 +140,17 @@ def products_in_poses(waves: Tensor, images: Tensor) -> Tensor:
     return made
 
 
-def _windows(pose: int, height: int, width: int) -> tuple[Window, Window]:
-    """Which part of a mixture, and of the image, a pose brings together."""
-    shift = pose % SHIFTS
-    down, right = shift // SPAN - PADDING, shift % SPAN - PADDING
+@cache
+def _windows(height: int, width: int) -> list[tuple[Window, Window]]:
+    """Which part of a mixture, and of the image, every pose brings together."""
+    made: list[tuple[Window, Window]] = []
     every = slice(None)
-    there = (every, *(_part(by, size) for by, size in ((down, height), (right, width))))
-    here = (every, *(_part(-by, size) for by, size in ((down, height), (right, width))))
-    return there, here
+    for pose in range(POSES):
+        down, right = (by - PADDING for by in divmod(pose % SHIFTS, SPAN))
+        there = (every, _part(down, height), _part(right, width))
+        here = (every, _part(-down, height), _part(-right, width))
+        made.append((there, here))
+    return made
 
 
 def _part(by: int, size: int) -> slice:
