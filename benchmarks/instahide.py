@@ -67,7 +67,9 @@ def main() -> None:
     parser.add_argument("--seeds", nargs="+", type=int, default=[0])
     parser.add_argument("--iterations", type=int, default=12)
     parser.add_argument("--refinements", type=int, default=3)
-    parser.add_argument("--keep", type=Path, help="save the images of the last case here (NPZ)")
+    parser.add_argument(
+        "--keep", type=Path, help="save images of the last case here, for instahide_picture.py"
+    )
     parser.add_argument(
         "--private", choices=["train", "test"], default="test", help="where private images are from"
     )
@@ -106,7 +108,13 @@ def main() -> None:
                 flush=True,
             )
             if given.keep:
-                np.savez(given.keep, found=levels.numpy(), private=case.private.numpy())
+                encodings = SCALE.levels(case.encodings[: len(levels)])
+                np.savez(
+                    given.keep,
+                    encodings=encodings.numpy(),
+                    found=levels.numpy(),
+                    private=case.private.numpy(),
+                )
 
 
 def _parts(folder: Path) -> tuple[Tensor, Tensor, list[str]]:
