@@ -103,7 +103,8 @@ class InstaHideStatistics(Attack):
     @override
     def positive_control(self, scheme: PublicScheme) -> ControlTarget | None:
         """Mixtures of two images of which one is private: as many encodings of each."""
-        settings = {"members": 2, "private": 1, "least_private": 0.3}
+        cropped = getattr(scheme.config, "augment", False)
+        settings = {"members": 2, "private": 1, "least_private": 0.3, "augment": cropped}
         rounds = max(CONTROL_ROUNDS, getattr(scheme.config, "rounds", CONTROL_ROUNDS))
         return ControlTarget(SCHEME, {**settings, "rounds": rounds}, same_count=True)
 

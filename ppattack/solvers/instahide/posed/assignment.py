@@ -23,6 +23,8 @@ from ppattack.solvers.instahide.posed.placement import Placement
 from ppattack.solvers.instahide.release import Release, Slots
 
 ITERATIONS = 3
+AT_ONCE = 50
+"""Mixtures worked on at a time: what is worked on stays in the processor's cache."""
 
 
 @dataclass(frozen=True)
@@ -171,10 +173,10 @@ def named(
     poses = torch.zeros((count, len(classes)), dtype=torch.int64)
     for image in range(len(classes)):
         rows = (wanted == classes[image]).nonzero().flatten()
-        if len(rows):
-            found = ratios(rows, image)
-            logits[rows, image] = torch.logsumexp(trust * found, dim=1)
-            poses[rows, image] = found.argmax(dim=1)
+        for part in rows.split(AT_ONCE):
+            found = ratios(part, image)
+            logits[part, image] = torch.logsumexp(trust * found, dim=1)
+            poses[part, image] = found.argmax(dim=1)
     for other in taken:
         held = other.members[:, 0]
         free = (1 - other.probability[:, 0]).clamp_min(LEAST_FREE).log()

@@ -25,7 +25,8 @@ STEPS = 3
 LAST_STEPS = 6
 COVERED = 0.8
 """About which share of an image is in a mixture."""
-AT_ONCE = 1000
+AT_ONCE = 50
+"""Mixtures worked on at a time: what is worked on stays in the processor's cache."""
 
 
 class PosedMixtures:

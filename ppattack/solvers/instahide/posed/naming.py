@@ -22,8 +22,8 @@ from ppattack.solvers.instahide.posed.placement import (
 from ppattack.solvers.instahide.signs import REST
 from ppattack.solvers.instahide.unfolding import TRUST, WHITE, unfold
 
-AT_ONCE = 250
-"""Mixtures worked on at a time."""
+AT_ONCE = 50
+"""Mixtures worked on at a time: what is worked on stays in the processor's cache."""
 PAIR = 2
 
 

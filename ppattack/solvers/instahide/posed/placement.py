@@ -20,6 +20,8 @@ SPAN = 2 * PADDING + 1
 SHIFTS = SPAN**2
 POSES = 2 * SHIFTS
 """Shifts of images as they are, by rows and columns; then of mirrored ones."""
+AT_ONCE = 50
+"""Mixtures worked on at a time: what is worked on stays in the processor's cache."""
 
 
 @dataclass(frozen=True)
@@ -134,9 +136,11 @@ def products_in_poses(waves: Tensor, images: Tensor) -> Tensor:
     made = torch.empty((len(waves), len(images), POSES))
     for number, image in enumerate(images):
         both = waves_of(torch.stack([image, image.flip(2)])).conj()
-        found = torch.fft.irfft2(torch.einsum("ncij,mcij->nmij", waves, both), s=size)
-        near = found.roll((PADDING, PADDING), (2, 3))[:, :, :SPAN, :SPAN]
-        made[:, number] = near.flatten(1)
+        for rows in torch.arange(len(waves)).split(AT_ONCE):
+            product = (waves[rows[0] : rows[-1] + 1, None] * both).sum(dim=2)
+            found = torch.fft.irfft2(product, s=size)
+            near = found.roll((PADDING, PADDING), (2, 3))[:, :, :SPAN, :SPAN]
+            made[rows, number] = near.flatten(1)
     return made
 
 
