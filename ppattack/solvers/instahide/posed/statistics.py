@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from ppattack.seeding import torch_stream
 from ppattack.solvers.instahide.naturals import NaturalPrior
 from ppattack.solvers.instahide.posed.placement import (
     POSES,
@@ -193,7 +194,7 @@ def _gain(
 
 def _cropped(images: Tensor, seed: int) -> Tensor:
     """Every image ``(M, C, H, W)``, counted from black, in some pose."""
-    generator = torch.Generator().manual_seed(seed)
+    generator = torch_stream(seed, "poses")
     poses = torch.randint(POSES, (len(images), 1), generator=generator)
     every = torch.arange(len(images))[:, None]
     placement = Placement(every, torch.ones(every.shape), poses, len(images))
