@@ -22,14 +22,17 @@ import torch
 from ppattack.challenge import layout
 from ppattack.challenge.instahide.files import list_images
 from ppattack.context import SilentProgress
+from ppattack.metrics.ssim import ssim
 from ppattack.metrics.ssim_matrix import ssim_matrix
 from ppattack.seeding import numpy_stream
 from ppattack.solvers.instahide import statistics
 from ppattack.solvers.instahide.release import make_release
-from ppattack.solvers.instahide.solve import solve
+from ppattack.solvers.instahide.stages import Statistics, learn, solve
 from ppattack.target.mixing import (
     SCALES,
     MixingLaw,
+    MixingPlan,
+    as_mixed,
     draw_plan,
     mixtures,
     soft_labels,
@@ -38,6 +41,8 @@ from ppattack.target.mixing import (
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+    from ppattack.solvers.instahide.solution import Solution
 
 SIZE = 32
 POOL = 7000
@@ -51,7 +56,7 @@ class Case(NamedTuple):
     encodings: Tensor
     labels: Tensor | None
     private: Tensor
-    members: Tensor
+    plan: MixingPlan
 
 
 def main() -> None:
@@ -62,19 +67,26 @@ def main() -> None:
     parser.add_argument("--seeds", nargs="+", type=int, default=[0])
     parser.add_argument("--iterations", type=int, default=12)
     parser.add_argument("--refinements", type=int, default=3)
-    parser.add_argument("--keep", type=Path, help="save the images of the last case here (NPZ)")
+    parser.add_argument(
+        "--keep", type=Path, help="save images of the last case here, for instahide_picture.py"
+    )
+    parser.add_argument(
+        "--private", choices=["train", "test"], default="test", help="where private images are from"
+    )
     given = parser.parse_args()
-    public, own = _halves(given.folder / "train")
-    learnt: dict[MixingLaw, statistics.PublicStatistics] = {}
-    print("case seed | images real | found clear SSIM re-identified | Max Mean mean-image | CPU s")
+    public, own, others = _parts(given.folder / "train")
+    if given.private == "test":
+        others = list_images(given.folder / "test")
+    learnt: dict[MixingLaw, Statistics] = {}
+    print("case seed | images real | found clear SSIM named | Max Mean blind uncropped | CPU s")
     for name in given.cases:
         law = _law(name)
         began = time.process_time()
         if law not in learnt:
-            learnt[law] = statistics.learn(own, own, law, SCALE, 0)
+            learnt[law] = learn(own, own, law, SCALE, 0)
         once = time.process_time() - began
         for seed in given.seeds:
-            case = _case(given.folder / "test", public, law, name, seed)
+            case = _case(given.folder / given.private, others, public, law, name, seed)
             began = time.process_time()
             release = make_release(case.encodings, law, len(case.private), case.labels)
             found = solve(
@@ -89,22 +101,29 @@ def main() -> None:
                 print(f"{name} {seed} | nothing found | {once:.0f} + {spent:.0f}", flush=True)
                 continue
             levels = SCALE.levels(found.images)
-            words = _scores(levels, found.choice, case)
+            words = _scores(found, case)
             real = found.notes["agreement in deviations"]
             print(
                 f"{name} {seed} | {len(levels)} {real} | {words} | {once:.0f} + {spent:.0f}",
                 flush=True,
             )
             if given.keep:
-                np.savez(given.keep, found=levels.numpy(), private=case.private.numpy())
+                encodings = SCALE.levels(case.encodings[: len(levels)])
+                np.savez(
+                    given.keep,
+                    encodings=encodings.numpy(),
+                    found=levels.numpy(),
+                    private=case.private.numpy(),
+                )
 
 
-def _halves(folder: Path) -> tuple[Tensor, Tensor]:
-    """Two disjoint sets of training images."""
+def _parts(folder: Path) -> tuple[Tensor, Tensor, list[str]]:
+    """Two disjoint sets of training images, and the names of the rest."""
     paths = list_images(folder)
-    order = numpy_stream(0, "halves").permutation(len(paths))[: 2 * POOL]
-    images = layout.read_images(folder, [paths[i] for i in order], SIZE, "RGB")
-    return images[:POOL], images[POOL:]
+    order = numpy_stream(0, "halves").permutation(len(paths))
+    chosen, rest = order[: 2 * POOL], order[2 * POOL :]
+    images = layout.read_images(folder, [paths[i] for i in chosen], SIZE, "RGB")
+    return images[:POOL], images[POOL:], [paths[i] for i in rest]
 
 
 def _law(name: str) -> MixingLaw:
@@ -113,10 +132,11 @@ def _law(name: str) -> MixingLaw:
     return MixingLaw(4 if inside else 6, 4 if inside else 2, augment="crop" in options)
 
 
-def _case(folder: Path, public: Tensor, law: MixingLaw, name: str, seed: int) -> Case:
+def _case(
+    folder: Path, paths: list[str], public: Tensor, law: MixingLaw, name: str, seed: int
+) -> Case:
     size, *options = name.split(",")
     count, rounds = (int(each) for each in size.split("x"))
-    paths = list_images(folder)
     chosen = [paths[i] for i in numpy_stream(seed, "private").permutation(len(paths))[:count]]
     private = layout.read_images(folder, chosen, SIZE, "RGB")
     plan = draw_plan(law, count, len(public), rounds, lambda part: numpy_stream(seed, part))
@@ -126,7 +146,7 @@ def _case(folder: Path, public: Tensor, law: MixingLaw, name: str, seed: int) ->
     classes = sorted({path.split("/")[0] for path in paths})
     labels = np.array([classes.index(path.split("/")[0]) for path in chosen])
     soft = None if "nolabels" in options else torch.from_numpy(soft_labels(plan, labels, 10))
-    return Case(encodings, soft, private, torch.from_numpy(plan.members[:, : law.private]))
+    return Case(encodings, soft, private, plan)
 
 
 def _noise(law: MixingLaw, public: Tensor, count: int, seed: int) -> Tensor:
@@ -139,17 +159,32 @@ def _noise(law: MixingLaw, public: Tensor, count: int, seed: int) -> Tensor:
     return noise
 
 
-def _scores(levels: Tensor, choice: Tensor, case: Case) -> str:
+def _scores(found: Solution, case: Case) -> str:
+    """Private images by the better of both mirrored states, decryptions by what was mixed.
+
+    So is the mean image, which is cropped as the members are.
+    """
+    levels = SCALE.levels(found.images)
     similar = ssim_matrix(levels, case.private)
-    theirs = similar[choice].gather(1, case.members)
+    if case.plan.mirrored.any():
+        similar = torch.maximum(similar, ssim_matrix(levels.flip(3), case.private))
     best, which = similar.max(dim=0)
     own = similar[which].argmax(dim=1) == torch.arange(len(case.private))
+    shown = SCALE.levels(found.decryptions)
     mean = case.private.float().mean(0, keepdim=True).round().to(torch.uint8)
-    blind = ssim_matrix(mean, case.private)[0][case.members].amax(dim=1).mean()
+    means = mean.expand(len(case.private), -1, -1, -1)
+    theirs, blind = [], []
+    for slot in range(case.plan.private):
+        mixed = as_mixed(case.plan, case.private, slot)
+        theirs.append(ssim(shown, mixed))
+        blind.append(ssim(as_mixed(case.plan, means, slot), mixed))
+    as_is = similar[found.choice].gather(1, torch.from_numpy(case.plan.members[:, : len(theirs)]))
+    scores, least = torch.stack(theirs, dim=1), torch.stack(blind, dim=1)
     named = int((own & (best >= 0.5)).sum())
     return (
         f"{int((best >= 0.5).sum())} {int((best >= 0.8).sum())} {float(best.mean()):.3f} {named} | "
-        f"{float(theirs.amax(1).mean()):.3f} {float(theirs.mean()):.3f} {float(blind):.3f}"
+        f"{float(scores.amax(1).mean()):.3f} {float(scores.mean()):.3f} "
+        f"{float(least.amax(1).mean()):.3f} {float(as_is.amax(1).mean()):.3f}"
     )
 
 

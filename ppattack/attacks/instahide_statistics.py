@@ -8,7 +8,7 @@ the images back.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from typing_extensions import override
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from ppattack.images import ImageShape
-    from ppattack.solvers.instahide.solve import Solution
+    from ppattack.solvers.instahide.solution import Solution
     from ppattack.target.base import PublicScheme
     from ppattack.target.mixing import MixingLaw, Scale
 
@@ -103,7 +103,8 @@ class InstaHideStatistics(Attack):
     @override
     def positive_control(self, scheme: PublicScheme) -> ControlTarget | None:
         """Mixtures of two images of which one is private: as many encodings of each."""
-        settings = {"members": 2, "private": 1, "least_private": 0.3}
+        cropped = getattr(scheme.config, "augment", False)
+        settings = {"members": 2, "private": 1, "least_private": 0.3, "augment": cropped}
         rounds = max(CONTROL_ROUNDS, getattr(scheme.config, "rounds", CONTROL_ROUNDS))
         return ControlTarget(SCHEME, {**settings, "rounds": rounds}, same_count=True)
 
@@ -165,31 +166,36 @@ class InstaHideStatistics(Attack):
             NotApplicable: for too few public images.
         """
         from ppattack.errors import NotApplicable
-        from ppattack.solvers.instahide import statistics
+        from ppattack.solvers.instahide import stages
+        from ppattack.solvers.instahide.kept import Kept
         from ppattack.solvers.instahide.release import make_release
-        from ppattack.solvers.instahide.solve import solve
 
         if len(pool) < FEWEST_PUBLIC:
             raise NotApplicable(
                 f"attack '{self.card.name}' learns from public images, and {len(pool)} are too few:"
                 f" give {FEWEST_PUBLIC} or more."
             )
-        steps = iter(range(1, statistics.STEPS + 1))
-        with context.progress.task("statistics of public images", statistics.STEPS) as task:
-            learnt = statistics.learn(
-                pool,
-                public if len(public) else pool[:1],
-                law,
-                scale,
-                context.seed,
-                self.config.samples,
-                lambda: task.update(next(steps)),
-            )
+        seed, progress = context.seed, context.progress
+        learnt = stages.learn_once(
+            pool,
+            public if len(public) else pool[:1],
+            law,
+            scale,
+            seed,
+            self.config.samples,
+            progress,
+        )
         release = make_release(encodings, law, images, labels)
-        return solve(
+        facts = {"settings": asdict(self.config), "law": asdict(law), "images": images}
+        facts["seed"] = seed
+        slots = {"classes": release.slots.classes, "weights": release.slots.weight}
+        seen = {"values": release.values, "pool": pool, "public": public, **slots}
+        kept = Kept.of(context.checkpoints, progress, seen, facts)
+        return stages.solve(
             release,
             learnt,
-            context.progress,
+            progress,
             iterations=self.config.iterations,
             refinements=self.config.refinements,
+            kept=kept,
         )

@@ -207,6 +207,26 @@ def mixtures(plan: MixingPlan, private: Tensor, public: Tensor, scale: Scale) ->
     return mixed
 
 
+def as_mixed(plan: MixingPlan, private: Tensor, slot: int) -> Tensor:
+    """``(E, C, H, W)`` uint8: one private member of every mixture, cropped and mirrored as in it.
+
+    Args:
+        plan: of the mixtures.
+        private: ``(N, C, H, W)`` uint8.
+        slot: the member, below ``plan.private``.
+    """
+    import torch
+
+    rows = torch.from_numpy(plan.members[:, slot]).to(private.device)
+    return _moved(private[rows], plan.shifts[:, slot], plan.mirrored[:, slot])
+
+
+def in_pose_of(plan: MixingPlan, mixture: int, slot: int, images: Tensor) -> Tensor:
+    """Any images ``(N, C, H, W)`` uint8, cropped and mirrored as one member of one mixture."""
+    shifts = np.repeat(plan.shifts[mixture, slot][None], len(images), axis=0)
+    return _moved(images, shifts, np.full(len(images), plan.mirrored[mixture, slot]))
+
+
 def with_signs(mixed: Tensor, rng: np.random.Generator) -> Tensor:
     """Every value under a sign of its own, uniformly random."""
     import torch

@@ -12,11 +12,14 @@ import torch
 from ppattack import folders
 from ppattack.attack import Context, SilentProgress
 from ppattack.challenge import layout
+from ppattack.challenge.instahide.files import scheme
 from ppattack.challenge.instahide.generate import Wish, generate
 from ppattack.challenge.instahide.score import score
 from ppattack.challenge.instahide.solve import Task, solve
 from ppattack.data.image_files import write_png
 from ppattack.errors import ConfigError, DataError, PpattackError
+from ppattack.runs.key_files import read_key_file
+from ppattack.target.mixing import as_mixed
 from tests.support.mixtures import images
 from tests.support.program import in_process
 
@@ -153,6 +156,33 @@ def test_it_is_solved(root: Path, tmp_path: Path) -> None:
     folded = np.abs(np.load(root / "challenge" / "encryption.npy"))
     plain = score(_submission(tmp_path / "folded", folded), root / "gold")
     assert found.max_ssim > plain.max_ssim + 0.25
+
+
+def test_cropped_and_mirrored_members_are_compared_as_they_were_mixed(
+    root: Path, tmp_path: Path
+) -> None:
+    settings = {"members": 3, "rounds": 4, "augment": True}
+    gold, challenge = tmp_path / "gold", tmp_path / "challenge"
+    generate(_wish(root, out=challenge, gold=gold, target_settings=settings), SilentProgress())
+    private = np.load(gold / "private.npy")
+    plain = torch.from_numpy(private.transpose(0, 3, 1, 2).copy())
+    held, names = read_key_file(gold / "key"), json.loads((gold / "names.json").read_text())
+    plan = scheme(settings).plan(held.key, 6, len(names["public"]))
+    assert (plan.members == np.load(gold / "members.npy")).all()
+    truth = as_mixed(plan, plain, 1).permute(0, 2, 3, 1).numpy() / 127.5 - 1
+    perfect = score(_submission(tmp_path / "perfect", truth), gold)
+    assert perfect.max_ssim == pytest.approx(1, abs=1e-4)
+    assert perfect.min_l2 == pytest.approx(0, abs=1e-6)
+    assert (perfect.found, perfect.clear, perfect.reidentified) == (6, 6, 6)
+    uncropped = private[plan.members[:, 1]] / 127.5 - 1
+    other = score(_submission(tmp_path / "uncropped", uncropped), gold)
+    assert other.max_ssim < 0.8
+    quick = {"iterations": 1, "refinements": 0, "samples": 500}
+    task = Task(challenge, root / "own", tmp_path / "out", attack_settings=quick)
+    solve(task, _context())
+    found = score(tmp_path / "out", gold)
+    assert found.max_ssim < perfect.max_ssim
+    assert 0 < found.blind_ssim < 1
 
 
 def test_the_size_of_the_answer_without_labels(root: Path, tmp_path: Path) -> None:

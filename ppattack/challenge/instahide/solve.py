@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from ppattack.attack import Context
-    from ppattack.solvers.instahide.solve import Solution
+    from ppattack.solvers.instahide.solution import Solution
     from ppattack.target.mixing import Scale
 
 ATTACK = "instahide-statistics"
@@ -94,7 +94,7 @@ def solve(task: Task, context: Context) -> Solved:
         pool,
         context,
     )
-    numbers = encodings.abs() if found is None else found.images[found.choice]
+    numbers = encodings.abs() if found is None else found.decryptions
     images = None if found is None else target.scale.levels(found.images)
     _write(task.out, numbers, images)
     return _said(task, found, len(encodings), count)

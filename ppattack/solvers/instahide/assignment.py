@@ -163,14 +163,14 @@ def _filled(
             rows = found.members.probability[:, group] > 0.5
             own = rest[rows] + powers[rows, group, None] * found.centroids[group]
             parts = max(2, min(missing + 1, round(float(mass[group]) / appearances)))
-            made = grow(own, _power_at(slots, label)[rows], variances, parts, appearances)
+            made = grow(own, power_at(slots, label)[rows], variances, parts, appearances)
             if len(made) > 1:
                 split[group] = True
                 centroids.append(made)
                 classes += [label] * len(made)
                 missing -= len(made) - 1
         if missing > 0:
-            power = _power_at(slots, label)
+            power = power_at(slots, label)
             rows = power > 0
             made = grow(rest[rows], power[rows], variances, missing, appearances)
             centroids.append(made)
@@ -183,7 +183,7 @@ def _filled(
     )
 
 
-def _power_at(slots: Slots, label: int) -> Tensor:
+def power_at(slots: Slots, label: int) -> Tensor:
     """``(E,)``: the squared weight of the heaviest slot of a class; zero without one."""
     mine = torch.where(slots.classes == label, slots.weight, 0.0)
     return mine.amax(dim=1).square()

@@ -55,11 +55,19 @@ def grow(
         best = gains.topk(min(size, len(features)), dim=1)
         chosen = _indicator(best.indices, len(features))
     worth = best.values.clamp_min(0).sum(dim=1)
-    return means[_apart(chosen, worth, wanted)]
+    return means[far_apart(best.indices, worth, len(features), wanted)]
 
 
-def _apart(chosen: Tensor, worth: Tensor, wanted: int) -> list[int]:
-    """The best groups of which no two share many members."""
+def far_apart(members: Tensor, worth: Tensor, count: int, wanted: int) -> list[int]:
+    """The best groups of which no two share many members.
+
+    Args:
+        members: ``(n, size)`` of each group.
+        worth: ``(n,)``.
+        count: mixtures.
+        wanted: groups, at most.
+    """
+    chosen = _indicator(members, count)
     shared = chosen @ chosen.T
     most = float(chosen[0].sum()) * OVERLAP
     kept: list[int] = []

@@ -23,7 +23,7 @@ class NaturalPrior:
         shape: ``(C, H, W)``.
         rows: ``(H, H)`` cosine transform.
         columns: ``(W, W)``.
-        colours: ``(H, W, C, C)`` orthogonal, by frequency.
+        colours: ``(C, C, H, W)`` orthogonal by frequency: from colours to coordinates.
     """
 
     mean: Tensor
@@ -47,11 +47,11 @@ class NaturalPrior:
         return cls(
             mean.flatten(),
             images.var(dim=0).flatten(),
-            spectrum.flatten(),
+            spectrum.permute(2, 0, 1).flatten(),
             (channels, height, width),
             rows,
             columns,
-            colours,
+            colours.permute(2, 3, 0, 1).contiguous(),
         )
 
     @property
@@ -63,23 +63,26 @@ class NaturalPrior:
         """``(n, D)`` values to ``(n, D)`` coordinates."""
         images = values.reshape(-1, *self.shape)
         waves = self.rows @ images @ self.columns.T
-        return torch.einsum("nckl,klcd->nkld", waves, self.colours).flatten(1)
+        return _turned(waves, self.colours).flatten(1)
 
     def values(self, coordinates: Tensor) -> Tensor:
         """``(n, D)`` coordinates to ``(n, D)`` values."""
-        channels, height, width = self.shape
-        grid = coordinates.reshape(-1, height, width, channels)
-        waves = torch.einsum("nkld,klcd->nckl", grid, self.colours)
+        waves = _turned(coordinates.reshape(-1, *self.shape), self.colours.transpose(0, 1))
         return (self.rows.T @ waves @ self.columns).flatten(1)
 
     def diagonal(self, weights: Tensor) -> Tensor:
         """The diagonal, by value, of the matrix that has these weights ``(D,)`` by coordinate."""
-        channels, height, width = self.shape
-        colours = torch.einsum(
-            "klcd,kld->klc", self.colours.square(), weights.view(height, width, channels)
-        )
+        colours = (self.colours.square() * weights.view(self.shape)).sum(dim=1)
         rows, columns = self.rows.square(), self.columns.square()
-        return torch.einsum("klc,kh,lw->chw", colours, rows, columns).flatten()
+        return torch.einsum("ckl,kh,lw->chw", colours, rows, columns).flatten()
+
+
+def _turned(waves: Tensor, turns: Tensor) -> Tensor:
+    """``(n, C, H, W)`` times a matrix for each frequency, ``(C, C, H, W)``: few colours at a time."""
+    made = waves[:, :1] * turns[0]
+    for colour in range(1, len(turns)):
+        made.addcmul_(waves[:, colour : colour + 1], turns[colour])
+    return made
 
 
 def cosines(size: int) -> Tensor:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -44,6 +44,11 @@ class Release:
     def public_scale(self) -> Tensor:
         """``(E,)``: what the variance of public images is multiplied by in each mixture."""
         return self.public_squares * (1 - self.total).square()
+
+    def on_cpu(self) -> Release:
+        """The same where all machines have memory."""
+        slots = Slots(self.slots.classes.cpu(), self.slots.weight.cpu())
+        return replace(self, values=self.values.cpu(), slots=slots, total=self.total.cpu())
 
 
 @dataclass(frozen=True)

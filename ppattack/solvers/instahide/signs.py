@@ -19,8 +19,8 @@ CONTRASTS = (0.5, 0.15, 1.0)
 """Contrasts of the start, in turn; with the first one both signs are tried."""
 STARTS = len(CONTRASTS) + 2
 """Times that all iterations are made."""
-AT_ONCE = 1000
-"""Mixtures worked on at a time."""
+AT_ONCE = 50
+"""Mixtures worked on at a time: what is worked on stays in the processor's cache."""
 
 
 def likeliest_images(

@@ -2,46 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING
 
+import torch
 from torch import Tensor
 
 from ppattack.solvers.instahide.assignment import PASSES, assign
 from ppattack.solvers.instahide.clusters import pair_scores
+from ppattack.solvers.instahide.kept import NOTHING, Kept, Tensors
 from ppattack.solvers.instahide.release import Release
 from ppattack.solvers.instahide.signs import STARTS, likeliest_images
+from ppattack.solvers.instahide.solution import FEWEST, Solution
 from ppattack.solvers.instahide.start import spectral_start
 from ppattack.solvers.instahide.statistics import PublicStatistics
 from ppattack.solvers.instahide.unfolding import refine
 
 if TYPE_CHECKING:
     from ppattack.context import Progress
-
-
-FEWEST = 2
-"""Images from which signs can be told."""
-LEAST_AGREEMENT = 10.0
-"""Deviations above which groups are real."""
-
-
-@dataclass(frozen=True)
-class Solution:
-    """What was found.
-
-    Args:
-        images: ``(K, C, H, W)`` float32 in the scale of the mixtures, one for each image found.
-        classes: ``(K,)`` their classes; zeros without labels.
-        choice: ``(E,)`` for each mixture the image that it most surely and heavily holds.
-        real: whether groups found in half of the features agree in the other half.
-        notes: JSON-ready facts.
-    """
-
-    images: Tensor
-    classes: Tensor
-    choice: Tensor
-    real: bool
-    notes: dict[str, Any]
 
 
 def solve(
@@ -51,6 +29,7 @@ def solve(
     *,
     iterations: int,
     refinements: int,
+    kept: Kept = NOTHING,
 ) -> Solution | None:
     """Name the members of all mixtures, and reconstruct the images from them.
 
@@ -60,34 +39,60 @@ def solve(
         progress: where to show it.
         iterations: over signs.
         refinements: times that mixtures are signed and their members named again.
+        kept: results of stages.
 
     Returns:
         None if no group of mixtures was found.
     """
-    naturals, done = statistics.naturals, iter(range(1, 1 + PASSES))
-    with progress.task("who is in which mixture", PASSES) as task:
-        features = statistics.features(release.values)
-        found = assign(features, statistics.variances, release, lambda: task.update(next(done)))
-    if len(found.classes) < FEWEST:
+    device = release.values.device
+    found = kept.stage("groups", lambda: _groups(release, statistics, progress), device)
+    classes = found["classes"]
+    if len(classes) < FEWEST:
         return None
-    agreement = held_out_agreement(features, statistics.variances, release)
-    weight = found.members.weight
-    start = spectral_start(release, weight, naturals)
     passes = iterations * STARTS + refinements
     with progress.task("images", passes) as task:
         steps = iter(range(1, passes + 1))
-        images = likeliest_images(
-            release, weight, naturals, start, iterations, lambda: task.update(next(steps))
-        )
-        members = found.members
-        for _ in range(refinements):
-            better = refine(release, members.weight, images, found.classes, naturals)
-            images, members = better.images, better.members
-            task.update(next(steps))
-    shaped = images.view(-1, *release.shape)
-    choice = members.weight.argmax(dim=1)
-    notes = {"images found": len(found.classes), "agreement in deviations": round(agreement, 1)}
-    return Solution(shaped, found.classes, choice, agreement > LEAST_AGREEMENT, notes)
+
+        def first() -> Tensors:
+            start = spectral_start(release, found["weight"], statistics.naturals)
+            made = likeliest_images(
+                release,
+                found["weight"],
+                statistics.naturals,
+                start,
+                iterations,
+                lambda: task.update(next(steps)),
+            )
+            return {"images": made, "weight": found["weight"]}
+
+        def refined(before: Tensors) -> Tensors:
+            images, weight = before["images"], before["weight"]
+            better = refine(release, weight, images, classes, statistics.naturals)
+            return {"images": better.images, "weight": better.members.weight}
+
+        now = kept.stage("images", first, device)
+        for number in range(1, refinements + 1):
+            now = kept.stage(f"refined-{number}", partial(refined, now), device)
+            task.update(passes - refinements + number)
+    images = now["images"].view(-1, *release.shape)
+    choice = now["weight"].argmax(dim=1)
+    return Solution.of(images, classes, choice, float(found["agreement"]), images[choice])
+
+
+def _groups(release: Release, statistics: PublicStatistics, progress: Progress) -> Tensors:
+    """Who is in which mixture, and how far that agrees in features that did not choose it."""
+    done = iter(range(1, 1 + PASSES))
+    with progress.task("who is in which mixture", PASSES) as task:
+        features = statistics.features(release.values)
+        found = assign(features, statistics.variances, release, lambda: task.update(next(done)))
+    agreement = 0.0
+    if len(found.classes) >= FEWEST:
+        agreement = held_out_agreement(features, statistics.variances, release)
+    return {
+        "weight": found.members.weight,
+        "classes": found.classes,
+        "agreement": torch.tensor(agreement),
+    }
 
 
 def held_out_agreement(features: Tensor, variances: Tensor, release: Release) -> float:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ppattack.seeding import numpy_stream
 from ppattack.solvers.instahide.naturals import NaturalPrior
-from ppattack.target.mixing import MixingLaw, Scale, draw_plan, mixtures
+from ppattack.target.mixing import MixingLaw, MixingPlan, Scale, draw_plan, mixtures
 
 POWER = 1.3
 """Power of absolute values: among 1, 1.3 and 2 it named most neighbours among own mixtures."""
@@ -71,7 +71,7 @@ def learn(
         step: called after each of :data:`STEPS` steps.
     """
     pool, public = pool[:MOST_POOL], public[:MOST_POOL]
-    mirror = _mirror(tuple(pool.shape[1:])).to(pool.device)
+    mirror = mirrored_places(tuple(pool.shape[1:])).to(pool.device)
     if 2 * samples < len(mirror):
         mean, whitening = _few(pool, public, law, scale, seed, samples, mirror)
     else:
@@ -147,7 +147,7 @@ def _many(
     mirror: Tensor,
 ) -> tuple[Tensor, Whitening]:
     """Mean and whitening from more mixtures than these have values."""
-    mean, covariance = _moments(pool, public, law, scale, seed, samples)
+    mean, covariance = moments(pool, public, law, scale, seed, samples)
     mean = (mean + mean[mirror]) / 2
     covariance = (covariance + covariance[mirror][:, mirror]) / 2
     variances, vectors = torch.linalg.eigh(covariance)
@@ -178,8 +178,8 @@ def _few(
     return mean, Whitening(vectors, (variances + loading).rsqrt(), loading**-0.5)
 
 
-def _mirror(shape: tuple[int, ...]) -> Tensor:
-    """Places of the values of a mirrored image."""
+def mirrored_places(shape: tuple[int, ...]) -> Tensor:
+    """``(D,)``: the places of the values of a mirrored image."""
     return torch.arange(shape[0] * shape[1] * shape[2]).view(shape).flip(2).flatten()
 
 
@@ -193,16 +193,29 @@ def simulate(
     count: int,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Absolute values ``(n, D)`` of own mixtures, and their first members with their weights."""
-    plan = draw_plan(
-        law, len(pool), len(public), 1, lambda name: numpy_stream(seed, "simulated", number, name)
-    )
-    part = plan.first(count)
-    made = mixtures(part, pool, public, scale).flatten(1).abs()
+    made, part = simulated(pool, public, law, scale, seed, number, count)
     first = torch.from_numpy(part.members[:, 0]).to(pool.device)
     return made, first, torch.from_numpy(part.weights[:, 0]).float().to(pool.device)
 
 
-def _moments(
+def simulated(
+    pool: Tensor,
+    public: Tensor,
+    law: MixingLaw,
+    scale: Scale,
+    seed: int,
+    number: int,
+    count: int,
+) -> tuple[Tensor, MixingPlan]:
+    """Absolute values ``(n, D)`` of own mixtures, and what is in them."""
+    plan = draw_plan(
+        law, len(pool), len(public), 1, lambda name: numpy_stream(seed, "simulated", number, name)
+    )
+    part = plan.first(count)
+    return mixtures(part, pool, public, scale).flatten(1).abs(), part
+
+
+def moments(
     pool: Tensor, public: Tensor, law: MixingLaw, scale: Scale, seed: int, samples: int
 ) -> tuple[Tensor, Tensor]:
     """Mean and covariance of absolute mixtures to the power."""

@@ -23,8 +23,8 @@ LEVELS = (2.0, 1.0, 0.4, 0.2, 0.08)
 SWEEPS = 3
 """Mean-field iterations at each level."""
 DAMPING = 0.5
-AT_ONCE = 500
-"""Mixtures worked on at a time; what is worked on stays small."""
+AT_ONCE = 50
+"""Mixtures worked on at a time: what is worked on stays in the processor's cache."""
 TRUST = 0.3
 """Share of its log-likelihood by which a signed mixture counts: its errors are not independent."""
 WHITE = 0.08

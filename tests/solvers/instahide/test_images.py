@@ -12,7 +12,8 @@ from ppattack.context import SilentProgress
 from ppattack.metrics.ssim_matrix import ssim_matrix
 from ppattack.solvers.instahide.naturals import NaturalPrior, cosines
 from ppattack.solvers.instahide.signs import likeliest_images, sign_images
-from ppattack.solvers.instahide.solve import Solution, solve
+from ppattack.solvers.instahide.solution import Solution
+from ppattack.solvers.instahide.solve import solve
 from ppattack.solvers.instahide.start import blur, pixel_signs, pixel_vectors, spectral_start
 from ppattack.solvers.instahide.unfolding import refine, unfold
 from tests.support.mixtures import SCALE, Mixed, images, learnt, mixed

@@ -1,0 +1,69 @@
+"""Results of stages on disk: an interrupted attack goes on, and statistics are learnt once."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ppattack.context import Progress, SilentProgress
+from ppattack.training import checkpoints
+
+PART = "stage"
+Tensors = dict[str, Tensor]
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A folder with one file for each stage.
+
+    Args:
+        folder: made when first needed; None keeps nothing.
+        fingerprint: of all that the stages depend on; files of others are not used.
+        progress: where a file that cannot be used or written is mentioned.
+    """
+
+    folder: Path | None
+    fingerprint: str
+    progress: Progress
+
+    @classmethod
+    def of(
+        cls,
+        folder: Path | None,
+        progress: Progress,
+        tensors: Mapping[str, Tensor],
+        facts: Mapping[str, Any],
+    ) -> Kept:
+        """What depends on these tensors and JSON-ready facts."""
+        if folder is None:
+            return cls(None, "", progress)
+        text = json.dumps({**facts, "torch": torch.__version__}, sort_keys=True)
+        return cls(folder, checkpoints.digest(tensors, text), progress)
+
+    def stage(self, name: str, made: Callable[[], Tensors], device: torch.device) -> Tensors:
+        """The tensors of a stage: those on disk, or else made and written."""
+        if self.folder is None:
+            return made()
+        path = self.folder / f"{name}.safetensors"
+        if path.exists():
+            try:
+                found = checkpoints.load(path, self.fingerprint, {})[0][PART]
+                return {name: value.to(device) for name, value in found.items()}
+            except (checkpoints.UnusableCheckpoint, KeyError) as error:
+                self.progress.log(f"{path} is not used: {error}")
+        found = made()
+        try:
+            checkpoints.save(path, self.fingerprint, {PART: found}, {}, {})
+        except OSError as error:
+            self.progress.log(f"{path} cannot be written: {error}")
+        return found
+
+
+NOTHING = Kept(None, "", SilentProgress())
+"""Keeps nothing."""
