@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -43,7 +44,8 @@ class Kept:
         """What depends on these tensors and JSON-ready facts."""
         if folder is None:
             return cls(None, "", progress)
-        text = json.dumps({**facts, "torch": torch.__version__}, sort_keys=True)
+        versions = {"torch": torch.__version__, "source": _source()}
+        text = json.dumps({**facts, **versions}, sort_keys=True)
         return cls(folder, checkpoints.digest(tensors, text), progress)
 
     def stage(self, name: str, made: Callable[[], Tensors], device: torch.device) -> Tensors:
@@ -63,6 +65,14 @@ class Kept:
         except OSError as error:
             self.progress.log(f"{path} cannot be written: {error}")
         return found
+
+
+def _source() -> str:
+    """A hash of the code that makes what is kept: another version does not use it."""
+    digest = hashlib.sha256()
+    for path in sorted(Path(__file__).parent.rglob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
 
 
 NOTHING = Kept(None, "", SilentProgress())

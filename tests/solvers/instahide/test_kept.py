@@ -93,6 +93,7 @@ def test_statistics_are_learnt_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, augment: bool
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.delenv("PPATTACK_CACHE", raising=False)
     monkeypatch.setattr(stages, "LEAST_KEPT", 500)
     own = images("attacker's", 60)[:, :, ::2, ::2].contiguous()
     law = MixingLaw(LAW.members, LAW.private, augment=augment)
