@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from ppattack.context import Workers
-from ppattack.data.stacks import Images, Stack, as_stack, tensors
+from ppattack.data.stacks import Images, Stack, as_stack, shard_size, tensors
 
 PARTS_OF_A_WORKER = 8
 
@@ -40,14 +40,13 @@ def gathered(gather: Callable[[Tensor], Gathered], images: Images, workers: Work
         images: ``(N, C, H, W)`` uint8, at least one.
         workers: they gather.
     """
-    stack = as_stack(images)
-    whole = stack.shard_size
+    whole = shard_size(images.shape)
     # Several for each worker, so that one that is lost or slow is not waited for long.
-    shards = -(-len(stack) // (whole * workers.count * PARTS_OF_A_WORKER))
-    parts = stack.split(shards * whole)
-    alone = workers.count == 1 or len(parts) == 1
+    size = whole * -(-len(images) // (whole * workers.count * PARTS_OF_A_WORKER))
+    alone = workers.count == 1 or len(images) <= size
     if alone and isinstance(images, Tensor):
         return gather(images)
+    parts = as_stack(images).split(size)
     there = partial(_gathered_there, gather, images.device.type)
     found = map(there, parts) if alone else workers.map(there, parts)
     return reduce(lambda whole, part: whole.merge(part), found)
