@@ -53,8 +53,8 @@ def test_photographs_alone_suffice_to_undo_a_fixed_transformation() -> None:
 def test_a_generator_of_blocks_undoes_a_scheme_of_blocks() -> None:
     """LE has the same key in every block, which is what the published generator can express."""
     target = registry.target("le")(block_size=4)
-    sets = natural_sets(128, 512, size=16)
-    recovery, scenario = _scene("gan", target, sets, epochs=12, images=512)
+    sets = natural_sets(64, 256, size=16)
+    recovery, scenario = _scene("gan", target, sets, epochs=16, images=256)
     ciphertexts = Recovery(images=scenario.observation.ciphertexts)
     assert _gain(recovery, scenario, target) > _gain(ciphertexts, scenario, target) + 0.2
 

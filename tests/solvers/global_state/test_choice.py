@@ -67,7 +67,7 @@ def test_what_public_images_do_not_tell_is_called_even() -> None:
     assert len(mirror) == 2
     images = natural_images(500, 8, seed=1)
     sure = []
-    for seed in range(12):
+    for seed in range(6):
         own, public = either_way(images, seed).split([100, 400])
         sure.append(chosen(own, public, mirror)[1])
     assert 0.4 < np.mean(sure) < 0.65

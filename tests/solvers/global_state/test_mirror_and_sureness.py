@@ -105,17 +105,17 @@ def test_folds_hold_every_image_out_once() -> None:
 
 
 def test_a_network_learns_from_thumbnails_and_is_even_too() -> None:
-    images = either_way(natural_images(160, 32, seed=3), seed=6)
+    images = either_way(natural_images(110, 32, seed=3), seed=6)
     wanted = GROUP.upright(32, 32)
     pairs = mirrors(GROUP, wanted)
     learner = thumbnails.Learner.of(images[:1], GROUP, wanted, pairs)
     state = torch.get_rng_state()
     data = thumbnails.measured(images)
-    scorer = learner.learned(data[:120], steps=40)
-    again = learner.learned(data[:120], steps=40)
+    scorer = learner.learned(data[:80], steps=40)
+    again = learner.learned(data[:80], steps=40)
     assert torch.equal(torch.get_rng_state(), state)
-    found = scorer(data[120:])
-    assert torch.equal(found, again(data[120:]))
+    found = scorer(data[80:])
+    assert torch.equal(found, again(data[80:]))
     assert torch.allclose(found, found[:, pairs], atol=1e-6)
     assert int(found.sum(0).argmax()) in {0, int(pairs[0])} if pairs is not None else False
     assert float(found[:, 0].mean()) > -np.log(96) + 0.5

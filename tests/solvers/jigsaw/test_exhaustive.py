@@ -196,7 +196,7 @@ def test_images_of_a_state_have_its_scores() -> None:
 
 
 def test_a_network_learns_more_than_the_linear_model() -> None:
-    public, unseen = natural_images(400, 16), natural_images(200, 16, seed=5)
+    public, unseen = natural_images(200, 16), natural_images(100, 16, seed=5)
     right = {}
     for epochs in (0, 8):
         prior = network.fit(public, COLOUR, 2, 2, epochs, CONTEXT)
