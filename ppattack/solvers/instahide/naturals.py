@@ -78,7 +78,7 @@ class NaturalPrior:
 
 
 def _turned(waves: Tensor, turns: Tensor) -> Tensor:
-    """``(n, C, H, W)`` times one matrix ``(C, C)`` for each frequency: few colours at a time."""
+    """``(n, C, H, W)`` times a matrix for each frequency, ``(C, C, H, W)``; colours are few."""
     made = waves[:, :1] * turns[0]
     for colour in range(1, len(turns)):
         made.addcmul_(waves[:, colour : colour + 1], turns[colour])

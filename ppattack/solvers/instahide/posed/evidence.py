@@ -77,7 +77,7 @@ class Evidence:
         self.pulls = _each_taken_back(self.filtered.view(POSES, *model.shape))
 
     def seen(self, values: Tensor) -> Seen:
-        """Of values ``(n, D)`` that :meth:`PosedStatistics.seen` gave, or what is left of them."""
+        """What is seen in values ``(n, D)``, whole or what is left of them."""
         waves = waves_of(values.view(-1, *self.model.shape))
         return Seen(values, waves, values @ self.model.frames.T)
 

@@ -21,7 +21,7 @@ from ppattack.solvers.instahide.start import FLOOR
 DOUBT, COOLING = 8.0, 0.8
 """Times the noise at first, and the factor after each iteration, until it is the noise itself."""
 STEPS = 3
-"""Of conjugate gradients in an iteration; the next goes on from there."""
+"""Steps of conjugate gradients in an iteration; the next goes on from there."""
 LAST_STEPS = 6
 COVERED = 0.8
 """About which share of an image is in a mixture."""
