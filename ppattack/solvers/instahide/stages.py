@@ -74,7 +74,8 @@ def learn_once(
     name = f"statistics-{kept.fingerprint[:NAME]}"
     shape = (pool.shape[1], pool.shape[2], pool.shape[3])
     kind = posed.PosedStatistics if law.augment else plain.PublicStatistics
-    return _statistics_of(kept.stage(name, made, pool.device), kind, shape)
+    device = torch.device("cpu") if law.augment else pool.device
+    return _statistics_of(kept.stage(name, made, device), kind, shape)
 
 
 def _tensors_of(statistics: Statistics) -> Tensors:
