@@ -105,7 +105,7 @@ def check_target(request: RunRequest) -> tuple[Target, ImageShape | None]:
     scope = key_scope_of(target, request.key_scope)
     if request.ciphertexts is not None:
         return target, None
-    channels, height, width = load_images(request, request.size, request.victims).victims.shape[1:]
+    channels, height, width = load_images(request, request.size, 1).victims.shape[1:]
     shape = int(channels), int(height), int(width)
     contract.check(target, shape, scope)
     return target, shape
