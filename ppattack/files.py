@@ -9,9 +9,10 @@ import stat
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from glob import escape
 from pathlib import Path
+from typing import BinaryIO
 
 from ppattack.errors import DataError, printable
 
@@ -134,19 +135,35 @@ def write_bytes(path: Path, data: bytes, *, private: bool = False) -> None:
         DataError: if the file cannot be written.
     """
     try:
-        if _is_stream(path):
+        stream = _is_stream(path)
+        if stream:
             _write_stream(path, data)
-            return
-        target = behind_links(path)
     except OSError as error:
         raise DataError(f"cannot write {path}: {error.strerror}.") from None
-    make_folder(target.parent)
+    if not stream:
+        with written_whole(path, private=private) as file:
+            file.write(data)
+
+
+@contextmanager
+def written_whole(path: Path, *, private: bool = False) -> Iterator[BinaryIO]:
+    """A temporary file beside ``path``, renamed into place if nothing went wrong.
+
+    Args:
+        path: the file, or a link to it; its folder is created.
+        private: readable by the owner only (keys).
+
+    Raises:
+        DataError: if the file cannot be written.
+    """
     temporary: Path | None = None
     try:
+        target = behind_links(path)
+        make_folder(target.parent)
         handle, name = tempfile.mkstemp(prefix=f".{target.name[:NAME_KEPT]}.", dir=target.parent)
         temporary = Path(name)
         with os.fdopen(handle, "wb") as file:
-            file.write(data)
+            yield file
         temporary.chmod(0o600 if private else 0o644)
         temporary.replace(target)
     except OSError as error:

@@ -158,7 +158,7 @@ def executor(text: str | None, jobs: int, device: str = "auto") -> Executor:
     from ppattack.sweeps.executors import InThisProcess, LocalProcesses
 
     if jobs < 1:
-        raise ConfigError(f"--jobs {jobs} is not valid: it must be at least 1.")
+        raise ConfigError(f"--jobs {jobs} (or --workers) is not valid: it must be at least 1.")
     if text is None:
         if device != "auto":
             from ppattack.machine import choose_device

@@ -18,6 +18,7 @@ from typing_extensions import override
 from ppattack.attack import Attack, AttackCard, Context, ControlTarget, Preset, Recovery
 from ppattack.card import Reference
 from ppattack.config import Doc, Interval, as_dict
+from ppattack.errors import ConfigError
 from ppattack.threat import Observation, ThreatModel
 from ppattack.training.settings import control_epochs
 
@@ -132,6 +133,13 @@ class InverseTransformationNetwork(Attack):
             int, Interval(ge=1, le=256), Doc("features of the U-Net's first level; 64 in the paper")
         ] = 8
         levels: Annotated[int, Interval(ge=1, le=7), Doc("scales of the U-Net; 5 in the paper")] = 5
+
+        def __post_init__(self) -> None:
+            if self.pairs and self.patience:
+                raise ConfigError(
+                    f"patience={self.patience} needs images to validate on, and all known pairs "
+                    "are trained on: leave out patience or pairs."
+                )
 
     presets: ClassVar[Mapping[Preset, Mapping[str, Any]]] = {
         "smoke": {"epochs": 4, "batch_size": 16, "images": 512, "levels": 3},
@@ -251,21 +259,13 @@ class InverseTransformationNetwork(Attack):
         return unet(channels, self.config.width, self.config.levels)
 
     def _recipe(self) -> Recipe:
-        from ppattack.solvers.trained.inverse_transformation import (
-            LEAST_GAIN,
-            LINEAR,
-            PATIENCE,
-            PUBLISHED,
-            QUICK,
-        )
+        from ppattack.solvers.trained import inverse_transformation as solver
 
         config, stops = self.config, self._stops
         if self._linear:
-            made = LINEAR
-        elif config.recipe == "quick":
-            made = QUICK
+            made = solver.LINEAR
         else:
-            made = PUBLISHED[config.variant]
+            made = solver.QUICK if config.recipe == "quick" else solver.PUBLISHED[config.variant]
         return replace(
             made,
             epochs=config.epochs or made.epochs,
@@ -273,8 +273,8 @@ class InverseTransformationNetwork(Attack):
             batch_size=config.batch_size,
             validation_share=0.0 if config.pairs else made.validation_share,
             ema=EMA if (stops or config.variant == "fixed") and not config.pairs else None,
-            patience=config.patience or PATIENCE if stops else None,
-            least_gain=LEAST_GAIN,
+            patience=config.patience or solver.PATIENCE if stops else None,
+            least_gain=solver.LEAST_GAIN,
         )
 
     @property

@@ -47,8 +47,9 @@ class Arrays:
         except UnreadableImage as error:
             raise DataError(f"the file {path} {error.reason}: name a .npz or .npy file.") from None
         except Exception as error:  # a damaged archive raises nearly anything
+            kind, how = (".npy", "np.save") if path.suffix == ".npy" else (".npz", "np.savez")
             raise DataError(
-                f"{path} is not a NumPy .npz file ({error}): write one with np.savez."
+                f"{path} is not a NumPy {kind} file ({error}): write one with {how}."
             ) from None
 
     @property

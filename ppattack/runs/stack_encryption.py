@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,7 +14,7 @@ from typing_extensions import override
 from ppattack.context import Alone, Workers
 from ppattack.data.stacks import Pixels, Shape, Stack
 from ppattack.errors import ConfigError, DataError, KeyFileError, NotApplicable
-from ppattack.files import make_folder
+from ppattack.files import written_whole
 from ppattack.plugins import registry
 from ppattack.runs.key_files import find_key_file, seed_or_random
 from ppattack.seeding import numpy_stream
@@ -128,21 +127,8 @@ def _read(part: Stack) -> Pixels:
 
 
 def _write(path: Path, shape: Shape, parts: Iterable[Pixels]) -> None:
-    make_folder(path.parent)
     header = {"descr": "|u1", "fortran_order": False, "shape": shape}
-    temporary: Path | None = None
-    try:
-        with tempfile.NamedTemporaryFile(
-            prefix=f".{path.name}.", dir=path.parent, delete=False
-        ) as file:
-            temporary = Path(file.name)
-            npy.write_array_header_1_0(file, header)
-            for part in parts:
-                file.write(np.ascontiguousarray(part).data)
-        temporary.chmod(0o644)
-        temporary.replace(path)
-    except OSError as error:
-        raise DataError(f"cannot write {path}: {error.strerror}.") from None
-    finally:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
+    with written_whole(path) as file:
+        npy.write_array_header_1_0(file, header)
+        for part in parts:
+            file.write(np.ascontiguousarray(part).data)

@@ -24,7 +24,7 @@ from ppattack.attack import Attack, Context, ProgressTask, Recovery
 from ppattack.attacks.itn import InverseTransformationNetwork
 from ppattack.config import as_dict
 from ppattack.data.source import ImageSets
-from ppattack.errors import DataError
+from ppattack.errors import ConfigError, DataError
 from ppattack.evaluation.collapse import spread
 from ppattack.metrics.baselines import mean_image
 from ppattack.metrics.ssim import ssim
@@ -459,3 +459,9 @@ def test_only_the_paper_s_variant_with_the_quick_recipe_stops_early(
     recipe = InverseTransformationNetwork(**settings)._recipe()
     assert recipe.patience == patience
     assert (recipe.ema is not None) == (patience is not None or settings.get("variant") == "fixed")
+
+
+def test_patience_without_images_to_validate_on_is_refused() -> None:
+    with pytest.raises(ConfigError, match="patience=1 needs images"):
+        InverseTransformationNetwork(pairs=8, patience=1)
+    assert InverseTransformationNetwork(pairs=8, patience=0).config.patience == 0
