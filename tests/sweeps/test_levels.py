@@ -19,7 +19,7 @@ from ppattack.reports.run import read_report
 from ppattack.reports.sweep import Cell, Outcome, Sweep, read_sweep
 from ppattack.request import RunRequest
 from ppattack.runs.probing import probe
-from ppattack.sweeps.audit import decide
+from ppattack.sweeps.audit_verdict import decide
 from ppattack.sweeps.executors import InThisProcess
 from ppattack.sweeps.levels import Levels, cheapest_first, outside
 from ppattack.sweeps.sweep import run_sweep
