@@ -108,6 +108,25 @@ def print_report(report: Report, folder: Path, next_step: str | None = None) -> 
         f"{report.data.adversary} public images, {_use(report)}",
         markup=False,
     )
+    _print_metrics(screen, report)
+    for line in _findings(report):
+        screen.print(line, markup=False)
+    for control in (report.controls.positive, report.controls.negative):
+        if control is not None:
+            result = "as it must" if control.passed else "NOT as it must"
+            screen.print(f"control on {control.target}: {control.words}, {result}", markup=False)
+    print_verdict(screen, report, report.attack.name)
+    screen.print(f"report: {folder / 'report.json'}", markup=False, soft_wrap=True)
+    _print_matches(folder)
+    if next_step is not None:
+        screen.print(f"next: {next_step}", markup=False, soft_wrap=True)
+    picture = folder / "samples.png"
+    if picture.is_file():
+        screen.print(f"picture: {picture}", markup=False, soft_wrap=True)
+
+
+def _print_metrics(screen: Console, report: Report) -> None:
+    """Metric × ciphertext, baseline, reconstruction, gain."""
     rows = table("metric (mean)", "ciphertext", "blind baseline", "reconstruction", "gain [95 %]")
     for name in type(report.scores).model_fields:
         scores: MetricScores | None = getattr(report.scores, name)
@@ -122,47 +141,41 @@ def print_report(report: Report, folder: Path, next_step: str | None = None) -> 
             )
     if rows.row_count:
         screen.print(rows)
+
+
+def _findings(report: Report) -> list[str]:
+    """What the scores say beside the metrics, a line each."""
+    lines = []
     if report.best_state_ssim is not None:
         best = _number(report.best_state_ssim.mean)
-        screen.print(f"ssim under the best global state, found with the truth: {best}")
+        lines.append(f"ssim under the best global state, found with the truth: {best}")
     if report.shifted is not None and report.shifted.images:
         shifted = report.shifted
-        screen.print(
+        lines.append(
             f"{shifted.images} of {shifted.ssim.n} images are whole but shifted in a circle; ssim "
             f"up to a shift, found with the truth: {_number(shifted.ssim.mean)}"
         )
-    if report.scores.key is not None:
-        key = report.scores.key
-        screen.print(
+    scores = report.scores
+    if scores.key is not None:
+        key = scores.key
+        lines.append(
             f"key: {key.index:.1%} of positions and {key.mask:.1%} of masks right; "
             f"high nibbles {key.high_index:.1%} and {key.high_mask:.1%}"
         )
-    if report.scores.puzzle is not None:
-        puzzle = report.scores.puzzle
-        screen.print(
+    if scores.puzzle is not None:
+        puzzle = scores.puzzle
+        lines.append(
             f"puzzle: {puzzle.direct:.1%} of blocks in place up to the image's state (as it is "
             f"{puzzle.raw_direct:.1%}), {puzzle.neighbour:.1%} of seams right, largest part "
             f"{puzzle.largest:.1%}; by place alone {puzzle.position_direct:.1%}, "
             f"{puzzle.position_neighbour:.1%}, {puzzle.position_largest:.1%}"
         )
-    for line in _identity_and_class(report.scores):
-        screen.print(line, markup=False)
-    if report.scores.matching is not None and report.scores.matching.recall_at_fmr:
-        screen.print(_recall(report.scores.matching))
+    lines += _identity_and_class(scores)
+    if scores.matching is not None and scores.matching.recall_at_fmr:
+        lines.append(_recall(scores.matching))
     if "lpips" in report.absent:
-        screen.print(f"lpips: {report.absent['lpips']}", markup=False)
-    for control in (report.controls.positive, report.controls.negative):
-        if control is not None:
-            result = "as it must" if control.passed else "NOT as it must"
-            screen.print(f"control on {control.target}: {control.words}, {result}", markup=False)
-    print_verdict(screen, report, report.attack.name)
-    screen.print(f"report: {folder / 'report.json'}", markup=False, soft_wrap=True)
-    _print_matches(folder)
-    if next_step is not None:
-        screen.print(f"next: {next_step}", markup=False, soft_wrap=True)
-    picture = folder / "samples.png"
-    if picture.is_file():
-        screen.print(f"picture: {picture}", markup=False, soft_wrap=True)
+        lines.append(f"lpips: {report.absent['lpips']}")
+    return lines
 
 
 def print_verdict(screen: Console, judged: Report | Audit, attack: str) -> None:

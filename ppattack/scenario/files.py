@@ -77,27 +77,11 @@ def from_ciphertexts(
     check_output_names(names)
     scheme = target.public(own_keys=threat.own_keys)
     given = tuple(ciphertexts.shape[1:])
-    shape = target.plain_shape(given) if truth is None else image_shape(truth)
-    if target.ciphertext_shape(shape) != given:
-        raise DataError(
-            f"'{scheme.name}' turns images of shape {shape} into ciphertexts of shape "
-            f"{target.ciphertext_shape(shape)}, but these are {given}: name the plain "
-            "images of these ciphertexts, or the settings that they were made with."
-        )
+    shape = _plain_shape(target, given, truth)
     check_applicable(attack, scheme, shape)
     if threat.own_keys:
         contract.check(target, shape, scope)
-    empty = ciphertexts[:0] if truth is None else truth[:0]
-    sets = ImageSets(
-        name=public.name if public else "ciphertexts only",
-        victims=empty if truth is None else truth,
-        adversary=public.adversary if public else empty,
-        notes=(*(public.notes if public else ()), *_more(stack, len(ciphertexts))),
-        classes=public.classes if public else (),
-        adversary_labels=public.adversary_labels if public else None,
-    )
-    if truth is not None and len(sets.adversary):
-        sets = sets.without(truth)
+    sets = _image_sets(ciphertexts, truth, public, _more(stack, len(ciphertexts)))
     shown, matching = public_images(sets, threat), None
     called: tuple[str, ...] = ()
     if threat.public == "candidates" and candidates is not None:
@@ -120,6 +104,40 @@ def from_ciphertexts(
         public_stack=_as_shown(candidate_stack, shown),
     )
     return Scenario(observation, Truth(truth, None, matching), sets, names, called)
+
+
+def _plain_shape(target: Target, given: tuple[int, ...], truth: Tensor | None) -> ImageShape:
+    """Shape of the plain images of ciphertexts of a shape.
+
+    Raises:
+        DataError: if the scheme cannot have made them from the plain images given, or from any.
+    """
+    shape = target.plain_shape(given) if truth is None else image_shape(truth)
+    if target.ciphertext_shape(shape) != given:
+        raise DataError(
+            f"'{target.card.name}' turns images of shape {shape} into ciphertexts of shape "
+            f"{target.ciphertext_shape(shape)}, but these are {given}: name the plain "
+            "images of these ciphertexts, or the settings that they were made with."
+        )
+    return shape
+
+
+def _image_sets(
+    ciphertexts: Tensor, truth: Tensor | None, public: ImageSets | None, notes: tuple[str, ...]
+) -> ImageSets:
+    """Plain images of the victims, if known, and the adversary's, without those."""
+    empty = ciphertexts[:0] if truth is None else truth[:0]
+    sets = ImageSets(
+        name=public.name if public else "ciphertexts only",
+        victims=empty if truth is None else truth,
+        adversary=public.adversary if public else empty,
+        notes=(*(public.notes if public else ()), *notes),
+        classes=public.classes if public else (),
+        adversary_labels=public.adversary_labels if public else None,
+    )
+    if truth is not None and len(sets.adversary):
+        return sets.without(truth)
+    return sets
 
 
 def _more(stack: Stack | None, held: int) -> tuple[str, ...]:
