@@ -122,7 +122,8 @@ class Observation:
         known_pairs: plain images and their ciphertexts under the victims' key, or None.
         chosen_pairs: likewise for the plaintexts that the attack chose, or None.
         jpeg: how all these ciphertexts were compressed on their way, or None.
-        labels: ``(N,)`` int64, for each ciphertext the index of its image's class, or None.
+        labels: ``(N,)`` int64, for each ciphertext the index of its image's class, or None. Of a
+            scheme that mixes images: ``(N, …, classes)`` float32, the weights of classes.
         public_labels: ``(M,)`` int64, for each public image the index of its class, or None.
         class_names: the names of the classes, or None.
         models: the weights of a public model and of its copy transformed with the victims' key,

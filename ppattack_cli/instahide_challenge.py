@@ -106,7 +106,10 @@ def solve(
         preset=preset,
     )
     progress = make_progress(quiet=quiet)
-    solved = answer(task, Context(machine.choose_device(device), seed, progress=progress))
+    try:
+        solved = answer(task, Context(machine.choose_device(device), seed, progress=progress))
+    except KeyboardInterrupt:
+        raise shared.interrupted(out) from None
     progress.log(solved.said)
     if solved.inconclusive:
         raise typer.Exit(UNDECIDED)

@@ -29,6 +29,7 @@ from ppattack.target.mixing import (
     acceptance,
     draw_plan,
     mixtures,
+    soft_labels,
     with_signs,
 )
 
@@ -191,6 +192,19 @@ class InstaHide(Target):
         public = self.public_images(key.image_shape).to(images.device)
         made = self.encodings(images, public, key)
         return made.view(len(images), self.config.rounds, *key.image_shape)
+
+    @override
+    def released_labels(self, labels: Tensor, classes: int, key: Key) -> Tensor:
+        """Soft labels ``(N, rounds, classes)`` float32, in the order of the ciphertexts.
+
+        The weights of an encoding's private members at their classes.
+        """
+        import torch
+
+        public = self.public_images(key.image_shape)
+        plan = self.plan(key, len(labels), max(1, len(public)))
+        soft = soft_labels(plan, labels.cpu().numpy(), classes)
+        return torch.from_numpy(soft).float().view(len(labels), self.config.rounds, classes)
 
     @override
     def key_space_bits(self, image_shape: ImageShape) -> float:

@@ -8,7 +8,7 @@ the images back.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from typing_extensions import override
@@ -46,8 +46,8 @@ class InstaHideStatistics(Attack):
     images; then each mixture's signs are settled so that it looks like a sum of natural images,
     which names members of small weight too.
 
-    Threat model: encodings, the law of mixing and public images. Soft labels are used where they
-    are given (``ppattack challenge instahide solve``).
+    Threat model: encodings, the law of mixing and public images; with ``labels`` also the soft
+    labels (``ppattack challenge instahide solve`` uses them if there are any).
 
     Images come back in no order: a run scores each where it fits best, and all blind baselines
     likewise.
@@ -87,12 +87,19 @@ class InstaHideStatistics(Attack):
         samples: Annotated[
             int, Interval(ge=500), Doc("own mixtures from which statistics are learnt")
         ] = 20_000
+        labels: Annotated[
+            bool, Doc("in a run: know the soft labels that are released with encodings")
+        ] = False
 
     presets: ClassVar[Mapping[Preset, Mapping[str, Any]]] = {
         "smoke": {"iterations": 3, "refinements": 0, "samples": 500},
         "standard": {},
         "paper": {"refinements": 5},
     }
+
+    @override
+    def requires(self) -> ThreatModel:
+        return replace(self.card.requires, labels=self.config.labels)
 
     @override
     def obstacle(self, scheme: PublicScheme, image_shape: ImageShape) -> str | None:
@@ -123,7 +130,8 @@ class InstaHideStatistics(Attack):
         count = len(observation.ciphertexts)
         pool = observation.public_images.to(context.device)
         public = target.public_images(observation.image_shape).to(context.device)
-        found = self.reconstruct(encodings, None, law, scale, count, pool, public, context)
+        labels = observation.labels.flatten(0, 1) if self.config.labels else None
+        found = self.reconstruct(encodings, labels, law, scale, count, pool, public, context)
         mean = pool.float().mean(0).round().to(torch.uint8)
         images = mean.expand(count, -1, -1, -1).clone()
         if found is None:
@@ -167,8 +175,8 @@ class InstaHideStatistics(Attack):
         """
         from ppattack.errors import NotApplicable
         from ppattack.solvers.instahide import stages
-        from ppattack.solvers.instahide.kept import Kept
         from ppattack.solvers.instahide.release import make_release
+        from ppattack.solvers.kept import Kept
 
         if len(pool) < FEWEST_PUBLIC:
             raise NotApplicable(
@@ -190,7 +198,7 @@ class InstaHideStatistics(Attack):
         facts["seed"] = seed
         slots = {"classes": release.slots.classes, "weights": release.slots.weight}
         seen = {"values": release.values, "pool": pool, "public": public, **slots}
-        kept = Kept.of(context.checkpoints, progress, seen, facts)
+        kept = Kept.of(context.checkpoints, progress, seen, facts, stages.ROOM)
         return stages.solve(
             release,
             learnt,

@@ -14,7 +14,7 @@ from ppattack.challenge.plan import check_memory, code_source, described, estima
 from ppattack.challenge.submission import Matching, Submission
 from ppattack.config import as_dict
 from ppattack.errors import DataError
-from ppattack.folders import check_new, new_folder
+from ppattack.folders import check_new, new_folder, partial_folder
 from ppattack.plugins import registry
 from ppattack.plugins.source import source_hash
 
@@ -91,7 +91,8 @@ def solve(task: Task, context: Context) -> Solved:
 
     Raises:
         PpattackError: if anything in the task is wrong; nothing half-written stays behind.
-        KeyboardInterrupt: a finished first part stays, and the same task continues from it.
+        KeyboardInterrupt: a finished first part stays, and with ``public`` finished stages; the
+            same task continues from there.
     """
     target, size = _scheme(task)
     files = code_source(task.challenge / layout.CODES, target, size)
@@ -168,12 +169,14 @@ def _second_part_alone(
     attack = registry.attack(UNPAIRED)(preset=task.preset, **task.attack_settings)
     images = layout.read_images(task.public, public, size)
     wanted = layout.read_images(task.images, targets, size)
-    vectors, notes = second_part.by_alignment(attack, target, files, images, wanted, context)
-    facts = [f"{name} {value}" for name, value in notes.items() if isinstance(value, float | str)]
-    context.progress.log(", ".join(facts))
     submission = _submission(task, "")
-    with new_folder(task.out) as new:
-        replace(submission, folder=new).write_second(targets, vectors)
+    with partial_folder(task.out) as checkpoints:
+        context = replace(context, checkpoints=checkpoints)
+        vectors, notes = second_part.by_alignment(attack, target, files, images, wanted, context)
+        facts = [f"{name} {each}" for name, each in notes.items() if isinstance(each, float | str)]
+        context.progress.log(", ".join(facts))
+        with new_folder(task.out) as new:
+            replace(submission, folder=new).write_second(targets, vectors)
     left_out = f" ({len(encoded)} encoded images are listed and not looked at)" if encoded else ""
     said = f"{len(targets)} target codes in {task.out}, from {len(public)} public images{left_out}"
     return Solved(said, described(target, size))

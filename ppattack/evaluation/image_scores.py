@@ -201,11 +201,10 @@ def _blind(scenario: Scenario, seed: int) -> dict[str, Tensor]:
         scenario.sets.adversary,
         numpy_stream(seed, "baselines"),
     )
-    seen = scenario.observation
-    if seen.threat.labels and scenario.sets.adversary_labels is not None:
-        blind["class-mean"] = class_means(
-            scenario.sets.adversary, scenario.sets.adversary_labels, seen.labels
-        )
+    sets = scenario.sets
+    named = scenario.observation.threat.labels and sets.victim_labels is not None
+    if named and sets.adversary_labels is not None:
+        blind["class-mean"] = class_means(sets.adversary, sets.adversary_labels, sets.victim_labels)
     return blind
 
 

@@ -109,7 +109,7 @@ def simulate(
         jpeg=jpeg,
         known_pairs=known,
         chosen_pairs=chosen,
-        labels=_copied(sets.victim_labels, threat.labels),
+        labels=_released(target, sets, key, threat),
         public_labels=_copied(public_labels, threat.names_classes and public is not None),
         class_names=sets.classes if threat.names_classes else None,
         models=holder.models(threat.tuned) if threat.model else None,
@@ -213,6 +213,13 @@ def _chosen(attack: Attack, scheme: PublicScheme, shape: ImageShape, threat: Thr
             f"1 to {threat.chosen}."
         )
     return chosen.clone()
+
+
+def _released(target: Target, sets: ImageSets, key: Key, threat: ThreatModel) -> Tensor | None:
+    """What the scheme's users publish of classes, if that is granted."""
+    if not threat.labels or sets.victim_labels is None:
+        return None
+    return target.released_labels(sets.victim_labels, len(sets.classes), key)
 
 
 def _copied(labels: Tensor | None, held: bool) -> Tensor | None:

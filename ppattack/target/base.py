@@ -178,6 +178,17 @@ class Target(ABC):
         del ciphertexts, key
         raise NotInvertible(f"'{self.card.name}' has no decrypt: add it to decrypt files.")
 
+    def released_labels(self, labels: Tensor, classes: int, key: Key) -> Tensor:
+        """What is released of the classes of images beside their ciphertexts: the class of each.
+
+        Args:
+            labels: ``(N,)`` int64, the class of each image.
+            classes: how many there are.
+            key: under which the images are encrypted together.
+        """
+        del classes, key
+        return labels.clone()
+
     def key_space_bits(self, image_shape: ImageShape) -> float | None:
         """log2 of the number of keys for one image, as the paper counts it; None if unknown."""
         del image_shape

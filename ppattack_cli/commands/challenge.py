@@ -150,7 +150,6 @@ def _solve(task: Task, context: Context) -> None:
     """Solve, show what came of it, and exit with 4 if that is nothing to rely on."""
     from ppattack.challenge.layout import PREDICTIONS
     from ppattack.challenge.solve import solve as answer
-    from ppattack.errors import Interrupted
     from ppattack.gates.rules import UNDECIDED
     from ppattack_cli.console import warn
 
@@ -158,10 +157,8 @@ def _solve(task: Task, context: Context) -> None:
         solved = answer(task, context)
     except KeyboardInterrupt:
         kept = (task.out / PREDICTIONS).is_file()
-        first = f"the first part is in {task.out}, and the same command goes on from there"
-        raise Interrupted(
-            f"interrupted: {first if kept else 'nothing was finished, so nothing is kept'}."
-        ) from None
+        first = f"the first part is in {task.out}" if kept else ""
+        raise shared.interrupted(task.out, first) from None
     context.progress.log(solved.said)
     for warning in solved.warnings:
         warn(warning)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from ppattack.errors import ConfigError, DataError
 from ppattack.evaluation.scores import Evaluation, evaluate
 from ppattack.metrics.images import ImageScorer
 from ppattack.scenario import Scenario, simulate
-from ppattack.solvers.code_alignment import own_side
+from ppattack.solvers.code_alignment import alignment, own_side, victims
 from ppattack.solvers.code_alignment.alignment import Settings, align, more_images
 from ppattack.target import Target
 from ppattack.threat import KeyScope
@@ -159,24 +160,51 @@ def test_the_same_seed_gives_the_same_images() -> None:
     assert torch.equal(first, second)
 
 
-def test_own_codes_survive_an_interrupt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    target = _small(3)
-    seen = _scenario(CodeAlignment(), target, count=20).observation
+STAGES = [
+    (victims, "patch_orders", 1),
+    (own_side, "_encoded", 2),
+    (alignment, "best_layout", 1),
+    (alignment, "best_rotation", 2),
+    (alignment, "reconstructions", 1),
+]
+"""What each stage calls, and the call at which it is interrupted."""
+
+
+def test_an_interrupted_run_goes_on_after_each_stage_and_ends_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target, settings = _small(3, shuffle=True), Settings(components=8)
+    seen = _scenario(CodeAlignment(), target, edge=32, count=20).observation
     given = (target, seen.ciphertexts, seen.public_images)
-    settings = Settings(components=8)
+    calls: Counter[str] = Counter()
+    stops: dict[str, int] = {}
+
+    def counted(name: str, real: Any) -> Any:
+        def call(*given: Any) -> Any:
+            calls[name] += 1
+            if calls[name] == stops.get(name):
+                raise KeyboardInterrupt
+            return real(*given)
+
+        return call
+
+    for where, name, _ in STAGES:
+        monkeypatch.setattr(where, name, counted(name, getattr(where, name)))
     whole = align(*given, CONTEXT, settings)
+    once = {name: count + 1 for name, count in calls.items()}
+    calls.clear()
+    stops |= {name: at for _, name, at in STAGES}
     context = replace(CONTEXT, checkpoints=tmp_path)
-    first = align(*given, context, settings)
-    assert len(list(tmp_path.iterdir())) == settings.own_encoders
-
-    def encode(*_: object) -> None:
-        raise AssertionError("own codes are there already")
-
-    monkeypatch.setattr(own_side, "_encoded", encode)
+    for _ in STAGES:
+        with pytest.raises(KeyboardInterrupt):
+            align(*given, context, settings)
     again = align(*given, context, settings)
-    assert torch.equal(whole.images, first.images)
+    assert calls == once  # the interrupted calls alone were made twice
     assert torch.equal(whole.images, again.images)
-    with pytest.raises(AssertionError, match="there already"):
+    assert torch.equal(whole.places, again.places)
+    assert torch.equal(whole.candidate.rotation.matrix, again.candidate.rotation.matrix)
+    calls.clear()
+    with pytest.raises(KeyboardInterrupt):  # nothing is kept of other images
         align(*given[:2], seen.public_images.flip(2), context, settings)
 
 

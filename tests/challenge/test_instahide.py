@@ -194,6 +194,34 @@ def test_the_size_of_the_answer_without_labels(root: Path, tmp_path: Path) -> No
     assert np.load(tmp_path / "out" / "decryption.npy").shape == (180, 16, 16, 3)
 
 
+def test_an_interrupted_solution_goes_on_and_ends_the_same(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    quick = "--set attack.iterations=1 --set attack.refinements=1 --set attack.samples=500"
+    command = f"challenge instahide solve --challenge challenge --public own {quick} --out "
+    assert in_process(command + str(tmp_path / "whole"), root)[0] == 0
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr("ppattack.solvers.instahide.solve.refine", interrupt)
+        code, _, error = in_process(command + str(tmp_path / "out"), root)
+    assert code == 130
+    assert "the same command goes on after the last finished stage" in error
+    assert not (tmp_path / "out").exists()
+    for done in ("assign", "likeliest_images"):
+        monkeypatch.setattr(f"ppattack.solvers.instahide.solve.{done}", interrupt)
+    assert in_process(command + str(tmp_path / "out"), root)[0] == 0
+    first, second = ((tmp_path / name / "decryption.npy").read_bytes() for name in ("whole", "out"))
+    assert first == second
+    assert {each.name for each in tmp_path.iterdir()} == {"whole", "out"}
+    monkeypatch.undo()
+    monkeypatch.setattr("ppattack.solvers.instahide.solve.assign", interrupt)
+    code, _, error = in_process(command + str(tmp_path / "none"), root)
+    assert (code, "nothing is kept" in error) == (130, True)
+
+
 def test_other_sizes_and_files_are_refused(root: Path, tmp_path: Path) -> None:
     bad = _submission(tmp_path / "bad", np.zeros((5, 16, 16, 3)))
     with pytest.raises(DataError, match="one decryption for each encoding"):

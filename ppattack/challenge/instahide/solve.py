@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +11,7 @@ from ppattack.challenge import layout
 from ppattack.challenge.instahide import files
 from ppattack.data.image_files import draw_sheet, write_png
 from ppattack.errors import ConfigError, DataError
-from ppattack.folders import check_new, new_folder
+from ppattack.folders import check_new, new_folder, partial_folder
 from ppattack.plugins import registry
 from ppattack.seeding import numpy_stream
 
@@ -74,6 +74,7 @@ def solve(task: Task, context: Context) -> Solved:
 
     Raises:
         PpattackError: if anything in the task is wrong; nothing half-written stays behind.
+        KeyboardInterrupt: finished stages stay beside ``out``, and the same task goes on from them.
     """
     check_new(task.out)
     encodings = files.read_encodings(task.challenge / files.ENCRYPTION)
@@ -84,19 +85,20 @@ def solve(task: Task, context: Context) -> Solved:
     pool, _ = files.public_images(task.public, encodings.shape[2], rng)
     pool = pool[:, : encodings.shape[1]].to(context.device)
     attack: Any = registry.attack(ATTACK)(preset=task.preset, **task.attack_settings)
-    found: Solution | None = attack.reconstruct(
-        encodings.to(context.device),
-        labels,
-        target.law,
-        target.scale,
-        count,
-        pool,
-        pool,
-        context,
-    )
-    numbers = encodings.abs() if found is None else found.decryptions
-    images = None if found is None else target.scale.levels(found.images)
-    _write(task.out, numbers, images)
+    with partial_folder(task.out) as checkpoints:
+        found: Solution | None = attack.reconstruct(
+            encodings.to(context.device),
+            labels,
+            target.law,
+            target.scale,
+            count,
+            pool,
+            pool,
+            replace(context, checkpoints=checkpoints),
+        )
+        numbers = encodings.abs() if found is None else found.decryptions
+        images = None if found is None else target.scale.levels(found.images)
+        _write(task.out, numbers, images)
     return _said(task, found, len(encodings), count)
 
 

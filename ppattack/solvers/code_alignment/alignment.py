@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -16,22 +18,21 @@ from ppattack.errors import DataError
 from ppattack.images import ImageShape
 from ppattack.solvers.code_alignment.brightness import brightness_shift
 from ppattack.solvers.code_alignment.components import Components
-from ppattack.solvers.code_alignment.decoder import Decoder
 from ppattack.solvers.code_alignment.mirror import asymmetry
 from ppattack.solvers.code_alignment.moments import Moments
-from ppattack.solvers.code_alignment.own_side import AT_ONCE, OwnSide
+from ppattack.solvers.code_alignment.own_side import OwnSide, multiplies_bfloat16
 from ppattack.solvers.code_alignment.places import (
     Layouts,
     best_layout,
     turns,
     weights_between,
 )
+from ppattack.solvers.code_alignment.reconstruction import reconstructions
 from ppattack.solvers.code_alignment.result import Alignment, Candidate
-from ppattack.solvers.code_alignment.rotations import best_rotation
+from ppattack.solvers.code_alignment.rotations import Rotation, best_rotation
 from ppattack.solvers.code_alignment.upright import is_upright
 from ppattack.solvers.code_alignment.victims import VictimCodes
-from ppattack.solvers.neuracrypt.encoder_regression import from_patches
-from ppattack.solvers.neuracrypt.features import patches
+from ppattack.solvers.kept import Kept, Tensors
 from ppattack.solvers.neuracrypt.own_keys import OwnEncoders
 from ppattack.target.neural import NeuralTarget
 
@@ -73,7 +74,7 @@ def align(
         target: the scheme with the victims' settings.
         ciphertexts: as published, all under one key; may be mapped into memory from a file.
         public: ``(M, C, H, W)`` uint8 images of the same kind, not the victims'.
-        context: device, seed and progress.
+        context: device, seed and progress; stages are kept in its folder of checkpoints.
         settings: how much is spent; None for the defaults.
 
     Raises:
@@ -85,38 +86,32 @@ def align(
             f"{len(ciphertexts)} ciphertexts and {len(public)} public images are too few to "
             f"compare what they have in common: give at least {FEWEST} of both."
         )
-    clock = _Clock(context)
+    clock, kept = _Clock(context), _kept(target, ciphertexts, public, context, settings)
     shape: ImageShape = (int(public.shape[1]), int(public.shape[2]), int(public.shape[3]))
     grid = _grid(target, shape)
     with clock.stage("unshuffle"):
-        victims = VictimCodes.of(target, ciphertexts, context.device)
+        victims = VictimCodes.of(target, ciphertexts, context.device, kept)
     with clock.stage("components"):
-        found = Components.of(victims.parts, settings.components)
-        components = found.of_parts(victims.parts)
+        found, components = _components(victims, settings.components, kept)
     with clock.stage("own codes"):
         plain = more_images(public, settings, target.patch_size).to(context.device)
         encoders = OwnEncoders(target, shape, context)
         limit = components.shape[2]
-        own = OwnSide.of(encoders, target.normalised(plain), settings.own_encoders, limit)
+        seen = target.normalised(plain)
+        own = OwnSide.of(encoders, seen, settings.own_encoders, limit, kept)
         count = len(own.share)
         found, components = found.first(count), components[..., :count].contiguous()
     with clock.stage("places"):
         normalised = target.normalised(public.to(context.device))
-        layouts = _layouts(components, own, normalised, grid, context)
+        layouts = _layouts(components, own, normalised, grid, context, kept)
     with clock.stage("rotations"):
-        theirs = Moments.of(own.components, grid)
-        candidates = [
-            _rotated(components, own.components, theirs, grid, each, context) for each in layouts
-        ]
-        probability = 1.0
-        if len(candidates) > 1:
-            laid = components[:, layouts[0].argsort()]
-            probability = _probability(laid, own.components, grid, settings)
-        if probability < 0.5:
-            candidates, probability = candidates[::-1], 1 - probability
+        candidates, probability = _candidates(
+            components, own, layouts, grid, settings, context, kept
+        )
     with clock.stage("decoding"):
         images = [
-            _images(target, each, components, found, own, plain, grid, shape) for each in candidates
+            reconstructions(target, each, components, found, own, plain, grid, shape)
+            for each in candidates
         ]
     chosen, other = candidates[0], candidates[1] if len(candidates) > 1 else None
     notes = {
@@ -176,8 +171,41 @@ def _grid(target: NeuralTarget, shape: ImageShape) -> tuple[int, int]:
     return height // target.patch_size, width // target.patch_size
 
 
+def _kept(
+    target: NeuralTarget, ciphertexts: Tensor, public: Tensor, context: Context, settings: Settings
+) -> Kept:
+    """What is kept of the stages, if the run keeps anything."""
+    facts = {
+        "scheme": repr(target),
+        "seed": context.seed,
+        "settings": asdict(settings),
+        "bfloat16": multiplies_bfloat16(),
+        "device": context.device.type,
+    }
+    tensors = {"ciphertexts": ciphertexts, "public": public}
+    room = Path(__file__).parent
+    return Kept.of(context.checkpoints, context.progress, tensors, facts, room)
+
+
+def _components(victims: VictimCodes, count: int, kept: Kept) -> tuple[Components, Tensor]:
+    """The components of the victims' codes, and all codes in them."""
+
+    def made() -> Tensors:
+        found = Components.of(victims.parts, count)
+        return {**vars(found), "laid": found.of_parts(victims.parts)}
+
+    parts = kept.stage("components", made, victims.device)
+    laid = parts.pop("laid")
+    return Components(**parts), laid
+
+
 def _layouts(
-    victims: Tensor, own: OwnSide, public: Tensor, grid: tuple[int, int], context: Context
+    victims: Tensor,
+    own: OwnSide,
+    public: Tensor,
+    grid: tuple[int, int],
+    context: Context,
+    kept: Kept,
 ) -> list[Tensor]:
     """Places: the known ones, or the best layout and its mirror image.
 
@@ -187,16 +215,25 @@ def _layouts(
         public: the public images ``(M, C, H, W)``, normalised.
         grid: rows and columns of places.
         context: draws starts of rotations.
+        kept: results of stages.
     """
     if not own.own.target.shuffles:
         return [torch.arange(victims.shape[1], device=victims.device)]
+    made = lambda: {"place": _best_layout(victims, own, public, grid, context)}  # noqa: E731
+    best = kept.stage("places", made, victims.device)["place"]
+    return [best, turns(grid)[1].to(best.device)[best]]
+
+
+def _best_layout(
+    victims: Tensor, own: OwnSide, public: Tensor, grid: tuple[int, int], context: Context
+) -> Tensor:
     best = best_layout(
         Layouts.of(victims),
         Layouts.of(own.components),
         weights_between(*(Layouts.of(key[half::2]) for half, key in enumerate(own.two))),
         grid,
     )
-    mirror, over = (turn.to(best.device) for turn in turns(grid)[1:3])
+    over = turns(grid)[2].to(best.device)
     upright = is_upright(
         victims[:, best.argsort()],
         own.upside_down(public, UPRIGHT),
@@ -204,24 +241,53 @@ def _layouts(
         grid,
         lambda: context.torch_stream("upright"),
     )
-    if not upright:
-        best = over[best]
-    return [best, mirror[best]]
+    return best if upright else over[best]
+
+
+def _candidates(
+    victims: Tensor,
+    own: OwnSide,
+    layouts: list[Tensor],
+    grid: tuple[int, int],
+    settings: Settings,
+    context: Context,
+    kept: Kept,
+) -> tuple[list[Candidate], float]:
+    """A rotation for each layout, the likelier layout first, and its probability."""
+    theirs = cache(lambda: Moments.of(own.components, grid))
+    found = [
+        _rotated(victims, own.components, theirs, grid, each, context, kept, number)
+        for number, each in enumerate(layouts)
+    ]
+    if len(found) == 1:
+        return found, 1.0
+    laid = victims[:, layouts[0].argsort()]
+    probability = _probability(laid, own.components, grid, settings)
+    return (found, probability) if probability >= 0.5 else (found[::-1], 1 - probability)
 
 
 def _rotated(
     victims: Tensor,
     own: Tensor,
-    theirs: Moments,
+    theirs: Callable[[], Moments],
     grid: tuple[int, int],
     places: Tensor,
     context: Context,
+    kept: Kept,
+    number: int,
 ) -> Candidate:
-    """The best rotation for a layout; ``theirs`` are the moments of own components."""
-    ours = Moments.of(victims[:, places.argsort()], grid)
-    rotation = best_rotation(ours, theirs, context.torch_stream("signs"))
-    shift, doubt = brightness_shift(victims, own @ rotation.matrix.T)
-    return Candidate(places, rotation, shift, doubt)
+    """The best rotation, signs included, for a layout; ``theirs`` are moments of own components."""
+
+    def made() -> Tensors:
+        ours = Moments.of(victims[:, places.argsort()], grid)
+        found = best_rotation(ours, theirs(), context.torch_stream("signs"))
+        shift, doubt = brightness_shift(victims, own @ found.matrix.T)
+        numbers = torch.tensor([found.second, found.third, shift, doubt], dtype=torch.float64)
+        return {"matrix": found.matrix, "numbers": numbers}
+
+    parts = kept.stage(f"rotation-{number}", made, victims.device)
+    second, third, shift, doubt = parts["numbers"].tolist()
+    return Candidate(places, Rotation(parts["matrix"], second, third), shift, doubt)
 
 
 def _probability(victims: Tensor, own: Tensor, grid: tuple[int, int], settings: Settings) -> float:
@@ -230,40 +296,3 @@ def _probability(victims: Tensor, own: Tensor, grid: tuple[int, int], settings: 
         return 0.5
     straight, flipped = own.chunk(2)
     return asymmetry(victims, straight, flipped, turns(grid)[1]).probability
-
-
-def _images(
-    target: NeuralTarget,
-    candidate: Candidate,
-    victims: Tensor,
-    found: Components,
-    own: OwnSide,
-    public: Tensor,
-    grid: tuple[int, int],
-    shape: ImageShape,
-) -> Tensor:
-    """Reconstructions ``(N, C, H, W)`` uint8, decoded by what own codes of public images show."""
-    form = target.representation()
-    prepared = form.prepare(public)
-    total = sum(
-        patches(part, target.patch_size).float().sum(dim=0) for part in prepared.split(AT_ONCE)
-    )
-    mean = torch.as_tensor(total) / len(prepared)
-    seen = candidate.turned(own.components, own.share)
-    # Two keys' components correlate by the share of their variance that keys have in common.
-    noise = (1 - own.share.sqrt()) * found.variances
-    parts = (
-        (seen[start : start + AT_ONCE], patches(part, target.patch_size).float())
-        for start, part in zip(
-            range(0, len(prepared), AT_ONCE), prepared.split(AT_ONCE), strict=True
-        )
-    )
-    decoder = Decoder.learnt(parts, noise, mean, grid)
-    ordered = victims[:, candidate.places.argsort()]
-    ordered[..., 0] -= candidate.shift
-    padded = target.padded_shape(shape)
-    images = [
-        from_patches(decoder(part).clamp_(0, 255).round_().to(torch.uint8), padded)
-        for part in ordered.split(AT_ONCE)
-    ]
-    return form.restore(torch.cat(images), shape).cpu()

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, fields
-from pathlib import Path
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from ppattack.context import Context
 from ppattack.data.token_storage import empty_tokens
 from ppattack.solvers.code_alignment.components import Components
+from ppattack.solvers.kept import NOTHING, Kept, Tensors
 from ppattack.solvers.neuracrypt.own_keys import OwnEncoders
-from ppattack.training import checkpoints
 
 WIDE = 256
 """Units of a layer from which own codes are computed in bfloat16 where the CPU multiplies it."""
@@ -32,7 +30,6 @@ FEWEST = 8
 """Components that always count: images of low depth need no more."""
 AT_ONCE = 32
 """Images whose codes are worked on at a time."""
-PARTS = tuple(part.name for part in fields(Components))
 SMALLEST = 1e-12
 
 
@@ -63,7 +60,9 @@ class OwnSide:
     two: tuple[Tensor, Tensor]
 
     @classmethod
-    def of(cls, own: OwnEncoders, images: Tensor, keys: int, count: int) -> OwnSide:
+    def of(
+        cls, own: OwnEncoders, images: Tensor, keys: int, count: int, kept: Kept = NOTHING
+    ) -> OwnSide:
         """Encode public images under own keys and find what the keys have in common.
 
         Args:
@@ -71,17 +70,17 @@ class OwnSide:
             images: ``(M, C, H, W)`` normalised.
             keys: own encoders, at least 2.
             count: of common components, at most: those that keys have in common are kept.
+            kept: results of stages; encoding takes most of the time.
         """
-        kept = _Kept.of(own, images)
         encoders, each, found = [], [], []
         with own.context.progress.task("own encoders", keys) as task:
             for number in range(keys):
                 encoder = own.generate_encoder(number).requires_grad_(False)
-                components, seen = kept.read(number) or _of_key(own, encoder, images)
-                kept.write(number, components, seen)
+                made = partial(_of_key, own, encoder, images)
+                parts = kept.stage(f"own-encoder-{number}", made, own.context.device)
                 encoders.append(encoder)
-                each.append(components)
-                found.append(seen)
+                found.append(parts.pop("laid"))
+                each.append(Components(**parts))
                 task.update(number + 1)
         stacked = _side_by_side(found)
         common = Components.of(lambda: stacked.split(AT_ONCE), count)
@@ -118,67 +117,11 @@ class OwnSide:
                 yield known[part], components(codes)[..., : known.shape[2]]
 
 
-@dataclass(frozen=True)
-class _Kept:
-    """What is kept of own encoders if a run is interrupted: encoding takes most of its time.
-
-    Args:
-        context: its checkpoint folder, if any, keeps one file for each encoder.
-        fingerprint: identifies scheme, images and seed.
-    """
-
-    context: Context
-    fingerprint: str
-
-    @classmethod
-    def of(cls, own: OwnEncoders, images: Tensor) -> _Kept:
-        if own.context.checkpoints is None:
-            return cls(own.context, "")
-        facts = {
-            "scheme": repr(own.target),
-            "shape": list(own.image_shape),
-            "seed": own.context.seed,
-            "components": EACH,
-            "rows": MOST_ROWS,
-            "bfloat16": _multiplies_bfloat16(),
-            "device": own.context.device.type,
-            "torch": torch.__version__,
-        }
-        return cls(own.context, checkpoints.digest({"images": images}, json.dumps(facts)))
-
-    def read(self, number: int) -> tuple[Components, Tensor] | None:
-        path = self._path(number)
-        if path is None or not path.exists():
-            return None
-        try:
-            parts, _ = checkpoints.load(path, self.fingerprint, {})
-        except checkpoints.UnusableCheckpoint as error:
-            self.context.progress.log(f"the checkpoint {path} is ignored: {error}")
-            return None
-        device = self.context.device
-        found = {name: value.to(device) for name, value in parts["own codes"].items()}
-        return Components(**{name: found[name] for name in PARTS}), found["seen"]
-
-    def write(self, number: int, components: Components, seen: Tensor) -> None:
-        path = self._path(number)
-        if path is None or path.exists():
-            return
-        tensors = {"seen": seen, **{name: getattr(components, name) for name in PARTS}}
-        try:
-            checkpoints.save(path, self.fingerprint, {"own codes": tensors}, {}, {})
-        except OSError as error:
-            self.context.progress.log(f"the checkpoint {path} cannot be written: {error}")
-
-    def _path(self, number: int) -> Path | None:
-        folder = self.context.checkpoints
-        return None if folder is None else folder / f"own-encoder-{number}.safetensors"
-
-
-def _of_key(own: OwnEncoders, encoder: nn.Module, images: Tensor) -> tuple[Components, Tensor]:
-    """The components of codes under one key, and those of all images."""
+def _of_key(own: OwnEncoders, encoder: nn.Module, images: Tensor) -> Tensors:
+    """The components of codes under one key, and ``laid``, those of all images."""
     parts = _encoded(encoder, images, own.at_once).split(AT_ONCE)
     components = Components.of(lambda: parts, EACH, MOST_ROWS)
-    return components, components.of_parts(lambda: parts)
+    return {**vars(components), "laid": components.of_parts(lambda: parts)}
 
 
 def predicted_share(first: Tensor, others: Tensor, count: int) -> Tensor:
@@ -239,7 +182,7 @@ def _encoded(encoder: nn.Module, images: Tensor, at_once: int) -> Tensor:
     """
     out: Tensor | None = None
     wide = max(len(each) for each in encoder.parameters()) >= WIDE
-    halved = wide and _multiplies_bfloat16()
+    halved = wide and multiplies_bfloat16()
     for start in range(0, len(images), at_once):
         with torch.autocast("cpu", torch.bfloat16, enabled=halved):
             codes = encoder(images[start : start + at_once])
@@ -251,7 +194,8 @@ def _encoded(encoder: nn.Module, images: Tensor, at_once: int) -> Tensor:
     return out
 
 
-def _multiplies_bfloat16() -> bool:
+def multiplies_bfloat16() -> bool:
+    """Whether own codes are computed in bfloat16 here."""
     ask: Callable[[], dict[str, Any]] = getattr(torch.cpu, "get_capabilities", dict)
     capabilities = ask()  # of an older PyTorch nobody knows
     return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))

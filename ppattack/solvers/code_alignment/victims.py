@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ppattack.solvers.kept import NOTHING, Kept
 from ppattack.solvers.neuracrypt.unshuffle import in_order, patch_orders
 from ppattack.target.neural import NeuralTarget
 
@@ -34,11 +35,14 @@ class VictimCodes:
     device: torch.device
 
     @classmethod
-    def of(cls, target: NeuralTarget, ciphertexts: Tensor, device: torch.device) -> VictimCodes:
-        """Undo the shuffle, if there is one."""
+    def of(
+        cls, target: NeuralTarget, ciphertexts: Tensor, device: torch.device, kept: Kept = NOTHING
+    ) -> VictimCodes:
+        """Undo the shuffle, if there is one; ``kept`` are results of stages."""
         orders = None
         if target.shuffles:
-            orders = patch_orders(target.tokens(ciphertexts), REFINEMENTS)
+            made = lambda: {"orders": patch_orders(target.tokens(ciphertexts), REFINEMENTS)}  # noqa: E731
+            orders = kept.stage("orders", made, ciphertexts.device)["orders"]
         return cls(target, ciphertexts, orders, device)
 
     def parts(self) -> Iterator[Tensor]:

@@ -11,9 +11,9 @@ import torch
 
 from ppattack.context import SilentProgress
 from ppattack.solvers.instahide import stages
-from ppattack.solvers.instahide.kept import Kept
 from ppattack.solvers.instahide.naturals import NaturalPrior
 from ppattack.solvers.instahide.unfolding import refine
+from ppattack.solvers.kept import Kept
 from ppattack.target.mixing import MixingLaw
 from tests.support.mixtures import LAW, SCALE, images, learnt, mixed
 
@@ -29,7 +29,7 @@ class _Log(SilentProgress):
 
 
 def _kept(folder: Path, log: _Log, number: float = 1.0) -> Kept:
-    return Kept.of(folder, log, {"of": torch.tensor([number])}, {"law": "some"})
+    return Kept.of(folder, log, {"of": torch.tensor([number])}, {"law": "some"}, stages.ROOM)
 
 
 def _never() -> dict[str, torch.Tensor]:
@@ -38,7 +38,7 @@ def _never() -> dict[str, torch.Tensor]:
 
 def test_a_stage_is_made_once_and_only_for_the_same_inputs(tmp_path: Path) -> None:
     log, made = _Log(), {"a": torch.arange(3), "b": torch.ones(2, 2)}
-    assert _kept(tmp_path, log).stage("one", lambda: made, CPU) is made
+    assert _kept(tmp_path, log).stage("one", lambda: made, CPU) == made
     found = _kept(tmp_path, log).stage("one", _never, CPU)
     assert {name: x.tolist() for name, x in found.items()} == {
         "a": [0, 1, 2],
@@ -66,7 +66,7 @@ def test_an_interrupted_solution_goes_on_and_ends_the_same(
     case, log = mixed(4, 15), _Log()
 
     def solved(folder: Path | None) -> Any:
-        kept = Kept.of(folder, log, {"values": case.release.values}, {})
+        kept = Kept.of(folder, log, {"values": case.release.values}, {}, stages.ROOM)
         return stages.solve(case.release, learnt(), log, iterations=1, refinements=2, kept=kept)
 
     whole = solved(None)

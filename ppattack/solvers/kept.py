@@ -40,18 +40,30 @@ class Kept:
         progress: Progress,
         tensors: Mapping[str, Tensor],
         facts: Mapping[str, Any],
+        room: Path,
     ) -> Kept:
-        """What depends on these tensors and JSON-ready facts."""
+        """What depends on these tensors and facts, and on the code that makes it.
+
+        Args:
+            folder: see above.
+            progress: likewise.
+            tensors: what stages are made from.
+            facts: JSON-ready values on which they depend as well.
+            room: folder of that code.
+        """
         if folder is None:
             return cls(None, "", progress)
-        versions = {"torch": torch.__version__, "source": _source()}
+        versions = {"torch": torch.__version__, "source": _source(room)}
         text = json.dumps({**facts, **versions}, sort_keys=True)
         return cls(folder, checkpoints.digest(tensors, text), progress)
 
     def stage(self, name: str, made: Callable[[], Tensors], device: torch.device) -> Tensors:
-        """The tensors of a stage: those on disk, or else made and written."""
+        """The tensors of a stage: those on disk, or else made and written.
+
+        They are contiguous either way, so that what follows is the same to the last bit.
+        """
         if self.folder is None:
-            return made()
+            return _contiguous(made())
         path = self.folder / f"{name}.safetensors"
         if path.exists():
             try:
@@ -59,7 +71,7 @@ class Kept:
                 return {name: value.to(device) for name, value in found.items()}
             except (checkpoints.UnusableCheckpoint, KeyError) as error:
                 self.progress.log(f"{path} is not used: {error}")
-        found = made()
+        found = _contiguous(made())
         try:
             checkpoints.save(path, self.fingerprint, {PART: found}, {}, {})
         except OSError as error:
@@ -67,10 +79,14 @@ class Kept:
         return found
 
 
-def _source() -> str:
+def _contiguous(tensors: Tensors) -> Tensors:
+    return {name: value.contiguous() for name, value in tensors.items()}
+
+
+def _source(room: Path) -> str:
     """A hash of the code that makes what is kept: another version does not use it."""
     digest = hashlib.sha256()
-    for path in sorted(Path(__file__).parent.rglob("*.py")):
+    for path in sorted(room.rglob("*.py")):
         digest.update(path.read_bytes())
     return digest.hexdigest()
 
