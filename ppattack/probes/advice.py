@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ppattack.probes.finding import Finding
-from ppattack.probes.kinds import STRUCTURED
+from ppattack.probes.kinds import STRUCTURED, merges
 
 PAIRS = 8
 """Known pairs from which a permutation of bytes, one table or one chain follows, and some more."""
@@ -46,6 +46,8 @@ def advice(kind: str, found: Mapping[str, Finding], size: int) -> tuple[Advice, 
         found: the findings by name.
         size: bytes of an image.
     """
+    if merges(found):  # the models here are of tables that can be inverted
+        return ()
     made: list[Advice] = []
     pairs, images = needed(kind, found, size) if kind in STRUCTURED else (0, None)
     if 0 < pairs <= MOST:

@@ -14,7 +14,8 @@ KINDS = (
 )  # fmt: skip
 """Kinds of ciphers.
 
-``fresh``: no two encryptions are alike. ``repeating``: some are equal. ``noisy``: they are alike in
+``fresh``: no two encryptions are alike. ``repeating``: some are equal, or
+those at one place of a call. ``noisy``: they are alike in
 part. ``permutation``: of bits, nibbles or bytes, with a mask or none. ``addition``: a permutation
 of bytes and a sum with a mask.
 ``substitution``: one or many tables of bytes or nibbles, and a permutation or none. ``chained``:
@@ -53,7 +54,7 @@ def kind_of(found: Findings) -> str:
     """The kind of cipher; ``found`` holds every property by its name."""
     if not found["deterministic"].holds:
         facts = found["deterministic"].facts
-        if facts["different"] is not None:
+        if facts["different"] is not None or facts["by_place"]:
             return "repeating"
         return "fresh" if facts["anew"] else "noisy"
     if _holds(found, "keyed-by-contents"):
@@ -95,7 +96,7 @@ def in_words(kind: str, found: Findings) -> str:
         **dict.fromkeys(("fresh", "repeating", "noisy"), again),
         "permutation": _permutation(many, found) if kind == "permutation" else "",
         "addition": "a permutation of bytes, with a mask that is added",
-        "substitution": f"{'one table' if one else 'tables'} of {many}, with a permutation or none",
+        "substitution": _tables(many, found, one=one),
         "chained": "one round of chaining over bytes that change places or values",
         "gf2-linear": "affine over GF(2): exclusive-or and permutations, in any number of rounds",
         "modular-linear": _modular(where),
@@ -107,6 +108,16 @@ def in_words(kind: str, found: Findings) -> str:
         "tokens": "ciphertexts are tokens, not images: these probes say nothing of them",
     }
     return sentences[kind]
+
+
+def _tables(many: str, found: Findings, *, one: bool) -> str:
+    words = f"{'one table' if one else 'tables'} of {many}, with a permutation or none"
+    return f"{words}; not one to one" if merges(found) else words
+
+
+def merges(found: Findings) -> bool:
+    """Whether tables make different levels the same, so that they cannot be inverted."""
+    return "separate" in found and bool(found["separate"].facts.get("loses"))
 
 
 def _modular(where: str) -> str:

@@ -6,17 +6,17 @@ import numpy as np
 
 from ppattack.probes.box import Box
 from ppattack.probes.finding import Finding
-
-TRIPLES = 4
+from ppattack.probes.xor_affine import HIGHEST, TRIPLES
 
 
 def modular_affine(box: Box) -> Finding:
-    """``E(a) + E(b) - E(c) == E(a + b - c)`` modulo 256 on uniform images.
+    """``E(a) + E(b) - E(c) == E(a + b - c)`` modulo 256 on images as for exclusive-or.
 
     Statistic: the share of bytes where it holds. An affine cipher has all of them; measured at
     most .39 elsewhere (exclusive-or with a mask agrees where no carry arises).
     """
-    a, b, c = box.stream("sums").integers(0, 256, (3, TRIPLES, int(np.prod(box.shape))), np.uint8)
+    drawn = box.stream("sums").integers(0, 256, (3, TRIPLES, int(np.prod(box.shape))), np.uint8)
+    a, b, c = drawn & HIGHEST[..., None]
     answers = box(np.concatenate([a, b, c, a + b - c]))
     first, second, third, fourth = np.split(answers, 4)
     value = float((first + second - third == fourth).mean())

@@ -20,8 +20,9 @@ def repeatability(box: Box) -> Finding:
 
     Statistic: the share of bytes that are the same in all answers to an image; a deterministic
     cipher has exactly 1, a keystream drawn anew 1/256 or less. If it is not 1, ``facts`` say how
-    much the answers are alike (``alike``), whether they depend on the images of the call, and how
-    many different ones there are if some come again (``different``).
+    much the answers are alike (``alike``), whether they depend on the images of the call
+    (``by_call``) or only on the place among them (``by_place``), and how many different ones there
+    are if some come again (``different``).
     """
     images = box.stream("repeatability").integers(0, 256, (2, int(np.prod(box.shape))), np.uint8)
     call = np.concatenate([images, images])
@@ -36,8 +37,11 @@ def repeatability(box: Box) -> Finding:
     shared = bool(np.array_equal(together, box(call)))
     anew = box.scope == "image" or (alike < ALIKE and not shared)
     different = None
+    by_place = shared and bool(np.array_equal(together[2:], box(call[[1, 1, 2, 3]])[2:]))
     if box.scope == "image":
         words = "every image has a key of its own: pairs say nothing of others"
+    elif by_place:
+        words = "a ciphertext depends on the place of its image in the call, as under a counter"
     elif shared:
         words = "a ciphertext depends on the other images that are encrypted with it"
     elif anew:
@@ -52,6 +56,7 @@ def repeatability(box: Box) -> Finding:
     facts = {
         "alike": round(alike, 3),
         "by_call": shared,
+        "by_place": by_place,
         "anew": anew,
         "different": different,
     }

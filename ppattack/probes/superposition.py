@@ -34,6 +34,8 @@ VALUES = {
     "levels": "collection of levels, whatever their order",
 }
 """What may decide the key, by what was left as it was; the first that fits."""
+BYTE_VALUES = 256
+"""Values of a mean, an exclusive-or or a sum modulo 256: few enough to choose images for each."""
 ANY = "any"
 """The change that keeps nothing."""
 
@@ -46,12 +48,15 @@ class Superposed:
         always: whether changes of two sets of places add up, whatever they are.
         alone: whether no change reached more bytes of the ciphertext than it changed, or
             halves of them.
+        one_to_one: whether two images agree in as many bytes as their ciphertexts do, so that no
+            two levels of a place become one.
         while_kept: the numbers of :data:`VALUES` that changes must leave as they are so that they
             add up.
     """
 
     always: bool
     alone: bool
+    one_to_one: bool
     while_kept: tuple[str, ...]
 
 
@@ -64,6 +69,7 @@ def superposed(box: Box) -> Superposed | None:
         return None
     rng, size = box.stream("superposition"), int(np.prod(box.shape))
     always, alone, kept = True, np.ones(2, np.bool_), dict.fromkeys(VALUES, True)
+    plain, cipher = [], []
     for _ in range(REPEATS):
         base = rng.integers(LOW, HIGH, size).astype(np.uint8)
         here, there = _halves(box.shape, rng)  # (C, k) each
@@ -75,6 +81,8 @@ def superposed(box: Box) -> Superposed | None:
             one, other = _changed(base, here, first), _changed(base, there, second)
             rows += [one, other, _changed(one, there, second)]
         answers = box(np.stack(rows))
+        plain += rows
+        cipher += list(answers)
         for number, name in enumerate(changes):
             four = answers[[0, *range(1 + 3 * number, 4 + 3 * number)]]
             if name == ANY:
@@ -83,9 +91,9 @@ def superposed(box: Box) -> Superposed | None:
                 alone &= _reached(four[0], four[2]) <= _reached(base, rows[2])
             else:
                 kept[name] &= _adds_up(four)
-    return Superposed(
-        always, bool(alone.any()), tuple(name for name, holds in kept.items() if holds)
-    )
+    one_to_one = np.array_equal(_agreeing(plain), _agreeing(cipher))
+    while_kept = tuple(name for name, holds in kept.items() if holds)
+    return Superposed(always, bool(alone.any()), one_to_one, while_kept)
 
 
 def separate(found: Superposed | None) -> Finding:
@@ -98,9 +106,12 @@ def separate(found: Superposed | None) -> Finding:
         return not_measured("separate", TOO_FEW)
     holds = found.always and found.alone
     words = "every place is encrypted by itself, whatever is at the others"
+    loses = holds and not found.one_to_one
+    if loses:
+        words += ", but different levels become one: nobody decrypts that exactly"
     if not holds:
         words = "what is done at a place depends on what is at others"
-    return Finding("separate", holds, words)
+    return Finding("separate", holds, words, facts={"loses": loses})
 
 
 def keyed(found: Superposed | None, size: int) -> Finding:
@@ -121,9 +132,18 @@ def keyed(found: Superposed | None, size: int) -> Finding:
         words = "no number that follows from the levels of an image decides its key"
         return Finding("keyed-by-contents", False, words)
     value = found.while_kept[0]
-    count = {"sum": 255 * size + 1, "levels": None}.get(value, 256)
+    count = {"sum": 255 * size + 1, "levels": None}.get(value, BYTE_VALUES)
     words = f"every image has a key by its {VALUES[value]}: images that agree in it share a map"
+    if count != BYTE_VALUES:
+        many = "more values than can be tried" if count is None else f"{count:,} values"
+        words += f" ({many}: no attack here asks for images of each)"
     return Finding("keyed-by-contents", True, words, facts={"value": value, "values": count})
+
+
+def _agreeing(rows: list[Rows]) -> NDArray[np.intp]:
+    """``(N, N)``: in how many bytes every two rows agree."""
+    every = np.stack(rows)
+    return np.stack([(every == row).sum(axis=1) for row in every])
 
 
 def _halves(shape: ImageShape, rng: np.random.Generator) -> tuple[Places, Places]:

@@ -54,7 +54,10 @@ def print_probe(found: ProbeReport) -> None:
     for one in found.attacks:
         screen.print(f"try {one.attack}: {one.why}", markup=False)
         screen.print(f"    {one.command}", markup=False, soft_wrap=True)
-    if not found.attacks:
+    if not found.attacks and found.weakness:
+        words = f"no attack here applies to it, but that is no strength. {found.weakness}"
+        screen.print(words, markup=False)
+    elif not found.attacks:
         screen.print("no generic attack applies to it; that is no proof of strength", markup=False)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from ppattack.maps import BlockLinear, Rows
@@ -14,6 +15,7 @@ from ppattack.seeding import numpy_stream
 from ppattack.solvers.any_cipher.cuts import cuts, transforms
 from ppattack.solvers.any_cipher.fit import Fit, Numbers, Pairs
 from ppattack.solvers.any_cipher.signatures import BELIEVED
+from ppattack.solvers.linear.least_squares import Procrustes, Ridge
 
 Values = NDArray[np.float64]
 EDGES = (1, 2, 4, 8, 16)
@@ -227,13 +229,9 @@ def _unclipped(x: Values, y: Values) -> tuple[Values, Values]:
 
 def _regressed(given: Values, wanted: Values) -> tuple[Values, Values]:
     """``(n, k, k)`` and ``(n, k)``: least squares, with the noise of rounding on what is given."""
-    means = given.mean(1, keepdims=True), wanted.mean(1, keepdims=True)
-    a, b = given - means[0], wanted - means[1]
-    size = given.shape[2]
-    square = a.swapaxes(1, 2) @ a + ROUNDING * a.shape[1] * np.eye(size)
-    factor = np.linalg.solve(square, a.swapaxes(1, 2) @ b).swapaxes(1, 2)
-    offset = means[1][:, 0] - np.einsum("nij,nj->ni", factor, means[0][:, 0])
-    return factor, offset
+    products, rows = torch.from_numpy(given), torch.from_numpy(wanted)
+    found = Ridge(rows, products, torch.ones_like(rows[..., :1])).with_noise(ROUNDING)
+    return found.matrices.numpy(), found.offsets[:, 0].numpy()
 
 
 def _turned(x: Values, y: Values, *, centred: bool) -> tuple[Values, Values, Values, Values]:
@@ -241,12 +239,8 @@ def _turned(x: Values, y: Values, *, centred: bool) -> tuple[Values, Values, Val
     means = x.mean(1, keepdims=True), y.mean(1, keepdims=True)
     if centred:
         means = np.zeros_like(means[0]), np.zeros_like(means[1])
-    a, b = x - means[0], y - means[1]
-    left, sizes, right = np.linalg.svd(b.swapaxes(1, 2) @ a)
-    turn = left @ right
-    scale = sizes.sum(1) / np.square(a).sum((1, 2)).clip(1e-9)
-    forth = turn * scale[:, None, None]
-    back = turn.swapaxes(1, 2) / scale.clip(1e-9)[:, None, None]
+    fit = Procrustes(torch.from_numpy(x - means[0]), torch.from_numpy(y - means[1]))
+    forth, back = fit.forth.numpy(), fit.back(ROUNDING).numpy()
     centre, image = means[0][:, 0], means[1][:, 0]
     return (
         forth,
