@@ -47,10 +47,19 @@ PROPERTIES: tuple[Test, ...] = (
 """A new property is a new file with a ``test``, and a line here."""
 
 
+def examine_content(sample: Sample) -> dict[str, Finding]:
+    """The properties up to the content, by name."""
+    return _examined(sample, PROPERTIES[: PROPERTIES.index(content.test) + 1])
+
+
 def examine(sample: Sample) -> dict[str, Finding]:
     """Every property of files of one size, by name."""
+    return _examined(sample, PROPERTIES)
+
+
+def _examined(sample: Sample, tests: tuple[Test, ...]) -> dict[str, Finding]:
     found: dict[str, Finding] = {}
-    for test in PROPERTIES:
+    for test in tests:
         finding = test(sample, found)
         found[finding.name] = finding
     return found

@@ -16,8 +16,6 @@ from ppattack.identify.seams import strength
 
 FEWEST = 8
 """Files from which on the odd ones can be told."""
-MINORITY = 0.2
-"""Share of files that makes a mix of two kinds."""
 MAJORITY = 0.7
 """Share of files that must be of one kind."""
 SMOOTH_CORRELATION, SMOOTH_GROWTH = 0.75, 1.75
@@ -28,8 +26,6 @@ PLACE_CORRELATION, PLACE_GROWTH = 0.3, 1.3
 FLAT_GRID, SEAMS_GRID = 0.3, 1.2
 """Mean logarithm at the seams of a file without a grid, and of most files with one."""
 FEWEST_SEGMENTS = 20
-MAY_BE_ONE = ({"noise", "rough"}, {"place", "rough"})
-"""Kinds between which files of one cipher may lie."""
 WORDS = {
     "smooth": "is smooth as a photograph",
     "place": "has its values in place",
@@ -39,40 +35,33 @@ WORDS = {
 }
 
 
-def odd_files(sample: Sample) -> tuple[dict[str, float], list[tuple[int, str]]]:
-    """The shares of a mix, if it is one; number and description of files of another kind than most.
+def odd_files(sample: Sample) -> list[tuple[int, str]]:
+    """Number and description of files of another kind than most.
 
     Args:
         sample: all files.
-
-    Returns:
-        shares by kind, empty if most files are of one kind; the odd files of those.
     """
     if sample.count < FEWEST:
-        return {}, []
+        return []
     each = [Sample(image[None]) for image in sample.images]
     kinds = [kind(one) for one in each]
     names = [name for name, _ in kinds if name is not None]
     shares = {name: names.count(name) / len(each) for name in set(names)}
     most = max(shares, key=lambda name: shares[name], default=None)
     if most is None or shares[most] < MAJORITY:
-        return _mix(kinds), []
+        return []
+    rough = most != "smooth" and _neighbours_differ(each)
     odd = [
         (i, WORDS[found])
         for i, (found, clear) in enumerate(kinds)
-        if found is not None and clear and found != most and not _doubtful(found, most, each)
+        if found is not None
+        and found != most
+        and (clear or (found == "smooth" and rough))
+        and not _doubtful(found, most, each)
     ]
     if most == "smooth":
         odd += _without_seams(each)
-    return {}, sorted(set(odd))
-
-
-def _mix(kinds: list[tuple[str | None, bool]]) -> dict[str, float]:
-    """The shares of kinds that are clear and not rare; empty if there are not two of them."""
-    clear = [name for name, sure in kinds if name is not None and sure]
-    shares = {name: clear.count(name) / len(kinds) for name in set(clear)}
-    shares = {name: share for name, share in shares.items() if share >= MINORITY}
-    return {} if len(shares) < 2 or set(shares) in MAY_BE_ONE else shares
+    return sorted(set(odd))
 
 
 def kind(sample: Sample) -> tuple[str | None, bool]:
@@ -93,6 +82,18 @@ def kind(sample: Sample) -> tuple[str | None, bool]:
     if smooth.neighbour_correlation(sums) > PLACE_CORRELATION and growth > PLACE_GROWTH:
         return "place", True
     return "rough", True
+
+
+def _neighbours_differ(each: list[Sample]) -> bool:
+    """Whether neighbours are so little alike in most files that any smooth one is clear."""
+    near = [smooth.neighbour_correlation(one.signed) for one in each]
+    return float(np.median(near)) + 3 * _spread_of(near) < ROUGH_CORRELATION
+
+
+def _spread_of(values: list[float]) -> float:
+    """Standard deviation from the quartiles, which a few odd values do not change."""
+    low, high = np.quantile(values, [0.25, 0.75])
+    return float(high - low) / 1.349
 
 
 def _doubtful(found: str, most: str, each: list[Sample]) -> bool:

@@ -12,7 +12,8 @@ from ppattack.identify.attacks import attacks_on
 from ppattack.identify.codes import examine_codes
 from ppattack.identify.examination import examine
 from ppattack.identify.finding import Finding
-from ppattack.identify.foreign import MAJORITY, odd_files
+from ppattack.identify.foreign import odd_files
+from ppattack.identify.mixture import dissenters, in_words, kinds_of, mixture
 from ppattack.identify.properties.content import block_of
 from ppattack.identify.properties.jpeg import came_last
 from ppattack.identify.reading import FOREIGN_SHARE, Read, read, unchanged
@@ -82,21 +83,41 @@ def examined(files: Read, folder: str) -> tuple[Read, Identification]:
     Returns:
         the files without those that do not belong to the others, and what the others are.
     """
-    mixed = None
     if files.is_image:
-        shares, odd = odd_files(Sample.of(cast(Any, files.arrays)))
-        files = files.without([(files.names[number], why) for number, why in odd])
-        mixed = _mixed(shares)
-        sample = Sample.of(cast(Any, files.arrays))
-        found = dict(examine(sample))
+        files, found = _images_examined(files)
         if files.jpeg is not None:
             found["jpeg"] = _from_headers(str(files.jpeg), files.pixels[0])
     else:
         found = examine_codes(np.asarray(files.arrays, np.float32))
-    if mixed is not None:
-        found["mixed"] = mixed
-    channels = sample.images.shape[1] if files.is_image else files.pixels[0]
+    channels = _sample(files).images.shape[1] if files.is_image else files.pixels[0]
     return files, _report(folder, files, found, (channels, *files.pixels[1:]))
+
+
+def _images_examined(files: Read) -> tuple[Read, dict[str, Finding]]:
+    """The files that belong together, and their properties; a mix is left together."""
+    whole = _sample(files)
+    kinds = kinds_of(whole)
+    mixed = mixture(kinds, whole.edges)
+    if mixed is not None:
+        return files, {**examine(whole), mixed.name: mixed}
+    odd = dict(odd_files(whole))
+    kept = files.without([(files.names[number], why) for number, why in odd.items()])
+    found = examine(_sample(kept))
+    if dissenters(kinds, found):
+        kinds = kinds_of(whole, every=True)
+        odd |= {
+            number: f"is another cipher's ({in_words(kinds[number])})"
+            for number in dissenters(kinds, found)
+        }
+        fewer = files.without([(files.names[number], why) for number, why in odd.items()])
+        again = examine(_sample(fewer))
+        if not dissenters(kinds, again):
+            return fewer, again
+    return kept, found
+
+
+def _sample(files: Read) -> Sample:
+    return Sample.of(cast(Any, files.arrays))
 
 
 def _from_headers(how: str, channels: int) -> Finding:
@@ -104,16 +125,6 @@ def _from_headers(how: str, channels: int) -> Finding:
     return Finding(
         "jpeg", "yes", f"JPEG files of quality {what}", "headers of the files", None, "", what=what
     )
-
-
-def _mixed(shares: dict[str, float]) -> Finding | None:
-    if not shares:
-        return None
-    listed = ", ".join(f"{name} {share:.0%}" for name, share in sorted(shares.items()))
-    return Finding(
-        "mixed", "yes", f"files of several kinds: {listed}",
-        "share of files of the commonest kind", max(shares.values()), "1", MAJORITY,
-    )  # fmt: skip
 
 
 def _report(

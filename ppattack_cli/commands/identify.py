@@ -23,14 +23,20 @@ def identify(
         ),
     ] = None,
     html: Annotated[
-        Path | None, typer.Option("--html", help="Write a page with the evidence as pictures.")
+        Path | None,
+        typer.Option("--html", help="Write a page with the evidence as pictures ('-' for stdout)."),
     ] = None,
     as_json: options.AsJson = False,
     verbose: options.Verbose = False,
 ) -> None:
     """Say in seconds what encrypted a folder of files, and what to try on it."""
     del verbose
+    from ppattack.errors import ConfigError
     from ppattack.files import user_path
+
+    alone = str(html) == "-"
+    if alone and as_json:
+        raise ConfigError("--html - and --json both write to stdout: name a file for the page.")
     from ppattack.runs.identifying import look_at
 
     others = None if public is None else user_path(str(public))
@@ -39,7 +45,13 @@ def identify(
         from ppattack.files import write_text
         from ppattack.render.identification import identification_html
 
-        write_text(html, identification_html(looked.report, looked.read.arrays))
+        page = identification_html(looked.report, looked.read.arrays)
+        if alone:
+            typer.echo(page, nl=False)
+        else:
+            write_text(html, page)
+    if alone:
+        return
     if as_json:
         print_json(looked.report.to_json())
     else:

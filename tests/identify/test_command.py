@@ -89,6 +89,19 @@ def test_the_page_needs_nothing_else(tmp_path: Path) -> None:
     assert "Histogram of |v - 127.5|" in text
 
 
+def test_the_page_alone_goes_to_stdout(tmp_path: Path) -> None:
+    write_folder(tmp_path / "files", pads(1))
+    code, out, errors = in_process("identify files --html -", tmp_path)
+    assert (code, errors) == (0, "")
+    assert out.startswith("<!")
+    assert out.rstrip().endswith("</html>")
+    assert not (tmp_path / "-").exists()
+    code, out, errors = in_process("identify files --html - --json", tmp_path)
+    assert (code, out) == (2, "")
+    assert errors.count("\n") == 1
+    assert "--html" in errors
+
+
 def test_the_page_of_codes(tmp_path: Path) -> None:
     plain = photographs()[:4, :1]
     codes = encrypted("neuracrypt", images=plain, variant="small")

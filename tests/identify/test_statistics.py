@@ -193,10 +193,10 @@ def test_halves_of_bytes() -> None:
 
 def test_blocks_of_their_own_distribution() -> None:
     values = RNG.integers(0, 256, (1, 3, 32, 32), dtype=np.uint8)
-    assert abs(own_blocks.strength(Sample(values).levels, 4)) < 4
+    assert abs(own_blocks.strengths(Sample(values).levels, 4)[0]) < 4
     scale = np.kron(RNG.integers(1, 9, (8, 8)), np.ones((4, 4))).astype(int)
     narrow = (128 + (values.astype(int) - 128) // scale).astype(np.uint8)
-    assert own_blocks.strength(Sample(narrow).levels, 4) > 6
+    assert own_blocks.strengths(Sample(narrow).levels, 4)[0] > 6
 
 
 def test_neighbours_of_a_smooth_field_are_alike() -> None:

@@ -43,8 +43,8 @@ def test(sample: Sample, found: Found) -> Finding:
     if other is not None:
         return Finding(NAME, "no", f"{other} explains the blocks", f"see {other}", None, "")
     sizes = common_blocks(sample.edges, LARGEST)
-    values = {b: strength(sample.levels, b) for b in sizes}
-    alone = {b: strength(sample.levels, b, odd=True) for b in sizes}
+    both = {b: strengths(sample.levels, b) for b in sizes}
+    values, alone = ({b: pair[i] for b, pair in both.items()} for i in (0, 1))
     best = max(sizes, key=lambda b: values[b] + alone[b], default=None)
     p = 1.0 if best is None else min(1.0, upper_tail(values[best]) * len(values))
     level = NOISE_LEVEL if "noise" in found and found["noise"].holds else LEVEL
@@ -65,26 +65,31 @@ def test(sample: Sample, found: Found) -> Finding:
     )
 
 
-def strength(levels: Floats, block: int, *, odd: bool = False) -> float:
-    """The statistic for one block size.
+def strengths(levels: Floats, block: int) -> tuple[float, float]:
+    """The statistic for one block size over all edges of blocks, and over odd multiples only.
 
     Args:
         levels: ``(N, 8, H, W)``, how many half-bytes of a pixel have each level.
         block: edge of a block.
-        odd: whether only edges at odd multiples of the block count.
     """
     half = block // 2
     expected = levels.mean(axis=(0, 2, 3)) * half * half + 1e-6
     counts = corner_sums(levels, block)
-    scaled = counts / np.sqrt(expected)[None, :, None, None]
     weights = np.arange(NIBBLE_LEVELS, dtype=np.float32)[None, :, None, None]
-    means = (counts * weights).sum(axis=1, keepdims=True)
-    histograms = sum(_across_over_inside(scaled, axis, odd) for axis in (2, 3)) / math.sqrt(2)
-    averages = sum(_across_over_inside(means, axis, odd) for axis in (2, 3)) / math.sqrt(2)
+    features = (
+        counts / np.sqrt(expected)[None, :, None, None],
+        (counts * weights).sum(axis=1, keepdims=True),
+    )
+    steps = [_steps(each, axis) for each in features for axis in (2, 3)]
     aligned = _excess(levels, block, (0, 0), expected)
     others = [_excess(levels, block, at, expected) for at in ((half, half), (0, half), (half, 0))]
     shifted = _z(aligned, np.concatenate(others))
-    return (histograms + averages + shifted) / math.sqrt(3)
+    every, odd = (
+        (sum(_across_over_inside(each, odd) for each in steps) / math.sqrt(2) + shifted)
+        / math.sqrt(3)
+        for odd in (False, True)
+    )
+    return every, odd
 
 
 def corner_sums(planes: Floats, block: int) -> Floats:
@@ -107,11 +112,16 @@ def corner_sums(planes: Floats, block: int) -> Floats:
     return made
 
 
-def _across_over_inside(features: Floats, axis: int, odd: bool) -> float:
-    """The z of squared differences of windows beside each other, across the grid against inside."""
+def _steps(features: Floats, axis: int) -> Floats:
+    """Squared differences of windows beside each other, the direction last."""
     moved = np.moveaxis(features, axis, 3)
-    steps = np.square(moved[..., 1:] - moved[..., :-1]).sum(axis=1)
-    place = np.arange(1, moved.shape[3])
+    made: Floats = np.square(moved[..., 1:] - moved[..., :-1]).sum(axis=1)
+    return made
+
+
+def _across_over_inside(steps: Floats, odd: bool) -> float:
+    """The z of steps across the grid, or its odd multiples, against those inside."""
+    place = np.arange(1, steps.shape[-1] + 1)
     across = place % 4 == 2 if odd else place % 2 == 0
     return _z(steps[..., across], steps[..., place % 2 == 1])
 
