@@ -6,7 +6,7 @@ The whole table of costs would take 80 GB at 100,000 points::
     python benchmarks/assignment.py [--points 100000] [--width 32] [--noise 0.5]
 
 With ``--dense`` the whole table is solved instead, by us, by SciPy and, if ``lapx`` is installed,
-by its ``lapjv``, in turn; medians of processor time.
+by its ``lapjv`` and ``lapjvs``, in turn; medians of processor time.
 """
 
 from __future__ import annotations
@@ -52,8 +52,8 @@ def _dense(counts: list[int], width: int, noise: float) -> None:
     """Print one row per size: milliseconds of each solver of the whole table."""
     from scipy.optimize import linear_sum_assignment
 
-    print("| points | distinct row minima | ours, ms | SciPy, ms | lapjv, ms |")
-    print("|---|---|---|---|---|")
+    print("| points | distinct row minima | ours, ms | SciPy, ms | lapjv, ms | lapjvs, ms |")
+    print("|---|---|---|---|---|---|")
     for count in counts:
         left, right, _ = _points(count, width, noise)
         table = Costs(left, right).table()
@@ -63,7 +63,9 @@ def _dense(counts: list[int], width: int, noise: float) -> None:
             partial(linear_sum_assignment, array),
         ]
         if importlib.util.find_spec("lap"):
-            solvers.append(partial(importlib.import_module("lap").lapjv, array))
+            lap = importlib.import_module("lap")
+            solvers.append(partial(lap.lapjv, array))
+            solvers.append(partial(lap.lapjvs, array, prefer_float32=False))
         times: list[list[float]] = [[] for _ in solvers]
         for _ in range(REPEATS):
             for solve, spent in zip(solvers, times, strict=True):

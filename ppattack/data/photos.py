@@ -63,6 +63,7 @@ class Photos(ImageSource):
             year=2014,
             doi="10.7717/peerj.453",
         ),
+        public=True,
     )
 
     @override

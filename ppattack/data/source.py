@@ -25,12 +25,15 @@ class SourceCard:
         title: one line for people.
         reference: where the images come from.
         argument: what follows the name and a colon, for example ``"DIR"``; ``""`` if nothing does.
+        public: whether anybody has its images, and they may be kept in the user's cache; only for
+            sources without classes.
     """
 
     name: str
     title: str
     reference: Reference
     argument: str = ""
+    public: bool = False
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 A matrix of runs asks for the same images again and again. While one is under way, its images are
 taken to stay as they are, as its results are: their loaded form and the hashes of their files are
-kept. A run of its own keeps nothing, so that it sees what lies there now.
+kept. A run of its own keeps nothing in memory, so that it sees what lies there now.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from ppattack.caches.memory import Recent
 from ppattack.data.source import ImageRequest, ImageSets, ImageSource
 from ppattack.plugins import registry
+from ppattack.runs import kept_images
 
 SETS_KEPT = 3
 """Requests of one matrix differ in known pairs and in images to look among."""
@@ -54,11 +55,11 @@ def images(source: str, wanted: ImageRequest) -> ImageSets:
     """
 
     def load() -> tuple[ImageSets, str]:
-        sets = registry.dataset(source).load(wanted)
+        sets = kept_images.load(registry.dataset(source), wanted)
         return sets, _hash(sets) if _bytes(sets) <= BYTES_KEPT else ""
 
     if not _under_way:
-        return registry.dataset(source).load(wanted)
+        return kept_images.load(registry.dataset(source), wanted)
     kept, key = _under_way[-1].sets, (source, wanted)
     sets, content = kept.get(key, load)
     if _bytes(sets) > BYTES_KEPT:
