@@ -7,7 +7,7 @@ PARALLEL := -n auto --maxprocesses 4 --dist worksteal
 export OMP_WAIT_POLICY ?= PASSIVE
 export OPENBLAS_NUM_THREADS ?= 1
 
-.PHONY: help demo test test-fast test-slow fuzz lint format bench bench-regress clean
+.PHONY: help demo docs test test-fast test-slow fuzz lint format bench bench-regress clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -26,6 +26,10 @@ $(VENV)/.installed-dev: pyproject.toml $(VENV)/.installed
 	$(PIP) install --quiet --editable '.[test,lint]'
 	@touch $@
 
+$(VENV)/.installed-docs: pyproject.toml $(VENV)/.installed
+	$(PIP) install --quiet --editable '.[docs]'
+	@touch $@
+
 demo: $(VENV)/.installed ## Install, then break LE from its ciphertexts alone (seconds)
 	$(BIN)/ppattack run --attack covariance-matching --target le
 
@@ -34,6 +38,9 @@ test: $(VENV)/.installed-dev ## Install, then run the tests
 
 test-fast: $(VENV)/.installed-dev ## The tests of a minute: no long one, no other process
 	$(BIN)/python -m pytest $(PARALLEL) -m 'not slow and not long and not process'
+
+docs: $(VENV)/.installed-docs ## Build the site into build/site: open build/site/index.html
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
 
 fuzz: $(VENV)/.installed-dev ## Damaged inputs for every reader, 5 minutes (SECONDS=300)
 	$(BIN)/python -m tests.support.fuzzing --seconds $(or $(SECONDS),300)

@@ -1,0 +1,1 @@
+"""What makes the site out of ``docs/``, the registry and the docstrings (``make docs``)."""
