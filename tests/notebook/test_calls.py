@@ -35,11 +35,13 @@ def pictures(count: int = 40) -> Bytes:
 
 def shuffle(images: Bytes) -> Bytes:
     """All bytes in a secret order, and a mask."""
-    return (images.reshape(len(images), -1)[:, ORDER] ^ 85).reshape(images.shape)
+    mixed: Bytes = images.reshape(len(images), -1)[:, ORDER] ^ np.uint8(85)
+    return mixed.reshape(images.shape)
 
 
 def noise(images: Bytes) -> Bytes:
-    return images ^ np.random.default_rng().integers(0, 256, images.shape, dtype=np.uint8)
+    mask: Bytes = np.random.default_rng().integers(0, 256, images.shape, dtype=np.uint8)
+    return images ^ mask
 
 
 @pytest.fixture(scope="module")

@@ -7,6 +7,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from ppattack.errors import ConfigError, PluginError, ThreatModelError
 from ppattack.notebook.given import read_images
@@ -55,7 +56,7 @@ def test_whole_numbers_of_other_types_are_bytes() -> None:
 def test_a_function_cannot_change_what_it_is_given() -> None:
     images = torch.full((2, 3, 4, 4), 7, dtype=torch.uint8)
 
-    def cipher(given: np.ndarray) -> np.ndarray:  # type: ignore[type-arg]
+    def cipher(given: NDArray[np.uint8]) -> NDArray[np.uint8]:
         given += 1
         return given
 

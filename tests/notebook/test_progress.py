@@ -19,7 +19,7 @@ class _Shown:
     def __init__(self) -> None:
         self.texts: list[str] = []
 
-    def HTML(self, text: str) -> str:
+    def HTML(self, text: str) -> str:  # noqa: N802
         return text
 
     def display(self, text: str, *, display_id: bool) -> Any:
@@ -34,7 +34,7 @@ def shown(monkeypatch: pytest.MonkeyPatch) -> _Shown:
     kernel = ModuleType("IPython")
     kernel.get_ipython = lambda: SimpleNamespace(kernel=1)  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "IPython", kernel)
-    monkeypatch.setitem(sys.modules, "IPython.display", made)  # type: ignore[arg-type]
+    monkeypatch.setitem(sys.modules, "IPython.display", made)
     return made
 
 
