@@ -1,13 +1,20 @@
 # isort: skip_file
 # What ``import ppattack`` gives, one line per name, loaded on first use.
 
+# In a notebook or a script: arrays and functions in, results that show themselves out
+from .notebook.calls import attack as attack
+from .notebook.calls import audit as audit
+from .notebook.calls import identify as identify
+from .notebook.results import AuditResult as AuditResult
+from .notebook.results import IdentifyResult as IdentifyResult
+from .notebook.results import RunResult as RunResult
+
 # Run, and read results
 from .runs.run import run as run
 from .request import RunRequest as RunRequest
 from .runs.store import Finished as Finished
 from .runs.probing import probe as probe
 from .reports.probe import ProbeReport as ProbeReport
-from .sweeps.audit import audit as audit
 from .classification.request import ClassifyRequest as ClassifyRequest
 from .classification.experiment import classify as classify
 from .compression.request import CompressionRequest as CompressionRequest
@@ -55,6 +62,7 @@ from .config import Interval as Interval
 from .errors import ConfigError as ConfigError
 from .errors import DataError as DataError
 from .errors import ImageError as ImageError
+from .errors import MissingPackage as MissingPackage
 from .errors import PluginError as PluginError
 from .errors import PpattackError as PpattackError
 from .errors import ThreatModelError as ThreatModelError

@@ -57,6 +57,10 @@ class MetricUnavailable(PpattackError):
     """A metric that cannot be computed here; its score is null and this message is the reason."""
 
 
+class MissingPackage(PpattackError, ImportError):
+    """An optional package that is not installed; the message says how to install it."""
+
+
 class ReportError(PpattackError, ValueError):
     """A report file that is missing, damaged or of another schema version."""
 

@@ -24,7 +24,16 @@ from ppattack_cli.streams import flush, json_alone, make_lenient
 
 BAD_INPUT, FAILED, INTERRUPTED = 2, 3, 130
 FULL = (errno.ENOSPC, errno.EDQUOT)
-NOTHING_KEPT = ("identify", "probe", "challenge", "encrypt", "decrypt", "report", "gate")
+NOTHING_KEPT = (
+    "identify",
+    "probe",
+    "challenge",
+    "encrypt",
+    "decrypt",
+    "report",
+    "leaderboard",
+    "gate",
+)
 """Commands that begin anew after an interruption."""
 OUT_OF_MEMORY = ("out of memory", "can't allocate memory")
 """How torch says it of a GPU and of a CPU."""
@@ -49,6 +58,7 @@ COMMANDS = {
     },
     "Report": {
         "report": "Put runs together as one page or as tables.",
+        "leaderboard": "Show what leaks from which scheme, to whom.",
         "gate": "Fail a build when a run breaks a rule.",
     },
     "Own schemes": {

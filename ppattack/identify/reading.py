@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +28,7 @@ FOREIGN_SHARE = 0.2
 """Share of files that are named as foreign; with more the folder is refused."""
 SMALLEST = 8
 """Pixels along the smallest image that says anything."""
+Thing = TypeVar("Thing")
 ARRAY_CACHE = "image_means.npy"
 """Left beside codes by the evaluation of NeuraCrypt's challenge; no ciphertext."""
 
@@ -150,11 +152,11 @@ def list_files(folder: Path) -> list[Path]:
     )
 
 
-def spread(paths: Sequence[Path], number: int) -> list[Path]:
+def spread(things: Sequence[Thing], number: int) -> list[Thing]:
     """At most so many, spread evenly over all."""
-    if len(paths) <= number:
-        return list(paths)
-    return [paths[i * len(paths) // number] for i in range(number)]
+    if len(things) <= number:
+        return list(things)
+    return [things[i * len(things) // number] for i in range(number)]
 
 
 def _of_one_shape(
@@ -183,22 +185,47 @@ def _of_one_shape(
             f"{in_short([f'{name} {why}' for name, why in foreign])}{common}. Give a folder of "
             "ciphertexts of one kind and size."
         )
-    names, copies = _different(names, arrays)
-    foreign = [*foreign, *copies]
+    kept = [path for path in chosen if path.name in set(_different(names, arrays)[0])]
+    jpeg = Jpeg.of_files(kept) if all(path.suffix != ".npy" for path in kept) else None
+    return _of_arrays(str(folder), len(paths), {n: arrays[n] for n in names}, foreign, jpeg)
+
+
+def of_arrays(images: NDArray[np.uint8]) -> Read:
+    """Ciphertexts of a program in the place of files; a spread of them if there are many.
+
+    Args:
+        images: ``(N, C, H, W)``.
+
+    Raises:
+        DataError: if they are too small to say anything.
+    """
+    area = int(np.prod(np.minimum(images.shape[2:], EDGE_AT_MOST)))
+    rows = spread(range(len(images)), min(FILES_AT_MOST, max(1, PIXELS_AT_MOST // area)))
+    arrays: dict[str, NDArray[np.generic]] = {f"image {row}": images[row] for row in rows}
+    return _of_arrays("the array", len(images), arrays, [], None)
+
+
+def _of_arrays(
+    where: str,
+    total: int,
+    arrays: dict[str, NDArray[np.generic]],
+    foreign: list[tuple[str, str]],
+    jpeg: Jpeg | None,
+) -> Read:
+    """Arrays of one shape, each content once, and no edge too long."""
+    names, copies = _different(tuple(arrays), arrays)
     stack = np.stack([arrays[name] for name in names])
     pixels = tuple(int(edge) for edge in stack.shape[1:])
     cropped = False
     if stack.dtype == np.uint8:
         if min(pixels[1:]) < SMALLEST:
             raise DataError(
-                f"the images in {folder} are {pixels[2]}x{pixels[1]}: {SMALLEST} px or more are "
+                f"the images in {where} are {pixels[2]}x{pixels[1]}: {SMALLEST} px or more are "
                 "needed to say anything."
             )
         cropped = max(pixels[1:]) > EDGE_AT_MOST
         stack = stack[:, :, :EDGE_AT_MOST, :EDGE_AT_MOST]
-    kept = [path for path in chosen if path.name in set(names)]
-    jpeg = Jpeg.of_files(kept) if all(path.suffix != ".npy" for path in kept) else None
-    return Read(len(paths), names, stack, tuple(foreign), jpeg, cropped, pixels)
+    return Read(total, names, stack, (*foreign, *copies), jpeg, cropped, pixels)
 
 
 def _different(

@@ -33,6 +33,17 @@ NO_ATTACK = "none"
 
 ORACLE = "oracle"
 """The target that is an external program: it needs a command, so "all targets" leave it out."""
+FUNCTION, ARRAYS = "function", "arrays"
+"""The target and the images that a calling program holds; likewise left out."""
+HIDDEN: dict[Kind, dict[str, str]] = {
+    "target": {
+        ORACLE: "ppattack.target.oracle:Oracle",
+        FUNCTION: "ppattack.target.function:Function",
+    },
+    "attack": {},
+    "dataset": {ARRAYS: "ppattack.data.arrays:Arrays"},
+}
+"""What is found by name but never listed."""
 SCHEMES = "targets"
 """The package of the built-in schemes, beside this one."""
 OWN_SCHEMES = "ppattack_targets"
@@ -58,14 +69,14 @@ class Entry:
 def _points(kind: Kind) -> dict[str, EntryPoint]:
     group = f"ppattack.{kind}s"
     found = {point.name: point for point in entry_points(group=group)}
-    if kind == "target":
-        found[ORACLE] = EntryPoint(ORACLE, "ppattack.target.oracle:Oracle", group)
+    for name, place in HIDDEN[kind].items():
+        found[name] = EntryPoint(name, place, group)
     return found
 
 
 def names(kind: Kind) -> list[str]:
     """Every registered name, in order, without importing any plug-in."""
-    return sorted(name for name in _points(kind) if name != ORACLE)
+    return sorted(name for name in _points(kind) if name not in HIDDEN[kind])
 
 
 def attacks() -> list[str]:
@@ -207,8 +218,9 @@ def _point(kind: Kind, name: str) -> EntryPoint:
             "program with --oracle 'CMD {in} {out}'."
         )
     if name not in points:
+        listed = points.keys() - {FUNCTION, ARRAYS}
         raise UnknownNameError(
-            f"there is no {kind} '{name}'; the nearest are: {nearest(name, points)}. "
+            f"there is no {kind} '{name}'; the nearest are: {nearest(name, listed)}. "
             f"'ppattack list {kind}s' shows all; path/to/file.py:Class loads your own."
         )
     return points[name]
@@ -234,7 +246,8 @@ def _module(point: EntryPoint) -> str:
 
 
 def _is_ours(point: EntryPoint) -> bool:
-    return point.name == ORACLE or (point.dist is not None and point.dist.name == "ppattack")
+    ours = any(point.value in places.values() for places in HIDDEN.values())
+    return ours or (point.dist is not None and point.dist.name == "ppattack")
 
 
 def _base(kind: Kind) -> type[Any]:

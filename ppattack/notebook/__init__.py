@@ -1,0 +1,1 @@
+"""Calls for notebooks: arrays and functions in, objects that show themselves out."""

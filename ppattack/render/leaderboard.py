@@ -1,0 +1,124 @@
+"""The leaderboard as one HTML file: a table that sorts, and how each cell was measured."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import Any
+
+import ppattack
+from ppattack.render.matrix import distinguish
+from ppattack.render.numbers import SYMBOLS, number
+from ppattack.reports.leaderboard import ADVERSARIES, HEADINGS, BoardCell, Leaderboard
+from ppattack.reports.leaks import MEANING, WORDS, rank
+from ppattack.reports.text import visible
+
+UNKNOWN = 0.5
+"""Sorts what is broken at a level that is not on record."""
+
+
+@dataclass(frozen=True)
+class CellView:
+    """One cell, as the page shows it.
+
+    Args:
+        cell: the cell.
+        anchor: id of the row that says how it was measured.
+        words: the result.
+        needed: what the attack was given.
+        order: sorts by the level; the larger the worse for the scheme.
+    """
+
+    cell: BoardCell
+    anchor: str
+    words: str
+    needed: str
+    order: float
+
+
+@dataclass(frozen=True)
+class RowView:
+    """One row: scheme, keys, published claim, one cell or None for each adversary."""
+
+    label: str
+    title: str
+    source: str
+    keys: str
+    claim: str
+    cells: tuple[CellView | None, ...]
+    order: float
+
+
+def leaderboard_html(found: Leaderboard) -> str:
+    """The page.
+
+    Args:
+        found: the schemes.
+    """
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("ppattack.render"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=lambda value: visible(value) if type(value) is str else value,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["number"] = number
+    rows = _rows(found)
+    used = [place for place, _ in enumerate(ADVERSARIES) if any(row.cells[place] for row in rows)]
+    script = (files("ppattack.render") / "templates" / "leaderboard.js").read_text("utf-8")
+    return environment.get_template("leaderboard.html").render(
+        rows=rows,
+        used=used,
+        headings=[HEADINGS[name] for name in ADVERSARIES],
+        symbols=SYMBOLS,
+        level_words=WORDS,
+        level_meaning=MEANING,
+        script=script,
+        script_hash=_hash(script),
+        version=ppattack.__version__,
+    )
+
+
+def _hash(script: str) -> str:
+    """What the page's policy lets run: this script and no other."""
+    return "sha256-" + base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")
+
+
+def _rows(found: Leaderboard) -> list[RowView]:
+    facts: list[dict[str, Any]] = [
+        {"name": row.scheme, **row.settings, "jpeg": row.jpeg} for row in found.rows
+    ]
+    views = []
+    for place, (row, label) in enumerate(zip(found.rows, distinguish(facts), strict=True)):
+        cells = tuple(
+            _view(row.cells[name], f"cell-{place}-{name}") if name in row.cells else None
+            for name in ADVERSARIES
+        )
+        worst = max((cell.order for cell in cells if cell is not None), default=-1.0)
+        views.append(RowView(label, row.title, row.source, row.keys, row.claim, cells, worst))
+    return sorted(views, key=lambda view: -view.order)
+
+
+def _view(cell: BoardCell, anchor: str) -> CellView:
+    order = -0.5
+    if cell.verdict == "BROKEN":
+        words = "BROKEN" if cell.leak is None else WORDS[cell.leak]
+        order = UNKNOWN if cell.leak is None else float(rank(cell.leak))
+    elif cell.verdict == "RESISTED":
+        words = WORDS["nothing"]
+        order = -1.0
+    else:
+        words = "undecided" if cell.verdict == "INCONCLUSIVE" else "nothing applied"
+    return CellView(cell, anchor, words, _needed(cell), order)
+
+
+def _needed(cell: BoardCell) -> str:
+    images = f"{cell.ciphertexts} ciphertext{'s' * (cell.ciphertexts != 1)}"
+    if cell.answers:
+        return f"{cell.answers} answer{'s' * (cell.answers != 1)}, {images}"
+    return images

@@ -1,0 +1,38 @@
+"""The notebook runs, and shows what it says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.support import notebooks
+
+PLACE = Path(__file__).parents[2] / "docs" / "notebook.ipynb"
+
+
+def _texts(outputs: notebooks.Outputs) -> list[str]:
+    """Printed lines and values, without their pictures."""
+    return ["".join(each.get("text") or each["data"]["text/plain"]) for each in outputs]
+
+
+@pytest.mark.long
+def test_the_notebook_shows_what_is_stored_in_it() -> None:
+    notebook = notebooks.read(PLACE)
+    stored = [cell["outputs"] for cell in notebook["cells"] if cell["cell_type"] == "code"]
+    found = notebooks.run(notebook)
+    assert [_texts(each) for each in found] == [_texts(each) for each in stored]
+    shown = [each["data"] for outputs in found for each in outputs if "data" in each]
+    assert sum("text/html" in data for data in shown) == 2
+
+
+def test_it_is_small_and_whole() -> None:
+    assert PLACE.stat().st_size < 150_000
+    notebook = notebooks.read(PLACE)
+    numbers = [cell["execution_count"] for cell in notebook["cells"] if cell["cell_type"] == "code"]
+    assert numbers == list(range(1, len(numbers) + 1))
+    assert not any(
+        each["output_type"] == "error"
+        for cell in notebook["cells"]
+        for each in cell.get("outputs", [])
+    )
