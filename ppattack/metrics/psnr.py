@@ -12,6 +12,8 @@ from ppattack.metrics.pairs import check_pair, chunks
 PEAK = 255.0
 CAP_DB = 100.0
 """PSNR of equal images, finite for the sake of means and JSON. No higher value is reported."""
+EXACT_UP_TO = 258
+"""Squared errors of grey levels whose sum is exact in single precision: below 2^24."""
 CPU_PIXELS = 1 << 17
 GPU_PIXELS = 1 << 24
 
@@ -31,11 +33,13 @@ def mse(x: Tensor, y: Tensor) -> Tensor:
     """
     check_pair(x, y)
     size = math.prod(x.shape[1:])
+    of_rows = torch.float32 if x.shape[3] <= EXACT_UP_TO else torch.float64
     errors = torch.empty(len(x), dtype=torch.float64, device=x.device)
     budget = CPU_PIXELS if x.device.type == "cpu" else GPU_PIXELS
     for part in chunks(len(x), budget // size):
-        difference = x[part].to(torch.int32).sub_(y[part])
-        errors[part] = difference.square_().sum(dim=(1, 2, 3), dtype=torch.int64)
+        squares = x[part].float().sub_(y[part]).square_()
+        rows = squares.sum(dim=3, dtype=of_rows)
+        errors[part] = rows.sum(dim=(1, 2), dtype=torch.float64)
     return errors.div_(size)
 
 

@@ -58,3 +58,12 @@ def test_chunks_and_empty_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     assert psnr(x[:0], y[:0]).shape == (0,)
     turned = x.to(memory_format=torch.channels_last), y.mT.contiguous().mT
     assert torch.equal(mse(*turned), expected)
+
+
+@pytest.mark.parametrize("width", [257, 258, 259, 1001])
+def test_the_largest_errors_of_wide_images_are_exact(width: int) -> None:
+    black = torch.zeros(1, 1, 2, width, dtype=torch.uint8)
+    white = torch.full_like(black, 255)
+    white[0, 0, 1, 0] = 254  # an odd sum
+    wanted = ((2 * width - 1) * 255**2 + 254**2) / (2 * width)
+    assert mse(black, white).item() == wanted
