@@ -159,7 +159,8 @@ def _check_size(content: Any, path: Path) -> None:
 
 def _shown(content: Any, window: Window | None, path: Path) -> tuple[list[NDArray[np.uint8]], str]:
     """Every frame ``(H, W, C)``, and a remark for the report."""
-    from pydicom.pixels import apply_color_lut, apply_modality_lut, pixel_array
+    from pydicom.pixels.processing import apply_color_lut, apply_modality_lut
+    from pydicom.pixels.utils import pixel_array
 
     values = np.asarray(pixel_array(content))
     kind = str(content.PhotometricInterpretation)
@@ -198,7 +199,7 @@ def _grey(
     if own is not None:
         return own.grey(values, low, high), ""
     if "VOILUTSequence" in content:
-        from pydicom.pixels import apply_voi
+        from pydicom.pixels.processing import apply_voi
 
         table = content.VOILUTSequence[0]
         bits = int(table.LUTDescriptor[2])

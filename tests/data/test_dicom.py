@@ -77,7 +77,7 @@ def test_monochrome1_is_inverted(tmp_path: Path) -> None:
 def test_without_a_window_all_values_are_shown_and_a_note_says_so(tmp_path: Path) -> None:
     write(tmp_path / "QUINTUS.dcm", RAMP)
     sets = load(tmp_path, 0, 1)
-    assert (sets.adversary.min(), sets.adversary.max()) == (0, 255)
+    assert (int(sets.adversary.min()), int(sets.adversary.max())) == (0, 255)
     assert sets.notes[0] == (
         "1 files were converted: file 1 (no window, shown from its least value to its most)."
     )

@@ -73,7 +73,7 @@ def hub(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
         enable_progress_bars=lambda: None,
     )  # fmt: skip
     monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
-    monkeypatch.setitem(sys.modules, "datasets", made)  # type: ignore[arg-type]
+    monkeypatch.setitem(sys.modules, "datasets", made)
     return made
 
 

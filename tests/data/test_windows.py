@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -24,13 +25,13 @@ from tests.support.image_files import raw_png
 DEEP = np.random.default_rng(0).integers(0, 65536, (5, 6, 3)).astype(np.uint16)
 
 
-def png(values: NDArray[np.uint16]) -> bytes:
+def png(values: NDArray[Any]) -> bytes:
     """A PNG of 16 bits: grey or RGB."""
     rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in values)
     return raw_png(values.shape[1], values.shape[0], 16, 0 if values.ndim == 2 else 2, rows)
 
 
-def tiff(values: NDArray[np.uint16], **options: object) -> bytes:
+def tiff(values: NDArray[Any], **options: Any) -> bytes:
     file = io.BytesIO()
     tifffile.imwrite(file, values, **options)
     return file.getvalue()
