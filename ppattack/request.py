@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 from ppattack.attack import PRESETS
 from ppattack.config import Doc, Interval
+from ppattack.data.windows import Window
 from ppattack.errors import ConfigError, DataError, nearest
 from ppattack.jpeg import Jpeg
 from ppattack.options import Flag, check_range, options
@@ -32,6 +33,8 @@ class RunRequest:
             files: the target is then ``oracle``.
         oracle_shell: whether a shell reads that command.
         size: edge of the images in pixels; None for the source's own.
+        window: ``CENTRE,WIDTH`` or ``full``: which levels of images of more than 8 bits become
+            black and white; None for what their files say.
         victims: images to encrypt, attack and score.
         adversary: public images for the adversary.
         overlap: whether the adversary's public images are the victims' own, in another order, as
@@ -91,6 +94,14 @@ class RunRequest:
         Interval(ge=1, le=4096),
         Flag("--size", unit=" pixels"),
         Doc("Edge of the images, pixels. [default: 32 for photos, else native]"),
+    ] = None
+    window: Annotated[
+        str | None,
+        Flag("--window", metavar="CENTRE,WIDTH"),
+        Doc(
+            "Levels of DICOM and 16-bit files that become black to white, or full. "
+            "[default: as DICOM files say]"
+        ),
     ] = None
     victims: Annotated[
         int, Interval(ge=1), Flag("-n", "--victims"), Doc("Images to encrypt and score.")
@@ -251,6 +262,8 @@ def check(request: RunRequest) -> None:
         )
     if request.link is not None:
         _check_link(request.link, request)
+    if request.window is not None:
+        Window.read(request.window)
     if request.jpeg is not None:
         Jpeg.read(request.jpeg)
         if request.ciphertexts is not None:

@@ -37,6 +37,8 @@ NOTHING_KEPT = (
 """Commands that begin anew after an interruption."""
 OUT_OF_MEMORY = ("out of memory", "can't allocate memory")
 """How torch says it of a GPU and of a CPU."""
+COMPLETING = "_PPATTACK_COMPLETE"
+"""Set by the script that completes commands in a shell."""
 OPTION_PARSERS = ("typer.", "click.")
 START = """\
 ppattack finds out how much of an image an image encryption scheme hides.
@@ -173,11 +175,12 @@ def _run() -> int:
 
 
 def _outcome() -> int:
-    if len(sys.argv) == 1:
+    typed = _being_typed()
+    if len(sys.argv) == 1 and typed is None:
         print(START, file=sys.stderr)  # noqa: T201
         return BAD_INPUT
     try:
-        code = _program(sys.argv[1])(standalone_mode=False)
+        code = _program(sys.argv[1] if typed is None else typed)(standalone_mode=False)
         flush()
         if code == INTERRUPTED:  # how the option parser hands over Ctrl-C
             raise KeyboardInterrupt
@@ -213,6 +216,14 @@ def _outcome() -> int:
             return _say("out of memory: use a smaller -n, --size or preset.", FAILED)
         return _defect(error)
     return int(code or 0)
+
+
+def _being_typed() -> str | None:
+    """The command of a line that a shell asks to complete; None if nobody asks."""
+    if COMPLETING not in os.environ:
+        return None
+    words = os.environ.get("COMP_WORDS", os.environ.get("_TYPER_COMPLETE_ARGS", "")).split()
+    return words[1] if len(words) > 1 else ""
 
 
 def _defect(error: BaseException) -> int:

@@ -1,8 +1,9 @@
 """Decode one image file: exactly what is stored, or a reason why not.
 
 PNG, BMP, TIFF, WebP, JPEG and GIF, told apart by content, never by extension. Always refused are
-more than ``MAX_PIXELS`` (before anything is decoded), more than 8 bits per channel, floats,
-transparency, several frames or pages, truncated and damaged files.
+more than ``MAX_PIXELS`` (before anything is decoded), floats, transparency, several frames or
+pages, truncated and damaged files; and more than 8 bits per channel, but for PNG and TIFF of 16
+bits if a window says how their levels become 8 bits.
 
 Two sets of rules for the rest. A *ciphertext* is read as stored: CMYK is refused, an orientation
 tag is not followed. A *photograph* is turned upright by its EXIF tag, and CMYK becomes RGB.
@@ -15,7 +16,7 @@ from __future__ import annotations
 import stat
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +25,8 @@ from ppattack.errors import ImageError
 
 if TYPE_CHECKING:
     from PIL.Image import Image
+
+    from ppattack.data.windows import Window
 
 MAX_PIXELS = 64_000_000
 FORMATS = ("PNG", "BMP", "TIFF", "WEBP", "JPEG", "GIF")
@@ -73,12 +76,15 @@ def check_file(path: Path) -> None:
         raise UnreadableImage(path, "is empty (0 bytes)")
 
 
-def open_image(path: Path, *, photograph: bool = False) -> tuple[Image, str]:
+def open_image(
+    path: Path, *, photograph: bool = False, window: Window | None = None
+) -> tuple[Image, str]:
     """Decode one file.
 
     Args:
         path: the file.
         photograph: whether the rules for photographs apply, not those for ciphertexts.
+        window: which levels of 16 bits become black and white; None refuses such files.
 
     Returns:
         an image of mode ``L`` or ``RGB``, and what had to be converted, or ``""``.
@@ -92,16 +98,19 @@ def open_image(path: Path, *, photograph: bool = False) -> tuple[Image, str]:
     except OSError as error:
         raise UnreadableImage(path, f"cannot be read ({error.strerror})") from None
     with file:
-        return decode(file, path, photograph=photograph)
+        return decode(file, path, photograph=photograph, window=window)
 
 
-def decode(file: BinaryIO, path: Path, *, photograph: bool = False) -> tuple[Image, str]:
+def decode(
+    file: BinaryIO, path: Path, *, photograph: bool = False, window: Window | None = None
+) -> tuple[Image, str]:
     """Decode one image file that is open; see :func:`open_image`.
 
     Args:
         file: to read.
         path: what it is called if it is refused.
         photograph: see :func:`open_image`.
+        window: likewise.
     """
     from PIL import Image, UnidentifiedImageError
 
@@ -109,7 +118,13 @@ def decode(file: BinaryIO, path: Path, *, photograph: bool = False) -> tuple[Ima
         # Pillow warns about large images and odd metadata; what matters is refused explicitly.
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            image = _decoded(file, photograph)
+            image, bits = _checked(file, photograph)
+            if bits > 8 and window is not None:
+                return _windowed(file, image, bits, window), f"{bits} bits, window {window}"
+            if bits > 8:
+                how = ", or say --window CENTRE,WIDTH" if photograph and bits == 16 else ""
+                raise _Refused(f"has {bits} bits per channel, not 8: convert it to 8 bits{how}")
+            image.load()
             return _eight_bit(image, photograph)
     except _Refused as refusal:
         reason = str(refusal)
@@ -134,8 +149,8 @@ class _Refused(Exception):
 _TOO_LARGE = f"has more than {MAX_PIXELS // 1_000_000} million pixels, the limit"
 
 
-def _decoded(file: BinaryIO, photograph: bool) -> Image:
-    """The image, decoded only after its header has been checked."""
+def _checked(file: BinaryIO, photograph: bool) -> tuple[Image, int]:
+    """The image, not decoded yet, and its bits per channel; its header has been checked."""
     from PIL import Image
     from PIL.TiffImagePlugin import TiffImageFile
 
@@ -160,10 +175,50 @@ def _decoded(file: BinaryIO, photograph: bool) -> Image:
         image.verify()
         file.seek(0)
         image = Image.open(file, formats=FORMATS)
-    if max(bits) > 8:
-        raise _Refused(f"has {max(bits)} bits per channel, not 8: convert it to 8 bits")
-    image.load()
-    return image
+    return image, max(bits)
+
+
+def _windowed(file: BinaryIO, image: Image, bits: int, window: Window) -> Image:
+    """An image of 16 bits, through a window: grey or RGB."""
+    from PIL.Image import fromarray
+
+    if bits != 16 or image.format not in ("PNG", "TIFF"):
+        raise _Refused(f"has {bits} bits per channel: windows are for PNG and TIFF of 16 bits")
+    if image.has_transparency_data:
+        raise _Refused("has an alpha channel of 16 bits: store it without one")
+    if image.getexif().get(_ORIENTATION_TAG, 1) != 1:
+        raise _Refused("has 16 bits and an orientation tag: store the pixels upright")
+    file.seek(0)
+    values = _deep_tiff(file) if image.format == "TIFF" else _deep_png(file.read())
+    if values.dtype.kind not in "iu" or not (values.ndim == 2 or values.shape[2:] == (3,)):
+        raise _Refused(f"holds {values.dtype} of shape {values.shape}, not grey or RGB of 16 bits")
+    range_ = np.iinfo(values.dtype)
+    return fromarray(window.grey(values, float(range_.min), float(range_.max)))
+
+
+def _deep_png(data: bytes) -> NDArray[np.uint16]:
+    """``(H, W)`` or ``(H, W, C)``, every bit; Pillow keeps 8 bits of colours."""
+    import torch
+    from torchvision.io import ImageReadMode, decode_png
+
+    content = torch.frombuffer(bytearray(data), dtype=torch.uint8)
+    found = decode_png(content, ImageReadMode.UNCHANGED).to(torch.int32).numpy()
+    laid: NDArray[np.uint16] = found.transpose(1, 2, 0).astype(np.uint16)
+    return laid[:, :, 0] if laid.shape[2] == 1 else laid
+
+
+def _deep_tiff(file: BinaryIO) -> NDArray[np.integer[Any]]:
+    import tifffile
+
+    with tifffile.TiffFile(file) as pages:
+        page = pages.pages[0]
+        values: NDArray[np.integer[Any]] = page.asarray()
+        inverted = getattr(page, "photometric", None) == tifffile.PHOTOMETRIC.MINISWHITE
+    if values.ndim == 3 and values.shape[0] == 3 and values.shape[2] != 3:
+        values = values.transpose(1, 2, 0)
+    if inverted:
+        values = np.iinfo(values.dtype).max - values
+    return values
 
 
 def _eight_bit(image: Image, photograph: bool) -> tuple[Image, str]:

@@ -23,9 +23,11 @@ resized; without one they must all have the same size.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
+from typing import ClassVar
 
 from typing_extensions import override
 
@@ -33,16 +35,39 @@ from ppattack.card import Reference
 from ppattack.data.decoding import UnreadableImage, check_file, open_image, pixels_of
 from ppattack.data.fingerprint import of_files
 from ppattack.data.image_files import check_folder, has_image_name, in_short
-from ppattack.data.selection import Counted, Pixels, select
+from ppattack.data.selection import Candidates, Counted, Pixels, select
 from ppattack.data.source import ImageRequest, ImageSets, ImageSource, SourceCard
 from ppattack.data.split_names import Layout, read_layout
+from ppattack.data.windows import Window
 from ppattack.errors import DataError
 from ppattack.files import holds_results, user_path, walk
 from ppattack.seeding import derive
 
 
+@dataclass(frozen=True)
+class Frame:
+    """One image of a file.
+
+    Args:
+        pixels: ``(H, W, C)`` uint8.
+        remark: what had to be converted, or ``""``.
+        part: what tells it from others of its file, or ``""``.
+    """
+
+    pixels: Pixels
+    remark: str = ""
+    part: str = ""
+
+
 class Folder(ImageSource):
-    """Images in a folder: ``folder:DIR``."""
+    """Images in a folder: ``folder:DIR``.
+
+    A source of other files overrides ``is_image``, ``frames`` and ``side_of``.
+    """
+
+    takes_window = True
+    tells_names: ClassVar[bool] = True
+    """Whether names of files and classes may be in a report."""
 
     card = SourceCard(
         name="folder",
@@ -66,14 +91,14 @@ class Folder(ImageSource):
         """
         root = user_path(self.argument)
         check_folder(root)
-        reader = _Reader(root)
+        reader = _Reader(root, self, request.window)
         victims, adversary = _sides(reader, request)
         try:
             sets = select(
                 f"{self.card.name}:{self.argument}",
                 request,
-                Counted(reader.images(victims), len(victims)),
-                Counted(reader.images(adversary), len(adversary)),
+                self._candidates(reader, victims),
+                self._candidates(reader, adversary),
             )
         except DataError as error:
             skipped = reader.notes()
@@ -84,14 +109,39 @@ class Folder(ImageSource):
     def fingerprint(self, *, labels: bool) -> str | None:
         root = user_path(self.argument)
         check_folder(root)
-        return of_files((path, root / path) for path in _paths(root, left_out=_results(root)))
+        paths = _paths(root, self.is_image, left_out=_results(root))
+        return of_files((path, root / path) for path in paths)
+
+    def is_image(self, path: Path) -> bool:
+        """Whether a file is taken for an image."""
+        return has_image_name(path.name)
+
+    def frames(self, path: Path, window: Window | None) -> Iterable[Frame]:
+        """The images of a file.
+
+        Raises:
+            UnreadableImage: with the reason.
+        """
+        image, remark = open_image(path, photograph=True, window=window)
+        return [Frame(pixels_of(image), remark)]
+
+    def side_of(self, path: Path, digest: bytes) -> bytes:
+        """Bytes of which the first decides the side of a file, by the SHA-256 of its content."""
+        del path
+        return digest
+
+    def _candidates(self, reader: _Reader, paths: list[str]) -> Candidates:
+        """The images of files, of which it is known how many there are if each holds one."""
+        found = reader.images(paths)
+        return Counted(found, len(paths)) if type(self).frames is Folder.frames else found
 
 
 class _Reader:
     """Reads the files of one folder and remembers what it had to skip or convert."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, source: Folder, window: Window | None) -> None:
         self.root = root
+        self.source, self.window = source, window
         self.results = _results(root)
         self.layout: Layout = read_layout(root, self.results)
         self.skipped: list[str] = []
@@ -102,21 +152,39 @@ class _Reader:
         """Path inside the folder, pixels and class of every readable file."""
         for path in paths:
             try:
-                image, remark = open_image(self.root / path, photograph=True)
+                for frame in self.source.frames(self.root / path, self.window):
+                    if frame.remark:
+                        self.converted.append(f"{self.called(path)} ({frame.remark})")
+                    yield self.called(path) + frame.part, frame.pixels, self.class_of(path)
             except UnreadableImage as error:
                 self.skip(path, error)
-                continue
-            if remark:
-                self.converted.append(f"{path} ({remark})")
-            yield path, pixels_of(image), self.layout.class_of(path)
 
     def paths(self, part: str = "") -> list[str]:
         """The image files below the folder, or below a part of it."""
-        return _paths(self.root, part, self.results)
+        return _paths(self.root, self.source.is_image, part, self.results)
+
+    def called(self, path: str) -> str:
+        """A file in reports: its path, or its number if names tell too much."""
+        if self.source.tells_names:
+            return path
+        return f"file {self.numbers[path]}"
+
+    def class_of(self, path: str) -> str | None:
+        """The class of a file, likewise."""
+        name = self.layout.class_of(path)
+        if name is None or self.source.tells_names:
+            return name
+        known = sorted({self.layout.class_of(each) or "" for each in self.numbers} - {""})
+        return f"class {known.index(name) + 1:03d}"
+
+    @cached_property
+    def numbers(self) -> dict[str, int]:
+        """The number of every image file, from 1, in their order."""
+        return {path: number for number, path in enumerate(self.paths(), 1)}
 
     def skip(self, path: str, error: UnreadableImage) -> None:
         """Remember a file that cannot be read."""
-        self.skipped.append(f"{path} {error.reason}")
+        self.skipped.append(f"{self.called(path)} {error.reason}")
 
     def notes(self) -> list[str]:
         """Facts for the report."""
@@ -128,11 +196,11 @@ class _Reader:
         if self.twins:
             notes.append(f"{self.twins} files are copies of others and were left out.")
         if self.results:
+            named = f": {in_short(sorted(self.results))}" if self.source.tells_names else ""
             notes.append(
-                f"{len(self.results)} folders of ppattack's own results were left out: "
-                f"{in_short(sorted(self.results))}."
+                f"{len(self.results)} folders of ppattack's own results were left out{named}."
             )
-        notes += self.layout.notes
+        notes += self.layout.notes if self.source.tells_names else ()
         return notes
 
 
@@ -154,10 +222,11 @@ def _sides(reader: _Reader, request: ImageRequest) -> tuple[list[str], list[str]
     )
     if not request.victims:
         return [], [by_content[digest] for digest in drawn]
-    victims, adversary = (
-        [by_content[digest] for digest in drawn if digest[0] % 2 == parity] for parity in (0, 1)
-    )
-    return victims, adversary
+    sides: tuple[list[str], list[str]] = ([], [])
+    for digest in drawn:
+        path = by_content[digest]
+        sides[reader.source.side_of(reader.root / path, digest)[0] % 2].append(path)
+    return sides
 
 
 def _by_content(reader: _Reader) -> dict[bytes, str]:
@@ -183,7 +252,12 @@ def _digest(path: Path) -> bytes:
         raise UnreadableImage(path, f"cannot be opened ({error.strerror})") from None
 
 
-def _paths(root: Path, part: str = "", left_out: frozenset[str] = frozenset()) -> list[str]:
+def _paths(
+    root: Path,
+    is_image: Callable[[Path], bool],
+    part: str = "",
+    left_out: frozenset[str] = frozenset(),
+) -> list[str]:
     """The path inside ``root`` of every image file below ``root / part``, sorted.
 
     Raises:
@@ -192,7 +266,7 @@ def _paths(root: Path, part: str = "", left_out: frozenset[str] = frozenset()) -
     found: list[str] = []
     for place, files in walk(root / part, lambda folder: _inside(root, folder) in left_out):
         prefix = "" if place == root else f"{_inside(root, place)}/"
-        found += [prefix + name for name in files if has_image_name(name)]
+        found += [prefix + name for name in files if is_image(place / name)]
     return sorted(found)
 
 

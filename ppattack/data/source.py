@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
 from ppattack.card import Reference
+from ppattack.data.windows import Window
 from ppattack.errors import ConfigError, DataError
 from ppattack.seeding import numpy_stream
 
@@ -49,6 +50,8 @@ class ImageRequest:
         pairs: how many of the victims' images become known pairs and are not scored.
         distractors: images of the victims' kind that neither side has, at most; a source that has
             none left, or does not know of them, gives none.
+        window: which levels of images of more than 8 bits become black and white; None for what
+            their files say.
 
     Raises:
         ConfigError: for a number out of range, or an empty request.
@@ -61,6 +64,7 @@ class ImageRequest:
     download: bool = False
     pairs: int = 0
     distractors: int = 0
+    window: Window | None = None
 
     def __post_init__(self) -> None:
         if min(self.victims, self.adversary) < 0 or self.victims + self.adversary < 1:
@@ -227,6 +231,8 @@ class ImageSource(ABC):
     """
 
     card: ClassVar[SourceCard]
+    takes_window: ClassVar[bool] = False
+    """Whether its files may have more than 8 bits, which ``window`` says how to show."""
 
     def __init__(self, argument: str = "") -> None:
         name, wanted = self.card.name, self.card.argument

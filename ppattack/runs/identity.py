@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from ppattack.config import as_dict
 from ppattack.data.stack_files import is_stack, open_stack
+from ppattack.data.windows import Window
 from ppattack.errors import DataError
 from ppattack.jpeg import Jpeg
 from ppattack.plugins import registry
@@ -59,6 +60,8 @@ def identity(
         facts["attack files"] = named
     if beside := [hashlib.sha256(file.read_bytes()).hexdigest() for file in target.files()]:
         facts["target files"] = beside
+    if request.window is not None:
+        facts["window"] = str(Window.read(request.window))
     if entropy is not None:
         facts["entropy"] = hashlib.sha256(entropy).hexdigest()
     elif request.isolated:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from ppattack.data.source import ImageRequest, ImageSets
 from ppattack.data.stack_files import is_stack, open_stack
+from ppattack.data.windows import Window
 from ppattack.errors import ConfigError, DataError
 from ppattack.files import check_output_names
 from ppattack.jpeg import Jpeg
@@ -65,6 +66,7 @@ def load_images(
         download=request.download,
         pairs=pairs,
         distractors=distractors,
+        window=None if request.window is None else Window.read(request.window),
     )
     sets = loaded.images(request.data or "photos", wanted)
     return sets.with_owner(owner) if owner else sets

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from ppattack.caches.memory import Recent
 from ppattack.data.source import ImageRequest, ImageSets, ImageSource
+from ppattack.errors import ConfigError
 from ppattack.plugins import registry
 from ppattack.runs import kept_images
 
@@ -55,11 +56,11 @@ def images(source: str, wanted: ImageRequest) -> ImageSets:
     """
 
     def load() -> tuple[ImageSets, str]:
-        sets = kept_images.load(registry.dataset(source), wanted)
+        sets = _load(source, wanted)
         return sets, _hash(sets) if _bytes(sets) <= BYTES_KEPT else ""
 
     if not _under_way:
-        return kept_images.load(registry.dataset(source), wanted)
+        return _load(source, wanted)
     kept, key = _under_way[-1].sets, (source, wanted)
     sets, content = kept.get(key, load)
     if _bytes(sets) > BYTES_KEPT:
@@ -68,6 +69,16 @@ def images(source: str, wanted: ImageRequest) -> ImageSets:
         kept.drop(key)
         sets, _ = kept.get(key, load)
     return sets
+
+
+def _load(source: str, wanted: ImageRequest) -> ImageSets:
+    found = registry.dataset(source)
+    if wanted.window is not None and not found.takes_window:
+        raise ConfigError(
+            f"--window is for files of more than 8 bits, and '{found.card.name}' has none: leave "
+            "it out, or use --data dicom:DIR or folder:DIR."
+        )
+    return kept_images.load(found, wanted)
 
 
 def fingerprint(source: ImageSource, *, labels: bool) -> str | None:

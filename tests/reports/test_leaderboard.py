@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -38,7 +39,7 @@ def test_a_row_is_a_scheme_its_settings_and_its_keys() -> None:
 
 
 def test_the_strongest_level_with_the_fewest_answers_and_ciphertexts() -> None:
-    strong = {"target": "le", "leak": "key"}
+    strong: dict[str, Any] = {"target": "le", "leak": "key"}
     (row,) = board(
         report("itn", "le", leak="identity", victims=4),
         report("fr", victims=256, **strong),
