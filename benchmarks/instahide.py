@@ -66,7 +66,7 @@ def main() -> None:
     parser.add_argument("--cases", nargs="+", default=["20x50"])
     parser.add_argument("--seeds", nargs="+", type=int, default=[0])
     parser.add_argument("--iterations", type=int, default=12)
-    parser.add_argument("--refinements", type=int, default=3)
+    parser.add_argument("--refinements", type=int, default=5)
     parser.add_argument(
         "--keep", type=Path, help="save images of the last case here, for instahide_picture.py"
     )

@@ -117,11 +117,9 @@ def _measured(row: Row, root: Path, paths: list[str], count: int, seed: int) -> 
     found = NeuraCryptMatching().matched(case)
     assert found.matching is not None
     right = (order[found.matching] + others == torch.arange(count)).double().mean().item()
-    notes = found.notes
-    return (
-        f"| {row.title} | {right:.3f} | {notes['expected_share_right']:.3f} | "
-        f"{notes['rehearsal_right']:.3f} |"
-    )
+    notes, share = found.notes, found.notes["expected_share_right"]
+    expected = "not known" if share is None else f"{share:.3f}"
+    return f"| {row.title} | {right:.3f} | {expected} | {notes['rehearsal_right']:.3f} |"
 
 
 def _codes(row: Row, images: Tensor, seed: int) -> Tensor:

@@ -83,7 +83,7 @@ class InstaHideStatistics(Attack):
             int,
             Interval(ge=0, le=20),
             Doc("times that mixtures are signed and their members named again"),
-        ] = 3
+        ] = 5
         samples: Annotated[
             int, Interval(ge=500), Doc("own mixtures from which statistics are learnt")
         ] = 20_000
@@ -94,7 +94,7 @@ class InstaHideStatistics(Attack):
     presets: ClassVar[Mapping[Preset, Mapping[str, Any]]] = {
         "smoke": {"iterations": 3, "refinements": 0, "samples": 500},
         "standard": {},
-        "paper": {"refinements": 5},
+        "paper": {"refinements": 8},
     }
 
     @override

@@ -169,7 +169,8 @@ class NeuraCryptMatching(Attack):
         if stages.rehearsal is not None:
             clear = clearness(case, found)
             choice = 0.0 if case.matches_contents else mutual(found.scores, found.matching)
-            share = round(stages.rehearsal.expected_share(clear, choice), 4)
+            share = stages.rehearsal.expected_share(clear, choice)
+            share = None if share is None else round(share, 4)
             limits = stages.rehearsal.limits(clear, choice)
             notes["rehearsal_right"] = round(stages.rehearsal.right, 4)
         return Recovery(

@@ -17,7 +17,7 @@ from ppattack.errors import ConfigError, DataError
 from ppattack.evaluation.scores import Evaluation, evaluate
 from ppattack.metrics.images import ImageScorer
 from ppattack.scenario import Scenario, simulate
-from ppattack.solvers.code_alignment import alignment, own_side, victims
+from ppattack.solvers.code_alignment import alignment, candidates, own_side, victims
 from ppattack.solvers.code_alignment.alignment import Settings, align, more_images
 from ppattack.target import Target
 from ppattack.threat import KeyScope
@@ -164,7 +164,7 @@ STAGES = [
     (victims, "patch_orders", 1),
     (own_side, "_encoded", 2),
     (alignment, "best_layout", 1),
-    (alignment, "best_rotation", 2),
+    (candidates, "best_rotation", 2),
     (alignment, "reconstructions", 1),
 ]
 """What each stage calls, and the call at which it is interrupted."""

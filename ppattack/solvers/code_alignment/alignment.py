@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +15,8 @@ from torch import Tensor
 from ppattack.context import Context
 from ppattack.errors import DataError
 from ppattack.images import ImageShape
-from ppattack.solvers.code_alignment.brightness import brightness_shift
+from ppattack.solvers.code_alignment.candidates import rotated_layouts
 from ppattack.solvers.code_alignment.components import Components
-from ppattack.solvers.code_alignment.mirror import asymmetry
-from ppattack.solvers.code_alignment.moments import Moments
 from ppattack.solvers.code_alignment.own_side import OwnSide, multiplies_bfloat16
 from ppattack.solvers.code_alignment.places import (
     Layouts,
@@ -29,7 +26,6 @@ from ppattack.solvers.code_alignment.places import (
 )
 from ppattack.solvers.code_alignment.reconstruction import reconstructions
 from ppattack.solvers.code_alignment.result import Alignment, Candidate
-from ppattack.solvers.code_alignment.rotations import Rotation, best_rotation
 from ppattack.solvers.code_alignment.upright import is_upright
 from ppattack.solvers.code_alignment.victims import VictimCodes
 from ppattack.solvers.kept import Kept, Tensors
@@ -105,8 +101,8 @@ def align(
         normalised = target.normalised(public.to(context.device))
         layouts = _layouts(components, own, normalised, grid, context, kept)
     with clock.stage("rotations"):
-        candidates, probability = _candidates(
-            components, own, layouts, grid, settings, context, kept
+        candidates, probability = rotated_layouts(
+            components, own, layouts, grid, settings.mirrored, context, kept
         )
     with clock.stage("decoding"):
         images = [
@@ -125,12 +121,13 @@ def align(
 
 def _notes(chosen: Candidate, own: OwnSide, found: Components) -> dict[str, Any]:
     deviation = max(float(found.variances[0]), SMALLEST) ** 0.5
+    shift = abs(chosen.brightness.shift)
     return {
         "agreement of second moments": round(chosen.rotation.second, 4),
         "agreement of third moments": round(chosen.rotation.third, 4),
         "share of a code that other keys predict": round(float(own.share.mean()), 4),
         "components": len(own.share),
-        "difference in mean brightness, deviations": round(abs(chosen.shift) / deviation, 3),
+        "difference in mean brightness, deviations": round(shift / deviation, 3),
         "places": chosen.places.tolist(),
     }
 
@@ -242,57 +239,3 @@ def _best_layout(
         lambda: context.torch_stream("upright"),
     )
     return best if upright else over[best]
-
-
-def _candidates(
-    victims: Tensor,
-    own: OwnSide,
-    layouts: list[Tensor],
-    grid: tuple[int, int],
-    settings: Settings,
-    context: Context,
-    kept: Kept,
-) -> tuple[list[Candidate], float]:
-    """A rotation for each layout, the likelier layout first, and its probability."""
-    theirs = cache(lambda: Moments.of(own.components, grid))
-    found = [
-        _rotated(victims, own.components, theirs, grid, each, context, kept, number)
-        for number, each in enumerate(layouts)
-    ]
-    if len(found) == 1:
-        return found, 1.0
-    laid = victims[:, layouts[0].argsort()]
-    probability = _probability(laid, own.components, grid, settings)
-    return (found, probability) if probability >= 0.5 else (found[::-1], 1 - probability)
-
-
-def _rotated(
-    victims: Tensor,
-    own: Tensor,
-    theirs: Callable[[], Moments],
-    grid: tuple[int, int],
-    places: Tensor,
-    context: Context,
-    kept: Kept,
-    number: int,
-) -> Candidate:
-    """The best rotation, signs included, for a layout; ``theirs`` are moments of own components."""
-
-    def made() -> Tensors:
-        ours = Moments.of(victims[:, places.argsort()], grid)
-        found = best_rotation(ours, theirs(), context.torch_stream("signs"))
-        shift, doubt = brightness_shift(victims, own @ found.matrix.T)
-        numbers = torch.tensor([found.second, found.third, shift, doubt], dtype=torch.float64)
-        return {"matrix": found.matrix, "numbers": numbers}
-
-    parts = kept.stage(f"rotation-{number}", made, victims.device)
-    second, third, shift, doubt = parts["numbers"].tolist()
-    return Candidate(places, Rotation(parts["matrix"], second, third), shift, doubt)
-
-
-def _probability(victims: Tensor, own: Tensor, grid: tuple[int, int], settings: Settings) -> float:
-    """That a layout is right, not its mirror image; nothing tells without mirrored images."""
-    if not settings.mirrored:
-        return 0.5
-    straight, flipped = own.chunk(2)
-    return asymmetry(victims, straight, flipped, turns(grid)[1]).probability

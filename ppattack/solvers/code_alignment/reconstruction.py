@@ -43,7 +43,7 @@ def reconstructions(
     )
     decoder = Decoder.learnt(parts, noise, mean, grid)
     ordered = victims[:, candidate.places.argsort()]
-    ordered[..., 0] -= candidate.shift
+    ordered[..., 0] -= candidate.brightness.shift
     padded = target.padded_shape(shape)
     images = [
         from_patches(decoder(part).clamp_(0, 255).round_().to(torch.uint8), padded)

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ppattack.solvers.code_alignment.brightness import Brightness
 from ppattack.solvers.code_alignment.components import Components
 from ppattack.solvers.code_alignment.naming import naming_vectors
 from ppattack.solvers.code_alignment.own_side import AT_ONCE, OwnSide
@@ -24,14 +25,12 @@ class Candidate:
     Args:
         places: ``(P,)`` the patch that each cluster shows.
         rotation: from own components to the victims'.
-        shift: what to add to the first of them: how much brighter the victims' images are.
-        doubt: variance of the shift.
+        brightness: how the victims' frame differs from own components turned into it.
     """
 
     places: Tensor
     rotation: Rotation
-    shift: float
-    doubt: float
+    brightness: Brightness
 
     def turned(self, components: Tensor, share: Tensor) -> Tensor:
         """Own components ``(..., K)`` in the victims' frame, drawn to the mean where keys differ.
@@ -40,12 +39,13 @@ class Candidate:
             components: of own codes.
             share: ``(K,)`` what keys share of each.
         """
-        return components @ self.rotation.matrix.T * share.sqrt()
+        turned = components @ self.rotation.matrix.T * share.sqrt()
+        return turned + turned[..., :1] * self.brightness.leak
 
     def mean_components(self, own: OwnSide, means: Tensor) -> Tensor:
         """``(T, K)`` of images under the victims' key, of those under own keys, place by mean."""
         moved = self.turned(means, own.share)
-        moved[:, 0] += self.shift
+        moved[:, 0] += self.brightness.shift
         return moved
 
 
@@ -96,7 +96,8 @@ class Alignment:
     def naming_vectors_of(self, images: Tensor) -> Tensor:
         """Vectors that true mean codes are nearest to; see :func:`naming_vectors`.
 
-        What is wrong by chance: what a key adds of its own, the brightness, and which of the two
+        What is wrong by chance: what a key adds of its own, the brightness and the leak that
+        follows from it, and which of the two
         layouts is right, as far as that is not known.
 
         Args:
@@ -109,7 +110,7 @@ class Alignment:
         predicted = self.candidate.mean_components(self.own, means)
         turn = self.candidate.rotation.matrix
         noise = turn @ self.own.noise @ turn.T * (1 + 1 / len(self.own.each))
-        noise[0, 0] += self.candidate.doubt
+        noise += self._doubt(float(predicted[:, 0].var()))
         if self.other is not None:
             apart = self.other.mean_components(self.own, means) - predicted
             predicted = predicted + (1 - self.probability) * apart
@@ -119,6 +120,17 @@ class Alignment:
         vectors = naming_vectors(predicted, noise)
         aside = vectors[:, -1:].cpu() * self.victims.quiet.cpu()
         return self._codes(vectors[:, :-1]) + aside
+
+    def _doubt(self, spread: float) -> Tensor:
+        """``(K, K)`` covariance that follows from the doubt of the brightness.
+
+        Args:
+            spread: variance of the predicted brightness.
+        """
+        brightness = self.candidate.brightness
+        found = brightness.slope[:, None] * brightness.slope * spread
+        found[0, 0] += 1
+        return brightness.doubt * found
 
     def _own_means(self, images: Tensor) -> Tensor:
         """``(T, K)`` common components of own codes, means over places."""

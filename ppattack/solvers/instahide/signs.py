@@ -71,7 +71,7 @@ def sign_images(
         step: called after each iteration.
     """
     images = start
-    solver = ImageRegression(release, weight, naturals)
+    solver = ImageRegression(release.public_scale, weight, naturals)
     for _ in range(iterations):
         total = torch.zeros_like(images)
         for rows in torch.arange(len(weight), device=weight.device).split(AT_ONCE):
@@ -114,7 +114,7 @@ class ImageRegression:
     """Images from signed mixtures: ridge regression about the mean image, in natural coordinates.
 
     Args:
-        release: the mixtures.
+        scale: ``(E,)`` the variance of the rest of each mixture, in units of that of images.
         weight: ``(E, K)``.
         naturals: the Gaussian of images.
         like_images: whether the rest of a mixture looks like an image too, so that every
@@ -123,7 +123,7 @@ class ImageRegression:
 
     def __init__(
         self,
-        release: Release,
+        scale: Tensor,
         weight: Tensor,
         naturals: NaturalPrior,
         *,
@@ -131,10 +131,10 @@ class ImageRegression:
     ) -> None:
         level, spectrum = naturals.level, naturals.spectrum
         if like_images:
-            noise = release.public_scale + REST
+            noise = scale + REST
             self.ratio = (spectrum + ERRORS * level) / spectrum
         else:
-            noise = (release.public_scale + FLOOR) * level
+            noise = (scale + FLOOR) * level
             self.ratio = 1 / spectrum
         self.naturals, self.weighted = naturals, weight / noise[:, None]
         values, self.vectors = torch.linalg.eigh(self.weighted.T @ weight)

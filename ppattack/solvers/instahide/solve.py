@@ -15,7 +15,7 @@ from ppattack.solvers.instahide.signs import STARTS, likeliest_images
 from ppattack.solvers.instahide.solution import FEWEST, Solution
 from ppattack.solvers.instahide.start import spectral_start
 from ppattack.solvers.instahide.statistics import PublicStatistics
-from ppattack.solvers.instahide.unfolding import refine
+from ppattack.solvers.instahide.unfolding import expected_rest, refine
 from ppattack.solvers.kept import NOTHING, Kept, Tensors
 
 if TYPE_CHECKING:
@@ -63,12 +63,13 @@ def solve(
                 iterations,
                 lambda: task.update(next(steps)),
             )
-            return {"images": made, "weight": found["weight"]}
+            return {"images": made, "weight": found["weight"], "rest": expected_rest(release)}
 
         def refined(before: Tensors) -> Tensors:
             images, weight = before["images"], before["weight"]
-            better = refine(release, weight, images, classes, statistics.naturals)
-            return {"images": better.images, "weight": better.members.weight}
+            naturals, rest = statistics.naturals, before["rest"]
+            better = refine(release, weight, images, classes, naturals, rest)
+            return {"images": better.images, "weight": better.members.weight, "rest": better.rest}
 
         now = kept.stage("images", first, device)
         for number in range(1, refinements + 1):

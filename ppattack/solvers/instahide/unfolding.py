@@ -3,7 +3,8 @@
 Given absolute values and what the private images predict, mean-field iterations find signed values
 whose difference from the prediction has the covariance of natural images. Signs are settled from
 coarse to fine: white noise, added to that covariance, is lowered step by step. Signed mixtures are
-linear in the images, so that regression finds members whose weight is too small for squares.
+linear in the images, so that regression finds members whose weight is too small for squares. What
+they leave unexplained says how much of a mixture is public: the less, the more it counts.
 """
 
 from __future__ import annotations
@@ -29,6 +30,8 @@ TRUST = 0.3
 """Share of its log-likelihood by which a signed mixture counts: its errors are not independent."""
 WHITE = 0.08
 """White noise, of the mean variance, when images are compared with signed mixtures."""
+LEAST, MOST = 0.25, 4.0
+"""The rest of a mixture is between these shares of what its weights let expect."""
 
 
 @dataclass(frozen=True)
@@ -38,14 +41,21 @@ class Refined:
     Args:
         images: ``(K, D)`` signed.
         members: who is in which mixture, and with which weight.
+        rest: ``(E,)`` what each mixture holds beside them, of the variance of an image.
     """
 
     images: Tensor
     members: Memberships
+    rest: Tensor
 
 
 def refine(
-    release: Release, weight: Tensor, images: Tensor, classes: Tensor, naturals: NaturalPrior
+    release: Release,
+    weight: Tensor,
+    images: Tensor,
+    classes: Tensor,
+    naturals: NaturalPrior,
+    rest: Tensor,
 ) -> Refined:
     """Sign all mixtures, name their members again, and solve for the images again.
 
@@ -55,31 +65,41 @@ def refine(
         images: ``(K, D)``.
         classes: ``(K,)`` of the images.
         naturals: the Gaussian of images.
+        rest: ``(E,)`` as it was found before, or :func:`expected_rest`.
     """
     whiten = (naturals.spectrum + WHITE * naturals.level).rsqrt()
     known = naturals.coordinates(images - naturals.mean) * whiten
     signed = torch.empty_like(release.values)
-    products = weight.new_empty(weight.shape)
+    products, left = weight.new_empty(weight.shape), torch.empty_like(rest)
     for rows in torch.arange(len(weight), device=weight.device).split(AT_ONCE):
         expected = prediction(weight[rows], images, naturals)
-        scale = release.public_scale[rows] + REST
-        signed[rows] = unfold(release.values[rows], expected, scale, naturals)
+        signed[rows] = unfold(release.values[rows], expected, rest[rows], naturals)
+        unexplained = naturals.coordinates(signed[rows] - expected) * whiten
+        left[rows] = unexplained.square().mean(dim=1)
         seen = naturals.coordinates(signed[rows] - naturals.mean) * whiten
         products[rows] = seen @ known.T
+    usual = expected_rest(release)
+    rest = left * (usual.mean() / left.mean())
+    rest = rest.maximum(LEAST * usual).minimum(MOST * usual)
     members = memberships(
         products,
         known @ known.T,
         release.slots,
         classes,
         power=1,
-        precision=TRUST / (release.public_scale + 2 * REST),
+        precision=TRUST / (rest + REST),
     )
     members = split_weights(products, known @ known.T, release.slots, members)
-    solver = ImageRegression(release, members.weight, naturals, like_images=True)
+    solver = ImageRegression(rest, members.weight, naturals, like_images=True)
     total = torch.zeros_like(images)
     for rows in torch.arange(len(weight), device=weight.device).split(AT_ONCE):
         total += solver.gathered(signed[rows], rows)
-    return Refined(solver.solved(total), members)
+    return Refined(solver.solved(total), members, rest)
+
+
+def expected_rest(release: Release) -> Tensor:
+    """``(E,)``: what mixtures hold beside private images, as far as their weights tell."""
+    return release.public_scale + REST
 
 
 def unfold(values: Tensor, expected: Tensor, scale: Tensor, naturals: NaturalPrior) -> Tensor:

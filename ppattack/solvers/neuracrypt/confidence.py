@@ -52,8 +52,8 @@ class Rehearsal:
     null: float
     common: float = 1.0
 
-    def expected_share(self, height: float, choice: float = 0.0) -> float:
-        """The share of right matches to expect of a matching, 0 to 1.
+    def expected_share(self, height: float, choice: float = 0.0) -> float | None:
+        """The share of right matches to expect of a matching, 0 to 1; None if nothing tells.
 
         Args:
             height: of the matching.
@@ -65,7 +65,7 @@ class Rehearsal:
         chosen = choice if choice >= CLEAR_CHOICE else 0.0
         between = self.height - self.null
         if between < LEAST_GAP:
-            return chosen
+            return chosen or None
         relative = (height - self.null) / between
         level = min(1.0, max(0.0, (relative - NOTHING_AT) / (ALL_AT - NOTHING_AT)))
         return max(chosen, self.right * level)
@@ -73,6 +73,11 @@ class Rehearsal:
     def limits(self, height: float, choice: float = 0.0) -> str:
         """Why the matches are not to be relied on, in words that follow "but"; or nothing."""
         share = self.expected_share(height, choice)
+        if share is None:
+            return (
+                "nothing tells how many of the matches are right: under an own key right matches "
+                "hardly stand out from matches by chance"
+            )
         if share >= LEAST_SHARE:
             return ""
         if self.common < LEAST_COMMON:
@@ -80,9 +85,7 @@ class Rehearsal:
                 "codes of different images have nothing in common, as with a key for each image: "
                 "what is matched is matched by contrast alone"
             )
-        if self.height - self.null < LEAST_GAP:
-            why = "under an own key right matches hardly stand out from matches by chance"
-        elif self.right < LEAST_SHARE:
+        if self.right < LEAST_SHARE:
             why = f"under an own key the attack has {self.right:.0%} right too"
         else:
             why = (

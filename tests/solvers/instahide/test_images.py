@@ -15,7 +15,7 @@ from ppattack.solvers.instahide.signs import likeliest_images, sign_images
 from ppattack.solvers.instahide.solution import Solution
 from ppattack.solvers.instahide.solve import solve
 from ppattack.solvers.instahide.start import blur, pixel_signs, pixel_vectors, spectral_start
-from ppattack.solvers.instahide.unfolding import refine, unfold
+from ppattack.solvers.instahide.unfolding import expected_rest, refine, unfold
 from tests.support.mixtures import SCALE, Mixed, images, learnt, mixed
 
 SHAPE = (3, 16, 16)
@@ -121,12 +121,18 @@ def test_refining_names_members_that_were_forgotten() -> None:
     case, prior = mixed(12, 40), learnt().naturals
     weak = torch.where(case.weight < 0.15, 0.0, case.weight)
     classes = torch.arange(12) % 3
-    better = refine(case.release, weak, case.numbers, classes, prior)
+    rest = expected_rest(case.release)
+    better = refine(case.release, weak, case.numbers, classes, prior, rest)
     forgotten = (case.weight > 0.05) & (weak == 0)
     assert int(forgotten.sum()) > 50
     others = (case.weight == 0) & (case.labels[:, classes] > 0)
     named, wrong = (better.members.probability[each].mean() for each in (forgotten, others))
     assert float(named) > 3 * float(wrong)
+    values = case.release.values.clone()
+    values[:20] = values[20:40]  # not of the images that their labels name
+    odd = refine(replace(case.release, values=values), weak, case.numbers, classes, prior, rest)
+    wrong, right = ((odd.rest / rest)[rows].mean() for rows in (slice(20), slice(20, None)))
+    assert float(wrong) > 1.3 * float(right)
 
 
 def _solved(case: Mixed) -> Solution:

@@ -65,16 +65,16 @@ def test_what_a_rehearsal_does_not_reach_is_not_expected() -> None:
     poor = Rehearsal(0.05, 3.1, 2.3)
     assert poor.expected_share(4.0) == 0.05
     assert "under an own key the attack has 5% right too" in poor.limits(4.0)
-    assert Rehearsal(1.0, 2.0, 2.0).expected_share(1.9) == 0
-    assert Rehearsal(1.0, 2.0, 2.1).expected_share(4.0) == 0
-    assert "hardly stand out" in Rehearsal(1.0, 2.3, 2.1).limits(4.0)
+    assert Rehearsal(1.0, 2.0, 2.0).expected_share(1.9) is None
+    assert Rehearsal(1.0, 2.0, 2.1).expected_share(4.0) is None
+    assert "nothing tells how many" in Rehearsal(1.0, 2.3, 2.1).limits(4.0)
 
 
 def test_a_clear_mutual_choice_counts_if_the_rehearsal_went_wrong() -> None:
     poor = Rehearsal(0.05, 2.4, 2.3)
     assert poor.expected_share(3.4, 1.0) == 1
     assert not poor.limits(3.4, 1.0)
-    assert poor.expected_share(3.4, 0.3) == 0
+    assert poor.expected_share(3.4, 0.3) is None
     assert Rehearsal(1.0, 3.4, 2.3).expected_share(3.4, 0.7) == 1
 
 
