@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from typing_extensions import override
@@ -19,9 +20,9 @@ from ppattack.data.alterations import Alteration, degraded, noisy, stand_ins
 from ppattack.threat import Observation, ThreatModel
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Generator, Tensor
 
-    from ppattack.solvers.candidates.gallery import Ranking
+    from ppattack.solvers.candidates.gallery import Images, Ranking
     from ppattack.target.base import PublicScheme
 
 VAIN = 0.1
@@ -43,7 +44,9 @@ class CandidateMatching(Attack):
     keys, are pairs whose answer is known: canonical correlations between the two sides give a
     likelihood ratio. Copies that were moved by a pixel or brightened are tried as such. Blocks
     that moved are compared one by one for the likeliest candidates. A p-value tells images that
-    are not among the candidates. With ``link`` the candidates are ciphertexts under other keys.
+    are not among the candidates. With ``link`` the candidates are ciphertexts under other keys; if
+    the scheme separates nibbles, what an alteration does to them is learned from noise that looks
+    like photographs, under own keys.
 
     The alterations that it covers: JPEG from quality 50, resizing to three quarters, noise of
     three grey levels, brightness from .8 to 1.2, shifts by a pixel; exact copies always.
@@ -109,6 +112,12 @@ class CandidateMatching(Attack):
         )
 
     @override
+    def welcomes_own_keys(self) -> bool:
+        """Optional where ciphertexts are linked: own pairs show what an alteration does."""
+        link: bool = self.config.link
+        return link
+
+    @override
     def positive_control(self, scheme: PublicScheme) -> ControlTarget:
         """A scheme that leaves no more alone than the one under attack, each image its key."""
         structure = scheme.structure
@@ -149,8 +158,10 @@ class CandidateMatching(Attack):
         gallery = Gallery(candidates, prepare, stand_ins, degraded, encrypt, stack)
         if observation.threat.linked:
             # Noise on bytes is noise on the image, whatever their places and complements.
-            alter = noisy if scheme.structure.unit == "byte" else None
-            gallery = Gallery(candidates, _as_it_is, None, alter, _as_it_is, stack)
+            whole = scheme.structure.unit == "byte"
+            own = None if whole or not scheme.own_keys else partial(_own, observation, encrypt)
+            alter = noisy if whole else None
+            gallery = Gallery(candidates, _as_it_is, None, alter, _as_it_is, stack, own)
         steps = iter(range(1, 1000))
         views = VIEWS if self.config.views and not observation.threat.linked else VIEWS[:1]
         with context.progress.task("candidates", STEPS + len(views)) as task:
@@ -190,6 +201,16 @@ def _limits(found: Ranking, kind: str, candidates: int) -> str:
         return f"{candidates} candidates are too few to learn from: give {FEWEST} or more"
     vain = found.rehearsed is not None and found.rehearsed < VAIN
     return OUTSIDE if vain and kind == "any" else ""
+
+
+def _own(
+    observation: Observation, encrypt: Images, count: int, generator: Generator
+) -> tuple[Tensor, Tensor]:
+    """Ciphertexts of images like photographs, and of altered copies of them, under own keys."""
+    from ppattack.target.natural_noise import natural_images
+
+    images = natural_images(generator, (count, *observation.image_shape))
+    return encrypt(images), encrypt(degraded(images, generator))
 
 
 def _as_it_is(images: Tensor) -> Tensor:

@@ -11,6 +11,7 @@ from ppattack.attack import Context, Recovery
 from ppattack.attacks.candidate_matching import LIKELY, CandidateMatching
 from ppattack.plugins import registry
 from ppattack.scenario import Scenario, simulate
+from ppattack.solvers.candidates import gallery
 from ppattack.threat import KeyScope
 from tests.support.natural import natural_sets
 from tests.support.plugins import ciphers
@@ -123,6 +124,16 @@ def test_ciphertexts_under_other_keys_are_linked(name: str) -> None:
 def test_ciphertexts_of_altered_copies_are_linked(altered: str) -> None:
     recovery, scenario = attacked("etc", link=True, altered=altered)
     assert share(recovery, scenario) >= 0.95
+
+
+def test_separated_nibbles_are_linked_by_what_own_pairs_show(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """No noise can be added to nibbles whose places nobody knows."""
+    monkeypatch.setattr(gallery, "OWN", 1500)
+    recovery, scenario = attacked("ele", link=True, altered="noise")
+    assert scenario.observation.threat.own_keys
+    assert share(recovery, scenario) >= 0.9
 
 
 def test_a_one_time_pad_is_not_linked() -> None:

@@ -24,6 +24,8 @@ FIRST = 1e6
 """Added to the score of an exact copy."""
 MOST_COPIES = 32
 """Exact copies of one image that are looked at."""
+OWN = 4000
+"""Own pairs, at least: they need no candidates, however few there are."""
 NEAREST = 32
 """Candidates that are ranked by their histograms."""
 
@@ -45,6 +47,8 @@ class Gallery:
         encrypt: under fresh own keys, and compressed as the victims' ciphertexts are; leaves
             ciphertexts as they are.
         stack: where workers read ``images``; None to send them.
+        own: if the candidates are ciphertexts, own ciphertexts of so many images, and those of
+            altered copies under other own keys; None to make pairs of the candidates.
     """
 
     images: Tensor
@@ -53,6 +57,7 @@ class Gallery:
     alter: Callable[[Tensor, torch.Generator], Tensor] | None
     encrypt: Images
     stack: Stack | None = None
+    own: Callable[[int, torch.Generator], tuple[Tensor, Tensor]] | None = None
 
     @property
     def everywhere(self) -> Tensor | Stack:
@@ -64,14 +69,20 @@ class Gallery:
         """Whether low nibbles are those of the images that were encrypted."""
         return "ciphertext" if self.alter is None else "candidate"
 
-    def originals(self, rows: Tensor) -> Tensor:
-        """Images that the adversary encrypts instead of those of which candidates are copies."""
-        images = self.images[rows]
-        return images if self.stand_ins is None else self.stand_ins(images)
+    def pairs(self, rows: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
+        """Pairs of known answer, one for each of some candidates; own ones :data:`OWN` at least.
 
-    def copies(self, images: Tensor, generator: torch.Generator) -> Tensor:
-        """Copies of images, altered in any way."""
-        return images if self.alter is None else self.alter(images, generator)
+        Returns:
+            the images that the adversary encrypts instead of those of which candidates are copies
+            (or ciphertexts of them); their ciphertexts; and what a candidate would be.
+        """
+        if self.own is not None:
+            encrypted, copies = self.own(max(OWN, len(rows)), generator)
+            return encrypted, encrypted, copies
+        images = self.images[rows]
+        images = images if self.stand_ins is None else self.stand_ins(images)
+        encrypted = self.encrypt(images)
+        return images, encrypted, images if self.alter is None else self.alter(images, generator)
 
 
 @dataclass(frozen=True)

@@ -104,12 +104,10 @@ class Scorer:
         self.gallery, self.views, self._generator = gallery, tuple(views), generator
         images = gallery.images
         self.fitted = torch.randperm(len(images), generator=generator).to(images.device)[:FITTED]
-        originals = gallery.originals(self.fitted)
+        originals, encrypted, copies = gallery.pairs(self.fitted, generator)
         prepared = gallery.prepare(originals[:SCALED])
         self.invariants = Invariants(structure, prepared, generator)
-        encrypted = gallery.encrypt(originals)
         own = self.invariants.of(encrypted, "ciphertext")
-        copies = gallery.copies(originals, generator)
         of_copies = self._of(copies)
         step()
         self.likelihood = PairLikelihood.fit(own, of_copies)
@@ -119,7 +117,7 @@ class Scorer:
             self.blocks = self._fitted_blocks(prepared, copies[:SCALED])
         self._white: Tensor | None = None
         self._white = self._white_blocks()
-        self.rehearsed = held_out(len(own)).nonzero()[:, 0].to(images.device)
+        self.rehearsed = held_out(len(self.fitted)).nonzero()[:, 0].to(images.device)
         """Those of ``fitted`` that took no part in the fit."""
         self.own = self.queries(encrypted[self.rehearsed], own[self.rehearsed])
         """Their stand-ins under own keys."""
