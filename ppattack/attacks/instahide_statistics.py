@@ -167,8 +167,8 @@ class InstaHideStatistics(Attack):
         """
         from ppattack.errors import NotApplicable
         from ppattack.solvers.instahide import stages
-        from ppattack.solvers.instahide.kept import Kept
         from ppattack.solvers.instahide.release import make_release
+        from ppattack.training.kept import Kept
 
         if len(pool) < FEWEST_PUBLIC:
             raise NotApplicable(
@@ -190,7 +190,7 @@ class InstaHideStatistics(Attack):
         facts["seed"] = seed
         slots = {"classes": release.slots.classes, "weights": release.slots.weight}
         seen = {"values": release.values, "pool": pool, "public": public, **slots}
-        kept = Kept.of(context.checkpoints, progress, seen, facts)
+        kept = Kept.of(context.checkpoints, progress, seen, facts, stages.CODE)
         return stages.solve(
             release,
             learnt,

@@ -10,13 +10,13 @@ from torch import Tensor
 
 from ppattack.solvers.instahide.assignment import PASSES, assign
 from ppattack.solvers.instahide.clusters import pair_scores
-from ppattack.solvers.instahide.kept import NOTHING, Kept, Tensors
 from ppattack.solvers.instahide.release import Release
 from ppattack.solvers.instahide.signs import STARTS, likeliest_images
 from ppattack.solvers.instahide.solution import FEWEST, Solution
 from ppattack.solvers.instahide.start import spectral_start
 from ppattack.solvers.instahide.statistics import PublicStatistics
 from ppattack.solvers.instahide.unfolding import refine
+from ppattack.training.kept import NOTHING, Kept, Tensors
 
 if TYPE_CHECKING:
     from ppattack.context import Progress

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import asdict, fields
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import torch
@@ -13,10 +14,10 @@ from torch import Tensor
 from ppattack.caches.user import cache_folder
 from ppattack.solvers.instahide import solve as as_they_are
 from ppattack.solvers.instahide import statistics as plain
-from ppattack.solvers.instahide.kept import NOTHING, Kept, Tensors
 from ppattack.solvers.instahide.naturals import NaturalPrior
 from ppattack.solvers.instahide.posed import solve as in_poses
 from ppattack.solvers.instahide.posed import statistics as posed
+from ppattack.training.kept import NOTHING, Kept, Tensors
 
 if TYPE_CHECKING:
     from ppattack.context import Progress
@@ -29,6 +30,8 @@ STEPS = plain.STEPS
 """How often ``step`` is called while statistics are learnt."""
 LEAST_KEPT = 10_000
 """Samples from which statistics are kept."""
+CODE = Path(__file__).parent
+"""A change of what is in there makes all that is kept be made again."""
 NAME = 16
 """Digits of a fingerprint in the name of a file."""
 
@@ -63,7 +66,7 @@ def learn_once(
     facts = {"law": asdict(law), "scale": asdict(scale), "seed": seed, "samples": samples}
     facts["device"] = pool.device.type
     folder = cache_folder("instahide") if samples >= LEAST_KEPT else None
-    kept = Kept.of(folder, progress, {"pool": pool, "public": public}, facts)
+    kept = Kept.of(folder, progress, {"pool": pool, "public": public}, facts, CODE)
 
     def made() -> Tensors:
         steps = iter(range(1, STEPS + 1))

@@ -11,10 +11,10 @@ import torch
 
 from ppattack.context import SilentProgress
 from ppattack.solvers.instahide import stages
-from ppattack.solvers.instahide.kept import Kept
 from ppattack.solvers.instahide.naturals import NaturalPrior
 from ppattack.solvers.instahide.unfolding import refine
 from ppattack.target.mixing import MixingLaw
+from ppattack.training.kept import Kept
 from tests.support.mixtures import LAW, SCALE, images, learnt, mixed
 
 CPU = torch.device("cpu")
@@ -29,7 +29,7 @@ class _Log(SilentProgress):
 
 
 def _kept(folder: Path, log: _Log, number: float = 1.0) -> Kept:
-    return Kept.of(folder, log, {"of": torch.tensor([number])}, {"law": "some"})
+    return Kept.of(folder, log, {"of": torch.tensor([number])}, {"law": "some"}, stages.CODE)
 
 
 def _never() -> dict[str, torch.Tensor]:
@@ -66,7 +66,7 @@ def test_an_interrupted_solution_goes_on_and_ends_the_same(
     case, log = mixed(4, 15), _Log()
 
     def solved(folder: Path | None) -> Any:
-        kept = Kept.of(folder, log, {"values": case.release.values}, {})
+        kept = Kept.of(folder, log, {"values": case.release.values}, {}, stages.CODE)
         return stages.solve(case.release, learnt(), log, iterations=1, refinements=2, kept=kept)
 
     whole = solved(None)

@@ -9,7 +9,6 @@ import torch
 from torch import Tensor
 
 from ppattack.solvers.instahide.assignment import PASSES
-from ppattack.solvers.instahide.kept import NOTHING, Kept, Tensors
 from ppattack.solvers.instahide.posed.assignment import Naming, assign
 from ppattack.solvers.instahide.posed.evidence import Evidence
 from ppattack.solvers.instahide.posed.images import PosedMixtures, sign_posed_images
@@ -18,6 +17,7 @@ from ppattack.solvers.instahide.posed.placement import Placement, taken_back
 from ppattack.solvers.instahide.posed.statistics import PosedStatistics
 from ppattack.solvers.instahide.release import Release
 from ppattack.solvers.instahide.solution import FEWEST, Solution
+from ppattack.training.kept import NOTHING, Kept, Tensors
 
 if TYPE_CHECKING:
     from ppattack.context import Progress

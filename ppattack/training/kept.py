@@ -40,11 +40,12 @@ class Kept:
         progress: Progress,
         tensors: Mapping[str, Tensor],
         facts: Mapping[str, Any],
+        code: Path,
     ) -> Kept:
-        """What depends on these tensors and JSON-ready facts."""
+        """What depends on these tensors, on JSON-ready facts and on the code in a folder."""
         if folder is None:
             return cls(None, "", progress)
-        versions = {"torch": torch.__version__, "source": _source()}
+        versions = {"torch": torch.__version__, "source": _source(code)}
         text = json.dumps({**facts, **versions}, sort_keys=True)
         return cls(folder, checkpoints.digest(tensors, text), progress)
 
@@ -67,10 +68,10 @@ class Kept:
         return found
 
 
-def _source() -> str:
+def _source(folder: Path) -> str:
     """A hash of the code that makes what is kept: another version does not use it."""
     digest = hashlib.sha256()
-    for path in sorted(Path(__file__).parent.rglob("*.py")):
+    for path in sorted(folder.rglob("*.py")):
         digest.update(path.read_bytes())
     return digest.hexdigest()
 
