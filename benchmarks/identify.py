@@ -3,6 +3,7 @@
     python benchmarks/identify.py --files 1 20 --folders 50
     python benchmarks/identify.py --images cifar10/test --size 32 --files 1 20 --folders 200
     python benchmarks/identify.py --noise 1000
+    python benchmarks/identify.py --mix 0.5 --files 20 --folders 2
     python benchmarks/identify.py --split train --bars --families le-4 etc-16
 
 Without ``--images`` the folders are made of crops of the photographs in scikit-image: ``--split
@@ -16,6 +17,7 @@ import argparse
 import json
 import time
 from collections import Counter, defaultdict
+from itertools import combinations
 from pathlib import Path
 from typing import Any, Literal
 
@@ -45,6 +47,9 @@ def main() -> None:
     rng = np.random.default_rng(asked.seed)
     if asked.noise:
         noise(asked.noise, asked.files, images.shape[1:], rng)
+        return
+    if asked.mix:
+        mixes(images, asked.mix, asked.files[0], asked.folders, rng)
         return
     rows: list[dict[str, Any]] = []
     names = asked.families or [
@@ -191,6 +196,33 @@ def noise(folders: int, files: list[int], shape: tuple[int, ...], rng: np.random
         print(f"N={count}: {folders} folders of noise: {dict(claimed)}", flush=True)
 
 
+MIXED = (
+    "plain", "pe", "le-4", "le-8", "ele-4", "etc-4", "etc-8", "etc-16", "patch-shuffle-8",
+    "vit-blocks-8", "block-defence-np", "whole-bytes", "pad", "mask",
+)  # fmt: skip
+
+
+def mixes(images: Images, share: float, count: int, folders: int, rng: np.random.Generator) -> None:
+    """What is said of folders of two families, so much of them of the first, every pair."""
+    total: Counter[str] = Counter()
+    for first, second in combinations(MIXED, 2):
+        said: Counter[str] = Counter()
+        for number in range(folders):
+            chosen = images[rng.choice(len(images), count, replace=False)]
+            cut = round(share * count)
+            made = []
+            for name, part in ((first, chosen[:cut]), (second, chosen[cut:])):
+                scopes = FAMILIES[name].scopes
+                made.append(FAMILIES[name].make(part, scopes[number % len(scopes)], rng))
+            found = identified(np.concatenate(made)[rng.permutation(count)])
+            mixed = any(each.name == "mixed" for each in found.properties)
+            named = f" and {len(found.foreign)} named" if found.foreign else ""
+            said["a mix" if mixed else _answer(found) + named] += 1
+            total["a mix" if mixed else "some named" if named else "neither"] += 1
+        print(f"{first} and {second}: {dict(said)}", flush=True)
+    print(f"{share:.0%} of the first, {count} files: {dict(total)}")
+
+
 def load(folder: Path | None, size: int, split: Literal["train", "test"]) -> Images:
     """Images ``(K, 3, size, size)``: of a folder and its subfolders, or crops of photographs."""
     if folder is None:
@@ -246,6 +278,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--families", nargs="+", choices=tuple(FAMILIES))
     parser.add_argument("--jpeg", nargs="+", choices=tuple(JPEGS), default=["none"])
     parser.add_argument("--grey", action="store_true")
+    parser.add_argument("--mix", type=float, default=0, help="folders of two families instead")
     parser.add_argument("--noise", type=int, default=0, help="folders of noise instead")
     parser.add_argument("--bars", action="store_true", help="quantiles of every statistic")
     parser.add_argument("--seed", type=int, default=1)

@@ -69,6 +69,9 @@ def rows() -> Iterator[Row]:
     for size in (64, 128, 224):
         title = f"ele, 4 px, {size} px, one key"
         yield Row(title, "covariance-matching", "ele", {}, size, 200, "dataset", 500)
+    settings = {"block_size": 16, "transformation": "shf-np"}
+    title = "block-defence shf-np, 16 px, one key"
+    yield Row(title, "covariance-matching", "block-defence", settings, 224, 12, "dataset", 400)
     for gap, drop in ((0, 0.0), (1, 0.0), (2, 0.0), (0, 0.1)):
         settings = {"gap": gap, "drop": drop}
         yield Row(f"patch-shuffle, gap {gap}, drop {drop}", "jigsaw", "patch-shuffle", settings)

@@ -11,9 +11,17 @@ import pytest
 from ppattack.errors import DataError
 from ppattack.identify import reading
 from ppattack.identify.foreign import odd_files
+from ppattack.identify.mixture import kinds_of
 from ppattack.identify.sample import Sample
 from ppattack.runs.identifying import identify
-from tests.support.folders_of_ciphertexts import encrypted, pads, photographs, write_folder
+from tests.support.folders_of_ciphertexts import (
+    Bytes,
+    encrypted,
+    identified,
+    pads,
+    photographs,
+    write_folder,
+)
 
 GREY = photographs()[:, :1].copy()
 HEADER = b"{'descr': '|u1', 'fortran_order': False, 'shape': (3, 1000000, 1000000)}"
@@ -215,3 +223,45 @@ def test_no_scheme_is_made_up(tmp_path: Path, images: Any, words: str) -> None:
     assert found.key_scope == "undecided"
     assert words in found.words
     assert not [each for each in found.schemes if each.likely]
+
+
+def _half(first: str, second: str) -> Bytes:
+    """Ciphertexts of two schemes in turn."""
+    settings: dict[str, Any] = {"block_size": 4}
+    made = [
+        pads() if name == "pad" else photographs() if name == "plain" else encrypted(name)
+        for name in (first, second)
+    ]
+    if "etc" in (first, second):
+        made[(first, second).index("etc")] = encrypted("etc", **settings)
+    return np.where((np.arange(24) % 2 == 0)[:, None, None, None], made[0], made[1])
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [("pe", "etc"), ("le", "etc"), ("ele", "plain"), ("pad", "ele"), ("pad", "etc")],
+)
+def test_halves_of_two_schemes_are_a_mix(first: str, second: str) -> None:
+    found = identified(_half(first, second))
+    assert found.words.startswith("files of several kinds: ")
+    assert (found.scheme, found.attacks, found.foreign) == (None, (), ())
+
+
+def test_blocks_of_two_sizes_are_a_mix() -> None:
+    images = encrypted("etc", block_size=4)
+    images[::2] = encrypted("etc", block_size=8)[::2]
+    assert "whole blocks of 4 px 50%" in identified(images).words
+
+
+def test_four_files_can_be_a_mix_and_three_are_not_looked_at() -> None:
+    images = _half("pe", "etc")
+    assert "several kinds" in identified(images[:4]).words
+    assert kinds_of(Sample(images[:3])) == {}
+
+
+def test_a_few_files_do_not_outvote_the_others() -> None:
+    images = pads()
+    images[[4, 9]] = encrypted("ele")[[4, 9]]
+    found = identified(images)
+    assert found.scheme == "one-time-pad"
+    assert [odd.name for odd in found.foreign] == ["4", "9"]

@@ -9,25 +9,16 @@ import pytest
 
 from ppattack.errors import PpattackError
 from ppattack.identify.attacks import ALONE, ONE_KEY, PAIRS, UNKNOWN_ONE_KEY, attacks_on
-from ppattack.identify.reading import Read
 from ppattack.identify.schemes import SCHEMES, candidates
 from ppattack.plugins import registry
-from ppattack.reports.identification import Identification
-from ppattack.runs.identifying import examined
 from tests.support import home_made
-from tests.support.folders_of_ciphertexts import encrypted, found_in, pads, photographs
+from tests.support.folders_of_ciphertexts import encrypted, found_in, identified, pads, photographs
 
 SHAPE = (3, 32, 32)
 SMALL: dict[str, dict[str, Any]] = {
     "neuracrypt": {"variant": "small"},
     "color-neuracrypt": {"variant": "small"},
 }
-
-
-def identified(arrays: Any) -> Identification:
-    names = tuple(str(i) for i in range(len(arrays)))
-    shape = tuple(arrays.shape[1:])
-    return examined(Read(len(arrays), names, arrays, (), None, False, shape), "here")[1]
 
 
 @pytest.mark.parametrize(

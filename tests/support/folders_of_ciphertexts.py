@@ -15,8 +15,11 @@ from ppattack.data.photos import Photos
 from ppattack.data.source import ImageRequest
 from ppattack.identify.examination import examine
 from ppattack.identify.finding import Finding
+from ppattack.identify.reading import Read
 from ppattack.identify.sample import Sample
 from ppattack.plugins import registry
+from ppattack.reports.identification import Identification
+from ppattack.runs.identifying import examined
 from ppattack.target.base import generate_scoped_key
 from tests.support import home_made
 
@@ -89,6 +92,13 @@ CASES: dict[str, Callable[[], NDArray[Any]]] = {
     "whole bytes": lambda: shuffled("byte"),
     "whole pixels": lambda: shuffled("pixel"),
 }
+
+
+def identified(arrays: Any) -> Identification:
+    """What is said of files in memory, which are named by their numbers."""
+    names = tuple(str(i) for i in range(len(arrays)))
+    shape = tuple(arrays.shape[1:])
+    return examined(Read(len(arrays), names, arrays, (), None, False, shape), "here")[1]
 
 
 def write_folder(folder: Any, images: NDArray[Any], kind: str = "png", **options: Any) -> None:

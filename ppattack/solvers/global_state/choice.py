@@ -14,7 +14,7 @@ from torch import Tensor
 from ppattack.block_states import Indices, States, states
 from ppattack.blocks import COLOUR_ORDERS
 from ppattack.caches.memory import Recent, content_of
-from ppattack.solvers.global_state import fitting, thumbnails
+from ppattack.solvers.global_state import fitting, learned_once, thumbnails
 from ppattack.solvers.global_state import prior as state_prior
 from ppattack.solvers.global_state.features import Loss
 
@@ -114,7 +114,7 @@ def fit_best(
 ) -> state_prior.StatePrior:
     """The linear model, with a network on thumbnails if images are large and many enough.
 
-    Fits to the same images are the same, and the last few are kept.
+    Fits to the same images are the same: the last few are kept, and networks in the user's cache.
 
     Args:
         public: ``(M, C, H, W)`` uint8, at least 2.
@@ -134,10 +134,10 @@ def _fitted(
     public: Tensor, group: States, wanted: Indices | None, loss: Loss | None
 ) -> state_prior.StatePrior:
     height, width = public.shape[2:]
-    linear = fitting.fit(public, group, height, width, wanted=wanted, loss=loss)
-    if loss is not None or not thumbnails.worth_it(public, linear.wanted):
-        return linear
-    return thumbnails.fit(public, group, linear)
+    possible = group.upright(height, width) if wanted is None else wanted
+    if loss is not None or not thumbnails.worth_it(public, possible):
+        return fitting.fit(public, group, height, width, wanted=possible, loss=loss)
+    return learned_once.fit(public, group, possible)
 
 
 def in_words(state: int, group: States) -> str:

@@ -7,7 +7,6 @@ a thumbnail; the same weights score every state, since a state merely permutes f
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -43,8 +42,6 @@ HIDDEN, DROPOUT = (128, 64), 0.4
 STEPS, BATCH, RATE, DECAY = 300, 128, 1e-3, 0.05
 STATES_AT_ONCE = 12
 """States compared in a step: the true one and others at random."""
-Scorer = Callable[[Tensor], Tensor]
-"""``(N, D)`` features of thumbnails to ``(N, S')`` log-probabilities of states."""
 
 
 @dataclass(frozen=True)
@@ -52,15 +49,16 @@ class ThumbnailPrior(StatePrior):
     """The linear model and the network, whose log-probabilities add up.
 
     Args:
-        small: scores thumbnails.
+        small: score thumbnails; their mean counts.
     """
 
-    small: Scorer
+    small: tuple[Scorer, ...]
 
     @override
     def scores(self, images: Tensor) -> Tensor:
-        linear = super().scores(images)
-        return torch.log_softmax(linear + self.small(measured(shrunk(images))), dim=1)
+        linear, seen = super().scores(images), measured(shrunk(images))
+        small = torch.stack([each(seen) for each in self.small]).mean(0)
+        return torch.log_softmax(linear + small, dim=1)
 
 
 def worth_it(public: Tensor, wanted: Indices) -> bool:
@@ -94,7 +92,7 @@ def fit(public: Tensor, group: States, linear: StatePrior) -> StatePrior:
         wanted,
         scored,
         linear.artefacts,
-        lambda features: torch.stack([each(features) for each in scorers]).mean(0),
+        tuple(scorers),
         mirrored=linear.mirrored,
         lean=linear.lean,
         calibrated=True,
@@ -167,24 +165,12 @@ class Learner:
         devices = [data.device] if data.device.type == "cuda" else []
         with torch.random.fork_rng(devices=devices):
             torch.manual_seed(0)
-            network = _network(data.shape[1]).to(data.device)
+            scorer = Scorer(self, centre, scale, network_for(data.shape[1]).to(data.device))
+            self._train(scorer, data, steps, drawn)
+        return scorer
 
-            def seen(features: Tensor, state: int) -> Tensor:
-                turned = features[:, self.source[state]] * self.sign[state]
-                found: Tensor = network((turned - centre) / scale)[:, 0]
-                return found
-
-            self._train(network, seen, data, steps, drawn)
-        return lambda features: self._scores(seen, features.to(data.device))
-
-    def _train(
-        self,
-        network: nn.Module,
-        seen: Callable[[Tensor, int], Tensor],
-        data: Tensor,
-        steps: int,
-        drawn: torch.Generator,
-    ) -> None:
+    def _train(self, scorer: Scorer, data: Tensor, steps: int, drawn: torch.Generator) -> None:
+        network = scorer.network
         optimizer = torch.optim.AdamW(network.parameters(), lr=RATE, weight_decay=DECAY)
         schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, total_steps=steps)
         same = {0} if self.mirrored is None else {0, int(self.mirrored[0])}
@@ -194,7 +180,9 @@ class Learner:
             for _ in range(steps):
                 batch = data[torch.randint(len(data), (BATCH,), generator=drawn)]
                 some = others[torch.randperm(len(others), generator=drawn)[: STATES_AT_ONCE - 1]]
-                scores = torch.stack([seen(batch, state) for state in (0, *some.tolist())], 1)
+                scores = torch.stack(
+                    [scorer.seen(batch, state) for state in (0, *some.tolist())], 1
+                )
                 answers = torch.zeros(BATCH, dtype=torch.long, device=data.device)
                 optimizer.zero_grad()
                 functional.cross_entropy(scores, answers).backward()
@@ -202,15 +190,42 @@ class Learner:
                 schedule.step()
         network.eval().requires_grad_(requires_grad=False)
 
+
+@dataclass(frozen=True)
+class Scorer:
+    """A trained network.
+
+    Args:
+        learner: what states do to features, and whether left and right are even.
+        centre: ``(D,)`` taken off features.
+        scale: ``(D,)`` by which they are divided then.
+        network: ``(N, D)`` to ``(N, 1)``.
+    """
+
+    learner: Learner
+    centre: Tensor
+    scale: Tensor
+    network: nn.Module
+
     @torch.no_grad()
-    def _scores(self, seen: Callable[[Tensor, int], Tensor], features: Tensor) -> Tensor:
-        found = torch.stack([seen(features, each) for each in range(len(self.source))], 1)
-        if self.mirrored is not None:
-            found = torch.logaddexp(found, found[:, self.mirrored])
+    def __call__(self, features: Tensor) -> Tensor:
+        """``(N, D)`` features of thumbnails to ``(N, S')`` log-probabilities of states."""
+        features, mirrored = features.to(self.centre.device), self.learner.mirrored
+        states = range(len(self.learner.source))
+        found = torch.stack([self.seen(features, each) for each in states], 1)
+        if mirrored is not None:
+            found = torch.logaddexp(found, found[:, mirrored])
         return torch.log_softmax(found.double(), dim=1)
 
+    def seen(self, features: Tensor, state: int) -> Tensor:
+        """``(N,)`` how natural images are in a state."""
+        turned = features[:, self.learner.source[state]] * self.learner.sign[state]
+        found: Tensor = self.network((turned - self.centre) / self.scale)[:, 0]
+        return found
 
-def _network(size: int) -> nn.Module:
+
+def network_for(size: int) -> nn.Module:
+    """An untrained network on so many features."""
     first, second = HIDDEN
     return nn.Sequential(
         nn.Linear(size, first),
