@@ -8,6 +8,7 @@ long.
 
 from __future__ import annotations
 
+import itertools
 import os
 import subprocess
 import sys
@@ -17,11 +18,13 @@ from contextlib import contextmanager
 
 from side_by_side import compare, finish
 
+FIRST = "encrypt --target ele -n 512 --seed 0 --key-file key.json --out c -q"
+"""What there is to decrypt."""
 COMMANDS = {
     "run fr": "run --attack fr --target pe -n 512 --force -q",
     "run itn": "run --attack itn --target etc --preset smoke -n 64 --adversary 256 --force -q",
-    "encrypt": "encrypt --target ele -n 512 --seed 0 --key-file key.json --out c -q",
-    "decrypt": "decrypt --target ele --ciphertexts c --key-file key.json --out d -q",
+    "encrypt": "encrypt --target ele -n 512 --seed 0 --key-file {new}.json --out {new} -q",
+    "decrypt": "decrypt --target ele --ciphertexts c --key-file key.json --out {new} -q",
     "list": "list targets",
 }
 
@@ -41,9 +44,11 @@ def main() -> int:
     """Print the ratios; the exit code says whether every bound was kept."""
     environment = {key: value for key, value in os.environ.items() if not key.startswith("OMP_")}
     ratios = []
+    names = itertools.count()
     with tempfile.TemporaryDirectory() as folder:
 
         def command(text: str) -> None:
+            text = text.replace("{new}", f"new{next(names)}")  # nothing is ever written over
             subprocess.run(
                 [sys.executable, "-m", "ppattack_cli", *text.split()],
                 check=True,
@@ -56,6 +61,7 @@ def main() -> int:
             with _busy():
                 command(text)
 
+        command(FIRST)
         for name, text in COMMANDS.items():
             ratios.append(
                 compare(

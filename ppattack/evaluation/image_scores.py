@@ -182,7 +182,9 @@ def _shifted(images: Tensor, plain: Tensor, scenario: Scenario, seed: int) -> di
     shared = scenario.observation.threat.key_scope == "dataset"
     unmoved = best_state_ssim(images, plain, shared=shared)
     all_whole = bool((unmoved >= WHOLE).all())
-    shifted = unmoved if all_whole else best_shifted_ssim(images, plain, block, shared=shared)
+    shifted = unmoved
+    if not all_whole:
+        shifted = best_shifted_ssim(images, plain, block, shared=shared, unshifted=unmoved)
     return {
         "shifted": ShiftedScores(
             ssim=summarise({"shifted": shifted.numpy()}, seed)["shifted"],

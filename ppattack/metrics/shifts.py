@@ -11,13 +11,23 @@ from torch import Tensor
 from torch.nn import functional
 
 from ppattack.metrics.ssim import ssim
-from ppattack.metrics.states import SAMPLE, best_state_ssim, global_states
+from ppattack.metrics.states import (
+    SAMPLE,
+    best_state_ssim,
+    colour_orders,
+    in_state,
+    turned,
+)
 
 CELLS = 4
 """Cells along the edge of a block whose means show which shift fits."""
+AT_ONCE = 64
+"""Images whose shifts are found at a time if each has its own."""
 
 
-def best_shifted_ssim(images: Tensor, plain: Tensor, block: int, *, shared: bool) -> Tensor:
+def best_shifted_ssim(
+    images: Tensor, plain: Tensor, block: int, *, shared: bool, unshifted: Tensor | None = None
+) -> Tensor:
     """SSIM under the global state and the shift that fit best.
 
     Args:
@@ -25,32 +35,55 @@ def best_shifted_ssim(images: Tensor, plain: Tensor, block: int, *, shared: bool
         plain: the truth.
         block: edge of a block, pixels; shifts are multiples of it.
         shared: whether one state and shift serve all images (one key) or each has its own.
+        unshifted: ``(N,)`` float64 SSIM in the best state without a shift, if it is known.
 
     Returns:
         ``(N,)`` float64, on average at least the SSIM in the best state without a shift.
     """
-    unshifted = best_state_ssim(images, plain, shared=shared)
+    if unshifted is None:
+        unshifted = best_state_ssim(images, plain, shared=shared)
     if shared:
-        shifted = _shifted_ssim(images, plain, block)
+        few = slice(0, SAMPLE)
+        fits = _fits(images[few], plain[few], block, shared=True)
+        moved = _moved(images, plain, block, int(fits.argmax()))
+        shifted = ssim(moved, plain)
         return shifted if float(shifted.mean()) > float(unshifted.mean()) else unshifted
-    alone = zip(images.split(1), plain.split(1), strict=True)
-    return torch.maximum(torch.cat([_shifted_ssim(*each, block) for each in alone]), unshifted)
+    parts = []
+    for ours, theirs in zip(images.split(AT_ONCE), plain.split(AT_ONCE), strict=True):
+        best = _fits(ours, theirs, block, shared=False).flatten(1).argmax(dim=1).tolist()
+        each = zip(ours.split(1), theirs.split(1), best, strict=True)
+        moved = torch.cat([_moved(one, true, block, place) for one, true, place in each])
+        parts.append(ssim(moved, theirs))
+    return torch.maximum(torch.cat(parts), unshifted)
 
 
-def _shifted_ssim(images: Tensor, plain: Tensor, block: int) -> Tensor:
-    """``(N,)``: SSIM under the state and the shift of the greatest correlation of cell means."""
+def _fits(images: Tensor, plain: Tensor, block: int, *, shared: bool) -> Tensor:
+    """``(N, states, shifts)`` correlations of cell means; N is 1 for the sum over all images.
+
+    A state puts one channel, turned and perhaps negative, against each channel of the plain image:
+    few different pairs make all states, and the correlation of a negative is the negative one.
+    """
     cell = block // CELLS if block % CELLS == 0 else 1
-    theirs = _spectrum(plain[:SAMPLE], cell)
-    best = (-torch.inf, 0, 0)
-    for number, state in enumerate(global_states(images[:SAMPLE])):
-        products = (theirs * _spectrum(state, cell).conj()).sum((0, 1))
-        size = (int(plain.shape[2]) // cell, int(plain.shape[3]) // cell)
-        fits = torch.fft.irfft2(products, s=size)[:: block // cell, :: block // cell]
-        best = max(best, (float(fits.max()), number, int(fits.argmax())))
-    down, right = divmod(best[2], int(plain.shape[3]) // block)
-    chosen = next(each for number, each in enumerate(global_states(images)) if number == best[1])
-    moved = chosen.roll((down * block, right * block), (2, 3))
-    return ssim(moved.contiguous(), plain)
+    size = (int(plain.shape[2]) // cell, int(plain.shape[3]) // cell)
+    theirs = _spectrum(plain, cell)
+    found = []
+    for oriented in turned(images):
+        products = theirs[:, :, None] * _spectrum(oriented, cell).conj()[:, None]  # (N, C, C, …)
+        if shared:
+            products = products.sum(dim=0, keepdim=True)
+        pairs = torch.fft.irfft2(products, s=size)[..., :: block // cell, :: block // cell]
+        for order in colour_orders(images):
+            fits = pairs[:, range(len(order)), order].sum(dim=1).flatten(1)
+            found += [fits, -fits]
+    return torch.stack(found, dim=1)
+
+
+def _moved(images: Tensor, plain: Tensor, block: int, best: int) -> Tensor:
+    """Images in the state and with the shift of one place among those of :func:`_fits`."""
+    columns = int(plain.shape[3]) // block
+    number, shift = divmod(best, columns * (int(plain.shape[2]) // block))
+    down, right = divmod(shift, columns)
+    return in_state(images, number).roll((down * block, right * block), (2, 3)).contiguous()
 
 
 def _spectrum(images: Tensor, cell: int) -> Tensor:

@@ -25,21 +25,28 @@ SAMPLE = 256
 
 def global_states(images: Tensor) -> Iterator[Tensor]:
     """Every state of ``(N, C, H, W)`` images; those that change H × W are left out."""
-    for turned in _turned(images):
-        for order in _colour_orders(images):
-            coloured = turned[:, order]
+    for each in turned(images):
+        for order in colour_orders(images):
+            coloured = each[:, order]
             yield coloured
             yield 255 - coloured
 
 
-def _turned(images: Tensor) -> Iterator[Tensor]:
+def in_state(images: Tensor, number: int) -> Tensor:
+    """Images in one state of :func:`global_states`, by its place there."""
+    return next(itertools.islice(global_states(images), number, None))
+
+
+def turned(images: Tensor) -> Iterator[Tensor]:
+    """Every orientation of ``(N, C, H, W)`` images, in the order of the states."""
     square = images.shape[2] == images.shape[3]
     for mirrored in (images, images.flip(3)):
         for quarter in range(4) if square else (0, 2):
             yield torch.rot90(mirrored, quarter, (2, 3))
 
 
-def _colour_orders(images: Tensor) -> list[list[int]]:
+def colour_orders(images: Tensor) -> list[list[int]]:
+    """The channels of ``(N, C, H, W)`` images in every order that the states know."""
     orders: list[list[int]] = COLOUR_ORDERS.tolist() if images.shape[1] == 3 else [[0]]
     return orders
 
@@ -60,8 +67,7 @@ def best_state_ssim(images: Tensor, plain: Tensor, *, shared: bool) -> Tensor:
     if not shared:
         return scores.amax(dim=0)
     best = int(scores.mean(dim=1).argmax())
-    chosen = next(state for i, state in enumerate(global_states(images)) if i == best)
-    return ssim(chosen.contiguous(), plain)
+    return ssim(in_state(images, best).contiguous(), plain)
 
 
 def _ssim_of_states(images: Tensor, plain: Tensor) -> Tensor:
@@ -75,14 +81,14 @@ def _ssim_of_states(images: Tensor, plain: Tensor) -> Tensor:
     kernel, last = KERNELS["skimage"], torch.float32
     if min(height, width) < kernel.edge:
         raise ImageError(too_small("skimage", height, width))
-    orders = _colour_orders(images)
+    orders = colour_orders(images)
     places = [range(images.shape[1])] * 2
     rows = []
     for part in chunks(len(plain), CPU_PIXELS // (height * width)):
         ours = [Planes(each, kernel, last) for each in plain[part].split(1, dim=1)]
         found = []
-        for turned in _turned(images[part]):
-            theirs = [Planes(each, kernel, last) for each in turned.split(1, dim=1)]
+        for oriented in turned(images[part]):
+            theirs = [Planes(each, kernel, last) for each in oriented.split(1, dim=1)]
             pairs = {
                 (i, j): _with_negative(ours[i], theirs[j]) for i, j in itertools.product(*places)
             }

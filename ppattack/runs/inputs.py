@@ -14,6 +14,7 @@ from ppattack.files import check_output_names
 from ppattack.jpeg import Jpeg
 from ppattack.plugins import registry
 from ppattack.runs import loaded
+from ppattack.runs.memory import check_memory
 from ppattack.scenario import Scenario, from_ciphertexts, key_scope_of, simulate
 from ppattack.scenario.files import of_size
 from ppattack.scenario.scene import image_shape
@@ -141,6 +142,7 @@ def build_scenario(
     if request.ciphertexts is None:
         if request.data is None:
             raise ConfigError("no images: name a source with --data or a folder of ciphertexts.")
+        check_memory(request.victims, request.size)
         pairs, owner = attack.requires().pairs, owner_images(target)
         others = max(0, request.gallery_size - request.victims) if _gives_images(attack) else 0
         sets = load_images(request, request.size, request.victims, pairs, owner, others)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
 from ppattack.plugins import registry
 from ppattack.seeding import numpy_stream
-from ppattack.solvers.candidates.invariants import Invariants
+from ppattack.solvers.candidates.invariants import Invariants, byte_counts
 from tests.support.natural import natural_sets
 
 SCHEMES: list[tuple[str, dict[str, Any], int]] = [
@@ -52,3 +53,11 @@ def test_a_one_time_pad_leaves_nothing() -> None:
     theirs = invariants.of(images, "ciphertext")
     right = (torch.cdist(ours, theirs).argmin(dim=1) == torch.arange(60)).sum()
     assert right <= 6
+
+
+def test_bytes_are_counted_image_by_image() -> None:
+    draw = torch.Generator().manual_seed(0)
+    images = torch.randint(0, 256, (3, 2, 5, 7), generator=draw, dtype=torch.uint8)
+    images[1] = 255
+    wanted = np.stack([np.bincount(each.numpy().ravel(), minlength=256) for each in images])
+    assert np.array_equal(byte_counts(images).numpy(), wanted)
