@@ -52,7 +52,10 @@ def test_search_works_without_a_server(built: tuple[Path, str], tmp_path: Path) 
 
 
 @needs_browser
-@pytest.mark.skipif(axe_file() is None, reason="pip install --no-deps axe-playwright-python")
+@pytest.mark.skipif(
+    axe_file() is None,
+    reason="no axe-core: PPATTACK_AXE, or pip install --no-deps axe-playwright-python",
+)
 @pytest.mark.parametrize("scheme", ["default", "slate"])
 def test_nothing_serious_keeps_anybody_out(
     built: tuple[Path, str], tmp_path: Path, scheme: str

@@ -36,9 +36,13 @@ async function look(page) {{
   inside.body.dataset.mdColorScheme = "{scheme}";
   const script = inside.createElement("script");
   await loaded(script, () => {{ script.src = "/axe.min.js"; inside.head.append(script); }});
+  await new Promise(done => setTimeout(done, 500));  // colours change slowly
   const options = {{resultTypes: ["violations"]}};
   const found = await frame.contentWindow.axe.run(inside, options);
-  return found.violations.map(each => [page, each.impact, each.id, each.nodes[0].html]);
+  return found.violations.map(each => {{
+    const first = each.nodes[0];
+    return [page, each.impact, each.id, first.html, first.failureSummary];
+  }});
 }}
 addEventListener("load", async () => {{
   const told = [];
@@ -49,7 +53,9 @@ addEventListener("load", async () => {{
 
 
 def axe_file() -> Path | None:
-    """The file of axe-core inside a package that carries it; the package is never imported."""
+    """``PPATTACK_AXE``, or the file inside a package that carries it and is never imported."""
+    if named := os.environ.get("PPATTACK_AXE"):
+        return Path(named)
     found = importlib.util.find_spec("axe_playwright_python")
     return Path(str(found.origin)).parent / "axe.min.js" if found and found.origin else None
 
@@ -90,11 +96,13 @@ class _Served(SimpleHTTPRequestHandler):
 
 
 def violations(site: Path, pages: list[str], scheme: str, profile: Path) -> list[list[str]]:
-    """What axe objects to on pages of a site: page, impact, rule and the first element."""
+    """What axe objects to on pages of a site: page, impact, rule, first element, why."""
     axe = axe_file()
     assert axe is not None
     shutil.copy(axe, site / "axe.min.js")
-    (site / "probe.html").write_text(PROBE.format(pages=json.dumps(pages), scheme=scheme), encoding="utf-8")
+    (site / "probe.html").write_text(
+        PROBE.format(pages=json.dumps(pages), scheme=scheme), encoding="utf-8"
+    )
     found: Queue[str] = Queue()
     handler = partial(_Served, found=found, directory=str(site))
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
