@@ -40,7 +40,7 @@ test-fast: $(VENV)/.installed-dev ## The tests of a minute: no long one, no othe
 	$(BIN)/python -m pytest $(PARALLEL) -m 'not slow and not long and not process'
 
 docs: $(VENV)/.installed-docs ## Build the site into build/site: open build/site/index.html
-	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
 
 fuzz: $(VENV)/.installed-dev ## Damaged inputs for every reader, 5 minutes (SECONDS=300)
 	$(BIN)/python -m tests.support.fuzzing --seconds $(or $(SECONDS),300)

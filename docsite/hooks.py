@@ -78,6 +78,12 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     return files
 
 
+def on_post_page(output: str, page: Any, config: MkDocsConfig) -> str:
+    """Name the search for screen readers."""
+    found = 'data-md-component="search" role="dialog"'
+    return output.replace(found, f'{found} aria-label="Search"')
+
+
 def on_post_build(config: MkDocsConfig) -> None:
     """Refuse a site with a link that leads nowhere, or that loads anything from elsewhere."""
     found = faults(Path(config.site_dir))

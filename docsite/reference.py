@@ -48,9 +48,15 @@ def _file(title: str) -> str:
 def _api(title: str, names: Mapping[str, str]) -> str:
     """One page of public names, which mkdocstrings fills from the docstrings."""
     parts = [f"# {title}"]
+    public = {each for named in sections().values() for each in named}
     for name, place in names.items():
-        options = f"      heading: ppattack.{name}\n      show_root_heading: true"
-        parts.append(f"::: {place}\n    options:\n{options}")
+        options = [f"heading: ppattack.{name}", "show_root_heading: true"]
+        if place == f"ppattack.{name}":  # a module: what it holds may have its place elsewhere
+            others = "|".join(sorted(public - {name}))
+            options.append(f'filters: ["!^_", "!^({others})$"]')
+        parts.append(
+            "\n".join([f"::: {place}", "    options:", *(f"      {each}" for each in options)])
+        )
     return "\n\n".join(parts) + "\n"
 
 
