@@ -1,8 +1,9 @@
-"""What is shipped: a source archive and a wheel made from it, installed where nothing of ours is."""
+"""What is shipped: a source archive and the wheel made from it, installed where nothing is."""
 
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import sysconfig
@@ -26,9 +27,11 @@ NEEDED = (
 
 
 def ran(*words: str | Path, folder: Path) -> str:
+    clean = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     done = subprocess.run(
-        [str(word) for word in words], cwd=folder, capture_output=True, text=True, timeout=900
-    )
+        [str(word) for word in words], cwd=folder, env=clean, capture_output=True, text=True,
+        timeout=900,
+    )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 

@@ -28,7 +28,7 @@ from ppattack.target import function
 OWN = ("attack", "target", "data", "oracle", "oracle_shell", "out", "force")
 """Fields of a request that the calls set, or name differently."""
 PAIRS_SHARE = 2
-"""Of the images of an audit, half at most become known pairs."""
+"""One of so many images of an audit becomes a known pair, at most."""
 
 
 def attack(

@@ -54,7 +54,7 @@ class RunResult(Finished[Report]):
 
     @property
     def reason(self) -> str:
-        """Of the verdict."""
+        """Why the verdict is what it is."""
         if self.probe is not None and self.report.attack.name == NO_ATTACK:
             return f"no attack follows from the probes: {self.probe.words}"
         return self.report.reason
@@ -126,7 +126,7 @@ class AuditResult(Finished[Audit]):
 
     @property
     def reason(self) -> str:
-        """Of the verdict."""
+        """Why the verdict is what it is."""
         return self.report.reason
 
     @property

@@ -15,6 +15,7 @@ from ppattack.reports.leaderboard import ADVERSARIES, HEADINGS, BoardCell, Leade
 from ppattack.reports.leaks import MEANING, WORDS, rank
 from ppattack.reports.text import visible
 
+VERDICTS = {"INCONCLUSIVE": "undecided", "NOTHING APPLIED": "nothing applied"}
 UNKNOWN = 0.5
 """Sorts what is broken at a level that is not on record."""
 
@@ -40,7 +41,10 @@ class CellView:
 
 @dataclass(frozen=True)
 class RowView:
-    """One row: scheme, keys, published claim, one cell or None for each adversary."""
+    """One row: scheme, keys, published claim, one cell or None for each adversary.
+
+    Without cells, ``undecided`` says in a word why, and ``without`` in words.
+    """
 
     label: str
     title: str
@@ -49,6 +53,8 @@ class RowView:
     claim: str
     cells: tuple[CellView | None, ...]
     order: float
+    undecided: str
+    without: str
 
 
 def leaderboard_html(found: Leaderboard) -> str:
@@ -100,7 +106,9 @@ def _rows(found: Leaderboard) -> list[RowView]:
             for name in ADVERSARIES
         )
         worst = max((cell.order for cell in cells if cell is not None), default=-1.0)
-        views.append(RowView(label, row.title, row.source, row.keys, row.claim, cells, worst))
+        said = VERDICTS.get(row.verdict or "", "undecided") if not row.cells else ""
+        about = (label, row.title, row.source, row.keys, row.claim)
+        views.append(RowView(*about, cells, worst, said, row.without))
     return sorted(views, key=lambda view: -view.order)
 
 
@@ -113,7 +121,7 @@ def _view(cell: BoardCell, anchor: str) -> CellView:
         words = WORDS["nothing"]
         order = -1.0
     else:
-        words = "undecided" if cell.verdict == "INCONCLUSIVE" else "nothing applied"
+        words = VERDICTS[cell.verdict]
     return CellView(cell, anchor, words, _needed(cell), order)
 
 

@@ -10,7 +10,7 @@ from typing import Any, Literal, get_args
 from ppattack.card import KEYS_IN_WORDS, KeyScope
 from ppattack.errors import PpattackError
 from ppattack.plugins.registry import NO_ATTACK
-from ppattack.reports.audit import AUDIT
+from ppattack.reports.audit import AUDIT, Audit
 from ppattack.reports.command import command
 from ppattack.reports.found import SavedRun
 from ppattack.reports.leaks import LeakName, rank
@@ -78,6 +78,8 @@ class BoardRow(Part):
         source: where it was published.
         claim: what was published of its strength, with the place; empty if nothing is on record.
         cells: by adversary.
+        without: why there are no cells, in the words of an audit; empty if there are some.
+        verdict: of that audit; None if there are cells.
     """
 
     scheme: str
@@ -88,6 +90,8 @@ class BoardRow(Part):
     source: str
     claim: str
     cells: dict[Adversary, BoardCell]
+    without: str = ""
+    verdict: VerdictName | None = None
 
     @property
     def keys(self) -> str:
@@ -111,18 +115,25 @@ def read_leaderboard(path: Path) -> Leaderboard:
     return read_versioned(path, FILE, Leaderboard, "a ppattack leaderboard")
 
 
-def leaderboard(runs: Sequence[SavedRun]) -> Leaderboard:
+def leaderboard(runs: Sequence[SavedRun], audits: Sequence[Audit] = ()) -> Leaderboard:
     """The strongest result of every adversary on every scheme.
 
     Args:
         runs: attacks and audits; an audit beside whose report its runs lie adds nothing, and a run
             without an attack is left out.
+        audits: verdicts, of which those count that no run speaks of: no attack has a result.
     """
     by_row: dict[str, list[Report]] = {}
     for run in runs:
         if run.report.attack.name != NO_ATTACK:
             by_row.setdefault(_facts(run.report), []).append(run.report)
     rows = [_row(reports) for reports in by_row.values()]
+    known = {(row.scheme, row.key_scope) for row in rows}
+    for audit in audits:
+        scope = audit.key_scope or "dataset"
+        if not any(one.run for one in audit.attacks) and (audit.target, scope) not in known:
+            known.add((audit.target, scope))
+            rows.append(_bare(audit, scope))
     rows.sort(key=lambda row: (row.scheme, json.dumps(row.settings), row.key_scope))
     return Leaderboard(rows=tuple(rows))
 
@@ -149,6 +160,23 @@ def _row(reports: Sequence[Report]) -> BoardRow:
         source=source,
         claim=claim(first),
         cells={name: _cell(by_adversary[name]) for name in ADVERSARIES if name in by_adversary},
+    )
+
+
+def _bare(audit: Audit, scope: KeyScope) -> BoardRow:
+    """A scheme of which no attack has a result."""
+    title, source = _card(audit.target)
+    return BoardRow(
+        scheme=audit.target,
+        settings={},
+        key_scope=scope,
+        jpeg=None,
+        title=title,
+        source=source,
+        claim="",
+        cells={},
+        without=audit.reason,
+        verdict=audit.verdict,
     )
 
 

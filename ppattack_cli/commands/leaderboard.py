@@ -50,13 +50,15 @@ def leaderboard(
 
 def _found(places: list[Path]) -> Leaderboard:
     """The table of one file, or of the runs of folders."""
-    from ppattack.reports.found import read_runs
+    from ppattack.reports.audit import FILE, read_audit
+    from ppattack.reports.found import paths_below, read_runs
     from ppattack.reports.leaderboard import leaderboard as made
     from ppattack.reports.leaderboard import read_leaderboard
 
     if len(places) == 1 and places[0].is_file() and places[0].name != "report.json":
         return read_leaderboard(places[0])
-    return made(read_runs(places))
+    audits = [path for place in places if place.is_dir() for path in paths_below(place, FILE)]
+    return made(read_runs(places), [read_audit(path.parent) for path in audits])
 
 
 def _checked(place: Path) -> Path:

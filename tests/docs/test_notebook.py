@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.support import notebooks
+from tests.support.page import Page
 
 PLACE = Path(__file__).parents[2] / "docs" / "notebook.ipynb"
 
@@ -23,7 +24,11 @@ def test_the_notebook_shows_what_is_stored_in_it() -> None:
     found = notebooks.run(notebook)
     assert [_texts(each) for each in found] == [_texts(each) for each in stored]
     shown = [each["data"] for outputs in found for each in outputs if "data" in each]
-    assert sum("text/html" in data for data in shown) == 2
+    run, audit = (Page("".join(data["text/html"])) for data in shown if "text/html" in data)
+    assert len(run.all("img")) == len(audit.all("img")) == 6 * 3
+    assert "ssim" in run.all("table")[0].text
+    assert "known-plaintext" in audit.all("table")[0].text
+    assert all(level.text.startswith("✗ ") for level in audit.all("li"))
 
 
 def test_it_is_small_and_whole() -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from ppattack.identify import reading
 from ppattack.reports.identification import Identification
 from tests.support.folders_of_ciphertexts import encrypted, pads, photographs, write_folder
 from tests.support.program import in_process
@@ -49,7 +50,7 @@ def test_the_table_names_properties_options_and_attacks(tmp_path: Path) -> None:
 def test_a_large_folder_says_how_many_were_looked_at(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ppattack.identify.reading.FILES_AT_MOST", 8)
+    monkeypatch.setattr(reading, "FILES_AT_MOST", 8)
     write_folder(tmp_path / "files", pads(20))
     _, out, _ = in_process("identify files", tmp_path)
     assert "20 files of 3x32x32, 8 of them looked at" in out

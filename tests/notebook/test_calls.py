@@ -199,17 +199,6 @@ def test_flags_become_fields() -> None:
     assert in_python("--set attack.pairs=4") == "attack_settings pairs=4"
 
 
-@pytest.mark.long
-def test_an_audit_of_a_function() -> None:
-    found = ppattack.audit(pictures(), shuffle, preset="smoke")
-    assert (found.verdict, found.leak) == ("BROKEN", "key")
-    page = Page(found._repr_html_())
-    assert len(page.all("img")) == 6 * 3
-    assert "chosen-plaintext" in page.all("table")[0].text
-    assert found.probe is not None
-    assert "BROKEN" in repr(found)
-
-
 def test_ciphertexts_in_an_array_are_identified(tmp_path: Path) -> None:
     found = ppattack.identify(shuffle(pictures(24)))
     assert found.scheme is None

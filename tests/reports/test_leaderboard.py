@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 from ppattack.errors import ReportError
+from ppattack.render.leaderboard import leaderboard_html
+from ppattack.reports.audit import Audit
 from ppattack.reports.found import SavedRun, read_runs
 from ppattack.reports.leaderboard import Leaderboard, leaderboard, read_leaderboard
 from ppattack.reports.run import Report, ThreatPart
@@ -86,6 +88,20 @@ def test_an_audit_counts_only_without_its_runs() -> None:
     audit = report("audit", "le", leak="key", threat=threat(chosen=6))
     assert list(board(audit).rows[0].cells) == ["chosen"]
     assert list(board(audit, report("fr", "le")).rows[0].cells) == ["ciphertexts"]
+
+
+def test_a_scheme_on_which_nothing_applied_has_a_row_without_cells() -> None:
+    bare = Audit(
+        target="one-time-pad", verdict="NOTHING APPLIED", reason="No attack.", attacks=(),
+        key_scope="image",
+    )  # fmt: skip
+    found = leaderboard([SavedRun(Path("a"), report("fr", "le"))], [bare, bare])
+    assert [(row.scheme, row.key_scope, row.without) for row in found.rows] == [
+        ("le", "dataset", ""), ("one-time-pad", "image", "No attack."),
+    ]  # fmt: skip
+    known = report("fr", "one-time-pad", threat=threat(key_scope="image"))
+    assert len(leaderboard([SavedRun(Path("a"), known)], [bare]).rows) == 1
+    assert "nothing applied" in leaderboard_html(found)
 
 
 def test_older_reports_are_read(tmp_path: Path) -> None:
