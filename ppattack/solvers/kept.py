@@ -40,7 +40,6 @@ class Kept:
         progress: Progress,
         tensors: Mapping[str, Tensor],
         facts: Mapping[str, Any],
-<<<<<<<< HEAD:ppattack/solvers/kept.py
         room: Path,
     ) -> Kept:
         """What depends on these tensors and facts, and on the code that makes it.
@@ -55,14 +54,6 @@ class Kept:
         if folder is None:
             return cls(None, "", progress)
         versions = {"torch": torch.__version__, "source": _source(room)}
-========
-        code: Path,
-    ) -> Kept:
-        """What depends on these tensors, on JSON-ready facts and on the code in a folder."""
-        if folder is None:
-            return cls(None, "", progress)
-        versions = {"torch": torch.__version__, "source": _source(code)}
->>>>>>>> w-photo:ppattack/training/kept.py
         text = json.dumps({**facts, **versions}, sort_keys=True)
         return cls(folder, checkpoints.digest(tensors, text), progress)
 
@@ -88,7 +79,6 @@ class Kept:
         return found
 
 
-<<<<<<<< HEAD:ppattack/solvers/kept.py
 def _contiguous(tensors: Tensors) -> Tensors:
     return {name: value.contiguous() for name, value in tensors.items()}
 
@@ -97,12 +87,6 @@ def _source(room: Path) -> str:
     """A hash of the code that makes what is kept: another version does not use it."""
     digest = hashlib.sha256()
     for path in sorted(room.rglob("*.py")):
-========
-def _source(folder: Path) -> str:
-    """A hash of the code that makes what is kept: another version does not use it."""
-    digest = hashlib.sha256()
-    for path in sorted(folder.rglob("*.py")):
->>>>>>>> w-photo:ppattack/training/kept.py
         digest.update(path.read_bytes())
     return digest.hexdigest()
 
