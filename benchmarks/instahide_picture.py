@@ -1,6 +1,6 @@
 """The picture for the page on InstaHide: encodings, images found, and private images.
 
-    python benchmarks/instahide.py FOLDER --cases 100x50,crop --keep kept.npz
+    python benchmarks/instahide.py FOLDER --cases 100x50 --keep kept.npz
     python benchmarks/instahide_picture.py kept.npz --out docs/images/instahide.png
 
 The first private images, each under what was found that is most like it, mirrored or not, however

@@ -204,9 +204,9 @@ def _blind(scenario: Scenario, seed: int) -> dict[str, Tensor]:
         numpy_stream(seed, "baselines"),
     )
     sets = scenario.sets
-    named = scenario.observation.threat.labels and sets.victim_labels is not None
-    if named and sets.adversary_labels is not None:
-        blind["class-mean"] = class_means(sets.adversary, sets.adversary_labels, sets.victim_labels)
+    wanted, known = sets.victim_labels, sets.adversary_labels
+    if scenario.observation.threat.labels and wanted is not None and known is not None:
+        blind["class-mean"] = class_means(sets.adversary, known, wanted)
     return blind
 
 

@@ -54,9 +54,10 @@ def test_the_expected_share_follows_what_is_right() -> None:
     own = _scores(0.6)
     rehearsal = Rehearsal(1.0, _height(own), null_height(own, stream))
     shares = [rehearsal.expected_share(_height(_scores(0.6, wrong))) for wrong in (0, 75, 150)]
-    assert shares[0] == 1
-    assert 0.2 < shares[1] < 0.8
-    assert shares[2] < 0.1
+    every, half, none = (share for share in shares if share is not None)
+    assert every == 1
+    assert 0.2 < half < 0.8
+    assert none < 0.1
     assert not rehearsal.limits(_height(own))
     assert "a key for each image" in rehearsal.limits(_height(_scores(0.6, 150)))
 
