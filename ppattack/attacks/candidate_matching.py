@@ -45,8 +45,8 @@ class CandidateMatching(Attack):
     likelihood ratio. Copies that were moved by a pixel or brightened are tried as such. Blocks
     that moved are compared one by one for the likeliest candidates. A p-value tells images that
     are not among the candidates. With ``link`` the candidates are ciphertexts under other keys; if
-    the scheme separates nibbles, what an alteration does to them is learned from noise that looks
-    like photographs, under own keys.
+    the scheme separates nibbles and moves blocks, what an alteration does to them is learned from
+    noise that looks like photographs, under own keys.
 
     The alterations that it covers: JPEG from quality 50, resizing to three quarters, noise of
     three grey levels, brightness from .8 to 1.2, shifts by a pixel; exact copies always.
@@ -159,7 +159,8 @@ class CandidateMatching(Attack):
         if observation.threat.linked:
             # Noise on bytes is noise on the image, whatever their places and complements.
             whole = scheme.structure.unit == "byte"
-            own = None if whole or not scheme.own_keys else partial(_own, observation, encrypt)
+            hard = scheme.structure.moves_blocks and not whole
+            own = partial(_own, observation, encrypt) if hard and scheme.own_keys else None
             alter = noisy if whole else None
             gallery = Gallery(candidates, _as_it_is, None, alter, _as_it_is, stack, own)
         steps = iter(range(1, 1000))
