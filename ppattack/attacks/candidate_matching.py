@@ -20,8 +20,10 @@ from ppattack.data.alterations import Alteration, degraded, noisy, stand_ins
 from ppattack.threat import Observation, ThreatModel
 
 if TYPE_CHECKING:
+    import torch
     from torch import Generator, Tensor
 
+    from ppattack.images import ImageShape
     from ppattack.solvers.candidates.gallery import Images, Ranking
     from ppattack.target.base import PublicScheme
 
@@ -160,7 +162,8 @@ class CandidateMatching(Attack):
             # Noise on bytes is noise on the image, whatever their places and complements.
             whole = scheme.structure.unit == "byte"
             hard = scheme.structure.moves_blocks and not whole
-            own = partial(_own, observation, encrypt) if hard and scheme.own_keys else None
+            alike = partial(_own, observation.image_shape, candidates.device, encrypt)
+            own = alike if hard and scheme.own_keys else None
             alter = noisy if whole else None
             gallery = Gallery(candidates, _as_it_is, None, alter, _as_it_is, stack, own)
         steps = iter(range(1, 1000))
@@ -205,12 +208,12 @@ def _limits(found: Ranking, kind: str, candidates: int) -> str:
 
 
 def _own(
-    observation: Observation, encrypt: Images, count: int, generator: Generator
+    shape: ImageShape, device: torch.device, encrypt: Images, count: int, generator: Generator
 ) -> tuple[Tensor, Tensor]:
     """Ciphertexts of images like photographs, and of altered copies of them, under own keys."""
     from ppattack.target.natural_noise import natural_images
 
-    images = natural_images(generator, (count, *observation.image_shape))
+    images = natural_images(generator, (count, *shape)).to(device)
     return encrypt(images), encrypt(degraded(images, generator))
 
 
