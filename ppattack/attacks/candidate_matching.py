@@ -20,8 +20,10 @@ from ppattack.data.alterations import Alteration, degraded, noisy, stand_ins
 from ppattack.threat import Observation, ThreatModel
 
 if TYPE_CHECKING:
+    import torch
     from torch import Generator, Tensor
 
+    from ppattack.images import ImageShape
     from ppattack.solvers.candidates.gallery import Images, Ranking
     from ppattack.target.base import PublicScheme
 
@@ -45,8 +47,8 @@ class CandidateMatching(Attack):
     likelihood ratio. Copies that were moved by a pixel or brightened are tried as such. Blocks
     that moved are compared one by one for the likeliest candidates. A p-value tells images that
     are not among the candidates. With ``link`` the candidates are ciphertexts under other keys; if
-    the scheme separates nibbles, what an alteration does to them is learned from noise that looks
-    like photographs, under own keys.
+    the scheme separates nibbles and moves blocks, what an alteration does to them is learned from
+    noise that looks like photographs, under own keys.
 
     The alterations that it covers: JPEG from quality 50, resizing to three quarters, noise of
     three grey levels, brightness from .8 to 1.2, shifts by a pixel; exact copies always.
@@ -159,7 +161,9 @@ class CandidateMatching(Attack):
         if observation.threat.linked:
             # Noise on bytes is noise on the image, whatever their places and complements.
             whole = scheme.structure.unit == "byte"
-            own = None if whole or not scheme.own_keys else partial(_own, observation, encrypt)
+            hard = scheme.structure.moves_blocks and not whole
+            alike = partial(_own, observation.image_shape, candidates.device, encrypt)
+            own = alike if hard and scheme.own_keys else None
             alter = noisy if whole else None
             gallery = Gallery(candidates, _as_it_is, None, alter, _as_it_is, stack, own)
         steps = iter(range(1, 1000))
@@ -204,12 +208,12 @@ def _limits(found: Ranking, kind: str, candidates: int) -> str:
 
 
 def _own(
-    observation: Observation, encrypt: Images, count: int, generator: Generator
+    shape: ImageShape, device: torch.device, encrypt: Images, count: int, generator: Generator
 ) -> tuple[Tensor, Tensor]:
     """Ciphertexts of images like photographs, and of altered copies of them, under own keys."""
     from ppattack.target.natural_noise import natural_images
 
-    images = natural_images(generator, (count, *observation.image_shape))
+    images = natural_images(generator, (count, *shape)).to(device)
     return encrypt(images), encrypt(degraded(images, generator))
 
 
