@@ -13,7 +13,7 @@ from ppattack.identify.codes import examine_codes
 from ppattack.identify.examination import examine
 from ppattack.identify.finding import Finding
 from ppattack.identify.foreign import odd_files
-from ppattack.identify.mixture import dissenters, in_words, kinds_of, mixture
+from ppattack.identify.mixture import dissenters, in_words, kinds_of, mixture, others
 from ppattack.identify.properties.content import block_of
 from ppattack.identify.properties.jpeg import came_last
 from ppattack.identify.reading import FOREIGN_SHARE, Read, read, unchanged
@@ -103,12 +103,10 @@ def _images_examined(files: Read) -> tuple[Read, dict[str, Finding]]:
     odd = dict(odd_files(whole))
     kept = files.without([(files.names[number], why) for number, why in odd.items()])
     found = examine(_sample(kept))
-    if dissenters(kinds, found):
+    if set(others(kinds, found, whole.edges)) - set(odd):
         kinds = kinds_of(whole, every=True)
-        odd |= {
-            number: f"is another cipher's ({in_words(kinds[number])})"
-            for number in dissenters(kinds, found)
-        }
+        named = others(kinds, found, whole.edges)
+        odd = {i: f"is of another kind: {in_words(kinds[i])}" for i in named} | odd
         fewer = files.without([(files.names[number], why) for number, why in odd.items()])
         again = examine(_sample(fewer))
         if not dissenters(kinds, again):
