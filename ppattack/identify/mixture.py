@@ -32,7 +32,11 @@ SHARE, LEAST = 0.2, 2
 """Share and number of the files of the second kind, at least."""
 NEAR_SHARE, NEAR_LEAST = 0.4, 4
 """The same between contents that are near each other."""
-NEAR = ({"own blocks", "whole image"}, {"noise", "whole image"})
+NEAR = (
+    {"own blocks", "whole image"},
+    {"shared blocks", "whole image"},
+    {"noise", "whole image"},
+)
 """Contents for either of which a file of the other is taken now and then."""
 MOST = 0.75
 """Share of the files of a kind that outvote the others."""
@@ -95,6 +99,11 @@ def mixture(kinds: Mapping[int, Kind], edges: tuple[int, int]) -> Finding | None
         bar=_least(first, second[0], len(kinds), edges) / len(kinds),
         facts={"files looked at": len(kinds)},
     )
+
+
+def commonest(kinds: Mapping[int, Kind]) -> Kind | None:
+    """Content and block size of most files; None if none of them is known."""
+    return Counter(kinds.values()).most_common(1)[0][0] if kinds else None
 
 
 def dissenters(kinds: Mapping[int, Kind], found: Mapping[str, Finding]) -> list[int]:

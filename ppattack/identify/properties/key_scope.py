@@ -8,7 +8,7 @@ depends on the content:
 | values in place | values less 127.5 | the sign of each value |
 | whole image | values less their mean | their order |
 | own blocks | values less the mean of their block | their order within the block |
-| whole blocks | mean and slopes of brightness and colours | the order of blocks; signs if complemented |
+| whole blocks | mean and slopes of brightness and colours | order of blocks; signs of complements |
 | shared blocks | covariance of the places of a block | the order of places |
 
 Statistic: the squared inner products of pairs of files over what keys of their own would give; of
