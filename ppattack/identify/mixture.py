@@ -40,7 +40,7 @@ NEAR = (
 """Contents for either of which a file of the other is taken now and then."""
 MOST = 0.75
 """Share of the files of a kind that outvote the others."""
-FEW_BLOCKS = 16
+FEW_BLOCKS = 17
 """An image of fewer blocks may look plain though they moved, or moved though it is plain."""
 STRANGERS: dict[str, tuple[str, ...]] = {
     "photographs": ("whole blocks", "noise", "values in place"),
@@ -104,6 +104,11 @@ def mixture(kinds: Mapping[int, Kind], edges: tuple[int, int]) -> Finding | None
 def commonest(kinds: Mapping[int, Kind]) -> Kind | None:
     """Content and block size of most files; None if none of them is known."""
     return Counter(kinds.values()).most_common(1)[0][0] if kinds else None
+
+
+def alike(one: Kind | None, other: Kind | None) -> bool:
+    """Whether both have one content; of block sizes a multiple may have been taken."""
+    return one is not None and other is not None and one[0] == other[0]
 
 
 def dissenters(kinds: Mapping[int, Kind], found: Mapping[str, Finding]) -> list[int]:

@@ -14,6 +14,7 @@ from ppattack.identify.examination import examine
 from ppattack.identify.finding import Finding
 from ppattack.identify.foreign import odd_files
 from ppattack.identify.mixture import (
+    alike,
     commonest,
     dissenters,
     in_words,
@@ -109,7 +110,7 @@ def _images_examined(files: Read) -> tuple[Read, dict[str, Finding]]:
     if mixed is not None:
         return files, {**examine(whole), mixed.name: mixed}
     common = commonest(kinds)
-    odd = {i: why for i, why in odd_files(whole) if kind(whole.images[i]) != common}
+    odd = {i: why for i, why in odd_files(whole) if not alike(kind(whole.images[i]), common)}
     kept = files.without([(files.names[number], why) for number, why in odd.items()])
     found = examine(_sample(kept))
     if set(others(kinds, found, whole.edges)) - set(odd):

@@ -55,7 +55,7 @@ ENOUGH = {
     "values in place": 5,
     "whole image": 5,
     "own blocks": 5,
-    "whole blocks": 20,
+    "whole blocks": 18,
     "shared blocks": 5,
 }
 """Files from which on one key would have shown."""
