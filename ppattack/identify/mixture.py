@@ -32,12 +32,24 @@ SHARE, LEAST = 0.2, 2
 """Share and number of the files of the second kind, at least."""
 NEAR_SHARE, NEAR_LEAST = 0.4, 4
 """The same between contents that are near each other."""
-NEAR = ({"own blocks", "whole image"}, {"noise", "whole image"})
+NEAR = (
+    {"own blocks", "whole image"},
+    {"shared blocks", "whole image"},
+    {"noise", "whole image"},
+)
 """Contents for either of which a file of the other is taken now and then."""
 MOST = 0.75
 """Share of the files of a kind that outvote the others."""
-FEW_BLOCKS = 16
+FEW_BLOCKS = 17
 """An image of fewer blocks may look plain though they moved, or moved though it is plain."""
+STRANGERS: dict[str, tuple[str, ...]] = {
+    "photographs": ("whole blocks", "noise", "values in place"),
+    "whole blocks": ("photographs", "noise", "values in place", "shared blocks"),
+    "values in place": ("photographs", "whole blocks", "own blocks"),
+    "own blocks": ("photographs", "whole blocks", "values in place", "shared blocks"),
+    "shared blocks": ("photographs", "values in place"),
+}
+"""Contents for which no file of a folder was taken, of 150 training images of 25 families each."""
 Kind = tuple[str, int | None]
 
 
@@ -89,6 +101,16 @@ def mixture(kinds: Mapping[int, Kind], edges: tuple[int, int]) -> Finding | None
     )
 
 
+def commonest(kinds: Mapping[int, Kind]) -> Kind | None:
+    """Content and block size of most files; None if none of them is known."""
+    return Counter(kinds.values()).most_common(1)[0][0] if kinds else None
+
+
+def alike(one: Kind | None, other: Kind | None) -> bool:
+    """Whether both have one content; of block sizes a multiple may have been taken."""
+    return one is not None and other is not None and one[0] == other[0]
+
+
 def dissenters(kinds: Mapping[int, Kind], found: Mapping[str, Finding]) -> list[int]:
     """Numbers of files that are not of the kind of most, if what was found of all is not either.
 
@@ -106,6 +128,29 @@ def dissenters(kinds: Mapping[int, Kind], found: Mapping[str, Finding]) -> list[
     return [number for number, known in kinds.items() if known != first]
 
 
+def others(
+    kinds: Mapping[int, Kind], found: Mapping[str, Finding], edges: tuple[int, int]
+) -> list[int]:
+    """Numbers of files that do not belong to the rest: outvoted, or surely of another kind.
+
+    Args:
+        kinds: of files that were looked at alone.
+        found: what was found of all.
+        edges: H and W of a file.
+    """
+    outvoted = dissenters(kinds, found)
+    if outvoted:
+        return outvoted
+    content = str(found["content"].what)
+    all_are = (content, block_of(found))
+    sure = STRANGERS.get(content, ())
+    return [
+        number
+        for number, known in kinds.items()
+        if known[0] in sure and not _near(all_are, known, edges)
+    ]
+
+
 def kind(image: Bytes) -> Kind | None:
     """Content and block size of one file, ``(C, H, W)``; None if they are undecided."""
     found = examine_content(Sample.of(image[None]))
@@ -117,13 +162,18 @@ def kind(image: Bytes) -> Kind | None:
 
 def _least(one: Kind, other: Kind, count: int, edges: tuple[int, int]) -> int:
     """How many files of the second kind make a mix."""
-    contents = {one[0], other[0]}
-    near = contents in NEAR
-    if contents == {"whole blocks", "photographs"}:
-        block = one[1] or other[1] or 1
-        near = math.prod(edge // block for edge in edges) < FEW_BLOCKS
+    near = _near(one, other, edges)
     share, least = (NEAR_SHARE, NEAR_LEAST) if near else (SHARE, LEAST)
     return max(least, math.ceil(share * count))
+
+
+def _near(one: Kind, other: Kind, edges: tuple[int, int]) -> bool:
+    """Whether a file of the one kind is taken for the other now and then."""
+    contents = {one[0], other[0]}
+    if contents == {"whole blocks", "photographs"}:
+        block = one[1] or other[1] or 1
+        return math.prod(edge // block for edge in edges) < FEW_BLOCKS
+    return contents in NEAR
 
 
 def in_words(kind: Kind) -> str:

@@ -13,7 +13,16 @@ from ppattack.identify.codes import examine_codes
 from ppattack.identify.examination import examine
 from ppattack.identify.finding import Finding
 from ppattack.identify.foreign import odd_files
-from ppattack.identify.mixture import dissenters, in_words, kinds_of, mixture
+from ppattack.identify.mixture import (
+    alike,
+    commonest,
+    dissenters,
+    in_words,
+    kind,
+    kinds_of,
+    mixture,
+    others,
+)
 from ppattack.identify.properties.content import block_of
 from ppattack.identify.properties.jpeg import came_last
 from ppattack.identify.reading import FOREIGN_SHARE, Read, read, unchanged
@@ -100,15 +109,14 @@ def _images_examined(files: Read) -> tuple[Read, dict[str, Finding]]:
     mixed = mixture(kinds, whole.edges)
     if mixed is not None:
         return files, {**examine(whole), mixed.name: mixed}
-    odd = dict(odd_files(whole))
+    common = commonest(kinds)
+    odd = {i: why for i, why in odd_files(whole) if not alike(kind(whole.images[i]), common)}
     kept = files.without([(files.names[number], why) for number, why in odd.items()])
     found = examine(_sample(kept))
-    if dissenters(kinds, found):
+    if set(others(kinds, found, whole.edges)) - set(odd):
         kinds = kinds_of(whole, every=True)
-        odd |= {
-            number: f"is another cipher's ({in_words(kinds[number])})"
-            for number in dissenters(kinds, found)
-        }
+        named = others(kinds, found, whole.edges)
+        odd = {i: f"is of another kind: {in_words(kinds[i])}" for i in named} | odd
         fewer = files.without([(files.names[number], why) for number, why in odd.items()])
         again = examine(_sample(fewer))
         if not dissenters(kinds, again):

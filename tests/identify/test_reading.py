@@ -265,3 +265,13 @@ def test_a_few_files_do_not_outvote_the_others() -> None:
     found = identified(images)
     assert found.scheme == "one-time-pad"
     assert [odd.name for odd in found.foreign] == ["4", "9"]
+
+
+def test_a_few_files_with_moved_blocks_among_photographs_are_named() -> None:
+    images = photographs().copy()
+    images[7] = encrypted("etc", block_size=4)[7]
+    found = identified(images)
+    assert found.scheme == "plain"
+    assert [(odd.name, odd.why) for odd in found.foreign] == [
+        ("7", "is of another kind: whole blocks of 4 px")
+    ]

@@ -8,7 +8,7 @@ depends on the content:
 | values in place | values less 127.5 | the sign of each value |
 | whole image | values less their mean | their order |
 | own blocks | values less the mean of their block | their order within the block |
-| whole blocks | mean and slopes of brightness and colours of each block | the order of blocks; signs if complemented |
+| whole blocks | mean and slopes of brightness and colours | order of blocks; signs of complements |
 | shared blocks | covariance of the places of a block | the order of places |
 
 Statistic: the squared inner products of pairs of files over what keys of their own would give; of
@@ -55,7 +55,7 @@ ENOUGH = {
     "values in place": 5,
     "whole image": 5,
     "own blocks": 5,
-    "whole blocks": 20,
+    "whole blocks": 18,
     "shared blocks": 5,
 }
 """Files from which on one key would have shown."""
