@@ -103,12 +103,14 @@ def image_scores(
         return ImageScores(
             results, absent | dict.fromkeys(_BY_IMAGE, NO_ORDER), columns, facts, blind
         )
+    turned = None
     if recovery.up_to_state and ssim:
+        turned = _best_state(images, plain, scenario)
         useless = [images.roll(1, 0)]  # those of other images
         useless += [blind["ciphertext"]] if "ciphertext" in blind else []
-        facts |= _in_best_state(images, plain, useless, ssim, scenario, seed)
+        facts |= _in_best_state(turned, plain, useless, ssim, scenario, seed)
     if not only_gain:
-        facts |= _shifted(images, plain, scenario, seed)
+        facts |= _shifted(images, plain, turned, scenario, seed)
         named, more = identity_scores(images, blind, scenario, scorer, seed)
         results |= named
         columns |= more
@@ -144,8 +146,16 @@ def _facts(images: Tensor, plain: Tensor, ssim: Mapping[str, Values]) -> dict[st
     }
 
 
+def _best_state(images: Tensor, plain: Tensor, scenario: Scenario) -> Tensor:
+    """``(N,)``: SSIM in the best global state, one of all images if they share their key."""
+    from ppattack.metrics.states import best_state_ssim
+
+    shared = scenario.observation.threat.key_scope == "dataset"
+    return best_state_ssim(images, plain, shared=shared)
+
+
 def _in_best_state(
-    images: Tensor,
+    turned: Tensor,
     plain: Tensor,
     useless: Sequence[Tensor],
     scored: Mapping[str, Values],
@@ -157,22 +167,19 @@ def _in_best_state(
     The best of so many states is above chance by luck, so the gain is over ``useless`` images in
     *their* best states, or over the best blind baseline if that is closer.
     """
-    from ppattack.metrics.states import best_state_ssim
-
-    shared = scenario.observation.threat.key_scope == "dataset"
-    best, *others = (
-        best_state_ssim(each, plain, shared=shared).numpy() for each in (images, *useless)
-    )
+    best = turned.numpy()
+    others = [_best_state(each, plain, scenario).numpy() for each in useless]
     guesses = [*others, *(values for name, values in scored.items() if name not in _OWN)]
     closest = max(guesses, key=lambda values: float(values.mean()))
     found = summarise({"best": best, "gain": best - closest}, seed)
     return {"best_state_ssim": found["best"], "best_state_gain": found["gain"]}
 
 
-def _shifted(images: Tensor, plain: Tensor, scenario: Scenario, seed: int) -> dict[str, Any]:
+def _shifted(
+    images: Tensor, plain: Tensor, turned: Tensor | None, scenario: Scenario, seed: int
+) -> dict[str, Any]:
     """Scores up to a shift in whole blocks, where blocks move and images consist of them."""
     from ppattack.metrics.shifts import best_shifted_ssim
-    from ppattack.metrics.states import best_state_ssim
 
     scheme = scenario.observation.scheme
     block = scheme.structure.block_size
@@ -180,7 +187,7 @@ def _shifted(images: Tensor, plain: Tensor, scenario: Scenario, seed: int) -> di
     if not scheme.structure.moves_blocks or block == 1 or not whole:
         return {}
     shared = scenario.observation.threat.key_scope == "dataset"
-    unmoved = best_state_ssim(images, plain, shared=shared)
+    unmoved = _best_state(images, plain, scenario) if turned is None else turned
     all_whole = bool((unmoved >= WHOLE).all())
     shifted = unmoved
     if not all_whole:
