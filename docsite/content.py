@@ -7,7 +7,11 @@ docstrings, and whatever a page links to in the repository becomes a page that s
 from __future__ import annotations
 
 import json
-from pathlib import PurePosixPath
+import os
+import subprocess
+import sys
+from pathlib import Path, PurePosixPath
+from tempfile import TemporaryDirectory
 
 from docsite import pages, reference
 from docsite.links import PAGES, ROOT, SOURCES, on_site, rewritten, written_pages
@@ -15,6 +19,17 @@ from docsite.notebook import notebook_page
 from ppattack.plugins import registry
 
 UNSEARCHED = "---\nsearch:\n  exclude: true\n---\n\n"
+BOARD = ROOT / "docs" / "results" / "leaderboard.json"
+"""The committed leaderboard: its page is made with the site, ``leaderboard.md`` shows it."""
+BOARD_PAGE = "results/board.html"
+BOARD_SHOWN = f"""
+
+## The table
+
+<iframe src="{BOARD_PAGE}" title="Leaderboard" class="board"></iframe>
+
+[The table on a page of its own]({BOARD_PAGE})
+"""
 LANGUAGES = {".py": "python", ".toml": "toml", ".yml": "yaml", ".json": "json", ".sh": "sh"}
 
 
@@ -28,10 +43,24 @@ def site_pages() -> dict[str, str]:
     for notebook in (ROOT / "docs").glob("*.ipynb"):
         cells = json.loads(notebook.read_text(encoding="utf-8"))
         texts[f"docs/{notebook.name}"] = notebook_page(cells)
+    if BOARD.is_file():
+        texts["docs/leaderboard.md"] += BOARD_SHOWN
     for name in registry.names("attack"):
         if (path := f"docs/attacks/{name}.md") in written:
             texts[path] = pages.completed(name, written[path])
     return _with_sources(texts)
+
+
+def board() -> str | None:
+    """The page of the committed leaderboard; None if there is none."""
+    if not BOARD.is_file():
+        return None
+    with TemporaryDirectory() as folder:
+        page = Path(folder) / "board.html"
+        command = [sys.executable, "-m", "ppattack_cli", "leaderboard", str(BOARD), "-o", str(page)]
+        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+        subprocess.run(command, check=True, cwd=ROOT, env=environment, capture_output=True)  # noqa: S603
+        return page.read_text(encoding="utf-8")
 
 
 def _with_sources(texts: dict[str, str]) -> dict[str, str]:

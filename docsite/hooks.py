@@ -17,7 +17,7 @@ from mkdocs.structure.files import File, Files
 import ppattack
 from docsite import pictures
 from docsite.check import faults
-from docsite.content import site_pages
+from docsite.content import BOARD_PAGE, board, site_pages
 from docsite.pages import title
 from ppattack.plugins import registry
 
@@ -75,6 +75,8 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
         picture = pictures.of_target(name)
         if picture is not None:
             files.append(File.generated(config, f"targets/{name}.png", content=picture))
+    if (page := board()) is not None:
+        files.append(File.generated(config, BOARD_PAGE, content=page))
     return files
 
 

@@ -70,6 +70,7 @@ def test_what_is_not_checked_says_why() -> None:
         "pip install 'ppattack[everything]'",
         "make everything",
         "curl example.org",
+        "docker run ppattack run --attack fr --target nobody",
     ],
 )
 def test_a_wrong_command_is_seen(command: str) -> None:

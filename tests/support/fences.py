@@ -27,7 +27,9 @@ FENCE = re.compile(
     re.MULTILINE | re.DOTALL,
 )
 SHELLS = ("sh", "bash", "console")
-PROGRAMS = re.compile(r"(?:\w+=\S+ )*(?:ppattack|python|pip|make|pytest|\.venv/bin/\S+|\.) ?\S*")
+PROGRAMS = re.compile(
+    r"(?:\w+=\S+ )*(?:ppattack|python|pip|make|pytest|docker|git|curl|npm|\.venv/bin/\S+|\.) "
+)
 OPTIONAL = re.compile(r" \[(-[^\]]*)\]")
 LOOPED = re.compile(r"\$[A-Z]\b")
 """A number that a loop of the shell fills in."""
@@ -89,6 +91,10 @@ def fault(command: str) -> str:
         elif program == "pip":
             for extra in re.findall(r"\[([\w,]+)\]", command):
                 assert set(extra.split(",")) <= set(EXTRAS), f"there is no extra [{extra}]"
+        elif program == "docker":
+            assert (ROOT / "Dockerfile").is_file(), "there is no Dockerfile"
+            if words[1] == "run":
+                check_ppattack(words[words.index("ppattack") + 1 :])
         else:
             assert program in ("pytest", "pre-commit", "."), f"what is {program}?"
     except Exception as error:
