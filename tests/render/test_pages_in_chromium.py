@@ -18,6 +18,7 @@ from ppattack.render.html import report_html
 from ppattack.render.identification import identification_html
 from ppattack.render.leaderboard import leaderboard_html
 from ppattack.reports.found import read_runs
+from ppattack.reports.leaderboard import read_leaderboard
 from ppattack.runs.identifying import look_at
 from tests.conftest import smooth_images
 from tests.support.leaderboards import several
@@ -29,7 +30,7 @@ BROWSER = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
 )
 AXE = os.environ.get("PPATTACK_AXE")
-PAGES = ("report", "identification", "leaderboard")
+PAGES = ("report", "identification", "leaderboard", "ours")
 FOCUSABLE = "a[href], button, summary, [tabindex='0']"
 SERIOUS = ("serious", "critical")
 
@@ -60,6 +61,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     text = identification_html(looked.report, looked.read.arrays)
     (place / "identification.html").write_text(text)
     (place / "leaderboard.html").write_text(leaderboard_html(several()))
+    ours = read_leaderboard(Path(__file__).parents[2] / "docs" / "results")
+    (place / "ours.html").write_text(leaderboard_html(ours))
     return place
 
 
