@@ -107,10 +107,12 @@ def test_everything_is_reached_by_the_keyboard(browser: Any, folder: Path, name:
 
 @pytest.mark.parametrize("name", PAGES)
 def test_it_prints(browser: Any, folder: Path, name: str) -> None:
-    page = browser.new_page(color_scheme="light")
+    page = browser.new_page(color_scheme="dark")
     page.goto((folder / f"{name}.html").as_uri())
     assert page.pdf().startswith(b"%PDF")
     page.emulate_media(media="print")
+    ink = page.evaluate("getComputedStyle(document.body).color")
+    assert ink == "rgb(27, 31, 36)"  # dark on white paper, whatever the screen shows
     page.set_viewport_size({"width": 1040, "height": 720})  # landscape A4 less its margins
     assert page.evaluate("document.documentElement.scrollWidth") <= 1040
     page.close()
