@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-import re
 import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,12 +13,12 @@ from typing import Any
 import numpy as np
 
 from ppattack.data import arrays
-from ppattack.errors import ConfigError, NotApplicable, PpattackError, nearest
+from ppattack.errors import ConfigError, NotApplicable, nearest
 from ppattack.files import mark_results
 from ppattack.notebook.given import cipher_of, folder_of, read_images, split
 from ppattack.notebook.progress import AttackLines, make_progress
 from ppattack.notebook.results import AuditResult, IdentifyResult, RunResult
-from ppattack.options import options as run_options
+from ppattack.notebook.words import words_of_python
 from ppattack.plugins import registry
 from ppattack.reports.probe import ProbeReport
 from ppattack.request import RunRequest
@@ -72,7 +71,7 @@ def attack(
     """
     from ppattack.runs.run import run
 
-    with _words_of_python(), ExitStack() as held:
+    with words_of_python(), ExitStack() as held:
         given = _Given(images, encrypt, labels, public, public_labels, batch, out, options)
         asked = given.request(held, attack)
         progress = make_progress(quiet=quiet)
@@ -132,7 +131,7 @@ def audit(
             raise ConfigError("a request names everything: leave encrypt and other options out.")
         done = run_audit(images, InThisProcess(), watcher, **settings)  # type: ignore[arg-type]
         return AuditResult(done.report, done.folder, done.reused)
-    with _words_of_python(), ExitStack() as held:
+    with words_of_python(), ExitStack() as held:
         given = _Given(images, encrypt, labels, public, public_labels, batch, out, options)
         asked = given.request(held, None)
         done = run_audit(asked, InThisProcess(), watcher, **settings)  # type: ignore[arg-type]
@@ -154,7 +153,7 @@ def identify(ciphertexts: Any, *, public: str | Path | None = None) -> IdentifyR
     from ppattack.identify.reading import of_arrays
     from ppattack.runs.identifying import examined, look_at
 
-    with _words_of_python():
+    with words_of_python():
         if isinstance(ciphertexts, str | Path):
             others = None if public is None else user_path(str(public))
             looked = look_at(user_path(str(ciphertexts)), others)
@@ -294,24 +293,3 @@ def _check_options(given: Mapping[str, Any]) -> None:
             raise ConfigError(
                 f"there is no option '{name}'; the nearest are: {nearest(name, known)}."
             )
-
-
-@contextmanager
-def _words_of_python() -> Iterator[None]:
-    """Errors that name fields of a call, not flags of the command line."""
-    try:
-        yield
-    except PpattackError as error:
-        if error.args:
-            error.args = (in_python(str(error.args[0])), *error.args[1:])
-        raise
-
-
-def in_python(message: str) -> str:
-    """A message of the command line in the words of a call: ``-n 5`` is ``victims=5``."""
-    for option in run_options(RunRequest):
-        for flag in option.flag.names:
-            name = {"data": "images", "target": "encrypt"}.get(option.name, option.name)
-            message = re.sub(rf"(?<![\w-]){flag} (\d+)", rf"{name}=\1", message)
-            message = re.sub(rf"(?<![\w-]){flag}(?![\w-])", name, message)
-    return re.sub(r"--set (target|attack)\.(\w+)", r"\1_settings \2", message)

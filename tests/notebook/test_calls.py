@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 import ppattack
 from ppattack.errors import ConfigError, DataError, ImageError, MissingPackage, PluginError
-from ppattack.notebook.calls import in_python
+from ppattack.notebook.words import in_python
 from ppattack.plugins import registry
 from ppattack.reports.command import command
 from ppattack.reports.found import read_image_scores

@@ -18,6 +18,7 @@ from ppattack.render.html import report_html
 from ppattack.render.identification import identification_html
 from ppattack.render.leaderboard import leaderboard_html
 from ppattack.reports.found import read_runs
+from ppattack.reports.leaderboard import read_leaderboard
 from ppattack.runs.identifying import look_at
 from tests.conftest import smooth_images
 from tests.support.leaderboards import several
@@ -29,7 +30,7 @@ BROWSER = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
 )
 AXE = os.environ.get("PPATTACK_AXE")
-PAGES = ("report", "identification", "leaderboard")
+PAGES = ("report", "identification", "leaderboard", "ours")
 FOCUSABLE = "a[href], button, summary, [tabindex='0']"
 SERIOUS = ("serious", "critical")
 
@@ -60,6 +61,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     text = identification_html(looked.report, looked.read.arrays)
     (place / "identification.html").write_text(text)
     (place / "leaderboard.html").write_text(leaderboard_html(several()))
+    ours = read_leaderboard(Path(__file__).parents[2] / "docs" / "results")
+    (place / "ours.html").write_text(leaderboard_html(ours))
     return place
 
 
@@ -104,10 +107,12 @@ def test_everything_is_reached_by_the_keyboard(browser: Any, folder: Path, name:
 
 @pytest.mark.parametrize("name", PAGES)
 def test_it_prints(browser: Any, folder: Path, name: str) -> None:
-    page = browser.new_page(color_scheme="light")
+    page = browser.new_page(color_scheme="dark")
     page.goto((folder / f"{name}.html").as_uri())
     assert page.pdf().startswith(b"%PDF")
     page.emulate_media(media="print")
+    ink = page.evaluate("getComputedStyle(document.body).color")
+    assert ink == "rgb(27, 31, 36)"  # dark on white paper, whatever the screen shows
     page.set_viewport_size({"width": 1040, "height": 720})  # landscape A4 less its margins
     assert page.evaluate("document.documentElement.scrollWidth") <= 1040
     page.close()
