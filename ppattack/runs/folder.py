@@ -13,7 +13,6 @@ from ppattack.reports.text import csv_text
 from ppattack.runs import map_files
 from ppattack.runs.matching_files import write_matching
 from ppattack.scenario import Scenario
-from ppattack.threat import IMAGE_AXES
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -66,7 +65,7 @@ def fill(
     if recovery.classes is not None:
         write_text(folder / CLASSES, _classes_csv(scenario, recovery.classes))
     observed = scenario.observation.ciphertexts
-    if recovery.ranking is not None and observed.ndim == IMAGE_AXES:
+    if recovery.ranking is not None and not observed.is_floating_point():
         write_matches(folder / FOLDER, scenario, recovery)
     if recovery.images is not None:
         images = recovery.images
