@@ -19,7 +19,8 @@ ROOT = Path(__file__).parents[2]
 BROWSER = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
 )
-OPTIONS = ("--headless", "--no-sandbox", "--disable-gpu", "--remote-debugging-port=0")
+OPTIONS = ("--headless", "--no-sandbox", "--disable-gpu")
+STAYS = "--remote-debugging-port=0"
 MOUSE = "--blink-settings=primaryHoverType=2,availableHoverTypes=2"
 """As at a desk: where nothing can hover, the theme takes wide programs out of the tab order."""
 HAS_MKDOCS = importlib.util.find_spec("mkdocs") is not None
@@ -108,7 +109,7 @@ def violations(site: Path, pages: list[str], scheme: str, profile: Path) -> list
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         address = f"http://127.0.0.1:{server.server_address[1]}/probe.html"
-        command = [str(BROWSER), *OPTIONS, MOUSE, f"--user-data-dir={profile}", address]
+        command = [str(BROWSER), *OPTIONS, STAYS, MOUSE, f"--user-data-dir={profile}", address]
         browser = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
             told: list[list[str]] = json.loads(found.get(timeout=WAIT))
