@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 
@@ -21,7 +22,7 @@ from ppattack.identify.foreign import SURELY_NOT_P
 from ppattack.identify.properties.content import block_of
 from ppattack.identify.sample import Bytes, Sample
 
-NAME = "mixed"
+NAME, KEY_SCOPE = "mixed", "key-scope"
 FEWEST = 4
 """Files from which on a mix can be told."""
 LOOKED_AT, PIXELS_AT_MOST = 32, 100_000
@@ -99,6 +100,20 @@ def mixture(kinds: Mapping[int, Kind], edges: tuple[int, int]) -> Finding | None
         bar=_least(first, second[0], len(kinds), edges) / len(kinds),
         facts={"files looked at": len(kinds)},
     )
+
+
+def told_of_all(found: Mapping[str, Finding]) -> dict[str, Finding]:
+    """The properties of a mix: undecided, as each is a mean over files of several kinds."""
+    return {
+        name: replace(
+            each,
+            answer="undecided",
+            words="a mean over files of several kinds says nothing of either",
+            what="undecided" if name == KEY_SCOPE else None,
+            lean=0.0,
+        )
+        for name, each in found.items()
+    }
 
 
 def commonest(kinds: Mapping[int, Kind]) -> Kind | None:

@@ -22,6 +22,7 @@ from ppattack.identify.mixture import (
     kinds_of,
     mixture,
     others,
+    told_of_all,
 )
 from ppattack.identify.properties.content import block_of
 from ppattack.identify.properties.jpeg import came_last
@@ -108,7 +109,7 @@ def _images_examined(files: Read) -> tuple[Read, dict[str, Finding]]:
     kinds = kinds_of(whole)
     mixed = mixture(kinds, whole.edges)
     if mixed is not None:
-        return files, {**examine(whole), mixed.name: mixed}
+        return files, {**told_of_all(examine(whole)), mixed.name: mixed}
     common = commonest(kinds)
     odd = {i: why for i, why in odd_files(whole) if not alike(kind(whole.images[i]), common)}
     kept = files.without([(files.names[number], why) for number, why in odd.items()])

@@ -245,6 +245,9 @@ def test_halves_of_two_schemes_are_a_mix(first: str, second: str) -> None:
     found = identified(_half(first, second))
     assert found.words.startswith("files of several kinds: ")
     assert (found.scheme, found.attacks, found.foreign) == (None, (), ())
+    assert (found.key_scope, found.block_size) == ("undecided", None)
+    answered = [each.name for each in found.properties if each.answer != "undecided"]
+    assert answered == ["mixed"]
 
 
 def test_blocks_of_two_sizes_are_a_mix() -> None:
