@@ -101,6 +101,8 @@ def _next_step(request: RunRequest, report: Report) -> str | None:
         words = [program, "audit", "--oracle", request.oracle, *shell]
     if request.data != "photos":
         words += ["--data", str(request.data)]
+    for option, given in (("--size", request.size), ("--window", request.window)):
+        words += [] if given is None else [option, str(given)]
     for name, value in request.target_settings.items():
         if request.oracle is None or name not in ("command", "shell"):
             words += ["--set", f"target.{name}={value}"]
