@@ -219,10 +219,10 @@ def test_the_next_step_is_the_same_command_under_keys_per_image(tmp_path: Path) 
 
 
 def test_the_next_step_keeps_data_and_settings_of_the_target(tmp_path: Path) -> None:
-    changes = "--data digits --set target.color_shuffle=true"
+    changes = "--data digits --size 32 --set target.color_shuffle=true"
     out, _ = succeeds(f"run --attack none --target pe -n 12 --adversary 24 {changes}", tmp_path)
     (step,) = (line for line in out.splitlines() if line.startswith("next: "))
-    command = "ppattack audit --target pe --data digits --set target.color_shuffle=true"
+    command = f"ppattack audit --target pe {changes}"
     assert step.endswith(f": {command}")
 
 
