@@ -215,7 +215,7 @@ def test_the_next_step_is_the_same_command_under_keys_per_image(tmp_path: Path) 
     assert command.endswith("--size 16 -n 12 --adversary 24 --preset smoke --key-scope image")
     out, _ = succeeds(command, tmp_path)
     (step,) = (line for line in out.splitlines() if line.startswith("next: "))
-    assert step.endswith(": ppattack audit --target pe")
+    assert step.endswith(": ppattack audit --target pe --size 16")
 
 
 def test_the_next_step_keeps_data_and_settings_of_the_target(tmp_path: Path) -> None:
