@@ -158,6 +158,20 @@ def test_it_is_solved(root: Path, tmp_path: Path) -> None:
     assert found.max_ssim > plain.max_ssim + 0.25
 
 
+def test_encodings_that_share_nothing_give_nothing_away(root: Path, tmp_path: Path) -> None:
+    encodings = np.load(root / "challenge" / "encryption.npy")
+    shutil.copytree(root / "challenge", tmp_path / "noise")
+    drawn = np.random.default_rng(0).normal(scale=0.4, size=encodings.shape)
+    np.save(tmp_path / "noise" / "encryption.npy", np.abs(drawn).astype(np.float32))
+    task = Task(tmp_path / "noise", root / "own", tmp_path / "out", attack_settings=QUICK)
+    solved = solve(task, _context())
+    assert solved.inconclusive
+    assert solved.said.startswith("INCONCLUSIVE: ")
+    assert not (tmp_path / "out" / "images").exists()
+    submitted = np.load(tmp_path / "out" / "decryption.npy")
+    assert (submitted == np.abs(drawn).astype(np.float32)).all()
+
+
 def test_cropped_and_mirrored_members_are_compared_as_they_were_mixed(
     root: Path, tmp_path: Path
 ) -> None:

@@ -96,9 +96,10 @@ def solve(task: Task, context: Context) -> Solved:
             pool,
             replace(context, checkpoints=checkpoints),
         )
-        numbers = encodings.abs() if found is None else found.decryptions
-        images = None if found is None else target.scale.levels(found.images)
-        _write(task.out, numbers, images)
+        if found is not None and found.real:
+            _write(task.out, found.decryptions, target.scale.levels(found.images))
+        else:
+            _write(task.out, encodings.abs(), None)
     return _said(task, found, len(encodings), count)
 
 
@@ -136,17 +137,13 @@ def _labels(task: Task, encodings: int) -> Tensor:
 
 
 def _said(task: Task, found: Solution | None, encodings: int, count: int) -> Solved:
-    if found is None:
-        words = f"INCONCLUSIVE: no encodings share an image; {task.out} holds absolute values"
-        return Solved(words, inconclusive=True)
-    words = f"{len(found.images)} of {count} images from {encodings} encodings: {task.out}"
-    if found.real:
+    if found is not None and found.real:
+        words = f"{len(found.images)} of {count} images from {encodings} encodings: {task.out}"
         return Solved(words, inconclusive=False)
-    return Solved(
-        f"INCONCLUSIVE: groups of encodings found in half of the features share nothing in the "
-        f"other half; {words}",
-        inconclusive=True,
-    )
+    why = "no encodings share an image"
+    if found is not None:
+        why = "groups of encodings found in half of the features share nothing in the other half"
+    return Solved(f"INCONCLUSIVE: {why}; {task.out} holds absolute values", inconclusive=True)
 
 
 def _scheme(task: Task, encodings: int) -> tuple[Any, int]:
