@@ -235,7 +235,8 @@ class Function(Target):
         self.check_key(images, key, key.image_shape)
         if self._cipher is None:
             raise ThreatModelError(
-                "no function: attacks are given answers of a function, never the function."
+                "no function: attacks are given answers of a function, never the function, and "
+                "the target 'function' is for ppattack.attack(images, encrypt=FUNCTION) in Python."
             )
         if not len(images):
             return images.new_empty((0, *self.padded_shape(key.image_shape)))
