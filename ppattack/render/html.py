@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import PurePath
 from typing import get_args
 
 import ppattack
 from ppattack.render import numbers, page_curves, pictures, visual
 from ppattack.render.compare import Change, compare
+from ppattack.render.environment import environment
 from ppattack.render.matrix import Group, RunTable, arrange
 from ppattack.render.plots import Box, BoxPlot, box, box_plot
 from ppattack.render.summary_table import REQUIREMENTS, Scheme
@@ -20,7 +20,6 @@ from ppattack.reports.found import ImageScores, MissingRun, SavedRun, read_image
 from ppattack.reports.leaks import MEANING, WORDS, LevelLine, level_lines, verdict_words
 from ppattack.reports.run import Report, VerdictName
 from ppattack.reports.scores import MetricScores, Scores
-from ppattack.reports.text import visible
 
 METRICS = tuple(Scores.model_fields)
 PLOTTED = ("ssim", "lpips")
@@ -178,17 +177,8 @@ def report_html(
     Raises:
         ReportError: if a file of a run folder is damaged.
     """
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    environment = Environment(
-        loader=PackageLoader("ppattack.render"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        finalize=_visible,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(
+    templates = environment()
+    templates.filters.update(
         number=numbers.number,
         mean=numbers.mean,
         interval=numbers.interval,
@@ -200,7 +190,7 @@ def report_html(
     changes: list[Change] | None = None
     if base is not None:
         changes = compare(attacked, visual.split(base)[0])
-    return environment.get_template("report.html").render(
+    return templates.get_template("report.html").render(
         matrix=matrix,
         targets=_targets(matrix),
         changes=changes,
@@ -233,10 +223,3 @@ def _targets(matrix: RunTable) -> list[TargetView]:
         )
         views.append(TargetView(group, f"target-{place}", runs))
     return views
-
-
-def _visible(value: object) -> object:
-    """Text without control characters; what is marked as safe is our own."""
-    if isinstance(value, str | PurePath) and not hasattr(value, "__html__"):
-        return visible(str(value))
-    return value

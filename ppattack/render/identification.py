@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 import ppattack
 from ppattack.identify.sample import Sample
+from ppattack.render.environment import environment
 from ppattack.reports.identification import Identification, IdentifiedProperty
-from ppattack.reports.text import visible
 
 WIDTH, HEIGHT, LEFT, BOTTOM = 400, 210, 40, 190
 """Pixels of a chart, and its axes."""
@@ -81,16 +81,6 @@ def identification_html(found: Identification, arrays: NDArray[np.generic]) -> s
         found: what the folder is.
         arrays: the files that were looked at, without foreign ones.
     """
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    environment = Environment(
-        loader=PackageLoader("ppattack.render"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        finalize=lambda value: visible(value) if isinstance(value, str) else value,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     images = arrays if arrays.dtype == np.uint8 else None
     charts = _block_charts(found.properties)
     pictures: list[tuple[str, list[Picture]]] = []
@@ -98,13 +88,17 @@ def identification_html(found: Identification, arrays: NDArray[np.generic]) -> s
         sample = Sample(np.asarray(images, np.uint8))
         charts += [_folded_histogram(sample), *_correlations(sample)]
         pictures = _pictures(sample)
-    return environment.get_template("identification.html").render(
-        found=found,
-        charts=charts,
-        pictures=pictures,
-        canvas=(WIDTH, HEIGHT, LEFT, BOTTOM),
-        version=ppattack.__version__,
-        number=lambda value: "" if value is None else f"{value:.3g}",
+    return (
+        environment()
+        .get_template("identification.html")
+        .render(
+            found=found,
+            charts=charts,
+            pictures=pictures,
+            canvas=(WIDTH, HEIGHT, LEFT, BOTTOM),
+            version=ppattack.__version__,
+            number=lambda value: "" if value is None else f"{value:.3g}",
+        )
     )
 
 

@@ -9,11 +9,11 @@ from importlib.resources import files
 from typing import Any
 
 import ppattack
+from ppattack.render.environment import environment
 from ppattack.render.matrix import distinguish
 from ppattack.render.numbers import SYMBOLS, number
 from ppattack.reports.leaderboard import ADVERSARIES, HEADINGS, BoardCell, Leaderboard
 from ppattack.reports.leaks import MEANING, WORDS, rank
-from ppattack.reports.text import visible
 
 VERDICTS = {"INCONCLUSIVE": "undecided", "NOTHING APPLIED": "nothing applied"}
 UNKNOWN = 0.5
@@ -63,21 +63,12 @@ def leaderboard_html(found: Leaderboard) -> str:
     Args:
         found: the schemes.
     """
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    environment = Environment(
-        loader=PackageLoader("ppattack.render"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        finalize=lambda value: visible(value) if type(value) is str else value,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["number"] = number
+    templates = environment()
+    templates.filters["number"] = number
     rows = _rows(found)
     used = [place for place, _ in enumerate(ADVERSARIES) if any(row.cells[place] for row in rows)]
     script = (files("ppattack.render") / "templates" / "leaderboard.js").read_text("utf-8")
-    return environment.get_template("leaderboard.html").render(
+    return templates.get_template("leaderboard.html").render(
         rows=rows,
         used=used,
         headings=[HEADINGS[name] for name in ADVERSARIES],

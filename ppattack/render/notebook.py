@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from ppattack.errors import ReportError
 from ppattack.render import numbers, pictures
+from ppattack.render.environment import environment
 from ppattack.reports.audit import Audit
 from ppattack.reports.found import SavedRun, read_image_scores
 from ppattack.reports.identification import Identification
@@ -20,7 +21,6 @@ from ppattack.reports.leaks import MEANING, WORDS, LeakName, level_lines, verdic
 from ppattack.reports.probe import ProbeReport
 from ppattack.reports.run import Report
 from ppattack.reports.scores import MetricScores, Scores
-from ppattack.reports.text import visible
 
 SHOWN = 6
 """Images in the output of a cell."""
@@ -166,21 +166,15 @@ def _ciphertexts(images: NDArray[np.uint8]) -> list[list[tuple[str, str]]]:
 
 
 def _rendered(levels: Sequence[Level], **values: Any) -> str:
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    environment = Environment(
-        loader=PackageLoader("ppattack.render"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        finalize=lambda value: visible(value) if type(value) is str else value,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("notebook.html").render(
-        levels=levels,
-        symbols=numbers.SYMBOLS,
-        level_symbols=numbers.LEVEL_SYMBOLS,
-        level_words=WORDS,
-        level_meaning=MEANING,
-        **values,
+    return (
+        environment()
+        .get_template("notebook.html")
+        .render(
+            levels=levels,
+            symbols=numbers.SYMBOLS,
+            level_symbols=numbers.LEVEL_SYMBOLS,
+            level_words=WORDS,
+            level_meaning=MEANING,
+            **values,
+        )
     )
