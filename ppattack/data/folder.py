@@ -34,7 +34,7 @@ from typing_extensions import override
 from ppattack.card import Reference
 from ppattack.data.decoding import UnreadableImage, check_file, open_image, pixels_of
 from ppattack.data.fingerprint import of_files
-from ppattack.data.image_files import check_folder, has_image_name, in_short
+from ppattack.data.image_files import check_folder, has_image_name, in_short, told
 from ppattack.data.selection import Candidates, Counted, Pixels, select
 from ppattack.data.source import ImageRequest, ImageSets, ImageSource, SourceCard
 from ppattack.data.split_names import Layout, read_layout
@@ -190,9 +190,9 @@ class _Reader:
         """Facts for the report."""
         notes = []
         if self.skipped:
-            notes.append(f"{len(self.skipped)} files were skipped: {in_short(self.skipped)}.")
+            notes.append(told("files", "skipped", self.skipped))
         if self.converted:
-            notes.append(f"{len(self.converted)} files were converted: {in_short(self.converted)}.")
+            notes.append(told("files", "converted", self.converted))
         if self.twins:
             notes.append(f"{self.twins} files are copies of others and were left out.")
         if self.results:

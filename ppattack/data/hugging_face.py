@@ -24,7 +24,7 @@ from typing_extensions import override
 
 from ppattack.card import Reference
 from ppattack.data.decoding import UnreadableImage, decode, pixels_of
-from ppattack.data.image_files import in_short
+from ppattack.data.image_files import told
 from ppattack.data.selection import Counted, Pixels, select
 from ppattack.data.source import ImageRequest, ImageSets, ImageSource, SourceCard
 from ppattack.data.split_names import TESTS, TRAIN
@@ -77,7 +77,7 @@ class HuggingFace(ImageSource):
         chosen = select(f"{self.card.name}:{self.argument}", request, victims, adversary)
         if not skipped:
             return chosen
-        note = f"{len(skipped)} images were skipped: {in_short(skipped)}."
+        note = told("images", "skipped", skipped)
         return replace(chosen, notes=(note, *chosen.notes))
 
 

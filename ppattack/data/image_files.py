@@ -208,6 +208,12 @@ def in_short(reasons: list[str]) -> str:
     return f"{text}; and {more} more" if more > 0 else text
 
 
+def told(things: str, what: str, reasons: list[str]) -> str:
+    """A note: how many files or images were skipped or converted, and why the first few."""
+    many = f"{len(reasons)} {things} were" if len(reasons) != 1 else f"1 {things[:-1]} was"
+    return f"{many} {what}: {in_short(reasons)}."
+
+
 def _shape_text(pixels: NDArray[np.uint8]) -> str:
     channels, height, width = pixels.shape
     return f"{width}x{height}, {'grey' if channels == 1 else 'RGB'}"

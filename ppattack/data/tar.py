@@ -18,7 +18,7 @@ from typing_extensions import override
 from ppattack.card import Reference
 from ppattack.data.decoding import UnreadableImage
 from ppattack.data.fingerprint import of_files
-from ppattack.data.image_files import in_short
+from ppattack.data.image_files import told
 from ppattack.data.selection import Counted, Pixels, select
 from ppattack.data.source import ImageRequest, ImageSets, ImageSource, SourceCard
 from ppattack.data.tar_files import Member, members, tar_paths
@@ -61,7 +61,7 @@ class Tar(ImageSource):
         )
         if not skipped:
             return sets
-        note = f"{len(skipped)} images were skipped: {in_short(skipped)}."
+        note = told("images", "skipped", skipped)
         return replace(sets, notes=(note, *sets.notes))
 
     @override

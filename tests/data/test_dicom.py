@@ -79,7 +79,7 @@ def test_without_a_window_all_values_are_shown_and_a_note_says_so(tmp_path: Path
     sets = load(tmp_path, 0, 1)
     assert (int(sets.adversary.min()), int(sets.adversary.max())) == (0, 255)
     assert sets.notes[0] == (
-        "1 files were converted: file 1 (no window, shown from its least value to its most)."
+        "1 file was converted: file 1 (no window, shown from its least value to its most)."
     )
     full = shown(tmp_path / "QUINTUS.dcm", Window())[0]
     assert np.array_equal(full[:, :, 0], Window().grey(RAMP, -32768, 32767))

@@ -254,7 +254,7 @@ def test_a_skipped_file_is_in_the_notes(tmp_path: Path, layout: str) -> None:
     fill(tmp_path / ("test" if layout == "split" else "more"), range(10, 20))
     (tmp_path / "train" / "cut.png").write_bytes(b"")
     sets = load(tmp_path, 1, 100)
-    assert sets.notes[0] == "1 files were skipped: train/cut.png is empty (0 bytes)."
+    assert sets.notes[0] == "1 file was skipped: train/cut.png is empty (0 bytes)."
 
 
 def test_photographs_are_turned_upright_and_cmyk_is_noted(tmp_path: Path) -> None:
@@ -267,7 +267,7 @@ def test_photographs_are_turned_upright_and_cmyk_is_noted(tmp_path: Path) -> Non
     (tmp_path / "train" / "cmyk.jpg").write_bytes(encoded(cmyk, "JPEG"))
     sets = load(tmp_path, 1, 1)
     assert sets.victims.shape == (1, 3, 10, 12)
-    assert sets.notes == ("1 files were converted: train/cmyk.jpg (CMYK converted to RGB).",)
+    assert sets.notes == ("1 file was converted: train/cmyk.jpg (CMYK converted to RGB).",)
 
 
 def test_grey_images_become_colour_only_among_colour(tmp_path: Path) -> None:

@@ -126,7 +126,7 @@ def test_damaged_images_are_skipped_and_files_are_read(
     (tmp_path / "a.png").write_bytes(encoded(noise(8, 8, 3, seed=99), "PNG"))
     hub.sets["me/pets"]["test"][4]["picture"] = {"bytes": None, "path": str(tmp_path / "a.png")}
     sets = load("me/pets", 9, 1)
-    assert sets.notes[0].startswith("1 images were skipped: test[3] is not a PNG")
+    assert sets.notes[0].startswith("1 image was skipped: test[3] is not a PNG")
     with pytest.raises(DataError, match="9 images for the victims, not 10"):
         load("me/pets", 10, 1)
 
