@@ -142,9 +142,12 @@ def test_a_changed_byte_gives_float32_arrays_or_an_error(
         found = read(bytes(data), tmp_path_factory.mktemp("changed"))
     except Exception:
         return
-    leaves = [
-        leaf
-        for part in found.values()
-        for leaf in (part.values() if isinstance(part, dict) else [part])
-    ]
-    assert all(type(leaf) is np.ndarray and leaf.dtype == np.float32 for leaf in leaves)
+    leaves: list[object] = []
+    parts: list[object] = list(found.values())
+    while parts:  # a changed byte can nest a dictionary in another
+        part = parts.pop()
+        if isinstance(part, dict):
+            parts += part.values()
+        else:
+            leaves.append(part)
+    assert all(isinstance(leaf, np.ndarray) and leaf.dtype == np.float32 for leaf in leaves)
