@@ -19,6 +19,7 @@ from typer.core import TyperGroup
 from typing_extensions import override
 
 from ppattack.errors import Interrupted, PpattackError, RunFailed
+from ppattack.machine import keep_freed_memory
 from ppattack.reports.text import visible
 from ppattack_cli.streams import flush, json_alone, make_lenient
 
@@ -141,6 +142,7 @@ def main() -> None:
     # always spin: it gets one.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    keep_freed_memory()
     make_lenient()
     # A stream that the caller has closed is None, which few libraries expect.
     sys.stdout = sys.stdout or _nowhere()

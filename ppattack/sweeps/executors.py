@@ -20,7 +20,7 @@ from typing import Any, Protocol
 
 from ppattack.context import Alone, Part, Progress, Result, Workers
 from ppattack.errors import NotApplicable, NotGranted, PpattackError, RunFailed
-from ppattack.machine import available_cpus, die_with_parent, visible_gpus
+from ppattack.machine import available_cpus, die_with_parent, keep_freed_memory, visible_gpus
 from ppattack.reports.run import Report, read_report
 from ppattack.reports.sweep import Outcome
 from ppattack.request import RunRequest
@@ -214,6 +214,7 @@ def _work(connection: Connection, gpu: str | None, threads: int) -> None:
     """Answer one question after another, in a process of its own."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all: the first one decides
     die_with_parent()
+    keep_freed_memory()
     if gpu is not None:
         os.environ["CUDA_VISIBLE_DEVICES"] = gpu
     import torch
