@@ -15,12 +15,10 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
-
 from ppattack.identify.finding import Finding, Found
 from ppattack.identify.properties.jpeg import halves_colours
-from ppattack.identify.properties.smooth import neighbour_correlation
-from ppattack.identify.sample import Floats, Sample, common_blocks
+from ppattack.identify.properties.smooth import least_growth_inside, neighbour_correlation
+from ppattack.identify.sample import Sample
 
 NAME = "in-place"
 RAW = 0.3
@@ -30,15 +28,12 @@ CORRELATION, HALVED_CORRELATION = 0.25, 0.1
 LEAST_GROWTH = 1.04
 SPREAD = 5.0
 """The bar is 1 + this over the root of all pixels, if that is more: 5 standard deviations."""
-SMALL, LARGEST = 4, 16
-"""Pixels along the blocks inside which pairs are compared."""
 
 
 def test(sample: Sample, found: Found) -> Finding:
     """Whether folded values are smooth though the values are not."""
     sums = sample.folded.sum(axis=1, keepdims=True)
-    sizes = [size for size in common_blocks(sample.edges, LARGEST) if size > 2] or [SMALL]
-    ratio = min(growth_inside(sums, size) for size in sizes)
+    ratio = least_growth_inside(sums)
     folded, raw = neighbour_correlation(sums), neighbour_correlation(sample.signed)
     height, width = sample.edges
     bar = max(LEAST_GROWTH, 1 + SPREAD / math.sqrt(sample.count * height * width))
@@ -61,14 +56,3 @@ def test(sample: Sample, found: Found) -> Finding:
         },
     )
 
-
-def growth_inside(values: Floats, block: int) -> float:
-    """Squared difference two apart over that of neighbours, of pairs inside one block."""
-    near = far = 0.0
-    for axis in (3, 2):
-        moved = np.moveaxis(values, axis, 3)
-        place = np.arange(moved.shape[3]) // block
-        one = np.square(moved[..., 1:] - moved[..., :-1])[..., place[1:] == place[:-1]]
-        two = np.square(moved[..., 2:] - moved[..., :-2])[..., place[2:] == place[:-2]]
-        near, far = near + float(one.mean()), far + float(two.mean())
-    return far / max(near, 1e-9)
