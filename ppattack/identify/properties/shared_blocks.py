@@ -106,7 +106,7 @@ def agreement(planes: Floats, block: int, size: int, *, centred: bool) -> float:
         number, places = cut.shape[2], len(cut)
         moments = np.matmul(cut.transpose(0, 1, 3, 2), cut)  # (places, N, D, D)
         within = float(np.square(moments).sum(dtype=np.float64))
-        alone = float(np.square(np.square(cut).sum(axis=3)).sum(dtype=np.float64))
+        alone = float(np.square(np.einsum("pnwd,pnwd->pnw", cut, cut)).sum(dtype=np.float64))
         total = float(np.square(moments.sum(axis=0)).sum(dtype=np.float64))
         equal += (within - alone) / (places * number * (number - 1))
         unequal += (total - within) / (places * (places - 1) * number**2)
