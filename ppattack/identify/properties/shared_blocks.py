@@ -73,6 +73,12 @@ def ratios_and_bars(sample: Sample) -> tuple[dict[int, float], dict[int, float]]
     return ratios, bars
 
 
+def agrees(sample: Sample) -> bool:
+    """Whether the statistic passes its bar for any block size."""
+    ratios, bars = ratios_and_bars(sample)
+    return any(ratio > bars[block] for block, ratio in ratios.items())
+
+
 def strength(sample: Sample, block: int) -> float:
     """The statistic for one block size."""
     kinds = [(sample.nibbles, False), (sample.signed, False), (sample.signed, True)]

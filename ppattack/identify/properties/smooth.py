@@ -68,8 +68,7 @@ def _shows_a_grid(sample: Sample) -> bool:
     sizes = common_blocks(sample.edges, SMALL_BLOCK - 1)
     if any(strength(sample.signed, block)[0] > 0 for block in sizes):
         return True
-    ratios, bars = shared_blocks.ratios_and_bars(sample)
-    return any(ratio > bars[block] for block, ratio in ratios.items())
+    return shared_blocks.agrees(sample)
 
 
 def neighbour_correlation(values: Floats) -> float:
