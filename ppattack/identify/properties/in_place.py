@@ -6,9 +6,9 @@ of ``|v - 127.5|``, and the squared difference of those sums two apart over that
 pairs inside a block only. That ratio is 1 if values are shuffled within such blocks or larger ones;
 the least over some block sizes counts.
 
-JPEG with halved colours mixes the signs of a pixel, so that little of the ratio is left in one small
-file. Then a higher correlation counts, if no grid explains it: equal places of blocks do not agree
-(see ``shared-blocks``). Photographs complemented in place have 0.15 to 0.45 there, shuffled values
+JPEG with halved colours mixes the signs of a pixel, so that little of the ratio is left in one
+small file. Then a higher correlation counts, if no grid explains it: equal places of blocks do not
+agree (see ``shared-blocks``). Photographs complemented in place have 0.15 to 0.45 there, shuffled values
 0 to 0.16, of 200 training images of 32 px each.
 
 Null of the ratio: 1 with a standard deviation of about 0.03 for 1,024 pixels. Bars from training
