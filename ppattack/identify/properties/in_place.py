@@ -8,8 +8,8 @@ the least over some block sizes counts.
 
 JPEG with halved colours mixes the signs of a pixel, so that little of the ratio is left in one
 small file. Then a higher correlation counts, if no grid explains it: equal places of blocks do not
-agree (see ``shared-blocks``). Photographs complemented in place have 0.15 to 0.45 there, shuffled values
-0 to 0.16, of 200 training images of 32 px each.
+agree (see ``shared-blocks``). Photographs complemented in place have 0.15 to 0.45 there, shuffled
+values 0 to 0.16, of 200 training images of 32 px each.
 
 Null of the ratio: 1 with a standard deviation of about 0.03 for 1,024 pixels. Bars from training
 images (``benchmarks/identify.py --bars``); photographs complemented in place have 1.4 to 2.4, after
