@@ -56,6 +56,9 @@ def independent(measured: Agreement, count: int, least: float) -> bool | None:
     """
     if measured.opposed < OPPOSED:
         return True
+    # One key for all files makes them agree by chance as often as a single file does.
+    if measured.value > (ERRORS + FEW_ERRORS) * measured.error * math.sqrt(count):
+        return False
     if measured.value + 2 * measured.error < least * min(1.0, count / SETTLED):
         return True
     errors = (ERRORS + FEW_ERRORS / count) * measured.error

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ppattack.identify.properties import block_edges, in_place, noise, smooth
+from ppattack.identify.properties import block_edges, noise, smooth
 from ppattack.identify.sample import Sample
 from ppattack.identify.seams import strength
 
@@ -67,7 +67,8 @@ def odd_files(sample: Sample) -> list[tuple[int, str]]:
 def kind(sample: Sample) -> tuple[str | None, bool]:
     """The kind of one file, None if it is not known, and whether that is clear."""
     near, growth = smooth.neighbour_correlation(sample.signed), smooth.growth(sample.signed)
-    if near > smooth.CORRELATION and growth > smooth.GROWTH:
+    inside = smooth.least_growth_inside(sample.signed)
+    if near > smooth.CORRELATION and growth > smooth.GROWTH and inside > smooth.GROWTH_INSIDE:
         return "smooth", near > SMOOTH_CORRELATION and growth > SMOOTH_GROWTH
     chances = noise.histogram_chances(sample.images)
     least = min(chances.values())
@@ -78,7 +79,7 @@ def kind(sample: Sample) -> tuple[str | None, bool]:
     if near > ROUGH_CORRELATION:
         return None, False
     sums = sample.folded.sum(axis=1, keepdims=True)
-    growth = in_place.growth_inside(sums, in_place.SMALL)
+    growth = smooth.least_growth_inside(sums)
     if smooth.neighbour_correlation(sums) > PLACE_CORRELATION and growth > PLACE_GROWTH:
         return "place", True
     return "rough", True

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from ppattack.data.decoding import UnreadableImage, open_image, pixels_of
 from ppattack.data.image_files import check_folder, has_image_name, in_short
-from ppattack.data.token_files import read_numbers
 from ppattack.errors import DataError
+from ppattack.identify.arrays import read_array, read_stack
 from ppattack.jpeg import Jpeg
 
 FILES_AT_MOST = 200
@@ -73,7 +73,7 @@ class Read:
 
 
 def read(folder: Path) -> Read:
-    """Read a folder of PNG, TIFF, JPEG, BMP, WebP, GIF or NPY files.
+    """Read a folder of PNG, TIFF, JPEG, BMP, WebP, GIF or NPY files, or of one NPY file of many.
 
     Raises:
         DataError: if there is no such folder, nothing in it that could be a ciphertext, or if too
@@ -81,9 +81,15 @@ def read(folder: Path) -> Read:
     """
     paths = list_files(folder)
     if not paths:
+        inside = sum(1 for path in folder.iterdir() if path.is_dir())
+        only = f", only {inside} folder{'s' * (inside > 1)}" if inside else ""
         raise DataError(
-            f"{folder} holds no image or NPY files: name a folder of ciphertexts, one file each."
+            f"{folder} holds no image or NPY files{only}: name a folder of ciphertexts, one file "
+            "each."
         )
+    stack = read_stack(paths[0]) if len(paths) == 1 and paths[0].suffix == ".npy" else None
+    if stack is not None:
+        return of_arrays(stack)
     chosen = spread(paths, FILES_AT_MOST)
     first = next((array for array in map(_try, chosen) if isinstance(array, np.ndarray)), None)
     if first is not None and first.dtype == np.uint8:
@@ -251,27 +257,9 @@ def _in_words(array: NDArray[np.generic]) -> str:
 def _try(path: Path) -> NDArray[np.generic] | str:
     """The array of a file, ``(C, H, W)`` uint8 or float32; or why it cannot be read."""
     if path.suffix == ".npy":
-        return _read_array(path)
+        return read_array(path)
     try:
         pixels = pixels_of(open_image(path)[0])
     except UnreadableImage as error:
         return error.reason
     return np.ascontiguousarray(pixels.transpose(2, 0, 1))
-
-
-def _read_array(path: Path) -> NDArray[np.generic] | str:
-    try:
-        array = read_numbers(path)
-    except DataError as error:
-        return str(error).removeprefix(f"{path.name} ").removesuffix(".")
-    if array.dtype == np.uint8 and array.ndim in (2, 3) and array.size:
-        if array.ndim == 2:
-            return np.asarray(array[None])
-        if array.shape[0] in (1, 3):
-            return np.asarray(array)
-        if array.shape[2] in (1, 3):
-            return np.ascontiguousarray(array.transpose(2, 0, 1))
-    if array.ndim in (2, 3) and array.size:
-        numbers = array.astype(np.float32)
-        return numbers if np.isfinite(numbers).all() else "holds values that are no numbers"
-    return f"is an array of {array.dtype} of shape {array.shape}, neither bytes nor codes"

@@ -223,9 +223,9 @@ def _tolerated(scheme: Scheme, answers: Mapping[str, str | None]) -> bool:
     """Whether a contradiction may come from the draw of one key for few blocks.
 
     Four blocks that are all complemented, or none, look as if the key complemented nothing. A
-    scheme that changes several things is kept while one of them shows.
+    scheme that changes several things is kept while one of them shows, but not if blocks stay.
     """
-    if scheme.name not in ("etc", "etc-gray"):
+    if scheme.name not in ("etc", "etc-gray") or answers.get("moved") == "no":
         return False
     shown = [name for name in ("complements", "colours", "turned") if answers.get(name) == "yes"]
     return bool(shown)

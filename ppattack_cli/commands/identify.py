@@ -65,10 +65,11 @@ def print_identification(found: Identification) -> None:
     from ppattack_cli.tables import console, table
 
     screen = console()
+    files = "1 file" if found.files == 1 else f"{found.files} files"
     size = "x".join(str(edge) for edge in found.shape)
     part = "" if found.looked_at == found.files else f", {found.looked_at} of them looked at"
     crop = ", the upper left part of each" if found.cropped else ""
-    screen.print(f"{found.folder}: {found.files} files of {size}{part}{crop}", markup=False)
+    screen.print(f"{found.folder}: {files} of {size}{part}{crop}", markup=False)
     rows = table("property", "answer", "value", "bar", "p", "in words")
     for each in found.properties:
         rows.add_row(

@@ -43,6 +43,30 @@ def test_arrays_with_channels_last_and_grey_ones(tmp_path: Path) -> None:
         assert read.pixels == ((3, 32, 32) if name == "last" else (1, 32, 32))
 
 
+@pytest.mark.parametrize("last", [False, True])
+def test_one_array_of_many_images(last: bool, tmp_path: Path) -> None:
+    np.save(tmp_path / "all.npy", pads(3).transpose(0, 2, 3, 1) if last else pads(3))
+    assert np.array_equal(reading.read(tmp_path).arrays, pads(3))
+
+
+@pytest.mark.parametrize("scale", [1, 255])
+def test_bytes_as_real_numbers(scale: int, tmp_path: Path) -> None:
+    for number, image in enumerate(pads(3)):
+        np.save(tmp_path / f"{number}.npy", (image / scale).astype(np.float32))
+    assert np.array_equal(reading.read(tmp_path).arrays, pads(3))
+
+
+def test_real_numbers_that_are_no_bytes(tmp_path: Path) -> None:
+    np.save(tmp_path / "a.npy", pads(1)[0] / np.float32(2))
+    assert not reading.read(tmp_path).is_image
+
+
+def test_a_folder_of_folders_is_named(tmp_path: Path) -> None:
+    (tmp_path / "inside").mkdir()
+    with pytest.raises(DataError, match="only 1 folder: name a folder"):
+        reading.read(tmp_path)
+
+
 def test_headers_of_jpeg_files(tmp_path: Path) -> None:
     write_folder(tmp_path, photographs()[:2], "jpg", quality=80, subsampling=0)
     read = reading.read(tmp_path)

@@ -71,6 +71,11 @@ def test_home_made_ciphers_are_no_known_scheme(name: str) -> None:
         assert found.attacks == UNKNOWN_ONE_KEY
 
 
+def test_blocks_that_stay_are_not_those_of_etc() -> None:
+    found = identified(encrypted("DctSigns"))
+    assert (found.scheme, found.block_size) == (None, 8)
+
+
 def test_the_other_home_made_ciphers_are_not_called_plain() -> None:
     for name in set(home_made.NAMES) - {"PermuteXor", "Diffusion", "BitShuffle", "Substitution"}:
         assert identified(encrypted(name)).scheme not in ("plain", "one-time-pad"), name

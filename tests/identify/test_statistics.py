@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 from scipy import stats
 
-from ppattack.identify.coherence import agreement
+from ppattack.identify.coherence import Agreement, agreement, independent
 from ppattack.identify.properties import (
     jpeg,
     key_scope,
@@ -178,6 +178,39 @@ def test_a_ramp_is_smooth_and_noise_is_not() -> None:
     assert smooth.growth(ramp) == pytest.approx(4)
     assert smooth.growth(Sample(pads(4)).signed) == pytest.approx(1, abs=0.05)
     assert abs(smooth.neighbour_correlation(Sample(pads(4)).signed)) < 0.03
+
+
+@pytest.mark.parametrize("block", [4, 8])
+def test_shuffled_blocks_of_a_smooth_picture_are_not_smooth_inside(block: int) -> None:
+    """Where blocks are small and detail is fine, two steps cross more edges than one does."""
+    rows = np.arange(64)[:, None] + np.arange(64)[None]
+    cut = (4 * rows).reshape(64 // block, block, 64 // block, block).transpose(1, 3, 0, 2)
+    places = cut.reshape(block * block, -1)
+    orders = [np.arange(len(places)), *(RNG.permutation(len(places)) for _ in range(20))]
+    made = np.stack([places[order].reshape(cut.shape).transpose(2, 0, 3, 1) for order in orders])
+    values = made.reshape(21, 1, 64, 64).astype(np.float32)
+    assert smooth.least_growth_inside(values[:1]) == pytest.approx(4)
+    assert smooth.least_growth_inside(values[1:]) == pytest.approx(1, abs=0.15)
+
+
+def test_flat_blocks_say_nothing_of_what_is_inside() -> None:
+    coarse = RNG.integers(0, 256, (1, 1, 8, 8)).repeat(4, axis=2).repeat(4, axis=3)
+    values = coarse.astype(np.float32)
+    assert 0 < smooth.least_growth_inside(values) < np.inf
+
+
+def test_many_blocks_that_agree_a_little_are_not_changed() -> None:
+    """0.045 is nothing of 64 blocks, and 300 standard errors of 3,136."""
+    few, many = (Agreement(0.045, error, 0.0, 0.0) for error in (0.0049, 0.0001))
+    assert independent(few, 20, 0.06) is True
+    assert independent(many, 20, 0.06) is False
+
+
+def test_one_white_file_does_not_make_half_bytes() -> None:
+    """Its low halves are as uneven as its high ones; those of the others are not."""
+    images = RNG.integers(0, 5, (5, 1, 64, 64)) << 4 | RNG.integers(0, 16, (5, 1, 64, 64))
+    images[0] = np.where(RNG.random((1, 64, 64)) < 0.9, 255, images[0])
+    assert unit._of_places(images.astype(np.uint8), 4) < unit.BAR_PLACES
 
 
 def test_halves_of_bytes() -> None:

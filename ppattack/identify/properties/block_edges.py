@@ -45,7 +45,7 @@ def test(sample: Sample, found: Found) -> Finding:
             bars[block] = BAR_FEW
         else:
             bars[block] = BAR_SMALL if block < JPEG_BLOCK else BAR_LARGE
-    smooth = is_smooth(sample)
+    smooth = found["smooth"].holds if "smooth" in found else is_smooth(sample)
     passing = [block for block in sizes if values[block] > bars[block]] if smooth else []
     best = min(passing) if passing else max(sizes, key=lambda b: values[b] - bars[b], default=None)
     return Finding(

@@ -9,8 +9,9 @@
   the same all over a photograph, and a complement does not change it. Statistic: the agreement of
   blocks (0 if shuffled, see ``complements``).
 
-In grey or nearly grey images nothing tells: undecided. Bars from training images
-(``benchmarks/identify.py --bars``).
+In grey or nearly grey images nothing tells: undecided. Nor does anything if values are in place and
+JPEG halved the colours, which leaves the brightness of sums of complemented and other values.
+Bars from training images (``benchmarks/identify.py --bars``).
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from ppattack.identify.coherence import agreement, independent
 from ppattack.identify.finding import Answer, Finding, Found, answered
 from ppattack.identify.properties.complements import block_means
 from ppattack.identify.properties.content import block_of
+from ppattack.identify.properties.jpeg import halves_colours
 from ppattack.identify.sample import Floats, Sample
 
 NAME = "colours"
@@ -45,6 +47,8 @@ def test(sample: Sample, found: Found) -> Finding:
     if content == "values in place":
         value = unlike_over_like(sample.folded)
         answer: Answer = "yes" if value < PLACE_LOW else "no" if value > PLACE_HIGH else "undecided"
+        if halves_colours(found):
+            answer = "undecided"
         statistic = "squared difference of unlike over like channels of neighbours"
         return _told(answer, statistic, value, "1 if colours are shuffled", PLACE_LOW, "pixel")
     if content == "whole blocks" and block is not None:

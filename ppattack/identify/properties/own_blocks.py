@@ -21,6 +21,7 @@ import math
 import numpy as np
 
 from ppattack.identify.finding import Finding, Found
+from ppattack.identify.properties.jpeg import halves_colours
 from ppattack.identify.properties.noise import upper_tail
 from ppattack.identify.sample import NIBBLE_LEVELS, Floats, Sample, block_sums, common_blocks
 
@@ -30,6 +31,8 @@ LARGEST = 32
 EXPLAIN = ("smooth", "shared-blocks", "in-place")
 """Properties under which windows of one block are alike without keys of their own."""
 NONE = "no blocks that are shuffled by keys of their own"
+ALIKE = 0.25
+"""Correlation of neighbours that values complemented or moved by halves do not reach."""
 FEWEST = 12
 """Values of which a standard error is trusted: of fewer z has a longer tail than the normal."""
 LEVEL, NOISE_LEVEL = 1e-4, 1e-7
@@ -50,6 +53,8 @@ def test(sample: Sample, found: Found) -> Finding:
     level = NOISE_LEVEL if "noise" in found and found["noise"].holds else LEVEL
     holds = p < level
     words = f"blocks of {best} px are shuffled, each by its own key" if holds else NONE
+    if holds and _may_be_shared(found):
+        holds, words = False, "compression hides whether each block has its own key"
     hidden = not holds and "jpeg" in found and found["jpeg"].holds
     return Finding(
         NAME,
@@ -62,6 +67,14 @@ def test(sample: Sample, found: Found) -> Finding:
         p=p,
         what=best if holds else None,
         facts={"by block size": {b: round(value, 2) for b, value in values.items()}},
+    )
+
+
+def _may_be_shared(found: Found) -> bool:
+    """Whether halved colours hide that all blocks have one key, of values not complemented."""
+    return halves_colours(found) and (
+        found["smooth"].facts["correlation of neighbours"] > ALIKE
+        and found["shared-blocks"].answer == "undecided"
     )
 
 

@@ -73,6 +73,12 @@ def ratios_and_bars(sample: Sample) -> tuple[dict[int, float], dict[int, float]]
     return ratios, bars
 
 
+def agrees(sample: Sample) -> bool:
+    """Whether the statistic passes its bar for any block size."""
+    ratios, bars = ratios_and_bars(sample)
+    return any(ratio > bars[block] for block, ratio in ratios.items())
+
+
 def strength(sample: Sample, block: int) -> float:
     """The statistic for one block size."""
     kinds = [(sample.nibbles, False), (sample.signed, False), (sample.signed, True)]
@@ -106,7 +112,7 @@ def agreement(planes: Floats, block: int, size: int, *, centred: bool) -> float:
         number, places = cut.shape[2], len(cut)
         moments = np.matmul(cut.transpose(0, 1, 3, 2), cut)  # (places, N, D, D)
         within = float(np.square(moments).sum(dtype=np.float64))
-        alone = float(np.square(np.square(cut).sum(axis=3)).sum(dtype=np.float64))
+        alone = float(np.square(np.einsum("pnwd,pnwd->pnw", cut, cut)).sum(dtype=np.float64))
         total = float(np.square(moments.sum(axis=0)).sum(dtype=np.float64))
         equal += (within - alone) / (places * number * (number - 1))
         unequal += (total - within) / (places * (places - 1) * number**2)

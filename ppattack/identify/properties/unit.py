@@ -3,8 +3,9 @@
 Of a photograph's bytes the high half is uneven and the low half nearly uniform. If half-bytes
 change places, low halves of the ciphertext hold high halves of the photograph. Statistic:
 unevenness (sum of squared frequencies over 1/16) of low halves over that of high halves, over all
-values; under one key for all blocks, of the most uneven third of the places of a block. Null for
-bytes: 0 to 0.35. JPEG destroys low halves: then it is undecided.
+values; under one key for all blocks, of the most uneven third of the places of a block, the median
+over files if these are large: a photograph with much white makes low halves as uneven as high ones.
+Null for bytes: 0 to 0.35. JPEG destroys low halves: then it is undecided.
 
 Shuffled over the whole image: if pixels stay together, the channels of one pixel differ less than
 those of neighbouring pixels. Statistic: the ratio of these squared differences of ``|v - 127.5|``.
@@ -27,8 +28,8 @@ FEW, DOUBT = 3, (0.15, 0.6)
 """So few files leave it undecided between these."""
 BAR_PIXEL = 1.15
 FIXED = {"whole blocks": "block", "values in place": "byte"}
-FEWEST_OF_A_PLACE = 24
-"""Blocks that are needed to see how uneven one place of a block is."""
+FEWEST_OF_A_PLACE, ENOUGH_OF_A_PLACE = 24, 128
+"""Blocks that are needed to see how uneven one place of a block is; of one file, to see it well."""
 
 
 def test(sample: Sample, found: Found) -> Finding:
@@ -55,7 +56,7 @@ def test(sample: Sample, found: Found) -> Finding:
         return Finding(NAME, "undecided", words, statistic, None, "0 to 0.35 for bytes")
     block = block_of(found) if content == "shared blocks" else None
     if block is not None and sample.images[:, 0].size // block**2 >= FEWEST_OF_A_PLACE:
-        ratio, bar = unevenness_of_places(sample.images, block), BAR_PLACES
+        ratio, bar = _of_places(sample.images, block), BAR_PLACES
     else:
         ratio, bar = unevenness(sample.images), BAR_ALL
     if sample.count < FEW and DOUBT[0] < ratio < DOUBT[1]:
@@ -73,7 +74,14 @@ def unevenness(images: Bytes) -> float:
     """Low over high half-bytes, all values together."""
     counts = np.bincount(images.ravel(), minlength=256).reshape(16, 16).astype(float)
     low, high = counts.sum(axis=0), counts.sum(axis=1)
-    return max(0.0, _uneven(low)) / max(_uneven(high), 1e-9)
+    return max(0.0, float(_uneven(low))) / max(float(_uneven(high)), 1e-9)
+
+
+def _of_places(images: Bytes, block: int) -> float:
+    """Of each file if it has blocks enough, the median of them; else of all together."""
+    if images[0, 0].size // block**2 < ENOUGH_OF_A_PLACE:
+        return unevenness_of_places(images, block)
+    return float(np.median([unevenness_of_places(image[None], block) for image in images]))
 
 
 def unevenness_of_places(images: Bytes, block: int) -> float:
@@ -92,8 +100,7 @@ def unevenness_of_places(images: Bytes, block: int) -> float:
 
 def _uneven_rows(halves: np.ndarray) -> np.ndarray:
     """Unevenness of each row of half-bytes."""
-    counts = np.stack([(halves == i).sum(axis=1) for i in range(16)], axis=-1).astype(float)
-    return np.array([_uneven(each) for each in counts])
+    return _uneven(np.stack([(halves == i).sum(axis=1) for i in range(16)], axis=-1).astype(float))
 
 
 def channels_apart(folded: Floats) -> float:
@@ -108,7 +115,8 @@ def channels_apart(folded: Floats) -> float:
     return between / max(inside, 1e-9)
 
 
-def _uneven(counts: np.ndarray) -> float:
-    """Unbiased sum of squared frequencies, less that of a uniform distribution."""
-    total = counts.sum()
-    return float((counts * (counts - 1)).sum() / max(total * (total - 1), 1)) - 1 / len(counts)
+def _uneven(counts: np.ndarray) -> np.ndarray:
+    """Unbiased sum of squared frequencies, less that of a uniform distribution, ``(..., K)``."""
+    total = counts.sum(axis=-1)
+    pairs = np.maximum(total * (total - 1), 1)
+    return np.asarray((counts * (counts - 1)).sum(axis=-1) / pairs - 1 / counts.shape[-1])
