@@ -203,6 +203,7 @@ class PatchShuffle(PermXorTarget):
             turns=False,
             flips=False,
             negatives=False,
+            gap=self.config.gap,
             lossy=self.config.drop > 0,
         )
 

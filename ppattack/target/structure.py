@@ -30,6 +30,7 @@ class Structure:
         turns: ``blocks-dihedral``: whether blocks are turned by quarters.
         flips: likewise, whether they are mirrored.
         negatives: likewise, whether they are complemented.
+        gap: pixels missing between neighbouring blocks, on each side of a border.
         lossy: whether some symbols are lost, so that no exact inverse exists.
     """
 
@@ -41,4 +42,5 @@ class Structure:
     turns: bool = True
     flips: bool = True
     negatives: bool = True
+    gap: int = 0
     lossy: bool = False

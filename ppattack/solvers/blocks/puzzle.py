@@ -120,6 +120,7 @@ class Puzzle:
                 flips=self.structure.flips,
                 negatives=self.structure.negatives,
                 colours=self.structure.colours,
+                gap=self.structure.gap,
                 compatibility=self.compatibility,
                 assembly=self.assembly,
                 seed=self.seed,

@@ -5,19 +5,23 @@
 2. The largest cluster grows piece by piece, the most certain place first.
 3. Sets of pieces are re-assigned exactly; then weak parts are taken out and grown again, as
    often as that helps, and the whole slides to where its edges cut the worst seams.
-4. Small puzzles start again, their joins in another order, and the best result is kept.
+4. Small puzzles start again, their joins in another order. Then the best results are crossed: two
+   of them are drawn, and pieces that stand side by side in both are held together when the next
+   one grows. The best of all is kept.
 
 Reference for the ideas: A. Gallagher, CVPR 2012 (constrained tree); K. Son, J. Hays,
 D. Cooper, "Solving Square Jigsaw Puzzles with Loop Constraints", ECCV 2014 (squares);
 G. Paikin, A. Tal, "Solving Multiple Square Jigsaw Puzzles with Missing Pieces", CVPR 2015
 (growth by confidence); D. Pomeranz, M. Shemesh, O. Ben-Shahar, CVPR 2011 (the largest part is
-kept, shifted and completed again). The likelihoods and the exact re-assignments are this
-project's own.
+kept, shifted and completed again); D. Sholomon, O. David, N. Netanyahu, CVPR 2013 (results are
+crossed). The likelihoods and the exact re-assignments are this project's own.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -27,7 +31,15 @@ from ppattack.block_states import Arrangement, States
 from ppattack.solvers.jigsaw.candidates import Joins, Seams, best_joins, square_gains
 from ppattack.solvers.jigsaw.clusters import Clusters, Placement, turned_to_fit
 from ppattack.solvers.jigsaw.growth import grow
-from ppattack.solvers.jigsaw.refinement import reassign, rebuild, slid, total
+from ppattack.solvers.jigsaw.refinement import (
+    SAME,
+    reassign,
+    rebuild,
+    seam_entries,
+    slid,
+    total,
+)
+from ppattack.solvers.jigsaw.sparse_table import SparseTable
 
 CANDIDATES = 10
 """Joins tried at each side of each piece."""
@@ -39,6 +51,22 @@ STRENGTHS = (1.0, 3.0)
 """Deviations of the noise that changes the order, in units of surprise; found by trial."""
 IDLE = 4
 """Fruitless re-assignments in a row before the rebuilding."""
+MOST_CROSSINGS = 30
+"""Results crossed after the starts, if puzzles are small."""
+PARENTS = 6
+"""The best results, two of which are crossed."""
+AGREEING = 3
+"""So many results that cost the least end the search."""
+TRUST = 3.0
+"""Subtracted from the surprise of a seam that both parents have."""
+
+
+@dataclass(frozen=True)
+class _Result:
+    cost: float
+    found: Arrangement
+    first: int
+    improved: int
 
 
 def assemble(
@@ -67,36 +95,21 @@ def assemble(
     Returns:
         the arrangement, and notes: pieces in the first cluster, rounds that improved.
     """
-    joins = best_joins(table, CANDIDATES)
-    value = _worth(joins, table, group, indifferent)
     entries = int(np.prod(table.shape, dtype=np.float64))
-    found, first, improved, least = None, 0, 0, np.inf
-    for start in range(max(1, min(MOST_STARTS, ENTRIES_OF_ALL_STARTS // entries))):
-        noise = rng.standard_normal(value.shape) * STRENGTHS[start % len(STRENGTHS)] if start else 0
-        clusters = joined(
-            Joins.ordered(joins, value + noise), Clusters(rows * columns, group, (rows, columns))
-        )
-        other, better = _grown(
-            clusters.largest, table, rows, columns, group, indifferent, rng, rounds, patience
-        )
-        cost = total(other, table, group)
-        if found is None or cost < least:
-            found, least, improved = other, cost, better
-            first = int(clusters.largest.filled.sum())
-    assert found is not None  # noqa: S101 (there is at least one start)
-    return found, {"first_cluster": first, "rebuilt_for_the_better": improved}
+    starts = max(1, min(MOST_STARTS, ENTRIES_OF_ALL_STARTS // entries))
+    attempt = partial(_attempt, table, rows, columns, group, indifferent, rng, rounds, patience)
+    results = [attempt(table, 0.0)]
+    for number in range(1, starts + MOST_CROSSINGS if starts > 1 else 1):
+        if _agreed(results):
+            break
+        guide = table if number < starts else _crossed(results, table, group, indifferent, rng)
+        results.append(attempt(guide, STRENGTHS[number % len(STRENGTHS)]))
+    best = min(results, key=lambda each: each.cost)
+    notes = {"first_cluster": best.first, "rebuilt_for_the_better": best.improved}
+    return best.found, {**notes, "attempts": len(results)}
 
 
-def _worth(joins: Joins, table: Seams, group: States, indifferent: float) -> NDArray[np.float64]:
-    """``(4, n, K)``: in which order joins are made."""
-    squares = [square_gains(table, joins, group, indifferent, turn) for turn in (1, 3)]
-    value = joins.value.astype(np.float64) - sum(squares)
-    value[joins.value >= indifferent] = np.inf
-    return value
-
-
-def _grown(
-    part: Placement,
+def _attempt(
     table: Seams,
     rows: int,
     columns: int,
@@ -105,17 +118,65 @@ def _grown(
     rng: np.random.Generator,
     rounds: int,
     patience: int,
-) -> tuple[Arrangement, int]:
-    """The whole image grown from a part, as good as rebuilding makes it."""
+    guide: Seams,
+    noise: float,
+) -> _Result:
+    """One result: put together by the table ``guide``, improved by the table itself."""
+    joins = best_joins(guide, CANDIDATES)
+    value = _worth(joins, guide, group, indifferent)
+    if noise:
+        value += rng.standard_normal(value.shape) * noise
+    part = joined(
+        Joins.ordered(joins, value), Clusters(rows * columns, group, (rows, columns))
+    ).largest
     found = min(
         (
-            _completed(each, table, rows, columns, group, indifferent)
+            _completed(each, guide, rows, columns, group, indifferent)
             for each in _orientations(part, rows, columns, group)
         ),
         key=lambda each: total(each, table, group),
     )
     found = slid(reassign(found, table, group, rng, IDLE), table, group)
-    return rebuild(found, table, group, indifferent, rng, rounds, patience)
+    found, improved = rebuild(found, table, group, indifferent, rng, rounds, patience)
+    return _Result(total(found, table, group), found, int(part.filled.sum()), improved)
+
+
+def _agreed(results: list[_Result]) -> bool:
+    """Whether several attempts came to the least cost."""
+    least = min(each.cost for each in results)
+    return sum(each.cost <= least * (1 + SAME) for each in results) >= AGREEING
+
+
+def _crossed(
+    results: list[_Result],
+    table: Seams,
+    group: States,
+    indifferent: float,
+    rng: np.random.Generator,
+) -> Seams:
+    """The table, with the seams that two of the best results have in common made likely."""
+    if isinstance(table, SparseTable):  # of large puzzles, which have one start
+        return table
+    best = sorted({each.cost: each.found for each in results}.items())[:PARENTS]
+    if len(best) == 1:
+        return table
+    parents = rng.choice(len(best), 2, replace=False)
+    first, second = (seam_entries(best[each][1], group) for each in parents)
+    common = np.zeros(table.shape, np.uint8)
+    for entries in (*first, *second):
+        common[entries] += 1
+    shared = common == len(parents)
+    guide = table.copy()
+    guide[shared] = np.minimum(guide[shared], indifferent / 2) - TRUST
+    return guide
+
+
+def _worth(joins: Joins, table: Seams, group: States, indifferent: float) -> NDArray[np.float64]:
+    """``(4, n, K)``: in which order joins are made."""
+    squares = [square_gains(table, joins, group, indifferent, turn) for turn in (1, 3)]
+    value = joins.value.astype(np.float64) - sum(squares)
+    value[joins.value >= indifferent] = np.inf
+    return value
 
 
 def joined(order: list[tuple[int, int, int, int]], clusters: Clusters) -> Clusters:

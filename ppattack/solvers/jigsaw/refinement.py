@@ -45,6 +45,17 @@ def seam_values(found: Arrangement | Placement, table: Seams, group: States) -> 
     return values
 
 
+def seam_entries(found: Arrangement, group: States) -> list[tuple[Indices, ...]]:
+    """Indices of a table ``(4, n, S, n)`` at all seams, each seen from both of its sides."""
+    entries: list[tuple[Indices, ...]] = []
+    for side, before, after in SEAMS:
+        for here, there, k in ((before, after, side), (after, before, side + 2)):
+            undo = group.inverse[found.state[here]]
+            relative = group.compose[undo, found.state[there]]
+            entries.append((group.side[undo, k], found.grid[here], relative, found.grid[there]))
+    return entries
+
+
 def total(found: Arrangement, table: Seams, group: States) -> float:
     """The sum of a table over all seams."""
     return sum(float(part.sum(dtype=np.float64)) for part in seam_values(found, table, group))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -40,6 +40,8 @@ FEWEST_NEAR = 32
 """The same from many images, which leave fewer pieces likely."""
 Assembly = Literal["rebuilding", "gallagher"]
 ASSEMBLIES: tuple[Assembly, ...] = get_args(Assembly)
+SHARPNESS_OVER_GAPS = 0.5
+"""Of the sharpness of a measure: over missing pixels, right seams cost less plainly less."""
 ROUNDS = 200
 PATIENCE = 80
 
@@ -72,6 +74,7 @@ def solve(
     flips: bool = True,
     negatives: bool = True,
     colours: bool = True,
+    gap: int = 0,
     compatibility: str = "regularised-mgc",
     assembly: Assembly = "rebuilding",
     seed: int = 0,
@@ -91,6 +94,7 @@ def solve(
         flips: whether they can be mirrored.
         negatives: whether they can be complemented.
         colours: whether their channels can have changed places; no effect unless C = 3.
+        gap: pixels missing between neighbouring pieces, on each side of a border.
         compatibility: name of a measure in :data:`.compatibility.MEASURES`.
         assembly: ``rebuilding``, or ``gallagher`` as published. Up to four pieces, ``rebuilding``
             is an exhaustive search.
@@ -109,9 +113,10 @@ def solve(
         return Solution(Arrangement(one, one), group, np.ones((1, 1)), {"pieces": 1})
     order, state = canonical(pieces, group)
     pieces = in_state(pieces[:, order], state, group)
-    found, table, notes = _arranged(
-        pieces, rows, columns, group, MEASURES[compatibility], assembly, seed, rounds
-    )
+    measure = MEASURES[compatibility]
+    if gap:
+        measure = replace(measure, sharpness=measure.sharpness * SHARPNESS_OVER_GAPS)
+    found, table, notes = _arranged(pieces, rows, columns, group, measure, assembly, seed, rounds)
     return Solution(
         of_the_originals(found, order, state, group),
         group,
