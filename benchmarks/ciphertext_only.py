@@ -4,7 +4,8 @@
 per cipher, number of ciphertexts and key. Images for the key are test images, public ones and those
 that judge it are others. Seconds are CPU time of the attack. ``--pads N`` counts how many of N sets
 of random ciphertexts would have been taken for something by the statistics alone, ``--chains N``
-how many by the whole attack.
+how many by the whole attack. ``--fresh`` takes other images, from those behind the public ones, and
+other keys.
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ CASES: dict[str, tuple[str, dict[str, Any], tuple[int, ...]]] = {
     "diffusion-add-cwh": ("diffusion.py:Diffusion", {"add": True, "scan": "cwh"}, (1000,)),
     "diffusion-add-back": ("diffusion.py:Diffusion", {"add": True, "backward": True}, (1000,)),
     "diffusion-2": ("diffusion.py:Diffusion", {"rounds": 2}, (1000,)),
+    "diffusion-3": ("diffusion.py:Diffusion", {"rounds": 3}, (1000,)),
     "bit-shuffle": ("bit_shuffle.py:BitShuffle", {}, (1000,)),
     "substitution": ("substitution.py:Substitution", {}, (1000, 300)),
     "secret-matrix": ("secret_matrix.py:SecretMatrix", {}, (1000, 300, 100)),
@@ -47,7 +49,10 @@ CASES: dict[str, tuple[str, dict[str, Any], tuple[int, ...]]] = {
     "arnold": ("arnold.py:Arnold", {}, (1,)),
 }
 JUDGES = 200
+VICTIMS = 5000
 PUBLIC = 8000
+FRESH_KEY = 100
+"""Number of the first key under ``--fresh``."""
 
 
 def main() -> int:
@@ -59,17 +64,28 @@ def main() -> int:
     parser.add_argument("--most", type=int, default=1000)
     parser.add_argument("--pads", type=int, default=0)
     parser.add_argument("--chains", type=int, default=0)
+    parser.add_argument("--fresh", action="store_true")
     given = parser.parse_args()
-    source = registry.dataset(f"folder:{given.cifar}")
-    sets = source.load(ImageRequest(5 * 1000 + JUDGES, PUBLIC, 32, 0))
+    sets = loaded(given.cifar, fresh=given.fresh)
+    start = FRESH_KEY if given.fresh else 0
     for name in [name for name in given.only.split(",") if name]:
         path, settings, counts = CASES[name]
         for count in [count for count in counts if count <= given.most]:
-            for seed in range(given.keys):
+            for seed in range(start, start + given.keys):
                 attacked(name, f"{CIPHERS / path}", settings, count, seed, sets)
     if given.pads or given.chains:
         false_alarms(given.pads, given.chains, sets)
     return 0
+
+
+def loaded(folder: Path, *, fresh: bool) -> ImageSets:
+    """Images for the keys and, behind them, those that judge; and public ones."""
+    source = registry.dataset(f"folder:{folder}")
+    if not fresh:
+        return source.load(ImageRequest(VICTIMS + JUDGES, PUBLIC, 32, 0))
+    sets = source.load(ImageRequest(JUDGES, PUBLIC + VICTIMS, 32, 0))
+    victims = torch.cat([sets.adversary[PUBLIC:], sets.victims])
+    return ImageSets(sets.name, victims, sets.adversary[:PUBLIC])
 
 
 def attacked(
@@ -77,9 +93,9 @@ def attacked(
 ) -> None:
     """One key: learn it from some ciphertexts, then decrypt those of other images."""
     target = registry.target(path)(**settings)
-    first = (seed * count) % 5000
+    first = (seed * count) % VICTIMS
     victims = sets.victims[first : first + count]
-    judges = sets.victims[5000:]
+    judges = sets.victims[VICTIMS:]
     mine = ImageSets("cifar", victims, sets.adversary)
     scenario = simulate(CiphertextOnly(), target, mine, "dataset", seed)
     began = time.process_time()

@@ -1,10 +1,11 @@
 """How often something is claimed of ciphers of which nothing can be: new keys, new images.
 
-``python benchmarks/strong_ciphers.py [--tries 1000] [--size 16] [--data photos]``: every try gives
-a keystream of a fresh nonce (as AES-CTR has), a one-time pad, or a keystream from the plain image,
-to ``known-plaintext`` (8 and 32 pairs), ``chosen-plaintext`` (6 and 16 images) and
+``python benchmarks/strong_ciphers.py [--first 0] [--tries 1000] [--size 16] [--data photos]``:
+every try gives a keystream of a fresh nonce (as AES-CTR has), a one-time pad, or a keystream from
+the plain image, to ``known-plaintext`` (8 and 32 pairs), ``chosen-plaintext`` (6 and 16 images) and
 ``ciphertext-only`` (32 and 100 ciphertexts). A claim is a recovery that its own proof does not
-refute.
+refute. The number of a try chooses cipher, key and images, so ``--first 300 --tries 700`` goes on
+after ``--tries 300``, and counts add up. ``--only`` names an attack as its line begins.
 """
 
 from __future__ import annotations
@@ -99,17 +100,21 @@ ATTACKS: tuple[tuple[str, Attack, int, int], ...] = (
 def main() -> int:
     """Print a line for each attack."""
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--first", type=int, default=0, help="number of the first try")
     parser.add_argument("--tries", type=int, default=1000)
+    parser.add_argument("--only", default="", help="attacks whose line begins like this")
     parser.add_argument("--size", type=int, default=16)
     parser.add_argument("--data", default="photos")
     given = parser.parse_args()
     source = registry.dataset(given.data)
     pool = source.load(ImageRequest(5000, PUBLIC, given.size, 0))
     print(f"{len(CIPHERS)} ciphers in turn, images of {given.size} pixels")
-    for name, attack, victims, fewer in ATTACKS:
+    for name, attack, victims, fewer in [
+        each for each in ATTACKS if each[0].startswith(given.only)
+    ]:
         claims, most, began = 0, -1.0, time.process_time()
-        tries = given.tries // fewer
-        for number in range(tries):
+        first, tries = given.first // fewer, given.tries // fewer
+        for number in range(first, first + tries):
             target, rng = CIPHERS[number % len(CIPHERS)], np.random.default_rng(number)
             count = victims + attack.requires().pairs
             chosen = rng.choice(len(pool.victims), count, replace=False)
@@ -122,8 +127,8 @@ def main() -> int:
             most = max(most, float(ssim(found.images, scenario.truth.images).mean()))
         seconds = time.process_time() - began
         print(
-            f"{name}: {claims} claims in {tries} tries, largest mean SSIM {most:.3f}, "
-            f"{seconds:.0f} s of processor",
+            f"{name}: {claims} claims in {tries} tries from number {first} on, "
+            f"largest mean SSIM {most:.3f}, {seconds:.0f} s of processor",
             flush=True,
         )
     return 0

@@ -27,7 +27,7 @@ TOO_FEW = f"images of fewer than {FEWEST_PIXELS} pixels have no halves to change
 LOW, HIGH = 64, 192
 """Levels of the images, so that a level more or less is one in the middle of the range."""
 VALUES = {
-    "mean": "mean (or another number that small changes leave as it is)",
+    "mean": "mean (or the like: small changes of the sum leave it as it is)",
     "exclusive-or": "exclusive-or of all bytes",
     "sum modulo 256": "sum of all bytes modulo 256",
     "sum": "sum of all bytes",
@@ -135,7 +135,7 @@ def keyed(found: Superposed | None, size: int) -> Finding:
     count = {"sum": 255 * size + 1, "levels": None}.get(value, BYTE_VALUES)
     words = f"every image has a key by its {VALUES[value]}: images that agree in it share a map"
     if count != BYTE_VALUES:
-        many = "more values than can be tried" if count is None else f"{count:,} values"
+        many = "maybe too many values to try" if count is None else f"{count:,} values"
         words += f" ({many}: no attack here asks for images of each)"
     return Finding("keyed-by-contents", True, words, facts={"value": value, "values": count})
 
@@ -160,16 +160,17 @@ def _changes(levels: Rows, rng: np.random.Generator) -> dict[str, Rows]:
 
     Of every channel by itself, so that numbers of single channels are kept too.
     """
-    found = {"mean": levels.copy()}
-    found["mean"][0, 0] += 1
     one, other = np.split(levels, 2, axis=1)
-    flips, steps, turns = rng.integers(1, LOW, (3, *one.shape)).astype(np.uint8)
+    flips = rng.integers(1, 256, one.shape).astype(np.uint8)
+    steps, turns = rng.integers(1, LOW, (2, *one.shape)).astype(np.uint8)
     pairs = {
         "exclusive-or": (one ^ flips, other ^ flips),
         "sum modulo 256": (one + 4 * turns, other - 4 * turns),
         "sum": (one + steps, other - steps),
     }
-    found |= {name: np.concatenate(both, axis=1) for name, both in pairs.items()}
+    found = {name: np.concatenate(both, axis=1) for name, both in pairs.items()}
+    found["mean"] = found["sum"].copy()  # all but the mean, so not the largest level or the median
+    found["mean"][0, 0] += 1
     found["levels"] = rng.permuted(levels, axis=1)
     return found
 

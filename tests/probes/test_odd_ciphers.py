@@ -83,7 +83,7 @@ def probed(target: Target, seed: int) -> Examination:
 @pytest.mark.parametrize(
     ("target", "kind", "words"),
     [
-        (KeyedByMaximum(), "keyed-by-contents", "another number that small changes leave"),
+        (KeyedByMaximum(), "keyed-by-contents", "collection of levels"),
         (Counter(), "repeating", "depends on the place of its image in the call"),
         (ChainedImages(), "noisy", "depends on the other images"),
         (Modulo257(), "substitution", "not one to one"),
@@ -94,6 +94,14 @@ def test_odd_ciphers_are_told(target: Target, kind: str, words: str, seed: int) 
     found = probed(target, seed)
     assert found.kind == kind
     assert words in found.words
+
+
+def test_images_by_their_mean_are_not_advised_where_the_largest_byte_is_the_key() -> None:
+    for seed in range(3):
+        examined = probed(KeyedByMaximum(), seed)
+        found = {each.name: each for each in examined.findings}
+        assert advice(examined.kind, found, 768) == ()
+        assert weakness_of(examined.kind)
 
 
 def test_tables_that_lose_levels_get_no_advice_that_would_fail_yet_are_no_strength() -> None:

@@ -5,6 +5,10 @@ neighbours moved by ``k_i - k_j``, and the histogram of ``c_i`` is that of plain
 ``k_i``, with its peaks at black and at white. Public images say what both would be. The surest
 differences form a tree to start from; then each mask is set to the likeliest given its
 neighbours', until none changes.
+
+Differences modulo 256 stay as they are if all masks of a region are wrong by as much. But then
+black turns white next to pixels that stay dark. So public images also say how likely each pair of
+neighbouring values is, and regions move to where the values of their pairs are likeliest.
 """
 
 from __future__ import annotations
@@ -18,9 +22,11 @@ from scipy.sparse.csgraph import breadth_first_order, minimum_spanning_tree
 
 from ppattack.images import ImageShape
 from ppattack.maps import Rows
+from ppattack.solvers.ciphertext_only.case import Single
 from ppattack.solvers.ciphertext_only.statistics import LEVELS
 
 Scores = NDArray[np.float64]
+Ways = list[tuple[NDArray[np.intp], NDArray[np.intp]]]
 Numbers = NDArray[np.intp]
 MOST_PUBLIC = 1000
 """Public images that are counted."""
@@ -35,6 +41,12 @@ better."""
 DRIFT = 10.0
 """Levels by which masks along the tree go astray, as a standard deviation."""
 AT_ONCE = 256
+SHIFTS = np.arange(-16, 17)
+"""Levels by which a mask and those around it move together: regions went astray by up to 12."""
+SHIFTED = 3
+"""Rounds of it; the first mends most, and later ones stop when nothing changes."""
+MOST_PUBLIC_PAIRS = 4000
+"""Public images whose pairs of values are counted."""
 
 
 @dataclass(frozen=True)
@@ -60,14 +72,61 @@ def masks(moved: Rows, public: Rows, shape: ImageShape) -> NDArray[np.uint8]:
         public: ``(M, S)`` uint8.
         shape: ``(C, H, W)``.
     """
-    public = public[:MOST_PUBLIC]
-    pairs = _compared(moved, public, shape)
-    own = _moved_histogram(moved, public)
+    some = public[:MOST_PUBLIC]
+    pairs = _compared(moved, some, shape)
+    own = _moved_histogram(moved, some)
     relative = _along_tree(pairs, moved.shape[1])
     start = (relative + _common(own, relative)) % LEVELS
     apart = (np.arange(LEVELS) - start[:, None] + LEVELS // 2) % LEVELS - LEVELS // 2
     found = (own - apart**2 / (2 * DRIFT**2)).argmax(1)
-    return _settled(found, own, pairs, shape).astype(np.uint8)
+    found = _settled(found, own, pairs, shape)
+    tables = value_tables(public[:MOST_PUBLIC_PAIRS], shape)
+    for _ in range(SHIFTED):
+        before = found
+        together = moved_together(moved, found, tables, shape)
+        found = _settled(found, together, pairs, shape)
+        if np.array_equal(found, before):
+            break
+    return found.astype(np.uint8)
+
+
+def moved_together(moved: Rows, found: Numbers, tables: list[Single], shape: ImageShape) -> Scores:
+    """``(S, 256)`` log-likelihood of each mask, if those of its neighbours change by as much.
+
+    Changes that are not among ``SHIFTS`` count as the worst of them.
+    """
+    size = moved.shape[1]
+    scores = np.zeros((size, len(SHIFTS)))
+    rows = moved - found.astype(np.uint8)
+    for number, shift in enumerate(SHIFTS):
+        values = rows - np.uint8(shift % LEVELS)
+        for (one, other), table in zip(_neighbours(shape), tables, strict=True):
+            codes = values[:, one].astype(np.uint16) * np.uint16(LEVELS) + values[:, other]
+            likely = table[codes].sum(0)
+            scores[:, number] += np.bincount(one, likely, size) + np.bincount(other, likely, size)
+    scores /= 2  # a pair counts once, half at each end
+    every = np.repeat(scores.min(1)[:, None], LEVELS, axis=1)
+    np.put_along_axis(every, (found[:, None] + SHIFTS) % LEVELS, scores, axis=1)
+    return every
+
+
+def value_tables(public: Rows, shape: ImageShape) -> list[Single]:
+    """``(65536,)`` log-probabilities of the values of two neighbours, for each way they lie."""
+    tables = []
+    for one, other in _neighbours(shape):
+        codes = public[:, one].astype(np.uint16) * np.uint16(LEVELS) + public[:, other]
+        counts = np.bincount(codes.reshape(-1), minlength=LEVELS**2) + PRIOR
+        tables.append(np.log(counts / counts.sum()).astype(np.float32))
+    return tables
+
+
+def _neighbours(shape: ImageShape) -> Ways:
+    """Numbers of neighbouring places: across, down, in the next channel and in the one after."""
+    numbers = np.arange(np.prod(shape)).reshape(shape)
+    ways = [(numbers[:, :, 1:], numbers[:, :, :-1]), (numbers[:, 1:], numbers[:, :-1])]
+    ways += [(numbers[1:], numbers[:-1])] if shape[0] > 1 else []
+    ways += [(numbers[2:], numbers[:-2])] if shape[0] > 2 else []
+    return [(one.reshape(-1), other.reshape(-1)) for one, other in ways]
 
 
 def _settled(found: Numbers, own: Scores, pairs: Pairs, shape: ImageShape) -> Numbers:
@@ -94,13 +153,8 @@ def _settled(found: Numbers, own: Scores, pairs: Pairs, shape: ImageShape) -> Nu
 
 
 def _compared(moved: Rows, public: Rows, shape: ImageShape) -> Pairs:
-    numbers = np.arange(np.prod(shape)).reshape(shape)
-    ways = [(numbers[:, :, 1:], numbers[:, :, :-1]), (numbers[:, 1:], numbers[:, :-1])]
-    ways += [(numbers[1:], numbers[:-1])] if shape[0] > 1 else []
-    ways += [(numbers[2:], numbers[:-2])] if shape[0] > 2 else []
     parts = []
-    for one, other in ways:
-        first, second = one.reshape(-1), other.reshape(-1)
+    for first, second in _neighbours(shape):
         turned = _turned((public[:, first] - public[:, second]).reshape(-1))
         for start in range(0, len(first), AT_ONCE):
             at = slice(start, start + AT_ONCE)

@@ -39,6 +39,23 @@ def test_added_masks_follow_from_differences() -> None:
     assert np.abs(apart - np.median(apart)).mean() < 4
 
 
+def test_regions_that_went_astray_are_seen_where_black_turns_white() -> None:
+    plain, public = (
+        (rows(count, seed).astype(int) * 2 - 128).clip(0, 255).astype(np.uint8)
+        for count, seed in ((200, 0), (300, 1))
+    )
+    keystream = np.random.default_rng(0).integers(0, 256, 768, dtype=np.uint8)
+    astray = np.zeros(SHAPE, np.uint8)
+    astray[:, 4:12, 4:12] = 6
+    found = (keystream + astray.reshape(-1)).astype(np.intp) % 256
+    tables = differences.value_tables(public, SHAPE)
+    scores = differences.moved_together(plain + keystream, found, tables, SHAPE)
+    best = scores.argmax(1).reshape(SHAPE)
+    right = best == keystream.reshape(SHAPE)
+    assert right[:, 5:11, 5:11].mean() > 0.9
+    assert right[:, :3].mean() > 0.9
+
+
 def uneven(count: int, seed: int) -> np.ndarray:
     """Images whose channels differ, and whose tops are brighter."""
     images = smooth_images(count, seed=seed).numpy().astype(float)
