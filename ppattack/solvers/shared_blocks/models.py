@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ppattack.blocks import COLOUR_ORDERS, dihedral_table
 from ppattack.solvers.shared_blocks.statistics import (
+    MOST_DIMENSIONS,
     Array,
     Single,
     Spectrum,
@@ -118,7 +119,13 @@ def turned(found: Array, geometry: Geometry) -> Array:
     return np.asarray(np.mean([found[np.ix_(turn, turn)] for turn in geometry.turns], axis=0))
 
 
-def stationary(placed: Array, public: Array, weight: float, geometry: Geometry) -> Spectrum:
+def stationary(
+    placed: Array,
+    public: Array,
+    weight: float,
+    geometry: Geometry,
+    most: int = MOST_DIMENSIONS,
+) -> Spectrum:
     """A model of the image itself: bytes one step apart vary alike everywhere in a block.
 
     Differences between bytes are averaged over all pairs with the same step and channels. As in
@@ -129,6 +136,7 @@ def stationary(placed: Array, public: Array, weight: float, geometry: Geometry) 
         public: the public model's.
         weight: of the public model, 0 to 1.
         geometry: of a block.
+        most: eigenvectors of the model, at most.
     """
     own, theirs = _differences(placed), _differences(public)
     steps = geometry.steps.reshape(-1)
@@ -137,7 +145,7 @@ def stationary(placed: Array, public: Array, weight: float, geometry: Geometry) 
     mean = (sums / np.maximum(counts, 1))[geometry.steps]
     mixed = (1 - weight) * mean + weight * theirs * (mean.mean() / theirs.mean())
     centred = mixed - mixed.mean(0)
-    return Spectrum(-0.5 * (centred - centred.mean(1, keepdims=True)))
+    return Spectrum(-0.5 * (centred - centred.mean(1, keepdims=True)), most)
 
 
 def _differences(found: Array) -> Array:

@@ -145,7 +145,7 @@ class Search:
             seen, majorise = rows.T @ rows, bool(rng.random() < 0.5)
         else:
             kept, near = LAYOUTS[number]
-        kept = min(kept, geometry.size - 1)
+        kept = min(kept, self._cipher.own.dimensions)
         if kept not in self._curves:
             public = self._cipher.models[0].covariance
             self._curves[kept] = layout.curve(public, kept, geometry)
@@ -186,7 +186,8 @@ class Search:
     def _byte_by_byte(self, at: Places) -> Places:
         own = self._cipher.own.covariance.take(at, 0).take(at, 1)
         geometry = self._cipher.geometry
-        model = stationary(own, self._cipher.models[0].covariance, BYTE_PUBLIC, geometry)
+        public, most = self._cipher.models[0].covariance, self._cipher.own.dimensions
+        model = stationary(own, public, BYTE_PUBLIC, geometry, most)
         return refined(self._cipher, model, at, BYTES)
 
     def _exchanged(self, at: Places) -> Found:
