@@ -19,6 +19,8 @@ FLAT = 25.0
 """Added to a block's variance, so that flat blocks, which show noise only, count little."""
 MOST_DIMENSIONS = 160
 """Eigenvectors used, at most: the others of few blocks are noise."""
+FEWEST = 3
+"""Eigenvectors kept even if they hold nothing."""
 NOTHING = 1e-6
 """Variance, times the largest, below which an eigenvector holds rounding errors only."""
 MOST_BLOCKS = 40_000
@@ -44,7 +46,7 @@ class Spectrum:
         values, vectors = eigh(
             self.covariance.astype(np.float32), subset_by_index=[size - most, size - 1]
         )
-        kept = max(1, int((values > NOTHING * values[-1]).sum()))
+        kept = min(most, max(FEWEST, int((values > NOTHING * values[-1]).sum())))
         largest, values = vectors[:, : -kept - 1 : -1], values[: -kept - 1 : -1]
         return np.ascontiguousarray(largest * np.sqrt(np.maximum(values, 0)))
 
