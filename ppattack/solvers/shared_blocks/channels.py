@@ -55,8 +55,9 @@ def groupings(cipher: Cipher, rng: np.random.Generator) -> list[Places]:
         turn = rotation(cipher.own.places(count)[at], model.places(count))
         finer = assigned(cipher.own, model, turn, COSTLY)
         at, misfit = cipher.misfit.best(cipher.seen, finer)
-        again = _fitted(cipher, at)
-        at, misfit = min((at, misfit), again, key=lambda each: each[1])
+        if geometry.small:
+            again = _fitted(cipher, at)
+            at, misfit = min((at, misfit), again, key=lambda each: each[1])
         found.append((misfit, _paired(cipher, at)))
     found.sort(key=lambda each: each[0])
     pixels = [bytes_of for _, bytes_of in found]

@@ -21,6 +21,8 @@ from ppattack.solvers.shared_blocks.statistics import (
 )
 
 Places = NDArray[np.intp]
+SMALL = 64
+"""Pixels of a small block, at most."""
 KINDS = 8
 """Kinds of photographs, by how their blocks vary, that have a model each."""
 ENERGIES = 24
@@ -44,6 +46,11 @@ class Geometry:
     def size(self) -> int:
         """Bytes of a block."""
         return self.channels * self.edge**2
+
+    @property
+    def small(self) -> bool:
+        """Whether searches are cheap and few bytes tell a right end from a wrong one."""
+        return self.edge**2 <= SMALL
 
     @cached_property
     def turns(self) -> Places:

@@ -34,12 +34,12 @@ SAME = 0.05
 """Misfits this near are of one arrangement."""
 ENOUGH = 2
 """Layouts of a search, and searches, that must come to the same least misfit."""
-SMALL, ENOUGH_SMALL = 64, 3
-"""Likewise of searches for blocks of no more pixels than that: wrong ends come back more often."""
+ENOUGH_SMALL = 3
+"""Likewise of searches for small blocks: wrong ends come back more often."""
 MOST_ROUNDS = 9
 """Searches, at most."""
 MOST_ROUNDS_LARGE = 5
-"""Likewise for blocks of more than ``SMALL`` pixels."""
+"""Likewise for blocks that are not small."""
 BYTES = (50, 50, 65, 80, 100, 130, 160)
 """Dimensions in which single bytes are refined."""
 BYTE_PUBLIC = 0.1
@@ -92,9 +92,8 @@ class Search:
         rounds: int = MOST_ROUNDS,
     ) -> None:
         self._contents, self._rng = contents, rng
-        small = geometry.edge**2 <= SMALL
-        self._enough = ENOUGH_SMALL if small else ENOUGH
-        self._rounds = rounds if small else min(rounds, MOST_ROUNDS_LARGE)
+        self._enough = ENOUGH_SMALL if geometry.small else ENOUGH
+        self._rounds = rounds if geometry.small else min(rounds, MOST_ROUNDS_LARGE)
         self._cipher = Cipher(contents.T @ contents / len(contents), list(models), geometry)
         self._curves: dict[int, tuple[Array, Array]] = {}
 
@@ -181,7 +180,7 @@ class Search:
         for _ in range(MOST_REPAIRS):
             tried = [self._exchanged(found.at)]
             tried.append(self._exchanged(self._byte_by_byte(found.at)))
-            unturned = self._unturned(found.at)
+            unturned = self._unturned(found.at) if self._cipher.geometry.small else None
             if unturned is not None:
                 tried.append(self._exchanged(unturned))
             better = min(tried, key=lambda each: each.misfit)
