@@ -15,7 +15,7 @@ import torch
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
-from ppattack.solvers.shared_blocks.models import Places
+from ppattack.solvers.shared_blocks.models import Places, stationary
 from ppattack.solvers.shared_blocks.pixels import Cipher, rotation
 from ppattack.solvers.shared_blocks.statistics import Single, Spectrum
 
@@ -25,6 +25,10 @@ CHEAP = (4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 16, 20)
 """Dimensions refined by nearest neighbours, in this order."""
 COSTLY = (25, 30, 40, 50)
 """Dimensions refined by assignments."""
+OWN = (16, *CHEAP[-1:], *COSTLY)
+"""Likewise under the image's own model."""
+OWN_PUBLIC = 0.3
+"""Weight of public images in that model."""
 STARTS = 8
 """Random rotations for each model."""
 KEPT = 3
@@ -47,15 +51,26 @@ def groupings(cipher: Cipher, rng: np.random.Generator) -> list[Places]:
     rough.sort(key=lambda each: each[1])
     found = []
     for at, _, model in rough[:KEPT]:
-        count = min(CHEAP[-1], geometry.size - 1)
+        count = min(CHEAP[-1], cipher.own.dimensions, model.dimensions)
         turn = rotation(cipher.own.places(count)[at], model.places(count))
         finer = assigned(cipher.own, model, turn, COSTLY)
         at, misfit = cipher.misfit.best(cipher.seen, finer)
+        if geometry.small:
+            again = _fitted(cipher, at)
+            at, misfit = min((at, misfit), again, key=lambda each: each[1])
         found.append((misfit, _paired(cipher, at)))
     found.sort(key=lambda each: each[0])
     pixels = [bytes_of for _, bytes_of in found]
     grey = _in_threes(cipher.seen) if geometry.channels == FIRST else None
     return pixels if grey is None else [grey, pixels[0]]
+
+
+def _fitted(cipher: Cipher, at: Places) -> tuple[Places, float]:
+    """An arrangement refined under the image's own model, and its misfit."""
+    placed = cipher.own.covariance.take(at, 0).take(at, 1)
+    public, most = cipher.models[0].covariance, cipher.own.dimensions
+    model = stationary(placed, public, OWN_PUBLIC, cipher.geometry, most)
+    return cipher.misfit.best(cipher.seen, refined(cipher, model, at, OWN))
 
 
 def assigned(own: Spectrum, model: Spectrum, turn: Single, dimensions: tuple[int, ...]) -> Places:
@@ -76,7 +91,8 @@ def _climbed(cipher: Cipher, model: Spectrum, rng: np.random.Generator) -> Singl
     turns, upper = np.linalg.qr(rng.standard_normal((STARTS, FIRST, FIRST)))
     turns = turns * np.sign(np.diagonal(upper, axis1=1, axis2=2))[:, None, :]
     turned = torch.from_numpy(turns).float()
-    for count in [each for each in CHEAP if each < size]:
+    most = min(cipher.own.dimensions, model.dimensions)
+    for count in [each for each in CHEAP if each <= most]:
         far = _distances(own, goal, turned)
         ours, theirs = own[:, :count], goal[:, :count]
         there, back = theirs[far.argmin(2)], ours[far.argmin(1)]

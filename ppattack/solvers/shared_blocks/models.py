@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ppattack.blocks import COLOUR_ORDERS, dihedral_table
 from ppattack.solvers.shared_blocks.statistics import (
+    MOST_DIMENSIONS,
     Array,
     Single,
     Spectrum,
@@ -20,6 +21,8 @@ from ppattack.solvers.shared_blocks.statistics import (
 )
 
 Places = NDArray[np.intp]
+SMALL = 64
+"""Pixels of a small block, at most."""
 KINDS = 8
 """Kinds of photographs, by how their blocks vary, that have a model each."""
 ENERGIES = 24
@@ -43,6 +46,11 @@ class Geometry:
     def size(self) -> int:
         """Bytes of a block."""
         return self.channels * self.edge**2
+
+    @property
+    def small(self) -> bool:
+        """Whether searches are cheap and few bytes tell a right end from a wrong one."""
+        return self.edge**2 <= SMALL
 
     @cached_property
     def turns(self) -> Places:
@@ -118,7 +126,13 @@ def turned(found: Array, geometry: Geometry) -> Array:
     return np.asarray(np.mean([found[np.ix_(turn, turn)] for turn in geometry.turns], axis=0))
 
 
-def stationary(placed: Array, public: Array, weight: float, geometry: Geometry) -> Spectrum:
+def stationary(
+    placed: Array,
+    public: Array,
+    weight: float,
+    geometry: Geometry,
+    most: int = MOST_DIMENSIONS,
+) -> Spectrum:
     """A model of the image itself: bytes one step apart vary alike everywhere in a block.
 
     Differences between bytes are averaged over all pairs with the same step and channels. As in
@@ -129,6 +143,7 @@ def stationary(placed: Array, public: Array, weight: float, geometry: Geometry) 
         public: the public model's.
         weight: of the public model, 0 to 1.
         geometry: of a block.
+        most: eigenvectors of the model, at most.
     """
     own, theirs = _differences(placed), _differences(public)
     steps = geometry.steps.reshape(-1)
@@ -137,7 +152,7 @@ def stationary(placed: Array, public: Array, weight: float, geometry: Geometry) 
     mean = (sums / np.maximum(counts, 1))[geometry.steps]
     mixed = (1 - weight) * mean + weight * theirs * (mean.mean() / theirs.mean())
     centred = mixed - mixed.mean(0)
-    return Spectrum(-0.5 * (centred - centred.mean(1, keepdims=True)))
+    return Spectrum(-0.5 * (centred - centred.mean(1, keepdims=True)), most)
 
 
 def _differences(found: Array) -> Array:

@@ -92,7 +92,13 @@ class Pixels:
         at = self._bytes(order)
         placed = self.covariance.take(at, 0).take(at, 1)
         cipher = self.cipher
-        return stationary(placed, cipher.models[0].covariance, public, cipher.geometry)
+        return stationary(
+            placed,
+            cipher.models[0].covariance,
+            public,
+            cipher.geometry,
+            cipher.own.dimensions,
+        )
 
     def fitted(self, order: Places, public: float, first: int) -> Places:
         """Refine an arrangement under models of the image itself.

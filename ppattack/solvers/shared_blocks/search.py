@@ -1,7 +1,7 @@
 """The order of a block's bytes: pixels first, then their places, then single bytes.
 
 A search starts afresh from random rotations, which tell the bytes of one pixel, and lays pixels out
-in several ways. Two separate searches that come to the same least misfit are believed.
+in several ways. Separate searches that come to the same least misfit are believed.
 """
 
 from __future__ import annotations
@@ -34,8 +34,12 @@ SAME = 0.05
 """Misfits this near are of one arrangement."""
 ENOUGH = 2
 """Layouts of a search, and searches, that must come to the same least misfit."""
-MOST_ROUNDS = 5
+ENOUGH_SMALL = 3
+"""Likewise of searches for small blocks: wrong ends come back more often."""
+MOST_ROUNDS = 9
 """Searches, at most."""
+MOST_ROUNDS_LARGE = 5
+"""Likewise for blocks that are not small."""
 BYTES = (50, 50, 65, 80, 100, 130, 160)
 """Dimensions in which single bytes are refined."""
 BYTE_PUBLIC = 0.1
@@ -54,16 +58,18 @@ class Outcome:
         found: the likeliest arrangement.
         agreed: how many separate searches came to it.
         rounds: how many there were.
+        enough: searches that must agree.
     """
 
     found: Found
     agreed: int
     rounds: int
+    enough: int = ENOUGH
 
     @property
     def sure(self) -> bool:
         """Whether separate searches agree."""
-        return self.agreed >= ENOUGH
+        return self.agreed >= self.enough
 
 
 class Search:
@@ -85,12 +91,14 @@ class Search:
         rng: np.random.Generator,
         rounds: int = MOST_ROUNDS,
     ) -> None:
-        self._contents, self._rng, self._rounds = contents, rng, rounds
+        self._contents, self._rng = contents, rng
+        self._enough = ENOUGH_SMALL if geometry.small else ENOUGH
+        self._rounds = rounds if geometry.small else min(rounds, MOST_ROUNDS_LARGE)
         self._cipher = Cipher(contents.T @ contents / len(contents), list(models), geometry)
         self._curves: dict[int, tuple[Array, Array]] = {}
 
     def run(self, tick: Callable[[int], None] = lambda done: None) -> Outcome:
-        """Search afresh until two searches agree; the likeliest arrangement of all.
+        """Search afresh until enough searches agree; the likeliest arrangement of all.
 
         Args:
             tick: is told how many searches are done.
@@ -102,13 +110,13 @@ class Search:
             tick(done + 1)
             least = min(found.misfit for found, _, _ in ends)
             agreed = sum(found.misfit < least + SAME for found, _, _ in ends)
-            if agreed >= ENOUGH:
+            if agreed >= self._enough:
                 break
         found, pixels, order = min(ends, key=lambda each: each[0].misfit)
         own = pixels.found(pixels.exchanged(order, pixels.own_weights(order)))
         if own.misfit < found.misfit * (1 + TOLERATED):
             found = own
-        return Outcome(found, agreed, len(ends))
+        return Outcome(found, agreed, len(ends), self._enough)
 
     def _searched(self, *, first: bool) -> tuple[Found, Pixels, Places]:
         """The best end of a search that knows nothing of the others."""
@@ -145,7 +153,7 @@ class Search:
             seen, majorise = rows.T @ rows, bool(rng.random() < 0.5)
         else:
             kept, near = LAYOUTS[number]
-        kept = min(kept, geometry.size - 1)
+        kept = min(kept, self._cipher.own.dimensions)
         if kept not in self._curves:
             public = self._cipher.models[0].covariance
             self._curves[kept] = layout.curve(public, kept, geometry)
@@ -172,6 +180,9 @@ class Search:
         for _ in range(MOST_REPAIRS):
             tried = [self._exchanged(found.at)]
             tried.append(self._exchanged(self._byte_by_byte(found.at)))
+            unturned = self._unturned(found.at) if self._cipher.geometry.small else None
+            if unturned is not None:
+                tried.append(self._exchanged(unturned))
             better = min(tried, key=lambda each: each.misfit)
             again = Pixels(self._cipher, better.at.reshape(pixels.channels, -1))
             place = np.arange(again.count)
@@ -183,10 +194,26 @@ class Search:
             found, pixels, order = better, again, place
         return found, pixels, order
 
+    def _unturned(self, at: Places) -> Places | None:
+        """Channels that were laid out turned against each other put right; None if none was."""
+        misfit, geometry = self._cipher.misfit, self._cipher.geometry
+        least, best = misfit.of(self._cipher.seen, at) - SAME, None
+        pixels = geometry.edge**2
+        for channel in range(geometry.channels):
+            part = slice(channel * pixels, (channel + 1) * pixels)
+            for turn in geometry.turns[1:, :pixels]:
+                moved = at.copy()
+                moved[part] = at[part][turn]
+                found = misfit.of(self._cipher.seen, moved)
+                if found < least:
+                    least, best = found, moved
+        return best
+
     def _byte_by_byte(self, at: Places) -> Places:
         own = self._cipher.own.covariance.take(at, 0).take(at, 1)
         geometry = self._cipher.geometry
-        model = stationary(own, self._cipher.models[0].covariance, BYTE_PUBLIC, geometry)
+        public, most = self._cipher.models[0].covariance, self._cipher.own.dimensions
+        model = stationary(own, public, BYTE_PUBLIC, geometry, most)
         return refined(self._cipher, model, at, BYTES)
 
     def _exchanged(self, at: Places) -> Found:

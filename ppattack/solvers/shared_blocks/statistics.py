@@ -19,6 +19,10 @@ FLAT = 25.0
 """Added to a block's variance, so that flat blocks, which show noise only, count little."""
 MOST_DIMENSIONS = 160
 """Eigenvectors used, at most: the others of few blocks are noise."""
+FEWEST = 3
+"""Eigenvectors kept even if they hold nothing."""
+NOTHING = 1e-6
+"""Variance, times the largest, below which an eigenvector holds rounding errors only."""
 MOST_BLOCKS = 40_000
 """Blocks that statistics are taken of, at most, evenly spread."""
 
@@ -29,18 +33,22 @@ class Spectrum:
 
     Args:
         covariance: ``(D, D)``, symmetric.
+        most: eigenvectors used, at most; those without variance are left out.
     """
 
     covariance: Array
+    most: int = MOST_DIMENSIONS
 
     @cached_property
     def _points(self) -> Single:
         size = len(self.covariance)
-        most = min(MOST_DIMENSIONS, size - 1)
+        most = min(self.most, size - 1)
         values, vectors = eigh(
             self.covariance.astype(np.float32), subset_by_index=[size - most, size - 1]
         )
-        return np.ascontiguousarray(vectors[:, ::-1] * np.sqrt(np.maximum(values[::-1], 0)))
+        kept = min(most, max(FEWEST, int((values > NOTHING * values[-1]).sum())))
+        largest, values = vectors[:, : -kept - 1 : -1], values[: -kept - 1 : -1]
+        return np.ascontiguousarray(largest * np.sqrt(np.maximum(values, 0)))
 
     @property
     def dimensions(self) -> int:

@@ -177,6 +177,14 @@ def test_a_layout_of_a_turned_square_is_put_on_the_grid() -> None:
         assert any((found == turn).all() for turn in turns)
 
 
+def test_eigenvectors_without_variance_are_left_out() -> None:
+    drawn = np.random.default_rng(14).normal(size=(7, 48))
+    few = Spectrum(drawn.T @ drawn)
+    assert few.dimensions == 7
+    assert few.places() @ few.places().T == pytest.approx(few.covariance, abs=1e-3)
+    assert Spectrum(few.covariance, most=5).dimensions == 5
+
+
 def test_bytes_of_a_pixel_are_found_in_a_grey_photograph() -> None:
     """Three channels that are the same: any labels will do, but not any pixels."""
     grey = np.tile(np.random.default_rng(11).normal(size=(300, 16)) * 40, (1, 3))
