@@ -71,7 +71,7 @@ def tried(asked: RunRequest) -> Report | None:
 
 
 def strongest(reports: list[Report]) -> Iterator[Report]:
-    """Of every adversary and key scope, the runs that show the strongest level, one an attack."""
+    """The runs with the strongest level of an adversary and key scope, one for each attack."""
     cells: dict[tuple[str, str], list[Report]] = defaultdict(list)
     for report in reports:
         if report.verdict == "BROKEN" and report.leak is not None:
