@@ -262,8 +262,7 @@ def check(request: RunRequest) -> None:
         )
     if request.link is not None:
         _check_link(request.link, request)
-    if request.window is not None:
-        Window.read(request.window)
+    Window.given(request.window)
     if request.jpeg is not None:
         Jpeg.read(request.jpeg)
         if request.ciphertexts is not None:

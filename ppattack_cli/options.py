@@ -38,6 +38,15 @@ Size = Annotated[
         "--size", help="Edge of the images, pixels. [default: 32 for photos, else native]"
     ),
 ]
+Window = Annotated[
+    str | None,
+    typer.Option(
+        "--window",
+        metavar="CENTRE,WIDTH",
+        help="Levels of DICOM and 16-bit files that become black to white, or full. "
+        "[default: as DICOM files say]",
+    ),
+]
 Victims = Annotated[int, typer.Option("-n", "--victims", help="Images to encrypt and score.")]
 KeyScopeOption = Annotated[
     str | None,

@@ -10,10 +10,11 @@ from typing import Any
 
 from ppattack.classification.settings import COUNTS
 from ppattack.data.source import ImageRequest, ImageSets
+from ppattack.data.windows import Window
 from ppattack.errors import ConfigError, DataError
-from ppattack.plugins import registry
 from ppattack.request import as_paths, check_common
 from ppattack.runs.identity import image_facts
+from ppattack.runs.loaded import source_for
 from ppattack.threat import KeyScope
 
 DIGITS = "digits"
@@ -30,6 +31,8 @@ class ClassifyRequest:
         model: name of the classifier; None for the preset's.
         data: image source with classes, ``name`` or ``name:argument``.
         size: edge of the images in pixels; None for the source's own.
+        window: ``CENTRE,WIDTH`` or ``full``: which levels of images of more than 8 bits become
+            black and white; None for what their files say.
         test: images to test on, the victims' of the source; None for the preset's number.
         train: images to train on, the adversary's of the source; None for the preset's number.
         key_scope: ``dataset``, ``image`` or None for the target's default.
@@ -48,6 +51,7 @@ class ClassifyRequest:
     model: str | None = None
     data: str = DIGITS
     size: int | None = None
+    window: str | None = None
     test: int | None = None
     train: int | None = None
     key_scope: KeyScope | None = None
@@ -98,8 +102,9 @@ class LabelledImages:
             size=request.size,
             seed=request.seed,
             download=request.download,
+            window=Window.given(request.window),
         )
-        self._source = registry.dataset(request.data)
+        self._source = source_for(request.data, self.wanted)
 
     @cached_property
     def sets(self) -> ImageSets:
@@ -118,6 +123,7 @@ class LabelledImages:
         return {
             "source": image_facts(self._source, lambda: self.sets, labels=True),
             "wanted": [self.wanted.victims, self.wanted.adversary, self.wanted.size],
+            **({} if self.wanted.window is None else {"window": str(self.wanted.window)}),
         }
 
 

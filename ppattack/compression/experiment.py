@@ -19,6 +19,7 @@ from ppattack.compression.codecs import Codec
 from ppattack.compression.request import CompressionRequest
 from ppattack.config import as_dict
 from ppattack.data.source import ImageRequest, ImageSets
+from ppattack.data.windows import Window
 from ppattack.errors import ConfigError, NotInvertible
 from ppattack.files import write_text
 from ppattack.plugins import registry
@@ -34,6 +35,7 @@ from ppattack.reports.run import TargetPart
 from ppattack.request import check_common
 from ppattack.runs import provenance
 from ppattack.runs.identity import image_facts
+from ppattack.runs.loaded import source_for
 from ppattack.runs.store import Fill, Finished, Store, identity
 from ppattack.scenario import key_scope_of
 from ppattack.seeding import numpy_stream
@@ -120,8 +122,15 @@ class _Images:
         if request.images < 1:
             raise ConfigError(f"-n {request.images} is not valid: it must be at least 1.")
         check_common(None, request.size, request.out)
-        self._wanted = ImageRequest(request.images, 0, request.size, request.seed, request.download)
-        self._source = registry.dataset(request.data)
+        self._wanted = ImageRequest(
+            victims=request.images,
+            adversary=0,
+            size=request.size,
+            seed=request.seed,
+            download=request.download,
+            window=Window.given(request.window),
+        )
+        self._source = source_for(request.data, self._wanted)
 
     @cached_property
     def sets(self) -> ImageSets:
@@ -144,6 +153,7 @@ class _Images:
         return {
             "source": image_facts(self._source, lambda: self.sets, labels=False),
             "wanted": [self._wanted.victims, self._wanted.size],
+            **({} if self._wanted.window is None else {"window": str(self._wanted.window)}),
         }
 
 

@@ -20,6 +20,8 @@ class CompressionRequest:
         targets: registered names or ``path/to/file.py:Class``.
         data: image source, ``name`` or ``name:argument``; its victims' side.
         size: edge of the images in pixels; None for the source's own.
+        window: ``CENTRE,WIDTH`` or ``full``: which levels of images of more than 8 bits become
+            black and white; None for what their files say.
         images: how many.
         codecs: names of codecs, each of which must be installed; None for all,
             with the reason for those that are not installed.
@@ -36,6 +38,7 @@ class CompressionRequest:
     targets: tuple[str, ...]
     data: str = "photos"
     size: int | None = None
+    window: str | None = None
     images: int = 256
     codecs: tuple[str, ...] | None = None
     qualities: tuple[int, ...] = QUALITIES

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from PIL.Image import Image
     from torch import Tensor
 
+    from ppattack.data.windows import Window
+
 SUFFIXES = frozenset({
     ".png", ".apng", ".bmp", ".dib", ".tif", ".tiff", ".webp", ".jpg", ".jpeg", ".jpe", ".jfif",
     ".gif", ".ppm", ".pgm", ".pbm", ".pnm", ".jp2", ".avif", ".heic", ".heif", ".tga",
@@ -65,13 +67,16 @@ def read_image(path: Path, *, mode: Literal["RGB", "L"] | None = None) -> Tensor
     return torch.from_numpy(pixels.transpose(2, 0, 1).copy())
 
 
-def read_folder(path: Path, *, photographs: bool = False) -> NamedImages:
+def read_folder(
+    path: Path, *, photographs: bool = False, window: Window | None = None
+) -> NamedImages:
     """Read every image file of a folder; subfolders and other files are ignored.
 
     Args:
         path: the folder.
         photographs: whether they are photographs, which are turned upright, and of which grey ones
             become RGB if there are others in colour; or ciphertexts.
+        window: which levels of 16 bits become black and white; None refuses such files.
 
     Raises:
         DataError: if there is no such folder, no image in it, an image that cannot be read (all are
@@ -87,7 +92,8 @@ def read_folder(path: Path, *, photographs: bool = False) -> NamedImages:
     grey = photographs
     for i, file in enumerate(paths):
         try:
-            pixels = pixels_of(open_image(file, photograph=photographs)[0]).transpose(2, 0, 1)
+            pixels = pixels_of(open_image(file, photograph=photographs, window=window)[0])
+            pixels = pixels.transpose(2, 0, 1)
         except UnreadableImage as error:
             bad.append(f"{file.name} {error.reason}")
             continue

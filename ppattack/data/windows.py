@@ -63,6 +63,11 @@ class Window:
             ) from None
         return cls(centre, width)
 
+    @classmethod
+    def given(cls, text: str | None) -> Window | None:
+        """The window of an option, or None if it was left out; see :meth:`read`."""
+        return None if text is None else cls.read(text)
+
     def __str__(self) -> str:
         if self.centre is None or self.width is None:
             return FULL

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
@@ -12,10 +13,17 @@ import ppattack
 from ppattack.render.environment import environment
 from ppattack.render.matrix import distinguish
 from ppattack.render.numbers import SYMBOLS, number
-from ppattack.reports.leaderboard import ADVERSARIES, HEADINGS, BoardCell, Leaderboard
+from ppattack.reports.leaderboard import (
+    ADVERSARIES,
+    HEADINGS,
+    Adversary,
+    BoardCell,
+    Leaderboard,
+)
 from ppattack.reports.leaks import MEANING, WORDS, rank
 
 VERDICTS = {"INCONCLUSIVE": "undecided", "NOTHING APPLIED": "nothing applied"}
+ANSWERS: Mapping[Adversary, str] = {"pairs": "pair", "chosen": "chosen plaintext"}
 UNKNOWN = 0.5
 """Sorts what is broken at a level that is not on record."""
 
@@ -93,7 +101,7 @@ def _rows(found: Leaderboard) -> list[RowView]:
     views = []
     for place, (row, label) in enumerate(zip(found.rows, distinguish(facts), strict=True)):
         cells = tuple(
-            _view(row.cells[name], f"cell-{place}-{name}") if name in row.cells else None
+            _view(name, row.cells[name], f"cell-{place}-{name}") if name in row.cells else None
             for name in ADVERSARIES
         )
         worst = max((cell.order for cell in cells if cell is not None), default=-1.0)
@@ -103,7 +111,7 @@ def _rows(found: Leaderboard) -> list[RowView]:
     return sorted(views, key=lambda view: -view.order)
 
 
-def _view(cell: BoardCell, anchor: str) -> CellView:
+def _view(adversary: Adversary, cell: BoardCell, anchor: str) -> CellView:
     order = -0.5
     if cell.verdict == "BROKEN":
         words = "BROKEN" if cell.leak is None else WORDS[cell.leak]
@@ -113,11 +121,16 @@ def _view(cell: BoardCell, anchor: str) -> CellView:
         order = -1.0
     else:
         words = VERDICTS[cell.verdict]
-    return CellView(cell, anchor, words, _needed(cell), order)
+    return CellView(cell, anchor, words, _needed(adversary, cell), order)
 
 
-def _needed(cell: BoardCell) -> str:
-    images = f"{cell.ciphertexts} ciphertext{'s' * (cell.ciphertexts != 1)}"
-    if cell.answers:
-        return f"{cell.answers} answer{'s' * (cell.answers != 1)}, {images}"
-    return images
+def _needed(adversary: Adversary, cell: BoardCell) -> str:
+    """What the attack was given, and whether less is known to be too little."""
+    given = cell.answers or cell.ciphertexts
+    kind = ANSWERS.get(adversary, "answer") if cell.answers else "ciphertext"
+    words = f"{given} {kind}{'s' * (given != 1)}"
+    if cell.verdict != "BROKEN" or given == 1:
+        return words
+    return f"{words}; " + (
+        "fewer not tried" if cell.too_few is None else f"not with {cell.too_few}"
+    )

@@ -40,9 +40,10 @@ class BoardCell(Part):
         verdict: of the run.
         leak: the strongest level that was shown; None for a report from before there were levels.
         attack: its name.
-        ciphertexts: given to the attack in the run with the fewest that shows as much. Fewer may
-            be enough.
+        ciphertexts: given to the attack in the run with the fewest that shows as much.
         answers: known pairs or chosen plaintexts that it was given.
+        too_few: the most answers (ciphertexts, if it was given no answers) below that with which
+            the same attack showed less; None if it was not tried with fewer, which may be enough.
         metric: that the verdict rests on, if it rests on one.
         gain: mean gain in it over the best blind baseline.
         images: the source and size of the images.
@@ -57,6 +58,7 @@ class BoardCell(Part):
     attack: str
     ciphertexts: int
     answers: int
+    too_few: int | None = None
     metric: str | None
     gain: float | None
     images: str
@@ -202,7 +204,8 @@ def _cell(reports: Sequence[Report]) -> BoardCell:
         leak=best.leak,
         attack=best.attack.name,
         ciphertexts=best.data.victims,
-        answers=best.threat.pairs or best.threat.chosen,
+        answers=_answers(best),
+        too_few=_too_few(best, reports) if best.verdict == "BROKEN" else None,
         metric=gain[0] if gain else None,
         gain=round(gain[1].mean, 4) if gain else None,
         images=f"{best.data.name}, {size} pixels",
@@ -213,12 +216,32 @@ def _cell(reports: Sequence[Report]) -> BoardCell:
     )
 
 
+def _answers(report: Report) -> int:
+    return report.threat.pairs or report.threat.chosen
+
+
+def _too_few(best: Report, reports: Sequence[Report]) -> int | None:
+    """The most that the same attack was given on the same images in runs with less than the best.
+
+    As the best has the fewest of the runs that show as much, those with less show less.
+    """
+    given = _answers if _answers(best) else lambda report: report.data.victims
+    fewer = [
+        given(report)
+        for report in reports
+        if given(report) < given(best)
+        and (report.attack.name, report.data.name, report.data.shape)
+        == (best.attack.name, best.data.name, best.data.shape)
+    ]
+    return max(fewer, default=None)
+
+
 def _order(report: Report) -> tuple[int, int, int, int, float]:
     """Sorts the strongest first: broken, the level, then the fewest answers and ciphertexts."""
     broken = report.verdict == "BROKEN"
     gain = report.scores.main_gain()
     undecided = report.verdict != "RESISTED"
-    few = (report.threat.pairs + report.threat.chosen, report.data.victims) if broken else (0, 0)
+    few = (_answers(report), report.data.victims) if broken else (0, 0)
     order = 0 if broken else 1 if undecided else 2
     return (order, -rank(report.leak or "nothing"), *few, -(gain[1].mean if gain else 0.0))
 

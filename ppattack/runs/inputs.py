@@ -67,7 +67,7 @@ def load_images(
         download=request.download,
         pairs=pairs,
         distractors=distractors,
-        window=None if request.window is None else Window.read(request.window),
+        window=Window.given(request.window),
     )
     sets = loaded.images(request.data or "photos", wanted)
     return sets.with_owner(owner) if owner else sets

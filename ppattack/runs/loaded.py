@@ -72,13 +72,22 @@ def images(source: str, wanted: ImageRequest) -> ImageSets:
 
 
 def _load(source: str, wanted: ImageRequest) -> ImageSets:
-    found = registry.dataset(source)
+    return kept_images.load(source_for(source, wanted), wanted)
+
+
+def source_for(name: str, wanted: ImageRequest) -> ImageSource:
+    """The source of that name.
+
+    Raises:
+        PpattackError: if there is none, or a window is wanted of a source that takes none.
+    """
+    found = registry.dataset(name)
     if wanted.window is not None and not found.takes_window:
         raise ConfigError(
             f"--window is for files of more than 8 bits, and '{found.card.name}' has none: leave "
             "it out, or use --data dicom:DIR or folder:DIR."
         )
-    return kept_images.load(found, wanted)
+    return found
 
 
 def fingerprint(source: ImageSource, *, labels: bool) -> str | None:

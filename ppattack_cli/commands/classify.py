@@ -33,6 +33,7 @@ def classify(
         int | None,
         typer.Option("--size", help="Edge of the images, pixels. [default: the source's own]"),
     ] = None,
+    window: options.Window = None,
     test: Annotated[
         int | None,
         typer.Option("-n", "--test", help="Images to test on. [default: the preset's]"),
@@ -68,6 +69,7 @@ def classify(
         model=model,
         data=data,
         size=size,
+        window=window,
         test=test,
         train=train,
         key_scope=options.key_scope(key_scope),

@@ -26,6 +26,7 @@ def compress(
         str, typer.Option("--data", help="Image source; its victims' side.")
     ] = "photos",
     size: options.Size = None,
+    window: options.Window = None,
     images: Annotated[int, typer.Option("-n", "--images", help="Images to compress.")] = 256,
     codec: Annotated[
         list[str] | None,
@@ -74,6 +75,7 @@ def compress(
         targets=tuple(target),
         data=data,
         size=size,
+        window=window,
         images=images,
         codecs=tuple(codec) if codec else None,
         key_scope=options.key_scope(key_scope),

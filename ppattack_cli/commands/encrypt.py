@@ -13,6 +13,8 @@ from ppattack_cli import options
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from ppattack.data.windows import Window
+
 
 def encrypt(
     target: options.Target,
@@ -35,6 +37,7 @@ def encrypt(
         Path | None, typer.Option("--plain-out", help="Also write the plain images here.")
     ] = None,
     size: options.Size = None,
+    window: options.Window = None,
     victims: Annotated[
         int | None, typer.Option("-n", "--victims", help="Images to encrypt. [default: 256]")
     ] = None,
@@ -67,6 +70,7 @@ def encrypt(
         others = {
             "--data": data,
             "--size": size,
+            "--window": window,
             "-n": victims,
             "--plain-out": plain_out,
             "--jpeg": jpeg,
@@ -77,13 +81,14 @@ def encrypt(
         return
     many = {"--jobs": jobs if jobs != 1 else None, "--executor": executor}
     _refuse(many, "only files of many images (--images FILE.npy) are shared among processes")
+    from ppattack.data.windows import Window
     from ppattack.jpeg import Jpeg
     from ppattack.plugins import registry
     from ppattack.runs.file_encryption import encrypt_files
     from ppattack_cli.console import make_progress, warn
 
     scheme = registry.target(target)(**options.settings(set_, ("target",))["target"])
-    names, plain = _images(data, images, size, victims, seed or 0, download)
+    names, plain = _images(data, images, size, Window.given(window), victims, seed or 0, download)
     written = encrypt_files(
         scheme,
         plain,
@@ -140,6 +145,7 @@ def _images(
     data: str | None,
     images: Path | None,
     size: int | None,
+    window: Window | None,
     victims: int | None,
     seed: int,
     download: bool,
@@ -147,12 +153,12 @@ def _images(
     from ppattack.data.image_files import read_folder
     from ppattack.data.source import ImageRequest
     from ppattack.errors import ConfigError
-    from ppattack.plugins import registry
+    from ppattack.runs.loaded import source_for
 
     if images is not None:
         if data is not None or size is not None:
             raise ConfigError("--images takes files as they are: leave --data and --size out.")
-        found = read_folder(images, photographs=True)
+        found = read_folder(images, photographs=True, window=window)
         if victims not in (None, len(found.names)):
             raise ConfigError(
                 f"--images takes all {len(found.names)} files of {images}, not {victims}: "
@@ -162,6 +168,8 @@ def _images(
     victims = 256 if victims is None else victims
     if victims < 1:
         raise ConfigError(f"-n {victims} is not valid: it must be at least 1.")
-    request = ImageRequest(victims, adversary=0, size=size, seed=seed, download=download)
-    plain = registry.dataset(data or "photos").load(request).victims
+    request = ImageRequest(
+        victims, adversary=0, size=size, seed=seed, download=download, window=window
+    )
+    plain = source_for(data or "photos", request).load(request).victims
     return tuple(f"{i:05d}" for i in range(len(plain))), plain

@@ -10,17 +10,21 @@ from typing import Any
 import numpy as np
 import pytest
 import tifffile
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from PIL import Image
 
 import ppattack
 from ppattack.data.decoding import UnreadableImage, decode, open_image
 from ppattack.data.folder import Folder
+from ppattack.data.image_files import read_folder
 from ppattack.data.source import ImageRequest
 from ppattack.data.windows import Window
 from ppattack.errors import ConfigError
 from tests.support.image_files import raw_png
+from tests.support.program import in_process
 
 DEEP = np.random.default_rng(0).integers(0, 65536, (5, 6, 3)).astype(np.uint16)
 
@@ -144,3 +148,52 @@ def test_a_run_says_its_window_and_other_sources_refuse_it(tmp_path: Path) -> No
         ppattack.run(replace(asked, data="photos"))
     with pytest.raises(ConfigError, match="--window 3 is not valid"):
         ppattack.run(replace(asked, window="3"))
+
+
+def _deep(folder: Path) -> Path:
+    """Two files of 16 bits, in a folder for each class and side."""
+    for side in ("train", "test"):
+        for name in ("a", "b"):
+            place = folder / side / name
+            place.mkdir(parents=True)
+            for number in range(3):
+                levels = np.random.default_rng([number, ord(name), len(side)])
+                Image.fromarray(levels.integers(0, 4096, (32, 32), dtype=np.uint16)).save(
+                    place / f"{number}.png"
+                )
+    return folder
+
+
+COMMANDS = (
+    "compress --target pe --codec png -n 2",
+    "encrypt --target pe -n 2 --seed 1 --out made",
+    "classify --target pe --preset smoke --no-plain -n 2 --train 4 --set training.epochs=1",
+)
+
+
+@pytest.mark.parametrize("words", COMMANDS)
+def test_every_command_that_reads_images_takes_a_window(words: str, tmp_path: Path) -> None:
+    _deep(tmp_path / "deep")
+    data = "--data folder:deep"
+    code, _, said = in_process(f"{words} {data} --window 2048:4096", tmp_path)
+    assert code == 2
+    assert "--window 2048:4096 is not valid: use CENTRE,WIDTH" in said
+    source = "digits" if words.startswith("classify") else "photos"
+    code, _, said = in_process(f"{words} --data {source} --window full", tmp_path)
+    assert code == 2
+    assert f"--window is for files of more than 8 bits, and '{source}' has none" in said
+    assert not (tmp_path / "made").exists()
+    assert in_process(f"{words} {data}", tmp_path)[0] == 2
+    code, _, said = in_process(f"{words} {data} --window 2048,4096", tmp_path)
+    assert code == 0, said
+
+
+def test_files_to_encrypt_take_a_window_as_their_source_does(tmp_path: Path) -> None:
+    folder = _deep(tmp_path / "deep") / "test" / "a"
+    shown = read_folder(folder, photographs=True, window=Window(2048, 4096)).images
+    words = f"encrypt --target pe --seed 1 --images {folder} --out c --plain-out p"
+    code, _, said = in_process(words, tmp_path)
+    assert code == 2
+    assert "has 16 bits per channel" in said
+    assert in_process(f"{words} --window 2048,4096", tmp_path)[0] == 0
+    assert torch.equal(read_folder(tmp_path / "p", photographs=True).images, shown)

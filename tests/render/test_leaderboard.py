@@ -29,11 +29,11 @@ def test_the_table_shows_levels_attacks_and_numbers() -> None:
     assert cells[0] == ["scheme", "keys", "worst", "ciphertexts only", "known pairs", "published"]
     assert cells[1][0].startswith("le LE: learnable image encryption")
     assert cells[1][2:5] == [
-        "✗ the key", "✗ the key covariance-matching, 64 ciphertexts", "not run"
+        "✗ the key", "✗ the key covariance-matching, 64 ciphertexts; fewer not tried", "not run"
     ]  # fmt: skip
     assert cells[2][2:5] == [
         "✗ identity", "✓ nothing shown 2 attacks, 20 ciphertexts",
-        "✗ identity known-plaintext, 3 answers, 20 ciphertexts",
+        "✗ identity known-plaintext, 3 pairs; not with 2",
     ]  # fmt: skip
     assert [row[2] for row in cells[1:]] == ["✗ the key", "✗ identity", "? undecided"]
 

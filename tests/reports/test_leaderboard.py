@@ -56,6 +56,27 @@ def test_the_strongest_level_with_the_fewest_answers_and_ciphertexts() -> None:
     assert cell.version == "0"
 
 
+def test_too_few_is_what_the_same_attack_was_tried_with_in_vain() -> None:
+    strong: dict[str, Any] = {"target": "le", "leak": "key"}
+    weak: dict[str, Any] = {"target": "le", "verdict": "INCONCLUSIVE", "gain": 0.0}
+    fr = (report("fr", victims=64, **strong), report("jigsaw", victims=32, **weak))
+    (row,) = board(*fr).rows
+    assert row.cells["ciphertexts"].too_few is None
+    (row,) = board(*fr, *(report("fr", victims=count, **weak) for count in (1, 16, 99))).rows
+    assert row.cells["ciphertexts"].too_few == 16
+    (row,) = board(*fr, report("fr", "le", leak="identity", victims=8)).rows
+    assert row.cells["ciphertexts"].too_few == 8
+
+    def pairs(count: int, victims: int, level: dict[str, Any]) -> Report:
+        return report("known-plaintext", victims=victims, threat=threat(pairs=count), **level)
+
+    (row,) = board(pairs(4, 64, strong), pairs(3, 64, weak), pairs(4, 2, weak)).rows
+    cell = row.cells["pairs"]
+    assert (cell.answers, cell.too_few, cell.ciphertexts) == (4, 3, 64)
+    (row,) = board(report("fr", "le", "RESISTED", gain=0.0), report("fr", victims=2, **weak)).rows
+    assert row.cells["ciphertexts"].too_few is None
+
+
 def test_what_is_undecided_outweighs_what_was_resisted() -> None:
     (row,) = board(
         report("itn", "le", "RESISTED", gain=0.0), report("fr", "le", "INCONCLUSIVE", gain=0.0)
