@@ -71,6 +71,19 @@ def test_home_made_ciphers_are_no_known_scheme(name: str) -> None:
         assert found.attacks == UNKNOWN_ONE_KEY
 
 
+def test_a_secret_table_hides_whether_files_share_a_key() -> None:
+    rng = np.random.default_rng(5)
+    plain = photographs()
+    flat = plain.reshape(len(plain), -1)
+    order = rng.permutation(flat.shape[1])
+    table = rng.permutation(256).astype(np.uint8)
+    assert identified(table[flat[:, order]].reshape(plain.shape)).key_scope != "image"
+    assert identified(flat[:, order].reshape(plain.shape)).key_scope == "dataset"
+    own = rng.permuted(flat, axis=1).reshape(plain.shape)
+    assert identified(own).key_scope == "image"
+    assert identified(table[own]).key_scope == "undecided"
+
+
 def test_blocks_that_stay_are_not_those_of_etc() -> None:
     found = identified(encrypted("DctSigns"))
     assert (found.scheme, found.block_size) == (None, 8)
