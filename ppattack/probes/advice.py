@@ -23,6 +23,10 @@ MOST = 10_000
 """More pairs than these are not advised."""
 
 
+STAYING = ", if blocks stay in their places"
+"""What the models of matrices over the reals ask for."""
+
+
 @dataclass(frozen=True)
 class Advice:
     """An attack to try.
@@ -52,11 +56,11 @@ def advice(kind: str, found: Mapping[str, Finding], size: int) -> tuple[Advice, 
     pairs, images = needed(kind, found, size) if kind in STRUCTURED else (0, None)
     if 0 < pairs <= MOST:
         settings = {} if images is None else {"attack.images": str(images)}
-        words = "a few" if images is None else str(images)
-        made.append(
-            Advice("chosen-plaintext", f"{words} chosen images tell the whole map", settings)
-        )
-        words = f"{pairs} known pairs tell the map"
+        many = "a few" if images is None else str(images)
+        where = STAYING if kind == "real-linear" else ""
+        words = f"{many} chosen images tell the whole map{where}"
+        made.append(Advice("chosen-plaintext", words, settings))
+        words = f"{pairs} known pairs tell the map{where}"
         made.append(Advice("known-plaintext", words, {"attack.pairs": str(pairs)}))
     if KEYED in found and found[KEYED].facts.get("values") == VALUES:
         settings = {"attack.images": str(IMAGES_BY_VALUE), "attack.model": KEYED}
