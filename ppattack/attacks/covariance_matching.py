@@ -92,9 +92,9 @@ class CovarianceMatching(Attack):
         ] = 8
         rounds: Annotated[
             int,
-            Interval(ge=1, le=10),
-            Doc("shared blocks: separate searches, at most; two agree: sure"),
-        ] = 5
+            Interval(ge=0, le=100),
+            Doc("shared blocks: searches, at most; 0: 5, or 9 for blocks of 8 pixels and less"),
+        ] = 0
 
     presets: ClassVar[Mapping[Preset, Mapping[str, Any]]] = {
         "smoke": {"rounds": 1},

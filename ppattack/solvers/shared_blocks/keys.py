@@ -21,7 +21,7 @@ from ppattack.solvers.blocks import puzzle as block_puzzle
 from ppattack.solvers.global_state import choice
 from ppattack.solvers.global_state.prior import StatePrior
 from ppattack.solvers.shared_blocks.models import Geometry, Places, public_models
-from ppattack.solvers.shared_blocks.search import MOST_ROUNDS, Outcome, Search
+from ppattack.solvers.shared_blocks.search import MOST_ROUNDS, Outcome, Search, usual_rounds
 from ppattack.solvers.shared_blocks.statistics import Array, Spectrum, contents, lines, signs
 from ppattack.target.structure import Structure
 
@@ -41,7 +41,7 @@ class Solver:
         models: of plain blocks.
         prior: chooses the state of the whole image, or None to leave it as found.
         seed: of the searches.
-        rounds: of fresh starts, at most.
+        rounds: searches, at most.
     """
 
     structure: Structure
@@ -119,16 +119,14 @@ class Solver:
         return key.after(undone), {**notes, **found}
 
 
-def taught(
-    public: Tensor, structure: Structure, seed: int = 0, rounds: int = MOST_ROUNDS
-) -> Solver:
+def taught(public: Tensor, structure: Structure, seed: int = 0, rounds: int = 0) -> Solver:
     """A solver that has learned from public images.
 
     Args:
         public: ``(M, C, H, W)`` uint8, of the ciphertexts' size.
         structure: ``shared-block`` over bytes.
         seed: of grouping and searches.
-        rounds: of fresh starts, at most.
+        rounds: searches, at most; 0: five, or nine for blocks of 8 pixels and less.
     """
     geometry = Geometry(int(public.shape[1]), structure.block_size)
     group = choice.group_for(geometry.channels)
@@ -138,7 +136,8 @@ def taught(
     if not structure.negatives:
         wanted = wanted[group.negative[wanted] == 0]
     prior = choice.fitted(public, group, wanted)
-    return Solver(structure, geometry, public_models(public, geometry, seed), prior, seed, rounds)
+    models = public_models(public, geometry, seed)
+    return Solver(structure, geometry, models, prior, seed, rounds or usual_rounds(geometry))
 
 
 def _within(at: Places, flips: Array, shape: tuple[int, ...], edge: int) -> PermXor:

@@ -36,10 +36,8 @@ ENOUGH = 2
 """Layouts of a search, and searches, that must come to the same least misfit."""
 ENOUGH_SMALL = 3
 """Likewise of searches for small blocks: wrong ends come back more often."""
-MOST_ROUNDS = 9
-"""Searches, at most."""
-MOST_ROUNDS_LARGE = 5
-"""Likewise for blocks that are not small."""
+MOST_ROUNDS, MOST_ROUNDS_SMALL = 5, 9
+"""Searches, at most, and those for small blocks."""
 BYTES = (50, 50, 65, 80, 100, 130, 160)
 """Dimensions in which single bytes are refined."""
 BYTE_PUBLIC = 0.1
@@ -72,6 +70,11 @@ class Outcome:
         return self.agreed >= self.enough
 
 
+def usual_rounds(geometry: Geometry) -> int:
+    """How many searches are made, at most, if nobody says."""
+    return MOST_ROUNDS_SMALL if geometry.small else MOST_ROUNDS
+
+
 class Search:
     """Arranges the bytes of one ciphertext's blocks, or of several under one key.
 
@@ -93,7 +96,7 @@ class Search:
     ) -> None:
         self._contents, self._rng = contents, rng
         self._enough = ENOUGH_SMALL if geometry.small else ENOUGH
-        self._rounds = rounds if geometry.small else min(rounds, MOST_ROUNDS_LARGE)
+        self._rounds = rounds
         self._cipher = Cipher(contents.T @ contents / len(contents), list(models), geometry)
         self._curves: dict[int, tuple[Array, Array]] = {}
 

@@ -19,7 +19,7 @@ from ppattack.solvers.shared_blocks.models import (
     turned,
 )
 from ppattack.solvers.shared_blocks.pixels import Cipher
-from ppattack.solvers.shared_blocks.search import Search
+from ppattack.solvers.shared_blocks.search import Search, usual_rounds
 from ppattack.solvers.shared_blocks.statistics import (
     Spectrum,
     contents,
@@ -132,6 +132,10 @@ def test_a_known_order_is_found_again_up_to_a_state() -> None:
     assert any((placed == state).all() for state in GEOMETRY.states)
     assert outcome.sure
     assert searches == list(range(1, outcome.rounds + 1))
+
+
+def test_small_blocks_are_searched_for_more_often() -> None:
+    assert [usual_rounds(Geometry(3, edge)) for edge in (4, 8, 16)] == [9, 9, 5]
 
 
 def test_one_search_is_never_sure() -> None:
