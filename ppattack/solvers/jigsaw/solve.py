@@ -41,7 +41,7 @@ FEWEST_NEAR = 32
 Assembly = Literal["rebuilding", "gallagher"]
 ASSEMBLIES: tuple[Assembly, ...] = get_args(Assembly)
 SHARPNESS_OVER_GAPS = 0.5
-"""Of the sharpness of a measure: over missing pixels, right seams cost less plainly less."""
+"""A measure of seams is this much as sharp where pixels are missing between blocks."""
 ROUNDS = 200
 PATIENCE = 80
 
