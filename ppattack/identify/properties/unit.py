@@ -78,7 +78,7 @@ def unevenness(images: Bytes) -> float:
 
 
 def _of_places(images: Bytes, block: int) -> float:
-    """How uneven places are: the median over files with enough blocks, else that of all together."""
+    """How uneven places are: the median over files with many blocks, else that of all together."""
     if images[0, 0].size // block**2 < ENOUGH_OF_A_PLACE:
         return unevenness_of_places(images, block)
     return float(np.median([unevenness_of_places(image[None], block) for image in images]))
