@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from ppattack.target.base import PublicScheme
 
 BLOCK_SIZE = 8
+"""Edge of a block of the positive control if the scheme has no blocks."""
 SMALL = 1 << 14
 """Bytes of a ciphertext up to which one thread solves it sooner than several."""
-"""Edge of a block of the positive control if the scheme has no blocks."""
 
 
 class Jigsaw(Attack):
