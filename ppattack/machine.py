@@ -37,7 +37,7 @@ def keep_freed_memory() -> bool:
     """Have the C library keep memory that is freed, for the arrays that come next.
 
     Otherwise it hands the memory of large arrays back, and the system clears it again for the next
-    ones: a third of the time of an audit. What a process holds at its highest stays the same.
+    ones: a fifth of the time of an audit. What a process holds at its highest stays the same.
 
     Returns:
         whether the C library can be told so; those of macOS, Windows and musl cannot.

@@ -67,8 +67,8 @@ class RunRequest:
         memory_limit: GiB of memory that it may hold; implies ``isolate``.
         entropy_from: ``report.json`` of an isolated run, or its folder: keys are drawn from the
             same random bits, so that its numbers come again; None for new bits if isolated.
-        threads: torch computes with; a trained network differs with their number. None for those
-            that torch has.
+        threads: torch computes with; a trained network differs with their number. None for one if
+            there are few ciphertexts and nothing is trained, else those that torch has.
     """
 
     attack: Annotated[str, Flag("--attack"), Doc("Name, or path/to/file.py:Class.")]
@@ -205,7 +205,7 @@ class RunRequest:
         int | None,
         Interval(ge=1, le=4096),
         Flag("--threads"),
-        Doc("Threads of torch; trained networks differ with their number. [default: torch's]"),
+        Doc("Threads of torch. [default: one for small runs that train nothing, else torch's]"),
     ] = None
 
     def __post_init__(self) -> None:

@@ -14,7 +14,6 @@ from typing_extensions import override
 from ppattack.attack import Attack, AttackCard, Context, ControlTarget, Preset, Recovery
 from ppattack.card import Reference
 from ppattack.config import Doc, Interval
-from ppattack.machine import computing_threads
 from ppattack.threat import Observation, ThreatModel
 
 if TYPE_CHECKING:
@@ -25,8 +24,6 @@ if TYPE_CHECKING:
 
 BLOCK_SIZE = 8
 """Edge of a block of the positive control if the scheme has no blocks."""
-SMALL = 1 << 14
-"""Bytes of a ciphertext up to which one thread solves it sooner than several."""
 
 
 class Jigsaw(Attack):
@@ -176,11 +173,7 @@ class Jigsaw(Attack):
 
         keys, notes = [], []
         count = len(observation.ciphertexts)
-        threads = 1 if observation.ciphertexts[:1].numel() <= SMALL else None
-        with (
-            computing_threads(threads),
-            context.progress.task("jigsaw puzzles", count) as task,
-        ):
+        with context.progress.task("jigsaw puzzles", count) as task:
             for i in range(count):
                 one = observation.ciphertexts[i : i + 1].to(context.device)
                 key, found = block_puzzle.key_of_all(one, one, natural)

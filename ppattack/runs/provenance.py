@@ -6,7 +6,6 @@ import os
 import platform
 import subprocess
 import sys
-from collections.abc import Mapping
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -35,23 +34,6 @@ def collect(device: torch.device, seed: int) -> dict[str, Any]:
         "seed": seed,
         "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
     }
-
-
-def other_threads(found: Mapping[str, Any]) -> str | None:
-    """One line if a result was computed with another number of threads than torch has here.
-
-    Args:
-        found: its provenance.
-    """
-    import torch
-
-    before, now = found.get("threads"), torch.get_num_threads()
-    if before in (None, now):
-        return None
-    return (
-        f"it was computed with {before} {'thread' if before == 1 else 'threads'}, not {now}: a "
-        f"trained network differs with their number (--threads {now} --force runs it again)"
-    )
 
 
 @cache

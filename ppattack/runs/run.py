@@ -35,7 +35,7 @@ from ppattack.reports.run import (
 )
 from ppattack.request import RunRequest as RunRequest
 from ppattack.request import check
-from ppattack.runs import entropy, provenance
+from ppattack.runs import entropy, provenance, threads
 from ppattack.runs.folder import PICTURES, SAMPLES, fill
 from ppattack.runs.identity import identity
 from ppattack.runs.inputs import build_scenario
@@ -109,7 +109,7 @@ def _run(
     folder = request.out / f"{attack.card.name}-{target.card.name}-{name}"
     found = None if request.force else RUNS.find(folder)
     if found is not None and _holds_images(found, request.save_images):
-        if progress is not None and (other := provenance.other_threads(found.report.provenance)):
+        if progress is not None and (other := threads.changed(request, attack, found.report)):
             progress.log(other)
         return found
     watch = Stopwatch()
@@ -146,7 +146,8 @@ def _run(
             target,
         )
 
-    return RUNS.make(folder, work)
+    with machine.computing_threads(threads.wanted(request, attack, scenario)):
+        return RUNS.make(folder, work)
 
 
 @dataclass(frozen=True)

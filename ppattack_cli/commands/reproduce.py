@@ -85,8 +85,15 @@ def isotropic_robustness(
 
 
 def mixed_threads(rows: Sequence[Row], asked: int | None) -> str | None:
-    """One line if runs were computed with other numbers of threads than each other or asked for."""
-    counts = {row.threads for row in rows if row.threads is not None}
+    """One line if runs were computed with other numbers of threads than each other or asked for.
+
+    If no number is asked for, runs that train nothing do not count: they may have fewer.
+    """
+    from ppattack.plugins import registry
+    from ppattack.runs.threads import trains
+
+    kept = [row for row in rows if asked or trains(registry.attack(row.attack).card)]
+    counts = {row.threads for row in kept if row.threads is not None}
     asked = asked or min(counts, default=1)
     if counts <= {asked}:
         return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 import torch
@@ -12,9 +13,11 @@ import torch
 import ppattack
 from ppattack.attack import SilentProgress
 from ppattack.errors import ConfigError
+from ppattack.plugins import registry
 from ppattack.reports.command import command
 from ppattack.reports.robustness import Row
 from ppattack.reports.run import Report
+from ppattack.runs.threads import FEW, wanted
 from ppattack_cli.commands.reproduce import mixed_threads
 from tests.support.forked import forked
 from tests.support.run_requests import request
@@ -64,6 +67,38 @@ def test_threads_are_no_part_of_an_id_and_a_run_found_with_others_says_so(tmp_pa
     assert "--threads 1 --force" in line
 
 
+@pytest.mark.parametrize(
+    ("attack", "numbers", "asked", "given"),
+    [
+        ("fr", FEW, None, 1),
+        ("fr", FEW + 1, None, None),
+        ("fr", FEW, 3, 3),
+        ("itn", 1, None, None),  # what it trains would differ
+        ("candidate-matching", 1, None, None),
+    ],
+)
+def test_small_steps_are_taken_by_one_thread(
+    tmp_path: Path, attack: str, numbers: int, asked: int | None, given: int | None
+) -> None:
+    scenario = Mock(observation=Mock(ciphertexts=torch.empty(numbers, device="meta")))
+    asks = request(tmp_path, attack=attack, threads=asked)
+    assert wanted(asks, registry.attack(attack)(), scenario) == given
+
+
+def test_a_run_says_how_many_threads_it_had_and_only_training_minds_others(tmp_path: Path) -> None:
+    heard, asked = Heard(), request(tmp_path)
+
+    def run() -> tuple[int, int, list[str]]:
+        torch.set_num_threads(2)
+        done = ppattack.run(asked).report.provenance["threads"]
+        ppattack.run(asked, heard)
+        return done, torch.get_num_threads(), heard.lines
+
+    done, after, lines = forked(run)
+    assert (done, after) == (1, 2)
+    assert not any("threads" in line for line in lines)
+
+
 def test_no_threads_at_all_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="--threads 0 is not valid"):
         ppattack.run(request(tmp_path, threads=0))
@@ -78,11 +113,14 @@ def test_no_threads_at_all_are_refused(tmp_path: Path) -> None:
         ((2, 2), 1, "--threads 1 --force"),
     ],
 )
+@pytest.mark.parametrize("attack", ["itn", "fr"])
 def test_a_table_of_runs_with_different_threads_says_so(
-    counts: tuple[int | None, ...], asked: int | None, said: str | None
+    counts: tuple[int | None, ...], asked: int | None, said: str | None, attack: str
 ) -> None:
+    if attack == "fr" and asked is None:  # it trains nothing
+        said = None
     row = Row(
-        *("published", "fr", "pe", None, None, None, "BROKEN", False, None, None, None, None, ""),
+        *("published", attack, "pe", None, None, None, "BROKEN", False, None, None, None, None, ""),
     )
     line = mixed_threads([replace(row, threads=count) for count in counts], asked)
     assert line is None if said is None else line is not None and said in line

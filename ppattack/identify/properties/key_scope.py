@@ -61,7 +61,7 @@ ENOUGH = {
     "shared blocks": 5,
 }
 """Files from which on one key would have shown."""
-SMOOTH_BAR = 0.4
+LEVELS_BAR = 0.4
 """Correlation of the counts of neighbouring levels below which a table has exchanged levels.
 Photographs have .53 to .99 from 5 files on, behind a table at most .25 (CIFAR-10 training half)."""
 DRAWS = 399
@@ -89,7 +89,7 @@ def test(sample: Sample, found: Found) -> Finding:
     bar, near, doubtful = _bars(content, _number_of_blocks(sample, block), found)
     one = p < LEVEL and value > bar
     each = not one and sample.count >= ENOUGH[content] and (value < near or p > doubtful)
-    hidden = each and content == "whole image" and levels_alike(kept.images) < SMOOTH_BAR
+    hidden = each and content == "whole image" and levels_alike(kept.images) < LEVELS_BAR
     each = each and not hidden
     what = "dataset" if one else "image" if each else "undecided"
     words = {
@@ -98,7 +98,7 @@ def test(sample: Sample, found: Found) -> Finding:
         "undecided": "too few files to tell one key from a key each",
     }[what]
     if hidden:
-        words = "levels were exchanged, which would hide that files share a key"
+        words = "levels were exchanged or mixed, which would hide that files share a key"
     return Finding(
         NAME,
         "yes" if one else "no" if each else "undecided",
