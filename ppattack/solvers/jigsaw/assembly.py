@@ -69,6 +69,27 @@ class _Result:
     improved: int
 
 
+@dataclass(frozen=True)
+class _Guide:
+    """What the pieces are put together by.
+
+    Args:
+        table: surprises of the seams.
+        joins: the likeliest of them.
+        value: ``(4, n, K)``: in which order joins are made.
+    """
+
+    table: Seams
+    joins: Joins
+    value: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, table: Seams, group: States, indifferent: float) -> _Guide:
+        """The joins of a table."""
+        joins = best_joins(table, CANDIDATES)
+        return cls(table, joins, _worth(joins, table, group, indifferent))
+
+
 def assemble(
     table: Seams,
     rows: int,
@@ -98,11 +119,15 @@ def assemble(
     entries = int(np.prod(table.shape, dtype=np.float64))
     starts = max(1, min(MOST_STARTS, ENTRIES_OF_ALL_STARTS // entries))
     attempt = partial(_attempt, table, rows, columns, group, indifferent, rng, rounds, patience)
-    results = [attempt(table, 0.0)]
+    own = _Guide.of(table, group, indifferent)
+    results = [attempt(own, 0.0)]
     for number in range(1, starts + MOST_CROSSINGS if starts > 1 else 1):
         if _agreed(results):
             break
-        guide = table if number < starts else _crossed(results, table, group, indifferent, rng)
+        guide = own
+        if number >= starts:
+            crossed = _crossed(results, table, group, indifferent, rng)
+            guide = _Guide.of(crossed, group, indifferent)
         results.append(attempt(guide, STRENGTHS[number % len(STRENGTHS)]))
     best = min(results, key=lambda each: each.cost)
     notes = {"first_cluster": best.first, "rebuilt_for_the_better": best.improved}
@@ -118,20 +143,18 @@ def _attempt(
     rng: np.random.Generator,
     rounds: int,
     patience: int,
-    guide: Seams,
+    guide: _Guide,
     noise: float,
 ) -> _Result:
-    """One result: put together by the table ``guide``, improved by the table itself."""
-    joins = best_joins(guide, CANDIDATES)
-    value = _worth(joins, guide, group, indifferent)
+    """One result: put together by the guide, improved by the table itself."""
+    value = guide.value
     if noise:
-        value += rng.standard_normal(value.shape) * noise
-    part = joined(
-        Joins.ordered(joins, value), Clusters(rows * columns, group, (rows, columns))
-    ).largest
+        value = value + rng.standard_normal(value.shape) * noise
+    order = Joins.ordered(guide.joins, value)
+    part = joined(order, Clusters(rows * columns, group, (rows, columns))).largest
     found = min(
         (
-            _completed(each, guide, rows, columns, group, indifferent)
+            _completed(each, guide.table, rows, columns, group, indifferent)
             for each in _orientations(part, rows, columns, group)
         ),
         key=lambda each: total(each, table, group),
