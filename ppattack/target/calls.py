@@ -47,7 +47,7 @@ class Scheme(Protocol):
 def encrypt(
     scheme: Scheme, images: Tensor, key: Key, generator: np.random.Generator | None = None
 ) -> Tensor:
-    """The ciphertexts of a copy of the images.
+    """The ciphertexts of a copy of the images, contiguous in memory.
 
     Args:
         scheme: encrypts.
@@ -62,7 +62,7 @@ def encrypt(
     with kept_running(named(scheme)):
         made = answered(scheme, images.clone(), key, generator)
     check_ciphertexts(scheme, made, images)
-    return made
+    return made.contiguous()
 
 
 def answered(
@@ -101,7 +101,7 @@ def _parameters(function: Callable[..., object]) -> frozenset[str]:
 
 
 def decrypt(scheme: Scheme, ciphertexts: Tensor, key: Key) -> Tensor:
-    """The plain images of a copy of the ciphertexts, ``(N, C, H, W)`` uint8.
+    """The plain images of a copy of the ciphertexts, ``(N, C, H, W)`` uint8, contiguous in memory.
 
     Raises:
         NotInvertible: if the scheme, in this variant, loses information.
@@ -114,7 +114,7 @@ def decrypt(scheme: Scheme, ciphertexts: Tensor, key: Key) -> Tensor:
     wanted = (len(ciphertexts), *key.image_shape)
     _check_shape(made, wanted, scheme, "decrypt", "return one plain image for each ciphertext")
     _check_numbers(made, scheme, "decrypt", tokens=False)
-    return made
+    return made.contiguous()
 
 
 def check_ciphertexts(scheme: Scheme, made: Tensor, images: Tensor) -> None:

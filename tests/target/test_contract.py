@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from torch import Tensor
 
 import ppattack
 from ppattack.errors import PluginError, RunFailed
 from ppattack.plugins import registry
 from ppattack.seeding import numpy_stream
-from ppattack.target import Target, calls, contract
+from ppattack.target import Key, Target, calls, contract
 from targets.pe import PE
 from tests.conftest import smooth_images
 from tests.support.plugins import ciphers, faulty_ciphers
@@ -119,3 +121,35 @@ def test_images_stay_as_they_are_even_if_the_fault_shows_later() -> None:
 def test_a_scheme_that_ends_the_program_has_failed() -> None:
     with pytest.raises(RunFailed, match=r"class Leaves\) tried to end the program \(SystemExit: 0"):
         contract.check(faulty_ciphers.Leaves(), SHAPE, "dataset")
+
+
+class LaidOutInColumns(ciphers.Masked):
+    """Answers whose numbers lie in memory column by column, as NumPy's indexing leaves them."""
+
+    def encrypt(self, images: Tensor, key: Key, *, generator: Any = None) -> Tensor:
+        return in_columns(super().encrypt(images, key, generator=generator))
+
+    def decrypt(self, ciphertexts: Tensor, key: Key) -> Tensor:
+        return in_columns(super().decrypt(ciphertexts, key))
+
+
+def in_columns(images: Tensor) -> Tensor:
+    return images.permute(1, 2, 3, 0).contiguous().permute(3, 0, 1, 2)
+
+
+def test_attacks_get_contiguous_ciphertexts_however_a_scheme_lays_them_out() -> None:
+    target, images = LaidOutInColumns(), smooth_images(6, size=32)
+    key = target.generate_key(numpy_stream(0), SHAPE)
+    assert not target.encrypt(images, key).is_contiguous()
+    ciphertexts = calls.encrypt(target, images, key)
+    assert ciphertexts.is_contiguous()
+    assert torch.equal(ciphertexts, calls.encrypt(ciphers.Masked(), images, key))
+    plain = calls.decrypt(target, ciphertexts, key)
+    assert plain.is_contiguous()
+    assert torch.equal(plain, images)
+
+
+def test_candidates_are_matched_with_the_ciphertexts_of_an_example(tmp_path: Path) -> None:
+    file = Path(__file__).parents[2] / "examples" / "ciphers" / "permute_xor.py"
+    asked = request(tmp_path, attack="candidate-matching", target=f"{file}:PermuteXor")
+    assert ppattack.run(asked).report.verdict == "INCONCLUSIVE"

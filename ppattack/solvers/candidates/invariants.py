@@ -129,7 +129,7 @@ def byte_counts(images: Tensor) -> Tensor:
     """``(N, 256)`` float32: how often each byte occurs in each of N images; exact below 2^24."""
     values = images.flatten(1).long()
     values += 256 * torch.arange(len(images), device=images.device)[:, None]
-    counts = torch.bincount(values.view(-1), minlength=256 * len(images))
+    counts = torch.bincount(values.reshape(-1), minlength=256 * len(images))
     return counts.view(-1, 256).float()
 
 
