@@ -48,6 +48,17 @@ CASES: dict[str, tuple[str, dict[str, Any], tuple[int, ...]]] = {
     "dct-signs": ("dct_signs.py:DctSigns", {}, (1000, 300, 100)),
     "arnold": ("arnold.py:Arnold", {}, (1,)),
 }
+CHAINS: dict[str, tuple[str, dict[str, Any], tuple[int, ...]]] = {
+    f"chain-{scan}-{'add' if add else 'xor'}-{'back' if backward else 'forth'}": (
+        "diffusion.py:Diffusion",
+        {"scan": scan, "add": add, "backward": backward},
+        (1000,),
+    )
+    for scan in ("chw", "hwc", "cwh", "wch", "hcw", "whc")
+    for add in (False, True)
+    for backward in (False, True)
+}
+"""Every order of the axes in both directions; run by name, ``--only every-chain`` for all."""
 JUDGES = 200
 VICTIMS = 5000
 PUBLIC = 8000
@@ -68,8 +79,9 @@ def main() -> int:
     given = parser.parse_args()
     sets = loaded(given.cifar, fresh=given.fresh)
     start = FRESH_KEY if given.fresh else 0
-    for name in [name for name in given.only.split(",") if name]:
-        path, settings, counts = CASES[name]
+    names = list(CHAINS) if given.only == "every-chain" else given.only.split(",")
+    for name in [name for name in names if name]:
+        path, settings, counts = (CASES | CHAINS)[name]
         for count in [count for count in counts if count <= given.most]:
             for seed in range(start, start + given.keys):
                 attacked(name, f"{CIPHERS / path}", settings, count, seed, sets)

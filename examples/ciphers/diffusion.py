@@ -13,8 +13,6 @@ from torch import Tensor
 
 from ppattack import Doc, Draw, ImageShape, Interval, Key, Parts, Reference, Target, TargetCard
 
-AXES = {"chw": (0, 1, 2), "hwc": (1, 2, 0), "cwh": (0, 2, 1)}
-
 
 class Diffusion(Target):
     """Rounds of a secret permutation and ``c_i = p_i ^ c_(i-1) ^ k_i``."""
@@ -32,7 +30,10 @@ class Diffusion(Target):
 
         add: Annotated[bool, Doc("add modulo 256 in place of exclusive-or")] = False
         backward: Annotated[bool, Doc("chain from the last byte to the first")] = False
-        scan: Annotated[Literal["chw", "hwc", "cwh"], Doc("the order of the bytes")] = "chw"
+        scan: Annotated[
+            Literal["chw", "hwc", "cwh", "wch", "hcw", "whc"],
+            Doc("the order of the bytes: channels, height, width; the last runs fastest"),
+        ] = "chw"
         rounds: Annotated[int, Interval(ge=1, le=8), Doc("rounds")] = 1
 
     def key_parts(self, draw: Draw, image_shape: ImageShape) -> Parts:
@@ -74,5 +75,5 @@ class Diffusion(Target):
     def _scan(self, shape: ImageShape) -> NDArray[np.intp]:
         """The numbers of the bytes in the order in which they are chained."""
         numbers = np.arange(math.prod(shape)).reshape(shape)
-        scan = numbers.transpose(AXES[self.config.scan]).reshape(-1)
+        scan = numbers.transpose(["chw".index(axis) for axis in self.config.scan]).reshape(-1)
         return scan[::-1] if self.config.backward else scan
