@@ -45,6 +45,7 @@ CASES: dict[str, tuple[str, dict[str, Any], tuple[int, ...]]] = {
     "bit-shuffle": ("bit_shuffle.py:BitShuffle", {}, (1000,)),
     "substitution": ("substitution.py:Substitution", {}, (1000, 300)),
     "secret-matrix": ("secret_matrix.py:SecretMatrix", {}, (1000, 300, 100)),
+    "any-matrix": ("secret_matrix.py:SecretMatrix", {"orthogonal": False}, (1000, 300, 100)),
     "dct-signs": ("dct_signs.py:DctSigns", {}, (1000, 300, 100)),
     "arnold": ("arnold.py:Arnold", {}, (1,)),
 }

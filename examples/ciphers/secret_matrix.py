@@ -1,26 +1,28 @@
-"""A linear cipher: one secret orthogonal matrix turns every block of an image."""
+"""A linear cipher: every block of an image times one secret matrix."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ppattack import Draw, ImageShape, Key, Parts, Reference, Target, TargetCard, blocks
+from ppattack import Doc, Draw, ImageShape, Key, Parts, Reference, Target, TargetCard, blocks
 
 EDGE = 4
 """Pixels along a block."""
+CONTRAST = 1 / 3
 
 
 class SecretMatrix(Target):
-    """Every 4x4 block times an orthogonal matrix, at a third of the contrast."""
+    """Every 4x4 block times a secret matrix, at a third of the contrast."""
 
     card = TargetCard(
         name="secret-matrix",
-        title="Secret orthogonal matrix (worked example)",
+        title="Secret matrix (worked example)",
         reference=Reference("the ppattack authors", "Worked example", "ppattack", 2026),
         key_scopes=("dataset",),
         invertible=False,
@@ -28,7 +30,9 @@ class SecretMatrix(Target):
 
     @dataclass(frozen=True)
     class Config:
-        """It has no settings."""
+        """Settings of the scheme."""
+
+        orthogonal: Annotated[bool, Doc("or else of independent normal numbers")] = True
 
     @property
     def size_multiple(self) -> int:
@@ -38,17 +42,18 @@ class SecretMatrix(Target):
     def key_parts(self, draw: Draw, image_shape: ImageShape) -> Parts:
         """48x48 for colour, 16x16 for grey images."""
         size = image_shape[0] * EDGE * EDGE
-        return {"matrix": np.linalg.qr(draw("matrix").normal(size=(size, size)))[0]}
+        matrix = draw("matrix").normal(size=(size, size))
+        return {"matrix": np.linalg.qr(matrix)[0] if self.config.orthogonal else matrix / size**0.5}
 
     def encrypt(
         self, images: Tensor, key: Key, *, generator: np.random.Generator | None = None
     ) -> Tensor:
         """Turn; what leaves the range of a byte is clipped."""
-        return _turned(self.representation().prepare(images), key.parts["matrix"] / 3)
+        return _turned(self.representation().prepare(images), key.parts["matrix"] * CONTRAST)
 
     def decrypt(self, ciphertexts: Tensor, key: Key) -> Tensor:
         """Turn back, as far as rounding and clipping allow."""
-        turned = _turned(ciphertexts, key.parts["matrix"].T * 3)
+        turned = _turned(ciphertexts, np.linalg.inv(key.parts["matrix"] * CONTRAST))
         return self.representation().restore(turned, key.image_shape)
 
     def key_space_bits(self, image_shape: ImageShape) -> float:
@@ -57,7 +62,7 @@ class SecretMatrix(Target):
         return 52.0 * size * (size - 1) / 2
 
 
-def _turned(images: Tensor, matrix: NDArray[np.float64]) -> Tensor:
+def _turned(images: Tensor, matrix: NDArray[np.floating]) -> Tensor:
     tiles = blocks.split(images.numpy(), EDGE)
     rows = tiles.reshape(*tiles.shape[:2], -1) - 127.5
     made = (rows @ matrix + 127.5).round().clip(0, 255).astype(np.uint8).reshape(tiles.shape)

@@ -70,10 +70,18 @@ def test_bytes_that_moved_under_a_mask_or_table_come_back(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["SecretMatrix", "DctSigns"])
-def test_linear_ciphers_come_back(name: str) -> None:
-    recovery, scenario = attacked(cipher(name), natural_sets(300, 1500))
+@pytest.mark.parametrize(
+    ("name", "settings", "words"),
+    [
+        ("SecretMatrix", {}, "one orthogonal matrix"),
+        ("SecretMatrix", {"orthogonal": False}, "one matrix, not orthogonal"),
+        ("DctSigns", {}, "signs"),
+    ],
+)
+def test_linear_ciphers_come_back(name: str, settings: dict[str, Any], words: str) -> None:
+    recovery, scenario = attacked(cipher(name, **settings), natural_sets(300, 1500))
     assert not recovery.refuted
+    assert words in recovery.notes["model"]
     assert recovery.limits == WRONG_PROOF
     assert likeness(recovery, scenario) > 0.85
 

@@ -40,6 +40,8 @@ EDGES = (2, 4, 8)
 """Edges of blocks that are tried, pixels."""
 UNSCALED = 0.2
 """Contrast of few images differs from that of public ones by less; then values keep their scale."""
+SPREAD = "spread"
+"""Note: see :func:`_spread`."""
 FEWEST = 100
 """Ciphertexts from which photographs of 32 pixels come back recognisable."""
 
@@ -109,7 +111,7 @@ def rotation(ours: BlockMoments, theirs: BlockMoments) -> tuple[Matrix, float]:
     (values, vectors), (known, basis) = (_leading(side.covariance) for side in (ours, theirs))
     first = (vectors / _power(values)).T @ ours.lagged @ (vectors / _power(values))
     second = (basis / _power(known)).T @ theirs.lagged @ (basis / _power(known))
-    turned = _grown(first, second)
+    turned = grown(first, second)
     predicted = turned @ second @ turned.T
     misfit = float(((first - predicted) ** 2).sum() / max((first**2).sum(), 1e-12))
     found = _polar(vectors @ (_power(values)[:, None] * turned / _power(known)) @ basis.T)
@@ -134,7 +136,7 @@ def _power(values: Matrix) -> Matrix:
     return found
 
 
-def _grown(first: Matrix, second: Matrix) -> Matrix:
+def grown(first: Matrix, second: Matrix) -> Matrix:
     """The orthogonal R for which ``first`` is most like ``R second R^T``, step by step.
 
     Components enter by their variance, one after another: those that are in place say with which
@@ -185,7 +187,7 @@ def recover(case: Case, edge: int) -> Found:
         offset = ours.mean - forth @ theirs.mean
         if misfit > (1 - BETTER) * before:
             break
-        values = _unclipped(blocks, forth @ theirs.mean + offset, forth @ spread @ forth.T)
+        values = unclipped_blocks(blocks, forth @ theirs.mean + offset, forth @ spread @ forth.T)
     back = matrix.T / scale
     step = BlockLinear(
         numbers.reshape(-1, numbers.shape[2]),
@@ -195,17 +197,38 @@ def recover(case: Case, edge: int) -> Found:
         (theirs.mean - back @ ours.mean)[None],
     )
     words = f"one orthogonal matrix for every block of {edge}x{edge} pixels"
-    return Found(case.map(step), words, {"misfit": round(misfit, 4)})
+    return Found(
+        case.map(step), words, {"misfit": round(misfit, 4), SPREAD: _spread(values, spread)}
+    )
+
+
+def _spread(blocks: NDArray[np.floating] | Rows, plain: Matrix) -> float:
+    """How much ``(N, rows, columns, k)`` blocks stretch some directions more than others do.
+
+    The deviation of the logarithms of variances, in order of size, from those of public blocks of
+    the covariance ``plain``: 0 for any orthogonal matrix. The smaller half is left out: rounding
+    decides it.
+    """
+    ours, theirs = (
+        np.log(np.linalg.eigvalsh(each)[-(len(plain) // 2) :].clip(1e-3))
+        for each in (_covariance(blocks), plain)
+    )
+    return round(float((ours - theirs).std()), 4)
 
 
 def _plain_moments(blocks: Rows) -> tuple[BlockMoments, Matrix]:
     """Moments of public blocks, and their plain covariance."""
+    return moments(blocks), _covariance(blocks)
+
+
+def _covariance(blocks: NDArray[np.floating] | Rows) -> Matrix:
     flat = blocks.reshape(-1, blocks.shape[-1]).astype(np.float32)
     flat -= flat.mean(0)
-    return moments(blocks), (flat.T @ flat).astype(np.float64) / len(flat)
+    return (flat.T @ flat).astype(np.float64) / len(flat)
 
 
-def _unclipped(blocks: Rows, mean: Matrix, covariance: Matrix) -> Matrix:
+def unclipped_blocks(blocks: Rows, mean: Matrix, covariance: Matrix) -> Matrix:
+    """``(N, rows, columns, k)`` values, clipped ones replaced by their expectation."""
     flat = blocks.reshape(-1, blocks.shape[-1]).astype(np.float64)
     return unclipped(flat, mean, covariance).reshape(blocks.shape)
 

@@ -12,6 +12,7 @@ from torch import Tensor
 from ppattack.context import Progress
 from ppattack.maps import BlockLinear, Rows, Running
 from ppattack.solvers.ciphertext_only import (
+    any_matrix,
     block_matrix,
     byte_masks,
     byte_table,
@@ -132,9 +133,13 @@ def solve(case: Case, statistics: Statistics, wanted: list[Model], progress: Pro
             continue
         progress.log(f"model tried: {name}")
         found = fit()
-        shown = proof.prove(decrypted(found, case.rows[-held:], case), case.public[:1000])
+        shown = _proven(found, case, held)
         linear = name.startswith(LINEAR)
         fits = shown.holds and (shown.weakest >= LEAST_LINEAR or not linear)
+        if fits and linear:
+            freer = any_matrix.instead_of(found, fitted)
+            if freer is not None and (also := _proven(freer, case, held)).holds:
+                found, shown = freer, also
         if fits and (linear or shown.alike >= SURE):
             return Outcome(found, shown, reasons, 0)
         reasons[name] = (
@@ -146,6 +151,11 @@ def solve(case: Case, statistics: Statistics, wanted: list[Model], progress: Pro
     if best is not None:
         return Outcome(*best, reasons, 0)
     return Outcome(None, None, reasons, min(fewest, default=0))
+
+
+def _proven(found: Found, case: Case, held: int) -> Proof:
+    """The proof on the last ``held`` ciphertexts."""
+    return proof.prove(decrypted(found, case.rows[-held:], case), case.public[:1000])
 
 
 def _plan(
