@@ -64,12 +64,12 @@ class Whitening:
     back: Matrix
 
     def moments(self, blocks: NDArray[np.floating] | Rows) -> BlockMoments:
-        """Of ``(N, rows, columns, k)`` blocks, whitened."""
+        """The moments of ``(N, rows, columns, k)`` blocks, whitened."""
         return moments((blocks.astype(np.float64) - self.mean) @ self.forth)
 
 
 def whitening(blocks: NDArray[np.floating] | Rows) -> Whitening:
-    """Of ``(N, rows, columns, k)`` blocks."""
+    """What whitens ``(N, rows, columns, k)`` blocks."""
     flat = blocks.reshape(-1, blocks.shape[-1]).astype(np.float64)
     mean = flat.mean(0)
     flat -= mean
