@@ -71,7 +71,7 @@ def _reidentification(
     found: Mapping[str, Comparison], candidates: int, seed: int, missing: dict[str, str]
 ) -> tuple[ReidentificationScores, dict[str, Values]]:
     """Each side is compared in the way that serves it best, so that neither is favoured."""
-    best = _best_kind(found, OURS)
+    best = max(found, key=lambda kind: _quality(found[kind]))
     ours = found[best].first[OURS].numpy()
     guesses = {
         label: found[_best_kind(found, label)].first[label].numpy()
@@ -104,14 +104,14 @@ def _reidentification(
     return scores, {f"reidentification.{role}": values for role, values in roles.items()}
 
 
+def _quality(compared: Comparison) -> tuple[float, float]:
+    ours = compared.ranks(OURS)
+    return float(ours.hits(1).mean()), float(ours.reciprocal().mean())
+
+
 def _best_kind(found: Mapping[str, Comparison], label: str) -> str:
-    """The kind of comparison that serves some queries best; of equal ones that of better ranks."""
-    named = {kind: float(each.first[label].mean()) for kind, each in found.items()}
-    most = max(named.values())
-    best = [kind for kind, share in named.items() if share == most]
-    if len(best) == 1 or (most == 0 and label != OURS):  # nobody was named in any way
-        return best[0]
-    return max(best, key=lambda kind: float(found[kind].ranks(label).reciprocal().mean()))
+    """The kind of comparison that names most images from some queries; the first of equal ones."""
+    return max(found, key=lambda kind: float(found[kind].first[label].mean()))
 
 
 def _identification(compared: Comparison, candidates: int) -> Identification:
