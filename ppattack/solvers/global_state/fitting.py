@@ -203,7 +203,7 @@ def _fitted(data: Tensor, source: Tensor, sign: Tensor, penalty: float, ridge: f
         empty = torch.zeros(source.shape, dtype=torch.float64, device=data.device)
         return empty.scatter_add(1, source, sign * weights).T
 
-    search: torch.optim.Optimizer = _Search([vector], max_iter=STEPS, line_search_fn="strong_wolfe")
+    search: Any = _Search([vector], max_iter=STEPS, line_search_fn="strong_wolfe")
 
     def loss() -> Tensor:
         vector.grad = None
