@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 IMAGES_AT_ONCE = 256
 """Images in a part."""
+WORTH_SENDING = 1 << 25
+"""Levels of all images from which on workers are asked: they take seconds to start."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,7 @@ def image_values(
         blind: label to baselines of the same shape.
         scorer: computes the metrics.
         metrics: those that are wanted.
-        workers: compute parts; None for this process.
+        workers: compute parts, if there is enough to do; None for this process.
 
     Returns:
         metric to label (``reconstruction`` and those of the baselines) to one value per image.
@@ -65,7 +67,7 @@ def image_values(
         )
         for part in chunks(len(plain), IMAGES_AT_ONCE)
     ]
-    there = workers if workers is not None and len(parts) > 1 else Alone()
+    there = workers if workers is not None and plain.numel() >= WORTH_SENDING else Alone()
     found = there.map(partial(_scored, scorer, metrics), parts)
     rows: dict[str, dict[str, list[Values]]] = {}
     for by_metric in found:

@@ -39,6 +39,7 @@ class Elsewhere:
 @pytest.mark.parametrize("features", [False, True])
 def test_they_are_the_same_elsewhere(features: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ppattack.evaluation.image_values.IMAGES_AT_ONCE", 8)
+    monkeypatch.setattr("ppattack.evaluation.image_values.WORTH_SENDING", 0)
     if features and find_weights("alex") is None:
         pytest.skip("no weights of AlexNet are installed")
     scorer = ImageScorer("cpu", Lpips("alex") if features else WITHOUT)

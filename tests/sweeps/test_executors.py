@@ -75,6 +75,7 @@ def test_scores_of_parts_are_exactly_those_of_the_whole(
     three: LocalProcesses, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("ppattack.evaluation.image_values.IMAGES_AT_ONCE", 16)
+    monkeypatch.setattr("ppattack.evaluation.image_values.WORTH_SENDING", 0)
     plain = natural_images(50)
     blind = {"mean": plain[:1].expand_as(plain), "others": plain.roll(1, 0)}
     scorer = ImageScorer("cpu", "switched off in this test")
