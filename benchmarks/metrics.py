@@ -28,6 +28,7 @@ from ppattack.metrics.images import ImageScorer
 from ppattack.metrics.lpips import Lpips
 from ppattack.metrics.lpips_weights import read_weights
 from ppattack.metrics.ssim import ssim
+from ppattack.metrics.ssim_matrix import ssim_matrix
 from ppattack.metrics.states import best_state_ssim, global_states
 
 Array = NDArray[np.float64]
@@ -37,6 +38,7 @@ SSIM_PAIRS = {32: 384, 224: 8}
 LPIPS_PAIRS = {32: 256, 64: 64, 224: 8}
 compare = partial(timed, clock=time.process_time)
 SCORED = 256
+GALLERY, ASKED = 1000, 128
 FAST, EXACT = 1e-6, 1e-12
 WANG = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False}
 
@@ -126,6 +128,22 @@ def wang_ratios() -> list[Ratio]:
             )
         )
     return ratios
+
+
+def all_pairs_ratio() -> Ratio:
+    """SSIM of some images with each of a gallery, at once and one image after another."""
+    queries, gallery = (each[:, :1].contiguous() for each in photo_pairs(32, GALLERY))
+    queries = queries[:ASKED]
+
+    def one_by_one() -> Tensor:
+        return torch.stack(
+            [ssim(each.expand_as(gallery).contiguous(), gallery) for each in queries]
+        )
+
+    same(ssim_matrix(queries, gallery), one_by_one(), FAST)
+    title = f"SSIM 32 px of {ASKED} images with {GALLERY} others, to one after another"
+    ours = partial(ssim_matrix, queries, gallery)
+    return compare(title, ours, one_by_one, sense="faster", bound=5.0)
 
 
 def lpips_ratios(metric: Lpips) -> list[Ratio]:
@@ -238,7 +256,7 @@ def one_by_one(package: Any, x: Tensor, y: Tensor) -> list[float]:
 def main() -> int:
     """Run everything with one thread."""
     torch.set_num_threads(1)
-    ratios = [*ssim_ratios(), *wang_ratios()]
+    ratios = [*ssim_ratios(), *wang_ratios(), all_pairs_ratio()]
     try:
         metric = Lpips()
     except MetricUnavailable as error:

@@ -8,6 +8,7 @@ cannot decide, or a challenge is not solved; 130 interrupted.
 from __future__ import annotations
 
 import errno
+import gc
 import importlib
 import os
 import sys
@@ -41,6 +42,9 @@ OUT_OF_MEMORY = ("out of memory", "can't allocate memory")
 COMPLETING = "_PPATTACK_COMPLETE"
 """Set by the script that completes commands in a shell."""
 OPTION_PARSERS = ("typer.", "click.")
+OBJECTS_BETWEEN_SEARCHES = 20_000
+"""New objects after which Python looks for dead circles of them: imports make very many, and with
+the usual 700 these searches take a twentieth of a short run."""
 START = """\
 ppattack finds out how much of an image an image encryption scheme hides.
 Begin with:   ppattack run --attack covariance-matching --target le
@@ -143,6 +147,7 @@ def main() -> None:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     keep_freed_memory()
+    gc.set_threshold(OBJECTS_BETWEEN_SEARCHES)
     make_lenient()
     # A stream that the caller has closed is None, which few libraries expect.
     sys.stdout = sys.stdout or _nowhere()

@@ -70,8 +70,9 @@ class Dicom(Folder):
         return super().load(request)
 
     @override
-    def is_image(self, path: Path) -> bool:
-        if path.name.startswith("."):
+    def is_image(self, folder: Path, name: str) -> bool:
+        path = folder / name
+        if name.startswith("."):
             return False
         if path.suffix:
             return path.suffix.lower() in SUFFIXES

@@ -110,11 +110,12 @@ class Folder(ImageSource):
         root = user_path(self.argument)
         check_folder(root)
         paths = _paths(root, self.is_image, left_out=_results(root))
-        return of_files((path, root / path) for path in paths)
+        return of_files((path, f"{root}/{path}") for path in paths)
 
-    def is_image(self, path: Path) -> bool:
-        """Whether a file is taken for an image."""
-        return has_image_name(path.name)
+    def is_image(self, folder: Path, name: str) -> bool:
+        """Whether a file of some folder is taken for an image."""
+        del folder
+        return has_image_name(name)
 
     def frames(self, path: Path, window: Window | None) -> Iterable[Frame]:
         """The images of a file.
@@ -254,7 +255,7 @@ def _digest(path: Path) -> bytes:
 
 def _paths(
     root: Path,
-    is_image: Callable[[Path], bool],
+    is_image: Callable[[Path, str], bool],
     part: str = "",
     left_out: frozenset[str] = frozenset(),
 ) -> list[str]:
@@ -266,7 +267,7 @@ def _paths(
     found: list[str] = []
     for place, files in walk(root / part, lambda folder: _inside(root, folder) in left_out):
         prefix = "" if place == root else f"{_inside(root, place)}/"
-        found += [prefix + name for name in files if is_image(place / name)]
+        found += [prefix + name for name in files if is_image(place, name)]
     return sorted(found)
 
 

@@ -5,7 +5,7 @@ Everything is compared at 32 pixels: a person is recognised on a thumbnail.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -30,6 +30,12 @@ MOST_VICTIMS = 1000
 """Reconstructions that are looked for, at most: the first ones."""
 SHRUNK_AT_ONCE = 1 << 24
 """Pixels made small at a time."""
+BY_PAIRS = ("ssim", "blocks")
+"""Kinds of comparison that cost much for each pair of images, and little for each image."""
+FEW = 64
+"""Victims' images among which a query is looked for first."""
+SURELY = 1e-3
+"""By how much a similarity must be larger to be so however it is rounded."""
 FEWEST = 2
 """Images in a gallery, at least."""
 
@@ -67,31 +73,95 @@ class Gallery:
     def __len__(self) -> int:
         return len(self.images)
 
-    def ranks(self, queries: Mapping[str, Tensor], scorer: ImageScorer) -> Mapping[str, ByLabel]:
-        """Where the true image of each query stands, by kind of comparison and by label.
+    def compared(
+        self, queries: Mapping[str, Tensor], whole: str, scorer: ImageScorer
+    ) -> Mapping[str, Comparison]:
+        """Where the true image of each query stands, by kind of comparison.
 
         Args:
             queries: label to ``(n, C, H, W)`` uint8, one query for each of the victims' images, in
                 their order; one image expanded to many is compared once.
+            whole: the label whose queries are compared with all candidates in any case.
             scorer: says on which device, and holds the network of features.
         """
         few = {label: small(_first(images, self.victims)) for label, images in queries.items()}
-        asked = torch.cat(list(few.values()))
-        found: dict[str, ByLabel] = {}
-        for kind, compare in _kinds(scorer).items():
-            similarity = compare(asked, self.images)
-            parts = dict(
-                zip(few, similarity.split([len(each) for each in few.values()]), strict=True)
+        kinds = _kinds(scorer)
+        recognised = recognised_by(kinds)
+        return {
+            kind: Comparison(
+                self, few, compare, whole if kind in BY_PAIRS and kind != recognised else None
             )
-            found[kind] = {label: self._ranks(part) for label, part in parts.items()}
-        return found
-
-    def _ranks(self, similarity: Tensor) -> Ranks:
-        whole = similarity.expand(self.victims, -1) if len(similarity) == 1 else similarity
-        return ranks(whole, torch.arange(self.victims))
+            for kind, compare in kinds.items()
+        }
 
 
-ByLabel = Mapping[str, Ranks]
+class Comparison:
+    """Queries compared with a gallery in one way.
+
+    Args:
+        gallery: the candidates.
+        queries: label to ``(n, C, 32, 32)`` uint8, one for each victim or one for all.
+        compare: gives the similarity of all pairs of two batches, ``(n, N)``.
+        whole: the only label whose queries are compared with all candidates even if others are
+            known to be nearer than the true ones; None for every label.
+    """
+
+    def __init__(
+        self, gallery: Gallery, queries: Mapping[str, Tensor], compare: Compare, whole: str | None
+    ) -> None:
+        self._gallery, self._queries, self._compare = gallery, queries, compare
+        everyone = torch.arange(gallery.victims)
+        asked = {
+            label: everyone
+            if whole in (None, label) or len(images) == 1
+            else self._doubtful(images)
+            for label, images in queries.items()
+        }
+        found = self._ranked(asked)
+        self._ranks = {
+            label: each for label, each in found.items() if len(each.above) == len(everyone)
+        }
+        self.first: dict[str, Tensor] = {}
+        """``(n,)`` float64 by label: the chance that the true image is the nearest of all."""
+        for label, rows in asked.items():
+            self.first[label] = torch.zeros(len(everyone), dtype=torch.float64)
+            self.first[label][rows] = found[label].hits(1)
+
+    def ranks(self, label: str) -> Ranks:
+        """Where the true image stands among all, for each query of a label."""
+        if label not in self._ranks:
+            self._ranks |= self._ranked({label: torch.arange(self._gallery.victims)})
+        return self._ranks[label]
+
+    def _doubtful(self, queries: Tensor) -> Tensor:
+        """The queries whose true image may be the nearest: among a few victims none is nearer."""
+        found = []
+        for rows in torch.arange(len(queries)).split(FEW):
+            near = self._compare(queries[rows], self._gallery.images[rows]).cpu()
+            found.append(rows[~(near.amax(dim=1) > near.diagonal() + SURELY)])
+        return torch.cat(found)
+
+    def _ranked(self, asked: Mapping[str, Tensor]) -> dict[str, Ranks]:
+        """Ranks of some queries of some labels, all compared at once."""
+        parts = {label: self._queries[label] for label in asked}
+        parts = {
+            label: images if len(images) == 1 else images[asked[label]]
+            for label, images in parts.items()
+        }
+        similarity = self._compare(torch.cat(list(parts.values())), self._gallery.images)
+        split = similarity.split([len(images) for images in parts.values()])
+        return {
+            label: ranks(each.expand(len(asked[label]), -1), asked[label])
+            for label, each in zip(parts, split, strict=True)
+        }
+
+
+def recognised_by(kinds: Container[str]) -> str:
+    """The kind of comparison by which images are recognised: of these the one that sees best."""
+    return next(kind for kind in ("efficientnet", "features", "ssim") if kind in kinds)
+
+
+Compare = Callable[[Tensor, Tensor], Tensor]
 
 
 def small(images: Tensor) -> Tensor:
@@ -127,9 +197,9 @@ def no_features(scorer: ImageScorer) -> str | None:
     return lpips.obstacle(EDGE, EDGE)
 
 
-def _kinds(scorer: ImageScorer) -> dict[str, Callable[[Tensor, Tensor], Tensor]]:
+def _kinds(scorer: ImageScorer) -> dict[str, Compare]:
     device, lpips = scorer.device, scorer.lpips
-    found: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+    found: dict[str, Compare] = {
         "ssim": lambda ours, theirs: ssim_matrix(_grey(ours, device), _grey(theirs, device)),
         "blocks": lambda ours, theirs: block_similarity_matrix(
             _grey(ours, device), _grey(theirs, device)

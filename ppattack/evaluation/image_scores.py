@@ -11,10 +11,9 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
-
 from ppattack.evaluation.absent import Absent
 from ppattack.evaluation.collapse import CONSTANTS, collapse, spread
+from ppattack.evaluation.image_values import image_values
 from ppattack.evaluation.placement import NO_ORDER, other_images, placed
 from ppattack.evaluation.reidentification import identity_scores
 from ppattack.evaluation.statistics import Values, summarise
@@ -26,10 +25,10 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from ppattack.attack import Recovery
+    from ppattack.context import Workers
     from ppattack.metrics.images import ImageScorer
     from ppattack.scenario import Scenario
 
-IMAGES_AT_ONCE = 256
 WHOLE = 0.9
 """SSIM from which on a picture counts as whole."""
 OTHERS = "other images"
@@ -63,6 +62,7 @@ def image_scores(
     *,
     only_gain: bool = False,
     metrics: Collection[str] = tuple(IMAGE_METRICS),
+    workers: Workers | None = None,
 ) -> ImageScores:
     """Score images by every metric, and by whether they tell whose they are.
 
@@ -73,6 +73,7 @@ def image_scores(
         seed: for baselines and bootstrap.
         only_gain: whether identity is left out.
         metrics: those that are wanted.
+        workers: compute metrics of parts of the images; None for this process.
     """
     plain, images = scenario.truth.images, recovery.images
     why = None
@@ -88,7 +89,7 @@ def image_scores(
     blind = _blind(scenario, seed)
     if recovery.unordered:
         blind = {name: placed(each, plain) for name, each in blind.items()}
-    values = _image_values(images, plain, blind, scorer, metrics)
+    values = image_values(images, plain, blind, scorer, metrics, workers)
     if recovery.unordered:
         for metric, others in _among_others(images, scenario, scorer, seed, metrics).items():
             values[metric][OTHERS] = others
@@ -131,7 +132,7 @@ def _among_others(
 ) -> dict[str, Values]:
     """Metric → one value per image that is not the victims', of what fits it best."""
     others = other_images(scenario.sets.adversary, len(images), seed)
-    found = _image_values(placed(images, others), others, {}, scorer, metrics)
+    found = image_values(placed(images, others), others, {}, scorer, metrics)
     return {metric: by_label["reconstruction"] for metric, by_label in found.items()}
 
 
@@ -215,29 +216,6 @@ def _blind(scenario: Scenario, seed: int) -> dict[str, Tensor]:
     if scenario.observation.threat.labels and wanted is not None and known is not None:
         blind["class-mean"] = class_means(sets.adversary, known, wanted)
     return blind
-
-
-def _image_values(
-    images: Tensor,
-    plain: Tensor,
-    blind: Mapping[str, Tensor],
-    scorer: ImageScorer,
-    metrics: Collection[str],
-) -> dict[str, dict[str, Values]]:
-    """Metric → (reconstruction, ciphertext and each baseline) → one value per image."""
-    candidates = {"reconstruction": images, **blind}
-    parts: dict[str, dict[str, list[Values]]] = {}
-    for start in range(0, len(plain), IMAGES_AT_ONCE):
-        part = slice(start, start + IMAGES_AT_ONCE)
-        chunk = {label: stack[part] for label, stack in candidates.items()}
-        for metric, by_label in scorer.score(plain[part], chunk, metrics).items():
-            for label, value in by_label.items():
-                row = value.cpu().numpy().astype(np.float64)
-                parts.setdefault(metric, {}).setdefault(label, []).append(row)
-    return {
-        metric: {label: np.concatenate(rows) for label, rows in by_label.items()}
-        for metric, by_label in parts.items()
-    }
 
 
 def _metric_scores(

@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ppattack.evaluation.absent import Absent
-from ppattack.evaluation.gallery import FEWEST, ByLabel, Gallery, missing_kinds
+from ppattack.evaluation.gallery import (
+    FEWEST,
+    Comparison,
+    Gallery,
+    missing_kinds,
+    recognised_by,
+)
 from ppattack.evaluation.statistics import Values, summarise, wilson95
 from ppattack.reports.scores import (
     Identification,
@@ -29,8 +35,6 @@ CIPHERTEXT = "ciphertext"
 CHANCE = "chance"
 TEN = 10
 FIRST_PERCENTILE = 0.01
-RECOGNISED_BY = ("efficientnet", "features", "ssim")
-"""The kinds of comparison by which an image is recognised, the one that sees best first."""
 Found = dict[str, MetricScores | Absent]
 
 
@@ -54,7 +58,7 @@ def identity_scores(
     if len(gallery) < FEWEST:
         few = Absent("there is no other image to take it for: use a larger -n or --gallery")
         return {"reidentification": few, "recognisability": few}, {}
-    found = gallery.ranks({OURS: images, **blind}, scorer)
+    found = gallery.compared({OURS: images, **blind}, OURS, scorer)
     missing = missing_kinds(scorer)
     named, columns = _reidentification(found, len(gallery), seed, missing)
     seen, more = _recognisability(found, len(gallery), seed)
@@ -64,24 +68,23 @@ def identity_scores(
 
 
 def _reidentification(
-    found: Mapping[str, ByLabel], candidates: int, seed: int, missing: dict[str, str]
+    found: Mapping[str, Comparison], candidates: int, seed: int, missing: dict[str, str]
 ) -> tuple[ReidentificationScores, dict[str, Values]]:
     """Each side is compared in the way that serves it best, so that neither is favoured."""
-    hits = {
-        (kind, label): each.hits(1).numpy()
-        for kind, by_label in found.items()
-        for label, each in by_label.items()
+    best = max(found, key=lambda kind: _quality(found[kind]))
+    ours = found[best].first[OURS].numpy()
+    guesses = {
+        label: found[_best_kind(found, label)].first[label].numpy()
+        for label in found[best].first
+        if label != OURS
     }
-    best = max(found, key=lambda kind: _quality(found[kind], OURS))
-    ours = hits[best, OURS]
-    guesses = {label: hits[kind, label] for kind, label in _best_kinds(found)}
     guesses[CHANCE] = np.full_like(ours, 1.0 / candidates)
     name = max(guesses, key=lambda label: float(guesses[label].mean()))
     roles = {OURS: ours, "baseline": guesses[name], "gain": ours - guesses[name]}
     if CIPHERTEXT in guesses:
         roles[CIPHERTEXT] = guesses[CIPHERTEXT]
     summaries = summarise(roles, seed)
-    kinds = {kind: _identification(by_label, candidates) for kind, by_label in found.items()}
+    kinds = {kind: _identification(each, candidates) for kind, each in found.items()}
     scores = ReidentificationScores(
         better="higher",
         reconstruction=summaries[OURS],
@@ -101,24 +104,19 @@ def _reidentification(
     return scores, {f"reidentification.{role}": values for role, values in roles.items()}
 
 
-def _best_kinds(found: Mapping[str, ByLabel]) -> list[tuple[str, str]]:
-    """For each guess the kind of comparison that serves it best, and its label."""
-    best = []
-    for label in next(iter(found.values())):
-        if label != OURS:
-            quality = {kind: _quality(by_label, label) for kind, by_label in found.items()}
-            best.append((max(quality, key=lambda kind: quality[kind]), label))
-    return best
+def _quality(compared: Comparison) -> tuple[float, float]:
+    ours = compared.ranks(OURS)
+    return float(ours.hits(1).mean()), float(ours.reciprocal().mean())
 
 
-def _quality(by_label: ByLabel, label: str) -> tuple[float, float]:
-    each = by_label[label]
-    return float(each.hits(1).mean()), float(each.reciprocal().mean())
+def _best_kind(found: Mapping[str, Comparison], label: str) -> str:
+    """The kind of comparison that names most images from some queries; the first of equal ones."""
+    return max(found, key=lambda kind: float(found[kind].first[label].mean()))
 
 
-def _identification(by_label: ByLabel, candidates: int) -> Identification:
-    ours = by_label[OURS]
-    rank1 = {label: float(each.hits(1).mean()) for label, each in by_label.items()}
+def _identification(compared: Comparison, candidates: int) -> Identification:
+    ours = compared.ranks(OURS)
+    rank1 = {label: float(hits.mean()) for label, hits in compared.first.items()}
     guesses = {CHANCE: 1.0 / candidates, **rank1}
     del guesses[OURS]
     name = max(guesses, key=lambda label: guesses[label])
@@ -134,10 +132,10 @@ def _identification(by_label: ByLabel, candidates: int) -> Identification:
 
 
 def _recognisability(
-    found: Mapping[str, ByLabel], candidates: int, seed: int
+    found: Mapping[str, Comparison], candidates: int, seed: int
 ) -> tuple[RecognisabilityScores, dict[str, Values]]:
-    by = next(kind for kind in RECOGNISED_BY if kind in found)
-    values = {label: each.percentile().numpy() for label, each in found[by].items()}
+    by = recognised_by(found)
+    values = {label: found[by].ranks(label).percentile().numpy() for label in found[by].first}
     ours = values.pop(OURS)
     values[CHANCE] = np.full_like(ours, 0.5)
     name = min(values, key=lambda label: float(values[label].mean()))

@@ -24,6 +24,7 @@ from ppattack.reports.scores import Scores, ShiftedScores, Summary
 
 if TYPE_CHECKING:
     from ppattack.attack import Recovery
+    from ppattack.context import Workers
     from ppattack.metrics.images import ImageScorer
     from ppattack.scenario import Scenario
     from ppattack.target.base import Target
@@ -76,6 +77,7 @@ def evaluate(
     *,
     only_gain: bool = False,
     metrics: Collection[str] = tuple(IMAGE_METRICS),
+    workers: Workers | None = None,
 ) -> Evaluation:
     """Score everything that the recovery holds and the truth can answer.
 
@@ -87,8 +89,11 @@ def evaluate(
         seed: the run's seed, for baselines and bootstrap.
         only_gain: whether identity and class are left out unless the attack is for them.
         metrics: those of images that are wanted.
+        workers: compute metrics of parts of the images; None for this process.
     """
-    found = image_scores(recovery, scenario, scorer, seed, only_gain=only_gain, metrics=metrics)
+    found = image_scores(
+        recovery, scenario, scorer, seed, only_gain=only_gain, metrics=metrics, workers=workers
+    )
     matching, right = matching_scores(recovery, scenario, seed)
     classes, told = class_scores(recovery, found.blind, scenario, scorer, seed, only_gain=only_gain)
     results = {

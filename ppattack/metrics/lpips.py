@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import math
+from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -69,7 +71,7 @@ class Lpips:
         found = find_weights(net, weights, download=download)
         if found is None:
             raise MetricUnavailable(nothing_found(net))
-        self.net = net
+        self.net, self.unit_range = net, unit_range
         self.weights = found
         self.device = torch.device(device)
         # Channels last is twice as fast on a CPU.
@@ -79,6 +81,10 @@ class Lpips:
         self._middle = 255.0 * shift if unit_range else 127.5 * (shift + 1.0)
         self._scale = 1.0 / ((255.0 if unit_range else 127.5) * scale)
         self._gains = [each.sqrt().to(self.device) for each in read_linear_layers(net)]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Other processes read the weights themselves, once."""
+        return _same, (self.net, self.weights.path, str(self.device), self.unit_range)
 
     def obstacle(self, height: int, width: int) -> str | None:
         """Why images of this size have no LPIPS, in one line; None if they have."""
@@ -174,6 +180,11 @@ class Lpips:
             norm = torch.linalg.vector_norm(last, dim=3, keepdim=True).add_(EPSILON)
             torch.mul(last, gain / math.sqrt(pixels_of_map), out=part.view(last.shape)).div_(norm)
         return vectors
+
+
+@lru_cache(maxsize=1)
+def _same(net: str, weights: Path | None, device: str, unit_range: bool) -> Lpips:
+    return Lpips(net, weights=weights, device=device, unit_range=unit_range)
 
 
 def _trunk(net: str, found: WeightsFound) -> Trunk:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 
@@ -11,16 +13,19 @@ from ppattack.metrics.ssim import C1, C2, WINDOW, too_small
 
 EDGE = WINDOW["skimage"]
 PIXELS = EDGE * EDGE
-PAIRS_AT_ONCE = 1 << 18
-"""Pairs of images whose similarity at one place is worked on at a time; it stays in the cache."""
+PAIRS_AT_ONCE = 1 << 17
+"""Pairs of images that are compared at a time."""
+COLUMNS = 4
+"""Windows side by side, at least, if so many pairs are compared: steps stay in the cache."""
 
 
 def ssim_matrix(queries: Tensor, candidates: Tensor) -> Tensor:
     """Structural similarity of all pairs, in the variant ``skimage``.
 
-    What depends on both images of a pair, the covariance of a window and the product of two means,
-    is a matrix product over all pairs. Windows are centred before that, so that single precision
-    is enough for six digits.
+    What depends on both images of a pair is the sum over a window of the products of their levels.
+    It is a matrix product over all pairs; one place down, only the pixels that a window takes in
+    and leaves are multiplied. Levels are whole numbers relative to the mean of their image, so that
+    single precision adds up these products exactly.
 
     Args:
         queries: ``(n, C, H, W)`` uint8 on any device.
@@ -37,15 +42,21 @@ def ssim_matrix(queries: Tensor, candidates: Tensor) -> Tensor:
     channels, height, width = queries.shape[1:]
     if min(height, width) < EDGE:
         raise ImageError(too_small("skimage", height, width))
+    rows, columns = height - EDGE + 1, width - EDGE + 1
     total = torch.zeros(len(queries), len(candidates), dtype=torch.float64, device=queries.device)
-    step = max(1, PAIRS_AT_ONCE // max(1, len(candidates)))
+    some = max(1, PAIRS_AT_ONCE // max(1, len(candidates)))
+    pairs = max(1, min(some, len(queries)) * len(candidates))
+    wide = min(columns, max(1, COLUMNS * PAIRS_AT_ONCE // pairs))
     for channel in range(channels):
-        ours, theirs = queries[:, channel].float(), candidates[:, channel].float()
-        for row in range(height - EDGE + 1):
-            them = _Windows.of(theirs[:, row : row + EDGE])
-            for part, found in zip(ours.split(step), total.split(step), strict=True):
-                found += _similarities(_Windows.of(part[:, row : row + EDGE]), them)
-    return total.div_(channels * (height - EDGE + 1) * (width - EDGE + 1)).float()
+        ours, theirs = (_relative(images[:, channel]) for images in (queries, candidates))
+        for left in range(0, columns, wide):
+            strip = slice(left, left + wide + EDGE - 1)
+            them = _Windows.of(theirs, strip)
+            for start in range(0, len(queries), some):
+                part = slice(start, start + some)
+                us = _Windows.of(tuple(each[part] for each in ours), strip)
+                total[part] += _similarities(us, them)
+    return total.div_(channels * rows * columns).float()
 
 
 def check_sizes(queries: Tensor, candidates: Tensor) -> None:
@@ -63,46 +74,78 @@ def check_sizes(queries: Tensor, candidates: Tensor) -> None:
         )
 
 
+def _relative(planes: Tensor) -> tuple[Tensor, Tensor]:
+    """``(N, H, W)`` float32, levels less the mean of their plane to a whole level, and ``(N,)``."""
+    means = planes.float().mean(dim=(1, 2)).round_()
+    return planes - means[:, None, None], means
+
+
+@dataclass(frozen=True)
 class _Windows:
-    """The windows of one row of places, and what they contribute to any similarity.
+    """The windows of R rows of P places each, and what they contribute to any similarity.
 
     Args:
-        centred: ``(P, N, 49)`` the levels of each window less their mean.
-        means: ``(P, N)``.
-        variances: ``(P, N)``, of the sample.
+        top: ``(P, N, 49)`` the relative levels of the uppermost windows.
+        below: ``(R - 1, P, N, 7)`` those that the window one place down takes in.
+        above: likewise, those that it leaves.
+        sums: ``(R, P, N)`` of the relative levels of each window.
+        means: likewise, the means of the levels themselves.
+        variances: likewise, of the sample.
     """
 
-    def __init__(self, centred: Tensor, means: Tensor, variances: Tensor) -> None:
-        self.centred, self.means, self.variances = centred, means, variances
+    top: Tensor
+    below: Tensor
+    above: Tensor
+    sums: Tensor
+    means: Tensor
+    variances: Tensor
 
     @classmethod
-    def of(cls, rows: Tensor) -> _Windows:
-        """The windows of ``(N, 7, W)`` levels."""
-        windows = rows.unfold(2, EDGE, 1).permute(2, 0, 1, 3).flatten(2)  # (P, N, 49)
-        means = windows.mean(dim=2, keepdim=True)
-        centred = windows - means
-        return cls(centred, means[..., 0], centred.square().sum(dim=2).div_(PIXELS - 1))
+    def of(cls, planes: tuple[Tensor, ...], strip: slice) -> _Windows:
+        """The windows in some columns of what :func:`_relative` gives."""
+        relative, means = planes
+        pixels = relative[:, :, strip].unfold(2, EDGE, 1).permute(1, 2, 0, 3).contiguous()
+        sums, squares = (
+            each.sum(dim=3).unfold(0, EDGE, 1).sum(dim=3).double()
+            for each in (pixels, pixels.square())
+        )
+        return cls(
+            pixels[:EDGE].permute(1, 2, 0, 3).flatten(2),
+            pixels[EDGE:],
+            pixels[:-EDGE],
+            sums.float(),
+            (means + sums / PIXELS).float(),
+            ((squares - sums.square() / PIXELS) / (PIXELS - 1)).float(),
+        )
 
 
 def _similarities(ours: _Windows, theirs: _Windows) -> Tensor:
-    """``(n, N)``: the similarities of all pairs, summed over the places of a row.
+    """``(n, N)``: the similarities of all pairs, summed over all places.
 
-    Numerator and denominator are products of two factors of two terms each; with one column more
-    for the constant, each is a matrix product.
+    The factors of numerator and denominator that depend on both images are products or sums of one
+    number of each. Factors 2 are taken out as one 4.
     """
-    one, ones = torch.ones_like(theirs.means), torch.ones_like(ours.means)
-    structure = torch.cat([ours.centred * (2 / (PIXELS - 1)), C2 * ones[..., None]], dim=2)
-    their_structure = torch.cat([theirs.centred, one[..., None]], dim=2).transpose(1, 2)
-    luminance = torch.stack([2 * ours.means, C1 * ones], dim=2)
-    their_luminance = torch.stack([theirs.means, one], dim=1)
-    # (a + b) (p + q), where a and p are ours
-    a, p, b, q = ours.variances + C2, ours.means**2 + C1, theirs.variances, theirs.means**2
-    below = torch.stack([a * p, a, p, ones], dim=2)
-    their_below = torch.stack([one, q, b, b * q], dim=1)
-    total = torch.zeros(ours.means.shape[1], theirs.means.shape[1], device=ours.means.device)
-    for place in range(len(ours.means)):
-        ratio = structure[place] @ their_structure[place]
-        ratio *= luminance[place] @ their_luminance[place]
-        ratio /= below[place] @ their_below[place]
-        total += ratio
-    return total
+    means = ours.means[..., None]
+    # The relative mean, negative, as a whole number and the rest: the former's products are exact.
+    whole = (ours.sums / -PIXELS).round_()
+    rest = ((-ours.sums - PIXELS * whole) / PIXELS)[..., None]
+    whole = whole[..., None]
+    energies, variances = means.square() + C1, ours.variances[..., None] + C2
+    their_sums, their_means = theirs.sums[:, :, None], theirs.means[:, :, None]
+    their_energies, their_variances = their_means.square(), theirs.variances[:, :, None]
+    products = ours.top @ theirs.top.transpose(1, 2)  # (P, n, N)
+    above, below, other = (torch.empty_like(products) for _ in range(3))
+    total = torch.zeros_like(products[0])
+    for row in range(len(means)):
+        if row:
+            taken = torch.cat([ours.below[row - 1], -ours.above[row - 1]], dim=2)
+            given = torch.cat([theirs.below[row - 1], theirs.above[row - 1]], dim=2)
+            products.baddbmm_(taken, given.transpose(1, 2))
+        torch.addcmul(products, whole[row], their_sums[row], out=above)
+        above.addcmul_(rest[row], their_sums[row])
+        torch.mul(means[row], their_means[row], out=other)
+        above.add_(C2 * (PIXELS - 1) / 2).mul_(other.add_(C1 / 2))
+        torch.add(energies[row], their_energies[row], out=below)
+        torch.add(variances[row], their_variances[row], out=other)
+        total += above.div_(below.mul_(other)).sum(dim=0)
+    return total.mul_(4 / (PIXELS - 1))

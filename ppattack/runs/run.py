@@ -65,8 +65,8 @@ def run(
     Args:
         request: what to run.
         progress: where progress is shown; None shows nothing.
-        workers: compute parts of the attack's sums; None for this process. An isolated
-            attack computes them in its own.
+        workers: compute parts of the attack's sums and of the scores; None for this process. An
+            isolated attack computes them in its own.
 
     Returns:
         the report and its folder.
@@ -170,7 +170,8 @@ class _UnderWay:
 
         request, scenario = self.request, self.scenario
         with self.watch.stage("scoring"):
-            found = evaluate(recovery, scenario, self.target, self.scorer, request.seed)
+            seed, workers = request.seed, self.context.workers
+            found = evaluate(recovery, scenario, self.target, self.scorer, seed, workers=workers)
         with self.watch.stage("controls"):
             judged, controls = self._judged(found)
         threat, jpeg = scenario.observation.threat, scenario.observation.jpeg

@@ -94,6 +94,29 @@ def test_a_useless_attacker_names_no_more_than_a_guess(kind: str) -> None:
     assert seen.below_first <= 4 / VICTIMS
 
 
+@pytest.mark.parametrize("kind", ["noise", "public", "half", "constant"])
+def test_comparisons_that_decide_nothing_change_nothing(
+    kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Guesses are compared with all candidates only if no other victim is nearer at once."""
+    sets = made(30, 50, 40)
+    images = {
+        "noise": torch.randint(0, 256, sets.victims.shape, dtype=torch.uint8),
+        "public": sets.adversary[:30].clone(),
+        "half": torch.cat([sets.victims[:15], sets.adversary[:15]]),
+        "constant": torch.full_like(sets.victims, 128),
+    }[kind]
+    scenario = simulate(Probe(ThreatModel()), Plain(), sets, "dataset", seed=0)
+    monkeypatch.setattr("ppattack.evaluation.gallery.recognised_by", lambda _: "none")
+    monkeypatch.setattr("ppattack.evaluation.gallery.FEW", 8)
+    few = scored(images, scenario)
+    monkeypatch.setattr("ppattack.evaluation.gallery.BY_PAIRS", ())
+    every = scored(images, scenario)
+    assert few.scores == every.scores
+    assert few.columns.keys() == every.columns.keys()
+    assert all((few.columns[name] == each).all() for name, each in every.columns.items())
+
+
 def test_a_lucky_attacker_has_what_it_named() -> None:
     sets = made()
     scenario = scene(sets)
@@ -236,8 +259,9 @@ def test_features_are_compared_if_there_are_any() -> None:
     assert "features" not in named.absent
     assert seen.by == "features"
     found = Gallery.of(scenario)
-    ranked = found.ranks({"reconstruction": noisy.to(torch.uint8)}, scorer)["features"]
-    for i, above in enumerate(ranked["reconstruction"].above.tolist()):
+    queries = {"reconstruction": noisy.to(torch.uint8)}
+    ranked = found.compared(queries, "reconstruction", scorer)["features"].ranks
+    for i, above in enumerate(ranked("reconstruction").above.tolist()):
         query = noisy[i : i + 1].to(torch.uint8).expand(len(found), -1, -1, -1).contiguous()
         distance = lpips(query, found.images)
         assert above == int((distance < distance[i]).sum())

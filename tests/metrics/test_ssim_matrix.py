@@ -46,6 +46,18 @@ def test_both_sides_may_change_places(seed: int, ours: int, theirs: int) -> None
     assert float(there.abs().max()) <= 1 + 1e-6
 
 
+def test_levels_far_from_the_mean_of_their_image_cost_no_digit() -> None:
+    """Windows that are almost flat, on black and on white: sums of products are largest there."""
+    halves = torch.zeros(12, 1, 16, 16, dtype=torch.uint8)
+    halves[:, :, :8] = 255
+    halves[4:8, :, :, 5:] = 3
+    halves[8:] ^= torch.randint(0, 4, (4, 1, 16, 16)).to(torch.uint8)
+    found = ssim_matrix(halves, halves).double()
+    for row, image in zip(found, halves, strict=True):
+        expected = ssim(image.expand_as(halves).contiguous(), halves, exact=True)
+        assert (row - expected).abs().max() < 1e-6
+
+
 def test_many_queries_are_compared_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     x, y = random_pairs(8, 11)
     whole = ssim_matrix(x, y)

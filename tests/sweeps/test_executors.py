@@ -18,6 +18,9 @@ from ppattack.context import Alone
 from ppattack.data import stacks
 from ppattack.data.stacks import Made
 from ppattack.errors import RunFailed
+from ppattack.evaluation.image_values import image_values
+from ppattack.metrics import IMAGE_METRICS
+from ppattack.metrics.images import ImageScorer
 from ppattack.plugins import registry
 from ppattack.scenario import simulate
 from ppattack.solvers.covariance import block_symbols, free_keys, low_nibbles
@@ -66,6 +69,23 @@ def test_sums_of_parts_are_exactly_those_of_the_whole(three: LocalProcesses) -> 
         for workers in (Alone(), three)
     ]
     assert all(np.array_equal(a, b) for a, b in zip(*pooled, strict=True))
+
+
+def test_scores_of_parts_are_exactly_those_of_the_whole(
+    three: LocalProcesses, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ppattack.evaluation.image_values.IMAGES_AT_ONCE", 16)
+    monkeypatch.setattr("ppattack.evaluation.image_values.WORTH_SENDING", 0)
+    plain = natural_images(50)
+    blind = {"mean": plain[:1].expand_as(plain), "others": plain.roll(1, 0)}
+    scorer = ImageScorer("cpu", "switched off in this test")
+    here, there = (
+        image_values(plain.flip(3), plain, blind, scorer, tuple(IMAGE_METRICS), workers)
+        for workers in (Alone(), three)
+    )
+    for metric, by_label in here.items():
+        for label, values in by_label.items():
+            assert np.array_equal(values, there[metric][label])
 
 
 def _grid(shape: tuple[int, int, int], images: torch.Tensor) -> GridMoments:

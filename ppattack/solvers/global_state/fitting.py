@@ -13,9 +13,12 @@ state, and what the path itself adds to features is subtracted.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
 from torch import Tensor
+from typing_extensions import override
 
 from ppattack.block_states import Indices, States
 from ppattack.solvers.global_state.features import (
@@ -200,10 +203,10 @@ def _fitted(data: Tensor, source: Tensor, sign: Tensor, penalty: float, ridge: f
         empty = torch.zeros(source.shape, dtype=torch.float64, device=data.device)
         return empty.scatter_add(1, source, sign * weights).T
 
-    search = torch.optim.LBFGS([vector], max_iter=STEPS, line_search_fn="strong_wolfe")
+    search: Any = _Search([vector], max_iter=STEPS, line_search_fn="strong_wolfe")
 
     def loss() -> Tensor:
-        search.zero_grad()
+        vector.grad = None
         right = torch.log_softmax(data @ columns(vector), 1)[:, 0]
         value: Tensor = (penalty * vector.square().sum() - right.sum()) / len(data)
         value.backward()
@@ -212,3 +215,16 @@ def _fitted(data: Tensor, source: Tensor, sign: Tensor, penalty: float, ridge: f
     with torch.enable_grad():
         search.step(loss)
     return columns(vector.detach())
+
+
+class _Search(torch.optim.LBFGS):
+    """L-BFGS without torch's compiler, whose loading takes longer than many a search.
+
+    Torch marks some functions of its optimisers as not to be compiled, and loads the compiler for
+    that when they are called.
+    """
+
+    @override
+    def add_param_group(self, param_group: dict[str, Any]) -> None:
+        marked = torch.optim.Optimizer.add_param_group
+        getattr(marked, "__wrapped__", marked)(self, param_group)
