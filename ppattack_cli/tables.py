@@ -60,15 +60,16 @@ SURE = 0.01
 """A p-value up to which a candidate is said to be in the encrypted set."""
 
 
-def _print_matches(folder: Path) -> None:
-    """The first matches of a run whose candidates have names, and where all of them are."""
+def _print_matches(report: Report, folder: Path) -> None:
+    """The first matches of a run on files, and where all of them are."""
     file = folder / "matching.csv"
-    if not file.is_file():
+    files = (report.provenance.get("request") or {}).get("ciphertexts") is not None
+    if not files or not file.is_file():
         return
+    linked = report.threat.linked
     matches = _table(file)
-    if all(match["candidate"].isdecimal() for match in matches):
-        return
-    rows = table("ciphertext", "candidate", "p-value", "exact copy")
+    other = "other ciphertext" if linked else "candidate"
+    rows = table("ciphertext", other, "p-value", "exact copy")
     for match in matches[:SHOWN_MATCHES]:
         shown = (match[name] for name in ("ciphertext", "candidate", "p_value", "exact"))
         rows.add_row(*map(escape, shown))
@@ -78,9 +79,12 @@ def _print_matches(folder: Path) -> None:
         every = _table(folder / "membership.csv")
         exact = sum(one["exact"] == "yes" for one in every)
         sure = sum(one["exact"] != "yes" and float(one["p_value"]) <= SURE for one in every)
+        among = f"of {len(every)} candidates, in the encrypted set"
+        if linked:
+            among = f"of {len(every)} other ciphertexts, of an image of these"
         console().print(
-            f"in the encrypted set, of {len(every)} candidates: {exact} as exact copies, {sure} "
-            f"others with p up to {SURE}: {folder / 'membership.csv'}",
+            f"{among}: {exact} as exact copies, {sure} others with p up to {SURE}: "
+            f"{folder / 'membership.csv'}",
             markup=False,
             soft_wrap=True,
         )
@@ -117,7 +121,7 @@ def print_report(report: Report, folder: Path, next_step: str | None = None) -> 
             screen.print(f"control on {control.target}: {control.words}, {result}", markup=False)
     print_verdict(screen, report, report.attack.name)
     screen.print(f"report: {folder / 'report.json'}", markup=False, soft_wrap=True)
-    _print_matches(folder)
+    _print_matches(report, folder)
     if next_step is not None:
         screen.print(f"next: {next_step}", markup=False, soft_wrap=True)
     picture = folder / "samples.png"

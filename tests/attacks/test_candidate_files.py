@@ -139,6 +139,13 @@ def test_candidates_without_ciphertexts_are_refused(tmp_path: Path) -> None:
         run(asked)
 
 
+def test_ciphertexts_are_no_candidates_for_themselves(tmp_path: Path) -> None:
+    """Each would be an exact copy of itself."""
+    secret, known = folders(tmp_path, present=1)
+    with pytest.raises(ConfigError, match="--candidates and --ciphertexts are one folder"):
+        run(matching(tmp_path, ciphertexts=secret, candidates=known / ".." / "secret"))
+
+
 def test_two_folders_of_ciphertexts_are_linked(tmp_path: Path) -> None:
     secret, _ = folders(tmp_path, present=1)
     images = natural_sets(120, 0, size=32).victims

@@ -57,6 +57,7 @@ def _prepare(folder: Path) -> None:
     (folder / "weights.pth").write_bytes(b"no weights")
 
 
+MATCH = "run --attack candidate-matching --target pe --key-scope image --ciphertexts good -q"
 ROWS: list[tuple[str, str]] = [
     ("run --attack fr", "target"),
     ("run --target pe", "attack"),
@@ -154,6 +155,16 @@ ROWS: list[tuple[str, str]] = [
     (f"{SIZES} --data folder:empty", "empty"),
     (f"{SIZES} --out file", "--out file is a file"),
     (f"{SIZES} --out file/inside", "file"),
+    (MATCH, "name their folder with --candidates"),
+    (f"{MATCH} --candidates missing", "there is no folder missing"),
+    (f"{MATCH} --candidates empty", "empty holds no image files"),
+    (f"{MATCH} --candidates mixed", "b.png"),
+    (f"{MATCH} --candidates text", "note.png"),
+    (f"{MATCH} --candidates oblong", "resize the candidates"),
+    (f"{MATCH} --candidates good", "--candidates and --ciphertexts are one folder"),
+    (f"{MATCH} --link good", "--link and --ciphertexts are one folder"),
+    (f"{MATCH} --link empty", "empty holds no image files"),
+    (f"{MATCH} --link oblong", "link ciphertexts of one size"),
     (f"{RUN} --data folder:missing", "missing"),
     (f"{RUN} --data folder:~nosuchuser/x", "no such user's home folder"),
     (f"{RUN} --data npz:~nosuchuser/x.npz", "no such user's home folder"),
