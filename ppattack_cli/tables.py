@@ -61,13 +61,13 @@ SURE = 0.01
 
 
 def _print_matches(report: Report, folder: Path) -> None:
-    """The first matches of a run on files, and where all of them are."""
+    """The surest matches of a run on files, and where all of them are."""
     file = folder / "matching.csv"
     files = (report.provenance.get("request") or {}).get("ciphertexts") is not None
     if not files or not file.is_file():
         return
     linked = report.threat.linked
-    matches = _table(file)
+    matches = sorted(_table(file), key=_surest_first)
     other = "other ciphertext" if linked else "candidate"
     rows = table("ciphertext", other, "p-value", "exact copy")
     for match in matches[:SHOWN_MATCHES]:
@@ -88,6 +88,10 @@ def _print_matches(report: Report, folder: Path) -> None:
             markup=False,
             soft_wrap=True,
         )
+
+
+def _surest_first(match: dict[str, str]) -> tuple[bool, float]:
+    return match["exact"] != "yes", float(match["p_value"] or 1)
 
 
 def _table(file: Path) -> list[dict[str, str]]:

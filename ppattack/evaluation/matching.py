@@ -20,6 +20,9 @@ FALSE_MATCH_RATES = (0.001, 0.01)
 """At which the recall among images that may be absent is reported."""
 TOP = (1, 5, 10)
 """How many of the likeliest candidates are searched for the plain image."""
+SURE = 0.01
+"""A p-value up to which a match counts as sure where nobody knows the truth."""
+UNKNOWN = "the true matching is not known"
 
 
 def matching_scores(
@@ -30,7 +33,7 @@ def matching_scores(
     if recovery.matching is None:
         return Absent("the attack recovers no matching"), {}
     if truth is None:
-        return Absent("the true matching is not known"), {}
+        return Absent(UNKNOWN + _claimed(recovery)), {}
     present = truth >= 0
     if not bool(present.any()):
         return Absent("no ciphertext's image is among the candidates"), {}
@@ -54,6 +57,18 @@ def matching_scores(
     if not bool(present.all()):  # there is no right answer for the others, and no row in a table
         return scores, {}
     return scores, {f"matching.{role}": values for role, values in roles.items()}
+
+
+def _claimed(recovery: Recovery) -> str:
+    """What the attack says of ciphertexts whose images nobody knows, in words that follow."""
+    if recovery.p_values is None or recovery.exact is None:
+        return ""
+    exact = recovery.exact
+    others = int((~exact & (recovery.p_values <= SURE)).sum())
+    return (
+        f", but of {len(exact)} ciphertexts {int(exact.sum())} are of exact copies and {others} "
+        f"others have a p-value up to {SURE:g}"
+    )
 
 
 def _open_set(recovery: Recovery, truth: Tensor) -> dict[str, Any]:

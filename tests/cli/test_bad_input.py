@@ -52,6 +52,7 @@ def _prepare(folder: Path) -> None:
     (folder / "other.json").write_text('{"key_file_version": 99}')
     (folder / "pickled.npz").write_bytes(b"")
     np.savez(folder / "floats.npz", images=np.zeros((8, 16, 16, 3)))
+    np.save(folder / "zero.npy", np.zeros((0, 3, 16, 16), np.uint8))
     np.savez(folder / "objects.npz", images=np.array([{}], dtype=object))
     (folder / "boom.py").write_text("raise RuntimeError('boom')")
     (folder / "weights.pth").write_bytes(b"no weights")
@@ -162,6 +163,8 @@ ROWS: list[tuple[str, str]] = [
     (f"{MATCH} --candidates text", "note.png"),
     (f"{MATCH} --candidates oblong", "resize the candidates"),
     (f"{MATCH} --candidates good", "--candidates and --ciphertexts are one folder"),
+    (f"{MATCH} --candidates zero.npy", "zero.npy is empty"),
+    (f"{RUN} --ciphertexts good --candidates oblong", "'fr' looks at no candidates"),
     (f"{MATCH} --link good", "--link and --ciphertexts are one folder"),
     (f"{MATCH} --link empty", "empty holds no image files"),
     (f"{MATCH} --link oblong", "link ciphertexts of one size"),
