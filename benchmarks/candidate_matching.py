@@ -110,10 +110,10 @@ def _cell(asked: argparse.Namespace, sets: ImageSets, scheme: str, altered: Any)
         f"{spent:5.1f}  {passed:.1f}"
     )
     if asked.absent:
-        sure = recovery.p_values <= SURE
+        assert recovery.exact is not None
+        sure = (recovery.p_values <= SURE) | recovery.exact
         gone, alone = _absent(scenario)
         wrong, really = int(sure[gone].sum()), int(sure[gone][alone].sum())
-        assert recovery.exact is not None
         text += (
             f"  false: {wrong} of {int(gone.sum())} ({int(recovery.exact[gone].sum())} exactly "
             f"equal), without lookalikes {really} of {alone.sum()}"

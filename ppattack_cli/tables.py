@@ -255,7 +255,7 @@ def print_curve(curve: Curve, folder: Path) -> None:
 def _recall(scores: MatchingScores) -> str:
     """What is named with so small a p-value, and how often that is wrong if the image is absent."""
     named = ", ".join(f"{share:.1%} at {rate}" for rate, share in scores.recall_at_fmr.items())
-    text = f"named with a p-value up to a false-match rate: {named}"
+    text = f"named, as an exact copy or with a p-value up to a false-match rate: {named}"
     if not scores.absent:
         return text
     wrong = ", ".join(f"{share:.2%} at {rate}" for rate, share in scores.false_matches.items())

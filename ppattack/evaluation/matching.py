@@ -72,7 +72,10 @@ def _claimed(recovery: Recovery) -> str:
 
 
 def _open_set(recovery: Recovery, truth: Tensor) -> dict[str, Any]:
-    """Recall and false matches if only p-values up to a false-match rate count as matches."""
+    """Recall and false matches if only p-values up to a false-match rate count as matches.
+
+    An exact copy counts at every rate, right or wrong: among few candidates no p-value is small.
+    """
     if recovery.p_values is None:
         return {}
     present, absent = truth >= 0, int((truth < 0).sum())
@@ -80,6 +83,8 @@ def _open_set(recovery: Recovery, truth: Tensor) -> dict[str, Any]:
     found |= {"false_matches": {}, "false95": {}}
     for rate in FALSE_MATCH_RATES:
         sure = recovery.p_values <= rate
+        if recovery.exact is not None:
+            sure = sure | recovery.exact
         named = int((sure & (recovery.matching == truth))[present].sum())
         count = int(present.sum())
         found["recall_at_fmr"][f"{rate:g}"] = named / count

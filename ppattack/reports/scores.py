@@ -82,10 +82,10 @@ class MatchingScores(MetricScores):
 
     ``wilson95`` is the interval of the share, ``top`` the share whose plain image is among the k
     likeliest candidates, by k, and ``stages`` the share that each stage of the attack had right.
-    ``recall_at_fmr`` is the share that was named and whose p-value is at most the false-match rate
-    that is its key, ``recall95`` the Wilson interval of each. ``absent`` ciphertexts have no image
-    among the candidates; they count in ``false_matches`` only, the share of them with such a
-    p-value, and its interval ``false95``.
+    ``recall_at_fmr`` is the share that was named, as an exact copy or with a p-value of at most the
+    false-match rate that is its key, ``recall95`` the Wilson interval of each. ``absent``
+    ciphertexts have no image among the candidates; they count in ``false_matches`` only, the share
+    of them that is named likewise, and its interval ``false95``.
     """
 
     wilson95: tuple[float, float] | None = None

@@ -161,6 +161,22 @@ def test_recall_counts_sure_matches_and_false_ones_only_among_the_absent(sets: I
     assert found.false95["0.01"] == wilson95(1, 4)
 
 
+def test_exact_copies_count_at_every_rate_right_or_wrong(sets: ImageSets) -> None:
+    scenario = _scenario(sets)
+    truth = scenario.truth.matching
+    assert truth is not None
+    truth = torch.where(torch.arange(24) < 20, truth, -1)
+    scenario = replace(scenario, truth=replace(scenario.truth, matching=truth))
+    exact = torch.zeros(24, dtype=torch.bool)
+    exact[:5] = exact[20] = True
+    p = torch.full((24,), 1 / 25)
+    matching = truth.clamp_min(0)
+    matching[0] = (truth[0] + 1) % 24
+    found = _scores(Recovery(matching=matching, p_values=p, exact=exact), scenario)
+    assert found.recall_at_fmr == {"0.001": 4 / 20, "0.01": 4 / 20}
+    assert found.false_matches == {"0.001": 0.25, "0.01": 0.25}
+
+
 def test_a_lucky_attacker_who_is_always_sure_has_as_many_false_matches(sets: ImageSets) -> None:
     scenario = _scenario(sets)
     truth = scenario.truth.matching
