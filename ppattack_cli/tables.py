@@ -66,9 +66,10 @@ def _print_matches(report: Report, folder: Path) -> None:
     files = (report.provenance.get("request") or {}).get("ciphertexts") is not None
     if not files or not file.is_file():
         return
-    linked = report.threat.linked
     matches = sorted(_table(file), key=_surest_first)
-    other = "other ciphertext" if linked else "candidate"
+    other, among = "candidate", "candidates, in the encrypted set"
+    if report.threat.linked:
+        other, among = "other ciphertext", "other ciphertexts, of an image of these"
     rows = table("ciphertext", other, "p-value", "exact copy")
     for match in matches[:SHOWN_MATCHES]:
         shown = (match[name] for name in ("ciphertext", "candidate", "p_value", "exact"))
@@ -79,11 +80,8 @@ def _print_matches(report: Report, folder: Path) -> None:
         every = _table(folder / "membership.csv")
         exact = sum(one["exact"] == "yes" for one in every)
         sure = sum(one["exact"] != "yes" and float(one["p_value"]) <= SURE for one in every)
-        among = f"of {len(every)} candidates, in the encrypted set"
-        if linked:
-            among = f"of {len(every)} other ciphertexts, of an image of these"
         console().print(
-            f"{among}: {exact} as exact copies, {sure} others with p up to {SURE}: "
+            f"of {len(every)} {among}: {exact} as exact copies, {sure} others with p up to {SURE}: "
             f"{folder / 'membership.csv'}",
             markup=False,
             soft_wrap=True,
@@ -179,6 +177,8 @@ def _findings(report: Report) -> list[str]:
             f"{puzzle.position_neighbour:.1%}, {puzzle.position_largest:.1%}"
         )
     lines += _identity_and_class(scores)
+    if scores.matching is not None and scores.matching.wilson95 is not None:
+        lines.append(_named(scores.matching, scores.matching.wilson95))
     if scores.matching is not None and scores.matching.recall_at_fmr:
         lines.append(_recall(scores.matching))
     if "lpips" in report.absent:
@@ -250,6 +250,19 @@ def print_curve(curve: Curve, folder: Path) -> None:
         )
     screen.print(rows)
     screen.print(f"curve: {folder / 'curve.json'}", markup=False, soft_wrap=True)
+
+
+def _named(scores: MatchingScores, interval: tuple[float, float]) -> str:
+    """How often the right candidate comes first, or near the first."""
+    low, high = interval
+    text = f"named: {scores.reconstruction.mean:.1%} [{low:.1%}, {high:.1%}]"
+    if scores.over_chance is not None:
+        text += f", {scores.over_chance:.0f} times chance"
+    if "10" in scores.top:
+        text += f"; among the ten likeliest {scores.top['10']:.1%}"
+    if scores.reciprocal_rank is not None:
+        text += f"; mean reciprocal rank {scores.reciprocal_rank:.3f}"
+    return text
 
 
 def _recall(scores: MatchingScores) -> str:

@@ -46,7 +46,9 @@ def matching_scores(
         ciphertext=None,
         baseline_name="chance",
         wilson95=wilson95(int(right.sum()), len(right)),
+        over_chance=float(right.mean()) * len(scenario.observation.public_images),
         top=_among_top(recovery.ranking, truth),
+        reciprocal_rank=_reciprocal_rank(recovery.ranking, truth),
         stages={
             stage: float((found == truth)[present].double().mean())
             for stage, found in recovery.stages.items()
@@ -102,3 +104,11 @@ def _among_top(ranking: Tensor | None, truth: Tensor) -> dict[str, float]:
         return {}
     hit = (ranking == truth[:, None])[truth >= 0]
     return {str(k): float(hit[:, :k].any(dim=1).double().mean()) for k in TOP if k <= hit.shape[1]}
+
+
+def _reciprocal_rank(ranking: Tensor | None, truth: Tensor) -> float | None:
+    """Mean of one over the place of the plain image, 0 where it is not among the likeliest."""
+    if ranking is None:
+        return None
+    hit = (ranking == truth[:, None])[truth >= 0].numpy()
+    return float((hit @ (1 / np.arange(1, hit.shape[1] + 1))).mean())

@@ -200,7 +200,9 @@ def test_a_set_is_not_linked_with_itself_or_with_plain_images(tmp_path: Path) ->
         run(matching(tmp_path, ciphertexts=secret, attack_settings={"link": True}))
 
 
-def test_the_page_shows_the_query_its_candidates_and_the_truth(tmp_path: Path) -> None:
+def test_the_page_shows_the_query_its_candidates_and_the_truth(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     settings = {"views": False, "absent": 0.25}
     asked = request(
         tmp_path, attack="candidate-matching", target="pe", victims=16, attack_settings=settings
@@ -210,6 +212,11 @@ def test_the_page_shows_the_query_its_candidates_and_the_truth(tmp_path: Path) -
     assert shown.right == 0
     names = {path.name for path in (finished.folder / "matches").iterdir()}
     assert {"0-query.png", "0-1.png", "0-5.png", "0-truth.png"} <= names
+    print_report(finished.report, finished.folder)
+    scores = finished.report.scores.matching
+    assert scores is not None
+    named = f"named: {scores.reconstruction.mean:.1%} ["
+    assert named in capsys.readouterr().out
     page = report_html([SavedRun(finished.folder, finished.report)])
     assert page.count('<figure class="right">') == sum(
         one.right is not None for one in read_matches(finished.folder)
