@@ -80,10 +80,10 @@ class PuzzleScores(MetricScores):
 class MatchingScores(MetricScores):
     """The share of ciphertexts whose plain image was named.
 
-    ``wilson95`` is the interval of the share, ``over_chance`` the share over that of a guess, ``top``
-    the share whose plain image is among the k likeliest candidates, by k, ``reciprocal_rank`` the
-    mean of one over its place among these, 0 if it is not among them, and ``stages`` the share that
-    each stage of the attack had right.
+    ``wilson95`` is the interval of the share, ``over_chance`` the share over that of a guess,
+    ``top`` the share whose plain image is among the k likeliest candidates, by k,
+    ``reciprocal_rank`` the mean of one over its place among these, 0 if it is not among them, and
+    ``stages`` the share that each stage of the attack had right.
     ``recall_at_fmr`` is the share that was named, as an exact copy or with a p-value of at most the
     false-match rate that is its key, ``recall95`` the Wilson interval of each. ``absent``
     ciphertexts have no image among the candidates; they count in ``false_matches`` only, the share
