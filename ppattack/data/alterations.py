@@ -26,7 +26,7 @@ SMALLER = 0.75
 CONTRAST = 0.8
 GAMMA = 1.2
 SHARPER = 0.5
-"""Of the difference from the mean of 3 x 3 pixels, added once more."""
+"""Share of the difference from the mean of 3 x 3 pixels that is added."""
 CUT = 16
 """One of so many rows is lost at each border of a cropped image, and of columns likewise."""
 
