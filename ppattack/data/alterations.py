@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 Covered = Literal["none", "jpeg90", "jpeg50", "resized", "noise", "brighter", "shifted", "mixed"]
 """Alterations that candidate matching foresees."""
-Unforeseen = Literal["contrast", "gamma", "sharpened", "cropped"]
+Unforeseen = Literal["contrast", "gamma", "sharpened"]
 """Alterations that it is neither fitted on nor undoes."""
 Alteration = Literal[Covered, Unforeseen]
 NOISE = 3.0
@@ -27,8 +27,6 @@ CONTRAST = 0.8
 GAMMA = 1.2
 SHARPER = 0.5
 """Share of the difference from the mean of 3 x 3 pixels that is added."""
-CUT = 16
-"""One of so many rows is lost at each border of a cropped image, and of columns likewise."""
 
 OFF_GRID = 4
 """Pixels between the grid of JPEG's blocks, of 8 pixels, and what lies farthest from it."""
@@ -48,8 +46,7 @@ def altered(images: Tensor, how: Alteration, generator: torch.Generator) -> Tens
             1.1), ``shifted`` (by one pixel down and right, the border repeated), ``mixed`` (for
             each image one of these, the gain from .8 to 1.2, the shift in any of 8 directions),
             ``contrast`` (distances from mid-grey times .8), ``gamma`` (values of 0..1 to the power
-            of 1.2), ``sharpened`` (half the difference from the mean of 3 x 3 pixels added) or
-            ``cropped`` (a sixteenth lost at each border, brought back to its size, bicubic).
+            of 1.2) or ``sharpened`` (half the difference from the mean of 3 x 3 pixels added).
         generator: on the CPU.
     """
     if how == "mixed":
@@ -221,17 +218,6 @@ def _sharpened(images: Tensor, generator: torch.Generator) -> Tensor:
     return (values + SHARPER * (values - mean)).round().clamp(0, 255).byte()
 
 
-def _cropped(images: Tensor, generator: torch.Generator) -> Tensor:
-    import torch
-
-    del generator
-    height, width = images.shape[2:]
-    down, right = height // CUT, width // CUT
-    kept = images[:, :, down : height - down, right : width - right].float()
-    whole = torch.nn.functional.interpolate(kept, (height, width), mode="bicubic")
-    return whole.round().clamp(0, 255).byte()
-
-
 def _shifted(images: Tensor, generator: torch.Generator) -> Tensor:
     del generator
     return shifted(images, -1, -1)
@@ -263,7 +249,6 @@ _UNFORESEEN: Mapping[str, Change] = {
     "contrast": _contrast,
     "gamma": _gamma,
     "sharpened": _sharpened,
-    "cropped": _cropped,
 }
 _MIXED: Mapping[str, Change] = {
     **_CHANGES,
