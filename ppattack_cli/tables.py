@@ -15,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ppattack.reports.leaks import verdict_words
+from ppattack.reports.scores import SURE
 from ppattack.reports.text import visible
 
 if TYPE_CHECKING:
@@ -56,8 +57,6 @@ def table(*columns: str) -> Table:
 
 
 SHOWN_MATCHES = 10
-SURE = 0.01
-"""A p-value up to which a candidate is said to be in the encrypted set."""
 
 
 def _print_matches(report: Report, folder: Path) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 
 from ppattack.evaluation.absent import Absent
 from ppattack.evaluation.statistics import Values, summarise, wilson95
-from ppattack.reports.scores import MatchingScores
+from ppattack.reports.scores import SURE, MatchingScores
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -20,8 +20,6 @@ FALSE_MATCH_RATES = (0.001, 0.01)
 """At which the recall among images that may be absent is reported."""
 TOP = (1, 5, 10)
 """How many of the likeliest candidates are searched for the plain image."""
-SURE = 0.01
-"""A p-value up to which a match counts as sure where nobody knows the truth."""
 UNKNOWN = "the true matching is not known"
 
 

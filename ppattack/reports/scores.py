@@ -77,6 +77,10 @@ class PuzzleScores(MetricScores):
     position_largest: float
 
 
+SURE = 0.01
+"""A p-value up to which a match counts as sure where nobody knows the truth."""
+
+
 class MatchingScores(MetricScores):
     """The share of ciphertexts whose plain image was named.
 
