@@ -4,8 +4,9 @@ Prints, for each scheme and alteration of the candidates, the share of ciphertex
 (rank 1 and 10), the share that is named with a p-value up to .001 (the recall), and the seconds of
 the attack, features included. With ``--absent`` so many more ciphertexts are of images that are not
 among the candidates; the share of them with such a p-value is the measured false-match rate, once
-of all and once without images that have a lookalike among the candidates (correlation of 16-pixel
-thumbnails above .9, mirrored or not). ``--link`` matches with ciphertexts under other keys. Needs
+of all (and how many of these have exactly what no key changes in common with a candidate) and once
+without images that have a lookalike among the candidates (correlation of 16-pixel thumbnails above
+.9, mirrored or not). ``--link`` matches with ciphertexts under other keys. Needs
 CIFAR-10 as a folder with ``train/`` and ``test/``, or as ``npz:FILE``::
 
     python benchmarks/candidate_matching.py --data cifar10 [--schemes pe,ele] [--altered jpeg50]
@@ -30,7 +31,7 @@ from side_by_side import machine
 
 from ppattack.attack import Context
 from ppattack.attacks.candidate_matching import CandidateMatching
-from ppattack.data.alterations import Alteration
+from ppattack.data.alterations import Covered
 from ppattack.data.source import ImageRequest, ImageSets
 from ppattack.evaluation.scores import evaluate
 from ppattack.jpeg import Jpeg
@@ -59,7 +60,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", required=True)
     parser.add_argument("--schemes", default="pe,le,ele,etc4,etc16,pad")
-    parser.add_argument("--altered", default=",".join(typing.get_args(Alteration)[:-1]))
+    parser.add_argument("--altered", default=",".join(typing.get_args(Covered)[:-1]))
     parser.add_argument("-n", type=int, default=500)
     parser.add_argument("--absent", type=int, default=0)
     parser.add_argument("--candidates", type=int, default=10_000)
@@ -109,11 +110,13 @@ def _cell(asked: argparse.Namespace, sets: ImageSets, scheme: str, altered: Any)
         f"{spent:5.1f}  {passed:.1f}"
     )
     if asked.absent:
-        sure = recovery.p_values <= SURE
+        assert recovery.exact is not None
+        sure = (recovery.p_values <= SURE) | recovery.exact
         gone, alone = _absent(scenario)
         wrong, really = int(sure[gone].sum()), int(sure[gone][alone].sum())
         text += (
-            f"  false: {wrong} of {int(gone.sum())}, without lookalikes {really} of {alone.sum()}"
+            f"  false: {wrong} of {int(gone.sum())} ({int(recovery.exact[gone].sum())} exactly "
+            f"equal), without lookalikes {really} of {alone.sum()}"
         )
     print(text, flush=True)
 

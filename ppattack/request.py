@@ -255,13 +255,7 @@ def check(request: RunRequest) -> None:
         raise ConfigError("--oracle-shell belongs to --oracle: name the command, or leave it out.")
     if request.truth is not None and request.ciphertexts is None:
         raise ConfigError("--truth belongs to --ciphertexts: name the folder of ciphertexts too.")
-    if request.candidates is not None and request.ciphertexts is None:
-        raise ConfigError(
-            "--candidates belongs to --ciphertexts: name the folder of ciphertexts too, or use "
-            "--set attack.distractors=N for candidates from --data."
-        )
-    if request.link is not None:
-        _check_link(request.link, request)
+    _check_compared(request)
     Window.given(request.window)
     if request.jpeg is not None:
         Jpeg.read(request.jpeg)
@@ -277,22 +271,29 @@ def check(request: RunRequest) -> None:
         )
 
 
-def _check_link(folder: Path, request: RunRequest) -> None:
-    """Refuse two sets of ciphertexts that are not two, or that nothing is linked with."""
-    if request.ciphertexts is None:
-        raise ConfigError(
-            "--link belongs to --ciphertexts: name the folder of the other ciphertexts too, or use "
-            "--set attack.link=true for images from --data."
-        )
-    if request.candidates is not None:
+def _check_compared(request: RunRequest) -> None:
+    """Refuse images or ciphertexts to compare with none, or with themselves."""
+    if request.link is not None and request.candidates is not None:
         raise ConfigError(
             "--link and --candidates are two questions: compare ciphertexts with ciphertexts, or "
             "with plain images, and leave the other out."
         )
-    if folder.resolve() == request.ciphertexts.resolve():
-        raise ConfigError(
-            f"--link and --ciphertexts are one folder, {folder}: every file would match itself."
-        )
+    for option, folder, instead in (
+        ("--candidates", request.candidates, "attack.distractors=N for candidates"),
+        ("--link", request.link, "attack.link=true for images"),
+    ):
+        if folder is None:
+            continue
+        if request.ciphertexts is None:
+            raise ConfigError(
+                f"{option} belongs to --ciphertexts: name the folder of ciphertexts too, or use "
+                f"--set {instead} from --data."
+            )
+        if folder.resolve() == request.ciphertexts.resolve():
+            raise ConfigError(
+                f"{option} and --ciphertexts are one folder, {folder}: every file would match "
+                "itself."
+            )
 
 
 def check_common(preset: str | None, size: int | None, out: Path) -> None:

@@ -15,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ppattack.reports.leaks import verdict_words
+from ppattack.reports.scores import SURE
 from ppattack.reports.text import visible
 
 if TYPE_CHECKING:
@@ -56,19 +57,19 @@ def table(*columns: str) -> Table:
 
 
 SHOWN_MATCHES = 10
-SURE = 0.01
-"""A p-value up to which a candidate is said to be in the encrypted set."""
 
 
-def _print_matches(folder: Path) -> None:
-    """The first matches of a run whose candidates have names, and where all of them are."""
+def _print_matches(report: Report, folder: Path) -> None:
+    """The surest matches of a run on files, and where all of them are."""
     file = folder / "matching.csv"
-    if not file.is_file():
+    files = (report.provenance.get("request") or {}).get("ciphertexts") is not None
+    if not files or not file.is_file():
         return
-    matches = _table(file)
-    if all(match["candidate"].isdecimal() for match in matches):
-        return
-    rows = table("ciphertext", "candidate", "p-value", "exact copy")
+    matches = sorted(_table(file), key=_surest_first)
+    other, among = "candidate", "candidates, in the encrypted set"
+    if report.threat.linked:
+        other, among = "other ciphertext", "other ciphertexts, of an image of these"
+    rows = table("ciphertext", other, "p-value", "exact copy")
     for match in matches[:SHOWN_MATCHES]:
         shown = (match[name] for name in ("ciphertext", "candidate", "p_value", "exact"))
         rows.add_row(*map(escape, shown))
@@ -79,11 +80,15 @@ def _print_matches(folder: Path) -> None:
         exact = sum(one["exact"] == "yes" for one in every)
         sure = sum(one["exact"] != "yes" and float(one["p_value"]) <= SURE for one in every)
         console().print(
-            f"in the encrypted set, of {len(every)} candidates: {exact} as exact copies, {sure} "
-            f"others with p up to {SURE}: {folder / 'membership.csv'}",
+            f"of {len(every)} {among}: {exact} as exact copies, {sure} others with p up to {SURE}: "
+            f"{folder / 'membership.csv'}",
             markup=False,
             soft_wrap=True,
         )
+
+
+def _surest_first(match: dict[str, str]) -> tuple[bool, float]:
+    return match["exact"] != "yes", float(match["p_value"] or 1)
 
 
 def _table(file: Path) -> list[dict[str, str]]:
@@ -117,7 +122,7 @@ def print_report(report: Report, folder: Path, next_step: str | None = None) -> 
             screen.print(f"control on {control.target}: {control.words}, {result}", markup=False)
     print_verdict(screen, report, report.attack.name)
     screen.print(f"report: {folder / 'report.json'}", markup=False, soft_wrap=True)
-    _print_matches(folder)
+    _print_matches(report, folder)
     if next_step is not None:
         screen.print(f"next: {next_step}", markup=False, soft_wrap=True)
     picture = folder / "samples.png"
@@ -171,6 +176,8 @@ def _findings(report: Report) -> list[str]:
             f"{puzzle.position_neighbour:.1%}, {puzzle.position_largest:.1%}"
         )
     lines += _identity_and_class(scores)
+    if scores.matching is not None and scores.matching.wilson95 is not None:
+        lines.append(_named(scores.matching, scores.matching.wilson95))
     if scores.matching is not None and scores.matching.recall_at_fmr:
         lines.append(_recall(scores.matching))
     if "lpips" in report.absent:
@@ -244,10 +251,23 @@ def print_curve(curve: Curve, folder: Path) -> None:
     screen.print(f"curve: {folder / 'curve.json'}", markup=False, soft_wrap=True)
 
 
+def _named(scores: MatchingScores, interval: tuple[float, float]) -> str:
+    """How often the right candidate comes first, or near the first."""
+    low, high = interval
+    text = f"named: {scores.reconstruction.mean:.1%} [{low:.1%}, {high:.1%}]"
+    if scores.over_chance is not None:
+        text += f", {scores.over_chance:.0f} times chance"
+    if "10" in scores.top:
+        text += f"; among the ten likeliest {scores.top['10']:.1%}"
+    if scores.reciprocal_rank is not None:
+        text += f"; mean reciprocal rank {scores.reciprocal_rank:.3f}"
+    return text
+
+
 def _recall(scores: MatchingScores) -> str:
     """What is named with so small a p-value, and how often that is wrong if the image is absent."""
     named = ", ".join(f"{share:.1%} at {rate}" for rate, share in scores.recall_at_fmr.items())
-    text = f"named with a p-value up to a false-match rate: {named}"
+    text = f"named, as an exact copy or with a p-value up to a false-match rate: {named}"
     if not scores.absent:
         return text
     wrong = ", ".join(f"{share:.2%} at {rate}" for rate, share in scores.false_matches.items())

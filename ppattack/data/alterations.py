@@ -9,7 +9,11 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-Alteration = Literal["none", "jpeg90", "jpeg50", "resized", "noise", "brighter", "shifted", "mixed"]
+Covered = Literal["none", "jpeg90", "jpeg50", "resized", "noise", "brighter", "shifted", "mixed"]
+"""Alterations that candidate matching foresees."""
+Unforeseen = Literal["contrast", "gamma", "sharpened"]
+"""Alterations that it is neither fitted on nor undoes."""
+Alteration = Literal[Covered, Unforeseen]
 NOISE = 3.0
 """Standard deviation of the noise, grey levels."""
 GAIN = 1.1
@@ -19,6 +23,10 @@ SLIGHT_GAINS = (0.97, 1.03)
 """Range of gains that remain when another gain was guessed and undone."""
 SMALLER = 0.75
 """Edge of a resized image before it is brought back to its size."""
+CONTRAST = 0.8
+GAMMA = 1.2
+SHARPER = 0.5
+"""Share of the difference from the mean of 3 x 3 pixels that is added."""
 
 OFF_GRID = 4
 """Pixels between the grid of JPEG's blocks, of 8 pixels, and what lies farthest from it."""
@@ -35,13 +43,15 @@ def altered(images: Tensor, how: Alteration, generator: torch.Generator) -> Tens
         images: the originals; they are not changed.
         how: ``none`` (exact copies), ``jpeg90`` and ``jpeg50`` (4:2:0), ``resized`` (to three
             quarters and back, bicubic), ``noise`` (Gaussian, sd 3 levels), ``brighter`` (times
-            1.1), ``shifted`` (by one pixel down and right, the border repeated) or ``mixed`` (for
-            each image one of these, the gain from .8 to 1.2, the shift in any of 8 directions).
+            1.1), ``shifted`` (by one pixel down and right, the border repeated), ``mixed`` (for
+            each image one of these, the gain from .8 to 1.2, the shift in any of 8 directions),
+            ``contrast`` (distances from mid-grey times .8), ``gamma`` (values of 0..1 to the power
+            of 1.2) or ``sharpened`` (half the difference from the mean of 3 x 3 pixels added).
         generator: on the CPU.
     """
     if how == "mixed":
         return _one_of_each(_MIXED, images, generator)
-    return _CHANGES[how](images, generator)
+    return {**_CHANGES, **_UNFORESEEN}[how](images, generator)
 
 
 def degraded(images: Tensor, generator: torch.Generator) -> Tensor:
@@ -188,6 +198,26 @@ def _gain_undone(images: Tensor, generator: torch.Generator) -> Tensor:
     return brighter(made, (left / gain).to(images.device))
 
 
+def _contrast(images: Tensor, generator: torch.Generator) -> Tensor:
+    del generator
+    return ((images.float() - 127.5) * CONTRAST + 127.5).round().byte()
+
+
+def _gamma(images: Tensor, generator: torch.Generator) -> Tensor:
+    del generator
+    return ((images.float() / 255) ** GAMMA * 255).round().byte()
+
+
+def _sharpened(images: Tensor, generator: torch.Generator) -> Tensor:
+    import torch
+
+    del generator
+    values = images.float()
+    around = torch.nn.functional.pad(values, (1, 1, 1, 1), mode="replicate")
+    mean = torch.nn.functional.avg_pool2d(around, 3, stride=1)
+    return (values + SHARPER * (values - mean)).round().clamp(0, 255).byte()
+
+
 def _shifted(images: Tensor, generator: torch.Generator) -> Tensor:
     del generator
     return shifted(images, -1, -1)
@@ -214,6 +244,11 @@ _CHANGES: Mapping[str, Change] = {
     "noise": noisy,
     "brighter": _brighter,
     "shifted": _shifted,
+}
+_UNFORESEEN: Mapping[str, Change] = {
+    "contrast": _contrast,
+    "gamma": _gamma,
+    "sharpened": _sharpened,
 }
 _MIXED: Mapping[str, Change] = {
     **_CHANGES,

@@ -85,6 +85,8 @@ class Arrays:
             place = self._place(name)
         except Exception as error:  # as above
             raise DataError(f"{where} cannot be read ({error}): write it again as uint8.") from None
+        if place is None and not self[name].size:
+            raise DataError(f"{where} is empty: write images into it.")
         if place is None:
             raise DataError(
                 f"{where} is compressed or in Fortran's order, so that no part of it can be read "

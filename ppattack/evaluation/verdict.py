@@ -13,6 +13,7 @@ from ppattack.evaluation.leaks import (
     measured,
     strongest,
 )
+from ppattack.evaluation.matching import UNKNOWN
 from ppattack.reports.leaks import LeakLevel, LeakName
 from ppattack.reports.run import ControlResult, VerdictName
 
@@ -93,7 +94,10 @@ def _nothing_shown(
     """RESISTED if that says something of the scheme."""
     found = evaluation.scores.main_gain()
     if found is None:
-        reason = "nothing could be scored: no truth was given, or no metric applies."
+        why, claimed = "no truth was given, or no metric applies", evaluation.absent.get("matching")
+        if claimed is not None and claimed.startswith(UNKNOWN):
+            why = claimed
+        reason = f"nothing could be scored: {why}."
         limits = evaluation.limits
         return "INCONCLUSIVE", f"{reason} {limits[0].upper()}{limits[1:]}." if limits else reason
     metric, gain = found

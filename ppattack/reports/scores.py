@@ -77,19 +77,27 @@ class PuzzleScores(MetricScores):
     position_largest: float
 
 
+SURE = 0.01
+"""A p-value up to which a match counts as sure where nobody knows the truth."""
+
+
 class MatchingScores(MetricScores):
     """The share of ciphertexts whose plain image was named.
 
-    ``wilson95`` is the interval of the share, ``top`` the share whose plain image is among the k
-    likeliest candidates, by k, and ``stages`` the share that each stage of the attack had right.
-    ``recall_at_fmr`` is the share that was named and whose p-value is at most the false-match rate
-    that is its key, ``recall95`` the Wilson interval of each. ``absent`` ciphertexts have no image
-    among the candidates; they count in ``false_matches`` only, the share of them with such a
-    p-value, and its interval ``false95``.
+    ``wilson95`` is the interval of the share, ``over_chance`` the share over that of a guess,
+    ``top`` the share whose plain image is among the k likeliest candidates, by k,
+    ``reciprocal_rank`` the mean of one over its place among these, 0 if it is not among them, and
+    ``stages`` the share that each stage of the attack had right.
+    ``recall_at_fmr`` is the share that was named, as an exact copy or with a p-value of at most the
+    false-match rate that is its key, ``recall95`` the Wilson interval of each. ``absent``
+    ciphertexts have no image among the candidates; they count in ``false_matches`` only, the share
+    of them that is named likewise, and its interval ``false95``.
     """
 
     wilson95: tuple[float, float] | None = None
+    over_chance: float | None = None
     top: dict[str, float] = Field(default_factory=dict)
+    reciprocal_rank: float | None = None
     stages: dict[str, float] = Field(default_factory=dict)
     recall_at_fmr: dict[str, float] = Field(default_factory=dict)
     recall95: dict[str, tuple[float, float]] = Field(default_factory=dict)

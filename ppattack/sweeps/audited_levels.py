@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ppattack.evaluation.matching import UNKNOWN
 from ppattack.reports.audit import AuditedLevel
 from ppattack.reports.leaks import level_lines
 from ppattack.reports.run import Report
@@ -16,7 +17,8 @@ def audited_levels(reports: Sequence[Report]) -> tuple[AuditedLevel, ...]:
     """The levels, the strongest first, each with the attack that needs least to show it.
 
     That of identity says too how many images the ciphertexts name as they are, if more than chance
-    would. No attack is credited with that, and it makes no level.
+    would, and what a matching found that nobody can score. No attack is credited with these, and
+    they make no level.
 
     Args:
         reports: of the attacks that ran, under one kind of keys.
@@ -30,12 +32,24 @@ def audited_levels(reports: Sequence[Report]) -> tuple[AuditedLevel, ...]:
             attack=line.source.attack.name if line.source else None,
             words="; ".join(
                 words
-                for words in (line.words, _seen(reports) if line.level == "identity" else "")
+                for words in (
+                    line.words,
+                    *((_claimed(reports), _seen(reports)) if line.level == "identity" else ()),
+                )
                 if words
             ),
         )
         for line in level_lines([(each, each.levels) for each in sorted(reports, key=demands)])
     )
+
+
+def _claimed(reports: Sequence[Report]) -> str:
+    """What an attack says of ciphertexts whose images nobody knows, in words."""
+    for report in reports:
+        words = report.absent.get("matching", "")
+        if words.startswith(f"{UNKNOWN},"):
+            return f"{report.attack.name}: {words}"
+    return ""
 
 
 def _seen(reports: Sequence[Report]) -> str:

@@ -61,6 +61,7 @@ def run(
     from ppattack_cli.tables import print_report
 
     rules = _rules(fail_on, curve)
+    _check_candidates(request)
     workers = options.workers(executor, jobs, request)
     progress = make_progress(quiet=quiet)
     if curve is not None:
@@ -78,6 +79,20 @@ def run(
         from ppattack.reports.found import SavedRun
 
         finish(judge([SavedRun(finished.folder, finished.report)], rules))
+
+
+def _check_candidates(request: RunRequest) -> None:
+    """Refuse candidates to an attack that does not look at them; an isolated one is not loaded."""
+    from ppattack.plugins import registry
+
+    if request.candidates is None or request.isolated:
+        return
+    attack = registry.attack(request.attack)(preset=request.preset, **request.attack_settings)
+    if attack.requires().public != "candidates":
+        raise ConfigError(
+            f"attack '{request.attack}' looks at no candidates: leave out --candidates, or use "
+            "--attack candidate-matching."
+        )
 
 
 def _next_step(request: RunRequest, report: Report) -> str | None:

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -19,6 +20,7 @@ from ppattack.reports.matches import read_matches
 from ppattack.request import RunRequest
 from ppattack.runs.run import run
 from ppattack.seeding import numpy_stream
+from ppattack_cli.tables import print_report
 from tests.support.natural import natural_sets
 from tests.support.run_requests import request
 
@@ -44,7 +46,9 @@ def matching(place: Path, **more: Any) -> RunRequest:
     return request(place, attack="candidate-matching", **given)
 
 
-def test_a_folder_of_ciphertexts_is_matched_with_a_folder_of_photographs(tmp_path: Path) -> None:
+def test_a_folder_of_ciphertexts_is_matched_with_a_folder_of_photographs(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     secret, known = folders(tmp_path, present=10)
     asked = matching(tmp_path, ciphertexts=secret, candidates=known, attack_settings=NO_VIEWS)
     finished = run(asked)
@@ -66,6 +70,23 @@ def test_a_folder_of_ciphertexts_is_matched_with_a_folder_of_photographs(tmp_pat
     found = json.loads((finished.folder / "matching.json").read_text())
     assert found[12]["candidates"][0] == "photo-012.png"
     assert len(found[12]["candidates"]) == 10
+    print_report(finished.report, finished.folder)
+    said = capsys.readouterr().out
+    first = said[said.index("exact copy") :].splitlines()[2].split()
+    assert first[:2] == ["010.png", "photo-010.png"], "the surest come first"
+    assert "of 110 candidates, in the encrypted set: 10 as exact copies" in said
+    assert "of 20 ciphertexts 10 are of exact copies" in finished.report.reason
+
+
+def test_candidates_of_an_array_are_printed_by_their_numbers(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    secret, _ = folders(tmp_path, present=1)
+    np.save(tmp_path / "known.npy", natural_sets(120, 0, size=32).victims[5:35].numpy())
+    finished = run(matching(tmp_path, ciphertexts=secret, candidates=tmp_path / "known.npy"))
+    print_report(finished.report, finished.folder)
+    (row,) = (line for line in capsys.readouterr().out.splitlines() if "010.png" in line)
+    assert row.split()[:2] == ["010.png", "00000005"]
 
 
 def test_candidates_of_another_size_are_refused(tmp_path: Path) -> None:
@@ -139,6 +160,13 @@ def test_candidates_without_ciphertexts_are_refused(tmp_path: Path) -> None:
         run(asked)
 
 
+def test_ciphertexts_are_no_candidates_for_themselves(tmp_path: Path) -> None:
+    """Each would be an exact copy of itself."""
+    secret, known = folders(tmp_path, present=1)
+    with pytest.raises(ConfigError, match="--candidates and --ciphertexts are one folder"):
+        run(matching(tmp_path, ciphertexts=secret, candidates=known / ".." / "secret"))
+
+
 def test_two_folders_of_ciphertexts_are_linked(tmp_path: Path) -> None:
     secret, _ = folders(tmp_path, present=1)
     images = natural_sets(120, 0, size=32).victims
@@ -172,7 +200,9 @@ def test_a_set_is_not_linked_with_itself_or_with_plain_images(tmp_path: Path) ->
         run(matching(tmp_path, ciphertexts=secret, attack_settings={"link": True}))
 
 
-def test_the_page_shows_the_query_its_candidates_and_the_truth(tmp_path: Path) -> None:
+def test_the_page_shows_the_query_its_candidates_and_the_truth(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     settings = {"views": False, "absent": 0.25}
     asked = request(
         tmp_path, attack="candidate-matching", target="pe", victims=16, attack_settings=settings
@@ -182,6 +212,11 @@ def test_the_page_shows_the_query_its_candidates_and_the_truth(tmp_path: Path) -
     assert shown.right == 0
     names = {path.name for path in (finished.folder / "matches").iterdir()}
     assert {"0-query.png", "0-1.png", "0-5.png", "0-truth.png"} <= names
+    print_report(finished.report, finished.folder)
+    scores = finished.report.scores.matching
+    assert scores is not None
+    named = f"named: {scores.reconstruction.mean:.1%} ["
+    assert named in capsys.readouterr().out
     page = report_html([SavedRun(finished.folder, finished.report)])
     assert page.count('<figure class="right">') == sum(
         one.right is not None for one in read_matches(finished.folder)

@@ -52,11 +52,13 @@ def _prepare(folder: Path) -> None:
     (folder / "other.json").write_text('{"key_file_version": 99}')
     (folder / "pickled.npz").write_bytes(b"")
     np.savez(folder / "floats.npz", images=np.zeros((8, 16, 16, 3)))
+    np.save(folder / "zero.npy", np.zeros((0, 3, 16, 16), np.uint8))
     np.savez(folder / "objects.npz", images=np.array([{}], dtype=object))
     (folder / "boom.py").write_text("raise RuntimeError('boom')")
     (folder / "weights.pth").write_bytes(b"no weights")
 
 
+MATCH = "run --attack candidate-matching --target pe --key-scope image --ciphertexts good -q"
 ROWS: list[tuple[str, str]] = [
     ("run --attack fr", "target"),
     ("run --target pe", "attack"),
@@ -154,6 +156,18 @@ ROWS: list[tuple[str, str]] = [
     (f"{SIZES} --data folder:empty", "empty"),
     (f"{SIZES} --out file", "--out file is a file"),
     (f"{SIZES} --out file/inside", "file"),
+    (MATCH, "name their folder with --candidates"),
+    (f"{MATCH} --candidates missing", "there is no folder missing"),
+    (f"{MATCH} --candidates empty", "empty holds no image files"),
+    (f"{MATCH} --candidates mixed", "b.png"),
+    (f"{MATCH} --candidates text", "note.png"),
+    (f"{MATCH} --candidates oblong", "resize the candidates"),
+    (f"{MATCH} --candidates good", "--candidates and --ciphertexts are one folder"),
+    (f"{MATCH} --candidates zero.npy", "zero.npy is empty"),
+    (f"{RUN} --ciphertexts good --candidates oblong", "'fr' looks at no candidates"),
+    (f"{MATCH} --link good", "--link and --ciphertexts are one folder"),
+    (f"{MATCH} --link empty", "empty holds no image files"),
+    (f"{MATCH} --link oblong", "link ciphertexts of one size"),
     (f"{RUN} --data folder:missing", "missing"),
     (f"{RUN} --data folder:~nosuchuser/x", "no such user's home folder"),
     (f"{RUN} --data npz:~nosuchuser/x.npz", "no such user's home folder"),

@@ -134,6 +134,7 @@ def test_doctor(tmp_path: Path) -> None:
     done = as_a_person("doctor", folder=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "LPIPS weights (alex)" in done.stdout
+    assert "EfficientNet-Lite0 weights" in done.stdout
     assert "passive" in done.stdout
 
 

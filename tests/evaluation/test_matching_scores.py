@@ -65,6 +65,8 @@ def test_a_perfect_matching(sets: ImageSets) -> None:
     assert found.wilson95 == wilson95(24, 24)
     assert found.stages == {"first": 0.0}
     assert found.top == {}
+    assert found.reciprocal_rank is None
+    assert found.over_chance == 24
 
 
 def test_likeliest_candidates_count_by_place(sets: ImageSets) -> None:
@@ -78,6 +80,8 @@ def test_likeliest_candidates_count_by_place(sets: ImageSets) -> None:
     found = _scores(Recovery(matching=ranking[:, 0], ranking=ranking), scenario)
     assert found.top == {"1": 0.25, "5": 0.5}
     assert found.reconstruction.mean == 0.25
+    assert found.reciprocal_rank == pytest.approx(0.25 + 0.25 / 5 + 0.5 / 7)
+    assert found.over_chance == pytest.approx(0.25 * 24)
 
 
 @pytest.mark.parametrize(
@@ -132,6 +136,7 @@ def test_few_right_matches_among_very_many_are_no_resistance(sets: ImageSets) ->
     assert truth is not None
     found = evaluate(Recovery(matching=truth.roll(1)), scenario, PE(), SCORER, seed=0)
     assert decide(found, PASSED, None)[0] == "RESISTED"
+    assert _scores(Recovery(matching=truth.roll(1)), scenario).over_chance == 0
     matching = truth.roll(1)
     matching[:6] = truth[:6]  # 3 %, of which chance explains half a percent
     found = evaluate(Recovery(matching=matching), scenario, PE(), SCORER, seed=0)
@@ -159,6 +164,22 @@ def test_recall_counts_sure_matches_and_false_ones_only_among_the_absent(sets: I
     assert found.absent == 4
     assert found.false_matches == {"0.001": 0.25, "0.01": 0.25}
     assert found.false95["0.01"] == wilson95(1, 4)
+
+
+def test_exact_copies_count_at_every_rate_right_or_wrong(sets: ImageSets) -> None:
+    scenario = _scenario(sets)
+    truth = scenario.truth.matching
+    assert truth is not None
+    truth = torch.where(torch.arange(24) < 20, truth, -1)
+    scenario = replace(scenario, truth=replace(scenario.truth, matching=truth))
+    exact = torch.zeros(24, dtype=torch.bool)
+    exact[:5] = exact[20] = True
+    p = torch.full((24,), 1 / 25)
+    matching = truth.clamp_min(0)
+    matching[0] = (truth[0] + 1) % 24
+    found = _scores(Recovery(matching=matching, p_values=p, exact=exact), scenario)
+    assert found.recall_at_fmr == {"0.001": 4 / 20, "0.01": 4 / 20}
+    assert found.false_matches == {"0.001": 0.25, "0.01": 0.25}
 
 
 def test_a_lucky_attacker_who_is_always_sure_has_as_many_false_matches(sets: ImageSets) -> None:

@@ -87,6 +87,18 @@ def test_what_the_ciphertexts_name_is_said_and_credited_to_no_attack(
     assert words not in lines["class"].words
 
 
+def test_what_was_matched_is_said_where_nobody_knows_the_truth() -> None:
+    told = "the true matching is not known, but of 20 ciphertexts 10 are of exact copies"
+    made = [
+        granted("fr", "nothing").model_copy(update={"absent": {"matching": "not for this"}}),
+        granted("candidate-matching", "nothing").model_copy(update={"absent": {"matching": told}}),
+    ]
+    lines = {one.level: one for one in audited_levels(made)}
+    assert lines["identity"].words.endswith(f"candidate-matching: {told}")
+    assert not lines["identity"].shown
+    assert told not in lines["class"].words
+
+
 @pytest.mark.long
 def test_an_audit_says_what_leaks(tmp_path: Path) -> None:
     asked = RunRequest("", "pe", victims=12, adversary=24, size=16, preset="smoke", out=tmp_path)

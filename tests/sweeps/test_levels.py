@@ -65,6 +65,7 @@ def test_attacks_are_in_levels() -> None:
     ]
     every = cheapest_first(registry.attacks())
     assert sorted(every) == registry.attacks()
+    assert every[0] == "candidate-matching"
     levels = [LEVELS.index(registry.attack(name).card.audit_level) for name in every]
     assert levels == sorted(levels)
 

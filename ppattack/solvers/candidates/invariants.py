@@ -22,6 +22,8 @@ GRID = 16
 """Cells along an edge, at most, in which pixels that stay in place are averaged."""
 PAIRS = 4096
 """Pairs of blocks whose distance is kept, at most."""
+SPARSE = 100
+"""Times the pairs that are kept: if there are more, each is computed by itself."""
 NEAR = ((0, 1), (1, 0), (1, 1), (0, 2), (2, 0))
 """Steps in rows and columns to the neighbours that are compared first if there are too many."""
 LOW_NIBBLE_NOISE = 3.0
@@ -205,6 +207,9 @@ def _distances(images: Tensor, structure: Structure, side: Side, pairs: Tensor) 
         values = (inside >> 4).float()
     else:
         values = torch.cat([(inside >> 4).float(), (inside & 15).float()], dim=2)
+    if inside.shape[1] ** 2 > SPARSE * len(pairs):
+        apart = values[:, pairs[:, 0]].sub_(values[:, pairs[:, 1]]).square_()
+        return apart.sum(dim=2).div(inside.shape[2]).sqrt()
     square = (values**2).sum(dim=2)
     gram = torch.bmm(values, values.transpose(1, 2))
     both = square[:, :, None] + square[:, None, :] - 2 * gram
