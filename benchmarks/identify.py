@@ -92,19 +92,23 @@ def cell(
         chosen = images[rng.choice(len(images), count, replace=count > len(images))]
         drawn = scope if count >= ENOUGH else family.scopes[number % len(family.scopes)]
         made = family.make(chosen, drawn, rng)
+        # A key may leave everything in place, as every 24th of four blocks does: that is plain.
+        unchanged = np.array_equal(made, chosen)
+        truth = FAMILIES["plain"] if unchanged else family
         if jpeg is not None:
             made = compressed(made, *jpeg)
         start = time.process_time()
         found = identified(made)
         spent += time.process_time() - start
-        ok = judged(found, family, jpeg, drawn, count)
+        ok = judged(found, truth, jpeg, drawn, count)
         right.update({name: int(value) for name, value in ok.items()})
         right["folders"] += 1
+        right["unchanged"] += int(unchanged)
         answers[_answer(found)] += 1
         for each in found.properties:
             if each.value is not None:
                 values[each.name].append(each.value)
-        for name, verdict in property_verdicts(found, family, drawn, count).items():
+        for name, verdict in property_verdicts(found, truth, drawn, count).items():
             properties[name][verdict] += 1
     label = (
         f"{family.name} {'' if count < ENOUGH else scope} {'' if jpeg is None else f'JPEG {how}'}"
@@ -113,7 +117,8 @@ def cell(
     print(
         f"N={count:<4}{label:36} all {right['all']}/{folders} scheme {right['scheme']} "
         f"block {right['block']} scope {right['scope']} jpeg {right['jpeg']}  "
-        f"{1000 * spent / folders:.0f} ms | {wrong}",
+        f"{1000 * spent / folders:.0f} ms | {wrong}"
+        + (f" | {right['unchanged']} unchanged by their key" if right["unchanged"] else ""),
         flush=True,
     )
     if bars:
