@@ -116,7 +116,8 @@ WIDE = 16
 """Pixels along a patch of ``color-neuracrypt``."""
 CHANGED = {"complements": "yes", "colours": "yes", "turned": "yes", "moved": "yes"}
 KEPT = {"complements": "no", "colours": "no", "turned": "no", "moved": "yes"}
-IN_ORDER = {"shuffled-inside": "no", "complements": "yes", "moved": "no"}
+UNCOMBINED = {"shuffled-inside": "yes", "combined": "no"}
+IN_ORDER = {"shuffled-inside": "no", "combined": "no", "complements": "yes", "moved": "no"}
 SCHEMES: tuple[Scheme, ...] = (
     Scheme("plain", "photographs"),
     Scheme("one-time-pad", "noise"),
@@ -133,22 +134,22 @@ SCHEMES: tuple[Scheme, ...] = (
     Scheme("patch-shuffle", "whole blocks", KEPT, block_setting("patch_size")),
     Scheme(
         "le", "shared blocks",
-        {"unit": "nibble", "complements": "yes", "moved": "no", "shuffled-inside": "yes"},
+        {**UNCOMBINED, "unit": "nibble", "complements": "yes", "moved": "no"},
         block_setting(), usual=4,
     ),
     Scheme(
         "block-defence", "shared blocks",
-        {"unit": "byte", "complements": "no", "moved": "no", "shuffled-inside": "yes"},
+        {**UNCOMBINED, "unit": "byte", "complements": "no", "moved": "no"},
         _transformation("shf"), usual=4,
     ),
     Scheme("block-defence", "shared blocks", IN_ORDER, _transformation("np"), usual=4),
     Scheme(
         "block-defence", "shared blocks",
-        {"unit": "byte", "complements": "yes", "moved": "no", "shuffled-inside": "yes"},
+        {**UNCOMBINED, "unit": "byte", "complements": "yes", "moved": "no"},
         _transformation("shf-np"), usual=4,
     ),
     Scheme(
-        "vit-blocks", "shared blocks", {"unit": "byte", "moved": "yes", "shuffled-inside": "yes"},
+        "vit-blocks", "shared blocks", {**UNCOMBINED, "unit": "byte", "moved": "yes"},
         _vit, prior=1.25, usual=16,
     ),
     Scheme(

@@ -12,7 +12,9 @@ from scipy import stats
 
 from ppattack.identify.borders import best_as_they_lie, border_steps, fit_alike
 from ppattack.identify.coherence import Agreement, agreement, independent
+from ppattack.identify.finding import Finding
 from ppattack.identify.properties import (
+    combined,
     jpeg,
     key_scope,
     moved,
@@ -27,6 +29,10 @@ from ppattack.identify.seams import strength
 from tests.support.folders_of_ciphertexts import encrypted, pads, photographs
 
 RNG = np.random.default_rng(1)
+SHARED = {
+    name: Finding(name, "yes", "", "", None, "", what=what)
+    for name, what in (("content", "shared blocks"), ("shared-blocks", 4))
+}
 
 
 def test_folding_forgets_complements() -> None:
@@ -290,3 +296,24 @@ def test_quarters_of_a_ramp_fit_best_as_they_lie() -> None:
     assert best_as_they_lie(border_steps(ramp, 16))
     swapped = np.concatenate([ramp[..., 16:], ramp[..., :16]], axis=3)
     assert not best_as_they_lie(border_steps(swapped, 16))
+
+
+def test_a_secret_matrix_combines_the_values_of_a_block() -> None:
+    found = combined.test(Sample(encrypted("SecretMatrix")), SHARED)
+    assert found.answer == "yes"
+    moved_ = combined.test(Sample(encrypted("block-defence", transformation="shf-np")), SHARED)
+    assert moved_.answer == "no"
+    few = Sample(encrypted("SecretMatrix")[: combined.FEWEST - 1])
+    assert combined.test(few, SHARED).answer == "undecided"
+
+
+def test_channels_of_a_pixel_that_stay_together_in_blocks() -> None:
+    grey = RNG.integers(0, 128, (4, 1, 16, 16)).astype(np.float32)
+    assert unit.channels_apart(np.repeat(grey, 3, axis=1), 8) > 1e6
+    each = RNG.integers(0, 128, (4, 3, 16, 16)).astype(np.float32)
+    assert unit.channels_apart(each, 8) == pytest.approx(1, abs=0.1)
+    across = np.zeros((1, 2, 4, 8), np.float32)
+    across[..., 4:] = 9
+    across[:, 1] += 1
+    assert unit.channels_apart(across, 4) == pytest.approx(1)  # no step lies inside a block
+    assert unit.channels_apart(across) > 10

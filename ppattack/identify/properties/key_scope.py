@@ -42,8 +42,9 @@ Rows = NDArray[np.floating[Any]]
 NAME = "key-scope"
 FILES, FEW_FILES = 64, 32
 """Files that are compared, at most; by their borders."""
-LEVEL, DOUBTFUL = 0.005, 0.02
-"""p of one key: it is said below the first, and above the second perhaps that each has its own."""
+LEVEL, DOUBTFUL, SURE = 0.005, 0.02, 1e-12
+"""p of one key: it is said below the first, and above the second perhaps that each has its own;
+never below the third, though the value be small."""
 BARS = {
     "values in place": 3.0,
     "whole image": 3.0,
@@ -97,7 +98,7 @@ def test(sample: Sample, found: Found) -> Finding:
     value, p = _measured(kept, content, block, found)
     bar, near, enough = (FEW_BAR, FEW_NEAR, FEW_ENOUGH) if few else _bars(content)
     one = p < LEVEL and value > bar
-    each = not one and sample.count >= enough and (value < near or p > DOUBTFUL)
+    each = not one and sample.count >= enough and (value < near or p > DOUBTFUL) and p > SURE
     hidden = each and content == "whole image" and levels_alike(kept.images) < LEVELS_BAR
     each = each and not hidden
     what = "dataset" if one else "image" if each else "undecided"
