@@ -139,11 +139,13 @@ def _measured(sample: Sample, content: str, block: int | None, found: Found) -> 
     if content == "values in place":
         return in_closed_form(values.reshape(sample.count, -1), _signs)
     if content == "whole image" or block is None:
+        images = sample.images
         if found["unit"].what == "pixel":
-            values = values.mean(axis=1, keepdims=True)
+            # Channels of a pixel are alike: three say no more than one.
+            values, images = values.mean(axis=1, keepdims=True), images[:, :1]
         rows = values.reshape(sample.count, -1)
         value, p = in_closed_form(rows - rows.mean(axis=1, keepdims=True), _orders)
-        ratio, other = places_differ(sample.images)
+        ratio, other = places_differ(images)
         return (value, p) if p < other else (max(value, BARS[content] * ratio), other)
     if content == "own blocks":
         return in_closed_form(_within_blocks(values, block), _orders)
