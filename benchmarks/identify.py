@@ -118,7 +118,11 @@ def cell(
         f"N={count:<4}{label:36} all {right['all']}/{folders} scheme {right['scheme']} "
         f"block {right['block']} scope {right['scope']} jpeg {right['jpeg']}  "
         f"{1000 * spent / folders:.0f} ms | {wrong}"
-        + (f" | {right['unchanged']} unchanged by their key" if right["unchanged"] else ""),
+        + (
+            f" | {right['unchanged']} unchanged by their key"
+            if right["unchanged"] and family.scheme != "plain"
+            else ""
+        ),
         flush=True,
     )
     if bars:

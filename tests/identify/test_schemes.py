@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -202,3 +203,16 @@ def test_pairs_are_of_no_use_under_a_key_each() -> None:
         assert not set(PAIRS) & set(attacks_on(scheme, "image", None))
     assert attacks_on(None, "image", None) == ()
     assert attacks_on(None, "dataset", None) == UNKNOWN_ONE_KEY
+
+
+def test_few_blocks_that_look_moved_do_not_rule_le_out() -> None:
+    """Sixteen blocks of one file lie beside unlike ones now and then; many blocks do not."""
+    found = found_in("le")
+    for error, names in ((0.15, ["le"]), (0.05, [])):
+        moved = replace(found["moved"], answer="yes", facts={"standard error": error})
+        fitting = candidates({**found, "moved": moved}, SHAPE)
+        assert [each.scheme for each in fitting] == names
+    byte = replace(found["unit"], what="byte")
+    moved = replace(found["moved"], answer="yes", facts={"standard error": 0.15})
+    fitting = candidates({**found, "moved": moved, "unit": byte}, SHAPE)
+    assert "le" not in [each.scheme for each in fitting]
