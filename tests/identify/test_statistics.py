@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
@@ -317,3 +318,19 @@ def test_channels_of_a_pixel_that_stay_together_in_blocks() -> None:
     across[:, 1] += 1
     assert unit.channels_apart(across, 4) == pytest.approx(1)  # no step lies inside a block
     assert unit.channels_apart(across) > 10
+
+
+def test_likeness_that_one_key_can_make_does_not_say_that_whole_blocks_stay(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(moved, "neighbours_alike", lambda features: (0.2, 0.025))
+    whole = {
+        name: Finding(name, "yes", "", "", None, "", what=what)
+        for name, what in (("content", "whole blocks"), ("block-edges", 4))
+    }
+    sample = Sample(photographs())
+    assert moved.test(sample, SHARED).answer == "no"
+    assert moved.test(sample, whole).answer == "undecided"
+    quarters = {**SHARED, "shared-blocks": replace(SHARED["shared-blocks"], what=16)}
+    assert moved.test(sample, quarters).answer == "undecided"
+    assert moved.test(sample, quarters).lean >= -moved.FEW_LEAN
