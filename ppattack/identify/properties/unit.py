@@ -4,7 +4,8 @@ Of a photograph's bytes the high half is uneven and the low half nearly uniform.
 change places, low halves of the ciphertext hold high halves of the photograph. Statistic:
 unevenness (sum of squared frequencies over 1/16) of low halves over that of high halves, over all
 values but 0 and 255, of which a photograph may have many; the median over files. Of fewer than
-three files with one key for all blocks, that of the most uneven third of the places of a block.
+three files with one key for all blocks, that of the most uneven third of the places of a block,
+unless the first says bytes.
 Null for bytes: 0 to 0.35, to 0.13 from three files on. JPEG destroys low halves: then it is
 undecided.
 
@@ -52,11 +53,13 @@ def test(sample: Sample, found: Found) -> Finding:
     if found["jpeg"].holds:
         words = "compression hides whether half-bytes were moved"
         return Finding(NAME, "undecided", words, statistic, None, "0 to 0.35 for bytes")
+    whole = unevenness(sample.images)
     block, few = block_of(found) if content == "shared blocks" else None, sample.count < FEW
     if few and block is not None and sample.images[:, 0].size // block**2 >= FEWEST_OF_A_PLACE:
         ratio, bar = unevenness_of_places(sample.images, block), BAR_PLACES
+        ratio = min(ratio, whole) if whole < DOUBT[0] else ratio
     else:
-        ratio, bar = unevenness(sample.images), BAR_FEW if few else BAR
+        ratio, bar = whole, BAR_FEW if few else BAR
     if few and DOUBT[0] < ratio < DOUBT[1]:
         words = "too little to tell half-bytes from bytes"
         return Finding(NAME, "undecided", words, statistic, ratio, "0 to 0.35 for bytes", bar)
