@@ -29,8 +29,8 @@ EVEN, LEAN_ERRORS = 0.2, 2.5
 """Where an image with few blocks says as little for one answer as for the other."""
 STAYS, MOVED = 0.13, 0.17
 """One and a half standard errors above the first they stay, below the second they moved."""
-WHOLE_STAYS = 0.2
-"""The first for whole blocks: dark planes of ``etc-gray`` that one key puts together reach 0.22."""
+GREY_STAYS = 0.2
+"""The first for whole grey blocks: blocks of colour planes that one key puts together reach 0.22."""
 
 
 def test(sample: Sample, found: Found) -> Finding:
@@ -44,7 +44,8 @@ def test(sample: Sample, found: Found) -> Finding:
     value += 1 / max(features.shape[1] * features.shape[2] - 1, 1)
     p = upper_tail(value / error)
     few = features.shape[1] * features.shape[2] <= FEW_BLOCKS
-    least = WHOLE_STAYS if content == "whole blocks" else STAYS
+    grey = content == "whole blocks" and sample.images.shape[1] == 1
+    least = GREY_STAYS if grey else STAYS
     stays = not few and p < LEVEL and value > least + 1.5 * error
     moved = not stays and value + 1.5 * error < MOVED
     answer: Answer = "yes" if moved else "no" if stays else "undecided"
