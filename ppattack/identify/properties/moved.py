@@ -30,7 +30,7 @@ EVEN, LEAN_ERRORS = 0.2, 2.5
 STAYS, MOVED = 0.13, 0.17
 """One and a half standard errors above the first they stay, below the second they moved."""
 GREY_STAYS = 0.2
-"""The first for whole grey blocks: blocks of colour planes that one key puts together reach 0.22."""
+"""The first for whole grey blocks: those of colour that one key puts together reach 0.22."""
 
 
 def test(sample: Sample, found: Found) -> Finding:
