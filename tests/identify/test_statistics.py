@@ -33,7 +33,7 @@ RNG = np.random.default_rng(1)
 SHARED = {
     name: Finding(name, "yes", "", "", None, "", what=what)
     for name, what in (("content", "shared blocks"), ("shared-blocks", 4))
-}
+} | {"jpeg": Finding("jpeg", "no", "", "", None, "")}
 
 
 def test_folding_forgets_complements() -> None:
@@ -306,6 +306,8 @@ def test_a_secret_matrix_combines_the_values_of_a_block() -> None:
     assert moved_.answer == "no"
     few = Sample(encrypted("SecretMatrix")[: combined.FEWEST - 1])
     assert combined.test(few, SHARED).answer == "undecided"
+    after = {**SHARED, "jpeg": replace(SHARED["jpeg"], answer="yes")}
+    assert combined.test(Sample(encrypted("SecretMatrix")), after).answer == "undecided"
 
 
 def test_channels_of_a_pixel_that_stay_together_in_blocks() -> None:
