@@ -217,7 +217,12 @@ def _near(one: Kind, other: Kind, edges: tuple[int, int]) -> bool:
     contents = {one[0], other[0]}
     if contents == {"whole blocks", "photographs"}:
         return _blocks(edges, one[1] or other[1] or 1) < FEW_BLOCKS
-    return contents in NEAR
+    return contents in NEAR or (one[0] == other[0] and _multiples(one[1] or 1, other[1] or 1))
+
+
+def _multiples(one: int, other: int) -> bool:
+    """Whether one block size is a multiple of the other, and is taken for it now and then."""
+    return not max(one, other) % min(one, other)
 
 
 def in_words(kind: Kind) -> str:
