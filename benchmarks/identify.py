@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from identify_folders import FAMILIES, Family, Images, compressed
+from identify_folders import FAMILIES, Family, Images, compressed, load
 
 from ppattack.identify.reading import Read
 from ppattack.reports.identification import Identification
@@ -92,19 +92,23 @@ def cell(
         chosen = images[rng.choice(len(images), count, replace=count > len(images))]
         drawn = scope if count >= ENOUGH else family.scopes[number % len(family.scopes)]
         made = family.make(chosen, drawn, rng)
+        # A key may leave everything in place, as every 24th of four blocks does: that is plain.
+        unchanged = np.array_equal(made, chosen)
+        truth = FAMILIES["plain"] if unchanged else family
         if jpeg is not None:
             made = compressed(made, *jpeg)
         start = time.process_time()
         found = identified(made)
         spent += time.process_time() - start
-        ok = judged(found, family, jpeg, drawn, count)
+        ok = judged(found, truth, jpeg, drawn, count)
         right.update({name: int(value) for name, value in ok.items()})
         right["folders"] += 1
+        right["unchanged"] += int(unchanged)
         answers[_answer(found)] += 1
         for each in found.properties:
             if each.value is not None:
                 values[each.name].append(each.value)
-        for name, verdict in property_verdicts(found, family, drawn, count).items():
+        for name, verdict in property_verdicts(found, truth, drawn, count).items():
             properties[name][verdict] += 1
     label = (
         f"{family.name} {'' if count < ENOUGH else scope} {'' if jpeg is None else f'JPEG {how}'}"
@@ -113,7 +117,12 @@ def cell(
     print(
         f"N={count:<4}{label:36} all {right['all']}/{folders} scheme {right['scheme']} "
         f"block {right['block']} scope {right['scope']} jpeg {right['jpeg']}  "
-        f"{1000 * spent / folders:.0f} ms | {wrong}",
+        f"{1000 * spent / folders:.0f} ms | {wrong}"
+        + (
+            f" | {right['unchanged']} unchanged by their key"
+            if right["unchanged"] and family.scheme != "plain"
+            else ""
+        ),
         flush=True,
     )
     if bars:
@@ -214,36 +223,22 @@ def mixes(images: Images, share: float, count: int, folders: int, rng: np.random
             for name, part in ((first, chosen[:cut]), (second, chosen[cut:])):
                 scopes = FAMILIES[name].scopes
                 made.append(FAMILIES[name].make(part, scopes[number % len(scopes)], rng))
-            found = identified(np.concatenate(made)[rng.permutation(count)])
+            order = rng.permutation(count)
+            found = identified(np.concatenate(made)[order])
             mixed = any(each.name == "mixed" for each in found.properties)
             named = f" and {len(found.foreign)} named" if found.foreign else ""
             said["a mix" if mixed else _answer(found) + named] += 1
-            total["a mix" if mixed else "some named" if named else "neither"] += 1
+            odd = {f"{i:05d}" for i in np.flatnonzero(order >= cut)}
+            exactly = "they" if {each.name for each in found.foreign} == odd else "others"
+            total["a mix" if mixed else f"{exactly} named" if named else "none named"] += 1
+            kept = (found.scheme, found.block_size) == _truth(first)
+            total["scheme and block of the first"] += not mixed and kept
         print(f"{first} and {second}: {dict(said)}", flush=True)
     print(f"{share:.0%} of the first, {count} files: {dict(total)}")
 
 
-def load(folder: Path | None, size: int, split: Literal["train", "test"]) -> Images:
-    """Images ``(K, 3, size, size)``: of a folder and its subfolders, or crops of photographs."""
-    if folder is None:
-        from ppattack.data.photos import Photos
-        from ppattack.data.source import ImageRequest
-
-        request = ImageRequest(victims=400, adversary=400, size=size, seed=1, download=False)
-        sets = Photos().load(request)
-        return np.asarray((sets.adversary if split == "train" else sets.victims).numpy())
-    if folder.suffix == ".npy":
-        return np.asarray(np.load(folder))
-    from PIL import Image
-
-    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in (".png", ".jpg"))
-    made = np.empty((len(paths), 3, size, size), np.uint8)
-    for out, path in zip(made, paths, strict=True):
-        with Image.open(path) as opened:
-            image = opened.convert("RGB")
-            left, top = (image.width - size) // 2, (image.height - size) // 2
-            out[:] = np.asarray(image.crop((left, top, left + size, top + size))).transpose(2, 0, 1)
-    return made
+def _truth(name: str) -> tuple[str | None, int | None]:
+    return FAMILIES[name].scheme, FAMILIES[name].block_size
 
 
 def _answer(found: Identification) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -102,6 +103,29 @@ def compressed(images: Images, quality: int, subsampling: Literal["444", "420"])
             pixels = np.asarray(opened)
         made[:] = pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
     return out
+
+
+def load(folder: Path | None, size: int, split: Literal["train", "test"]) -> Images:
+    """Images ``(K, 3, size, size)``: of a folder and its subfolders, or crops of photographs."""
+    if folder is None:
+        from ppattack.data.photos import Photos
+        from ppattack.data.source import ImageRequest
+
+        request = ImageRequest(victims=400, adversary=400, size=size, seed=1, download=False)
+        sets = Photos().load(request)
+        return np.asarray((sets.adversary if split == "train" else sets.victims).numpy())
+    if folder.suffix == ".npy":
+        return np.asarray(np.load(folder))
+    from PIL import Image
+
+    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in (".png", ".jpg"))
+    made = np.empty((len(paths), 3, size, size), np.uint8)
+    for out, path in zip(made, paths, strict=True):
+        with Image.open(path) as opened:
+            image = opened.convert("RGB")
+            left, top = (image.width - size) // 2, (image.height - size) // 2
+            out[:] = np.asarray(image.crop((left, top, left + size, top + size))).transpose(2, 0, 1)
+    return made
 
 
 MOVED = {"moved": "yes", "unit": "block", "shuffled-inside": "no"}

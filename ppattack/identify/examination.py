@@ -8,6 +8,7 @@ from ppattack.identify.finding import Finding, Found
 from ppattack.identify.properties import (
     block_edges,
     colours,
+    combined,
     common_mask,
     complements,
     content,
@@ -37,6 +38,7 @@ PROPERTIES: tuple[Test, ...] = (
     common_mask.test,
     content.test,
     shuffled_inside.test,
+    combined.test,
     unit.test,
     complements.test,
     colours.test,

@@ -16,6 +16,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from ppattack.identify.borders import best_as_they_lie, border_steps
 from ppattack.identify.examination import examine_content
 from ppattack.identify.finding import Finding
 from ppattack.identify.foreign import SURELY_NOT_P
@@ -43,6 +44,10 @@ MOST = 0.75
 """Share of the files of a kind that outvote the others."""
 FEW_BLOCKS = 17
 """An image of fewer blocks may look plain though they moved, or moved though it is plain."""
+QUARTERS_SHARE, QUARTERS_LEAST = 0.3, 5
+"""The same between photographs and images whose quarters moved. Some orders of quarters make three
+files in five look plain. Only those count that no other order fits better: three of four
+photographs, and one of ten files under such a key (600 training images)."""
 STRANGERS: dict[str, tuple[str, ...]] = {
     "photographs": ("whole blocks", "noise", "values in place"),
     "whole blocks": ("photographs", "noise", "values in place", "shared blocks"),
@@ -70,7 +75,7 @@ def kinds_of(sample: Sample, *, every: bool = False) -> dict[int, Kind]:
     number = len(cut) if every else min(number, len(cut))
     numbers = np.linspace(0, len(cut) - 1, number).astype(int).tolist()
     found = {i: kind(cut[i]) for i in numbers}
-    return {i: known for i, known in found.items() if known is not None}
+    return _surely({i: known for i, known in found.items() if known is not None}, cut)
 
 
 def mixture(kinds: Mapping[int, Kind], edges: tuple[int, int]) -> Finding | None:
@@ -175,10 +180,35 @@ def kind(image: Bytes) -> Kind | None:
     return str(content), block_of(found)
 
 
+def _surely(kinds: Mapping[int, Kind], images: Bytes) -> dict[int, Kind]:
+    """Without photographs whose quarters fit better in another order, if quarters were moved."""
+    edges = images.shape[2], images.shape[3]
+    moved = {known for known in kinds.values() if _is_of_quarters(known, edges)}
+    doubtful = {
+        number
+        for number, known in kinds.items()
+        for _, block in moved
+        if known[0] == "photographs" and block is not None
+        if not best_as_they_lie(border_steps(Sample(images[number][None]).signed, block))
+    }
+    return {number: known for number, known in kinds.items() if number not in doubtful}
+
+
+def _is_of_quarters(known: Kind, edges: tuple[int, int]) -> bool:
+    """Whether whole blocks are the quarters of an image."""
+    return known[0] == "whole blocks" and edges == (2 * (known[1] or 0),) * 2
+
+
+def _blocks(edges: tuple[int, int], block: int) -> int:
+    return math.prod(edge // block for edge in edges)
+
+
 def _least(one: Kind, other: Kind, count: int, edges: tuple[int, int]) -> int:
     """How many files of the second kind make a mix."""
     near = _near(one, other, edges)
     share, least = (NEAR_SHARE, NEAR_LEAST) if near else (SHARE, LEAST)
+    if near and any(_is_of_quarters(known, edges) for known in (one, other)):
+        share, least = QUARTERS_SHARE, QUARTERS_LEAST
     return max(least, math.ceil(share * count))
 
 
@@ -186,9 +216,13 @@ def _near(one: Kind, other: Kind, edges: tuple[int, int]) -> bool:
     """Whether a file of the one kind is taken for the other now and then."""
     contents = {one[0], other[0]}
     if contents == {"whole blocks", "photographs"}:
-        block = one[1] or other[1] or 1
-        return math.prod(edge // block for edge in edges) < FEW_BLOCKS
-    return contents in NEAR
+        return _blocks(edges, one[1] or other[1] or 1) < FEW_BLOCKS
+    return contents in NEAR or (one[0] == other[0] and _multiples(one[1] or 1, other[1] or 1))
+
+
+def _multiples(one: int, other: int) -> bool:
+    """Whether one block size is a multiple of the other, and is taken for it now and then."""
+    return not max(one, other) % min(one, other)
 
 
 def in_words(kind: Kind) -> str:

@@ -55,6 +55,7 @@ def test_the_content_and_its_block_size(name: str) -> None:
         ("colours", ("pe colours", "etc"), ("pe", "patch-shuffle", "etc-gray", "plain")),
         ("turned", ("etc",), ("plain",)),
         ("moved", ("etc", "vit-blocks", "ele", "patch-shuffle"), ("le", "shf", "np", "pe")),
+        ("combined", (), ("le", "le each", "shf", "np", "vit-blocks")),
         ("shuffled-inside", ("le", "shf", "ele", "vit-blocks"), ("np", "etc", "pe", "plain")),
     ],
 )

@@ -11,7 +11,7 @@ import pytest
 from ppattack.errors import DataError
 from ppattack.identify import reading
 from ppattack.identify.foreign import odd_files
-from ppattack.identify.mixture import kinds_of
+from ppattack.identify.mixture import kinds_of, mixture
 from ppattack.identify.sample import Sample
 from ppattack.runs.identifying import identify
 from tests.support.folders_of_ciphertexts import (
@@ -302,3 +302,15 @@ def test_a_few_files_with_moved_blocks_among_photographs_are_named() -> None:
     assert [(odd.name, odd.why) for odd in found.foreign] == [
         ("7", "is of another kind: whole blocks of 4 px")
     ]
+
+
+def test_a_multiple_of_the_block_size_is_no_second_kind() -> None:
+    for other, few in ((28, 2), (12, 1)):
+        kinds = {i: ("shared blocks", other if i < few else 4) for i in range(7)}
+        assert mixture(kinds, (112, 112)) is None
+    unlike = {i: ("shared blocks", 7 if i < 2 else 4) for i in range(7)}
+    halves = {i: ("shared blocks", 8 if i < 10 else 4) for i in range(20)}
+    for kinds in (unlike, halves):
+        found = mixture(kinds, (112, 112))
+        assert found is not None
+        assert found.holds

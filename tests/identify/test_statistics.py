@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
+from typing import Any, Literal
 
 import numpy as np
 import pytest
 from PIL import Image
 from scipy import stats
 
+from ppattack.identify.borders import best_as_they_lie, border_steps, fit_alike
 from ppattack.identify.coherence import Agreement, agreement, independent
+from ppattack.identify.finding import Finding
 from ppattack.identify.properties import (
+    combined,
     jpeg,
     key_scope,
     moved,
@@ -25,6 +30,10 @@ from ppattack.identify.seams import strength
 from tests.support.folders_of_ciphertexts import encrypted, pads, photographs
 
 RNG = np.random.default_rng(1)
+SHARED = {
+    name: Finding(name, "yes", "", "", None, "", what=what)
+    for name, what in (("content", "shared blocks"), ("shared-blocks", 4))
+} | {"jpeg": Finding("jpeg", "no", "", "", None, "")}
 
 
 def test_folding_forgets_complements() -> None:
@@ -206,19 +215,22 @@ def test_many_blocks_that_agree_a_little_are_not_changed() -> None:
     assert independent(many, 20, 0.06) is False
 
 
-def test_one_white_file_does_not_make_half_bytes() -> None:
-    """Its low halves are as uneven as its high ones; those of the others are not."""
+def test_much_white_does_not_make_half_bytes() -> None:
+    """Low halves of white are as uneven as its high ones."""
     images = RNG.integers(0, 5, (5, 1, 64, 64)) << 4 | RNG.integers(0, 16, (5, 1, 64, 64))
-    images[0] = np.where(RNG.random((1, 64, 64)) < 0.9, 255, images[0])
-    assert unit._of_places(images.astype(np.uint8), 4) < unit.BAR_PLACES
+    assert unit.unevenness(images.astype(np.uint8)) < unit.BAR / 2
+    images = np.where(RNG.random(images.shape) < 0.9, 255, images)
+    assert unit.unevenness(images.astype(np.uint8)) < unit.BAR
+    halves = RNG.permuted(np.stack([images & 15, images >> 4]), axis=0)
+    assert unit.unevenness((halves[0] | halves[1] << 4).astype(np.uint8)) > unit.BAR
 
 
 def test_halves_of_bytes() -> None:
-    halves = RNG.integers(0, 16, 6144).astype(np.uint8)
+    halves = RNG.integers(0, 16, (1, 6144)).astype(np.uint8)
     assert unit.unevenness((halves << 4).astype(np.uint8)) > 0  # low halves are all 0
-    high = (RNG.binomial(15, 0.5, 6144).astype(np.uint8) << 4) | halves
+    high = (RNG.binomial(15, 0.5, (1, 6144)).astype(np.uint8) << 4) | halves
     assert unit.unevenness(high.astype(np.uint8)) < 0.05
-    both = RNG.binomial(15, 0.5, (2, 6144)).astype(np.uint8)
+    both = RNG.binomial(15, 0.5, (2, 1, 6144)).astype(np.uint8)
     assert unit.unevenness(((both[0] << 4) | both[1]).astype(np.uint8)) == pytest.approx(
         1, abs=0.15
     )
@@ -238,3 +250,90 @@ def test_neighbours_of_a_smooth_field_are_alike() -> None:
     assert moved.neighbours_alike(features)[0] > 0.5
     flat = RNG.permutation(features.ravel()).reshape(features.shape)
     assert moved.neighbours_alike(flat)[0] < 0.35
+
+
+def test_steps_between_borders_by_hand() -> None:
+    """The right side of the first block lies before the left one of the second, which is black."""
+    image = np.full((1, 1, 4, 4), 10, np.float32)
+    image[..., :2, 2:] = -10
+    image[..., 0, 1], image[..., 1, 1] = 20, 30
+    steps = border_steps(image, 2)[0]
+    assert steps.shape == (4, 4, 4, 4, 4)
+    assert np.exp(steps[0, 1, 3, 2]) == pytest.approx(
+        [1 + (900 + 1600) / 2, 1 + (100 + 400) / 2] * 2
+    )
+    assert np.allclose(steps, steps.transpose(1, 0, 3, 2, 4))
+    reversed_ = np.exp(steps[0, 0, 3, 3])  # 20, 30 against 20, 30 and against 30, 20
+    assert reversed_ == pytest.approx([1, 1 + (1600 + 3600) / 2, 1 + 100, 1 + 2500], rel=1e-4)
+
+
+@pytest.mark.parametrize("target", ["etc", "patch-shuffle"])
+def test_borders_of_four_blocks_tell_the_key_scope(target: str) -> None:
+    settings: dict[str, Any] = {"patch_size" if target == "patch-shuffle" else "block_size": 16}
+    scopes: tuple[Literal["dataset"], Literal["image"]] = ("dataset", "image")
+    one, each = (
+        fit_alike(border_steps(Sample(encrypted(target, scope, **settings)).signed, 16))
+        for scope in scopes
+    )
+    assert one[0] > key_scope.FEW_BAR
+    assert one[1] < key_scope.LEVEL
+    assert each[0] < key_scope.FEW_NEAR
+
+
+def test_borders_under_keys_of_their_own_have_the_null() -> None:
+    """A photograph a thousand times over under keys of its own is no one key."""
+    quarters = photographs()[:1].reshape(1, 3, 2, 16, 2, 16).transpose(0, 2, 4, 1, 3, 5)
+    least = []
+    for _ in range(40):
+        order = RNG.permuted(np.tile(np.arange(4), (8, 1)), axis=1)
+        moved_ = quarters.reshape(4, 3, 16, 16)[order].reshape(8, 2, 2, 3, 16, 16)
+        images = moved_.transpose(0, 3, 1, 4, 2, 5).reshape(8, 3, 32, 32)
+        least.append(fit_alike(border_steps(Sample(images).signed, 16))[1])
+    assert stats.kstest(least, "uniform").pvalue > 1e-3
+
+
+def test_quarters_of_a_ramp_fit_best_as_they_lie() -> None:
+    ramp = np.add.outer(3 * np.arange(32.0), np.arange(32.0)).astype(np.float32)[None, None]
+    assert best_as_they_lie(border_steps(ramp, 16))
+    swapped = np.concatenate([ramp[..., 16:], ramp[..., :16]], axis=3)
+    assert not best_as_they_lie(border_steps(swapped, 16))
+
+
+def test_a_secret_matrix_combines_the_values_of_a_block() -> None:
+    found = combined.test(Sample(encrypted("SecretMatrix")), SHARED)
+    assert found.answer == "yes"
+    moved_ = combined.test(Sample(encrypted("block-defence", transformation="shf-np")), SHARED)
+    assert moved_.answer == "no"
+    few = Sample(encrypted("SecretMatrix")[: combined.FEWEST - 1])
+    assert combined.test(few, SHARED).answer == "undecided"
+    after = {**SHARED, "jpeg": replace(SHARED["jpeg"], answer="yes")}
+    assert combined.test(Sample(encrypted("SecretMatrix")), after).answer == "undecided"
+
+
+def test_channels_of_a_pixel_that_stay_together_in_blocks() -> None:
+    grey = RNG.integers(0, 128, (4, 1, 16, 16)).astype(np.float32)
+    assert unit.channels_apart(np.repeat(grey, 3, axis=1), 8) > 1e6
+    each = RNG.integers(0, 128, (4, 3, 16, 16)).astype(np.float32)
+    assert unit.channels_apart(each, 8) == pytest.approx(1, abs=0.1)
+    across = np.zeros((1, 2, 4, 8), np.float32)
+    across[..., 4:] = 9
+    across[:, 1] += 1
+    assert unit.channels_apart(across, 4) == pytest.approx(1)  # no step lies inside a block
+    assert unit.channels_apart(across) > 10
+
+
+def test_likeness_that_one_key_can_make_does_not_say_that_blocks_stay(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(moved, "neighbours_alike", lambda features: (0.2, 0.025))
+    whole = {
+        name: Finding(name, "yes", "", "", None, "", what=what)
+        for name, what in (("content", "whole blocks"), ("block-edges", 4))
+    }
+    sample = Sample(photographs())
+    assert moved.test(sample, SHARED).answer == "no"
+    assert moved.test(sample, whole).answer == "no"
+    assert moved.test(Sample(photographs()[:, :1]), whole).answer == "undecided"
+    quarters = {**SHARED, "shared-blocks": replace(SHARED["shared-blocks"], what=16)}
+    assert moved.test(sample, quarters).answer == "undecided"
+    assert moved.test(sample, quarters).lean >= -moved.FEW_LEAN

@@ -31,6 +31,10 @@ of JPEG."""
 JPEG_BLOCK = 8
 FEW = 6
 """Segments that are few."""
+MANY, BAR_MANY, ABOVE_CELLS = 16, 0.5, 0.5
+"""From so many files on seams at multiples of 16 px show by their strength, and by how much it is
+above that of seams of 8 px, which is all the grid of JPEG. Photographs, 150 folders of 20 files for
+each of five ways to compress them, have at most 0.3 (0.6 and 1.0 at quality 30) and 0.46."""
 
 
 def test(sample: Sample, found: Found) -> Finding:
@@ -45,6 +49,9 @@ def test(sample: Sample, found: Found) -> Finding:
             bars[block] = BAR_FEW
         else:
             bars[block] = BAR_SMALL if block < JPEG_BLOCK else BAR_LARGE
+        if sample.count >= MANY and not block % (2 * JPEG_BLOCK) and JPEG_BLOCK in values:
+            above = max(BAR_MANY, values[JPEG_BLOCK] + ABOVE_CELLS)
+            bars[block] = min(bars[block], above)
     smooth = found["smooth"].holds if "smooth" in found else is_smooth(sample)
     passing = [block for block in sizes if values[block] > bars[block]] if smooth else []
     best = min(passing) if passing else max(sizes, key=lambda b: values[b] - bars[b], default=None)

@@ -9,11 +9,13 @@ depends on the content:
 | whole image | values less their mean | their order |
 | own blocks | values less the mean of their block | their order within the block |
 | whole blocks | mean and slopes of brightness and colours | order of blocks; signs of complements |
+| few whole blocks | which of their borders fit | order of blocks |
 | shared blocks | covariance of the places of a block | the order of places |
 
 Statistic: the squared inner products of pairs of files over what keys of their own would give; of
-covariances, the mean correlation. The first three nulls are known in closed form, 1 with a
-standard deviation of root 2 over the root of the pairs; the others are drawn. One key is said if p
+covariances, the mean correlation; of borders, see ``borders``. The first three nulls are known in
+closed form, 1 with a standard deviation of root 2 over the root of the pairs; the others are drawn.
+One key is said if p
 is small and the ratio above its bar. A key each is said only of so many files that one key would
 have shown, else it is undecided (``benchmarks/identify.py --bars``); not where a table has
 exchanged levels, which hides what one key makes alike.
@@ -28,6 +30,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ppattack.identify.borders import border_steps, fit_alike
 from ppattack.identify.finding import Finding, Found
 from ppattack.identify.levels import levels_alike, places_differ
 from ppattack.identify.properties.content import block_of
@@ -37,10 +40,11 @@ from ppattack.identify.sample import Floats, Sample
 
 Rows = NDArray[np.floating[Any]]
 NAME = "key-scope"
-FILES = 64
-"""Files that are compared, at most."""
-LEVEL, DOUBTFUL = 0.005, 0.02
-"""p of one key: it is said below the first, and above the second perhaps that each has its own."""
+FILES, FEW_FILES = 64, 32
+"""Files that are compared, at most; by their borders."""
+LEVEL, DOUBTFUL, SURE = 0.005, 0.02, 1e-12
+"""p of one key: it is said below the first, and above the second perhaps that each has its own;
+never below the third, though the value be small."""
 BARS = {
     "values in place": 3.0,
     "whole image": 3.0,
@@ -49,10 +53,12 @@ BARS = {
     "shared blocks": 0.2,
 }
 """The least ratio, or correlation, that one key gives."""
-FEW_BLOCKS, FEW_BAR, FEW_UNSIGNED_BAR, FEW_DOUBTFUL = 16, 1.35, 1.15, 0.1
-"""So few whole blocks have a smaller ratio; without complements, p alone decides. On training
-images, 20 files of four blocks under one key have 1.5 to 2.3 with complements and 1.0 to 2.2
-without, under a key each 0.9 to 1.2 and 0.8 to 1.3; of 16 blocks or more 1.7 and 0.8 to 1.45."""
+FEW_BLOCKS = 16
+"""Fewer whole blocks than that are compared by their borders."""
+FEW_BAR, FEW_NEAR, FEW_ENOUGH = 5.0, 4.0, 10
+"""z of one key, z below which there is none, and files from which on it would have shown. Four
+blocks under one key have 3 to 9 with 5 files, 4 to 12 with 8, 8 to 18 with 12 and 12 to 23 with 20;
+under a key each -2.7 to 4.5 (training images, ``etc`` and ``patch-shuffle``, 100 folders each)."""
 ENOUGH = {
     "values in place": 5,
     "whole image": 5,
@@ -80,15 +86,19 @@ def test(sample: Sample, found: Found) -> Finding:
     if content not in BARS:
         words = "there is no key to compare"
         return Finding(NAME, "undecided", words, "none", None, null, what="undecided")
+    blocks = _number_of_blocks(sample, block)
+    few = content == "whole blocks" and blocks < FEW_BLOCKS
     statistic = "squared inner products of pairs of files over those under keys of their own"
+    if few:
+        statistic = "standard deviations by which the same borders fit in all files"
     if sample.count < 2:
         words = "one file does not tell whether others have its key"
         return Finding(NAME, "undecided", words, statistic, None, null, what="undecided")
     kept = Sample(sample.images[:FILES])
     value, p = _measured(kept, content, block, found)
-    bar, near, doubtful = _bars(content, _number_of_blocks(sample, block), found)
+    bar, near, enough = (FEW_BAR, FEW_NEAR, FEW_ENOUGH) if few else _bars(content)
     one = p < LEVEL and value > bar
-    each = not one and sample.count >= ENOUGH[content] and (value < near or p > doubtful)
+    each = not one and sample.count >= enough and (value < near or p > DOUBTFUL) and p > SURE
     hidden = each and content == "whole image" and levels_alike(kept.images) < LEVELS_BAR
     each = each and not hidden
     what = "dataset" if one else "image" if each else "undecided"
@@ -112,17 +122,11 @@ def test(sample: Sample, found: Found) -> Finding:
     )
 
 
-def _bars(content: str, blocks: int, found: Found) -> tuple[float, float, float]:
-    """The least value of one key, the value below which it is none, and p above which as well."""
+def _bars(content: str) -> tuple[float, float, int]:
+    """The least value of one key, the value below which it is none, and files that are enough."""
     bar = BARS[content]
-    if content != "whole blocks":
-        null = 0.0 if content == "shared blocks" else 1.0
-        return bar, (null + bar) / 2, DOUBTFUL
-    if blocks >= FEW_BLOCKS:
-        return bar, bar, DOUBTFUL
-    if found["complements"].holds:
-        return FEW_BAR, FEW_BAR, DOUBTFUL
-    return FEW_UNSIGNED_BAR, 0.0, FEW_DOUBTFUL
+    null = 0.0 if content == "shared blocks" else 1.0
+    return bar, bar if content == "whole blocks" else (null + bar) / 2, ENOUGH[content]
 
 
 def _number_of_blocks(sample: Sample, block: int | None) -> int:
@@ -135,16 +139,20 @@ def _measured(sample: Sample, content: str, block: int | None, found: Found) -> 
     if content == "values in place":
         return in_closed_form(values.reshape(sample.count, -1), _signs)
     if content == "whole image" or block is None:
+        images = sample.images
         if found["unit"].what == "pixel":
-            values = values.mean(axis=1, keepdims=True)
+            # Channels of a pixel are alike: three say no more than one.
+            values, images = values.mean(axis=1, keepdims=True), images[:, :1]
         rows = values.reshape(sample.count, -1)
         value, p = in_closed_form(rows - rows.mean(axis=1, keepdims=True), _orders)
-        ratio, other = places_differ(sample.images)
+        ratio, other = places_differ(images)
         return (value, p) if p < other else (max(value, BARS[content] * ratio), other)
     if content == "own blocks":
         return in_closed_form(_within_blocks(values, block), _orders)
     if content == "shared blocks":
         return covariances_alike(values, block)
+    if _number_of_blocks(sample, block) < FEW_BLOCKS:
+        return fit_alike(border_steps(sample.signed[:FEW_FILES], block))
     return blocks_alike(sample, block, signs=found["complements"].holds)
 
 

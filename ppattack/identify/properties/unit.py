@@ -3,13 +3,15 @@
 Of a photograph's bytes the high half is uneven and the low half nearly uniform. If half-bytes
 change places, low halves of the ciphertext hold high halves of the photograph. Statistic:
 unevenness (sum of squared frequencies over 1/16) of low halves over that of high halves, over all
-values; under one key for all blocks, of the most uneven third of the places of a block, the median
-over files if these are large: a photograph with much white makes low halves as uneven as high ones.
-Null for bytes: 0 to 0.35. JPEG destroys low halves: then it is undecided.
+values but 0 and 255, of which a photograph may have many; the median over files. Of fewer than
+three files with one key for all blocks, that of the most uneven third of the places of a block,
+unless the first says bytes.
+Null for bytes: 0 to 0.35, to 0.13 from three files on. JPEG destroys low halves: then it is
+undecided.
 
-Shuffled over the whole image: if pixels stay together, the channels of one pixel differ less than
-those of neighbouring pixels. Statistic: the ratio of these squared differences of ``|v - 127.5|``.
-Null: 1.
+Shuffled over the whole image, or inside blocks under one key: if pixels stay together, the channels
+of one pixel differ less than those of neighbouring pixels (of one block). Statistic: the ratio of
+these squared differences of ``|v - 127.5|``. Null: 1; but JPEG makes the channels of a pixel alike.
 
 Bars from training images (``benchmarks/identify.py --bars``).
 """
@@ -23,13 +25,17 @@ from ppattack.identify.properties.content import block_of
 from ppattack.identify.sample import Bytes, Floats, Sample
 
 NAME = "unit"
-BAR_ALL, BAR_PLACES = 0.35, 0.42
+BAR, BAR_FEW, BAR_PLACES = 0.25, 0.35, 0.42
+"""From three files on bytes have at most 0.13, half-bytes in blocks at least 0.41 (training images,
+60 folders of 3, 5 and 20 files of ``le``, ``ele`` and ``vit-blocks``, one key and a key each)."""
 FEW, DOUBT = 3, (0.15, 0.6)
-"""So few files leave it undecided between these."""
-BAR_PIXEL = 1.15
+"""Fewer files leave it undecided between these."""
+BAR_PIXEL, BAR_PIXEL_INSIDE = 1.15, 1.4
+"""The second inside blocks, where few places under one key spread it: bytes have 0.83 to 1.17 from
+five files on, Arnold's map of pixels, which acts alike in blocks of 16 px, 2.4 to 5 of twenty."""
 FIXED = {"whole blocks": "block", "values in place": "byte"}
-FEWEST_OF_A_PLACE, ENOUGH_OF_A_PLACE = 24, 128
-"""Blocks that are needed to see how uneven one place of a block is; of one file, to see it well."""
+FEWEST_OF_A_PLACE = 24
+"""Blocks that are needed to see how uneven one place of a block is."""
 
 
 def test(sample: Sample, found: Found) -> Finding:
@@ -40,29 +46,38 @@ def test(sample: Sample, found: Found) -> Finding:
         return Finding(NAME, "yes", words, "none", None, "", what=FIXED[content])
     if content not in ("shared blocks", "own blocks", "whole image"):
         return Finding(NAME, "undecided", "there is no unit to tell", "none", None, "")
-    if content == "whole image" and sample.images.shape[1] > 1:
-        ratio = channels_apart(sample.folded)
-        if ratio > BAR_PIXEL:
-            return _told(
-                "pixel",
-                "channel differences of neighbours over those inside pixels",
-                ratio,
-                "1 for bytes",
-                BAR_PIXEL,
-            )
+    together = _pixels_together(sample, found)
+    if together is not None:
+        return together
     statistic = "unevenness of low half-bytes over that of high half-bytes"
     if found["jpeg"].holds:
         words = "compression hides whether half-bytes were moved"
         return Finding(NAME, "undecided", words, statistic, None, "0 to 0.35 for bytes")
-    block = block_of(found) if content == "shared blocks" else None
-    if block is not None and sample.images[:, 0].size // block**2 >= FEWEST_OF_A_PLACE:
-        ratio, bar = _of_places(sample.images, block), BAR_PLACES
+    whole = unevenness(sample.images)
+    block, few = block_of(found) if content == "shared blocks" else None, sample.count < FEW
+    if few and block is not None and sample.images[:, 0].size // block**2 >= FEWEST_OF_A_PLACE:
+        ratio, bar = unevenness_of_places(sample.images, block), BAR_PLACES
+        ratio = min(ratio, whole) if whole < DOUBT[0] else ratio
     else:
-        ratio, bar = unevenness(sample.images), BAR_ALL
-    if sample.count < FEW and DOUBT[0] < ratio < DOUBT[1]:
+        ratio, bar = whole, BAR_FEW if few else BAR
+    if few and DOUBT[0] < ratio < DOUBT[1]:
         words = "too little to tell half-bytes from bytes"
         return Finding(NAME, "undecided", words, statistic, ratio, "0 to 0.35 for bytes", bar)
     return _told("nibble" if ratio > bar else "byte", statistic, ratio, "0 to 0.35 for bytes", bar)
+
+
+def _pixels_together(sample: Sample, found: Found) -> Finding | None:
+    """The finding, if the channels of a pixel stay together."""
+    content, block = found["content"].what, block_of(found)
+    inside = content == "shared blocks" and block is not None
+    if inside and (sample.count < FEW or not found["shuffled-inside"].holds or found["jpeg"].holds):
+        return None
+    if sample.images.shape[1] == 1 or content == "own blocks":
+        return None
+    bar = BAR_PIXEL_INSIDE if inside else BAR_PIXEL
+    ratio = channels_apart(sample.folded, block if inside else None)
+    statistic = "channel differences of neighbours over those inside pixels"
+    return _told("pixel", statistic, ratio, "1 for bytes", bar) if ratio > bar else None
 
 
 def _told(what: str, statistic: str, value: float, null: str, bar: float) -> Finding:
@@ -71,17 +86,16 @@ def _told(what: str, statistic: str, value: float, null: str, bar: float) -> Fin
 
 
 def unevenness(images: Bytes) -> float:
-    """Low over high half-bytes, all values together."""
-    counts = np.bincount(images.ravel(), minlength=256).reshape(16, 16).astype(float)
+    """Low over high half-bytes, the median over files."""
+    return float(np.median([_low_over_high(image) for image in images]))
+
+
+def _low_over_high(image: Bytes) -> float:
+    counts = np.bincount(image.ravel(), minlength=256).astype(float)
+    counts[[0, 255]] = 0
+    counts = counts.reshape(16, 16)
     low, high = counts.sum(axis=0), counts.sum(axis=1)
     return max(0.0, float(_uneven(low))) / max(float(_uneven(high)), 1e-9)
-
-
-def _of_places(images: Bytes, block: int) -> float:
-    """How uneven places are: the median over files with many blocks, else that of all together."""
-    if images[0, 0].size // block**2 < ENOUGH_OF_A_PLACE:
-        return unevenness_of_places(images, block)
-    return float(np.median([unevenness_of_places(image[None], block) for image in images]))
 
 
 def unevenness_of_places(images: Bytes, block: int) -> float:
@@ -103,15 +117,21 @@ def _uneven_rows(halves: np.ndarray) -> np.ndarray:
     return _uneven(np.stack([(halves == i).sum(axis=1) for i in range(16)], axis=-1).astype(float))
 
 
-def channels_apart(folded: Floats) -> float:
-    """Squared channel differences between neighbouring pixels over those inside pixels."""
+def channels_apart(folded: Floats, block: int | None = None) -> float:
+    """Squared channel differences between neighbouring pixels over those inside pixels.
+
+    Args:
+        folded: ``(N, C, H, W)``.
+        block: edge of the blocks inside which neighbours lie; None for the whole image.
+    """
     inside = between = 0.0
+    kept = (np.arange(1, folded.shape[3]) % (block or folded.shape[3])) != 0
     for first in range(folded.shape[1]):
         for second in range(folded.shape[1]):
             if first != second:
                 one, other = folded[:, first], folded[:, second]
                 inside += float(np.square(one - other).mean())
-                between += float(np.square(one[..., 1:] - other[..., :-1]).mean())
+                between += float(np.square(one[..., 1:] - other[..., :-1])[..., kept].mean())
     return between / max(inside, 1e-9)
 
 
