@@ -55,9 +55,7 @@ class Geometry:
     @cached_property
     def turns(self) -> Places:
         """``(8, D)``: where each byte comes from if a block is turned or mirrored."""
-        pixels = self.edge**2
-        table = dihedral_table(self.edge)
-        return np.concatenate([table + pixels * c for c in range(self.channels)], axis=1)
+        return np.stack([_in_all_channels(each, self) for each in dihedral_table(self.edge)])
 
     @cached_property
     def states(self) -> Places:
@@ -71,6 +69,20 @@ class Geometry:
         return np.stack([turn[order] for order in orders for turn in self.turns])
 
     @cached_property
+    def swirls(self) -> Places:
+        """``(K, D)``: likewise, if neighbouring rings of pixels go round by one pixel or two."""
+        rings = _rings(self.edge)
+        found = []
+        for first in range(len(rings)):
+            for last in range(first + 1, len(rings) + 1):
+                for step in (1, -1, 2, -2):
+                    pixels = np.arange(self.edge**2)
+                    for ring in rings[first:last]:
+                        pixels[ring] = np.roll(ring, step)
+                    found.append(pixels)
+        return np.stack([_in_all_channels(each, self) for each in found])
+
+    @cached_property
     def steps(self) -> Places:
         """``(D, D)``: a number for each pair of bytes, the same for the same step and channels."""
         row, column = np.divmod(np.tile(np.arange(self.edge**2), self.channels), self.edge)
@@ -80,6 +92,23 @@ class Geometry:
         right = column[:, None] - column + self.edge - 1
         pair = channel[:, None] * self.channels + channel
         return np.asarray((down * wide + right) * self.channels**2 + pair)
+
+
+def _in_all_channels(pixels: Places, geometry: Geometry) -> Places:
+    """``(D,)``: an order of pixels ``(P,)`` for the bytes of every channel."""
+    first = geometry.edge**2 * np.arange(geometry.channels)
+    return np.asarray((first[:, None] + pixels).reshape(-1))
+
+
+def _rings(edge: int) -> list[Places]:
+    """The pixels of a square from its border inwards, each ring in the order of a walk along it."""
+    numbers = np.arange(edge**2).reshape(edge, edge)
+    found = []
+    for inside in range(edge // 2):
+        square = numbers[inside : edge - inside, inside : edge - inside]
+        walk = [square[0, :-1], square[:-1, -1], square[-1, :0:-1], square[:0:-1, 0]]
+        found.append(np.concatenate(walk))
+    return found
 
 
 def public_models(images: Tensor, geometry: Geometry, seed: int = 0) -> list[Spectrum]:

@@ -97,7 +97,7 @@ class Search:
         self._contents, self._rng = contents, rng
         self._enough = ENOUGH_SMALL if geometry.small else ENOUGH
         self._rounds = rounds
-        self._cipher = Cipher(contents.T @ contents / len(contents), list(models), geometry)
+        self.cipher = Cipher(contents.T @ contents / len(contents), list(models), geometry)
         self._curves: dict[int, tuple[Array, Array]] = {}
 
     def run(self, tick: Callable[[int], None] = lambda done: None) -> Outcome:
@@ -123,13 +123,13 @@ class Search:
 
     def _searched(self, *, first: bool) -> tuple[Found, Pixels, Places]:
         """The best end of a search that knows nothing of the others."""
-        groups = groupings(self._cipher, self._rng)
+        groups = groupings(self.cipher, self._rng)
         best: tuple[Found, Pixels, Places] | None = None
         misfits: list[float] = []
-        most = MOST_LARGE if self._cipher.geometry.edge**2 > LARGE else MOST_LAYOUTS
+        most = MOST_LARGE if self.cipher.geometry.edge**2 > LARGE else MOST_LAYOUTS
         for number in range(len(LAYOUTS) if first else most):
             least = best[0].misfit if best else np.inf
-            pixels = Pixels(self._cipher, groups[number % len(groups)])
+            pixels = Pixels(self.cipher, groups[number % len(groups)])
             end = self._climbed(pixels, self._laid_out(pixels, number if first else None), least)
             if end[0].misfit < NEAR * least:
                 end = self._repaired(*end)
@@ -142,11 +142,11 @@ class Search:
             if sum(each < best[0].misfit + SAME for each in misfits) >= ENOUGH:
                 break
         assert best is not None  # noqa: S101 - there is one layout at least
-        return best
+        return self.unswirled(*best)
 
     def _laid_out(self, pixels: Pixels, number: int | None) -> Places:
         """Pixels on the grid: the layout of this number, or one drawn at random."""
-        geometry, rng = self._cipher.geometry, self._rng
+        geometry, rng = self.cipher.geometry, self._rng
         seen, majorise = pixels.covariance, True
         if number is None:
             kept, near = LAYOUTS[rng.integers(len(LAYOUTS))][0], int(rng.integers(5, 14))
@@ -156,9 +156,9 @@ class Search:
             seen, majorise = rows.T @ rows, bool(rng.random() < 0.5)
         else:
             kept, near = LAYOUTS[number]
-        kept = min(kept, self._cipher.own.dimensions)
+        kept = min(kept, self.cipher.own.dimensions)
         if kept not in self._curves:
-            public = self._cipher.models[0].covariance
+            public = self.cipher.models[0].covariance
             self._curves[kept] = layout.curve(public, kept, geometry)
         differing = layout.differences(seen, kept, geometry.channels)
         near = min(near, geometry.edge**2 - 1)
@@ -183,11 +183,11 @@ class Search:
         for _ in range(MOST_REPAIRS):
             tried = [self._exchanged(found.at)]
             tried.append(self._exchanged(self._byte_by_byte(found.at)))
-            unturned = self._unturned(found.at) if self._cipher.geometry.small else None
+            unturned = self._unturned(found.at) if self.cipher.geometry.small else None
             if unturned is not None:
                 tried.append(self._exchanged(unturned))
             better = min(tried, key=lambda each: each.misfit)
-            again = Pixels(self._cipher, better.at.reshape(pixels.channels, -1))
+            again = Pixels(self.cipher, better.at.reshape(pixels.channels, -1))
             place = np.arange(again.count)
             moved = again.exchanged(again.fitted(place, *CLIMBS[0]))
             if again.found(moved).misfit < better.misfit:
@@ -199,29 +199,50 @@ class Search:
 
     def _unturned(self, at: Places) -> Places | None:
         """Channels that were laid out turned against each other put right; None if none was."""
-        misfit, geometry = self._cipher.misfit, self._cipher.geometry
-        least, best = misfit.of(self._cipher.seen, at) - SAME, None
+        misfit, geometry = self.cipher.misfit, self.cipher.geometry
+        least, best = misfit.of(self.cipher.seen, at) - SAME, None
         pixels = geometry.edge**2
         for channel in range(geometry.channels):
             part = slice(channel * pixels, (channel + 1) * pixels)
             for turn in geometry.turns[1:, :pixels]:
                 moved = at.copy()
                 moved[part] = at[part][turn]
-                found = misfit.of(self._cipher.seen, moved)
+                found = misfit.of(self.cipher.seen, moved)
                 if found < least:
                     least, best = found, moved
         return best
 
+    def unswirled(
+        self, found: Found, pixels: Pixels, order: Places
+    ) -> tuple[Found, Pixels, Places]:
+        """Rings of pixels that went round against the others put right, as long as that gains.
+
+        Every pixel keeps its neighbours but where rings meet, so that no exchange leads out of
+        such an end, and separate searches come to the same one.
+        """
+        misfit, geometry = self.cipher.misfit, self.cipher.geometry
+        while True:
+            tried = [found.at[swirl] for swirl in geometry.swirls]
+            fits = [misfit.of(self.cipher.seen, at) for at in tried]
+            if min(fits) > found.misfit - SAME:
+                return found, pixels, order
+            at = tried[int(np.argmin(fits))]
+            pixels, order = (
+                Pixels(self.cipher, at.reshape(pixels.channels, -1)),
+                np.arange(geometry.edge**2),
+            )
+            found, pixels, order = self._repaired(pixels.found(order), pixels, order)
+
     def _byte_by_byte(self, at: Places) -> Places:
-        own = self._cipher.own.covariance.take(at, 0).take(at, 1)
-        geometry = self._cipher.geometry
-        public, most = self._cipher.models[0].covariance, self._cipher.own.dimensions
+        own = self.cipher.own.covariance.take(at, 0).take(at, 1)
+        geometry = self.cipher.geometry
+        public, most = self.cipher.models[0].covariance, self.cipher.own.dimensions
         model = stationary(own, public, BYTE_PUBLIC, geometry, most)
-        return refined(self._cipher, model, at, BYTES)
+        return refined(self.cipher, model, at, BYTES)
 
     def _exchanged(self, at: Places) -> Found:
         """Single bytes exchanged while that makes an arrangement likelier."""
-        seen, weights = self._cipher.seen, self._cipher.misfit.weights
+        seen, weights = self.cipher.seen, self.cipher.misfit.weights
         for _ in range(MOST_EXCHANGES):
             placed = seen.take(at, 0).take(at, 1)
             pairs = exchanges(placed, weights, placed @ weights, None)
@@ -231,4 +252,4 @@ class Search:
             for one, other in pairs:
                 order[[one, other]] = [other, one]
             at = at[order]
-        return Found(*self._cipher.misfit.best(seen, at))
+        return Found(*self.cipher.misfit.best(seen, at))

@@ -18,7 +18,7 @@ from ppattack.solvers.shared_blocks.models import (
     stationary,
     turned,
 )
-from ppattack.solvers.shared_blocks.pixels import Cipher
+from ppattack.solvers.shared_blocks.pixels import Cipher, Pixels
 from ppattack.solvers.shared_blocks.search import Search, usual_rounds
 from ppattack.solvers.shared_blocks.statistics import (
     Spectrum,
@@ -132,6 +132,40 @@ def test_a_known_order_is_found_again_up_to_a_state() -> None:
     assert any((placed == state).all() for state in GEOMETRY.states)
     assert outcome.sure
     assert searches == list(range(1, outcome.rounds + 1))
+
+
+@pytest.mark.parametrize("edge", [4, 8])
+def test_swirls_move_rings_of_pixels_alike_in_all_channels(edge: int) -> None:
+    geometry, pixels = Geometry(3, edge), edge**2
+    swirls = {tuple(swirl) for swirl in geometry.swirls.tolist()}
+    rings = edge // 2
+    assert len(swirls) == 4 * rings * (rings + 1) // 2 - 1  # four pixels go round by two once
+    for swirl in np.array(sorted(swirls)):
+        assert sorted(swirl) == list(range(3 * pixels))
+        assert tuple(np.argsort(swirl)) in swirls
+        assert (swirl[:pixels] + pixels == swirl[pixels : 2 * pixels]).all()
+        row, column = np.divmod(swirl[:pixels], edge)
+        depth = np.minimum.reduce([row, column, edge - 1 - row, edge - 1 - column])
+        there, across = np.divmod(np.arange(pixels), edge)
+        assert (
+            depth == np.minimum.reduce([there, across, edge - 1 - there, edge - 1 - across])
+        ).all()
+
+
+@pytest.mark.parametrize("number", [0, 5, 14, 33])
+def test_rings_that_went_round_are_put_right(number: int) -> None:
+    """The end that exchanges do not leave: each pixel has nearly all its neighbours."""
+    geometry = Geometry(3, 8)
+    sets = natural_sets(60, 400, size=32)
+    known = Spectrum(turned(covariance(lines(sets.adversary, 8)), geometry))
+    search = Search(contents(lines(sets.victims, 8)), [known], geometry, np.random.default_rng(6))
+    wrong = geometry.swirls[number]
+    pixels = Pixels(search.cipher, wrong.reshape(3, -1))
+    start = pixels.found(np.arange(64))
+    found, _, _ = search.unswirled(start, pixels, np.arange(64))
+    truth = search.cipher.misfit.best(search.cipher.seen, np.arange(192))[1]
+    assert start.misfit > truth + 1
+    assert found.misfit <= truth + 0.05
 
 
 def test_small_blocks_are_searched_for_more_often() -> None:
