@@ -24,7 +24,8 @@ NAME = "moved"
 LEVEL = 1e-4
 """p below which neighbours are alike, so that blocks stay."""
 FEW_BLOCKS, FEW_LEAN = 4, 0.25
-"""Of so few blocks every third order leaves neighbours side by side, under one key in all files."""
+"""If blocks are so few, every third order leaves neighbours side by side, and one key does so in
+all files."""
 EVEN, LEAN_ERRORS = 0.2, 2.5
 """Where an image with few blocks says as little for one answer as for the other."""
 STAYS, MOVED = 0.13, 0.17
