@@ -34,6 +34,9 @@ EVEN = 0.7
 """Concentration of the random weights: below 1 a few steps decide."""
 NEGATIVE = 0.15
 """Share of the weights that are subtracted."""
+ALIKE = 1.02
+"""Misfit, times the least, up to which ends explain as much: some have single components negative,
+brightness among them, which the means at each place tell."""
 PASSES = 2
 """From clipped values first, then from what they may have been."""
 LARGEST_BLOCK = 64
@@ -94,7 +97,7 @@ def rotation(
     """
     steps = len(ours.lagged)
     first, second = (side.lagged + side.lagged.swapaxes(1, 2) for side in (ours, theirs))
-    found, misfit = np.eye(ours.lagged.shape[1]), np.inf
+    ends: list[tuple[float, float, Matrix]] = []
     for start in range(STARTS):
         weights = np.array(NEAR[:steps])
         if start:
@@ -108,11 +111,13 @@ def rotation(
         )
         turned = grown(seen, known)
         left = ((seen - turned @ known @ turned.T) ** 2).sum()
-        if (one := float(left / max((seen**2).sum(), 1e-12))) < misfit:
-            found, misfit = vectors @ turned @ basis.T, one
-    if (ours.places * (theirs.places @ found.T)).sum() < 0:
-        found = -found
-    return found, misfit
+        found = vectors @ turned @ basis.T
+        agreement = float((ours.places * (theirs.places @ found.T)).sum())
+        found = found if agreement >= 0 else -found
+        ends.append((float(left / max((seen**2).sum(), 1e-12)), abs(agreement), found))
+    least = min(misfit for misfit, _, _ in ends)
+    misfit, _, best = max((end for end in ends if end[0] <= ALIKE * least), key=lambda end: end[1])
+    return best, misfit
 
 
 def instead_of(found: Found, case: Case) -> Found | None:
