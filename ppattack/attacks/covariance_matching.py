@@ -71,7 +71,7 @@ class CovarianceMatching(Attack):
         ),
         recovers=("images", "key"),
         requires=ThreatModel(public="unpaired"),
-        seconds=30.0,
+        seconds=5.0,
     )
 
     @dataclass(frozen=True)

@@ -125,6 +125,7 @@ def _audit(
     target, shape = check_target(base)
     bases = [replace(base, key_scope=scope) for scope in _scopes(base, target)]
     probed = [probe_target(each, target, shape) for each in bases]
+    undescribed = target.structure().kind == "any"
     requests = [
         replace(
             each,
@@ -133,7 +134,7 @@ def _audit(
             attack_settings=_settings(attack, each, said),
         )
         for second, (each, said) in enumerate(zip(bases, probed, strict=True))
-        for attack in cheapest_first(registry.attacks())
+        for attack in cheapest_first(registry.attacks(), undescribed=undescribed)
         if not second or not _needs_answers(attack)
     ]
     names = [request.attack for request in requests]

@@ -265,7 +265,8 @@ def test_the_command_gives_one_verdict(tmp_path: Path) -> None:
 def test_a_failed_attack_is_no_success_but_the_verdict_is_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def some(_: object) -> list[str]:
+    def some(_: object, *, undescribed: bool) -> list[str]:
+        assert not undescribed
         return [mine("Broken"), "fr"]
 
     monkeypatch.setattr("ppattack.sweeps.audit.cheapest_first", some)

@@ -63,6 +63,9 @@ def test_attacks_are_in_levels() -> None:
         ["jigsaw"],
         ["itn", "gan"],
     ]
+    pair = ["ciphertext-only", "covariance-matching"]
+    assert cheapest_first(pair) == pair[::-1]
+    assert cheapest_first(pair, undescribed=True) == pair
     every = cheapest_first(registry.attacks())
     assert sorted(every) == registry.attacks()
     assert every[0] == "candidate-matching"
