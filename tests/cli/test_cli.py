@@ -181,7 +181,8 @@ def test_importing_the_package_imports_no_torch() -> None:
 
 def test_ctrl_c_says_one_line_and_the_same_command_continues(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "ppattack_cli", "run", "--attack", "itn", "--target", "etc",
-               "-n", "12", "--adversary", "64", "--set", "attack.epochs=4000"]  # fmt: skip
+               "-n", "12", "--adversary", "64", "--set", "attack.epochs=4000",
+               "--set", "attack.patience=0"]  # fmt: skip
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     heard = partial(signal.signal, signal.SIGINT, signal.default_int_handler)
     process = subprocess.Popen(
