@@ -135,10 +135,10 @@ def solve(case: Case, statistics: Statistics, wanted: list[Model], progress: Pro
         found = fit()
         shown = _proven(found, case, held)
         linear = name.startswith(LINEAR)
-        fits = shown.holds and (shown.weakest >= LEAST_LINEAR or not linear)
+        fits = _fits(shown, linear)
         if fits and linear:
             freer = any_matrix.instead_of(found, fitted)
-            if freer is not None and (also := _proven(freer, case, held)).holds:
+            if freer is not None and _fits(also := _proven(freer, case, held), linear):
                 found, shown = freer, also
         if fits and (linear or shown.alike >= SURE):
             return Outcome(found, shown, reasons, 0)
@@ -151,6 +151,10 @@ def solve(case: Case, statistics: Statistics, wanted: list[Model], progress: Pro
     if best is not None:
         return Outcome(*best, reasons, 0)
     return Outcome(None, None, reasons, min(fewest, default=0))
+
+
+def _fits(shown: Proof, linear: bool) -> bool:
+    return shown.holds and (shown.weakest >= LEAST_LINEAR or not linear)
 
 
 def _proven(found: Found, case: Case, held: int) -> Proof:
