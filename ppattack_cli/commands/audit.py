@@ -101,7 +101,7 @@ def _print_part(audit: Audit, folder: Path) -> None:
     from rich.markup import escape
 
     from ppattack.reports.leaks import verdict_words
-    from ppattack.sweeps.audit import worst_report
+    from ppattack.sweeps.merged_audit import worst_report
     from ppattack_cli.tables import console, print_verdict, table
 
     screen, report = console(), worst_report(folder)

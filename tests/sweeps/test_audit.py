@@ -17,9 +17,10 @@ from ppattack.reports.scores import MatchingScores, Scores
 from ppattack.reports.sweep import Cell, Outcome, Sweep, read_sweep
 from ppattack.request import RunRequest
 from ppattack.runs.store import Finished
-from ppattack.sweeps.audit import merge, run_audit, worst_report
+from ppattack.sweeps.audit import run_audit
 from ppattack.sweeps.executors import InThisProcess
 from ppattack.sweeps.levels import cheapest_first
+from ppattack.sweeps.merged_audit import merge, worst_report
 from ppattack.sweeps.sweep import run_sweep
 from ppattack.sweeps.worst_case import worst_case
 from tests.support.program import in_process

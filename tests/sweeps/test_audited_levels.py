@@ -13,9 +13,9 @@ from ppattack.reports.leaks import LEVELS, LeakName
 from ppattack.reports.run import Report
 from ppattack.reports.scores import ReidentificationScores, Summary
 from ppattack.request import RunRequest
-from ppattack.sweeps.audit import merge
 from ppattack.sweeps.audited_levels import audited_levels
 from ppattack.sweeps.executors import InThisProcess
+from ppattack.sweeps.merged_audit import merge
 from ppattack.sweeps.sweep import run_sweep
 from tests.support.saved import report
 from tests.support.sweeps import Watch
