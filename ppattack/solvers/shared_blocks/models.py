@@ -70,16 +70,20 @@ class Geometry:
 
     @cached_property
     def swirls(self) -> Places:
-        """``(K, D)``: likewise, if neighbouring rings of pixels go round by one pixel or two."""
+        """``(K, D)``: likewise, if rings of pixels go round by one pixel or two.
+
+        They are the outermost rings, one or more, or the innermost: the others stay.
+        """
         rings = _rings(self.edge)
+        outer = [rings[:last] for last in range(1, len(rings) + 1)]
+        inner = [rings[first:] for first in range(1, len(rings))]
         found = []
-        for first in range(len(rings)):
-            for last in range(first + 1, len(rings) + 1):
-                for step in (1, -1, 2, -2):
-                    pixels = np.arange(self.edge**2)
-                    for ring in rings[first:last]:
-                        pixels[ring] = np.roll(ring, step)
-                    found.append(pixels)
+        for together in (*outer, *inner):
+            for step in (1, -1, 2, -2):
+                pixels = np.arange(self.edge**2)
+                for ring in together:
+                    pixels[ring] = np.roll(ring, step)
+                found.append(pixels)
         return np.stack([_in_all_channels(each, self) for each in found])
 
     @cached_property

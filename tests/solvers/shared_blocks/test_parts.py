@@ -139,7 +139,7 @@ def test_swirls_move_rings_of_pixels_alike_in_all_channels(edge: int) -> None:
     geometry, pixels = Geometry(3, edge), edge**2
     swirls = {tuple(swirl) for swirl in geometry.swirls.tolist()}
     rings = edge // 2
-    assert len(swirls) == 4 * rings * (rings + 1) // 2 - 1  # four pixels go round by two once
+    assert len(swirls) == 4 * (2 * rings - 1) - 1  # four pixels go round by two once
     for swirl in np.array(sorted(swirls)):
         assert sorted(swirl) == list(range(3 * pixels))
         assert tuple(np.argsort(swirl)) in swirls
@@ -152,7 +152,7 @@ def test_swirls_move_rings_of_pixels_alike_in_all_channels(edge: int) -> None:
         ).all()
 
 
-@pytest.mark.parametrize("number", [0, 5, 14, 33])
+@pytest.mark.parametrize("number", [0, 5, 14, 21, 27])
 def test_rings_that_went_round_are_put_right(number: int) -> None:
     """The end that exchanges do not leave: each pixel has nearly all its neighbours."""
     geometry = Geometry(3, 8)
