@@ -20,7 +20,7 @@ from ppattack.target import Target
 from tests.conftest import numpy_global_state
 from tests.support.labelled import labelled_sets
 
-CONTEXT = Context(torch.device("cpu"), seed=7)
+CONTEXT = Context(torch.device("cpu"), seed=2**127 + 7)
 
 
 def positive(attack: Attack) -> tuple[Target, Scenario]:

@@ -18,7 +18,7 @@ from ppattack.scenario import Scenario, simulate
 from ppattack.target import Target
 from ppattack.threat import KeyScope
 
-CONTEXT = Context(torch.device("cpu"), seed=11)
+CONTEXT = Context(torch.device("cpu"), seed=2**127 + 11)
 DATA: Any = data
 METRICS: Any = metrics
 

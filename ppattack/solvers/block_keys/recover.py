@@ -34,6 +34,8 @@ TRUSTED = 0.75
 """Share of the blocks found twice, the best-fitting ones, from which that is taken."""
 STRANGE = 4.0
 """Deviations of a block's misfit from the usual one from which it starts again."""
+SEEDS = 2**63
+"""Seeds of torch; those of runs have 128 bits."""
 MEDIAN_DEVIATIONS = 1.4826
 """Standard deviations of a normal law in a median absolute deviation."""
 
@@ -90,9 +92,9 @@ def inside(covariance: Tensor, model: Model, block: int, channels: int, seed: in
         model: of plain blocks, from public images.
         block: edge of a block, pixels.
         channels: of the images.
-        seed: of the starts.
+        seed: of the starts, of any size.
     """
-    generator = torch.Generator().manual_seed(seed)
+    generator = torch.Generator().manual_seed(seed % SEEDS)
     states = block_symbols.turns(block, channels)
     colours = len(states) // len(block_symbols.turns(block, 1))
     orders = alignment.align(covariance, model, generator)
