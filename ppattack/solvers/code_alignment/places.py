@@ -234,7 +234,7 @@ def _similarities(even: Tensor) -> tuple[Tensor, Tensor]:
 def _embedded(ours: Layouts, theirs: Layouts) -> Tensor:
     """``(S, P)`` starts: both sides' places in space, turned until they lie on each other."""
     found: dict[bytes, tuple[float, Tensor]] = {}
-    for axes in AXES:
+    for axes in sorted({min(axes, ours.pairs.shape[1]) for axes in AXES}):
         left, right = (_coordinates(side.pairs.sum(dim=0), axes) for side in (ours, theirs))
         for order in itertools.permutations(range(min(3, axes))):
             for signs in itertools.product((1.0, -1.0), repeat=len(order)):

@@ -38,7 +38,7 @@ def _right(places: Tensor, order: Tensor, grid: tuple[int, int] = GRID) -> float
     return max(shares)
 
 
-@pytest.mark.parametrize("grid", [GRID, (5, 8)])
+@pytest.mark.parametrize("grid", [GRID, (5, 8), (2, 2)])
 def test_a_permuted_layout_is_found_up_to_a_turn(grid: tuple[int, int]) -> None:
     victims, own = _field(400, 1, grid), _field(400, 2, grid)
     order = torch.randperm(grid[0] * grid[1], generator=torch.Generator().manual_seed(3))
