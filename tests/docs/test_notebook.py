@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -41,3 +42,24 @@ def test_it_is_small_and_whole() -> None:
         for cell in notebook["cells"]
         for each in cell.get("outputs", [])
     )
+
+
+@pytest.mark.slow
+@pytest.mark.process
+def test_a_kernel_shows_the_same(tmp_path: Path) -> None:
+    nbformat = pytest.importorskip("nbformat")
+    client = pytest.importorskip("nbclient")
+    pytest.importorskip("ipykernel")
+    notebook = nbformat.read(PLACE, as_version=4)
+    stored = [_said(cell) for cell in notebook.cells if cell.cell_type == "code"]
+    resources = {"metadata": {"path": str(tmp_path)}}
+    client.NotebookClient(notebook, timeout=600, resources=resources).execute()
+    found = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    assert [_said(cell) for cell in found] == stored
+    shown = [each.output_type for cell in found for each in cell.outputs]
+    assert shown.count("display_data") == 2, "the attack and the audit show their progress"
+
+
+def _said(cell: Any) -> list[str]:
+    """Printed lines and values of a cell, without progress, which a kernel displays."""
+    return _texts([dict(each) for each in cell.outputs if each.output_type != "display_data"])
