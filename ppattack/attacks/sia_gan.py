@@ -115,7 +115,9 @@ class SiaGan(Attack):
         picture_every: PictureEvery = None
 
     presets: ClassVar[Mapping[Preset, Mapping[str, Any]]] = {
-        "smoke": {"epochs": 1, "images": 128, "width": 0.0625, "batch_size": 32},
+        "smoke": {
+            "epochs": 1, "images": 128, "width": 0.0625, "batch_size": 32, "classifier_epochs": 1,
+        },  # fmt: skip
         "standard": {"picture_every": 100},
         "paper": {
             "variant": "paper",
