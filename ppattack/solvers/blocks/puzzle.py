@@ -32,6 +32,7 @@ from ppattack.solvers.blocks.halved_colours import without_neighbours
 from ppattack.solvers.blocks.panels import PanelPrior
 from ppattack.solvers.global_state import choice
 from ppattack.solvers.global_state.jpeg_priors import Priors
+from ppattack.solvers.global_state.others import Others
 from ppattack.solvers.global_state.prior import StatePrior
 from ppattack.solvers.jigsaw.solve import Assembly, seams_compared
 from ppattack.target.representation import Panel
@@ -61,6 +62,7 @@ class Puzzle:
             each kind is a separate puzzle.
         seed: the solver's.
         jpeg: what the ciphertexts went through, or None.
+        others: further images that teach global states.
     """
 
     shape: ImageShape
@@ -71,6 +73,7 @@ class Puzzle:
     apart: bool = True
     seed: int = 0
     jpeg: Jpeg | None = None
+    others: Others | None = None
 
     @property
     def areas(self) -> tuple[Panel, ...]:
@@ -177,7 +180,7 @@ class NaturalStates:
         if self.pictures is not None and prior is not None and len(puzzle.areas) > 1:
             alone = _log_probabilities(plain[(..., *puzzle.areas[0].slices)], prior, group)
             key, decision = self.pictures.settle(key, judged, alone)
-            return key, {"global_state": "chosen by public images", **decision}
+            return key, {"global_state": f"chosen by {prior.teachers}", **decision}
         state, notes = choice.choose(plain, prior, group)
         key = found.turned(state, group).key(edge, channels, group)
         if self.pictures is not None:
@@ -214,7 +217,8 @@ def learn(public: Tensor | None, puzzle: Puzzle, *, one_key: bool = True) -> Nat
         )
     first, *others = [public[(..., *area.slices)] for area in puzzle.areas]
     group, edge = puzzle.group, puzzle.structure.block_size
-    priors = Priors(partial(choice.fit_best, first, group, None), edge, group, puzzle.jpeg)
+    fit = partial(choice.fit_best, first, group, None, others=puzzle.others)
+    priors = Priors(fit, edge, group, puzzle.jpeg)
     separator = component_separation.UNTAUGHT
     if others:
         kinds = (split(part.cpu().numpy(), edge) for part in (first, *others))

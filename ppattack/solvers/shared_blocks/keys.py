@@ -19,6 +19,7 @@ from ppattack.blocks import byte_numbers, place
 from ppattack.permxor import PermXor
 from ppattack.solvers.blocks import puzzle as block_puzzle
 from ppattack.solvers.global_state import choice
+from ppattack.solvers.global_state.others import Others
 from ppattack.solvers.global_state.prior import StatePrior
 from ppattack.solvers.shared_blocks.models import Geometry, Places, public_models
 from ppattack.solvers.shared_blocks.search import MOST_ROUNDS, Outcome, Search, usual_rounds
@@ -119,7 +120,13 @@ class Solver:
         return key.after(undone), {**notes, **found}
 
 
-def taught(public: Tensor, structure: Structure, seed: int = 0, rounds: int = 0) -> Solver:
+def taught(
+    public: Tensor,
+    structure: Structure,
+    seed: int = 0,
+    rounds: int = 0,
+    others: Others | None = None,
+) -> Solver:
     """A solver that has learned from public images.
 
     Args:
@@ -127,6 +134,7 @@ def taught(public: Tensor, structure: Structure, seed: int = 0, rounds: int = 0)
         structure: ``shared-block`` over bytes.
         seed: of grouping and searches.
         rounds: searches, at most; 0: five, or nine for blocks of 8 pixels and less.
+        others: see :func:`ppattack.solvers.global_state.choice.fitted`.
     """
     geometry = Geometry(int(public.shape[1]), structure.block_size)
     group = choice.group_for(geometry.channels)
@@ -135,7 +143,7 @@ def taught(public: Tensor, structure: Structure, seed: int = 0, rounds: int = 0)
         wanted = np.intersect1d(wanted, choice.unturned(group))
     if not structure.negatives:
         wanted = wanted[group.negative[wanted] == 0]
-    prior = choice.fitted(public, group, wanted)
+    prior = choice.fitted(public, group, wanted, others=others)
     models = public_models(public, geometry, seed)
     return Solver(structure, geometry, models, prior, seed, rounds or usual_rounds(geometry))
 
