@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 import torch
 
+from ppattack.caches.memory import Recent
 from ppattack.errors import DataError, UnknownNameError
+from ppattack.plugins import registry
 from ppattack.solvers.global_state import choice, others, thumbnails
 from ppattack.solvers.global_state.prior import StatePrior
 from tests.support.natural import either_way, natural_images
@@ -20,7 +22,7 @@ GROUP = choice.group_for(3)
 def _small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(others, "FEWEST", 100)
     monkeypatch.setattr(others, "STEPS", 40)
-    monkeypatch.setattr(others, "_RECENT", others.Recent(2))
+    monkeypatch.setattr(others, "_RECENT", Recent(2))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setenv("PPATTACK_CACHE", "on")
 
@@ -69,7 +71,7 @@ def test_the_network_is_learned_once_for_the_same_images(
     more = stored(tmp_path, images)
     victims = thumbnails.measured(natural_images(4, 32, seed=5))
     first = more.scorer(images[:1], GROUP)
-    monkeypatch.setattr(others, "_RECENT", others.Recent(2))
+    monkeypatch.setattr(others, "_RECENT", Recent(2))
 
     def refused(*_: object) -> None:
         raise AssertionError("learned again")
@@ -94,7 +96,7 @@ def test_a_network_serves_fewer_states_too(tmp_path: Path) -> None:
 def test_colours_become_brightness_and_are_not_made_up(tmp_path: Path) -> None:
     images = natural_images(120, 32, seed=1)
     more = stored(tmp_path, images)
-    source = others.registry.dataset(more.name)
+    source = registry.dataset(more.name)
     grey = more.images(source, 1)
     assert grey.shape == (120, 1, 32, 32)
     weights = torch.tensor([0.299, 0.587, 0.114])[:, None, None]
@@ -102,7 +104,7 @@ def test_colours_become_brightness_and_are_not_made_up(tmp_path: Path) -> None:
     assert torch.allclose(torch.sort(grey.float().sum((1, 2, 3))).values, every, atol=600)
     without = stored(tmp_path, grey)
     with pytest.raises(DataError, match="1 channels, and the attacked ones have 3"):
-        without.images(source=others.registry.dataset(without.name), channels=3)
+        without.images(source=registry.dataset(without.name), channels=3)
 
 
 def test_wrong_sources_are_refused(tmp_path: Path) -> None:
