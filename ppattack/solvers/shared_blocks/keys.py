@@ -21,6 +21,8 @@ from ppattack.solvers.blocks import puzzle as block_puzzle
 from ppattack.solvers.global_state import choice
 from ppattack.solvers.global_state.others import Others
 from ppattack.solvers.global_state.prior import StatePrior
+from ppattack.solvers.jigsaw.learned_seams import LearnedSeams
+from ppattack.solvers.jigsaw.seam_lessons import learned
 from ppattack.solvers.shared_blocks.models import Geometry, Places, public_models
 from ppattack.solvers.shared_blocks.search import MOST_ROUNDS, Outcome, Search, usual_rounds
 from ppattack.solvers.shared_blocks.statistics import Array, Spectrum, contents, lines, signs
@@ -43,6 +45,7 @@ class Solver:
         prior: chooses the state of the whole image, or None to leave it as found.
         seed: of the searches.
         rounds: searches, at most.
+        seams: of blocks that moved, for a single ciphertext, or None to measure them.
     """
 
     structure: Structure
@@ -51,6 +54,7 @@ class Solver:
     prior: StatePrior | None
     seed: int = 0
     rounds: int = MOST_ROUNDS
+    seams: LearnedSeams | None = None
 
     def key(
         self, ciphertexts: Tensor, tick: Callable[[int], None] = lambda done: None
@@ -87,7 +91,10 @@ class Solver:
         shape = tuple(int(size) for size in compared.shape[1:])
         edge = self.geometry.edge
         puzzle = block_puzzle.Puzzle(
-            (shape[0], shape[1], shape[2]), replace(MOVED, block_size=edge), seed=self.seed
+            (shape[0], shape[1], shape[2]),
+            replace(MOVED, block_size=edge),
+            seed=self.seed,
+            seams=self.seams,
         )
         natural = block_puzzle.learn(None, puzzle)
         ways = [within]
@@ -145,7 +152,9 @@ def taught(
         wanted = wanted[group.negative[wanted] == 0]
     prior = choice.fitted(public, group, wanted, others=others)
     models = public_models(public, geometry, seed)
-    return Solver(structure, geometry, models, prior, seed, rounds or usual_rounds(geometry))
+    seams = learned(public, geometry.edge) if structure.moves_blocks else None
+    rounds = rounds or usual_rounds(geometry)
+    return Solver(structure, geometry, models, prior, seed, rounds, seams)
 
 
 def _within(at: Places, flips: Array, shape: tuple[int, ...], edge: int) -> PermXor:
