@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -10,9 +11,13 @@ import pytest
 import torch
 from torch import Tensor
 
+from ppattack.jpeg import Jpeg
 from ppattack.solvers import jigsaw
+from ppattack.solvers.blocks import puzzle as block_puzzle
 from ppattack.solvers.jigsaw import learned_seams, seam_lessons
 from ppattack.solvers.jigsaw.learned_seams import LearnedSeams
+from ppattack.solvers.shared_blocks import keys
+from ppattack.target.structure import Structure
 from tests.support.natural import natural_images
 
 EDGE, GRID = 8, 6
@@ -127,3 +132,17 @@ def test_they_are_learned_once_for_the_same_images(monkeypatch: pytest.MonkeyPat
 def test_where_nothing_can_be_learned(count: int, size: int, edge: int) -> None:
     images = torch.zeros(count, 3, size, size, dtype=torch.uint8)
     assert seam_lessons.learned(images, edge) is None
+
+
+def test_who_learns_them() -> None:
+    public = photographs(12, 1)
+    moved = replace(keys.MOVED, block_size=EDGE)
+    puzzle = block_puzzle.Puzzle((3, EDGE * GRID, EDGE * GRID), moved)
+    assert block_puzzle.learn(public, puzzle, one_key=False).puzzle.seams is not None
+    assert block_puzzle.learn(public, puzzle).puzzle.seams is None
+    assert block_puzzle.learn(None, puzzle, one_key=False).puzzle.seams is None
+    sent = replace(puzzle, jpeg=Jpeg.read("90"))
+    assert block_puzzle.learn(public, sent, one_key=False).puzzle.seams is None
+    scrambled = Structure("shared-block", "byte", EDGE, moves_blocks=True)
+    assert keys.taught(public, scrambled).seams is not None
+    assert keys.taught(public, replace(scrambled, moves_blocks=False)).seams is None
