@@ -180,8 +180,8 @@ class CovarianceMatching(Attack):
         if aligned and (why := scope.too_few(structure, enough, one_key=one_key)):
             return Recovery(images=ciphertexts.clone(), limits=why)
         if aligned:
-            seed = context.seed % 2**32
-            solver = keys.taught(public, structure, seed, self.config.rounds, others)
+            seed, jpeg = context.seed % 2**32, observation.jpeg
+            solver = keys.taught(public, structure, seed, self.config.rounds, others, jpeg)
             estimate = shared_blocks.recover(
                 ciphertexts, enough, solver, context.progress, one_key=one_key
             )

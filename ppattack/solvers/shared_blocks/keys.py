@@ -16,6 +16,7 @@ from torch import Tensor
 
 from ppattack.block_states import transformation
 from ppattack.blocks import byte_numbers, place
+from ppattack.jpeg import Jpeg
 from ppattack.permxor import PermXor
 from ppattack.solvers.blocks import puzzle as block_puzzle
 from ppattack.solvers.global_state import choice
@@ -133,6 +134,7 @@ def taught(
     seed: int = 0,
     rounds: int = 0,
     others: Others | None = None,
+    jpeg: Jpeg | None = None,
 ) -> Solver:
     """A solver that has learned from public images.
 
@@ -142,6 +144,8 @@ def taught(
         seed: of grouping and searches.
         rounds: searches, at most; 0: five, or nine for blocks of 8 pixels and less.
         others: see :func:`ppattack.solvers.global_state.choice.fitted`.
+        jpeg: what the ciphertexts went through, after which neither others nor the seams of
+            public images teach anything; or None.
     """
     geometry = Geometry(int(public.shape[1]), structure.block_size)
     group = choice.group_for(geometry.channels)
@@ -150,9 +154,10 @@ def taught(
         wanted = np.intersect1d(wanted, choice.unturned(group))
     if not structure.negatives:
         wanted = wanted[group.negative[wanted] == 0]
-    prior = choice.fitted(public, group, wanted, others=others)
+    clear = jpeg is None
+    prior = choice.fitted(public, group, wanted, others=others if clear else None)
     models = public_models(public, geometry, seed)
-    seams = learned(public, geometry.edge) if structure.moves_blocks else None
+    seams = learned(public, geometry.edge) if structure.moves_blocks and clear else None
     rounds = rounds or usual_rounds(geometry)
     return Solver(structure, geometry, models, prior, seed, rounds, seams)
 

@@ -145,4 +145,5 @@ def test_who_learns_them() -> None:
     assert block_puzzle.learn(public, sent, one_key=False).puzzle.seams is None
     scrambled = Structure("shared-block", "byte", EDGE, moves_blocks=True)
     assert keys.taught(public, scrambled).seams is not None
+    assert keys.taught(public, scrambled, jpeg=Jpeg.read("90")).seams is None
     assert keys.taught(public, replace(scrambled, moves_blocks=False)).seams is None
