@@ -66,7 +66,8 @@ def main() -> None:
         moving_blocks=options.moving,
     )
     began = time.process_time()
-    solver = keys.taught(drawn.adversary, target.structure())
+    jpeg = Jpeg(options.jpeg) if options.jpeg else None
+    solver = keys.taught(drawn.adversary, target.structure(), jpeg=jpeg)
     print(f"public images: {time.process_time() - began:.0f} s", flush=True)
     lines = []
     for number in range(options.first, last):

@@ -146,6 +146,10 @@ class Attack(ABC):
         """Files named in its settings; runs with other contents are others."""
         return ()
 
+    def sources(self) -> tuple[str, ...]:
+        """Sources of images named in its settings; runs with other images are others."""
+        return ()
+
     def positive_control(self, scheme: PublicScheme) -> ControlTarget | None:
         """A target that this attack must break if it works, or None if there is none yet.
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from ppattack.data.stacks import Images
     from ppattack.images import ImageShape
     from ppattack.solvers.global_state.key_estimate import KeyEstimate
+    from ppattack.solvers.global_state.others import Others
     from ppattack.target.base import PublicScheme
     from ppattack.target.structure import Structure
 
@@ -95,6 +96,10 @@ class CovarianceMatching(Attack):
             Interval(ge=0, le=100),
             Doc("shared blocks: searches, at most; 0: 5, or 9 for blocks of 8 pixels and less"),
         ] = 0
+        upright_images: Annotated[
+            str,
+            Doc("more public images, of any kind, to tell which way up: folder:DIR, npz:FILE, …"),
+        ] = ""
 
     presets: ClassVar[Mapping[Preset, Mapping[str, Any]]] = {
         "smoke": {"rounds": 1},
@@ -156,6 +161,7 @@ class CovarianceMatching(Attack):
 
     @override
     def run(self, observation: Observation, context: Context) -> Recovery:
+        from ppattack.solvers.global_state.others import Others
         from ppattack.solvers.shared_blocks import keys
         from ppattack.solvers.shared_blocks import recovery as shared_blocks
 
@@ -169,18 +175,19 @@ class CovarianceMatching(Attack):
         aligned = scope.applies(structure, int(public.shape[1]))
         enough = learned[: scope.MOST_LEARNED] if isinstance(learned, Stack) else learned
         used = len(enough if aligned else learned)
+        others = Others.named(self.config.upright_images)
         one_key = observation.threat.key_scope == "dataset"
         if aligned and (why := scope.too_few(structure, enough, one_key=one_key)):
             return Recovery(images=ciphertexts.clone(), limits=why)
         if aligned:
-            seed = context.seed % 2**32
-            solver = keys.taught(public, structure, seed, self.config.rounds)
+            seed, jpeg = context.seed % 2**32, observation.jpeg
+            solver = keys.taught(public, structure, seed, self.config.rounds, others, jpeg)
             estimate = shared_blocks.recover(
                 ciphertexts, enough, solver, context.progress, one_key=one_key
             )
             limits = shared_blocks.limits(estimate)
         else:
-            estimate = self._solve(structure, learned, public, observation, context)
+            estimate = self._solve(structure, learned, public, others, observation, context)
             limits = self._limits(observation.scheme, used)
         context.progress.log(f"key estimated from {used} ciphertexts")
         notes = {
@@ -198,13 +205,16 @@ class CovarianceMatching(Attack):
             limits=limits,
         )
 
+    @override
+    def sources(self) -> tuple[str, ...]:
+        return tuple(filter(None, (self.config.upright_images,)))
+
     def _learned(self, observation: Observation, context: Context) -> Images:
         """The ciphertexts from which the key is learned."""
-        most = self.config.ciphertexts or None
-        if observation.stack is None:
+        most, stack = self.config.ciphertexts or None, observation.stack
+        if stack is None:
             return observation.ciphertexts[:most].to(context.device)
-        count = len(observation.stack)
-        return observation.stack.part(0, min(most or count, count))
+        return stack.part(0, min(most or len(stack), len(stack)))
 
     def _limits(self, scheme: PublicScheme, count: int) -> str:
         """Why a failure would say nothing about the scheme; empty if it would."""
@@ -234,6 +244,7 @@ class CovarianceMatching(Attack):
         structure: Structure,
         ciphertexts: Images,
         public: Tensor,
+        others: Others | None,
         observation: Observation,
         context: Context,
     ) -> KeyEstimate:
@@ -252,6 +263,7 @@ class CovarianceMatching(Attack):
                 context.seed,
                 context.workers,
                 observation.jpeg,
+                others,
             )
         means = by_structure.Means(
             context.numpy_stream("graph matching"),
@@ -259,6 +271,7 @@ class CovarianceMatching(Attack):
             context.workers,
             observation.jpeg,
             form.panels(shape),
+            others,
         )
         return by_structure.recover(structure, ciphertexts, public, shape, means)
 

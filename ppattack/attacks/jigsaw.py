@@ -87,6 +87,10 @@ class Jigsaw(Attack):
             Interval(ge=0),
             Doc("one key for all: compare the borders of only this many ciphertexts; 0: of all"),
         ] = 50
+        upright_images: Annotated[
+            str,
+            Doc("more public images, of any kind, to tell which way up: folder:DIR, npz:FILE, …"),
+        ] = ""
 
     presets: ClassVar[Mapping[Preset, Mapping[str, Any]]] = {
         "smoke": {"ciphertexts": 10},
@@ -97,6 +101,10 @@ class Jigsaw(Attack):
     @override
     def welcomes_public_images(self) -> bool:
         return bool(self.config.prior == "public")
+
+    @override
+    def sources(self) -> tuple[str, ...]:
+        return tuple(filter(None, (self.config.upright_images,)))
 
     @override
     def positive_control(self, scheme: PublicScheme) -> ControlTarget:
@@ -131,11 +139,13 @@ class Jigsaw(Attack):
     @override
     def run(self, observation: Observation, context: Context) -> Recovery:
         from ppattack.solvers.blocks import puzzle as block_puzzle
+        from ppattack.solvers.global_state.others import Others
 
         observation.refuse_other_shapes(self.card.name)
         scheme = observation.scheme
         puzzle = self._puzzle(scheme, observation.image_shape, context.seed)
-        puzzle = replace(puzzle, jpeg=observation.jpeg)
+        others = Others.named(self.config.upright_images)
+        puzzle = replace(puzzle, jpeg=observation.jpeg, others=others)
         public = None
         if observation.threat.public == "unpaired" and self.config.prior == "public":
             public = scheme.representation.prepare(observation.public_images).to(context.device)

@@ -113,6 +113,7 @@ class _Answers:
             "negative_control": _control(attack.negative_control()),
             "source_hash": source_hash(attack),
             "files": [str(file) for file in attack.files()],
+            "sources": list(attack.sources()),
         }
 
     def _context(self, facts: messages.Facts) -> Context:

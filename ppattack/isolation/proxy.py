@@ -78,6 +78,10 @@ class IsolatedAttack(Attack):
         return tuple(Path(str(file)) for file in self._facts["files"])
 
     @override
+    def sources(self) -> tuple[str, ...]:
+        return tuple(str(source) for source in self._facts["sources"])
+
+    @override
     def requires(self) -> ThreatModel:
         return _read(ThreatModel, self._facts["requires"], self._child.request)
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from ppattack.config import as_dict
 from ppattack.data.stack_files import is_stack, open_stack
 from ppattack.data.windows import Window
-from ppattack.errors import DataError
+from ppattack.errors import ConfigError, DataError
 from ppattack.jpeg import Jpeg
 from ppattack.plugins import registry
 from ppattack.plugins.source import source_hash
@@ -58,6 +58,8 @@ def identity(
     }
     if named := [_content_of(file) for file in attack.files()]:
         facts["attack files"] = named
+    if taught := [_of_other_images(name, request) for name in attack.sources()]:
+        facts["attack images"] = taught
     if beside := [hashlib.sha256(file.read_bytes()).hexdigest() for file in target.files()]:
         facts["target files"] = beside
     if request.window is not None:
@@ -92,6 +94,19 @@ def identity(
                 labels=threat.names_classes,
             )
     return store.identity(facts)
+
+
+def _of_other_images(name: str, request: RunRequest) -> tuple[str, ...]:
+    """Facts of a source that an attack's settings name."""
+    from ppattack.solvers.global_state.others import WANTED
+
+    if name == request.data:
+        raise ConfigError(
+            f"{name} is --data too, and would teach the attack what the attacked images look "
+            "like: name a source without them, or leave the setting out."
+        )
+    source = registry.dataset(name)
+    return image_facts(source, lambda: source.load(WANTED), labels=False)
 
 
 def image_facts(

@@ -27,6 +27,7 @@ from ppattack.solvers.block_keys.samples import (
 from ppattack.solvers.covariance import block_symbols, blocks_first, low_nibbles
 from ppattack.solvers.covariance.free_keys import whole_key
 from ppattack.solvers.global_state.key_estimate import KeyEstimate
+from ppattack.solvers.global_state.others import Others
 
 CONSENSUS_ROUNDS = 2
 """How often all blocks are matched again with what they have in common."""
@@ -48,6 +49,7 @@ def recover(
     seed: int = 0,
     workers: Workers | None = None,
     jpeg: Jpeg | None = None,
+    others: Others | None = None,
 ) -> KeyEstimate:
     """The key, from second moments within blocks.
 
@@ -59,6 +61,7 @@ def recover(
         seed: of the starts.
         workers: gather statistics; None for this process.
         jpeg: what the ciphertexts went through, or None.
+        others: see :func:`ppattack.solvers.global_state.choice.fitted`.
     """
     channels, height, width = (int(size) for size in ciphertexts.shape[1:])
     numbers = block_symbols.numbers((channels, height, width), block, unit)
@@ -78,7 +81,7 @@ def recover(
         "blocks_found_twice": int(orders.agreed.sum()),
         "misfit": round(float(_relative(orders.misfit, seen.covariance).median()), 4),
     }
-    return KeyEstimate(key, low_known, notes).settled(ciphertexts, public, jpeg=jpeg)
+    return KeyEstimate(key, low_known, notes).settled(ciphertexts, public, jpeg=jpeg, others=others)
 
 
 def inside(covariance: Tensor, model: Model, block: int, channels: int, seed: int = 0) -> Orders:

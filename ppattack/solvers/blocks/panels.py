@@ -206,3 +206,20 @@ def _change(shape: ImageShape, panels: Sequence[Panel], choice: Choice) -> PermX
         index[place] = _turned(turned[(..., *panels[source].slices)], state)
         mask[place] = 255 if state > 7 else 0
     return PermXor(index.reshape(-1), mask.reshape(-1))
+
+
+def around(pictures: Sequence[Panel]) -> Panel:
+    """The rectangle that holds pictures."""
+    top, left = min(each.top for each in pictures), min(each.left for each in pictures)
+    bottom = max(each.top + each.height for each in pictures)
+    right = max(each.left + each.width for each in pictures)
+    return Panel(top, left, bottom - top, right - left, pictures[0].chroma)
+
+
+def in_blocks(area: Panel, edge: int) -> tuple[slice, slice]:
+    """The rows and columns of an area, counted in blocks."""
+    top, left = area.top // edge, area.left // edge
+    return (
+        slice(top, top + area.height // edge),
+        slice(left, left + area.width // edge),
+    )

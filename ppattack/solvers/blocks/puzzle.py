@@ -8,8 +8,7 @@ there are any.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -32,7 +31,10 @@ from ppattack.solvers.blocks.halved_colours import without_neighbours
 from ppattack.solvers.blocks.panels import PanelPrior
 from ppattack.solvers.global_state import choice
 from ppattack.solvers.global_state.jpeg_priors import Priors
+from ppattack.solvers.global_state.others import Others
 from ppattack.solvers.global_state.prior import StatePrior
+from ppattack.solvers.jigsaw.learned_seams import LearnedSeams
+from ppattack.solvers.jigsaw.seam_lessons import learned
 from ppattack.solvers.jigsaw.solve import Assembly, seams_compared
 from ppattack.target.representation import Panel
 from ppattack.target.structure import Structure
@@ -61,6 +63,8 @@ class Puzzle:
             each kind is a separate puzzle.
         seed: the solver's.
         jpeg: what the ciphertexts went through, or None.
+        others: further images that teach global states.
+        seams: how likely blocks that only moved are neighbours, if that was learned.
     """
 
     shape: ImageShape
@@ -71,6 +75,8 @@ class Puzzle:
     apart: bool = True
     seed: int = 0
     jpeg: Jpeg | None = None
+    others: Others | None = None
+    seams: LearnedSeams | None = None
 
     @property
     def areas(self) -> tuple[Panel, ...]:
@@ -79,7 +85,7 @@ class Puzzle:
         whole = Panel(0, 0, *self.shape[1:])
         if not self.apart or not all(kinds):
             return (whole,)
-        found = tuple(_around(kind) for kind in kinds)
+        found = tuple(panels.around(kind) for kind in kinds)
         covered = sum(area.height * area.width for area in found)
         return found if covered == whole.height * whole.width else (whole,)
 
@@ -124,8 +130,9 @@ class Puzzle:
                 compatibility=self.compatibility,
                 assembly=self.assembly,
                 seed=self.seed,
+                seams=self.seams,
             )
-            place = _in_blocks(area, edge)
+            place = panels.in_blocks(area, edge)
             grid[place] = own[solved.arrangement.grid]
             state[place] = solved.arrangement.state
             confidence[place] = solved.confidence
@@ -177,7 +184,7 @@ class NaturalStates:
         if self.pictures is not None and prior is not None and len(puzzle.areas) > 1:
             alone = _log_probabilities(plain[(..., *puzzle.areas[0].slices)], prior, group)
             key, decision = self.pictures.settle(key, judged, alone)
-            return key, {"global_state": "chosen by public images", **decision}
+            return key, {"global_state": f"chosen by {prior.teachers}", **decision}
         state, notes = choice.choose(plain, prior, group)
         key = found.turned(state, group).key(edge, channels, group)
         if self.pictures is not None:
@@ -194,7 +201,7 @@ class NaturalStates:
 
 
 def learn(public: Tensor | None, puzzle: Puzzle, *, one_key: bool = True) -> NaturalStates:
-    """Learn which states are natural.
+    """Learn which states are natural, or which blocks are neighbours if they only move.
 
     Args:
         public: ``(M, C, H, W)`` uint8 in the form that the scheme transforms, or None; with fewer
@@ -205,16 +212,21 @@ def learn(public: Tensor | None, puzzle: Puzzle, *, one_key: bool = True) -> Nat
     Raises:
         ImageError: if the public images have another size.
     """
-    if public is None or len(public) < choice.FEWEST_PUBLIC or puzzle.group.count == 1:
+    if public is None or len(public) < choice.FEWEST_PUBLIC:
         return NaturalStates(puzzle, None, None, component_separation.UNTAUGHT)
     if tuple(public.shape[1:]) != puzzle.shape:
         raise ImageError(
             f"public images of shape {tuple(public.shape[1:])} do not match ciphertexts of "
             f"shape {puzzle.shape}: use images of the victims' size."
         )
+    if puzzle.group.count == 1:
+        if puzzle.jpeg is None and not one_key:
+            puzzle = replace(puzzle, seams=learned(public, puzzle.structure.block_size))
+        return NaturalStates(puzzle, None, None, component_separation.UNTAUGHT)
     first, *others = [public[(..., *area.slices)] for area in puzzle.areas]
     group, edge = puzzle.group, puzzle.structure.block_size
-    priors = Priors(partial(choice.fit_best, first, group, None), edge, group, puzzle.jpeg)
+    fit = partial(choice.fit_best, first, group, None, others=puzzle.others)
+    priors = Priors(fit, edge, group, puzzle.jpeg)
     separator = component_separation.UNTAUGHT
     if others:
         kinds = (split(part.cpu().numpy(), edge) for part in (first, *others))
@@ -278,19 +290,3 @@ def _log_probabilities(images: Tensor, prior: StatePrior, group: States) -> NDAr
     which = group.dihedral[prior.wanted] + 8 * group.negative[prior.wanted]
     found[which] = prior.scores(images).mean(0).cpu().numpy()
     return found
-
-
-def _around(pictures: Sequence[Panel]) -> Panel:
-    """The rectangle that holds pictures."""
-    top, left = min(each.top for each in pictures), min(each.left for each in pictures)
-    bottom = max(each.top + each.height for each in pictures)
-    right = max(each.left + each.width for each in pictures)
-    return Panel(top, left, bottom - top, right - left, pictures[0].chroma)
-
-
-def _in_blocks(area: Panel, edge: int) -> tuple[slice, slice]:
-    top, left = area.top // edge, area.left // edge
-    return (
-        slice(top, top + area.height // edge),
-        slice(left, left + area.width // edge),
-    )

@@ -16,6 +16,7 @@ from ppattack.permxor import identity
 from ppattack.solvers.blocks import puzzle as block_puzzle
 from ppattack.solvers.covariance import free_keys, pixel_keys, shared_block_keys
 from ppattack.solvers.global_state.key_estimate import KeyEstimate
+from ppattack.solvers.global_state.others import Others
 from ppattack.target.representation import Panel
 from ppattack.target.structure import Structure
 
@@ -30,6 +31,7 @@ class Means:
         workers: compute parts.
         jpeg: what the ciphertexts went through, or None.
         panels: the pictures that a ciphertext is made of, if there are several.
+        others: see :func:`ppattack.solvers.global_state.choice.fitted`.
     """
 
     rng: np.random.Generator
@@ -37,6 +39,7 @@ class Means:
     workers: Workers
     jpeg: Jpeg | None
     panels: tuple[Panel, ...]
+    others: Others | None = None
 
 
 def recover(
@@ -60,6 +63,7 @@ def recover(
             colours=structure.colours,
             workers=means.workers,
             jpeg=means.jpeg,
+            others=means.others,
         )
     if structure.kind == "shared-block" and not structure.moves_blocks:
         return shared_block_keys.recover(
@@ -71,10 +75,15 @@ def recover(
             restarts=means.restarts,
             workers=means.workers,
             jpeg=means.jpeg,
+            others=means.others,
         )
     if structure.kind == "blocks-dihedral":
-        puzzle = block_puzzle.Puzzle(shape, structure, means.panels, jpeg=means.jpeg)
+        puzzle = block_puzzle.Puzzle(
+            shape, structure, means.panels, jpeg=means.jpeg, others=means.others
+        )
         key, notes = block_puzzle.recover(ciphertexts, public, puzzle)
         return KeyEstimate(key, notes=notes)
     block = None if structure.kind == "any" else structure.block_size
-    return free_keys.recover(ciphertexts, public, structure.unit, block, means.workers, means.jpeg)
+    return free_keys.recover(
+        ciphertexts, public, structure.unit, block, means.workers, means.jpeg, means.others
+    )

@@ -27,6 +27,7 @@ from ppattack.solvers.covariance import (
 from ppattack.solvers.covariance.moments import CHUNK_ROWS, Moments
 from ppattack.solvers.covariance.shared_block_keys import most_correlated
 from ppattack.solvers.global_state.key_estimate import KeyEstimate
+from ppattack.solvers.global_state.others import Others
 from ppattack.solvers.matching.products import Products
 from ppattack.solvers.sums import gathered
 
@@ -44,6 +45,7 @@ def recover(
     block: int | None,
     workers: Workers | None = None,
     jpeg: Jpeg | None = None,
+    others: Others | None = None,
 ) -> KeyEstimate:
     """A signed permutation of the symbols, found by the correlations of all of them.
 
@@ -55,6 +57,7 @@ def recover(
             be anywhere.
         workers: gather statistics; None for this process.
         jpeg: what the ciphertexts went through, or None.
+        others: see :func:`ppattack.solvers.global_state.choice.fitted`.
     """
     workers = workers or Alone()
     channels, height, width = (int(size) for size in ciphertexts.shape[1:])
@@ -93,7 +96,7 @@ def recover(
         key, low_known = low_nibbles.complete(
             key, ciphertexts, public, numbers, shared=False, workers=workers
         )
-    return KeyEstimate(key, low_known, notes).settled(ciphertexts, public, jpeg=jpeg)
+    return KeyEstimate(key, low_known, notes).settled(ciphertexts, public, jpeg=jpeg, others=others)
 
 
 def _one_block(shape: tuple[int, int, int], unit: Unit) -> NDArray[np.int32]:

@@ -15,6 +15,7 @@ from ppattack.solvers.covariance import colour_orders, signed_graph
 from ppattack.solvers.covariance.moments import GridMoments
 from ppattack.solvers.global_state import choice
 from ppattack.solvers.global_state.key_estimate import KeyEstimate
+from ppattack.solvers.global_state.others import Others
 from ppattack.solvers.sums import gathered
 
 
@@ -25,6 +26,7 @@ def recover(
     colours: bool,
     workers: Workers | None = None,
     jpeg: Jpeg | None = None,
+    others: Others | None = None,
 ) -> KeyEstimate:
     """Complements from the signs of correlations, then the channel order of every pixel.
 
@@ -34,6 +36,7 @@ def recover(
         colours: whether the key reorders the channels of each pixel (RGB only).
         workers: gather statistics; None for this process.
         jpeg: what the ciphertexts went through, or None.
+        others: see :func:`ppattack.solvers.global_state.choice.fitted`.
     """
     channels, height, width = shape = _shape(ciphertexts)
     gather, workers = partial(_moments, shape), workers or Alone()
@@ -46,7 +49,7 @@ def recover(
     estimate = KeyEstimate(PermXor(index, mask), notes=notes)
     group = choice.group_for(channels)
     negatives = np.flatnonzero((group.dihedral == 0) & (group.colour == 0))
-    estimate = estimate.settled(ciphertexts, public, negatives, jpeg)
+    estimate = estimate.settled(ciphertexts, public, negatives, jpeg, others)
     if not colours or channels != 3:
         return estimate
     known = np.where(estimate.key.mask > 0, -1, 1).astype(np.int8).reshape(shape)

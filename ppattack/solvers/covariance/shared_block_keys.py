@@ -19,6 +19,7 @@ from ppattack.permxor import PermXor, Unit
 from ppattack.solvers.covariance import block_symbols, low_nibbles
 from ppattack.solvers.global_state import choice
 from ppattack.solvers.global_state.key_estimate import KeyEstimate
+from ppattack.solvers.global_state.others import Others
 from ppattack.solvers.matching import quadratic
 from ppattack.solvers.matching.products import Products
 
@@ -37,6 +38,7 @@ def recover(
     restarts: int,
     workers: Workers | None = None,
     jpeg: Jpeg | None = None,
+    others: Others | None = None,
 ) -> KeyEstimate:
     """The permutation and the complements that all blocks share.
 
@@ -49,6 +51,7 @@ def recover(
         restarts: how many starts.
         workers: gather statistics; None for this process.
         jpeg: what the ciphertexts went through, or None.
+        others: see :func:`ppattack.solvers.global_state.choice.fitted`.
     """
     workers = workers or Alone()
     seen = block_symbols.pooled_correlations(ciphertexts, block, unit, workers)
@@ -81,7 +84,7 @@ def recover(
             key, ciphertexts, public, numbers, shared=True, workers=workers
         )
     states = choice.unturned(choice.group_for(shape[0]))
-    return KeyEstimate(key, low_known, notes).settled(ciphertexts, public, states, jpeg)
+    return KeyEstimate(key, low_known, notes).settled(ciphertexts, public, states, jpeg, others)
 
 
 def most_correlated(correlation: Array, count: int) -> NDArray[np.intp]:

@@ -17,6 +17,7 @@ from ppattack.caches.memory import Recent, content_of
 from ppattack.solvers.global_state import fitting, learned_once, thumbnails
 from ppattack.solvers.global_state import prior as state_prior
 from ppattack.solvers.global_state.features import Loss
+from ppattack.solvers.global_state.others import Others, joined
 
 JUDGED = 1000
 """Images that are enough to choose the state."""
@@ -73,14 +74,14 @@ def choose(
     order = total.argsort(descending=True, stable=True).tolist()
     following = next((rank for rank in order if rank not in same), order[-1])
     best, second = (int(prior.wanted[rank]) for rank in (found, following))
-    notes = {
-        "global_state": "chosen by public images",
+    notes: dict[str, Any] = {
+        "global_state": f"chosen by {prior.teachers}",
         "global_state_probability": prior.probability(total, len(plain), group),
         "global_state_runner_up": in_words(int(group.compose[second, group.inverse[best]]), group),
         "global_state_chance": prior.chance(len(plain)),
     }
     if prior.mirrored is not None:
-        notes["global_state"] = "chosen by public images, or its mirror image"
+        notes["global_state"] += ", or its mirror image"
         notes["global_state_probability_up_to_mirror"] = prior.up_to_mirror(
             total, len(plain), group
         )
@@ -92,6 +93,7 @@ def fitted(
     group: States,
     wanted: Indices | None = None,
     loss: Loss | None = None,
+    others: Others | None = None,
 ) -> state_prior.StatePrior | None:
     """The model that chooses among states, or None with too few public images.
 
@@ -100,10 +102,14 @@ def fitted(
         group: the states.
         wanted: those that are possible; None for all that keep the shape of an image.
         loss: see :func:`ppattack.solvers.global_state.fitting.fit`.
+        others: further images to learn from, if nothing was lost on the way.
+
+    Raises:
+        PpattackError: if there are no such others.
     """
     if len(public) < FEWEST_PUBLIC:
         return None
-    return fit_best(public, group, wanted, loss)
+    return fit_best(public, group, wanted, loss, others)
 
 
 def fit_best(
@@ -111,6 +117,7 @@ def fit_best(
     group: States,
     wanted: Indices | None = None,
     loss: Loss | None = None,
+    others: Others | None = None,
 ) -> state_prior.StatePrior:
     """The linear model, with a network on thumbnails if images are large and many enough.
 
@@ -121,13 +128,18 @@ def fit_best(
         group: the states.
         wanted: see :func:`fitted`.
         loss: likewise.
+        others: likewise.
+
+    Raises:
+        PpattackError: likewise.
     """
     if loss is not None:
         return _fitted(public, group, wanted, loss)
     states = (group.count, group.dihedral.tobytes(), group.colour.tobytes())
     chosen = None if wanted is None else wanted.tobytes()
     key = (content_of(public), states, group.negative.tobytes(), chosen)
-    return _RECENT.get(key, lambda: _fitted(public, group, wanted, None))
+    own = _RECENT.get(key, lambda: _fitted(public, group, wanted, None))
+    return own if others is None else joined(own, public, group, others)
 
 
 def _fitted(

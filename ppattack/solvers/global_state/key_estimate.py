@@ -14,6 +14,7 @@ from ppattack.data.stacks import Images
 from ppattack.jpeg import Jpeg
 from ppattack.permxor import PermXor
 from ppattack.solvers.global_state import choice
+from ppattack.solvers.global_state.others import Others
 
 MIDDLE_OF_LOW = 8
 
@@ -44,6 +45,7 @@ class KeyEstimate:
         public: Tensor,
         wanted: Indices | None = None,
         jpeg: Jpeg | None = None,
+        others: Others | None = None,
     ) -> KeyEstimate:
         """The same key in the common state in which the images look most like public ones.
 
@@ -53,6 +55,7 @@ class KeyEstimate:
             wanted: the states that are possible, as in :mod:`ppattack.block_states`;
                 None for all that keep an image's shape.
             jpeg: what the ciphertexts went through, or None.
+            others: see :func:`ppattack.solvers.global_state.choice.fitted`.
         """
         known = public if self.low_known else (public & 240) | MIDDLE_OF_LOW
         group = choice.group_for(public.shape[1])
@@ -61,6 +64,7 @@ class KeyEstimate:
             group,
             wanted,
             None if jpeg is None else lambda plain: self.decrypt(jpeg.transport(self.key(plain))),
+            others,
         )
         images = self.decrypt(ciphertexts[: choice.JUDGED])
         best, notes = choice.choose(images, prior, group)

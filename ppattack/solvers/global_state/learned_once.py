@@ -53,10 +53,27 @@ def _tensors_of(prior: StatePrior) -> Tensors:
     parts = {name: getattr(prior, name) for name in PLAIN}
     made = {name: part for name, part in parts.items() if part is not None}
     for number, scorer in enumerate(prior.small):
-        weights = {f"network.{k}": v for k, v in scorer.network.state_dict().items()}
-        weights |= {"centre": scorer.centre, "scale": scorer.scale}
-        made |= {f"{number}/{name}": part for name, part in weights.items()}
+        made |= {f"{number}/{name}": part for name, part in tensors_of(scorer).items()}
     return {name: part.contiguous() for name, part in made.items()}
+
+
+def tensors_of(scorer: thumbnails.Scorer) -> Tensors:
+    """A network as tensors."""
+    weights = {f"network.{k}": v for k, v in scorer.network.state_dict().items()}
+    return {**weights, "centre": scorer.centre, "scale": scorer.scale}
+
+
+def scorer_of(found: Tensors, learner: thumbnails.Learner) -> thumbnails.Scorer:
+    """The network that these tensors are of.
+
+    Args:
+        found: from :func:`tensors_of`.
+        learner: of the states that it is to score.
+    """
+    network = thumbnails.network_for(len(found["centre"])).to(found["centre"].device)
+    network.load_state_dict({k.removeprefix("network."): v for k, v in found.items() if "." in k})
+    network.eval().requires_grad_(requires_grad=False)
+    return thumbnails.Scorer(learner, found["centre"], found["scale"], network)
 
 
 def _prior_of(found: Tensors, public: Tensor, group: States, wanted: Indices) -> StatePrior:
@@ -66,12 +83,7 @@ def _prior_of(found: Tensors, public: Tensor, group: States, wanted: Indices) ->
     while f"{len(scorers)}/centre" in found:
         start = f"{len(scorers)}/"
         mine = {k.removeprefix(start): v for k, v in found.items() if k.startswith(start)}
-        network = thumbnails.network_for(len(mine["centre"])).to(public.device)
-        network.load_state_dict(
-            {k.removeprefix("network."): v for k, v in mine.items() if "." in k}
-        )
-        network.eval().requires_grad_(requires_grad=False)
-        scorers.append(thumbnails.Scorer(learner, mine["centre"], mine["scale"], network))
+        scorers.append(scorer_of(mine, learner))
     return thumbnails.ThumbnailPrior(
         found["weights"], wanted, found["held_out"], found["artefacts"], tuple(scorers),
         mirrored=mirrored, lean=found.get("lean"), calibrated=True,

@@ -59,6 +59,11 @@ class StatePrior:
         default_factory=dict, init=False, repr=False, compare=False
     )
 
+    @property
+    def teachers(self) -> str:
+        """What it was fitted to, for a report."""
+        return "public images"
+
     def scores(self, images: Tensor) -> Tensor:
         """``(N, S')`` log-probability that each state makes an image natural.
 

@@ -7,7 +7,7 @@ a thumbnail; the same weights score every state, since a state merely permutes f
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
@@ -216,6 +216,10 @@ class Scorer:
         if mirrored is not None:
             found = torch.logaddexp(found, found[:, mirrored])
         return torch.log_softmax(found.double(), dim=1)
+
+    def on(self, learner: Learner) -> Scorer:
+        """The same network for another set of states."""
+        return replace(self, learner=learner)
 
     def seen(self, features: Tensor, state: int) -> Tensor:
         """``(N,)`` how natural images are in a state."""

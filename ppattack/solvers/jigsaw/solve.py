@@ -21,6 +21,7 @@ from ppattack.solvers.jigsaw.candidates import Seams, Table
 from ppattack.solvers.jigsaw.canonical import canonical, in_state, of_the_originals
 from ppattack.solvers.jigsaw.compatibility import MEASURES, Measure
 from ppattack.solvers.jigsaw.exhaustive import MOST_BLOCKS, best_arrangements
+from ppattack.solvers.jigsaw.learned_seams import LearnedSeams, usable
 from ppattack.solvers.jigsaw.nearby import nearest
 from ppattack.solvers.jigsaw.refinement import seam_values, total
 from ppattack.solvers.jigsaw.seam_table import indifference, log_costs, surprise
@@ -79,6 +80,7 @@ def solve(
     assembly: Assembly = "rebuilding",
     seed: int = 0,
     rounds: int = ROUNDS,
+    seams: LearnedSeams | None = None,
 ) -> Solution:
     """Find each piece's place and state.
 
@@ -100,6 +102,7 @@ def solve(
             is an exhaustive search.
         seed: for the random choices of the assembly.
         rounds: how often a part is taken out and grown again, at most.
+        seams: in place of the measure, for pieces of one image that only moved.
 
     Raises:
         ImageError: if the shape or type does not fit, or a name is unknown.
@@ -116,12 +119,21 @@ def solve(
     measure = MEASURES[compatibility]
     if gap:
         measure = replace(measure, sharpness=measure.sharpness * SHARPNESS_OVER_GAPS)
-    found, table, notes = _arranged(pieces, rows, columns, group, measure, assembly, seed, rounds)
+    if len(pieces) > 1 or group.count > 1 or not usable(rows * columns, int(pieces.shape[4])):
+        seams = None
+    found, table, notes = _arranged(
+        pieces, rows, columns, group, seams or measure, assembly, seed, rounds
+    )
     return Solution(
         of_the_originals(found, order, state, group),
         group,
         _confidence(found, table, group),
-        {"pieces": rows * columns, "states": group.count, **notes},
+        {
+            "pieces": rows * columns,
+            "states": group.count,
+            "seams": "measured" if seams is None else "learned from public images",
+            **notes,
+        },
     )
 
 
@@ -130,7 +142,7 @@ def _arranged(
     rows: int,
     columns: int,
     group: States,
-    measure: Measure,
+    measure: Measure | LearnedSeams,
     assembly: Assembly,
     seed: int,
     rounds: int,
@@ -139,7 +151,9 @@ def _arranged(
     started = time.perf_counter()
     table: Seams
     found = None
-    if assembly == "rebuilding" and _is_large(rows * columns, group.count, len(pieces)):
+    if isinstance(measure, LearnedSeams):
+        table = measure.surprise(pieces[0]).cpu().numpy()
+    elif assembly == "rebuilding" and _is_large(rows * columns, group.count, len(pieces)):
         table = _likely_seams(pieces, group, measure)
     else:
         table, found = _all_seams(pieces, rows, columns, group, measure, assembly)

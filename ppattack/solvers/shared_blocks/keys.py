@@ -16,10 +16,14 @@ from torch import Tensor
 
 from ppattack.block_states import transformation
 from ppattack.blocks import byte_numbers, place
+from ppattack.jpeg import Jpeg
 from ppattack.permxor import PermXor
 from ppattack.solvers.blocks import puzzle as block_puzzle
 from ppattack.solvers.global_state import choice
+from ppattack.solvers.global_state.others import Others
 from ppattack.solvers.global_state.prior import StatePrior
+from ppattack.solvers.jigsaw.learned_seams import LearnedSeams
+from ppattack.solvers.jigsaw.seam_lessons import learned
 from ppattack.solvers.shared_blocks.models import Geometry, Places, public_models
 from ppattack.solvers.shared_blocks.search import MOST_ROUNDS, Outcome, Search, usual_rounds
 from ppattack.solvers.shared_blocks.statistics import Array, Spectrum, contents, lines, signs
@@ -42,6 +46,7 @@ class Solver:
         prior: chooses the state of the whole image, or None to leave it as found.
         seed: of the searches.
         rounds: searches, at most.
+        seams: of blocks that moved, for a single ciphertext, or None to measure them.
     """
 
     structure: Structure
@@ -50,6 +55,7 @@ class Solver:
     prior: StatePrior | None
     seed: int = 0
     rounds: int = MOST_ROUNDS
+    seams: LearnedSeams | None = None
 
     def key(
         self, ciphertexts: Tensor, tick: Callable[[int], None] = lambda done: None
@@ -86,7 +92,10 @@ class Solver:
         shape = tuple(int(size) for size in compared.shape[1:])
         edge = self.geometry.edge
         puzzle = block_puzzle.Puzzle(
-            (shape[0], shape[1], shape[2]), replace(MOVED, block_size=edge), seed=self.seed
+            (shape[0], shape[1], shape[2]),
+            replace(MOVED, block_size=edge),
+            seed=self.seed,
+            seams=self.seams,
         )
         natural = block_puzzle.learn(None, puzzle)
         ways = [within]
@@ -119,7 +128,14 @@ class Solver:
         return key.after(undone), {**notes, **found}
 
 
-def taught(public: Tensor, structure: Structure, seed: int = 0, rounds: int = 0) -> Solver:
+def taught(
+    public: Tensor,
+    structure: Structure,
+    seed: int = 0,
+    rounds: int = 0,
+    others: Others | None = None,
+    jpeg: Jpeg | None = None,
+) -> Solver:
     """A solver that has learned from public images.
 
     Args:
@@ -127,6 +143,9 @@ def taught(public: Tensor, structure: Structure, seed: int = 0, rounds: int = 0)
         structure: ``shared-block`` over bytes.
         seed: of grouping and searches.
         rounds: searches, at most; 0: five, or nine for blocks of 8 pixels and less.
+        others: see :func:`ppattack.solvers.global_state.choice.fitted`.
+        jpeg: what the ciphertexts went through, after which neither others nor the seams of
+            public images teach anything; or None.
     """
     geometry = Geometry(int(public.shape[1]), structure.block_size)
     group = choice.group_for(geometry.channels)
@@ -135,9 +154,12 @@ def taught(public: Tensor, structure: Structure, seed: int = 0, rounds: int = 0)
         wanted = np.intersect1d(wanted, choice.unturned(group))
     if not structure.negatives:
         wanted = wanted[group.negative[wanted] == 0]
-    prior = choice.fitted(public, group, wanted)
+    clear = jpeg is None
+    prior = choice.fitted(public, group, wanted, others=others if clear else None)
     models = public_models(public, geometry, seed)
-    return Solver(structure, geometry, models, prior, seed, rounds or usual_rounds(geometry))
+    seams = learned(public, geometry.edge) if structure.moves_blocks and clear else None
+    rounds = rounds or usual_rounds(geometry)
+    return Solver(structure, geometry, models, prior, seed, rounds, seams)
 
 
 def _within(at: Places, flips: Array, shape: tuple[int, ...], edge: int) -> PermXor:

@@ -1,0 +1,233 @@
+"""How likely pieces that only moved are neighbours, by a small network that learned from images.
+
+No single measure of a seam is the best everywhere: one continues the gradient, another follows
+lines that cross at an angle, and in flat regions what the pieces show tells more than their
+borders. The network weighs them. It sees each measure as it is, and how far it is from the best
+one at the same side of either piece. Turned, mirrored, complemented or recoloured images give the
+same features, since nothing here tells first from second, or one channel from another.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from ppattack.solvers.jigsaw.compatibility import MEASURES, Measure
+from ppattack.solvers.jigsaw.lines import MIDDLE, BorderLines
+
+DEPTH = 4
+"""Lines on each side of a seam that count."""
+LEAST_EDGE = 6
+"""Pieces of fewer pixels have too few lines."""
+MOST_PIECES = 800
+"""Of more, the features of all pairs would not fit into memory."""
+CANDIDATES = 30
+"""Likeliest pieces at a side, by the gradient alone, that the network compares."""
+SHARPNESS = 12.0
+"""A cost D of the gradient is about as likely as ``D ** -SHARPNESS``, in features."""
+DOUBT = 0.03
+"""Share of the seams that the network does not understand."""
+SLOPES = (1.0, 3.0)
+"""Lines by which borders are continued along the slope of three of them."""
+SHEARS = (-2, -1, 1, 2)
+"""Pixels by which one border is moved along the seam."""
+FAR = 1e3
+"""What a piece beside itself costs, in logarithms."""
+
+
+@dataclass(frozen=True)
+class LearnedSeams:
+    """A trained network.
+
+    Args:
+        network: ``(..., M)`` features to ``(..., 1)``, how likely two pieces are neighbours.
+        mean: ``(M,)`` taken off features.
+        scale: ``(M,)`` by which they are divided then.
+    """
+
+    network: nn.Module
+    mean: Tensor
+    scale: Tensor
+
+    @torch.no_grad()
+    def surprise(self, pieces: Tensor) -> Tensor:
+        """How surprising each seam is, as from :func:`.seam_table.surprise`.
+
+        Args:
+            pieces: ``(n, C, B, B)`` uint8 that only moved.
+
+        Returns:
+            ``(4, n, 1, n)`` float32; a piece beside itself costs infinity.
+        """
+        sides = torch.stack([self._log_likelihoods(*view) for view in views(pieces)])
+        both = (sides + sides.roll(2, 0).transpose(1, 2)) / 2  # as the piece across sees it, too
+        table: Tensor = both.neg()[:, :, None]
+        own = torch.arange(len(pieces), device=table.device)
+        table[:, own, :, own] = float("inf")
+        return table
+
+    def _log_likelihoods(self, seen: Tensor, likely: Tensor) -> Tensor:
+        """``(n, n)``: the logarithm of how likely each piece is at one side of each other."""
+        near = nearest(likely)
+        given = torch.gather(seen, 1, near[..., None].expand(-1, -1, seen.shape[2]))
+        found = torch.log_softmax(self.scores(given), dim=1) + float(np.log(1 - DOUBT))
+        rest = float(np.log(DOUBT / len(likely)))
+        every = torch.full_like(likely, rest)
+        return every.scatter_(1, near, torch.logaddexp(found, torch.full_like(found, rest)))
+
+    def scores(self, seen: Tensor) -> Tensor:
+        """``(..., M)`` features to ``(...)`` scores."""
+        found: Tensor = self.network((seen - self.mean) / self.scale)[..., 0]
+        return found
+
+
+def network_for(size: int) -> nn.Module:
+    """An untrained network on so many features."""
+    return nn.Sequential(
+        nn.Linear(size, 96),
+        nn.ReLU(),
+        nn.Dropout(0.1),
+        nn.Linear(96, 32),
+        nn.ReLU(),
+        nn.Linear(32, 1),
+    )
+
+
+def usable(count: int, edge: int) -> bool:
+    """Whether pieces are large and few enough, and not too few."""
+    return edge >= LEAST_EDGE and CANDIDATES < count <= MOST_PIECES
+
+
+def nearest(likely: Tensor) -> Tensor:
+    """``(n, K)`` the likeliest pieces at a side of each, of :func:`features`."""
+    return likely.topk(CANDIDATES, dim=1).indices
+
+
+def views(pieces: Tensor) -> list[tuple[Tensor, Tensor]]:
+    """What the network sees of every pair of pieces, from each side of the first one.
+
+    Args:
+        pieces: ``(n, C, B, B)`` uint8.
+
+    Returns:
+        for a second piece to the right, below, to the left and above: ``(n, n, M)`` features, and
+        ``(n, n)`` logarithms of how likely the gradient alone makes it.
+    """
+    pixels = pieces.float() - MIDDLE
+    unlike = _unlike(pixels)
+    here, across = [], []
+    for view in (pixels, pixels.transpose(2, 3)):
+        lines = (view.flip(3)[..., :DEPTH], view[..., :DEPTH])
+        before, after = (side.permute(0, 2, 3, 1) for side in lines)  # (n, B, DEPTH, C)
+        costs, along = _costs(before, after), _along(before, after)
+        here.append(_view(costs, unlike, along))
+        across.append(_view(costs.transpose(0, 1), unlike, along.transpose(0, 1)))
+    return [*here, *across]
+
+
+def _view(costs: Tensor, unlike: Tensor, along: Tensor) -> tuple[Tensor, Tensor]:
+    """Features ``(n, n, M)`` of pairs, the second piece judged among all at a side of the first."""
+    own = torch.eye(len(costs), dtype=torch.bool, device=costs.device)
+    costs = costs.masked_fill(own[..., None], FAR)
+    gradient = -SHARPNESS * costs[..., :3]
+    ours, theirs = torch.log_softmax(gradient, 1), torch.log_softmax(gradient, 0)
+    seen = [
+        (costs - costs.amin(1, keepdim=True)).clamp(max=6),
+        (costs - costs.amin(0, keepdim=True)).clamp(max=6),
+        costs.clamp(max=20) / 5 - 1,
+        (ours / SHARPNESS).clamp(min=-3),
+        (theirs / SHARPNESS).clamp(min=-3),
+        unlike,
+        along,
+    ]
+    return torch.cat(seen, 2), (ours[..., 0] + theirs[..., 0]) / 2
+
+
+def _costs(before: Tensor, after: Tensor) -> Tensor:
+    """``(n, n, 11)`` logarithms of measures of a seam; the first three are of the gradient."""
+    first, last = before[:, :, 0], after[:, :, 0]
+    gradient, square, absolute = (
+        MEASURES[name] for name in ("regularised-mgc", "prediction-l2", "prediction-l1")
+    )
+    found = [_both_ways(gradient, before, after, inner) + 1e-3 for inner in (1, 2, 3)]
+    found += [_both_ways(measure, before, after, 1) + 1e-3 for measure in (square, absolute)]
+    found += [_apart(before[:, :, line], after[:, :, line]) + 10 for line in (0, 1)]
+    for slope in SLOPES:
+        there, here = (
+            side[:, :, 0] + slope * (side[:, :, 0] - side[:, :, 2]) / 2 for side in (before, after)
+        )
+        found.append(_apart(there, last) + _apart(first, here) + 20)
+    found.append(torch.cdist(_smooth(first), _smooth(last)) + 10)
+    size = first.shape[1]
+    sheared = [
+        _apart(first[:, max(0, -by) : size - max(0, by)], last[:, max(0, by) : size - max(0, -by)])
+        for by in SHEARS
+    ]
+    found.append(torch.stack(sheared).amin(0) + 10)
+    return torch.stack(found, 2).log()
+
+
+def _both_ways(measure: Measure, before: Tensor, after: Tensor, inner: int) -> Tensor:
+    """``(n, n)`` costs of seams by a measure that reads the edge and one inner line."""
+    there, here = (
+        measure.fit(BorderLines(side[None, :, :, 0], side[None, :, :, inner]))[0]
+        for side in (before, after)
+    )
+    ours = measure.compare(there, measure.read(after[:, :, 0]))
+    theirs = measure.compare(here, measure.read(before[:, :, 0]))
+    return ours + theirs.T + 2 * measure.floor * before.shape[1]
+
+
+def _apart(first: Tensor, last: Tensor) -> Tensor:
+    """``(n, n)`` sums of absolute differences of lines ``(n, B, C)``."""
+    return torch.cdist(first.flatten(1), last.flatten(1), p=1.0)
+
+
+def _smooth(line: Tensor) -> Tensor:
+    """Lines ``(n, B, C)``, each pixel the mean of three, as ``(n, C · B)``."""
+    averaged = functional.avg_pool1d(line.permute(0, 2, 1), 3, 1, 1, count_include_pad=False)
+    return averaged.flatten(1)
+
+
+def _unlike(pixels: Tensor) -> Tensor:
+    """``(n, n, 5)`` how much pieces ``(n, C, B, B)`` differ: colour, contrast and texture."""
+    level, contrast = pixels.mean((2, 3)) / 64, torch.log(pixels.var((2, 3)) + 4)
+    down, right = (pixels.diff(dim=axis).abs().mean((2, 3)) for axis in (2, 3))
+    slant = torch.log(down + 1).mean(1) - torch.log(right + 1).mean(1)
+    levels, contrasts, textures = (
+        (each[:, None] - each[None]).abs()
+        for each in (level, contrast, torch.log(down + right + 1))
+    )
+    found = [levels.mean(2), levels.amax(2), contrasts.mean(2), textures.mean(2)]
+    return torch.stack([*found, (slant[:, None] - slant[None]).abs()], 2)
+
+
+def _along(before: Tensor, after: Tensor) -> Tensor:
+    """``(n, n, 8)`` what runs along a seam on both sides: how alike, and how much there is."""
+    first, last = before[:, :, 0], after[:, :, 0]
+    there, here = first.mean(2), last.mean(2)
+    slid = torch.maximum(_alike(there[:, 1:], here[:, :-1]), _alike(there[:, :-1], here[:, 1:]))
+    tints = [_alike(first[..., k] - there, last[..., k] - here) for k in range(first.shape[2])]
+    steps = torch.log(_apart(first.diff(dim=1), last.diff(dim=1)) + 10) / 3 - 2
+    found = [_alike(there, here), slid, torch.stack(tints).mean(0), steps]
+    contrast = [line.std(1).clamp(max=60) / 30 for line in (there, here)]
+    texture = [
+        torch.log(side[:, :, :3].diff(dim=1).abs().mean((1, 2, 3)) + 1) for side in (before, after)
+    ]
+    for one, other in (contrast, texture):
+        found.append(torch.minimum(one[:, None], other[None]))
+        found.append((one[:, None] - other[None]).abs())
+    return torch.stack(found, 2)
+
+
+def _alike(first: Tensor, last: Tensor) -> Tensor:
+    """``(n, n)`` correlations of lines ``(n, B)``, that of flat ones nearly zero."""
+    ours, theirs = (
+        (line - line.mean(1, keepdim=True)) / (line.std(1, keepdim=True) + 4)
+        for line in (first, last)
+    )
+    return ours @ theirs.T / first.shape[1]
