@@ -21,6 +21,7 @@ import numpy as np
 
 from ppattack.identify.coherence import EVIDENCE, agreement, independent, log_ratio
 from ppattack.identify.finding import Answer, Finding, Found, answered
+from ppattack.identify.properties import altered
 from ppattack.identify.properties.content import block_of
 from ppattack.identify.sample import MIDDLE, Bytes, Floats, Sample
 
@@ -41,6 +42,8 @@ def test(sample: Sample, found: Found) -> Finding:
     if content in (None, "noise", "one mask", "photographs"):
         empty: Answer = "no" if content == "photographs" else "undecided"
         return Finding(NAME, empty, "there is nothing to complement", "none", None, "")
+    if altered.is_denied(found):
+        return Finding(NAME, "no", "blocks are not complemented", "see altered", None, "")
     if content == "whole blocks":
         return _of_blocks(sample, block_of(found))
     block = block_of(found) if content == "shared blocks" else None
