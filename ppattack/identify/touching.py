@@ -12,10 +12,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import permutations
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ppattack.identify.sample import Floats
+
+Rows = NDArray[np.floating[Any]]
 
 SMALLEST = 4
 """Pixels along the smallest block: smaller ones have no inside to carry on."""
@@ -27,6 +31,8 @@ WEIGHTS: dict[int, tuple[float, ...]] = {
 """By the edge of a block: constant, across, along, and of each side step inwards, steps along,
 variance."""
 ABOVE, BELOW, LEFT, RIGHT = 0, 1, 2, 3
+WAYS = 4
+"""Ways to lay sides together: one direction or both, as they are or one complemented."""
 OPPOSITE = np.array([BELOW, ABOVE, RIGHT, LEFT])
 ORDERS = tuple(permutations(range(3)))
 """Colour orders; the first keeps them."""
@@ -49,9 +55,9 @@ class Borders:
         weights: of the constant, of ``outward`` and of ``along``.
     """
 
-    outward: Floats
-    along: Floats
-    own: Floats
+    outward: Rows
+    along: Rows
+    own: Rows
     weights: tuple[float, float, float]
 
 
@@ -91,18 +97,19 @@ def unaltered(image: Floats, block: int) -> float:
     """
     borders = borders_of(image, block)
     blocks = len(borders.own)
-    states = 4 * (len(ORDERS) if image.shape[0] == len(ORDERS[0]) else 1)
+    orders = ORDERS if image.shape[0] == len(ORDERS[0]) else ((0,),)
+    states = WAYS * len(orders)
     number = int(np.clip(WORK // (4 * blocks * states), 16, QUERIES))
     sides = np.unique(np.linspace(0, 4 * blocks - 1, number).astype(int))
     others = np.arange(blocks)[None] != (sides // 4)[:, None]
     kept = np.zeros(len(sides))
     every = np.zeros(len(sides))
-    for order in ORDERS if states > 4 else ((0,),):  # noqa: PLR2004
+    for order in orders:
         for backwards in (False, True):
             for negative, odds in enumerate(_odds(borders, sides, order, backwards)):
                 odds = np.where(others[:, :, None], odds, 0)
                 every += odds.sum(axis=(1, 2))
-                if order == tuple(range(len(order))) and not (backwards or negative):
+                if order == orders[0] and not (backwards or negative):
                     opposite = OPPOSITE[sides % 4][:, None, None]
                     kept = np.take_along_axis(odds, opposite, axis=2).sum(axis=(1, 2))
     free = (image.shape[1] + image.shape[2]) / (2 * block * blocks)

@@ -91,7 +91,7 @@ def test(sample: Sample, found: Found) -> Finding:
 
 
 def _odds(sample: Sample, sizes: list[int]) -> dict[int, float]:
-    """Log odds of another order of few blocks, and that others touched as they lie, of few files."""
+    """Log odds of another order of few blocks, of others that they touched as they lie."""
     if sample.count > FEW_FILES:
         return {}
     images = list(sample.signed)

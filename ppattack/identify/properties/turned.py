@@ -37,8 +37,8 @@ def test(sample: Sample, found: Found) -> Finding:
         empty: Answer = "no" if whole else "undecided"
         return Finding(NAME, empty, "there are no whole blocks", "none", None, "")
     if altered.is_denied(found):
-        words = "blocks are not turned by quarters"
-        return Finding(NAME, "no", words, "see altered", None, "")
+        why = "blocks are not turned by quarters"
+        return Finding(NAME, "no", why, "see altered", None, "")
     measured = agreement(directions(sample.signed, block))
     turned = independent(measured, sample.count, LEAST_AGREEMENT)
     doubtful = sample.count < FEWEST or (turned and measured.value > DOUBT)
