@@ -84,7 +84,7 @@ def borders_of(image: Floats, block: int) -> Borders:
     return Borders(outward, along, own, (constant, across, beside))
 
 
-def unaltered(image: Floats, block: int) -> float:
+def unaltered(image: Floats, block: int, queries: int = QUERIES) -> float:
     """Log likelihood ratio that blocks were moved only, against turned, complemented, recoloured.
 
     In a photograph whose blocks were only moved, a side touched the opposite side of another block,
@@ -94,12 +94,13 @@ def unaltered(image: Floats, block: int) -> float:
     Args:
         image: ``(C, H, W)``, less its middle.
         block: edge of a block, ``SMALLEST`` or more; at least two blocks make the image.
+        queries: sides that are looked at, at most.
     """
     borders = borders_of(image, block)
     blocks = len(borders.own)
     orders = ORDERS if image.shape[0] == len(ORDERS[0]) else ((0,),)
     states = WAYS * len(orders)
-    number = int(np.clip(WORK // (4 * blocks * states), 16, QUERIES))
+    number = int(np.clip(WORK // (4 * blocks * states), 16, queries))
     sides = np.unique(np.linspace(0, 4 * blocks - 1, number).astype(int))
     others = np.arange(blocks)[None] != (sides // 4)[:, None]
     kept = np.zeros(len(sides))
@@ -157,8 +158,9 @@ def as_it_lies(image: Floats, block: int) -> float:
     """
     borders = borders_of(image, block)
     rows, columns = image.shape[1] // block, image.shape[2] // block
-    across = _touching(borders, RIGHT, LEFT)
-    down = _touching(borders, BELOW, ABOVE)
+    one, two = np.indices((rows * columns,) * 2)
+    across = _touching(borders, RIGHT, LEFT, one, two)
+    down = _touching(borders, BELOW, ABOVE, one, two)
     totals = []
     for order in permutations(range(rows * columns)):
         lies = np.reshape(order, (rows, columns))
@@ -181,18 +183,20 @@ def odds_as_they_lie(image: Floats, block: int) -> float:
     """
     borders = borders_of(image, block)
     lies = np.arange(len(borders.own)).reshape(image.shape[1] // block, image.shape[2] // block)
-    across = _touching(borders, RIGHT, LEFT)[lies[:, :-1], lies[:, 1:]][:, ::2]
-    down = _touching(borders, BELOW, ABOVE)[lies[:-1], lies[1:]][::2]
+    across = _touching(borders, RIGHT, LEFT, lies[:, :-1:2], lies[:, 1::2])
+    down = _touching(borders, BELOW, ABOVE, lies[:-1:2], lies[1::2])
     both = np.concatenate([across.ravel(), down.ravel()])
     return float(np.clip(both, -MOST_ODDS, MOST_ODDS).mean())
 
 
-def _touching(borders: Borders, one: int, other: int) -> np.ndarray:
-    """Log odds that this side of a block touched that side of another, ``(M, M)``."""
+def _touching(
+    borders: Borders, side: int, opposite: int, one: np.ndarray, two: np.ndarray
+) -> np.ndarray:
+    """Log odds that this side of some blocks touched that side of others, pair by pair."""
     constant, *weights = borders.weights
-    made = constant + borders.own[:, None, one] + borders.own[None, :, other]
+    made = constant + borders.own[one, side] + borders.own[two, opposite]
     for weight, rows in zip(weights, (borders.outward, borders.along), strict=True):
-        steps = np.square(rows[:, None, one] - rows[None, :, other]).mean(axis=(2, 3))
+        steps = np.square(rows[one, side] - rows[two, opposite]).mean(axis=(-1, -2))
         made = made + weight * _log(steps)
     return np.asarray(made)
 

@@ -7,7 +7,8 @@ from itertools import permutations, product
 import numpy as np
 import pytest
 
-from ppattack.identify.properties import altered, block_edges, content
+from ppattack.identify.finding import Finding
+from ppattack.identify.properties import altered, block_edges
 from ppattack.identify.properties.moved import neighbours_z
 from ppattack.identify.sample import Floats, Sample
 from ppattack.identify.touching import (
@@ -127,5 +128,5 @@ def test_neighbours_are_alike_under_one_key_in_blocks() -> None:
 
 def test_no_whole_blocks_are_not_altered() -> None:
     sample = Sample(photographs())
-    found = {"content": content.Finding("content", "yes", "", "", None, "", what="photographs")}
+    found = {"content": Finding("content", "yes", "", "", None, "", what="photographs")}
     assert altered.test(sample, found).answer == "undecided"
