@@ -30,6 +30,8 @@ LEAST_AGREEMENT = 0.12
 """The agreement that whole blocks of photographs have at least, over 20 files or more."""
 FEWEST = 3
 """Files from which on the mean of a whole image says that values are complemented."""
+KEPT = 0.9
+"""Share of the files of which the mean is taken."""
 LOW_VALUES, HIGH_VALUES = 5.0, 12.0
 """Squared sum over sum of squares of values, mean over images: 1 if signs are fair."""
 
@@ -108,7 +110,11 @@ def value_sums(sample: Sample, block: int | None) -> Floats:
 
 
 def mean_ratio(rows: Floats) -> float:
-    """Squared sum over sum of squares, the mean over rows."""
+    """Squared sum over sum of squares, the mean over rows but a tenth, those of the largest.
+
+    One file among others that is not complemented has hundreds.
+    """
     power = np.square(rows).sum(axis=1, dtype=np.float64)
     total = np.square(rows.sum(axis=1, dtype=np.float64))
-    return float((total / np.maximum(power, 1e-9)).mean())
+    ratios = np.sort(total / np.maximum(power, 1e-9))
+    return float(ratios[: math.ceil(KEPT * len(ratios))].mean())
