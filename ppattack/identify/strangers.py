@@ -169,7 +169,7 @@ def _other_borders(sample: Sample, found: Found) -> dict[int, str]:
             named[number] = f"has seams every {seams} px, as the others have not"
         elif common in sizes and not few and odds_as_they_lie(image, common) > NO_SEAMS:
             named[number] = f"has no seams every {common} px, as the others have"
-    return named | _unaltered(sample, found, common)
+    return _unaltered(sample, found, common) | named
 
 
 def has_seams(image: Floats, block: int) -> bool:
