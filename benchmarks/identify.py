@@ -123,7 +123,8 @@ def cell(
             f" | {right['unchanged']} unchanged by their key"
             if right["unchanged"] and family.scheme != "plain"
             else ""
-        ),
+        )
+        + (f" | files named in {right['files named']}" if right["files named"] else ""),
         flush=True,
     )
     if bars:

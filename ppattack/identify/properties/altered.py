@@ -16,7 +16,7 @@ import math
 from ppattack.identify.finding import Finding, Found, answered
 from ppattack.identify.properties.content import block_of
 from ppattack.identify.sample import Sample
-from ppattack.identify.touching import SMALLEST, unaltered
+from ppattack.identify.touching import FEW_BLOCKS, SMALLEST, unaltered
 
 NAME = "altered"
 BAR, MARGIN = 1.0, 0.5
@@ -57,3 +57,10 @@ def test(sample: Sample, found: Found) -> Finding:
 def is_denied(found: Found) -> bool:
     """Whether blocks are moved as they are, so that nothing of them is complemented or turned."""
     return NAME in found and found[NAME].answer == "no"
+
+
+def may_agree(sample: Sample, found: Found) -> bool:
+    """Whether blocks are altered, but so few that one key may complement or turn all alike."""
+    block = block_of(found)
+    few = block is not None and math.prod(sample.edges) <= FEW_BLOCKS * block**2
+    return few and NAME in found and found[NAME].holds

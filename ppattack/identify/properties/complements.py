@@ -47,7 +47,7 @@ def test(sample: Sample, found: Found) -> Finding:
     if altered.is_denied(found):
         return Finding(NAME, "no", "blocks are not complemented", "see altered", None, "")
     if content == "whole blocks":
-        return _of_blocks(sample, block_of(found))
+        return _of_blocks(sample, found)
     block = block_of(found) if content == "shared blocks" else None
     rows = value_sums(sample, block)
     value = mean_ratio(rows)
@@ -69,10 +69,13 @@ def test(sample: Sample, found: Found) -> Finding:
     )
 
 
-def _of_blocks(sample: Sample, block: int | None) -> Finding:
+def _of_blocks(sample: Sample, found: Found) -> Finding:
+    block = block_of(found)
     assert block is not None  # noqa: S101
-    found = agreement(block_means(sample.images, block).mean(axis=2, keepdims=True))
-    answer = answered(independent(found, sample.count, LEAST_AGREEMENT))
+    measured = agreement(block_means(sample.images, block).mean(axis=2, keepdims=True))
+    answer = answered(independent(measured, sample.count, LEAST_AGREEMENT))
+    if answer == "no" and altered.may_agree(sample, found):
+        answer = "undecided"
     return Finding(
         NAME,
         answer,
@@ -80,11 +83,11 @@ def _of_blocks(sample: Sample, block: int | None) -> Finding:
             answer, "too few blocks to tell whether they are complemented"
         ),
         statistic="agreement of blocks in the sign of their mean less 127.5",
-        value=found.value,
+        value=measured.value,
         null="0 if blocks are complemented at random",
         bar=LEAST_AGREEMENT,
-        lean=found.lean,
-        facts={"standard error": round(found.error, 3), "opposed": round(found.opposed, 2)},
+        lean=measured.lean,
+        facts={"standard error": round(measured.error, 3), "opposed": round(measured.opposed, 2)},
     )
 
 

@@ -42,6 +42,7 @@ def test(sample: Sample, found: Found) -> Finding:
     measured = agreement(directions(sample.signed, block))
     turned = independent(measured, sample.count, LEAST_AGREEMENT)
     doubtful = sample.count < FEWEST or (turned and measured.value > DOUBT)
+    doubtful = doubtful or (turned is False and altered.may_agree(sample, found))
     answer = answered(None if doubtful else turned)
     words = {"yes": "blocks are turned by quarters", "no": "blocks are not turned by quarters"}
     return Finding(
