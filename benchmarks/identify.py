@@ -104,6 +104,7 @@ def cell(
         right.update({name: int(value) for name, value in ok.items()})
         right["folders"] += 1
         right["unchanged"] += int(unchanged)
+        right["files named"] += int(bool(found.foreign))
         answers[_answer(found)] += 1
         for each in found.properties:
             if each.value is not None:
@@ -122,7 +123,8 @@ def cell(
             f" | {right['unchanged']} unchanged by their key"
             if right["unchanged"] and family.scheme != "plain"
             else ""
-        ),
+        )
+        + (f" | files named in {right['files named']}" if right["files named"] else ""),
         flush=True,
     )
     if bars:
@@ -252,7 +254,16 @@ def _print_total(count: int, total: Counter[str], properties: dict[str, Counter[
     folders = total["folders"]
     shares = ", ".join(
         f"{name} {total[name] / folders:.4f}"
-        for name in ("all", "scheme and block", "scheme", "block", "scope", "jpeg", "false one key")
+        for name in (
+            "all",
+            "scheme and block",
+            "scheme",
+            "block",
+            "scope",
+            "jpeg",
+            "false one key",
+            "files named",
+        )
     )
     print(f"N={count}: {folders} folders: {shares}")
     for name, counted in properties.items():

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from ppattack.identify.finding import Finding, Found
 from ppattack.identify.properties import (
+    altered,
     block_edges,
     colours,
     combined,
@@ -40,6 +41,7 @@ PROPERTIES: tuple[Test, ...] = (
     shuffled_inside.test,
     combined.test,
     unit.test,
+    altered.test,
     complements.test,
     colours.test,
     turned.test,

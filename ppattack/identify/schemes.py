@@ -116,8 +116,14 @@ WIDTHS: dict[int, Settings] = {2048: {}, 256: {"variant": "small"}}
 """Settings of codes by the numbers of a token."""
 WIDE = 16
 """Pixels along a patch of ``color-neuracrypt``."""
-CHANGED = {"complements": "yes", "colours": "yes", "turned": "yes", "moved": "yes"}
-KEPT = {"complements": "no", "colours": "no", "turned": "no", "moved": "yes"}
+CHANGED = {
+    "altered": "yes",
+    "complements": "yes",
+    "colours": "yes",
+    "turned": "yes",
+    "moved": "yes",
+}
+KEPT = {"altered": "no", "complements": "no", "colours": "no", "turned": "no", "moved": "yes"}
 UNCOMBINED = {"shuffled-inside": "yes", "combined": "no"}
 IN_ORDER = {"shuffled-inside": "no", "combined": "no", "complements": "yes", "moved": "no"}
 SCHEMES: tuple[Scheme, ...] = (
@@ -125,7 +131,7 @@ SCHEMES: tuple[Scheme, ...] = (
     Scheme("one-time-pad", "noise"),
     Scheme("pe", "values in place", settings=_pe),
     Scheme(
-        "etc-gray", "whole blocks", {"complements": "yes", "turned": "yes", "moved": "yes"},
+        "etc-gray", "whole blocks", {k: v for k, v in CHANGED.items() if k != "colours"},
         _gray_settings, _gray, prior=1.0,
     ),
     Scheme("etc", "whole blocks", CHANGED, block_setting(), lambda shape: shape[0] == 3),
@@ -232,9 +238,16 @@ def _tolerated(scheme: Scheme, answers: Mapping[str, str | None], found: Found) 
     if scheme.name == "le":
         wrong = [name for name, want in scheme.wants.items() if answers[name] not in (want, None)]
         return wrong == ["moved"] and found["moved"].facts.get("standard error", 0) > FEW_PAIRS
-    if scheme.name not in ("etc", "etc-gray") or answers.get("moved") == "no":
+    if scheme.name not in ("etc", "etc-gray") or "no" in (
+        answers.get("moved"),
+        answers.get("altered"),
+    ):
         return False
-    shown = [name for name in ("complements", "colours", "turned") if answers.get(name) == "yes"]
+    shown = [
+        name
+        for name in ("altered", "complements", "colours", "turned")
+        if answers.get(name) == "yes"
+    ]
     return bool(shown)
 
 

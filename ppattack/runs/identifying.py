@@ -29,6 +29,7 @@ from ppattack.identify.properties.jpeg import came_last
 from ppattack.identify.reading import FOREIGN_SHARE, Read, read, unchanged
 from ppattack.identify.sample import Sample
 from ppattack.identify.schemes import Candidate, candidates
+from ppattack.identify.strangers import strangers
 from ppattack.reports.identification import (
     FittingScheme,
     Identification,
@@ -105,6 +106,16 @@ def examined(files: Read, folder: str) -> tuple[Read, Identification]:
 
 def _images_examined(files: Read) -> tuple[Read, dict[str, Finding]]:
     """The files that belong together, and their properties; a mix is left together."""
+    kept, found = _without_other_kinds(files)
+    odd = {} if "mixed" in found else strangers(_sample(kept), found)
+    if not odd:
+        return kept, found
+    fewer = kept.without([(kept.names[number], why) for number, why in odd.items()])
+    return fewer, examine(_sample(fewer))
+
+
+def _without_other_kinds(files: Read) -> tuple[Read, dict[str, Finding]]:
+    """The files but those of another kind, and their properties; a mix is left together."""
     whole = _sample(files)
     kinds = kinds_of(whole)
     mixed = mixture(kinds, whole.edges)

@@ -14,6 +14,7 @@ from scipy import stats
 from ppattack.identify.borders import best_as_they_lie, border_steps, fit_alike
 from ppattack.identify.coherence import Agreement, agreement, independent
 from ppattack.identify.finding import Finding
+from ppattack.identify.one_key import orders, signs
 from ppattack.identify.properties import (
     combined,
     jpeg,
@@ -153,13 +154,13 @@ def test_the_ratio_of_keys_of_their_own_is_one() -> None:
     assert drawn == pytest.approx(exact, rel=0.1)
     grouped = rows.reshape(24, 4, 10)
     grouped = grouped - grouped.mean(axis=2, keepdims=True)
-    value, _ = key_scope.in_closed_form(RNG.permuted(grouped, axis=2), key_scope._orders)
+    value, _ = key_scope.in_closed_form(RNG.permuted(grouped, axis=2), orders)
     assert value == pytest.approx(1, abs=0.35)
 
 
 def test_scope_of_constant_folders_is_one_key() -> None:
     one = np.repeat(pads(1).reshape(1, -1).astype(np.float64) - 127.5, 6, axis=0)
-    value, p = key_scope.in_closed_form(one, key_scope._signs)
+    value, p = key_scope.in_closed_form(one, signs)
     assert value > 100
     assert p < 1e-9
 

@@ -20,6 +20,7 @@ import numpy as np
 
 from ppattack.identify.coherence import agreement, independent
 from ppattack.identify.finding import Answer, Finding, Found, answered
+from ppattack.identify.properties import altered
 from ppattack.identify.properties.complements import block_means
 from ppattack.identify.properties.content import block_of
 from ppattack.identify.properties.jpeg import halves_colours
@@ -44,6 +45,9 @@ def test(sample: Sample, found: Found) -> Finding:
     content, block = found["content"].what, block_of(found)
     if sample.images.shape[1] == 1:
         return Finding(NAME, "no", "there is one channel", "none", None, "")
+    if altered.is_denied(found):
+        words = "the colours of a block keep their places"
+        return Finding(NAME, "no", words, "see altered", None, "")
     if content == "values in place":
         value = unlike_over_like(sample.folded)
         answer: Answer = "yes" if value < PLACE_LOW else "no" if value > PLACE_HIGH else "undecided"
@@ -55,6 +59,8 @@ def test(sample: Sample, found: Found) -> Finding:
         means = block_means(sample.images, block)
         measured = agreement(middle_channel(means))
         answer = answered(independent(measured, sample.count, LEAST_AGREEMENT))
+        if answer == "no" and altered.may_agree(sample, found):
+            answer = "undecided"
         statistic = "agreement of blocks in which channel is the middle one"
         null = "0 if colours are shuffled"
         share = share_of_cells(found)

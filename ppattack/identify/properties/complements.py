@@ -21,6 +21,7 @@ import numpy as np
 
 from ppattack.identify.coherence import EVIDENCE, agreement, independent, log_ratio
 from ppattack.identify.finding import Answer, Finding, Found, answered
+from ppattack.identify.properties import altered
 from ppattack.identify.properties.content import block_of
 from ppattack.identify.sample import MIDDLE, Bytes, Floats, Sample
 
@@ -29,6 +30,8 @@ LEAST_AGREEMENT = 0.12
 """The agreement that whole blocks of photographs have at least, over 20 files or more."""
 FEWEST = 3
 """Files from which on the mean of a whole image says that values are complemented."""
+KEPT = 0.9
+"""Share of the files of which the mean is taken."""
 LOW_VALUES, HIGH_VALUES = 5.0, 12.0
 """Squared sum over sum of squares of values, mean over images: 1 if signs are fair."""
 
@@ -41,8 +44,10 @@ def test(sample: Sample, found: Found) -> Finding:
     if content in (None, "noise", "one mask", "photographs"):
         empty: Answer = "no" if content == "photographs" else "undecided"
         return Finding(NAME, empty, "there is nothing to complement", "none", None, "")
+    if altered.is_denied(found):
+        return Finding(NAME, "no", "blocks are not complemented", "see altered", None, "")
     if content == "whole blocks":
-        return _of_blocks(sample, block_of(found))
+        return _of_blocks(sample, found)
     block = block_of(found) if content == "shared blocks" else None
     rows = value_sums(sample, block)
     value = mean_ratio(rows)
@@ -64,10 +69,13 @@ def test(sample: Sample, found: Found) -> Finding:
     )
 
 
-def _of_blocks(sample: Sample, block: int | None) -> Finding:
+def _of_blocks(sample: Sample, found: Found) -> Finding:
+    block = block_of(found)
     assert block is not None  # noqa: S101
-    found = agreement(block_means(sample.images, block).mean(axis=2, keepdims=True))
-    answer = answered(independent(found, sample.count, LEAST_AGREEMENT))
+    measured = agreement(block_means(sample.images, block).mean(axis=2, keepdims=True))
+    answer = answered(independent(measured, sample.count, LEAST_AGREEMENT))
+    if answer == "no" and altered.may_agree(sample, found):
+        answer = "undecided"
     return Finding(
         NAME,
         answer,
@@ -75,11 +83,11 @@ def _of_blocks(sample: Sample, block: int | None) -> Finding:
             answer, "too few blocks to tell whether they are complemented"
         ),
         statistic="agreement of blocks in the sign of their mean less 127.5",
-        value=found.value,
+        value=measured.value,
         null="0 if blocks are complemented at random",
         bar=LEAST_AGREEMENT,
-        lean=found.lean,
-        facts={"standard error": round(found.error, 3), "opposed": round(found.opposed, 2)},
+        lean=measured.lean,
+        facts={"standard error": round(measured.error, 3), "opposed": round(measured.opposed, 2)},
     )
 
 
@@ -105,7 +113,11 @@ def value_sums(sample: Sample, block: int | None) -> Floats:
 
 
 def mean_ratio(rows: Floats) -> float:
-    """Squared sum over sum of squares, the mean over rows."""
+    """Squared sum over sum of squares, the mean over rows but a tenth, those of the largest.
+
+    One file among others that is not complemented has hundreds.
+    """
     power = np.square(rows).sum(axis=1, dtype=np.float64)
     total = np.square(rows.sum(axis=1, dtype=np.float64))
-    return float((total / np.maximum(power, 1e-9)).mean())
+    ratios = np.sort(total / np.maximum(power, 1e-9))
+    return float(ratios[: math.ceil(KEPT * len(ratios))].mean())

@@ -25,20 +25,25 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ppattack.identify.borders import border_steps, fit_alike
 from ppattack.identify.finding import Finding, Found
 from ppattack.identify.levels import levels_alike, places_differ
+from ppattack.identify.one_key import (
+    Rows,
+    moments_of_places,
+    orders,
+    ratios_of_pairs,
+    signs,
+    within_blocks,
+)
 from ppattack.identify.properties.content import block_of
 from ppattack.identify.properties.jpeg import halves_colours
 from ppattack.identify.properties.noise import upper_tail
 from ppattack.identify.sample import Floats, Sample
 
-Rows = NDArray[np.floating[Any]]
 NAME = "key-scope"
 FILES, FEW_FILES = 64, 32
 """Files that are compared, at most; by their borders."""
@@ -72,7 +77,6 @@ LEVELS_BAR = 0.4
 Photographs have .53 to .99 from 5 files on, behind a table at most .25 (CIFAR-10 training half)."""
 DRAWS = 399
 BLOCKS = 256
-PLACES = 96
 
 
 def test(sample: Sample, found: Found) -> Finding:
@@ -137,18 +141,18 @@ def _measured(sample: Sample, content: str, block: int | None, found: Found) -> 
     # Halved colours make neighbours alike whatever the key.
     values = sample.brightness if halves_colours(found) else sample.signed
     if content == "values in place":
-        return in_closed_form(values.reshape(sample.count, -1), _signs)
+        return in_closed_form(values.reshape(sample.count, -1), signs)
     if content == "whole image" or block is None:
         images = sample.images
         if found["unit"].what == "pixel":
             # Channels of a pixel are alike: three say no more than one.
             values, images = values.mean(axis=1, keepdims=True), images[:, :1]
         rows = values.reshape(sample.count, -1)
-        value, p = in_closed_form(rows - rows.mean(axis=1, keepdims=True), _orders)
+        value, p = in_closed_form(rows - rows.mean(axis=1, keepdims=True), orders)
         ratio, other = places_differ(images)
         return (value, p) if p < other else (max(value, BARS[content] * ratio), other)
     if content == "own blocks":
-        return in_closed_form(_within_blocks(values, block), _orders)
+        return in_closed_form(within_blocks(values, block), orders)
     if content == "shared blocks":
         return covariances_alike(values, block)
     if _number_of_blocks(sample, block) < FEW_BLOCKS:
@@ -163,47 +167,16 @@ def in_closed_form(rows: Rows, expected: Callable[[Rows], np.ndarray]) -> tuple[
         rows: ``(N, D)``, or ``(N, groups, D)`` whose groups change by themselves.
         expected: of a pair, the mean squared inner product under keys of their own.
     """
-    flat = rows.reshape(len(rows), -1).astype(np.float64)
-    products = np.square(flat @ flat.T)
-    pairs = np.triu_indices(len(rows), 1)
-    wanted = expected(rows)[pairs]
-    ratios = products[pairs] / np.maximum(wanted, 1e-9)
+    ratios = ratios_of_pairs(rows, expected)[np.triu_indices(len(rows), 1)]
     value = float(ratios.mean())
     return value, upper_tail((value - 1) / math.sqrt(2 / len(ratios)))
 
 
-def _signs(rows: Rows) -> np.ndarray:
-    """Every value changes its sign by itself."""
-    squares = np.square(rows.reshape(len(rows), -1).astype(np.float64))
-    return np.asarray(squares @ squares.T)
-
-
-def _orders(rows: Rows) -> np.ndarray:
-    """The values of every group, of mean 0, change places."""
-    grouped = rows.reshape(len(rows), -1, rows.shape[-1])
-    power = np.square(grouped.astype(np.float64)).sum(axis=2)
-    return np.asarray(power @ power.T / (rows.shape[-1] - 1))
-
-
-def _within_blocks(values: Floats, block: int) -> Floats:
-    """``(N, M, C b²)`` values of blocks less their mean."""
-    count, channels, height, width = values.shape
-    cut = values.reshape(count, channels, height // block, block, width // block, block)
-    cut = cut.transpose(0, 2, 4, 1, 3, 5).reshape(count, -1, channels * block * block)
-    made: Floats = cut - cut.mean(axis=2, keepdims=True)
-    return made
-
-
 def covariances_alike(values: Floats, block: int) -> tuple[float, float]:
     """Mean correlation of the covariances of a file and the next, and its p by shuffled places."""
-    count, channels, height, width = values.shape
-    cut = values.reshape(count, channels, height // block, block, width // block, block)
-    rows = cut.transpose(0, 2, 4, 1, 3, 5).reshape(count, -1, channels * block * block)
-    rng = np.random.default_rng(0)
-    rows = rows[:, :, rng.permutation(rows.shape[2])[:PLACES]]
-    rows = rows - rows.mean(axis=2, keepdims=True)
-    moments = np.matmul(rows.transpose(0, 2, 1), rows)
-    upper = np.triu_indices(rows.shape[2], 1)
+    count, rng = len(values), np.random.default_rng(0)
+    moments = moments_of_places(values, block, rng)
+    upper = np.triu_indices(moments.shape[1], 1)
 
     def mean_correlation(orders: list[np.ndarray] | None) -> float:
         made = []
@@ -218,7 +191,7 @@ def covariances_alike(values: Floats, block: int) -> tuple[float, float]:
     draws = max(3, min(20, 400 // count))
     drawn = np.array(
         [
-            mean_correlation([rng.permutation(rows.shape[2]) for _ in range(count - 1)])
+            mean_correlation([rng.permutation(moments.shape[1]) for _ in range(count - 1)])
             for _ in range(draws)
         ]
     )

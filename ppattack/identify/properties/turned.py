@@ -13,6 +13,7 @@ import numpy as np
 
 from ppattack.identify.coherence import agreement, independent
 from ppattack.identify.finding import Answer, Finding, Found, answered
+from ppattack.identify.properties import altered
 from ppattack.identify.properties.content import block_of
 from ppattack.identify.sample import Floats, Sample
 
@@ -35,9 +36,13 @@ def test(sample: Sample, found: Found) -> Finding:
         whole = found["content"].what == "photographs" and sample.count >= FEWEST
         empty: Answer = "no" if whole else "undecided"
         return Finding(NAME, empty, "there are no whole blocks", "none", None, "")
+    if altered.is_denied(found):
+        why = "blocks are not turned by quarters"
+        return Finding(NAME, "no", why, "see altered", None, "")
     measured = agreement(directions(sample.signed, block))
     turned = independent(measured, sample.count, LEAST_AGREEMENT)
     doubtful = sample.count < FEWEST or (turned and measured.value > DOUBT)
+    doubtful = doubtful or (turned is False and altered.may_agree(sample, found))
     answer = answered(None if doubtful else turned)
     words = {"yes": "blocks are turned by quarters", "no": "blocks are not turned by quarters"}
     return Finding(
