@@ -1,18 +1,34 @@
-"""What the plain loops of published training share: batches, the network, and equal losses."""
+"""What plain loops of published training share: a process, batches, the network, equal losses."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from ppattack.attack import Context
+from ppattack.machine import keep_freed_memory
 from ppattack.networks.block_local import BlockLocalNet
 
 CONTEXT = Context(torch.device("cpu"), seed=0)
 NAME = "benchmark"
 """Name of the training, which names its random streams."""
+
+
+def two_processes() -> Callable[..., Any]:
+    """Have this process keep freed memory, as the program does, and start one that does not.
+
+    Returns:
+        calls a function with its arguments in the other process, and gives its result.
+    """
+    plain = ProcessPoolExecutor(1, get_context("fork"), torch.set_num_threads, (1,))
+    plain.submit(abs, 0).result()
+    keep_freed_memory()
+    return lambda function, *arguments: plain.submit(function, *arguments).result()
 
 
 def orders(count: int, epochs: int) -> Iterator[Tensor]:

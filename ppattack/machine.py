@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import ctypes
+import gc
 import os
+import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from ppattack.errors import ConfigError
 
@@ -50,20 +53,65 @@ def keep_freed_memory() -> bool:
     return all(set_option(option, value) == 1 for option, value in wanted)
 
 
+def load_torch() -> None:
+    """Import torch, if that is still to be done, without looking for dead objects meanwhile.
+
+    Nearly all of the million objects that it makes live as long as the program. Those objects are
+    left out of later searches, too, together with whatever else is alive now.
+    """
+    if "torch" in sys.modules:
+        return
+    searching = gc.isenabled()
+    gc.collect()
+    gc.disable()
+    try:
+        import torch  # noqa: F401
+    finally:
+        gc.freeze()
+        if searching:
+            gc.enable()
+
+
+_at_a_time = 1
+
+
 @contextmanager
 def computing_threads(count: int | None) -> Iterator[None]:
-    """Have torch compute with so many threads inside the block; None leaves them as they are."""
+    """Have torch compute with so many threads inside the block; None leaves them as they are.
+
+    If these are fewer than before, :func:`side_by_side` may use the others.
+    """
+    global _at_a_time
     if count is None:
         yield
         return
+    load_torch()
     import torch
 
-    before = torch.get_num_threads()
+    before, at_a_time = torch.get_num_threads(), _at_a_time
     torch.set_num_threads(count)
+    _at_a_time = max(1, before // count)
     try:
         yield
     finally:
         torch.set_num_threads(before)
+        _at_a_time = at_a_time
+
+
+Part = TypeVar("Part")
+Result = TypeVar("Result")
+
+
+def side_by_side(function: Callable[[Part], Result], parts: Iterable[Part]) -> list[Result]:
+    """The result for each part, in their order, of a function that nearly only calls torch.
+
+    Parts are computed at the same time by threads that torch does without
+    (:func:`computing_threads`), if there are any.
+    """
+    if _at_a_time == 1:
+        return [function(part) for part in parts]
+    with ThreadPoolExecutor(_at_a_time) as pool:
+        return list(pool.map(function, parts))
 
 
 def available_cpus() -> int:
@@ -113,6 +161,7 @@ def choose_device(name: str) -> torch.device:
     Raises:
         ConfigError: if the name is unknown or the device is not there.
     """
+    load_torch()
     import torch
 
     if name == "auto":

@@ -153,7 +153,9 @@ def main() -> None:
     sys.stdout = sys.stdout or _nowhere()
     sys.stderr = sys.stderr or _nowhere()
     _watch_exits()
-    sys.exit(_run())
+    code = _run()
+    gc.freeze()  # or Python looks through all objects once more before it ends, and frees each
+    sys.exit(code)
 
 
 def _nowhere() -> TextIO:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, cast, get_args
 
@@ -210,3 +210,18 @@ def save_images(text: str) -> int | None:
     if not text.isdecimal():
         raise ConfigError(f"--save-images '{text}' is not valid: use all, none or a number.")
     return int(text)
+
+
+def refuse(given: Mapping[str, object], why: str) -> None:
+    """Refuse options that have no place there.
+
+    Args:
+        given: option to what was given for it; None if nothing was.
+        why: they have none.
+
+    Raises:
+        ConfigError: naming them.
+    """
+    found = [name for name, value in given.items() if value is not None]
+    if found:
+        raise ConfigError(f"{why}: leave {' and '.join(found)} out.")

@@ -1,41 +1,52 @@
-"""What is asked of the machine."""
+"""Threads of this process."""
 
 from __future__ import annotations
 
-import platform
-import subprocess
-import sys
+import threading
+from collections.abc import Iterator
 
 import pytest
+import torch
 
-from ppattack.machine import keep_freed_memory
+from ppattack.machine import computing_threads, side_by_side
 
-FAULTS = """
-import resource
-import numpy as np
-from ppattack.machine import keep_freed_memory
-if {kept}:
-    assert keep_freed_memory()
-np.ones(3 << 20)
-before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-for _ in range(20):
-    np.ones(3 << 20)
-print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
-"""
+PATIENCE = 20.0
 
 
-def _faults(kept: bool) -> int:
-    """Page faults of twenty arrays of 24 MB, one after the other, in a process of its own."""
-    code = FAULTS.format(kept=kept)
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    return int(done.stdout)
+@pytest.fixture(autouse=True)
+def two_threads() -> Iterator[None]:
+    with computing_threads(2):
+        yield
 
 
-@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="glibc only")
-def test_freed_memory_serves_the_next_arrays() -> None:
-    assert _faults(kept=True) * 10 < _faults(kept=False)
+def test_parts_are_computed_side_by_side_by_threads_that_torch_does_without() -> None:
+    meeting = threading.Barrier(2, timeout=PATIENCE)
+
+    def part(number: int) -> int:
+        meeting.wait()
+        return number * torch.get_num_threads()
+
+    with computing_threads(1):
+        assert side_by_side(part, range(4)) == [0, 1, 2, 3]
 
 
-def test_other_c_libraries_are_left_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ctypes.CDLL", lambda name: object())
-    assert not keep_freed_memory()
+@pytest.mark.parametrize("inner", [2, None])
+def test_otherwise_one_after_another_here(inner: int | None) -> None:
+    with computing_threads(inner):
+        here = side_by_side(lambda _: threading.get_ident(), range(3))
+    assert here == [threading.get_ident()] * 3
+
+
+def test_who_asks_for_one_thread_gets_one() -> None:
+    with computing_threads(1), computing_threads(1):
+        here = side_by_side(lambda _: threading.get_ident(), range(2))
+    assert here == [threading.get_ident()] * 2
+    assert side_by_side(lambda _: threading.get_ident(), range(2)) == here
+
+
+def test_what_fails_in_a_part_fails() -> None:
+    def part(number: int) -> None:
+        raise ValueError(f"part {number}")
+
+    with computing_threads(1), pytest.raises(ValueError, match="part 0"):
+        side_by_side(part, range(2))

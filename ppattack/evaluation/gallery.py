@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from ppattack.data.source import content_hashes
+from ppattack.machine import side_by_side
 from ppattack.metrics.block_similarity import block_similarity_matrix
 from ppattack.metrics.identity_network import identity_features, no_identity_network
 from ppattack.metrics.ranks import Ranks, ranks
@@ -87,12 +88,12 @@ class Gallery:
         few = {label: small(_first(images, self.victims)) for label, images in queries.items()}
         kinds = _kinds(scorer)
         recognised = recognised_by(kinds)
-        return {
-            kind: Comparison(
-                self, few, compare, whole if kind in BY_PAIRS and kind != recognised else None
-            )
-            for kind, compare in kinds.items()
-        }
+
+        def compared(kind: str) -> Comparison:
+            only = whole if kind in BY_PAIRS and kind != recognised else None
+            return Comparison(self, few, kinds[kind], only)
+
+        return dict(zip(kinds, side_by_side(compared, kinds), strict=True))
 
 
 class Comparison:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -93,10 +93,7 @@ def encrypt_stack(
         DataError: if the file is there already or cannot be written.
     """
     target = registry.target(scheme)(**settings)
-    if out.suffix != ".npy":
-        raise ConfigError(f"--out {out}: files of many images are encrypted into one: FILE.npy.")
-    if out.exists():
-        raise DataError(f"{out} is there already: name another file.")
+    check_place(out, "encrypted")
     if target.card.cipher != "image":
         raise ConfigError(f"ciphertexts of '{target.card.name}' are no images: use --images DIR.")
     if "dataset" not in target.card.key_scopes:
@@ -118,17 +115,35 @@ def encrypt_stack(
             f"{(channels, height, width)}."
         )
     made = Encrypted(plain, scheme, settings, key, seed_or_random(seed))
-    _write(out, made.shape, (workers or Alone()).map(_read, made.shards()))
+    write_stack(out, made, workers)
     return f"{len(plain)} ciphertexts in {out}; key {key.fingerprint}: {key_file or 'thrown away'}"
+
+
+def check_place(out: Path, what: str) -> None:
+    """Refuse a place that no array can be written to.
+
+    Raises:
+        ConfigError: if it is not named like an array.
+        DataError: if it is there already.
+    """
+    if out.suffix != ".npy":
+        raise ConfigError(f"--out {out}: files of many images are {what} into one: FILE.npy.")
+    if out.exists():
+        raise DataError(f"{out} is there already: name another file.")
+
+
+def write_stack(out: Path, made: Stack, workers: Workers | None) -> None:
+    """Write images that workers make, shard by shard, as an NPY file; all or nothing.
+
+    Raises:
+        DataError: if it cannot be written.
+    """
+    header = {"descr": "|u1", "fortran_order": False, "shape": made.shape}
+    with written_whole(out) as file:
+        npy.write_array_header_1_0(file, header)
+        for part in (workers or Alone()).map(_read, made.shards()):
+            file.write(np.ascontiguousarray(part).data)
 
 
 def _read(part: Stack) -> Pixels:
     return part.read()
-
-
-def _write(path: Path, shape: Shape, parts: Iterable[Pixels]) -> None:
-    header = {"descr": "|u1", "fortran_order": False, "shape": shape}
-    with written_whole(path) as file:
-        npy.write_array_header_1_0(file, header)
-        for part in parts:
-            file.write(np.ascontiguousarray(part).data)

@@ -20,7 +20,13 @@ from typing import Any, Protocol
 
 from ppattack.context import Alone, Part, Progress, Result, Workers
 from ppattack.errors import NotApplicable, NotGranted, PpattackError, RunFailed
-from ppattack.machine import available_cpus, die_with_parent, keep_freed_memory, visible_gpus
+from ppattack.machine import (
+    available_cpus,
+    die_with_parent,
+    keep_freed_memory,
+    load_torch,
+    visible_gpus,
+)
 from ppattack.reports.run import Report, read_report
 from ppattack.reports.sweep import Outcome
 from ppattack.request import RunRequest
@@ -217,6 +223,7 @@ def _work(connection: Connection, gpu: str | None, threads: int) -> None:
     keep_freed_memory()
     if gpu is not None:
         os.environ["CUDA_VISIBLE_DEVICES"] = gpu
+    load_torch()
     import torch
 
     torch.set_num_threads(threads)

@@ -11,6 +11,8 @@ import numpy as np
 import torch
 from torch import nn
 
+from ppattack.training.optimisers import uncompiled
+
 WARM_UP_SHARE = 0.25
 """The share of a one-cycle schedule in which the rate rises."""
 TRIANGLE = ((0.0, 0.0), (0.4, 1.0), (0.8, 0.05), (1.0, 0.0))
@@ -97,8 +99,10 @@ class Recipe:
         """The optimiser for a network's parameters."""
         parameters, rate, decay = network.parameters(), self.learning_rate, self.weight_decay
         if self.optimizer == "sgd":
-            return torch.optim.SGD(
+            return uncompiled(torch.optim.SGD)(
                 parameters, rate, self.momentum, weight_decay=decay, nesterov=self.nesterov
             )
         adam = torch.optim.Adam if self.optimizer == "adam" else torch.optim.AdamW
-        return adam(parameters, rate, self.betas, self.epsilon, weight_decay=decay, fused=True)
+        return uncompiled(adam)(
+            parameters, rate, self.betas, self.epsilon, weight_decay=decay, fused=True
+        )

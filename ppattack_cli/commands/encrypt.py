@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -76,11 +75,11 @@ def encrypt(
             "--jpeg": jpeg,
             "--key-scope image": key_scope if key_scope != "dataset" else None,
         }
-        _refuse(others, f"{images} holds many images, which are encrypted into one array")
+        options.refuse(others, f"{images} holds many images, which are encrypted into one array")
         _encrypt_stack(target, images, out, key_file, set_, seed, executor, jobs, quiet=quiet)
         return
     many = {"--jobs": jobs if jobs != 1 else None, "--executor": executor}
-    _refuse(many, "only files of many images (--images FILE.npy) are shared among processes")
+    options.refuse(many, "only files of many images (--images FILE.npy) are shared among processes")
     from ppattack.data.windows import Window
     from ppattack.jpeg import Jpeg
     from ppattack.plugins import registry
@@ -102,15 +101,6 @@ def encrypt(
         warn=warn,
     )
     make_progress(quiet=quiet).log(written)
-
-
-def _refuse(given: Mapping[str, object], why: str) -> None:
-    """Refuse options that have no place there."""
-    from ppattack.errors import ConfigError
-
-    found = [name for name, value in given.items() if value is not None]
-    if found:
-        raise ConfigError(f"{why}: leave {' and '.join(found)} out.")
 
 
 def _encrypt_stack(

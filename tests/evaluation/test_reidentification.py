@@ -13,6 +13,7 @@ from ppattack.attack import Recovery
 from ppattack.data.source import ImageSets
 from ppattack.evaluation.gallery import EDGE, Gallery, small
 from ppattack.evaluation.scores import Evaluation, evaluate
+from ppattack.machine import computing_threads
 from ppattack.metrics.images import ImageScorer
 from ppattack.metrics.lpips import Lpips
 from ppattack.metrics.lpips_weights import find_weights
@@ -245,6 +246,21 @@ def test_without_features_the_report_says_why() -> None:
     assert named.absent["features"] == "switched off in this test"
     assert named.absent["efficientnet"] == "left out of this test"
     assert seen.by == "ssim"
+
+
+def test_kinds_compared_side_by_side_give_the_same() -> None:
+    scenario = scene(made())
+    assert scenario.truth.images is not None
+    queries = {"reconstruction": scenario.truth.images.flip(-1), "black": scenario.truth.images * 0}
+    gallery = Gallery.of(scenario)
+    with computing_threads(1):
+        alone = gallery.compared(queries, "reconstruction", SCORER)
+    with computing_threads(2), computing_threads(1):
+        beside = gallery.compared(queries, "reconstruction", SCORER)
+    assert list(alone) == list(beside)
+    for kind, each in alone.items():
+        assert each.first.keys() == beside[kind].first.keys()
+        assert all(torch.equal(each.first[label], beside[kind].first[label]) for label in queries)
 
 
 @pytest.mark.skipif(find_weights("alex") is None, reason="no weights of AlexNet")

@@ -13,10 +13,15 @@ from PIL import Image
 
 from ppattack.data import stacks
 from ppattack.errors import ConfigError, DataError
+from ppattack.files import write_bytes
+from ppattack.maps import CipherMap
+from ppattack.maps.steps import Tables
 from ppattack.plugins import registry
 from ppattack.request import RunRequest
+from ppattack.runs.map_files import MapFile
 from ppattack.runs.run import run
 from ppattack.target.base import generate_scoped_key
+from ppattack.target.key_file import KeyFile
 from tests.support.natural import natural_images
 from tests.support.program import in_process
 from tests.support.run_requests import request
@@ -119,6 +124,68 @@ def test_many_images_are_encrypted_into_one_array(
 def test_what_many_images_cannot_have_is_refused(place: Path, flags: str, reason: str) -> None:
     before = sorted(place.iterdir())
     code, _, errors = in_process(f"encrypt --target pe --images plain.npy {flags}", place)
+    assert code == 2
+    assert reason in errors
+    assert len(errors.splitlines()) == 1
+    assert sorted(place.iterdir()) == before
+
+
+@pytest.fixture(scope="module")
+def keys(place: Path) -> Path:
+    """A folder with the key that made the ciphertexts, keys of single images, and another's."""
+    folder = place.parent / "keys"
+    target = registry.target("pe")()
+    for name, shape, scope in [
+        ("right", (3, 16, 16), "dataset"),
+        ("each", (3, 16, 16), "image"),
+        ("large", (3, 32, 32), "dataset"),
+    ]:
+        key = generate_scoped_key(target, shape, scope, 7, "key", 4)  # type: ignore[arg-type]
+        write_bytes(folder / name, KeyFile.new(target, key).to_bytes())
+    return folder
+
+
+@pytest.mark.parametrize("kind", ["npy", "tar"])
+def test_many_ciphertexts_are_decrypted_into_one_array(
+    place: Path, keys: Path, tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stacks, "SHARD_BYTES", 70 * 768)
+    words = f"decrypt --target pe --ciphertexts {place / 'secret'}.{kind} --key-file {keys}/right"
+    code, _, errors = in_process(f"{words} --out p.npy", tmp_path)
+    assert code == 0, errors
+    assert "300 images in p.npy" in errors
+    assert np.array_equal(np.load(tmp_path / "p.npy"), np.load(place / "plain.npy"))
+
+
+def test_a_recovered_map_decrypts_many_ciphertexts(place: Path, tmp_path: Path) -> None:
+    target = registry.target("pe")()
+    key = generate_scoped_key(target, (3, 16, 16), "dataset", 7, "key", 1)
+    mask = target.encrypt(torch.zeros(1, 3, 16, 16, dtype=torch.uint8), key).numpy().ravel()
+    tables = np.arange(256, dtype=np.uint8) ^ mask[:, None]
+    found = CipherMap((3, 16, 16), (3, 16, 16), (Tables(np.arange(len(mask)), tables),))
+    write_bytes(tmp_path / "map", MapFile.new(found, target, (3, 16, 16)).to_bytes())
+    words = f"decrypt --target pe --ciphertexts {place / 'secret.npy'} --key-file map --out p.npy"
+    code, _, errors = in_process(words, tmp_path)
+    assert code == 0, errors
+    assert np.array_equal(np.load(tmp_path / "p.npy"), np.load(place / "plain.npy"))
+
+
+@pytest.mark.parametrize(
+    ("key", "flags", "reason"),
+    [
+        ("right", "--out p", "into one: FILE.npy"),
+        ("each", "--out p.npy", "every image has its own key"),
+        ("large", "--out p.npy", "ciphertexts of shape (3, 32, 32), not (3, 16, 16)"),
+        ("right", "--out secret.npy", "secret.npy is there already"),
+        ("right", "--out p.npy --set target.color_shuffle=true", "the key was used with"),
+    ],
+)
+def test_what_does_not_decrypt_many_is_refused(
+    place: Path, keys: Path, key: str, flags: str, reason: str
+) -> None:
+    before = sorted(place.iterdir())
+    words = f"decrypt --target pe --ciphertexts secret.npy --key-file {keys / key} {flags}"
+    code, _, errors = in_process(words, place)
     assert code == 2
     assert reason in errors
     assert len(errors.splitlines()) == 1

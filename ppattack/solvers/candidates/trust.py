@@ -12,6 +12,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from ppattack.training.optimisers import uncompiled
+
 BEHIND = 10
 """The candidate whose distance from the best is looked at beside the second."""
 NETWORKS = 4
@@ -86,7 +88,7 @@ class Trust:
         y = torch.cat([torch.ones(len(present)), torch.zeros(len(absent))])
         weight = torch.where(y > 0, 0.5 / max(1, len(present)), 0.5 / max(1, len(absent)))
         networks = _Graders.drawn(x.shape[1], generator)
-        optimizer = torch.optim.AdamW(networks.weights, RATE, weight_decay=DECAY)
+        optimizer = uncompiled(torch.optim.AdamW)(networks.weights, RATE, weight_decay=DECAY)
         loss = nn.functional.binary_cross_entropy_with_logits
         with torch.enable_grad():
             for _ in range(STEPS):

@@ -18,7 +18,6 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from typing_extensions import override
 
 from ppattack.block_states import Indices, States
 from ppattack.solvers.global_state.features import (
@@ -31,6 +30,7 @@ from ppattack.solvers.global_state.features import (
 )
 from ppattack.solvers.global_state.group_mean import mean_over_states
 from ppattack.solvers.global_state.prior import StatePrior
+from ppattack.training.optimisers import uncompiled
 
 MOST_IMAGES = 5000
 """Public images used: more gain little if scores of many images add up."""
@@ -203,7 +203,9 @@ def _fitted(data: Tensor, source: Tensor, sign: Tensor, penalty: float, ridge: f
         empty = torch.zeros(source.shape, dtype=torch.float64, device=data.device)
         return empty.scatter_add(1, source, sign * weights).T
 
-    search: Any = _Search([vector], max_iter=STEPS, line_search_fn="strong_wolfe")
+    search: Any = uncompiled(torch.optim.LBFGS)(
+        [vector], max_iter=STEPS, line_search_fn="strong_wolfe"
+    )
 
     def loss() -> Tensor:
         vector.grad = None
@@ -215,16 +217,3 @@ def _fitted(data: Tensor, source: Tensor, sign: Tensor, penalty: float, ridge: f
     with torch.enable_grad():
         search.step(loss)
     return columns(vector.detach())
-
-
-class _Search(torch.optim.LBFGS):
-    """L-BFGS without torch's compiler, whose loading takes longer than many a search.
-
-    Torch marks some functions of its optimisers as not to be compiled, and loads the compiler for
-    that when they are called.
-    """
-
-    @override
-    def add_param_group(self, param_group: dict[str, Any]) -> None:
-        marked = torch.optim.Optimizer.add_param_group
-        getattr(marked, "__wrapped__", marked)(self, param_group)

@@ -25,6 +25,7 @@ from ppattack.solvers.global_state.features import (
     without_traces,
 )
 from ppattack.solvers.global_state.prior import StatePrior
+from ppattack.training.optimisers import uncompiled
 
 THUMBNAIL = 32
 """Edge of a thumbnail, pixels."""
@@ -171,7 +172,7 @@ class Learner:
 
     def _train(self, scorer: Scorer, data: Tensor, steps: int, drawn: torch.Generator) -> None:
         network = scorer.network
-        optimizer = torch.optim.AdamW(network.parameters(), lr=RATE, weight_decay=DECAY)
+        optimizer = uncompiled(torch.optim.AdamW)(network.parameters(), lr=RATE, weight_decay=DECAY)
         schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, total_steps=steps)
         same = {0} if self.mirrored is None else {0, int(self.mirrored[0])}
         others = torch.tensor([each for each in range(len(self.source)) if each not in same])

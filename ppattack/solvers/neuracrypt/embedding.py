@@ -16,6 +16,7 @@ from torch.nn import functional
 from ppattack.attack import Context
 from ppattack.solvers.neuracrypt.features import FEATURES
 from ppattack.training.fit import seeded
+from ppattack.training.optimisers import uncompiled
 
 HIDDEN = 64
 EMBEDDED = 8
@@ -90,7 +91,7 @@ def learn(
     count = len(plain) - held_out
     network = seeded(PatchEmbedding, context, "patch embedding").to(context.device)
     mean = copy.deepcopy(network).requires_grad_(False)
-    optimizer = torch.optim.Adam(network.parameters(), rate)
+    optimizer = uncompiled(torch.optim.Adam)(network.parameters(), rate)
     stream = context.torch_stream("patch embedding", "batches")
     loss = torch.zeros(())
     with context.progress.task("patch similarity", steps) as task:

@@ -15,6 +15,7 @@ from torch.nn import functional
 from ppattack.attack import Context
 from ppattack.solvers.neuracrypt.alternation import add_scores
 from ppattack.solvers.neuracrypt.codes import Codes
+from ppattack.training.optimisers import uncompiled
 
 BATCH = 32
 RATE = 1e-4
@@ -44,7 +45,7 @@ def train(
     Returns:
         the mean loss of the last tenth of the steps.
     """
-    optimizer = torch.optim.Adam(encoder.parameters(), rate)
+    optimizer = uncompiled(torch.optim.Adam)(encoder.parameters(), rate)
     stream = context.torch_stream("surrogate", *names)
     losses: list[Tensor] = []
     with context.progress.task("surrogate", steps) as task:
