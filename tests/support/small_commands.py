@@ -107,7 +107,7 @@ def smaller(command: str, folder: Path) -> list[str]:
     words = shlex.split(LOOPED.sub("8", OPTIONAL.sub(r" \1", command)), comments=True)[1:]
     words = words[: words.index(">")] if ">" in words else words
     for option in ("--out", "--gold"):
-        if words[0] in MAKERS and option in words:
+        if words[0] in MAKERS and option in words and "score" not in words:
             shutil.rmtree(folder / words[words.index(option) + 1], ignore_errors=True)
     for option, most in MOST.items():
         if option in words:
@@ -118,8 +118,9 @@ def smaller(command: str, folder: Path) -> list[str]:
             words[words.index("--preset") + 1] = "smoke"
         else:
             words += ["--preset", "smoke"]
-    if words[1:3] == ["instahide", "generate"]:
-        words += ["-n", "12"]
+    for part, option, most in (("instahide", "-n", "12"), ("neuracrypt", "--size", "64")):
+        if words[1:3] == [part, "generate"] and option not in words:
+            words += [option, most]
     if words[0] in ("run", "audit", "bench"):
         given = "--ciphertexts" in words
         words += [] if given or "-n" in words else ["-n", str(MOST["-n"])]
