@@ -121,7 +121,7 @@ def smaller(command: str, folder: Path) -> list[str]:
     for part, option, most in (("instahide", "-n", "12"), ("neuracrypt", "--size", "64")):
         if words[1:3] == [part, "generate"] and option not in words:
             words += [option, most]
-    if words[0] in ("run", "audit", "bench"):
+    if words[0] in ("run", "audit", "bench", "classify"):
         given = "--ciphertexts" in words
         words += [] if given or "-n" in words else ["-n", str(MOST["-n"])]
         words += [] if "--adversary" in words else ["--adversary", str(MOST["--adversary"])]
