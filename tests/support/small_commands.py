@@ -124,7 +124,8 @@ def smaller(command: str, folder: Path) -> list[str]:
     if words[0] in ("run", "audit", "bench", "classify"):
         given = "--ciphertexts" in words
         words += [] if given or "-n" in words else ["-n", str(MOST["-n"])]
-        words += [] if "--adversary" in words else ["--adversary", str(MOST["--adversary"])]
+        others = "--train" if words[0] == "classify" else "--adversary"
+        words += [] if others in words else [others, str(MOST["--adversary"])]
     for at, word in enumerate(words):
         name, equals, _ = word.partition("=")
         words[at] = f"{name}={SMALL[name]}" if equals and name in SMALL else word
