@@ -36,6 +36,8 @@ LEFT_OUT = {
     "reproduce": "trains a network for each of a table's cells",
     "ppattack bench standard": "takes minutes however small it is",
     "ppattack bench  ": "takes minutes however small it is",
+    "shakedrop": "trains a network that is too large for a CPU",
+    "vit-b": "trains a network that is too large for a CPU",
     "--entropy-from": "a run of the reader",
     "--compare": "older runs of the reader",
 }
