@@ -116,8 +116,12 @@ class SiaGan(Attack):
 
     presets: ClassVar[Mapping[Preset, Mapping[str, Any]]] = {
         "smoke": {
-            "epochs": 1, "images": 128, "width": 0.0625, "batch_size": 32, "classifier_epochs": 1,
-        },  # fmt: skip
+            "epochs": 1,
+            "images": 128,
+            "width": 0.0625,
+            "batch_size": 32,
+            "classifier_epochs": 1,
+        },
         "standard": {"picture_every": 100},
         "paper": {
             "variant": "paper",

@@ -36,6 +36,8 @@ LEFT_OUT = {
     "reproduce": "trains a network for each of a table's cells",
     "ppattack bench standard": "takes minutes however small it is",
     "ppattack bench  ": "takes minutes however small it is",
+    "shakedrop": "trains a network that is too large for a CPU",
+    "vit-b": "trains a network that is too large for a CPU",
     "--entropy-from": "a run of the reader",
     "--compare": "older runs of the reader",
 }
@@ -107,7 +109,7 @@ def smaller(command: str, folder: Path) -> list[str]:
     words = shlex.split(LOOPED.sub("8", OPTIONAL.sub(r" \1", command)), comments=True)[1:]
     words = words[: words.index(">")] if ">" in words else words
     for option in ("--out", "--gold"):
-        if words[0] in MAKERS and option in words:
+        if words[0] in MAKERS and option in words and "score" not in words:
             shutil.rmtree(folder / words[words.index(option) + 1], ignore_errors=True)
     for option, most in MOST.items():
         if option in words:
@@ -118,12 +120,14 @@ def smaller(command: str, folder: Path) -> list[str]:
             words[words.index("--preset") + 1] = "smoke"
         else:
             words += ["--preset", "smoke"]
-    if words[1:3] == ["instahide", "generate"]:
-        words += ["-n", "12"]
-    if words[0] in ("run", "audit", "bench"):
+    for part, option, most in (("instahide", "-n", "12"), ("neuracrypt", "--size", "64")):
+        if words[1:3] == [part, "generate"] and option not in words:
+            words += [option, most]
+    if words[0] in ("run", "audit", "bench", "classify"):
         given = "--ciphertexts" in words
         words += [] if given or "-n" in words else ["-n", str(MOST["-n"])]
-        words += [] if "--adversary" in words else ["--adversary", str(MOST["--adversary"])]
+        others = "--train" if words[0] == "classify" else "--adversary"
+        words += [] if others in words else [others, str(MOST["--adversary"])]
     for at, word in enumerate(words):
         name, equals, _ = word.partition("=")
         words[at] = f"{name}={SMALL[name]}" if equals and name in SMALL else word
