@@ -114,6 +114,15 @@ def side_by_side(function: Callable[[Part], Result], parts: Iterable[Part]) -> l
         return list(pool.map(function, parts))
 
 
+def both(first: Callable[[], Part], second: Callable[[], Result]) -> tuple[Part, Result]:
+    """The results of two functions that nearly only call torch, computed :func:`side_by_side`."""
+    if _at_a_time == 1:
+        return first(), second()
+    with ThreadPoolExecutor(1) as pool:
+        there = pool.submit(second)
+        return first(), there.result()
+
+
 def available_cpus() -> int:
     """CPUs that this process may use."""
     if hasattr(os, "sched_getaffinity"):
