@@ -9,7 +9,6 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -110,6 +109,8 @@ def side_by_side(function: Callable[[Part], Result], parts: Iterable[Part]) -> l
     """
     if _at_a_time == 1:
         return [function(part) for part in parts]
+    from concurrent.futures import ThreadPoolExecutor
+
     with ThreadPoolExecutor(_at_a_time) as pool:
         return list(pool.map(function, parts))
 
@@ -118,6 +119,8 @@ def both(first: Callable[[], Part], second: Callable[[], Result]) -> tuple[Part,
     """The results of two functions that nearly only call torch, computed :func:`side_by_side`."""
     if _at_a_time == 1:
         return first(), second()
+    from concurrent.futures import ThreadPoolExecutor
+
     with ThreadPoolExecutor(1) as pool:
         there = pool.submit(second)
         return first(), there.result()
