@@ -52,21 +52,32 @@ def keep_freed_memory() -> bool:
     return all(set_option(option, value) == 1 for option, value in wanted)
 
 
+_all_lives_on = False
+
+
+def let_all_live_on() -> None:
+    """Have :func:`load_torch` leave what is alive then out of all later searches for dead objects.
+
+    For processes that hold nothing large by then, as the program does.
+    """
+    global _all_lives_on
+    _all_lives_on = True
+
+
 def load_torch() -> None:
     """Import torch, if that is still to be done, without looking for dead objects meanwhile.
 
-    Nearly all of the million objects that it makes live as long as the program. Those objects are
-    left out of later searches, too, together with whatever else is alive now.
+    Nearly all of the many objects that it makes live as long as the process.
     """
     if "torch" in sys.modules:
         return
     searching = gc.isenabled()
-    gc.collect()
     gc.disable()
     try:
         import torch  # noqa: F401
     finally:
-        gc.freeze()
+        if _all_lives_on:
+            gc.freeze()
         if searching:
             gc.enable()
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import gc
+import sys
 import threading
 from collections.abc import Iterator
 
 import pytest
 import torch
 
+from ppattack import machine
 from ppattack.machine import both, computing_threads, side_by_side
 
 PATIENCE = 20.0
@@ -59,3 +62,20 @@ def test_what_fails_in_a_part_fails() -> None:
         side_by_side(part, range(2))
     with computing_threads(1), pytest.raises(ValueError, match="part 1"):
         both(threading.get_ident, lambda: part(1))
+
+
+@pytest.mark.parametrize("ours", [False, True])
+def test_only_the_program_leaves_living_objects_out_of_later_searches(
+    ours: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(machine, "_all_lives_on", False)
+    monkeypatch.delitem(sys.modules, "torch")
+    monkeypatch.setattr(sys, "meta_path", [])
+    frozen: list[bool] = []
+    monkeypatch.setattr(gc, "freeze", lambda: frozen.append(gc.isenabled()))
+    if ours:
+        machine.let_all_live_on()
+    with pytest.raises(ModuleNotFoundError, match="torch"):
+        machine.load_torch()
+    assert frozen == [False] * ours
+    assert gc.isenabled()
