@@ -9,7 +9,6 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -53,21 +52,32 @@ def keep_freed_memory() -> bool:
     return all(set_option(option, value) == 1 for option, value in wanted)
 
 
+_all_lives_on = False
+
+
+def let_all_live_on() -> None:
+    """Have :func:`load_torch` leave what is alive then out of all later searches for dead objects.
+
+    For processes that hold nothing large by then, as the program does.
+    """
+    global _all_lives_on
+    _all_lives_on = True
+
+
 def load_torch() -> None:
     """Import torch, if that is still to be done, without looking for dead objects meanwhile.
 
-    Nearly all of the million objects that it makes live as long as the program. Those objects are
-    left out of later searches, too, together with whatever else is alive now.
+    Nearly all of the many objects that it makes live as long as the process.
     """
     if "torch" in sys.modules:
         return
     searching = gc.isenabled()
-    gc.collect()
     gc.disable()
     try:
         import torch  # noqa: F401
     finally:
-        gc.freeze()
+        if _all_lives_on:
+            gc.freeze()
         if searching:
             gc.enable()
 
@@ -110,8 +120,21 @@ def side_by_side(function: Callable[[Part], Result], parts: Iterable[Part]) -> l
     """
     if _at_a_time == 1:
         return [function(part) for part in parts]
+    from concurrent.futures import ThreadPoolExecutor
+
     with ThreadPoolExecutor(_at_a_time) as pool:
         return list(pool.map(function, parts))
+
+
+def both(first: Callable[[], Part], second: Callable[[], Result]) -> tuple[Part, Result]:
+    """The results of two functions that nearly only call torch, computed :func:`side_by_side`."""
+    if _at_a_time == 1:
+        return first(), second()
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(1) as pool:
+        there = pool.submit(second)
+        return first(), there.result()
 
 
 def available_cpus() -> int:

@@ -20,7 +20,7 @@ from typer.core import TyperGroup
 from typing_extensions import override
 
 from ppattack.errors import Interrupted, PpattackError, RunFailed
-from ppattack.machine import keep_freed_memory
+from ppattack.machine import keep_freed_memory, let_all_live_on
 from ppattack.reports.text import visible
 from ppattack_cli.streams import flush, json_alone, make_lenient
 
@@ -147,6 +147,7 @@ def main() -> None:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     keep_freed_memory()
+    let_all_live_on()
     gc.set_threshold(OBJECTS_BETWEEN_SEARCHES)
     make_lenient()
     # A stream that the caller has closed is None, which few libraries expect.

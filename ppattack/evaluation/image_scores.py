@@ -17,6 +17,7 @@ from ppattack.evaluation.image_values import image_values
 from ppattack.evaluation.placement import NO_ORDER, other_images, placed
 from ppattack.evaluation.reidentification import identity_scores
 from ppattack.evaluation.statistics import Values, summarise
+from ppattack.machine import both
 from ppattack.metrics import IMAGE_METRICS
 from ppattack.reports.scores import MetricScores, ShiftedScores, Summary
 from ppattack.seeding import numpy_stream
@@ -76,20 +77,18 @@ def image_scores(
         workers: compute metrics of parts of the images; None for this process.
     """
     plain, images = scenario.truth.images, recovery.images
-    why = None
-    if plain is None:
-        why = "the plain images are not known (no --truth)"
-    elif images is None:
-        why = "the attack recovers no images"
-    elif recovery.unordered and not len(scenario.sets.adversary):
-        why = "images in no order are compared with public ones, and there are none (--adversary)"
+    why = _why_not(recovery, scenario)
     absent = dict(scorer.absent(scenario.observation.image_shape))
     if why is not None or plain is None or images is None:
         return ImageScores(absent=absent | dict.fromkeys(_OF_IMAGES, str(why)))
     blind = _blind(scenario, seed)
     if recovery.unordered:
         blind = {name: placed(each, plain) for name, each in blind.items()}
-    values = image_values(images, plain, blind, scorer, metrics, workers)
+    identified = not only_gain and not recovery.unordered
+    values, (named, more_columns) = both(
+        lambda: image_values(images, plain, blind, scorer, metrics, workers),
+        lambda: identity_scores(images, blind, scenario, scorer, seed) if identified else ({}, {}),
+    )
     if recovery.unordered:
         for metric, others in _among_others(images, scenario, scorer, seed, metrics).items():
             values[metric][OTHERS] = others
@@ -112,10 +111,20 @@ def image_scores(
         facts |= _in_best_state(turned, plain, useless, ssim, scenario, seed)
     if not only_gain:
         facts |= _shifted(images, plain, turned, scenario, seed)
-        named, more = identity_scores(images, blind, scenario, scorer, seed)
         results |= named
-        columns |= more
+        columns |= more_columns
     return ImageScores(results, absent, columns, facts, blind)
+
+
+def _why_not(recovery: Recovery, scenario: Scenario) -> str | None:
+    """Why images cannot be scored; None if they can."""
+    if scenario.truth.images is None:
+        return "the plain images are not known (no --truth)"
+    if recovery.images is None:
+        return "the attack recovers no images"
+    if recovery.unordered and not len(scenario.sets.adversary):
+        return "images in no order are compared with public ones, and there are none (--adversary)"
+    return None
 
 
 _OWN = ("reconstruction",)
