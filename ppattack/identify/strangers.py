@@ -62,7 +62,8 @@ OTHER_ORDER = 14.0
 NO_KEY, OTHER_BLOCKS, FEWEST_WINDOWS = 1.6, 3.2, 16
 """Excess of ``shared-blocks`` over 1, times the root of the windows at a place, that a file with
 the common key has at least, and one without a key in such blocks at most. Single training files
-under keys of their own: at least 3.7 and 2.1 of 4,800, at most 1.0 and 1.7 of 2,000."""
+under keys of their own: at least 3.7 and 2.1 of 4,800, at most 1.0 and 1.7 of 2,000 (blocks of 4
+and 8 px); twice the second among values in place."""
 MOVED_ALIKE, MOVED_GROWTH = 0.3, 1.05
 """Correlation and growth of folded values below which they are not in place: none of 2,800."""
 KEPT, QUERIES, LOOKED_AT = 8.0, 64, 32
@@ -114,9 +115,9 @@ def _other_blocks(sample: Sample, found: Found) -> dict[int, str]:
     """Files of which other blocks have one key than of the others; each file has its own key."""
     content, common = found["content"].what, block_of(found)
     if content == "shared blocks" and common is not None:
-        larger = [2 * common]
+        larger, bar = [2 * common], OTHER_BLOCKS
     elif content == "values in place":
-        common, larger = None, [SMALLEST, 2 * SMALLEST]
+        common, larger, bar = None, [SMALLEST, 2 * SMALLEST], 2 * OTHER_BLOCKS
     else:
         return {}
     named: dict[int, str] = {}
@@ -124,7 +125,7 @@ def _other_blocks(sample: Sample, found: Found) -> dict[int, str]:
         one = Sample(sample.images[number : number + 1, :, :EDGE_AT_MOST, :EDGE_AT_MOST])
         if common is not None and _above_chance(one, common) < NO_KEY:
             named[number] = f"has no key common to blocks of {common} px"
-        other = next((b for b in larger if _above_chance(one, b) > OTHER_BLOCKS), None)
+        other = next((b for b in larger if _above_chance(one, b) > bar), None)
         if other is not None:
             named[number] = f"has a key common to blocks of {other} px"
         if common is None and _values_moved(one):
