@@ -123,9 +123,11 @@ def _other_blocks(sample: Sample, found: Found) -> dict[int, str]:
     named: dict[int, str] = {}
     for number in _looked_at(sample):
         one = Sample(sample.images[number : number + 1, :, :EDGE_AT_MOST, :EDGE_AT_MOST])
-        if common is not None and _above_chance(one, common) < NO_KEY:
+        own, root = (0.0, 0.0) if common is None else _one_key(one, common)
+        if own * root < NO_KEY and common is not None:
             named[number] = f"has no key common to blocks of {common} px"
-        other = next((b for b in larger if _above_chance(one, b) > bar), None)
+        excesses = {b: _one_key(one, b) for b in larger}
+        other = next((b for b, (e, r) in excesses.items() if e * r > bar and e > own), None)
         if other is not None:
             named[number] = f"has a key common to blocks of {other} px"
         if common is None and _values_moved(one):
@@ -133,14 +135,12 @@ def _other_blocks(sample: Sample, found: Found) -> dict[int, str]:
     return named
 
 
-def _above_chance(one: Sample, block: int) -> float:
-    """Excess of ``shared_blocks`` times the root of the windows at a place; NaN if they are few."""
-    if any(edge % block for edge in one.edges):
-        return math.nan
+def _one_key(one: Sample, block: int) -> tuple[float, float]:
+    """Excess of ``shared_blocks`` over 1, and the root of the windows at a place; NaN if few."""
     windows = math.prod(one.edges) // block**2
-    if windows < FEWEST_WINDOWS:
-        return math.nan
-    return (shared_blocks.strength(one, block) - 1) * math.sqrt(windows)
+    if any(edge % block for edge in one.edges) or windows < FEWEST_WINDOWS:
+        return math.nan, math.nan
+    return shared_blocks.strength(one, block) - 1, math.sqrt(windows)
 
 
 def _values_moved(one: Sample) -> bool:
