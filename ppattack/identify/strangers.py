@@ -66,8 +66,9 @@ under keys of their own: at least 3.7 and 2.1 of 4,800, at most 1.0 and 1.7 of 2
 and 8 px); twice the second among values in place."""
 MOVED_ALIKE, MOVED_GROWTH = 0.3, 1.05
 """Correlation and growth of folded values below which they are not in place: none of 2,800."""
-KEPT, QUERIES, LOOKED_AT = 8.0, 64, 32
-"""Log likelihood ratio of blocks that are moved only; sides and files that are looked at for it."""
+KEPT, QUERIES, LOOKED_AT, MOST_BLOCKS = 8.0, 64, 32, 1024
+"""Log likelihood ratio of blocks that are moved only; sides, files and blocks that are looked at for
+it, at most."""
 
 
 def strangers(sample: Sample, found: Found) -> dict[int, str]:
@@ -85,7 +86,8 @@ def strangers(sample: Sample, found: Found) -> dict[int, str]:
     elif found["key-scope"].what == "dataset":
         named = _other_keys(sample, found)
     else:
-        named = _other_blocks(sample, found)
+        # JPEG makes values of a cell alike, whatever the key.
+        named = {} if found["jpeg"].holds else _other_blocks(sample, found)
     return named if len(named) <= SHARE * sample.count else {}
 
 
@@ -188,6 +190,8 @@ def has_seams(image: Floats, block: int) -> bool:
 def _unaltered(sample: Sample, found: Found, common: int | None) -> dict[int, str]:
     """Files whose blocks are moved as they are, among files whose blocks are altered."""
     if common is None or not found["altered"].holds:
+        return {}
+    if math.prod(sample.edges) > MOST_BLOCKS * common**2:
         return {}
     return {
         number: "has blocks that are moved as they are"
