@@ -32,6 +32,7 @@ from ppattack.identify.one_key import (
 )
 from ppattack.identify.properties import shared_blocks
 from ppattack.identify.properties.content import block_of
+from ppattack.identify.properties.jpeg import came_last
 from ppattack.identify.properties.smooth import least_growth_inside, neighbour_correlation
 from ppattack.identify.sample import Floats, Sample, common_blocks
 from ppattack.identify.seams import strength
@@ -49,8 +50,6 @@ KEY_BARS = {"values in place": 4.0, "whole image": 4.0, "own blocks": 2.0}
 OTHER_KEY = "does not have the key of the others"
 SHARED_BAR = 0.06
 """The agreement below which a file has another key; the last times that of most files."""
-CELL = 8
-"""JPEG smooths the borders of blocks inside its cells."""
 LARGEST, EDGE_AT_MOST = 16, 112
 """Pixels along the largest block that is tried, and of each file."""
 SEAMS, BESIDE = 0.0, 0.5
@@ -67,8 +66,8 @@ and 8 px); twice the second among values in place."""
 MOVED_ALIKE, MOVED_GROWTH = 0.3, 1.05
 """Correlation and growth of folded values below which they are not in place: none of 2,800."""
 KEPT, QUERIES, LOOKED_AT, MOST_BLOCKS = 8.0, 64, 32, 1024
-"""Log likelihood ratio of blocks that are moved only; sides, files and blocks that are looked at for
-it, at most."""
+"""Log likelihood ratio of blocks that are moved only; sides, files and blocks that are looked at
+for it, at most."""
 
 
 def strangers(sample: Sample, found: Found) -> dict[int, str]:
@@ -159,7 +158,8 @@ def _looked_at(sample: Sample) -> list[int]:
 def _other_borders(sample: Sample, found: Found) -> dict[int, str]:
     """Files with seams that the others do not have, or without those that they have."""
     common = block_of(found)
-    if common is not None and (common < SMALLEST or (found["jpeg"].holds and common % CELL)):
+    # JPEG smooths the borders of blocks, whether they touched or not.
+    if common is not None and (common < SMALLEST or came_last(found, "whole blocks", common)):
         return {}
     cut = Sample(sample.images[:, :, :EDGE_AT_MOST, :EDGE_AT_MOST])
     sizes = [size for size in common_blocks(cut.edges, LARGEST) if size >= SMALLEST]
