@@ -129,8 +129,8 @@ def load(folder: Path | None, size: int, split: Literal["train", "test"]) -> Ima
 
 
 MOVED = {"moved": "yes", "unit": "block", "shuffled-inside": "no"}
-CHANGED = {**MOVED, "complements": "yes", "colours": "yes", "turned": "yes"}
-KEPT = {**MOVED, "complements": "no", "colours": "no", "turned": "no"}
+CHANGED = {**MOVED, "altered": "yes", "complements": "yes", "colours": "yes", "turned": "yes"}
+KEPT = {**MOVED, "altered": "no", "complements": "no", "colours": "no", "turned": "no"}
 NIBBLES = {"unit": "nibble", "complements": "yes", "shuffled-inside": "yes"}
 SHUFFLED = {"unit": "byte", "shuffled-inside": "yes"}
 PLACES = {"unit": "byte", "complements": "yes", "moved": "no", "shuffled-inside": "no"}

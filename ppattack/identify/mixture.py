@@ -51,7 +51,7 @@ photographs, and one of ten files under such a key (600 training images)."""
 STRANGERS: dict[str, tuple[str, ...]] = {
     "photographs": ("whole blocks", "noise", "values in place"),
     "whole blocks": ("photographs", "noise", "values in place", "shared blocks"),
-    "values in place": ("photographs", "whole blocks", "own blocks"),
+    "values in place": ("photographs", "whole blocks"),
     "own blocks": ("photographs", "whole blocks", "values in place", "shared blocks"),
     "shared blocks": ("photographs", "values in place"),
 }

@@ -32,6 +32,7 @@ from ppattack.identify.one_key import (
 )
 from ppattack.identify.properties import shared_blocks
 from ppattack.identify.properties.content import block_of
+from ppattack.identify.properties.jpeg import came_last
 from ppattack.identify.properties.smooth import least_growth_inside, neighbour_correlation
 from ppattack.identify.sample import Floats, Sample, common_blocks
 from ppattack.identify.seams import strength
@@ -49,8 +50,6 @@ KEY_BARS = {"values in place": 4.0, "whole image": 4.0, "own blocks": 2.0}
 OTHER_KEY = "does not have the key of the others"
 SHARED_BAR = 0.06
 """The agreement below which a file has another key; the last times that of most files."""
-CELL = 8
-"""JPEG smooths the borders of blocks inside its cells."""
 LARGEST, EDGE_AT_MOST = 16, 112
 """Pixels along the largest block that is tried, and of each file."""
 SEAMS, BESIDE = 0.0, 0.5
@@ -62,11 +61,13 @@ OTHER_ORDER = 14.0
 NO_KEY, OTHER_BLOCKS, FEWEST_WINDOWS = 1.6, 3.2, 16
 """Excess of ``shared-blocks`` over 1, times the root of the windows at a place, that a file with
 the common key has at least, and one without a key in such blocks at most. Single training files
-under keys of their own: at least 3.7 and 2.1 of 4,800, at most 1.0 and 1.7 of 2,000."""
+under keys of their own: at least 3.7 and 2.1 of 4,800, at most 1.0 and 1.7 of 2,000 (blocks of 4
+and 8 px); twice the second among values in place."""
 MOVED_ALIKE, MOVED_GROWTH = 0.3, 1.05
 """Correlation and growth of folded values below which they are not in place: none of 2,800."""
-KEPT, QUERIES, LOOKED_AT = 8.0, 64, 32
-"""Log likelihood ratio of blocks that are moved only; sides and files that are looked at for it."""
+KEPT, QUERIES, LOOKED_AT, MOST_BLOCKS = 8.0, 64, 32, 1024
+"""Log likelihood ratio of blocks that are moved only; sides, files and blocks that are looked at
+for it, at most."""
 
 
 def strangers(sample: Sample, found: Found) -> dict[int, str]:
@@ -84,7 +85,8 @@ def strangers(sample: Sample, found: Found) -> dict[int, str]:
     elif found["key-scope"].what == "dataset":
         named = _other_keys(sample, found)
     else:
-        named = _other_blocks(sample, found)
+        # JPEG makes values of a cell alike, whatever the key.
+        named = {} if found["jpeg"].holds else _other_blocks(sample, found)
     return named if len(named) <= SHARE * sample.count else {}
 
 
@@ -114,17 +116,19 @@ def _other_blocks(sample: Sample, found: Found) -> dict[int, str]:
     """Files of which other blocks have one key than of the others; each file has its own key."""
     content, common = found["content"].what, block_of(found)
     if content == "shared blocks" and common is not None:
-        larger = [2 * common]
+        larger, bar = [2 * common], OTHER_BLOCKS
     elif content == "values in place":
-        common, larger = None, [SMALLEST, 2 * SMALLEST]
+        common, larger, bar = None, [SMALLEST, 2 * SMALLEST], 2 * OTHER_BLOCKS
     else:
         return {}
     named: dict[int, str] = {}
     for number in _looked_at(sample):
         one = Sample(sample.images[number : number + 1, :, :EDGE_AT_MOST, :EDGE_AT_MOST])
-        if common is not None and _above_chance(one, common) < NO_KEY:
+        own, root = (0.0, 0.0) if common is None else _one_key(one, common)
+        if own * root < NO_KEY and common is not None:
             named[number] = f"has no key common to blocks of {common} px"
-        other = next((b for b in larger if _above_chance(one, b) > OTHER_BLOCKS), None)
+        excesses = {b: _one_key(one, b) for b in larger}
+        other = next((b for b, (e, r) in excesses.items() if e * r > bar and e > own), None)
         if other is not None:
             named[number] = f"has a key common to blocks of {other} px"
         if common is None and _values_moved(one):
@@ -132,14 +136,12 @@ def _other_blocks(sample: Sample, found: Found) -> dict[int, str]:
     return named
 
 
-def _above_chance(one: Sample, block: int) -> float:
-    """Excess of ``shared_blocks`` times the root of the windows at a place; NaN if they are few."""
-    if any(edge % block for edge in one.edges):
-        return math.nan
+def _one_key(one: Sample, block: int) -> tuple[float, float]:
+    """Excess of ``shared_blocks`` over 1, and the root of the windows at a place; NaN if few."""
     windows = math.prod(one.edges) // block**2
-    if windows < FEWEST_WINDOWS:
-        return math.nan
-    return (shared_blocks.strength(one, block) - 1) * math.sqrt(windows)
+    if any(edge % block for edge in one.edges) or windows < FEWEST_WINDOWS:
+        return math.nan, math.nan
+    return shared_blocks.strength(one, block) - 1, math.sqrt(windows)
 
 
 def _values_moved(one: Sample) -> bool:
@@ -156,7 +158,8 @@ def _looked_at(sample: Sample) -> list[int]:
 def _other_borders(sample: Sample, found: Found) -> dict[int, str]:
     """Files with seams that the others do not have, or without those that they have."""
     common = block_of(found)
-    if common is not None and (common < SMALLEST or (found["jpeg"].holds and common % CELL)):
+    # JPEG smooths the borders of blocks, whether they touched or not.
+    if common is not None and (common < SMALLEST or came_last(found, "whole blocks", common)):
         return {}
     cut = Sample(sample.images[:, :, :EDGE_AT_MOST, :EDGE_AT_MOST])
     sizes = [size for size in common_blocks(cut.edges, LARGEST) if size >= SMALLEST]
@@ -187,6 +190,8 @@ def has_seams(image: Floats, block: int) -> bool:
 def _unaltered(sample: Sample, found: Found, common: int | None) -> dict[int, str]:
     """Files whose blocks are moved as they are, among files whose blocks are altered."""
     if common is None or not found["altered"].holds:
+        return {}
+    if math.prod(sample.edges) > MOST_BLOCKS * common**2:
         return {}
     return {
         number: "has blocks that are moved as they are"

@@ -11,9 +11,15 @@ Null: a photograph has -0.4 to 0.3 (the steps beside are farther from smooth are
 the grid of JPEG, up to 1.1 if an image has only four segments. Photographs with moved blocks have 1
 to 5. Inside, blocks must be smooth (see ``smooth``). Bars from training images
 (``benchmarks/identify.py --bars``).
+
+Of few files the log odds that borders touched (see ``touching``) decide instead, where they can be
+had: where four blocks at most make an image, those of another order than the one in which they lie;
+of more blocks, the mean over those that lie side by side, if seams show as well.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 
@@ -76,10 +82,7 @@ def test(sample: Sample, found: Found) -> Finding:
         NAME,
         "yes" if passing else "no",
         f"seams every {best} px" if passing else "no seams on a grid",
-        statistic="mean logarithm of squared steps across seams over those beside",
-        value=None if best is None else values[best],
-        null="-0.4 to 0.3 without a grid, to 1.1 on four seams",
-        bar=None if best is None else bars[best],
+        **_statistic(sample, best, values, bars, odds),
         what=best if passing else None,
         facts={
             "by block size": {b: round(value, 3) for b, value in values.items()},
@@ -88,6 +91,28 @@ def test(sample: Sample, found: Found) -> Finding:
             "log odds of borders": {b: round(value, 2) for b, value in odds.items()},
         },
     )
+
+
+def _statistic(
+    sample: Sample,
+    block: int | None,
+    values: dict[int, float],
+    bars: dict[int, float],
+    odds: dict[int, float],
+) -> dict[str, Any]:
+    """What decided for a block size: statistic, value, null and bar."""
+    if block in odds and _are_few(sample, block):
+        words, null = "log odds that blocks lie in another order than they belong", "below 0"
+        return {"statistic": words, "value": odds[block], "null": null, "bar": BAR_ORDER}
+    if block in odds:
+        words, null = "mean log odds that blocks side by side touched", "above 1 without a grid"
+        return {"statistic": words, "value": odds[block], "null": null, "bar": BAR_FITS}
+    return {
+        "statistic": "mean logarithm of squared steps across seams over those beside",
+        "value": None if block is None else values[block],
+        "null": "-0.4 to 0.3 without a grid, to 1.1 on four seams",
+        "bar": None if block is None else bars[block],
+    }
 
 
 def _odds(sample: Sample, sizes: list[int]) -> dict[int, float]:

@@ -31,7 +31,8 @@ LEAST_AGREEMENT = 0.12
 FEWEST = 3
 """Files from which on the mean of a whole image says that values are complemented."""
 KEPT = 0.9
-"""Share of the files of which the mean is taken."""
+"""Share of the files of which the mean is taken: one that is not complemented among others has
+hundreds."""
 LOW_VALUES, HIGH_VALUES = 5.0, 12.0
 """Squared sum over sum of squares of values, mean over images: 1 if signs are fair."""
 
@@ -50,7 +51,8 @@ def test(sample: Sample, found: Found) -> Finding:
         return _of_blocks(sample, found)
     block = block_of(found) if content == "shared blocks" else None
     rows = value_sums(sample, block)
-    value = mean_ratio(rows)
+    # Under one key in all blocks a file has few sums, which may be small by chance.
+    value = mean_ratio(rows, KEPT if block is None else 1.0)
     evidence = log_ratio(np.array([value]), rows.shape[1], 1)
     enough = sample.count >= FEWEST or content != "whole image"
     low = LOW_VALUES if enough else 0.0
@@ -112,12 +114,9 @@ def value_sums(sample: Sample, block: int | None) -> Floats:
     return made
 
 
-def mean_ratio(rows: Floats) -> float:
-    """Squared sum over sum of squares, the mean over rows but a tenth, those of the largest.
-
-    One file among others that is not complemented has hundreds.
-    """
+def mean_ratio(rows: Floats, kept: float = 1.0) -> float:
+    """Squared sum over sum of squares, the mean over the share of the rows with the least."""
     power = np.square(rows).sum(axis=1, dtype=np.float64)
     total = np.square(rows.sum(axis=1, dtype=np.float64))
     ratios = np.sort(total / np.maximum(power, 1e-9))
-    return float(ratios[: math.ceil(KEPT * len(ratios))].mean())
+    return float(ratios[: math.ceil(kept * len(ratios))].mean())

@@ -39,6 +39,8 @@ GREY_STAYS = 0.2
 
 FEW_FILES, DRAWS = 4, 99
 """Files up to which blocks under one key are compared themselves, and random orders of each."""
+MOST_BLOCKS = 256
+"""Of more blocks the first statistic tells, and all pairs would take long."""
 MOVED_Z, EVEN_Z, STAYS_Z, BLOCKS = 0.9, 1.7, 2.2, 16
 """Below the first they moved, above the last they stay; between, what says as much for either; of
 so many blocks, and in proportion to the root of their number, as the statistic grows. Single
@@ -56,8 +58,9 @@ def test(sample: Sample, found: Found) -> Finding:
         return Finding(NAME, empty, "there are no blocks", "none", None, "")
     number = (sample.edges[0] // block) * (sample.edges[1] // block)
     # Half of all half-bytes are nearly noise.
-    few_files = content == "shared blocks" and sample.count <= FEW_FILES and number > FEW_BLOCKS
-    if few_files and found["unit"].what != "nibble":
+    few_files = content == "shared blocks" and sample.count <= FEW_FILES
+    comparable = few_files and FEW_BLOCKS < number <= MOST_BLOCKS
+    if comparable and found["unit"].what != "nibble":
         return _of_few_files(sample, block)
     features = contrasts(sample, block)
     value, error = neighbours_alike(features)

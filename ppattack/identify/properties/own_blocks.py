@@ -35,9 +35,10 @@ ALIKE = 0.25
 """Correlation of neighbours that values complemented or moved by halves do not reach."""
 FEWEST = 12
 """Values of which a standard error is trusted: of fewer z has a longer tail than the normal."""
-LEVEL, NOISE_LEVEL = 1e-4, 1e-7
-"""Folders shuffled as a whole in which blocks are found by chance, at most; and folders that look
-like noise otherwise."""
+LEVEL, LEVEL_FEW, NOISE_LEVEL = 1e-4, 1e-3, 1e-7
+"""Folders shuffled as a whole in which blocks are found by chance, at most; the same of few files,
+of which blocks show less; and folders that look like noise otherwise."""
+FEW_FILES = 4
 
 
 def test(sample: Sample, found: Found) -> Finding:
@@ -50,7 +51,8 @@ def test(sample: Sample, found: Found) -> Finding:
     values, alone = ({b: pair[i] for b, pair in both.items()} for i in (0, 1))
     best = max(sizes, key=lambda b: values[b] + alone[b], default=None)
     p = 1.0 if best is None else min(1.0, upper_tail(values[best]) * len(values))
-    level = NOISE_LEVEL if "noise" in found and found["noise"].holds else LEVEL
+    level = LEVEL_FEW if sample.count <= FEW_FILES else LEVEL
+    level = NOISE_LEVEL if "noise" in found and found["noise"].holds else level
     holds = p < level
     words = f"blocks of {best} px are shuffled, each by its own key" if holds else NONE
     if holds and _may_be_shared(found):
