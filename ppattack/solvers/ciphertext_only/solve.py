@@ -173,13 +173,7 @@ def _plan(
     uneven = statistics.table_chi_square >= HISTOGRAM_BAR
     # Whatever chain shows most: undone, it can raise the correlations of blocks too.
     bell = correlated and statistics.chi_square >= BELL_BAR
-    if "block-matrix" in wanted and bell:
-        for edge in block_matrix.edges(case.shape):
-            yield (
-                f"block-matrix {edge}x{edge}",
-                block_matrix.FEWEST,
-                lambda edge=edge: block_matrix.recover(case, edge),  # type: ignore[misc]
-            )
+    # Signs first: they are orthogonal matrices too, but come out better as what they are.
     if "transform-signs" in wanted and bell:
         for edge in transform_signs.edges_of(case):
             yield (
@@ -188,12 +182,7 @@ def _plan(
                 lambda edge=edge: transform_signs.recover(case, edge),  # type: ignore[misc]
             )
     if "block-matrix" in wanted and bell:
-        for edge in own_matrices.edges_of(case):
-            yield (
-                f"{OWN} {edge}x{edge}",
-                own_matrices.FEWEST,
-                lambda edge=edge: own_matrices.recover(case, edge),  # type: ignore[misc]
-            )
+        yield from _matrices(case)
     table = (
         "table",
         byte_table.FEWEST,
@@ -207,6 +196,23 @@ def _plan(
         yield "masks", least, lambda: byte_masks.recover(case, depends, progress)
     if "table" in wanted and uneven and depends.energy >= STRONG_ENERGY:
         yield table
+
+
+def _matrices(case: Case) -> Iterator[tuple[str, int, Callable[[], Found]]]:
+    """One matrix for all blocks of each size; and their own, for those that were not stretched."""
+    kept = own_matrices.edges_of(case)
+    for edge in block_matrix.edges(case.shape):
+        yield (
+            f"block-matrix {edge}x{edge}",
+            block_matrix.FEWEST,
+            lambda edge=edge: block_matrix.recover(case, edge),  # type: ignore[misc]
+        )
+        if edge in kept:
+            yield (
+                f"{OWN} {edge}x{edge}",
+                own_matrices.FEWEST,
+                lambda edge=edge: own_matrices.recover(case, edge),  # type: ignore[misc]
+            )
 
 
 def _too_large(name: str, symbols: int) -> str:
