@@ -52,6 +52,11 @@ CASES: dict[str, tuple[str, dict[str, Any], tuple[int, ...]]] = {
         {"own": True, "block_size": 8},
         (3000, 1000, 300, 100),
     ),
+    "own-matrices-any": (
+        "secret_matrix.py:SecretMatrix",
+        {"own": True, "orthogonal": False},
+        (1000, 300),
+    ),
     "dct-signs": ("dct_signs.py:DctSigns", {}, (1000, 300, 100)),
     "arnold": ("arnold.py:Arnold", {}, (1,)),
 }

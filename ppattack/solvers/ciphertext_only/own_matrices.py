@@ -231,7 +231,7 @@ def recover(case: Case, edge: int) -> Found:
     offset = _offset(forth, ours, theirs)
     undone = -(back @ offset[:, :, None])[:, :, 0]
     step = BlockLinear(numbers, forth, offset, back, undone)
-    words = f"an orthogonal matrix of its own for every block of {edge}x{edge} pixels"
+    words = f"a matrix of its own, taken for orthogonal, for every block of {edge}x{edge} pixels"
     return Found(case.map(step), words)
 
 
