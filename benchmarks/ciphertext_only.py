@@ -46,6 +46,17 @@ CASES: dict[str, tuple[str, dict[str, Any], tuple[int, ...]]] = {
     "substitution": ("substitution.py:Substitution", {}, (1000, 300)),
     "secret-matrix": ("secret_matrix.py:SecretMatrix", {}, (1000, 300, 100)),
     "any-matrix": ("secret_matrix.py:SecretMatrix", {"orthogonal": False}, (1000, 300, 100)),
+    "own-matrices": ("secret_matrix.py:SecretMatrix", {"own": True}, (3000, 1000, 300, 100)),
+    "own-matrices-8": (
+        "secret_matrix.py:SecretMatrix",
+        {"own": True, "block_size": 8},
+        (3000, 1000, 300, 100),
+    ),
+    "own-matrices-any": (
+        "secret_matrix.py:SecretMatrix",
+        {"own": True, "orthogonal": False},
+        (1000, 300),
+    ),
     "dct-signs": ("dct_signs.py:DctSigns", {}, (1000, 300, 100)),
     "arnold": ("arnold.py:Arnold", {}, (1,)),
 }

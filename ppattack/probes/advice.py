@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -14,6 +15,9 @@ BIT_PAIRS, BIT_IMAGES = 128, 16
 """Known pairs, and chosen images, for single bits that move in 32 x 32 colour pixels."""
 TABLES_PAIRS, TABLES_IMAGES = 1024, 258
 """Likewise for a table for every byte: all of its 256 values must be seen."""
+PER_VALUE = 1.4
+"""Known pairs, and chosen images, for each value of blocks that have a matrix each; one image
+gives each matrix one equation a row. If only signs are secret far fewer do."""
 SPARE_PAIRS = 16
 """Known pairs beyond the unknowns of a linear map over GF(2): pictures are not independent."""
 KEYED = "keyed-by-contents"
@@ -79,12 +83,15 @@ def needed(kind: str, found: Mapping[str, Finding], size: int) -> tuple[int, int
     """How many known pairs to ask for, and chosen images, if more than the attack's own number.
 
     A map over GF(2) that is the same in all bit planes has ``size`` unknowns, and each image
-    gives eight equations of them. One matrix for all blocks has far fewer.
+    gives eight equations of them. One matrix for all blocks has far fewer than one for each.
     """
     if kind == "modular-linear" and found["local"].holds:
         return PAIRS, None
     if kind in ("gf2-linear", "modular-linear"):
         return size // 8 + SPARE_PAIRS, size // 8 + 1
+    if kind == "real-linear" and not found["same-everywhere"].holds:
+        many = PAIRS + math.ceil(PER_VALUE * found["local"].facts["bytes"])
+        return many, many
     if kind == "permutation" and found["unit"].facts["unit"] == "bit":
         return BIT_PAIRS, BIT_IMAGES
     if kind == "substitution" and found["same-everywhere"].facts["edge"] != 1:

@@ -75,6 +75,7 @@ def test_bytes_that_moved_under_a_mask_or_table_come_back(
     [
         ("SecretMatrix", {}, "one orthogonal matrix"),
         ("SecretMatrix", {"orthogonal": False}, "one matrix, not orthogonal"),
+        ("SecretMatrix", {"own": True}, "a matrix of its own"),
         ("DctSigns", {}, "signs"),
     ],
 )

@@ -22,7 +22,7 @@ PAIRS = {
     "Substitution": 8,
     "Diffusion": 8,
     "SecretMatrix": 8,
-    "DctSigns": 8,
+    "DctSigns": 98,  # eight would do, but a matrix for every block answers in the same way
 }
 
 
@@ -34,6 +34,15 @@ def test_known_pairs_are_as_many_as_the_kind_of_cipher_needs(name: str) -> None:
     assert words[:4] == ["ppattack", "run", "--attack", "known-plaintext"]
     assert f"attack.pairs={PAIRS[name]}" in words
     assert home_made.path(name) in words
+
+
+def test_a_matrix_for_every_block_needs_more_pairs_than_a_block_has_values() -> None:
+    found = examine(home_made.cipher("SecretMatrix", own=True), SHAPE, "dataset", 0)
+    properties = {each.name: each for each in found.findings}
+    pairs = {each.attack: dict(each.settings) for each in advice(found.kind, properties, 3072)}
+    assert pairs["known-plaintext"] == {"attack.pairs": "76"}
+    assert pairs["chosen-plaintext"] == {"attack.images": "76"}
+    assert "ciphertext-only" in pairs
 
 
 def test_rounds_need_hundreds() -> None:

@@ -21,6 +21,8 @@ class Model:
         solve: finds the map, or None if the pairs do not prove it.
         known: known pairs that determine it, about, for so many bytes of an image.
         chosen: chosen images that do.
+        apart: the variant in which every block has a secret of its own, in words, and the pairs or
+            images that this takes.
     """
 
     name: str
@@ -28,6 +30,7 @@ class Model:
     solve: Callable[[Pairs], Fit | None]
     known: Callable[[int], int]
     chosen: Callable[[int], int]
+    apart: tuple[str, int] | None = None
 
 
 def _permutation(pairs: Pairs) -> Fit | None:
@@ -91,6 +94,7 @@ MODELS: tuple[Model, ...] = (
         linear,
         known=lambda _: 8,
         chosen=lambda _: 1,
+        apart=("a matrix for every block of 48 bytes", 75),
     ),
     Model(
         "bits",
@@ -168,4 +172,6 @@ def too_few(count: int, size: int, names: Iterable[str], *, chosen: bool) -> str
         needed = model.chosen(size) if chosen else model.known(size)
         if model.name in wanted and needed > count:
             found.append(f"{model.words}: {count} of {needed:,}")
+        if model.name in wanted and model.apart is not None and model.apart[1] > count:
+            found.append(f"{model.apart[0]}: {count} of {model.apart[1]}")
     return "; ".join(found)

@@ -17,6 +17,7 @@ from ppattack.solvers.ciphertext_only import (
     byte_masks,
     byte_table,
     clipping,
+    own_matrices,
     proof,
     transform_signs,
 )
@@ -42,6 +43,7 @@ LEAST_LINEAR = 0.3
 """The least at the weakest border for linear models: they leave blocks in place, so that images
 under a matrix that is wrong stay smooth but where blocks meet: 0 there, against 0.6 to 0.7."""
 LINEAR = ("block-matrix", "transform-signs")
+OWN = "block-matrix of each block's own,"
 STRONG_ENERGY = 2.0
 """Correlation energy from which masks are tried before a table, which leaves little of it."""
 BELL_BAR = 50.0
@@ -171,20 +173,16 @@ def _plan(
     uneven = statistics.table_chi_square >= HISTOGRAM_BAR
     # Whatever chain shows most: undone, it can raise the correlations of blocks too.
     bell = correlated and statistics.chi_square >= BELL_BAR
-    if "block-matrix" in wanted and bell:
-        for edge in block_matrix.edges(case.shape):
-            yield (
-                f"block-matrix {edge}x{edge}",
-                block_matrix.FEWEST,
-                lambda edge=edge: block_matrix.recover(case, edge),  # type: ignore[misc]
-            )
+    # Signs first: they are orthogonal matrices too, but come out better as what they are.
     if "transform-signs" in wanted and bell:
-        for edge in transform_signs.edges(case.shape):
+        for edge in transform_signs.edges_of(case):
             yield (
                 f"transform-signs {edge}x{edge}",
                 transform_signs.FEWEST,
                 lambda edge=edge: transform_signs.recover(case, edge),  # type: ignore[misc]
             )
+    if "block-matrix" in wanted and bell:
+        yield from _matrices(case)
     table = (
         "table",
         byte_table.FEWEST,
@@ -200,10 +198,27 @@ def _plan(
         yield table
 
 
+def _matrices(case: Case) -> Iterator[tuple[str, int, Callable[[], Found]]]:
+    """One matrix for all blocks of each size; and their own, for those that were not stretched."""
+    kept = own_matrices.edges_of(case)
+    for edge in block_matrix.edges(case.shape):
+        yield (
+            f"block-matrix {edge}x{edge}",
+            block_matrix.FEWEST,
+            lambda edge=edge: block_matrix.recover(case, edge),  # type: ignore[misc]
+        )
+        if edge in kept:
+            yield (
+                f"{OWN} {edge}x{edge}",
+                own_matrices.FEWEST,
+                lambda edge=edge: own_matrices.recover(case, edge),  # type: ignore[misc]
+            )
+
+
 def _too_large(name: str, symbols: int) -> str:
     """Why images have too many bytes for a model; empty if they do not."""
     most = byte_masks.MOST_SYMBOLS
-    if name.startswith("block-matrix") or symbols <= most:
+    if symbols <= most or (name.startswith("block-matrix") and not name.startswith(OWN)):
         return ""
     gigabytes = 6 * 4 * symbols**2 / 2**30
     return (

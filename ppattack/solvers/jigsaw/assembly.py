@@ -4,7 +4,8 @@
    and make clusters (a constrained tree), none of which outgrows the image.
 2. The largest cluster grows piece by piece, the most certain place first.
 3. Sets of pieces are re-assigned exactly; then weak parts are taken out and grown again, as
-   often as that helps, and the whole slides to where its edges cut the worst seams.
+   often as that helps, and the whole slides to where its edges cut the worst seams. Rectangles
+   that stand side by side change places.
 4. Small puzzles start again, their joins in another order. Then the best results are crossed: two
    of them are drawn, and pieces that stand side by side in both are held together when the next
    one grows. The best of all is kept.
@@ -30,6 +31,7 @@ from numpy.typing import NDArray
 from ppattack.block_states import Arrangement, States
 from ppattack.solvers.jigsaw.candidates import Joins, Seams, best_joins, square_gains
 from ppattack.solvers.jigsaw.clusters import Clusters, Placement, turned_to_fit
+from ppattack.solvers.jigsaw.exchanges import exchanged
 from ppattack.solvers.jigsaw.growth import grow
 from ppattack.solvers.jigsaw.refinement import (
     SAME,
@@ -161,6 +163,7 @@ def _attempt(
     )
     found = slid(reassign(found, table, group, rng, IDLE), table, group)
     found, improved = rebuild(found, table, group, indifferent, rng, rounds, patience)
+    found = exchanged(found, table, group)
     return _Result(total(found, table, group), found, int(part.filled.sum()), improved)
 
 

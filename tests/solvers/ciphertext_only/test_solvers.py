@@ -11,8 +11,10 @@ from ppattack.solvers.ciphertext_only import (
     clipping,
     differences,
     masks,
+    own_matrices,
     places,
     proof,
+    spectra,
     transform_signs,
 )
 from tests.conftest import smooth_images
@@ -76,6 +78,46 @@ def test_a_rotation_is_found_with_its_sign() -> None:
     blocks -= blocks.mean(0)
     wrong = blocks @ (found - matrix).T
     assert (wrong**2).mean() < 0.1 * (blocks**2).mean()
+
+
+def own(blocks: np.ndarray, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Every block turned by a matrix of its own, and the matrices."""
+    size = blocks.shape[2]
+    normal = np.random.default_rng(seed).normal(size=(blocks.shape[1], size, size))
+    matrices = np.linalg.qr(normal)[0]
+    return np.einsum("npj,pkj->npk", blocks, matrices), matrices
+
+
+def skewed(count: int, seed: int) -> np.ndarray:
+    """Images that are mostly dark, and whose channels go together."""
+    mixed = np.array([[0.6, 0.3, 0.1], [0.6, 0.0, -0.1], [0.6, -0.3, 0.1]])
+    images = smooth_images(count, seed=seed).numpy().astype(float) ** 2 / 255
+    return np.asarray(np.einsum("dc,ncij->ndij", mixed, images).reshape(count, -1))
+
+
+def test_every_blocks_own_rotation_is_found_with_its_sign_whatever_is_added() -> None:
+    numbers = block_matrix.block_numbers(SHAPE, 2).reshape(-1, 12)
+    plain, public = skewed(400, 0)[:, numbers], skewed(400, 1)[:, numbers]
+    cipher, matrices = own(plain)
+    theirs = own_matrices.moments(public)
+    added = np.random.default_rng(1).normal(size=cipher.shape[1:]) * 30
+    for middle in (cipher + 127.5 - matrices.sum(2) * 127.5, cipher + added):
+        found = own_matrices.turned(own_matrices.moments(middle), theirs, 3)
+        assert np.abs(found @ found.swapaxes(1, 2) - np.eye(12)).max() < 1e-5
+        centred = plain - plain.mean(0)
+        wrong = np.einsum("npj,pkj->npk", centred, found - matrices)
+        print((wrong**2).mean() / (centred**2).mean())
+        assert (wrong**2).mean() < 0.1 * (centred**2).mean()
+
+
+def test_rotations_keep_the_variances_of_their_blocks_and_not_of_smaller_ones() -> None:
+    plain, public = uneven(300, 0), uneven(300, 1)
+    large = block_matrix.block_numbers(SHAPE, 4).reshape(-1, 48)
+    small = block_matrix.block_numbers(SHAPE, 2).reshape(-1, 12)
+    made = np.zeros_like(plain)
+    made[:, large] = own(plain[:, large])[0]
+    assert spectra.stretch(made[:, large], public[:, large]) < spectra.STRETCHED
+    assert spectra.stretch(made[:, small], public[:, small]) > spectra.STRETCHED
 
 
 def test_block_numbers_hold_every_byte_once() -> None:
