@@ -120,9 +120,9 @@ def smaller(command: str, folder: Path) -> list[str]:
             words[words.index("--preset") + 1] = "smoke"
         else:
             words += ["--preset", "smoke"]
-    for part, option, most in (("instahide", "-n", "12"), ("neuracrypt", "--size", "64")):
+    for part, option, few in (("instahide", "-n", "12"), ("neuracrypt", "--size", "64")):
         if words[1:3] == [part, "generate"] and option not in words:
-            words += [option, most]
+            words += [option, few]
     if words[0] in ("run", "audit", "bench", "classify"):
         given = "--ciphertexts" in words
         words += [] if given or "-n" in words else ["-n", str(MOST["-n"])]
