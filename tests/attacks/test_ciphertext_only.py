@@ -71,16 +71,18 @@ def test_bytes_that_moved_under_a_mask_or_table_come_back(
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("name", "settings", "words"),
+    ("name", "settings", "count", "words"),
     [
-        ("SecretMatrix", {}, "one orthogonal matrix"),
-        ("SecretMatrix", {"orthogonal": False}, "one matrix, not orthogonal"),
-        ("SecretMatrix", {"own": True}, "a matrix of its own"),
-        ("DctSigns", {}, "signs"),
+        ("SecretMatrix", {}, 300, "one orthogonal matrix"),
+        ("SecretMatrix", {"orthogonal": False}, 1000, "one matrix, not orthogonal"),
+        ("SecretMatrix", {"own": True}, 300, "a matrix of its own"),
+        ("DctSigns", {}, 300, "signs"),
     ],
 )
-def test_linear_ciphers_come_back(name: str, settings: dict[str, Any], words: str) -> None:
-    recovery, scenario = attacked(cipher(name, **settings), natural_sets(300, 1500))
+def test_linear_ciphers_come_back(
+    name: str, settings: dict[str, Any], count: int, words: str
+) -> None:
+    recovery, scenario = attacked(cipher(name, **settings), natural_sets(count, 1500))
     assert not recovery.refuted
     assert words in recovery.notes["model"]
     assert recovery.limits == WRONG_PROOF

@@ -40,6 +40,8 @@ EDGES = (2, 4, 8)
 """Edges of blocks that are tried, pixels."""
 UNSCALED = 0.2
 """Contrast of few images differs from that of public ones by less; then values keep their scale."""
+ROUNDING = 1 / 12
+"""Variance, squared levels, that rounding to bytes adds in every direction."""
 SPREAD = "spread"
 """Note: see :func:`_spread`."""
 FEWEST = 100
@@ -198,7 +200,9 @@ def recover(case: Case, edge: int) -> Found:
     )
     words = f"one orthogonal matrix for every block of {edge}x{edge} pixels"
     return Found(
-        case.map(step), words, {"misfit": round(misfit, 4), SPREAD: _spread(values, spread)}
+        case.map(step),
+        words,
+        {"misfit": round(misfit, 4), SPREAD: _spread(values, scale**2 * spread)},
     )
 
 
@@ -206,12 +210,13 @@ def _spread(blocks: NDArray[np.floating] | Rows, plain: Matrix) -> float:
     """How much ``(N, rows, columns, k)`` blocks stretch some directions more than others do.
 
     The deviation of the logarithms of variances, in order of size, from those of public blocks of
-    the covariance ``plain``: 0 for any orthogonal matrix. The smaller half is left out: rounding
-    decides it.
+    the covariance ``plain``, in the ciphertexts' contrast and after rounding: 0 for any orthogonal
+    matrix. The smaller half is left out: clipping decides it.
     """
+    rounded = plain + ROUNDING * np.eye(len(plain))
     ours, theirs = (
         np.log(np.linalg.eigvalsh(each)[-(len(plain) // 2) :].clip(1e-3))
-        for each in (_covariance(blocks), plain)
+        for each in (_covariance(blocks), rounded)
     )
     return round(float((ours - theirs).std()), 4)
 
