@@ -77,7 +77,8 @@ def test_too_few_pairs_for_a_model_say_of_how_many() -> None:
     assert "too few for" in bits.limits
     assert "; permuted and masked bits: 8 of 128;" in bits.limits
     chosen = recovered(ChosenPlaintext(), ciphers.Bits())
-    assert "too few for permuted and masked bits: 6 of 16;" in chosen.limits
+    assert "too few for" in chosen.limits
+    assert "; permuted and masked bits: 6 of 16;" in chosen.limits
     assert "any rounds of XOR and permutation: 6 of 385" in chosen.limits
 
 

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.docs.test_fences import FENCES
 from tests.support import small_commands
-from tests.support.fences import commands
+from tests.support.fences import commands, on_pages
 from tests.support.program import in_process
 
 pytestmark = pytest.mark.slow
 
+FENCES = on_pages()
 ENDED = (0, 1, 2, 4)
 """Exit codes of runs that came to a result, or to none that can be told."""
 REFUSED = re.compile(r"^ppattack: (?!warning: ).*", re.MULTILINE)

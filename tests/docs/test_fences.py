@@ -4,15 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from docsite.links import written_pages
-from tests.support.fences import Fence, check_program, commands, fault, fences
+from tests.support.fences import Fence, check_program, commands, fault, on_pages
 
-PAGES = {
-    path: text
-    for path, text in written_pages().items()
-    if path.startswith("docs/") or path in ("README.md", "CONTRIBUTING.md", "examples/ci/README.md")
-}
-FENCES = [each for path, text in PAGES.items() for each in fences(path, text)]
+FENCES = on_pages()
 KINDS = {"", "sh", "bash", "console", "python", "text", "toml", "yaml", "json"}
 
 
@@ -21,7 +15,7 @@ def test_fences_say_what_they_are_in_known_words() -> None:
     assert len(FENCES) > 150
 
 
-@pytest.mark.parametrize("page", sorted(PAGES))
+@pytest.mark.parametrize("page", sorted({each.page for each in FENCES}))
 def test_commands_would_be_taken(page: str) -> None:
     found = [each for each in FENCES if each.page == page and not each.mark]
     faults = [

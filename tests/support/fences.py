@@ -15,6 +15,7 @@ from typing import Any
 
 from typer.main import get_command
 
+from docsite.links import written_pages
 from ppattack.attack import PRESETS
 from ppattack.config import resolve
 from ppattack.plugins import registry
@@ -61,6 +62,17 @@ def fences(page: str, markdown: str) -> Iterator[Fence]:
         indent = len(found["indent"])
         text = "".join(line[indent:] or "\n" for line in found["text"].splitlines(keepends=True))
         yield Fence(page, found["kind"], text, found["mark"] or "")
+
+
+def on_pages() -> list[Fence]:
+    """Every fenced part of the site's own pages and of those of the repository."""
+    return [
+        each
+        for path, text in written_pages().items()
+        if path.startswith("docs/")
+        or path in ("README.md", "CONTRIBUTING.md", "examples/ci/README.md")
+        for each in fences(path, text)
+    ]
 
 
 def commands(fence: Fence) -> list[str]:

@@ -40,7 +40,7 @@ GREY_STAYS = 0.2
 FEW_FILES, DRAWS = 4, 99
 """Files up to which blocks under one key are compared themselves, and random orders of each."""
 MOST_BLOCKS = 256
-"""Of more blocks the first statistic tells, and all pairs would take long."""
+"""Beyond so many blocks the first statistic tells, and all pairs would take long."""
 MOVED_Z, EVEN_Z, STAYS_Z, BLOCKS = 0.9, 1.7, 2.2, 16
 """Below the first they moved, above the last they stay; between, what says as much for either; of
 so many blocks, and in proportion to the root of their number, as the statistic grows. Single

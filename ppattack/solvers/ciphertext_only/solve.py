@@ -199,20 +199,23 @@ def _plan(
 
 
 def _matrices(case: Case) -> Iterator[tuple[str, int, Callable[[], Found]]]:
-    """One matrix for all blocks of each size; and their own, for those that were not stretched."""
-    kept = own_matrices.edges_of(case)
+    """One matrix for all blocks of each size, then their own, for a size that none stretched.
+
+    In this order: matrices of their own have so much freedom that they half explain a common one
+    of larger blocks.
+    """
     for edge in block_matrix.edges(case.shape):
         yield (
             f"block-matrix {edge}x{edge}",
             block_matrix.FEWEST,
             lambda edge=edge: block_matrix.recover(case, edge),  # type: ignore[misc]
         )
-        if edge in kept:
-            yield (
-                f"{OWN} {edge}x{edge}",
-                own_matrices.FEWEST,
-                lambda edge=edge: own_matrices.recover(case, edge),  # type: ignore[misc]
-            )
+    for edge in own_matrices.edges_of(case):
+        yield (
+            f"{OWN} {edge}x{edge}",
+            own_matrices.FEWEST,
+            lambda edge=edge: own_matrices.recover(case, edge),  # type: ignore[misc]
+        )
 
 
 def _too_large(name: str, symbols: int) -> str:

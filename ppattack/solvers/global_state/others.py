@@ -38,7 +38,7 @@ WANTED = ImageRequest(0, 50_000, thumbnails.THUMBNAIL)
 FEWEST = 1000
 """With fewer images the network learns them by heart."""
 STEPS = 1500
-"""Of training; 3,000 gain nothing."""
+"""Steps of training; 3,000 gain nothing."""
 SHARES = (0.0, *np.geomspace(0.05, 1.6, 11).tolist())
 """What scores of either side are multiplied by."""
 COMPARED = 1000

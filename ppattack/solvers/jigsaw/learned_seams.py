@@ -24,7 +24,7 @@ DEPTH = 4
 LEAST_EDGE = 6
 """Pieces of fewer pixels have too few lines."""
 MOST_PIECES = 800
-"""Of more, the features of all pairs would not fit into memory."""
+"""Beyond so many the features of all pairs would not fit into memory."""
 CANDIDATES = 30
 """Likeliest pieces at a side, by the gradient alone, that the network compares."""
 SHARPNESS = 12.0
