@@ -106,7 +106,6 @@ def test_every_blocks_own_rotation_is_found_with_its_sign_whatever_is_added() ->
         assert np.abs(found @ found.swapaxes(1, 2) - np.eye(12)).max() < 1e-5
         centred = plain - plain.mean(0)
         wrong = np.einsum("npj,pkj->npk", centred, found - matrices)
-        print((wrong**2).mean() / (centred**2).mean())
         assert (wrong**2).mean() < 0.1 * (centred**2).mean()
 
 
