@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ppattack.blocks import split
 from ppattack.identify.sample import Floats
 
 Rows = NDArray[np.floating[Any]]
@@ -41,10 +42,15 @@ def orders(rows: Rows) -> np.ndarray:
 
 def within_blocks(values: Floats, block: int) -> Floats:
     """``(N, M, C b²)`` values of blocks less their mean."""
-    count, channels, height, width = values.shape
-    cut = values.reshape(count, channels, height // block, block, width // block, block)
-    cut = cut.transpose(0, 2, 4, 1, 3, 5).reshape(count, -1, channels * block * block)
+    cut = _cut(values, block)
     made: Floats = cut - cut.mean(axis=2, keepdims=True)
+    return made
+
+
+def _cut(values: Floats, block: int) -> Floats:
+    """``(N, M, C b²)`` values of blocks."""
+    tiles = split(values, block)
+    made: Floats = tiles.reshape(*tiles.shape[:2], -1)
     return made
 
 
@@ -56,9 +62,7 @@ def moments_of_places(values: Floats, block: int, rng: np.random.Generator) -> F
         block: edge of a block.
         rng: draws the places, ``PLACES`` at most.
     """
-    count, channels, height, width = values.shape
-    cut = values.reshape(count, channels, height // block, block, width // block, block)
-    rows = cut.transpose(0, 2, 4, 1, 3, 5).reshape(count, -1, channels * block * block)
+    rows = _cut(values, block)
     rows = rows[:, :, rng.permutation(rows.shape[2])[:PLACES]]
     rows = rows - rows.mean(axis=2, keepdims=True)
     made: Floats = np.matmul(rows.transpose(0, 2, 1), rows)

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ppattack.blocks import split
 from ppattack.identify.sample import Floats
 
 Rows = NDArray[np.floating[Any]]
@@ -68,9 +69,7 @@ def borders_of(image: Floats, block: int) -> Borders:
         image: ``(C, H, W)``, less its middle.
         block: edge of a block.
     """
-    channels, height, width = image.shape
-    cut = image.reshape(channels, height // block, block, width // block, block)
-    cut = cut.transpose(1, 3, 0, 2, 4).reshape(-1, channels, block, block)
+    cut = split(image, block)
     outer = np.stack([cut[:, :, 0], cut[:, :, -1], cut[..., 0], cut[..., -1]], axis=1)
     inner = np.stack([cut[:, :, 1], cut[:, :, -2], cut[..., 1], cut[..., -2]], axis=1)
     constant, across, beside, inward, steps, spread = WEIGHTS[max(b for b in WEIGHTS if b <= block)]
