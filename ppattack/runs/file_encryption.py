@@ -74,7 +74,7 @@ def encrypt_files(
         what was written, in one line.
 
     Raises:
-        ConfigError: for places that are one inside another.
+        ConfigError: for places that are one inside another, or have the name of an array.
         DataError: if a folder holds files already or cannot be written.
         KeyFileError: for a key file that contradicts the other arguments.
     """
@@ -84,6 +84,9 @@ def encrypt_files(
         raise ConfigError(
             f"--jpeg needs ciphertexts that are images: '{target.card.name}' has none."
         )
+    _check_folder("--out", out, "--images")
+    if plain_out is not None:
+        _check_folder("--plain-out", plain_out, "--images")
     channels, height, width = plain.shape[1:]
     refuse_untrained(target)
     contract.check(target, (int(channels), int(height), int(width)), key_scope_of(target, scope))
@@ -121,10 +124,12 @@ def decrypt_files(
         what was written, in one line.
 
     Raises:
+        ConfigError: if the folder has the name of an array.
         KeyFileError: if scheme, settings or a ciphertext are not those of the key.
     """
     from ppattack.data.token_files import read_ciphertexts
 
+    _check_folder("--out", out, "--ciphertexts")
     found = read_ciphertexts(ciphertexts, target.card.cipher)
     check_output_names(found.names)
     with naming(key_file):
@@ -171,6 +176,21 @@ def _keep(
     row = {Path(name).stem: i for i, name in enumerate(names)}
     rows = [row[Path(name).stem] for name in found.names]
     write_bytes(path, file.adding(found.names, rows, found.images).to_bytes(), private=True)
+
+
+def _check_folder(option: str, place: Path, given: str) -> None:
+    """Refuse to make a folder whose name is that of an array.
+
+    Raises:
+        ConfigError: saying which input is written into one.
+    """
+    from ppattack.data.stack_files import ARRAYS
+
+    if place.suffix in ARRAYS:
+        raise ConfigError(
+            f"{option} {place}: only {given} FILE.npy, .npz or .tar is written into one array; "
+            "name a folder."
+        )
 
 
 def _check_apart(out: Path, plain_out: Path | None, key_file: Path | None) -> None:

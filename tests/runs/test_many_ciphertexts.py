@@ -201,3 +201,19 @@ def test_what_does_not_go_together_is_refused(place: Path, tmp_path: Path) -> No
     with pytest.raises(DataError, match="has no image for 3 ciphertexts"):
         run(asked(place, tmp_path, "npy", truth=tmp_path / "short.npy"))
     assert not list(tmp_path.glob("*/report.json"))
+
+
+@pytest.mark.parametrize("words", ["--out p.npy", "--out p --plain-out q.npz"])
+def test_no_folder_gets_the_name_of_an_array(words: str, tmp_path: Path) -> None:
+    code, _, errors = in_process(f"encrypt --target pe -n 2 --size 16 {words}", tmp_path)
+    assert code == 2
+    assert "only --images FILE.npy, .npz or .tar is written into one array" in errors
+    assert not list(tmp_path.iterdir())
+    code, _, errors = in_process(
+        "encrypt --target pe -n 2 --size 16 --out s --key-file k", tmp_path
+    )
+    assert code == 0, errors
+    words = "decrypt --target pe --ciphertexts s --key-file k --out p.npy"
+    code, _, errors = in_process(words, tmp_path)
+    assert code == 2
+    assert "only --ciphertexts FILE.npy" in errors

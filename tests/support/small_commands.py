@@ -79,10 +79,10 @@ def prepare(folder: Path) -> None:
     (folder / "few").mkdir()
     for file in files[: MOST["-n"]]:
         shutil.copy(file, folder / "few")
-    _do("encrypt --target ele --images few --out secret.npy --seed 1 -q", folder)
     pixels = np.stack([np.asarray(Image.open(file)) for file in files])
     np.savez(folder / "public.npz", images=pixels[48:])
     np.save(folder / "known.npy", pixels[:48])
+    _do("encrypt --target ele --images known.npy --out secret.npy --seed 1 -q", folder)
     shutil.copytree(ROOT / "examples", folder / "examples")
     shutil.copytree(ROOT / "docs" / "results", folder / "docs" / "results")
     (folder / "scans").mkdir()
