@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from identify_folders import FAMILIES, Family, Images, compressed, load
+from identify_folders import FAMILIES, Family, Images, compressed, cut_off, load
 
 from ppattack.identify.reading import Read
 from ppattack.reports.identification import Identification
@@ -60,7 +60,7 @@ def main() -> None:
         properties: dict[str, Counter[str]] = defaultdict(Counter)
         for name in names:
             for how in asked.jpeg if name not in ("pad", "mask") else ["none"]:
-                family = FAMILIES[name]
+                family = cut_off(FAMILIES[name], asked.cut)
                 for scope in family.scopes if count >= ENOUGH else family.scopes[:1]:
                     row = cell(images, family, count, how, scope, asked.folders, rng, asked.bars)
                     rows.append(row)
@@ -284,6 +284,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--families", nargs="+", choices=tuple(FAMILIES))
     parser.add_argument("--jpeg", nargs="+", choices=tuple(JPEGS), default=["none"])
     parser.add_argument("--grey", action="store_true")
+    parser.add_argument("--cut", type=int, default=0, help="pixels cut off, so that no grid fits")
     parser.add_argument("--mix", type=float, default=0, help="folders of two families instead")
     parser.add_argument("--noise", type=int, default=0, help="folders of noise instead")
     parser.add_argument("--bars", action="store_true", help="quantiles of every statistic")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -103,6 +103,15 @@ def compressed(images: Images, quality: int, subsampling: Literal["444", "420"])
             pixels = np.asarray(opened)
         made[:] = pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
     return out
+
+
+def cut_off(family: Family, pixels: int) -> Family:
+    """The same whose files lack so many pixels at the right, and twice as many below."""
+
+    def make(images: Images, scope: Scope, rng: np.random.Generator) -> Images:
+        return family.make(images, scope, rng)[:, :, : -2 * pixels, :-pixels]
+
+    return replace(family, make=make) if pixels else family
 
 
 def load(folder: Path | None, size: int, split: Literal["train", "test"]) -> Images:

@@ -59,3 +59,11 @@ def _bytes_of(array: NDArray[np.generic]) -> NDArray[np.generic]:
     levels = array.astype(np.float64) * (LEVELS if high <= 1 else 1)
     whole = np.rint(levels)
     return whole.astype(np.uint8) if np.abs(levels - whole).max() < ROUNDING else array
+
+
+def in_words(array: NDArray[np.generic]) -> str:
+    """Size and colours of an image, shape of other arrays."""
+    if array.dtype != np.uint8:
+        return f"numbers of shape {'x'.join(map(str, array.shape))}"
+    channels, height, width = array.shape
+    return f"{width}x{height} {'grey' if channels == 1 else 'RGB'}"

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeGuard, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from ppattack.data.decoding import UnreadableImage, open_image, pixels_of
 from ppattack.data.image_files import check_folder, has_image_name, in_short
 from ppattack.errors import DataError
-from ppattack.identify.arrays import read_array, read_stack
+from ppattack.identify.arrays import in_words, read_array, read_stack
+from ppattack.identify.sizes import alike_but_for_size, common_part
 from ppattack.jpeg import Jpeg
 
 FILES_AT_MOST = 200
@@ -22,10 +23,10 @@ PIXELS_AT_MOST = 1 << 20
 """Pixels of all files together: 20 files of 224 px."""
 EDGE_AT_MOST = 1008
 """Pixels of an edge that are looked at: a multiple of blocks of 7, 8, 9, 14 and 16 px."""
-PUBLIC_AT_MOST = 2000
-"""Public images that are compared with the files."""
 FOREIGN_SHARE = 0.2
 """Share of files that are named as foreign; with more the folder is refused."""
+ASKED = 5
+"""Files whose size says how many are looked at."""
 SMALLEST = 8
 """Pixels along the smallest image that says anything."""
 Thing = TypeVar("Thing")
@@ -44,7 +45,9 @@ class Read:
         foreign: name and reason of files that do not belong to the others.
         jpeg: how all files are compressed, if all are JPEG files.
         cropped: whether only a part of each image is looked at.
-        pixels: ``(C, H, W)`` of the images before that; the shape of other arrays.
+        pixels: ``(C, H, W)`` of the images before that; the shape of other arrays. Of images of
+            several sizes, that of the part which all have.
+        edges: H and W of each, if the images have several sizes.
     """
 
     total: int
@@ -54,6 +57,7 @@ class Read:
     jpeg: Jpeg | None
     cropped: bool
     pixels: tuple[int, ...]
+    edges: tuple[tuple[int, int], ...] = ()
 
     @property
     def is_image(self) -> bool:
@@ -69,7 +73,21 @@ class Read:
             names=tuple(self.names[i] for i in kept),
             arrays=self.arrays[kept],
             foreign=(*self.foreign, *odd),
+            edges=tuple(self.edges[i] for i in kept) if self.edges else (),
         )
+
+    def cut_to(self, block: int) -> Read:
+        """The same without what a grid of blocks that begins at the upper left leaves over."""
+        height, width = (edge // block * block for edge in self.arrays.shape[2:])
+        part = self.arrays[:, :, :height, :width]
+        return replace(self, arrays=part, cropped=True, pixels=(self.pixels[0], height, width))
+
+    def of_commonest_size(self) -> NDArray[np.generic]:
+        """The arrays of those images that have one size, of which there are most."""
+        if not self.edges:
+            return self.arrays
+        most = Counter(self.edges).most_common(1)[0][0]
+        return self.arrays[[i for i, edges in enumerate(self.edges) if edges == most]]
 
 
 def read(folder: Path) -> Read:
@@ -91,56 +109,18 @@ def read(folder: Path) -> Read:
     if stack is not None:
         return of_arrays(stack)
     chosen = spread(paths, FILES_AT_MOST)
-    first = next((array for array in map(_try, chosen) if isinstance(array, np.ndarray)), None)
-    if first is not None and first.dtype == np.uint8:
-        area = int(np.prod(np.minimum(first.shape[1:], EDGE_AT_MOST)))
-        chosen = spread(paths, min(FILES_AT_MOST, max(1, PIXELS_AT_MOST // area)))
+    areas = [_area(array) for array in map(try_to_read, spread(paths, ASKED)) if _is_image(array)]
+    if areas:
+        chosen = spread(paths, min(FILES_AT_MOST, max(1, PIXELS_AT_MOST // max(areas))))
     arrays: dict[str, NDArray[np.generic]] = {}
     foreign: list[tuple[str, str]] = []
     for path in chosen:
-        array = _try(path)
+        array = try_to_read(path)
         if isinstance(array, str):
             foreign.append((path.name, array))
         else:
             arrays[path.name] = array
     return _of_one_shape(folder, paths, chosen, arrays, foreign)
-
-
-def unchanged(read: Read, public: Path) -> list[tuple[str, str]]:
-    """Files whose pixels are those of a public image, with its name.
-
-    Args:
-        read: the files that were read.
-        public: a folder of images, of which ``PUBLIC_AT_MOST`` are compared, spread evenly.
-
-    Raises:
-        DataError: if the folder cannot be read or holds no images.
-    """
-    paths = list_files(public)
-    if not paths:
-        raise DataError(f"{public} holds no image files: name a folder of public images.")
-    known: dict[bytes, str] = {}
-    bad: list[str] = []
-    for path in spread(paths, PUBLIC_AT_MOST):
-        array = _try(path)
-        if isinstance(array, str):
-            bad.append(f"{path.name} {array}")
-        elif tuple(array.shape) == read.pixels:
-            kept = array[:, :EDGE_AT_MOST, :EDGE_AT_MOST] if array.ndim == 3 else array
-            known[kept.tobytes()] = path.name
-        else:
-            bad.append(f"{path.name} is {_in_words(array)}")
-    if not known:
-        raise DataError(
-            f"no image in {public} can be compared with the files, which are "
-            f"{_in_words(read.arrays[0])}: {in_short(bad)}. Leave out --public, or name images of "
-            "that size."
-        )
-    found = (
-        (name, known.get(array.tobytes()))
-        for name, array in zip(read.names, read.arrays, strict=True)
-    )
-    return [(name, f"is the public image {other}, unchanged") for name, other in found if other]
 
 
 def list_files(folder: Path) -> list[Path]:
@@ -181,19 +161,58 @@ def _of_one_shape(
     most = shapes.most_common(1)[0][0] if shapes else None
     for name, array in arrays.items():
         if (array.shape, array.dtype == np.uint8) != most:
-            foreign.append((name, f"is {_in_words(array)}"))
+            foreign.append((name, f"is {in_words(array)}"))
     odd = {name for name, _ in foreign}
     names = tuple(name for name in arrays if name not in odd)
+    if len(foreign) > FOREIGN_SHARE * len(chosen):
+        several = _of_several_sizes(folder, paths, chosen, arrays)
+        if several is not None:
+            return several
     if most is None or len(foreign) > FOREIGN_SHARE * len(chosen):
-        common = f", the others are {_in_words(arrays[names[0]])}" if names else ""
+        common = f", the others are {in_words(arrays[names[0]])}" if names else ""
         raise DataError(
             f"{len(foreign)} of {len(chosen)} files in {folder} cannot be looked at with the rest: "
             f"{in_short([f'{name} {why}' for name, why in foreign])}{common}. Give a folder of "
-            "ciphertexts of one kind and size."
+            "ciphertexts of one kind."
         )
-    kept = [path for path in chosen if path.name in set(_different(names, arrays)[0])]
-    jpeg = Jpeg.of_files(kept) if all(path.suffix != ".npy" for path in kept) else None
+    jpeg = _headers(chosen, _different(names, arrays)[0])
     return _of_arrays(str(folder), len(paths), {n: arrays[n] for n in names}, foreign, jpeg)
+
+
+def _of_several_sizes(
+    folder: Path,
+    paths: Sequence[Path],
+    chosen: Sequence[Path],
+    arrays: dict[str, NDArray[np.generic]],
+) -> Read | None:
+    """Images with the same channels, of which the part that all have is kept; None if too few."""
+    images, odd = alike_but_for_size(arrays)
+    if len(images) < (1 - FOREIGN_SHARE) * len(chosen):
+        return None
+    names, copies = _different(tuple(images), images)
+    kept = {name: images[name] for name in names}
+    foreign = [(path.name, odd.get(path.name) or str(try_to_read(path))) for path in chosen]
+    foreign = [(name, why) for name, why in foreign if name not in images]
+    made = _of_arrays(
+        str(folder), len(paths), common_part(kept), foreign + copies, _headers(chosen, names)
+    )
+    edges = tuple((int(kept[name].shape[1]), int(kept[name].shape[2])) for name in made.names)
+    return replace(made, cropped=True, edges=edges)
+
+
+def _headers(chosen: Sequence[Path], names: Sequence[str]) -> Jpeg | None:
+    """How files of these names are compressed, if all are JPEG files."""
+    kept = [path for path in chosen if path.name in set(names)]
+    return Jpeg.of_files(kept) if all(path.suffix != ".npy" for path in kept) else None
+
+
+def _is_image(array: NDArray[np.generic] | str) -> TypeGuard[NDArray[np.uint8]]:
+    return isinstance(array, np.ndarray) and array.dtype == np.uint8
+
+
+def _area(image: NDArray[np.uint8]) -> int:
+    """Pixels of an image that are looked at."""
+    return int(np.prod(np.minimum(image.shape[1:], EDGE_AT_MOST)))
 
 
 def of_arrays(images: NDArray[np.uint8]) -> Read:
@@ -205,8 +224,8 @@ def of_arrays(images: NDArray[np.uint8]) -> Read:
     Raises:
         DataError: if they are too small to say anything.
     """
-    area = int(np.prod(np.minimum(images.shape[2:], EDGE_AT_MOST)))
-    rows = spread(range(len(images)), min(FILES_AT_MOST, max(1, PIXELS_AT_MOST // area)))
+    at_most = max(1, PIXELS_AT_MOST // _area(images[0]))
+    rows = spread(range(len(images)), min(FILES_AT_MOST, at_most))
     arrays: dict[str, NDArray[np.generic]] = {f"image {row}": images[row] for row in rows}
     return _of_arrays("the array", len(images), arrays, [], None)
 
@@ -235,7 +254,7 @@ def _of_arrays(
 
 
 def _different(
-    names: Sequence[str], arrays: dict[str, NDArray[np.generic]]
+    names: Sequence[str], arrays: Mapping[str, NDArray[np.generic]]
 ) -> tuple[tuple[str, ...], list[tuple[str, str]]]:
     """The first file of each content, and the others, which agree with it and tell nothing."""
     first: dict[bytes, str] = {}
@@ -247,14 +266,7 @@ def _different(
     return tuple(first.values()), copies
 
 
-def _in_words(array: NDArray[np.generic]) -> str:
-    if array.dtype != np.uint8:
-        return f"numbers of shape {'x'.join(map(str, array.shape))}"
-    channels, height, width = array.shape
-    return f"{width}x{height} {'grey' if channels == 1 else 'RGB'}"
-
-
-def _try(path: Path) -> NDArray[np.generic] | str:
+def try_to_read(path: Path) -> NDArray[np.generic] | str:
     """The array of a file, ``(C, H, W)`` uint8 or float32; or why it cannot be read."""
     if path.suffix == ".npy":
         return read_array(path)

@@ -68,7 +68,9 @@ class Identification(VersionedReport):
         folder: its path.
         files: in the folder, that could be ciphertexts.
         looked_at: how many of them were looked at.
-        shape: of a ciphertext, ``(C, H, W)`` or that of an array.
+        shape: of a ciphertext, ``(C, H, W)`` or that of an array; of images of several sizes, that
+            of the part which all have.
+        sizes: how many sizes the images have.
         cropped: whether only a part of each image was looked at.
         scheme: name of the likeliest target; None if none is known.
         words: what it is, in one line.
@@ -88,6 +90,7 @@ class Identification(VersionedReport):
     files: int
     looked_at: int
     shape: tuple[int, ...]
+    sizes: int = 1
     cropped: bool
     scheme: str | None
     words: str

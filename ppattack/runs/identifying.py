@@ -14,9 +14,11 @@ from ppattack.identify.examination import examine
 from ppattack.identify.finding import Finding
 from ppattack.identify.foreign import odd_files
 from ppattack.identify.mixture import (
+    MOST,
     alike,
     commonest,
     dissenters,
+    grid_that_does_not_fit,
     in_words,
     kind,
     kinds_of,
@@ -24,9 +26,11 @@ from ppattack.identify.mixture import (
     others,
     told_of_all,
 )
+from ppattack.identify.properties import key_scope
 from ppattack.identify.properties.content import block_of
 from ppattack.identify.properties.jpeg import came_last
-from ppattack.identify.reading import FOREIGN_SHARE, Read, read, unchanged
+from ppattack.identify.public_images import unchanged
+from ppattack.identify.reading import FOREIGN_SHARE, Read, read
 from ppattack.identify.sample import Sample
 from ppattack.identify.schemes import Candidate, candidates
 from ppattack.identify.strangers import strangers
@@ -96,6 +100,10 @@ def examined(files: Read, folder: str) -> tuple[Read, Identification]:
     """
     if files.is_image:
         files, found = _images_examined(files)
+        if files.edges and found["key-scope"].what == "image":
+            # Keys over whole images cannot be compared between sizes.
+            of_one_size = Sample.of(cast(Any, files.of_commonest_size()))
+            found["key-scope"] = key_scope.test(of_one_size, found)
         if files.jpeg is not None:
             found["jpeg"] = _from_headers(str(files.jpeg), files.pixels[0])
     else:
@@ -106,7 +114,8 @@ def examined(files: Read, folder: str) -> tuple[Read, Identification]:
 
 def _images_examined(files: Read) -> tuple[Read, dict[str, Finding]]:
     """The files that belong together, and their properties; a mix is left together."""
-    kept, found = _without_other_kinds(files)
+    block = grid_that_does_not_fit(_sample(files))
+    kept, found = _without_other_kinds(files if block is None else files.cut_to(block))
     odd = {} if "mixed" in found else strangers(_sample(kept), found)
     if not odd:
         return kept, found
@@ -129,6 +138,8 @@ def _without_other_kinds(files: Read) -> tuple[Read, dict[str, Finding]]:
         kinds = kinds_of(whole, every=True)
         named = others(kinds, found, whole.edges)
         odd = {i: f"is of another kind: {in_words(kinds[i])}" for i in named} | odd
+        if len(odd) > (1 - MOST) * whole.count:  # then it is the whole that is wrong
+            return kept, found
         fewer = files.without([(files.names[number], why) for number, why in odd.items()])
         again = examine(_sample(fewer))
         if not dissenters(kinds, again):
@@ -172,6 +183,7 @@ def _report(
         files=files.total,
         looked_at=len(files.names),
         shape=files.pixels,
+        sizes=len(set(files.edges)) or 1,
         cropped=files.cropped,
         scheme=best.scheme if best else None,
         words=_words(found, best, block, scope),

@@ -77,6 +77,11 @@ def hypotheses(base: RunRequest) -> list[tuple[RunRequest, str]]:
     if base.ciphertexts is None:
         raise ConfigError(NOTHING)
     found = identify(base.ciphertexts)
+    if found.sizes > 1:
+        raise ConfigError(
+            f"{base.ciphertexts}: {found.words}. Its files have {found.sizes} sizes, and an attack "
+            "needs one: put files of one size into a folder of their own, and audit that."
+        )
     likely = [each for each in found.schemes if each.likely]
     if not likely:
         raise ConfigError(

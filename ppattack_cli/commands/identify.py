@@ -69,6 +69,8 @@ def print_identification(found: Identification) -> None:
     size = "x".join(str(edge) for edge in found.shape)
     part = "" if found.looked_at == found.files else f", {found.looked_at} of them looked at"
     crop = ", the upper left part of each" if found.cropped else ""
+    if found.sizes > 1:
+        size, crop = f"{found.sizes} sizes", f", {size} of the upper left of each"
     screen.print(f"{found.folder}: {files} of {size}{part}{crop}", markup=False)
     rows = table("property", "answer", "value", "bar", "p", "in words")
     for each in found.properties:

@@ -152,12 +152,12 @@ def test_refusals(tmp_path: Path) -> None:
         reading.read(tmp_path)
 
 
-def test_mixed_sizes_are_refused(tmp_path: Path) -> None:
+def test_grey_and_coloured_files_are_refused(tmp_path: Path) -> None:
     write_folder(tmp_path, pads(2))
-    write_folder(tmp_path / "b", pads(2, 16))
+    write_folder(tmp_path / "b", pads(2, 16)[:, :1])
     for path in (tmp_path / "b").iterdir():
         path.rename(tmp_path / f"b{path.name}")
-    with pytest.raises(DataError, match=r"2 of 4 files.* is 16x16 RGB.* the others are 32x32 RGB"):
+    with pytest.raises(DataError, match=r"2 of 4 files.* is 16x16 grey.* the others are 32x32 RGB"):
         reading.read(tmp_path)
 
 
