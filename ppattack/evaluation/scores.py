@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ppattack.evaluation.absent import Absent
+from ppattack.evaluation.by_sight import seen
 from ppattack.evaluation.classes import class_scores
 from ppattack.evaluation.image_scores import image_scores
 from ppattack.evaluation.keys import key_scores, puzzle_scores
@@ -50,6 +51,7 @@ class Evaluation:
         limits: why a failure says nothing about the scheme; empty if it does.
         refuted: whether a gain says nothing either.
         exact: whether the attack found a map, and every image came back exactly.
+        by_sight: what the reconstructions show though the truth is not known.
     """
 
     scores: Scores
@@ -66,6 +68,7 @@ class Evaluation:
     limits: str = ""
     refuted: bool = False
     exact: bool = False
+    by_sight: str = ""
 
 
 def evaluate(
@@ -116,6 +119,7 @@ def evaluate(
         limits=recovery.limits,
         refuted=recovery.refuted,
         exact=_decrypts_exactly(recovery, scenario),
+        by_sight=_by_sight(recovery, scenario),
         **found.facts,
     )
 
@@ -127,6 +131,13 @@ def _decrypts_exactly(recovery: Recovery, scenario: Scenario) -> bool:
         return False
     made = recovery.map.invert(seen.ciphertexts.cpu())
     return seen.scheme.representation.restore(made, seen.image_shape).equal(plain.cpu())
+
+
+def _by_sight(recovery: Recovery, scenario: Scenario) -> str:
+    """What is seen without the truth; nothing if it is known."""
+    if scenario.truth.images is not None or recovery.images is None or recovery.unordered:
+        return ""
+    return seen(recovery.images, scenario.observation.ciphertexts)
 
 
 def _worst(columns: Mapping[str, Values], names: tuple[str, ...]) -> WorstSample | None:

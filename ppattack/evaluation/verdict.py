@@ -98,6 +98,8 @@ def _nothing_shown(
         if claimed is not None and claimed.startswith(UNKNOWN):
             why = claimed
         reason = f"nothing could be scored: {why}."
+        if evaluation.by_sight:
+            return "INCONCLUSIVE", f"{reason} But {evaluation.by_sight}"
         limits = evaluation.limits
         return "INCONCLUSIVE", f"{reason} {limits[0].upper()}{limits[1:]}." if limits else reason
     metric, gain = found

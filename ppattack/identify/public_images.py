@@ -26,7 +26,9 @@ def unchanged(read: Read, public: Path) -> list[tuple[str, str]]:
     paths = list_files(public)
     if not paths:
         raise DataError(f"{public} holds no image files: name a folder of public images.")
-    shapes: set[tuple[int, ...]] = {(read.pixels[0], *edges) for edges in read.edges} or {read.pixels}
+    shapes: set[tuple[int, ...]] = {(read.pixels[0], *edges) for edges in read.edges} or {
+        read.pixels
+    }
     known: dict[bytes, str] = {}
     bad: list[str] = []
     for path in spread(paths, PUBLIC_AT_MOST):
