@@ -43,9 +43,9 @@ def seen(images: Tensor, ciphertexts: Tensor) -> str:
     if not pictures:
         return ""
     return (
-        f"{pictures} of {len(numbers)} reconstructions that were looked at are photographs, by what "
-        "`ppattack identify` asks, though they hold only values of their ciphertexts, which are "
-        "none: look at the picture."
+        f"{pictures} of {len(numbers)} reconstructions that were looked at are photographs, by "
+        "what `ppattack identify` asks, though they hold only values of their ciphertexts, which "
+        "are none: look at the picture."
     )
 
 
