@@ -18,6 +18,7 @@ from ppattack.seeding import numpy_stream
 from ppattack.target.function import Cipher, Layout
 
 Bytes = NDArray[np.uint8]
+DIFFER = "differ in size: bring them to one, or give a folder of files."
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,9 +49,11 @@ def read_images(given: Any, what: str = "images") -> Pictures:
     try:
         array = given.detach().cpu().numpy() if tensors else np.asarray(given)
     except (TypeError, ValueError, RuntimeError) as error:
+        if len({np.shape(each) for each in given if hasattr(each, "shape")}) > 1:
+            raise ImageError(f"{what} {DIFFER}") from None
         raise ImageError(f"{what} are no array ({error}): give (N, H, W, C) uint8.") from None
     if array.dtype == object:
-        raise ImageError(f"{what} differ in size: bring them to one, or give a folder and a size.")
+        raise ImageError(f"{what} {DIFFER}")
     try:
         shape, last = image_shape(array.shape, array.dtype, what)
     except DataError as error:
