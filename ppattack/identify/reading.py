@@ -48,6 +48,7 @@ class Read:
         pixels: ``(C, H, W)`` of the images before that; the shape of other arrays. Of images of
             several sizes, that of the part which all have.
         edges: H and W of each, if the images have several sizes.
+        remainder: whether a grid of blocks left a part at the right or below, which is left out.
     """
 
     total: int
@@ -58,6 +59,7 @@ class Read:
     cropped: bool
     pixels: tuple[int, ...]
     edges: tuple[tuple[int, int], ...] = ()
+    remainder: bool = False
 
     @property
     def is_image(self) -> bool:
@@ -80,7 +82,8 @@ class Read:
         """The same without what a grid of blocks that begins at the upper left leaves over."""
         height, width = (edge // block * block for edge in self.arrays.shape[2:])
         part = self.arrays[:, :, :height, :width]
-        return replace(self, arrays=part, cropped=True, pixels=(self.pixels[0], height, width))
+        pixels = self.pixels[0], height, width
+        return replace(self, arrays=part, cropped=True, pixels=pixels, remainder=True)
 
     def of_commonest_size(self) -> NDArray[np.generic]:
         """The arrays of those images that have one size, of which there are most."""

@@ -72,6 +72,7 @@ class Identification(VersionedReport):
             of the part which all have.
         sizes: how many sizes the images have.
         cropped: whether only a part of each image was looked at.
+        remainder: whether blocks do not fit the images, and what they leave was left out.
         scheme: name of the likeliest target; None if none is known.
         words: what it is, in one line.
         block_size: pixels, or None.
@@ -92,6 +93,7 @@ class Identification(VersionedReport):
     shape: tuple[int, ...]
     sizes: int = 1
     cropped: bool
+    remainder: bool = False
     scheme: str | None
     words: str
     block_size: int | None

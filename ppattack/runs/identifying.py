@@ -185,6 +185,7 @@ def _report(
         shape=files.pixels,
         sizes=len(set(files.edges)) or 1,
         cropped=files.cropped,
+        remainder=files.remainder,
         scheme=best.scheme if best else None,
         words=_words(found, best, block, scope),
         block_size=block,

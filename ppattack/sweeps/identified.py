@@ -82,6 +82,12 @@ def hypotheses(base: RunRequest) -> list[tuple[RunRequest, str]]:
             f"{base.ciphertexts}: {found.words}. Its files have {found.sizes} sizes, and an attack "
             "needs one: put files of one size into a folder of their own, and audit that."
         )
+    if found.remainder:
+        _, height, width = found.shape
+        raise ConfigError(
+            f"{base.ciphertexts}: {found.words}. Its blocks leave a remainder at the right or below: "
+            f"cut the files to their upper left {width}x{height}, and audit those."
+        )
     likely = [each for each in found.schemes if each.likely]
     if not likely:
         raise ConfigError(

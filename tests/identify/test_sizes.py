@@ -135,6 +135,15 @@ def test_images_that_were_cut_beside_a_seam(target: str, count: int) -> None:
     assert found.shape == (3, 131 // block * block, 137 // block * block)
 
 
+def test_an_audit_needs_files_that_blocks_fit(tmp_path: Path) -> None:
+    images = encrypted("etc", images=photographs(140)[:4], block_size=14)
+    write_folder(tmp_path / "files", images[:, :, :131, :137])
+    code, out, errors = in_process("audit --ciphertexts files", tmp_path)
+    assert (code, out) == (2, "")
+    assert errors.count("\n") == 1
+    assert "cut the files to their upper left 126x126, and audit those" in errors
+
+
 def test_noise_of_any_size_is_noise() -> None:
     found = identified(np.random.default_rng(1).integers(0, 256, (5, 3, 131, 137), np.uint8))
     assert found.scheme == "one-time-pad"
