@@ -85,8 +85,8 @@ def hypotheses(base: RunRequest) -> list[tuple[RunRequest, str]]:
     if found.remainder:
         _, height, width = found.shape
         raise ConfigError(
-            f"{base.ciphertexts}: {found.words}. Its blocks leave a remainder at the right or below: "
-            f"cut the files to their upper left {width}x{height}, and audit those."
+            f"{base.ciphertexts}: {found.words}. Its blocks leave a remainder at the right or "
+            f"below: cut the files to their upper left {width}x{height}, and audit those."
         )
     likely = [each for each in found.schemes if each.likely]
     if not likely:
