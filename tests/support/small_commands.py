@@ -63,7 +63,7 @@ def left_out(command: str) -> str:
 
 
 def prepare(folder: Path) -> None:
-    """Write what commands name: photographs, in classes, as arrays, in tar files, of 16 bits."""
+    """Write what commands name: photographs, in classes, as arrays, in tar files; and a run."""
     for edge in EDGES:
         _do(
             f"encrypt --target plain --data photos -n {IMAGES} --size {edge} --seed 0 "
@@ -96,6 +96,7 @@ def prepare(folder: Path) -> None:
     with tarfile.open(folder / "public.tar", "w") as packed:
         for file in files[48:]:
             packed.add(file, file.name)
+    _do("run --attack fr --target pe -n 24 --adversary 150 --preset smoke -q", folder)
 
 
 def smaller(command: str, folder: Path) -> list[str]:
