@@ -23,6 +23,8 @@ from ppattack.solvers.substitution.neighbours import Neighbours
 
 MOST_BYTES = 1 << 21
 """Bytes of ciphertexts that one key is learned from: a few photographs, or 700 of 32 pixels."""
+MOST_OFF = 0.25
+"""By how much the share of masked places may differ from a half, as of blocks of few bytes."""
 SURE = 0.95
 """Probability from which a level counts as sure."""
 FEW = 3
@@ -78,7 +80,7 @@ class Estimate:
         """Why a failure says nothing of the scheme."""
         whys = [found.why for found in self.keys if found.why]
         if whys:
-            return f"{len(whys)} of {len(self.keys)} keys were not found: {whys[0]}"
+            return f"of {len(self.keys)} keys {len(whys)} were not found: {whys[0]}"
         return "numbers that few bytes hold may stand for other levels than those they were given"
 
 
@@ -137,8 +139,9 @@ def key(ciphertexts: Tensor, block: int, neighbours: Neighbours) -> Found:
         "masked places": f"{hidden.sum()} of {len(hidden)}",
         "places unsure": int((np.abs(evidence) < np.log(1 / (1 - SURE))).sum()),
     }
-    if hidden.all():
-        return Found(None, notes, "no place of a block is in the clear")
+    if abs(hidden.mean() - 0.5) > MOST_OFF:
+        why = f"{notes['masked places']} places of a block seem to be masked, not half of them"
+        return Found(None, notes, why)
     made = tables.solve(numbers, hidden[places], shape, neighbours)
     table = np.full(LEVELS, -1)
     table[made.levels] = made.numbers

@@ -16,7 +16,7 @@ ROUNDS = 12
 """Times that levels are assigned; more than six were never needed to come to rest."""
 COMPARED = 400
 """Bytes of a number that are compared with their neighbours, at most."""
-TEMPER = 1.5
+TEMPER = 3.0
 """By how much likelihoods are flattened: bytes that lie together are not independent."""
 
 
