@@ -148,7 +148,7 @@ class CovarianceMatching(Attack):
         if reason:
             return reason
         if scheme.card.cipher == "tokens" and self._structure(scheme).kind != "substitution":
-            return "it reads tokens only where a secret table of levels made them"
+            return "it reads tokens only if the scheme says that a table made them (structure=auto)"
         return obstacle(self._structure(scheme), scheme.representation.shape(image_shape))
 
     @override

@@ -6,7 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ppattack.images import ImageShape
-from ppattack.solvers.substitution.neighbours import Floats, Neighbours, log_t3
+from ppattack.solvers.substitution.neighbours import (
+    Floats,
+    Neighbours,
+    Prediction,
+    log_t3,
+)
 
 Numbers = NDArray[np.int64]
 NUMBERS = 1000
@@ -14,6 +19,9 @@ NUMBERS = 1000
 LEVELS = 256
 INTEGRAL = 2e-3
 """How far the rounding of float32 can bring a number from a whole one, with room to spare."""
+
+MOST_OFF = 0.25
+"""By how much the share of places that seem masked may differ from a half."""
 
 
 def whole_numbers(ciphertexts: Floats) -> tuple[Numbers, int] | None:
@@ -53,30 +61,38 @@ def evidence_of_clear(
     """
     possible = np.ones(place.max() + 1, bool)
     possible[place[(numbers >= LEVELS).any(0)]] = False
+    values = np.minimum(numbers, LEVELS).astype(np.float32)
     clear, evidence = possible.copy(), np.full(len(possible), -np.inf)
     while clear.any():
-        evidence = _evidence(numbers, place, shape, neighbours, clear)
+        told = neighbours.predict(values, clear[place], shape)
+        evidence = _evidence(told, numbers, place)
         unfit = np.flatnonzero(clear & (evidence < 0))
         if not len(unfit):
             break
         worst = unfit[np.argsort(evidence[unfit])]  # half at a time: they spoil their neighbours
         clear[worst[: -(-len(unfit) // 2)]] = False
-    return np.where(possible & clear.any(), evidence, -np.inf)
+    return evidence
 
 
-def _evidence(
-    numbers: Numbers,
-    place: NDArray[np.intp],
-    shape: ImageShape,
-    neighbours: Neighbours,
-    clear: NDArray[np.bool_],
-) -> NDArray[np.float64]:
-    """The evidence of each place if those said to be clear are."""
+def half(evidence: NDArray[np.float64]) -> NDArray[np.bool_] | None:
+    """The masked places ``(D,)``: half of all, or one less; None if these cannot be half."""
+    count, most = int((evidence < 0).sum()), len(evidence) // 2
+    if np.isinf(evidence).sum() > most or abs(count / len(evidence) - 0.5) > MOST_OFF:
+        return None
+    order = np.argsort(evidence, kind="stable")
+    chosen = np.zeros(len(evidence), bool)
+    chosen[order[: min(max(count, most - 1), most)]] = True
+    return chosen
+
+
+def _evidence(told: Prediction, numbers: Numbers, place: NDArray[np.intp]) -> NDArray[np.float64]:
+    """The evidence of each place, from what neighbours say of every byte."""
     values = np.minimum(numbers, LEVELS)
-    told = neighbours.predict(values.astype(np.float32), clear[place], shape)
     likely = log_t3((values - told.values) / told.scales) + np.log(NUMBERS / told.scales)
     each = (place * (LEVELS + 1) + values).reshape(-1)
     length = (place.max() + 1) * (LEVELS + 1)
     total = np.bincount(each, likely.reshape(-1), length)
     mean = total / np.maximum(np.bincount(each, minlength=length), 1)
-    return np.asarray(mean.reshape(-1, LEVELS + 1).sum(1))
+    evidence = mean.reshape(-1, LEVELS + 1).sum(1)
+    evidence[place[(numbers >= LEVELS).any(0)]] = -np.inf
+    return np.asarray(evidence)

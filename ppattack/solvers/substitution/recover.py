@@ -23,8 +23,8 @@ from ppattack.solvers.substitution.neighbours import Neighbours
 
 MOST_BYTES = 1 << 21
 """Bytes of ciphertexts that one key is learned from: a few photographs, or 700 of 32 pixels."""
-MOST_OFF = 0.25
-"""By how much the share of masked places may differ from a half, as of blocks of few bytes."""
+DOUBT = 3.0
+"""Evidence below which a place is unsure, nats."""
 SURE = 0.95
 """Probability from which a level counts as sure."""
 FEW = 3
@@ -39,11 +39,13 @@ class Found:
         map: decrypts; None if there is none.
         notes: JSON-ready facts.
         why: there is none.
+        table: of which the map is made, with what is sure of it.
     """
 
     map: CipherMap | None
     notes: Mapping[str, Any]
     why: str = ""
+    table: tables.Table | None = None
 
 
 @dataclass(frozen=True)
@@ -133,20 +135,21 @@ def key(ciphertexts: Tensor, block: int, neighbours: Neighbours) -> Found:
     numbers, scale = whole
     places = _places(shape, block)
     evidence = masks.evidence_of_clear(numbers, places, shape, neighbours)
-    hidden = evidence < 0
+    hidden = masks.half(evidence)
+    if hidden is None:
+        words = f"{(evidence < 0).sum()} of {len(evidence)} places of a block seem to be masked"
+        return Found(None, {"scale": scale}, f"{words}, which is not half of them")
+    made = tables.solve(numbers, hidden[places], shape, neighbours)
     notes = {
         "scale": scale,
         "masked places": f"{hidden.sum()} of {len(hidden)}",
-        "places unsure": int((np.abs(evidence) < np.log(1 / (1 - SURE))).sum()),
+        "places unsure": int((np.abs(evidence) < DOUBT).sum()),
+        **_notes(made),
     }
-    if abs(hidden.mean() - 0.5) > MOST_OFF:
-        why = f"{notes['masked places']} places of a block seem to be masked, not half of them"
-        return Found(None, notes, why)
-    made = tables.solve(numbers, hidden[places], shape, neighbours)
     table = np.full(LEVELS, -1)
     table[made.levels] = made.numbers
     step = MaskedTable(hidden[places], table, np.array(scale))
-    return Found(CipherMap(shape, shape, (step,)), {**notes, **_notes(made)})
+    return Found(CipherMap(shape, shape, (step,)), notes, table=made)
 
 
 def _places(shape: ImageShape, block: int) -> NDArray[np.intp]:

@@ -12,8 +12,8 @@ from ppattack.images import ImageShape
 from ppattack.solvers.substitution.masked import LEVELS, Numbers
 from ppattack.solvers.substitution.neighbours import Floats, Neighbours, Prediction, log_t3
 
-ROUNDS = 12
-"""Times that levels are assigned; more than six were never needed to come to rest."""
+ROUNDS = 6
+"""Times that levels are assigned, at most; the fifth and later ones changed single units."""
 COMPARED = 400
 """Bytes of a number that are compared with their neighbours, at most."""
 TEMPER = 3.0
@@ -22,10 +22,10 @@ TEMPER = 3.0
 
 @dataclass(frozen=True)
 class Table:
-    """The levels of the K numbers that were seen.
+    """The levels of K numbers.
 
     Args:
-        numbers: ``(K,)``, rising.
+        numbers: ``(K,)``, those seen, rising; if more than 256 were, those that fit best.
         levels: ``(K,)``, all different.
         counts: ``(K,)``, how many bytes hold each.
         sureness: ``(K,)``, the probability that each level is right to the unit.
@@ -52,18 +52,20 @@ def solve(
     every = np.full(numbers.shape, -1, np.int16)
     every[:, masked] = labels.reshape(len(numbers), -1)
     values = np.minimum(numbers, LEVELS - 1).astype(np.float32)
-    levels, sureness = np.zeros(0, np.intp), np.zeros(0)
-    known = ~masked
+    likely, levels = np.zeros((len(seen), LEVELS)), np.zeros(len(seen), np.intp)
+    rows, known = np.arange(len(seen)), ~masked
     for _ in range(ROUNDS if len(seen) else 0):
         told = neighbours.predict(values, known, shape, every)
         likely = _likely(told, values, every, masked, len(seen))
-        before, levels = levels, linear_sum_assignment(likely, maximize=True)[1]
-        sureness = _sureness(likely / TEMPER, levels)
+        before, levels = levels, likely.argmax(1)
+        rows, columns = linear_sum_assignment(likely, maximize=True)
+        levels[rows] = columns
+        values[:, masked] = levels[every[:, masked]]
         if np.array_equal(before, levels):
             break
-        values[:, masked] = levels[every[:, masked]]
         known = np.ones_like(masked)
-    return Table(seen, levels, counts, sureness)
+    sureness = _sureness(likely[rows] / TEMPER, levels[rows])
+    return Table(seen[rows], levels[rows], counts[rows], sureness)
 
 
 def _likely(
