@@ -12,8 +12,8 @@ from ppattack.images import ImageShape
 from ppattack.solvers.substitution.masked import LEVELS, Numbers
 from ppattack.solvers.substitution.neighbours import Floats, Neighbours, Prediction, log_t3
 
-ROUNDS = 6
-"""Times that levels are assigned, at most; the fifth and later ones changed single units."""
+ROUNDS = 4
+"""Times that levels are assigned, at most: more change little in colour, and grey images drift."""
 COMPARED = 400
 """Bytes of a number that are compared with their neighbours, at most."""
 TEMPER = 3.0

@@ -5,9 +5,9 @@ attack expected of it, how many of the levels that it calls sure are wrong, byte
 images (of the first 20 under each key), and CPU seconds. The folder has ``train/`` (the
 adversary's) and ``test/``::
 
-    python benchmarks/substitution.py CIFAR --size 32 --keys 20
-    python benchmarks/substitution.py CIFAR --size 32 --keys 3 --each 300
-    python benchmarks/substitution.py PHOTOGRAPHS --size 224 --block 16 --keys 10
+    python benchmarks/secret_tables.py CIFAR --size 32 --keys 20
+    python benchmarks/secret_tables.py CIFAR --size 32 --keys 3 --each 300
+    python benchmarks/secret_tables.py PHOTOGRAPHS --size 224 --block 16 --keys 10
 """
 
 from __future__ import annotations
