@@ -20,7 +20,7 @@ from ppattack import images as image_ops
 from ppattack.card import Reference
 from ppattack.config import Doc, Interval
 from ppattack.errors import ImageError, KeyFileError
-from ppattack.target import Draw, ImageShape, Key, Parts, Target, TargetCard
+from ppattack.target import Draw, ImageShape, Key, Parts, Structure, Target, TargetCard
 from ppattack.target.published_seed import PublishedSeed, check_seed, published_seed
 
 from .block_defence import randperm
@@ -171,6 +171,10 @@ class BlockDefenceFfx(Target):
             chosen = torch.from_numpy(masked).to(ciphertexts.device)
             out[rows] = torch.where(chosen, inverse[numbers], numbers).clamp(0, 255)
         return self.representation().restore(out, key.image_shape)
+
+    @override
+    def structure(self) -> Structure:
+        return Structure("substitution", block_size=self.config.block_size)
 
     @override
     def key_space_bits(self, image_shape: ImageShape) -> float:

@@ -31,10 +31,6 @@ if TYPE_CHECKING:
     from ppattack.target.base import PublicScheme
     from ppattack.target.structure import Structure
 
-MOST_SYMBOLS = {"byte": 3072, "nibble": 6144}
-"""Largest unstructured key: matching time grows with the square to the cube of its symbols."""
-MOST_SHARED = {"byte": 3072, "nibble": 1536}
-"""Largest block of a key that all blocks share, symbols."""
 FEWEST_FREE, ENOUGH_FREE = 500, 1000
 """Ciphertexts below which a free permutation is not found, and which found every one tried."""
 
@@ -47,12 +43,13 @@ class CovarianceMatching(Attack):
     blocks together; if blocks move or are large, by aligning eigenvectors, for which the blocks
     of a single ciphertext are enough, and a jigsaw puzzle after it. ``blocks``,
     ``blocks-dihedral``: graph matching, and blocks are put in their places; if a scheme lays colour
-    components side by side, it is decided last which is which. ``any``: nothing is known but
-    the unit.
+    components side by side, it is decided last which is which. ``substitution``: bytes that do not
+    fit their neighbours passed the table, whose levels are those that make them fit; what comes
+    back is a map. ``any``: nothing is known but the unit.
 
     Threat model: ciphertexts under one key, and public images of the same distribution. With one
-    key per image each image is attacked alone if its blocks share a key of bytes; with other
-    structures there is nothing to find, and nothing is gained.
+    key per image each image is attacked alone if its blocks share a key of bytes or a table; with
+    other structures there is nothing to find, and nothing is gained.
 
     Deviations: the reference finds the grid of pixels from distances and ignores signs; here
     public images give the correlations to look for, so that positions are absolute.
@@ -72,6 +69,7 @@ class CovarianceMatching(Attack):
         ),
         recovers=("images", "key"),
         requires=ThreatModel(public="unpaired"),
+        ciphers=("image", "tokens"),
         seconds=5.0,
     )
 
@@ -118,10 +116,12 @@ class CovarianceMatching(Attack):
             return ControlTarget("etc", {"block_size": 4}, same_count=True)
         if structure.kind == "blocks-dihedral":
             return ControlTarget("etc", blocks, same_count=True)
+        if structure.kind == "substitution":
+            return ControlTarget("block-defence-ffx", blocks, "image", same_count=True)
         if scope.applies(structure, 3):
             moved = {**blocks, "scramble": structure.moves_blocks, "flips": structure.negatives}
             return ControlTarget("vit-blocks", moved, same_count=True)
-        if _shares_one_block(structure):
+        if structure.kind == "shared-block" and not structure.moves_blocks:
             return ControlTarget("le", blocks)
         if structure.kind in ("blocks", "shared-block"):
             return ControlTarget("ele", blocks, same_count=True)
@@ -142,22 +142,14 @@ class CovarianceMatching(Attack):
 
     @override
     def obstacle(self, scheme: PublicScheme, image_shape: ImageShape) -> str | None:
+        from ppattack.solvers.covariance.limits import obstacle
+
         reason = super().obstacle(scheme, image_shape)
         if reason:
             return reason
-        structure = self._structure(scheme)
-        if _block_by_block(structure, scheme.representation.shape(image_shape)):
-            from ppattack.solvers.block_keys.limits import obstacle
-
-            shape = scheme.representation.shape(image_shape)
-            return obstacle(shape, structure.block_size, structure.unit)
-        found, most = _size(structure, scheme.representation.shape(image_shape))
-        if found > most:
-            return (
-                f"a key of {found} {structure.unit}s is too large to be matched (at most {most}): "
-                "use smaller images or blocks"
-            )
-        return None
+        if scheme.card.cipher == "tokens" and self._structure(scheme).kind != "substitution":
+            return "it reads tokens only if the scheme says that a table made them (structure=auto)"
+        return obstacle(self._structure(scheme), scheme.representation.shape(image_shape))
 
     @override
     def run(self, observation: Observation, context: Context) -> Recovery:
@@ -172,6 +164,8 @@ class CovarianceMatching(Attack):
         form = observation.scheme.representation
         public = form.prepare(observation.public_images.to(learned.device))
         began = time.monotonic()
+        if structure.kind == "substitution":
+            return _substituted(observation, learned, public, context)
         aligned = scope.applies(structure, int(public.shape[1]))
         enough = learned[: scope.MOST_LEARNED] if isinstance(learned, Stack) else learned
         used = len(enough if aligned else learned)
@@ -249,10 +243,11 @@ class CovarianceMatching(Attack):
         context: Context,
     ) -> KeyEstimate:
         from ppattack.solvers.covariance import by_structure
+        from ppattack.solvers.covariance.limits import block_by_block
 
         form = observation.scheme.representation
         shape = form.shape(observation.image_shape)
-        if _block_by_block(structure, shape):
+        if block_by_block(structure, shape):
             from ppattack.solvers.block_keys.recover import recover
 
             return recover(
@@ -276,25 +271,27 @@ class CovarianceMatching(Attack):
         return by_structure.recover(structure, ciphertexts, public, shape, means)
 
 
-def _shares_one_block(structure: Structure) -> bool:
-    return structure.kind == "shared-block" and not structure.moves_blocks
+def _substituted(
+    observation: Observation, learned: Images, public: Tensor, context: Context
+) -> Recovery:
+    """Bytes that were looked up in a secret table, from their neighbours that were not."""
+    from ppattack.solvers.substitution.recover import recover
 
-
-def _block_by_block(structure: Structure, shape: ImageShape) -> bool:
-    """Whether each block has a key of its own and all of them are too large to match at once."""
-    found, most = _size(structure, shape)
-    shared = _shares_one_block(structure) or scope.applies(structure, shape[0])
-    own = structure.kind in ("blocks", "shared-block") and not shared
-    return own and structure.block_size > 1 and found > most
-
-
-def _size(structure: Structure, shape: ImageShape) -> tuple[int, int]:
-    """How many symbols must be matched at once, and how many can be."""
-    channels, height, width = shape
-    edge = structure.block_size
-    halves = 2 if structure.unit == "nibble" else 1
-    if _shares_one_block(structure) or scope.applies(structure, channels):
-        return halves * channels * edge**2, MOST_SHARED[structure.unit]
-    if structure.kind in ("any", "blocks", "shared-block"):
-        return halves * channels * height * width, MOST_SYMBOLS[structure.unit]
-    return 0, 0
+    began = time.monotonic()
+    estimate = recover(
+        observation.ciphertexts,
+        learned,
+        public,
+        observation.scheme.structure.block_size,
+        context.numpy_stream("patches"),
+        context.progress,
+        one_key=observation.threat.key_scope == "dataset",
+    )
+    notes = {**estimate.notes, "solver_seconds": round(time.monotonic() - began, 2)}
+    return Recovery(
+        images=estimate.images,
+        map=estimate.map,
+        notes=notes,
+        limits=estimate.limits,
+        refuted=estimate.refuted,
+    )

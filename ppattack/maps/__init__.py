@@ -2,7 +2,7 @@
 
 A map is a chain of steps on rows of bytes, each of which can be undone: symbols that move under a
 mask, tables of bytes, running sums along a scan, affine maps over GF(2), linear maps of blocks,
-over the reals or modulo 256.
+over the reals or modulo 256; and tables of some bytes whose results are no bytes.
 Rows are images in the memory order of ``(C, H, W)``. A map is plain arrays, for files and messages.
 """
 
@@ -19,3 +19,4 @@ from ppattack.maps.steps import Symbol as Symbol
 from ppattack.maps.steps import Tables as Tables
 from ppattack.maps.steps import combined as combined
 from ppattack.maps.steps import separated as separated
+from ppattack.maps.substitution import MaskedTable as MaskedTable

@@ -13,6 +13,7 @@ from ppattack.errors import ImageError
 from ppattack.images import ImageShape
 from ppattack.maps.linear import Affine, BlockLinear, BlockModular
 from ppattack.maps.steps import Rows, Running, Shuffle, Step, Tables
+from ppattack.maps.substitution import MaskedTable
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
 Arrays = Mapping[str, NDArray[Any]]
 SHAPES = "shapes"
 STEPS: dict[str, type[Step]] = {
-    step.kind: step for step in (Shuffle, Tables, Running, Affine, BlockLinear, BlockModular)
+    step.kind: step
+    for step in (Shuffle, Tables, Running, Affine, BlockLinear, BlockModular, MaskedTable)
 }
 
 
@@ -52,14 +54,14 @@ class CipherMap:
             step.check(size)
 
     def apply(self, images: Tensor) -> Tensor:
-        """The ciphertexts of plain images, ``(N, C, H, W)`` uint8."""
+        """The ciphertexts of plain images, ``(N, C, H, W)`` uint8, or float32 after such a step."""
         rows = _rows(images, self.plain_shape)
         for step in self.steps:
             rows = step.apply(rows)
         return _images(rows, self.cipher_shape, images)
 
     def invert(self, ciphertexts: Tensor) -> Tensor:
-        """The plain images of ciphertexts, ``(N, C, H, W)`` uint8; exact, but for linear steps."""
+        """The plain images ``(N, C, H, W)`` uint8 of ciphertexts; exact, but for linear steps."""
         rows = _rows(ciphertexts, self.cipher_shape)
         for step in reversed(self.steps):
             rows = step.invert(rows)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Kind = Literal["none", "pixels", "shared-block", "blocks", "blocks-dihedral", "any"]
+Kind = Literal["none", "pixels", "shared-block", "blocks", "blocks-dihedral", "substitution", "any"]
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,9 @@ class Structure:
         kind: ``none`` (nothing is moved or complemented), ``pixels`` (bytes stay at their pixel),
             ``shared-block`` (one permutation of the symbols of a block, the same in every
             block), ``blocks`` (blocks are permuted, and each has its own permutation of its
-            symbols), ``blocks-dihedral`` (blocks are permuted and turned or mirrored as a whole) or
+            symbols), ``blocks-dihedral`` (blocks are permuted and turned or mirrored as a whole),
+            ``substitution`` (nothing is moved; bytes at some places of a block, the same in every
+            block, are looked up in one table of whole numbers, and all are divided by one scale) or
             ``any`` (any symbol can have gone anywhere).
         unit: what is moved, ``byte`` or ``nibble``.
         block_size: edge of a block, pixels; 1 if there are no blocks.

@@ -14,6 +14,7 @@ from ppattack.maps import (
     BlockLinear,
     BlockModular,
     CipherMap,
+    MaskedTable,
     Running,
     Shuffle,
     Step,
@@ -175,3 +176,53 @@ def test_what_is_no_map_is_refused() -> None:
         CipherMap(SHAPE, (3, 4, 5), ())
     with pytest.raises(ImageError, match="not"):
         CipherMap(SHAPE, SHAPE, ()).apply(IMAGES[:, :1])
+
+
+def masked_table(**changes: Any) -> MaskedTable:
+    """Levels 0 to 255 become 999 down to 744 at two of four bytes; all are divided by 999."""
+    arrays = {
+        "masked": np.array([True, False, False, True]),
+        "table": 999 - np.arange(256),
+        "scale": np.array(999),
+    }
+    return MaskedTable(**{**arrays, **changes})
+
+
+def test_a_masked_table_by_hand() -> None:
+    rows = np.array([[0, 7, 255, 249], [255, 0, 1, 2]], np.uint8)
+    made = masked_table().apply(rows)
+    assert made.dtype == np.float32
+    wanted = np.array([[999, 7, 255, 750], [744, 0, 1, 997]]) / 999
+    assert made == pytest.approx(wanted, rel=1e-6)
+    assert np.array_equal(masked_table().invert(made), rows)
+    read = CipherMap.from_arrays(CipherMap((1, 2, 2), (1, 2, 2), (masked_table(),)).arrays())
+    assert np.array_equal(read.steps[0].invert(made), rows)
+
+
+def test_numbers_of_a_masked_table_that_are_not_known() -> None:
+    table = np.where(np.arange(256) == 7, -1, np.arange(256) + 300)
+    step = masked_table(table=table)
+    with pytest.raises(ImageError, match="does not hold"):
+        step.apply(np.array([[7, 0, 0, 0]], np.uint8))
+    assert step.apply(np.array([[0, 7, 7, 0]], np.uint8))[0, 1] == np.float32(7 / 999)
+    numbers = np.array([[307, 7, 400, 999], [300, 5000, -3, np.nan]], np.float32)
+    made = step.invert((numbers / 999).astype(np.float32))
+    assert made.tolist() == [[128, 7, 255, 128], [0, 255, 0, 128]]
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"masked": np.ones(3, bool)}, "mask"),
+        ({"masked": np.ones(4, np.uint8)}, "mask"),
+        ({"table": np.zeros(256, int)}, "twice"),
+        ({"table": np.arange(255)}, "table"),
+        ({"table": np.arange(256) - 2}, "twice"),
+        ({"scale": np.array(0)}, "scale"),
+        ({"scale": np.array([1, 2])}, "scale"),
+        ({"scale": np.array(1.5)}, "scale"),
+    ],
+)
+def test_what_is_no_masked_table_is_refused(changes: dict[str, Any], words: str) -> None:
+    with pytest.raises(ImageError, match=words):
+        CipherMap((1, 2, 2), (1, 2, 2), (masked_table(**changes),))

@@ -97,6 +97,6 @@ def it_refuses_ciphertexts_it_cannot_read(name: str) -> None:
     attack = smoke(name)
     scheme = positive(attack)[0].public()
     assert attack.obstacle(scheme, (3, 32, 32)) is None
-    other: Literal["image", "tokens"] = "image" if "tokens" in attack.card.ciphers else "tokens"
+    other: Literal["image", "tokens"] = "tokens" if "image" in attack.card.ciphers else "image"
     scheme.card = replace(scheme.card, cipher=other)
     assert other in str(attack.obstacle(scheme, (3, 32, 32)))

@@ -60,6 +60,7 @@ GROUPS: dict[str, list[Case]] = {
         Case("covariance-matching", "le", victims=60),
         Case("covariance-matching", "pe", scheme={"color_shuffle": True}, victims=60),
         Case("covariance-matching", "etc", scheme=BLOCKS_16, victims=4),
+        Case("covariance-matching", "block-defence-ffx", victims=2),
         Case("ciphertext-only", "pe", victims=60),
         Case("exhaustive", "etc", {"epochs": 1}, BLOCKS_16, 4, "image"),
         Case("jigsaw", "etc", {"compatibility": "mgc", "prior": "none"}, BLOCKS_16, 2, "image"),
