@@ -135,10 +135,8 @@ class Search:
                 end = self._repaired(*end)
             misfits.append(end[0].misfit)
             if best is None or end[0].misfit < least - SAME:
-                if best is not None:
-                    again = end[0].at.reshape(pixels.channels, -1)
-                    groups = [again, *groups[: len(groups) - 1 or 1]]
                 best = end
+                groups = [end[0].at.reshape(pixels.channels, -1)]
             if sum(each < best[0].misfit + SAME for each in misfits) >= ENOUGH:
                 break
         assert best is not None  # noqa: S101 - there is one layout at least
