@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ppattack.blocks import COLOUR_ORDERS
 from ppattack.solvers.shared_blocks import layout
-from ppattack.solvers.shared_blocks.channels import groupings
+from ppattack.solvers.shared_blocks.channels import grouping
 from ppattack.solvers.shared_blocks.exchanges import changes
 from ppattack.solvers.shared_blocks.models import (
     Geometry,
@@ -229,7 +229,7 @@ def test_bytes_of_a_pixel_are_found_in_a_grey_photograph() -> None:
     order = np.random.default_rng(12).permutation(48)
     public = [Spectrum(turned(kernel(), GEOMETRY))]
     cipher = Cipher(covariance(grey[:, order]), public, GEOMETRY)
-    bytes_of = groupings(cipher, np.random.default_rng(13))[0]
+    bytes_of = grouping(cipher, np.random.default_rng(13))
     assert (order[bytes_of] % 16 == order[bytes_of][0] % 16).all()
 
 
