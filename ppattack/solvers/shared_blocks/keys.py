@@ -25,7 +25,8 @@ from ppattack.solvers.global_state.prior import StatePrior
 from ppattack.solvers.jigsaw.learned_seams import LearnedSeams
 from ppattack.solvers.jigsaw.seam_lessons import learned
 from ppattack.solvers.shared_blocks.models import Geometry, Places, public_models
-from ppattack.solvers.shared_blocks.search import MOST_ROUNDS, Outcome, Search, usual_rounds
+from ppattack.solvers.shared_blocks.outcome import Outcome
+from ppattack.solvers.shared_blocks.search import MOST_ROUNDS, Search, usual_rounds
 from ppattack.solvers.shared_blocks.statistics import (
     Array,
     Spectrum,
@@ -41,6 +42,8 @@ MOVED = Structure("blocks-dihedral", moves_blocks=True, turns=False, flips=False
 """What is left of a scheme once the bytes of its blocks are in order."""
 MOST_COMPARED = 20
 """Ciphertexts under one key whose seams are compared."""
+WIDEST = 99.0
+"""Margin that is reported, at most."""
 
 
 @dataclass(frozen=True)
@@ -216,6 +219,6 @@ def _notes(found: Outcome) -> dict[str, Any]:
         "misfit": round(found.found.misfit, 2),
         "rounds": found.rounds,
         "rounds_that_agree": found.agreed,
-        "nearest_exchange": round(found.margin, 2),
+        "margin": round(min(found.margin, WIDEST), 2),
         "order": "sure" if found.sure else "unsure",
     }

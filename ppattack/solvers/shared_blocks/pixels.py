@@ -178,7 +178,7 @@ def rotation(ours: Single, theirs: Single) -> Single:
     return np.asarray(left @ right)
 
 
-def _exchange(order: Places, change: Single, most: int) -> bool:
+def _exchange(order: Places, change: Single | Array, most: int) -> bool:
     """Make the best exchanges, at most so many and each pixel once, in place; False if none gains.
 
     Args:

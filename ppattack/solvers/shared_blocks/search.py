@@ -7,7 +7,6 @@ in several ways. Separate searches that come to the same least misfit are believ
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -16,6 +15,7 @@ from ppattack.solvers.shared_blocks import layout
 from ppattack.solvers.shared_blocks.channels import grouping, refined
 from ppattack.solvers.shared_blocks.exchanges import margin
 from ppattack.solvers.shared_blocks.models import Geometry, Places, stationary
+from ppattack.solvers.shared_blocks.outcome import ENOUGH, Outcome
 from ppattack.solvers.shared_blocks.pixels import Cipher, Found, Pixels
 from ppattack.solvers.shared_blocks.statistics import Array, Spectrum, without
 
@@ -25,6 +25,8 @@ MOST_LAYOUTS = 12
 """Layouts of each further search, in which blocks count unequally, at random."""
 MOST_LARGE, LARGE = 6, 128
 """Likewise for blocks of more pixels than that, whose layouts take ten times as long."""
+FEW_LARGE = 3
+"""Likewise once two searches disagreed."""
 UNEQUAL = 4.0
 """Shape of the gamma distribution of their weights: smaller is more unequal."""
 CLIMBS = ((0.1, 50), (0.3, 20))
@@ -33,10 +35,8 @@ PROMISING, NEAR = 1.25, 1.03
 """Misfit, times the least, above which exchanges of pixels, or of bytes, are not tried."""
 SAME = 0.05
 """Misfits this near are of one arrangement."""
-ENOUGH = 2
-"""Layouts of a search, and searches, that must come to the same least misfit."""
 ENOUGH_SMALL = 3
-"""Likewise of searches for small blocks: wrong ends come back more often."""
+"""Searches of small blocks that must come to the same end: wrong ones come back more often."""
 MOST_ROUNDS, MOST_ROUNDS_SMALL = 5, 9
 """Searches, at most, and those for small blocks."""
 PLAIN = 3
@@ -49,34 +49,8 @@ BYTE_PUBLIC = 0.1
 """Weight of public images in the model of the image when single bytes are refined."""
 MOST_REPAIRS, MOST_EXCHANGES = 4, 60
 """Rounds of repairs of single bytes, and of exchanges in each, at most."""
-CLEAR = 1.0
-"""Standard errors by which exchanges of two bytes must be less likely to be called wrong."""
 TOLERATED = 0.002
 """Rise of the misfit, relative, at which the image's own model is believed over public images."""
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What the searches ended with.
-
-    Args:
-        found: the likeliest arrangement.
-        agreed: how many separate searches came to it.
-        rounds: how many there were.
-        enough: searches that must agree.
-        margin: standard errors by which every exchange of two bytes is less likely.
-    """
-
-    found: Found
-    agreed: int
-    rounds: int
-    enough: int = ENOUGH
-    margin: float = np.inf
-
-    @property
-    def sure(self) -> bool:
-        """Whether separate searches agree, and blocks are enough to tell each byte from others."""
-        return self.agreed >= self.enough and self.margin >= CLEAR
 
 
 def usual_rounds(geometry: Geometry) -> int:
@@ -123,7 +97,7 @@ class Search:
         ends: list[tuple[Found, Pixels, Places]] = []
         agreed = 0
         for done in range(self._rounds):
-            end = self._searched(first=done == 0)
+            end = self._searched(done)
             if self.cipher.geometry.small and done >= PLAIN and agreed == 1:
                 end = self._annealed(*end)
             ends.append(end)
@@ -144,16 +118,24 @@ class Search:
         seen = self.cipher.seen.take(at, 0).take(at, 1)
         return margin(rows[:, at], seen, self.cipher.misfit.weights)
 
-    def _searched(self, *, first: bool) -> tuple[Found, Pixels, Places]:
-        """The best end of a search that knows nothing of the others."""
+    def _layouts(self, number: int) -> int:
+        """Layouts of the search of this number, at most."""
+        if number == 0:
+            return len(LAYOUTS)
+        if self.cipher.geometry.edge**2 <= LARGE:
+            return MOST_LAYOUTS
+        return MOST_LARGE if number < ENOUGH else FEW_LARGE
+
+    def _searched(self, number: int) -> tuple[Found, Pixels, Places]:
+        """The best end of the search of this number, which knows nothing of the others."""
         bytes_of = grouping(self.cipher, self._rng)
         best: tuple[Found, Pixels, Places] | None = None
         misfits: list[float] = []
-        most = MOST_LARGE if self.cipher.geometry.edge**2 > LARGE else MOST_LAYOUTS
-        for number in range(len(LAYOUTS) if first else most):
+        for layout_number in range(self._layouts(number)):
             least = best[0].misfit if best else np.inf
             pixels = Pixels(self.cipher, bytes_of)
-            end = self._climbed(pixels, self._laid_out(pixels, number if first else None), least)
+            laid_out = self._laid_out(pixels, None if number else layout_number)
+            end = self._climbed(pixels, laid_out, least)
             if end[0].misfit < NEAR * least:
                 end = self._repaired(*end)
             misfits.append(end[0].misfit)

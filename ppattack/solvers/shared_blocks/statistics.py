@@ -113,12 +113,14 @@ def losses(ciphertexts: Tensor, block: int, jpeg: Jpeg, rng: np.random.Generator
     """
     pieces = split(ciphertexts.cpu().numpy(), block)
     times = -(-LOST // (pieces.shape[0] * pieces.shape[1]))
-    total, count = 0.0, 0
+    size = pieces.shape[2] * block**2
+    total, count = np.zeros((size, size)), 0
     for _ in range(times):
         mixed = rng.permuted(pieces.reshape(*pieces.shape[:2], -1), axis=2).reshape(pieces.shape)
         sent = torch.from_numpy(merge(mixed, *ciphertexts.shape[2:]))
         lost = lines(jpeg.transport(sent), block) - lines(sent, block)
-        total, count = total + lost.T @ lost, count + len(lost)
+        total += lost.T @ lost
+        count += len(lost)
     return np.asarray(total / count)
 
 
