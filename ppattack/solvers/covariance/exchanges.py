@@ -23,7 +23,7 @@ def exchanges(
         product: ``seen @ weights``.
         block: only places of one block of so many exchange their symbols; None for any.
     """
-    change = _changes(*(_blocks(matrix, block or len(seen)) for matrix in (seen, weights, product)))
+    change = changes(*(_blocks(matrix, block or len(seen)) for matrix in (seen, weights, product)))
     first_places = np.arange(0, len(seen), change.shape[1])[:, None]
     partner = (change.argmin(2) + first_places).reshape(-1)
     gain = change.min(2).reshape(-1)
@@ -49,8 +49,14 @@ def _blocks(matrix: Single, size: int) -> Single:
     return inside
 
 
-def _changes(seen: Single, weights: Single, product: Single) -> Single:
-    """What each exchange of two places of a block adds to the misfit."""
+def changes(seen: Single, weights: Single, product: Single) -> Single:
+    """``(N, S, S)``: what each exchange of two places of a block adds to the misfit.
+
+    Args:
+        seen: ``(N, S, S)`` correlations of each block's symbols, signed.
+        weights: ``(N, S, S)``, the model's.
+        product: ``seen @ weights``, with all that is outside the block.
+    """
     own, total = (np.einsum("iaa->ia", matrix) for matrix in (weights, product))
     change: Single = product + product.swapaxes(1, 2)
     change -= total[:, :, None]

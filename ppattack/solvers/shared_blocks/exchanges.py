@@ -1,10 +1,14 @@
-"""What exchanging two pixels, with all their channels, does to the likelihood of a block."""
+"""What exchanging two pixels, with all their channels, or two bytes does to the likelihood."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from ppattack.solvers.shared_blocks.statistics import Single
+from ppattack.solvers.covariance.exchanges import changes as changes_of_bytes
+from ppattack.solvers.shared_blocks.statistics import Array, Single
+
+NEAREST = 4
+"""Bytes whose exchange with a byte is compared with leaving both, for each."""
 
 
 def changes(seen: Single, weights: Single, channels: int) -> Single:
@@ -40,3 +44,30 @@ def _by_pixels(of: Single, channels: int) -> Single:
     count = len(of) // channels
     cut = of.reshape(channels, count, channels, count)
     return cut.transpose(1, 3, 0, 2).reshape(count, count, channels**2)
+
+
+def margin(rows: Array, seen: Single, weights: Single) -> float:
+    """By how many standard errors the likeliest exchange of two bytes makes blocks less likely.
+
+    Bytes that are always the same do not matter: their exchange changes nothing.
+
+    Args:
+        rows: ``(n, D)`` blocks, every byte with a variance of one.
+        seen: ``(D, D)`` correlations of the same bytes, of which noise may have been taken.
+        weights: ``(D, D)``, the model's precisions.
+    """
+    one = np.arange(len(seen))
+    change = changes_of_bytes(*(m[None] for m in (seen, weights, seen @ weights)))[0]
+    np.fill_diagonal(change, np.inf)
+    near = np.argpartition(change, NEAREST, axis=1)[:, :NEAREST]
+    pull, own = rows @ weights, weights.diagonal()
+    least = np.inf
+    for other in near.T:
+        apart = rows - rows[:, other]
+        bend = own + own[other] - 2 * weights[one, other]
+        each = apart * (2 * (pull[:, other] - pull) + apart * bend)  # of every block
+        error = each.std(0) / np.sqrt(len(rows))
+        there = error > 0
+        if there.any():
+            least = min(least, float((change[one, other][there] / error[there]).min()))
+    return least

@@ -25,14 +25,25 @@ from ppattack.solvers.global_state.prior import StatePrior
 from ppattack.solvers.jigsaw.learned_seams import LearnedSeams
 from ppattack.solvers.jigsaw.seam_lessons import learned
 from ppattack.solvers.shared_blocks.models import Geometry, Places, public_models
-from ppattack.solvers.shared_blocks.search import MOST_ROUNDS, Outcome, Search, usual_rounds
-from ppattack.solvers.shared_blocks.statistics import Array, Spectrum, contents, lines, signs
+from ppattack.solvers.shared_blocks.outcome import Outcome
+from ppattack.solvers.shared_blocks.search import MOST_ROUNDS, Search, usual_rounds
+from ppattack.solvers.shared_blocks.statistics import (
+    Array,
+    Spectrum,
+    contents,
+    contents_lost,
+    lines,
+    losses,
+    signs,
+)
 from ppattack.target.structure import Structure
 
 MOVED = Structure("blocks-dihedral", moves_blocks=True, turns=False, flips=False, negatives=False)
 """What is left of a scheme once the bytes of its blocks are in order."""
 MOST_COMPARED = 20
 """Ciphertexts under one key whose seams are compared."""
+WIDEST = 99.0
+"""Margin that is reported, at most."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +58,7 @@ class Solver:
         seed: of the searches.
         rounds: searches, at most.
         seams: of blocks that moved, for a single ciphertext, or None to measure them.
+        jpeg: what the ciphertexts went through, or None.
     """
 
     structure: Structure
@@ -56,6 +68,7 @@ class Solver:
     seed: int = 0
     rounds: int = MOST_ROUNDS
     seams: LearnedSeams | None = None
+    jpeg: Jpeg | None = None
 
     def key(
         self, ciphertexts: Tensor, tick: Callable[[int], None] = lambda done: None
@@ -73,9 +86,7 @@ class Solver:
         flips = np.ones(rows.shape[1])
         if self.structure.negatives:
             flips = signs(rows)
-        blocks = contents((rows - 127.5) * flips)
-        rng = np.random.default_rng(self.seed)
-        found = Search(blocks, self.models, self.geometry, rng, self.rounds).run(tick)
+        found = self._search((rows - 127.5) * flips, ciphertexts, flips).run(tick)
         shape = tuple(int(size) for size in ciphertexts.shape[1:])
         key = _within(found.found.at, flips, shape, self.geometry.edge)
         notes = _notes(found)
@@ -86,6 +97,17 @@ class Solver:
         else:
             key = self._turned_in_place(key, compared)
         return self._upright(key, ciphertexts, notes)
+
+    def _search(self, rows: Array, ciphertexts: Tensor, flips: Array) -> Search:
+        """A search in rows whose complements are undone, free of what compression added."""
+        rng = np.random.default_rng(self.seed)
+        lost, added = None, 0.0
+        if self.jpeg is not None:
+            few = ciphertexts[:MOST_COMPARED]
+            moments = losses(few, self.geometry.edge, self.jpeg, rng) * flips * flips[:, None]
+            lost, added = contents_lost(rows, moments), float(moments.diagonal().mean())
+        blocks = contents(rows, added)
+        return Search(blocks, self.models, self.geometry, rng, self.rounds, lost)
 
     def _moved(self, within: PermXor, compared: Tensor) -> tuple[PermXor, dict[str, Any]]:
         """The key with blocks in place; of both grids that a turn allows, the better."""
@@ -159,7 +181,7 @@ def taught(
     models = public_models(public, geometry, seed)
     seams = learned(public, geometry.edge) if structure.moves_blocks and clear else None
     rounds = rounds or usual_rounds(geometry)
-    return Solver(structure, geometry, models, prior, seed, rounds, seams)
+    return Solver(structure, geometry, models, prior, seed, rounds, seams, jpeg)
 
 
 def _within(at: Places, flips: Array, shape: tuple[int, ...], edge: int) -> PermXor:
@@ -197,5 +219,6 @@ def _notes(found: Outcome) -> dict[str, Any]:
         "misfit": round(found.found.misfit, 2),
         "rounds": found.rounds,
         "rounds_that_agree": found.agreed,
+        "margin": round(min(found.margin, WIDEST), 2),
         "order": "sure" if found.sure else "unsure",
     }

@@ -87,6 +87,19 @@ class Geometry:
         return np.stack([_in_all_channels(each, self) for each in found])
 
     @cached_property
+    def folds(self) -> Places:
+        """``(K, D)``: likewise, if some rows or columns, from a side on, are in reverse order."""
+        grid = np.arange(self.edge**2).reshape(self.edge, self.edge)
+        found = []
+        for turn in range(4):
+            turned = np.rot90(grid, turn)
+            for count in range(2, self.edge):
+                folded = np.concatenate([turned[:count][::-1], turned[count:]])
+                found.append(np.rot90(folded, -turn).reshape(-1))
+        moved = [_in_all_channels(each, self) for each in found]
+        return np.array(moved, dtype=np.intp).reshape(-1, self.size)  # none if blocks are tiny
+
+    @cached_property
     def steps(self) -> Places:
         """``(D, D)``: a number for each pair of bytes, the same for the same step and channels."""
         row, column = np.divmod(np.tile(np.arange(self.edge**2), self.channels), self.edge)

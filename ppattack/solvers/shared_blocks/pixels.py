@@ -20,6 +20,8 @@ MOST_EXCHANGES = 40
 """Rounds of exchanges, at most; in the first half of them many are made at once."""
 WORTH = 0.01
 """Exchanges that gain less are not made."""
+ANNEALING, COLD = 300, 0.1
+"""Steps of simulated annealing, and the temperature of the last."""
 OWN_PUBLIC, OWN_RIDGE = 0.1, 0.05
 """Weight of public images, and of the identity, in the precision of the image's own model."""
 
@@ -137,22 +139,30 @@ class Pixels:
         weights = self.cipher.misfit.weights if weights is None else weights
         order = order.copy()
         for step in range(MOST_EXCHANGES):
-            at = self._bytes(order)
-            change = changes(self.seen.take(at, 0).take(at, 1), weights, self.channels)
-            partner = change.argmin(1)
-            gain = change[np.arange(self.count), partner]
-            if gain.min() > -WORTH:
-                break
             most = self.count // 8 if step < MOST_EXCHANGES // 2 else 1
-            taken: set[int] = set()
-            for one in np.argsort(gain).tolist():
-                other = int(partner[one])
-                if gain[one] > -WORTH or len(taken) >= 2 * most:
-                    break
-                if one not in taken and other not in taken:
-                    order[[one, other]] = order[[other, one]]
-                    taken |= {one, other}
+            if not _exchange(order, self._changes(order, weights) + WORTH, most):
+                break
         return order
+
+    def annealed(self, order: Places, hot: float, rng: np.random.Generator) -> Places:
+        """Exchange pixels by simulated annealing, which leaves ends that exchanges do not leave.
+
+        Args:
+            order: ``(P,)``.
+            hot: temperature at first, in units of the misfit.
+            rng: draws how much an exchange may lose.
+        """
+        order = order.copy()
+        for step in range(ANNEALING):
+            temperature = hot * (COLD / hot) ** (step / ANNEALING)
+            lost = rng.exponential(temperature, (self.count, self.count))
+            change = self._changes(order, self.cipher.misfit.weights)
+            _exchange(order, change - lost, self.count // 8)
+        return order
+
+    def _changes(self, order: Places, weights: Single) -> Single:
+        at = self._bytes(order)
+        return changes(self.seen.take(at, 0).take(at, 1), weights, self.channels)
 
     def own_weights(self, order: Places) -> Single:
         """Precisions of plain bytes by the image's own model."""
@@ -166,3 +176,24 @@ def rotation(ours: Single, theirs: Single) -> Single:
     """The orthogonal matrix that brings points ``(D, k)`` nearest to others."""
     left, _, right = np.linalg.svd(ours.T @ theirs)
     return np.asarray(left @ right)
+
+
+def _exchange(order: Places, change: Single | Array, most: int) -> bool:
+    """Make the best exchanges, at most so many and each pixel once, in place; False if none gains.
+
+    Args:
+        order: ``(P,)``.
+        change: ``(P, P)``, below 0 where an exchange is to be made.
+        most: exchanges.
+    """
+    partner = change.argmin(1)
+    gain = change[np.arange(len(order)), partner]
+    taken: set[int] = set()
+    for one in np.argsort(gain).tolist():
+        other = int(partner[one])
+        if gain[one] >= 0 or len(taken) >= 2 * most:
+            break
+        if one not in taken and other not in taken and one != other:
+            order[[one, other]] = order[[other, one]]
+            taken |= {one, other}
+    return bool(taken)

@@ -15,6 +15,8 @@ SURE = (
     "of the scheme"
 )
 """Why a failure on shared blocks is no resistance, even if separate searches agree."""
+UNSURE = "as separate searches disagreed, or blocks are too few to tell all bytes apart"
+"""Why a key is unsure."""
 
 
 def recover(
@@ -48,9 +50,9 @@ def recover(
 
 
 def limits(estimate: KeyEstimate) -> str:
-    """Why a failure says nothing of the scheme, and for how many keys searches disagreed."""
+    """Why a failure says nothing of the scheme, and how many keys are unsure."""
     each = estimate.notes.get("each", [estimate.notes])
     unsure = sum(notes["order"] == "unsure" for notes in each)
     if not unsure:
         return SURE
-    return f"unsure of {unsure} of {len(each)} keys, as no two searches agreed: {SURE}"
+    return f"unsure of {unsure} of {len(each)} keys, {UNSURE}: {SURE}"

@@ -7,16 +7,17 @@ in several ways. Separate searches that come to the same least misfit are believ
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from ppattack.solvers.covariance.exchanges import exchanges
 from ppattack.solvers.shared_blocks import layout
-from ppattack.solvers.shared_blocks.channels import groupings, refined
+from ppattack.solvers.shared_blocks.channels import grouping, refined
+from ppattack.solvers.shared_blocks.exchanges import margin
 from ppattack.solvers.shared_blocks.models import Geometry, Places, stationary
+from ppattack.solvers.shared_blocks.outcome import ENOUGH, Outcome
 from ppattack.solvers.shared_blocks.pixels import Cipher, Found, Pixels
-from ppattack.solvers.shared_blocks.statistics import Array, Spectrum
+from ppattack.solvers.shared_blocks.statistics import Array, Spectrum, without
 
 LAYOUTS = tuple((kept, near) for kept in (80, 160, 40) for near in (10, 7))
 """Eigenvectors and neighbours of the layouts of the first search."""
@@ -24,6 +25,8 @@ MOST_LAYOUTS = 12
 """Layouts of each further search, in which blocks count unequally, at random."""
 MOST_LARGE, LARGE = 6, 128
 """Likewise for blocks of more pixels than that, whose layouts take ten times as long."""
+FEW_LARGE = 3
+"""Likewise once two searches disagreed."""
 UNEQUAL = 4.0
 """Shape of the gamma distribution of their weights: smaller is more unequal."""
 CLIMBS = ((0.1, 50), (0.3, 20))
@@ -32,12 +35,14 @@ PROMISING, NEAR = 1.25, 1.03
 """Misfit, times the least, above which exchanges of pixels, or of bytes, are not tried."""
 SAME = 0.05
 """Misfits this near are of one arrangement."""
-ENOUGH = 2
-"""Layouts of a search, and searches, that must come to the same least misfit."""
 ENOUGH_SMALL = 3
-"""Likewise of searches for small blocks: wrong ends come back more often."""
+"""Searches of small blocks that must come to the same end: wrong ones come back more often."""
 MOST_ROUNDS, MOST_ROUNDS_SMALL = 5, 9
 """Searches, at most, and those for small blocks."""
+PLAIN = 3
+"""Searches of small blocks that must all disagree before the ends of others are annealed."""
+ANNEALED, HOT = 6, (0.5, 2.0)
+"""Annealings of such an end, and their temperatures at first."""
 BYTES = (50, 50, 65, 80, 100, 130, 160)
 """Dimensions in which single bytes are refined."""
 BYTE_PUBLIC = 0.1
@@ -46,28 +51,6 @@ MOST_REPAIRS, MOST_EXCHANGES = 4, 60
 """Rounds of repairs of single bytes, and of exchanges in each, at most."""
 TOLERATED = 0.002
 """Rise of the misfit, relative, at which the image's own model is believed over public images."""
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What the searches ended with.
-
-    Args:
-        found: the likeliest arrangement.
-        agreed: how many separate searches came to it.
-        rounds: how many there were.
-        enough: searches that must agree.
-    """
-
-    found: Found
-    agreed: int
-    rounds: int
-    enough: int = ENOUGH
-
-    @property
-    def sure(self) -> bool:
-        """Whether separate searches agree."""
-        return self.agreed >= self.enough
 
 
 def usual_rounds(geometry: Geometry) -> int:
@@ -84,6 +67,7 @@ class Search:
         geometry: of a block.
         rng: draws starts and layouts.
         rounds: searches, at most.
+        lost: ``(D, D)``, what compression added to their second moments; None: nothing.
     """
 
     def __init__(
@@ -93,11 +77,15 @@ class Search:
         geometry: Geometry,
         rng: np.random.Generator,
         rounds: int = MOST_ROUNDS,
+        lost: Array | None = None,
     ) -> None:
-        self._contents, self._rng = contents, rng
+        self._contents, self._rng, self._lost = contents, rng, lost
         self._enough = ENOUGH_SMALL if geometry.small else ENOUGH
         self._rounds = rounds
-        self.cipher = Cipher(contents.T @ contents / len(contents), list(models), geometry)
+        seen = contents.T @ contents / len(contents)
+        if lost is not None:
+            seen = without(seen, lost)
+        self.cipher = Cipher(seen, list(models), geometry)
         self._curves: dict[int, tuple[Array, Array]] = {}
 
     def run(self, tick: Callable[[int], None] = lambda done: None) -> Outcome:
@@ -109,7 +97,10 @@ class Search:
         ends: list[tuple[Found, Pixels, Places]] = []
         agreed = 0
         for done in range(self._rounds):
-            ends.append(self._searched(first=done == 0))
+            end = self._searched(done)
+            if self.cipher.geometry.small and done >= PLAIN and agreed == 1:
+                end = self._annealed(*end)
+            ends.append(end)
             tick(done + 1)
             least = min(found.misfit for found, _, _ in ends)
             agreed = sum(found.misfit < least + SAME for found, _, _ in ends)
@@ -119,29 +110,54 @@ class Search:
         own = pixels.found(pixels.exchanged(order, pixels.own_weights(order)))
         if own.misfit < found.misfit * (1 + TOLERATED):
             found = own
-        return Outcome(found, agreed, len(ends), self._enough)
+        return Outcome(found, agreed, len(ends), self._enough, self._margin(found.at))
 
-    def _searched(self, *, first: bool) -> tuple[Found, Pixels, Places]:
-        """The best end of a search that knows nothing of the others."""
-        groups = groupings(self.cipher, self._rng)
+    def _margin(self, at: Places) -> float:
+        """See :func:`margin`."""
+        rows = self._contents / np.sqrt(np.maximum(self.cipher.own.covariance.diagonal(), 1e-12))
+        seen = self.cipher.seen.take(at, 0).take(at, 1)
+        return margin(rows[:, at], seen, self.cipher.misfit.weights)
+
+    def _layouts(self, number: int) -> int:
+        """Layouts of the search of this number, at most."""
+        if number == 0:
+            return len(LAYOUTS)
+        if self.cipher.geometry.edge**2 <= LARGE:
+            return MOST_LAYOUTS
+        return MOST_LARGE if number < ENOUGH else FEW_LARGE
+
+    def _searched(self, number: int) -> tuple[Found, Pixels, Places]:
+        """The best end of the search of this number, which knows nothing of the others."""
+        bytes_of = grouping(self.cipher, self._rng)
         best: tuple[Found, Pixels, Places] | None = None
         misfits: list[float] = []
-        most = MOST_LARGE if self.cipher.geometry.edge**2 > LARGE else MOST_LAYOUTS
-        for number in range(len(LAYOUTS) if first else most):
+        for layout_number in range(self._layouts(number)):
             least = best[0].misfit if best else np.inf
-            pixels = Pixels(self.cipher, groups[number % len(groups)])
-            end = self._climbed(pixels, self._laid_out(pixels, number if first else None), least)
+            pixels = Pixels(self.cipher, bytes_of)
+            laid_out = self._laid_out(pixels, None if number else layout_number)
+            end = self._climbed(pixels, laid_out, least)
             if end[0].misfit < NEAR * least:
                 end = self._repaired(*end)
             misfits.append(end[0].misfit)
             if best is None or end[0].misfit < least - SAME:
-                if best is not None:
-                    again = end[0].at.reshape(pixels.channels, -1)
-                    groups = [again, *groups[: len(groups) - 1 or 1]]
-                best = end
+                best, bytes_of = end, end[0].at.reshape(pixels.channels, -1)
             if sum(each < best[0].misfit + SAME for each in misfits) >= ENOUGH:
                 break
         assert best is not None  # noqa: S101 - there is one layout at least
+        return self.unswirled(*best)
+
+    def _annealed(
+        self, found: Found, pixels: Pixels, order: Places
+    ) -> tuple[Found, Pixels, Places]:
+        """The best of a chain of ends, each annealed from the best before."""
+        best = found, pixels, order
+        for _ in range(ANNEALED):
+            found, pixels, _ = best
+            pixels = Pixels(self.cipher, found.at.reshape(pixels.channels, -1))
+            order = pixels.annealed(np.arange(pixels.count), self._rng.uniform(*HOT), self._rng)
+            order = pixels.exchanged(pixels.fitted(order, *CLIMBS[0]))
+            if pixels.found(order).misfit < found.misfit - SAME:
+                best = self._repaired(pixels.found(order), pixels, order)
         return self.unswirled(*best)
 
     def _laid_out(self, pixels: Pixels, number: int | None) -> Places:
@@ -154,6 +170,9 @@ class Search:
             rows = self._contents[:, pixels.bytes_of.reshape(-1)]
             rows = (rows * np.sqrt(weights / weights.sum())[:, None]).astype(np.float32)
             seen, majorise = rows.T @ rows, bool(rng.random() < 0.5)
+            if self._lost is not None:
+                order = pixels.bytes_of.reshape(-1)
+                seen = without(seen, self._lost.take(order, 0).take(order, 1))
         else:
             kept, near = LAYOUTS[number]
         kept = min(kept, self.cipher.own.dimensions)
@@ -215,14 +234,15 @@ class Search:
     def unswirled(
         self, found: Found, pixels: Pixels, order: Places
     ) -> tuple[Found, Pixels, Places]:
-        """Rings of pixels that went round against the others put right, as long as that gains.
+        """Rings that went round, and lines in reverse order, put right, as long as that gains.
 
-        Every pixel keeps its neighbours but where rings meet, so that no exchange leads out of
-        such an end, and separate searches come to the same one.
+        Every pixel keeps its neighbours but where rings or lines meet the others, so that no
+        exchange leads out of such an end, and separate searches come to the same one.
         """
         misfit, geometry = self.cipher.misfit, self.cipher.geometry
+        moves = np.concatenate([geometry.swirls, geometry.folds])
         while True:
-            tried = [found.at[swirl] for swirl in geometry.swirls]
+            tried = [found.at[move] for move in moves]
             fits = [misfit.of(self.cipher.seen, at) for at in tried]
             if min(fits) > found.misfit - SAME:
                 return found, pixels, order

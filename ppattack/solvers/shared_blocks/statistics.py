@@ -6,12 +6,14 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from scipy.linalg import eigh
 from scipy.sparse.csgraph import breadth_first_order, minimum_spanning_tree
 from torch import Tensor
 
-from ppattack.blocks import split
+from ppattack.blocks import merge, split
+from ppattack.jpeg import Jpeg
 
 Array = NDArray[np.float64]
 Single = NDArray[np.float32]
@@ -23,6 +25,10 @@ FEWEST = 3
 """Eigenvectors kept even if they hold nothing."""
 NOTHING = 1e-6
 """Variance, times the largest, below which an eigenvector holds rounding errors only."""
+LOST = 9000
+"""Blocks by which the losses of compression are measured, at least."""
+LEFT = 0.1
+"""Share of a variance that is left at least when the losses of compression are taken off."""
 MOST_BLOCKS = 40_000
 """Blocks that statistics are taken of, at most, evenly spread."""
 
@@ -93,16 +99,67 @@ def signs(rows: Array) -> Array:
     return found if found.sum() >= 0 else -found
 
 
-def contents(rows: Array) -> Array:
+def losses(ciphertexts: Tensor, block: int, jpeg: Jpeg, rng: np.random.Generator) -> Array:
+    """``(D, D)`` second moments of what compression adds to the bytes of a ciphertext's block.
+
+    Bytes of every block change places at random, so that nothing is left but what ciphertexts
+    look like, and go through the same compression again.
+
+    Args:
+        ciphertexts: ``(N, C, H, W)`` uint8, as received.
+        block: edge of a block, pixels.
+        jpeg: what they went through.
+        rng: draws the places.
+    """
+    pieces = split(ciphertexts.cpu().numpy(), block)
+    times = -(-LOST // (pieces.shape[0] * pieces.shape[1]))
+    size = pieces.shape[2] * block**2
+    total, count = np.zeros((size, size)), 0
+    for _ in range(times):
+        mixed = rng.permuted(pieces.reshape(*pieces.shape[:2], -1), axis=2).reshape(pieces.shape)
+        sent = torch.from_numpy(merge(mixed, *ciphertexts.shape[2:]))
+        lost = lines(jpeg.transport(sent), block) - lines(sent, block)
+        total += lost.T @ lost
+        count += len(lost)
+    return np.asarray(total / count)
+
+
+def contents(rows: Array, lost: float = 0.0) -> Array:
     """``(n, D)``: blocks without their brightness and contrast.
 
     Both are the same however a block's bytes are ordered, and they outweigh all else.
 
     Args:
         rows: ``(n, D)``, complements undone.
+        lost: variance that compression added to a byte.
     """
     shape = rows - rows.mean(axis=1, keepdims=True)
-    return np.asarray(shape / np.sqrt((shape**2).mean(axis=1, keepdims=True) + FLAT))
+    return np.asarray(shape / _scale(shape, lost))
+
+
+def contents_lost(rows: Array, lost: Array) -> Array:
+    """``(D, D)``: what compression adds to the second moments of :func:`contents`.
+
+    Args:
+        rows: ``(n, D)``, complements undone.
+        lost: ``(D, D)`` second moments of what it adds to rows.
+    """
+    shape = rows - rows.mean(axis=1, keepdims=True)
+    weight = (1 / _scale(shape, float(lost.diagonal().mean())) ** 2).mean()
+    centred = lost - lost.mean(0)
+    return np.asarray(weight * (centred - centred.mean(1, keepdims=True)))
+
+
+def _scale(shape: Array, lost: float) -> Array:
+    """``(n, 1)`` contrasts of blocks without brightness."""
+    return np.asarray(np.sqrt((shape**2).mean(axis=1, keepdims=True) + FLAT + lost))
+
+
+def without(seen: Array, lost: Array) -> Array:
+    """Second moments less those of what compression adds; a share of each variance stays."""
+    less = seen - lost
+    np.fill_diagonal(less, np.maximum(less.diagonal(), LEFT * seen.diagonal()))
+    return less
 
 
 def covariance(rows: Array) -> Array:

@@ -7,10 +7,11 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from ppattack.blocks import COLOUR_ORDERS
+from ppattack.blocks import COLOUR_ORDERS, merge, split
+from ppattack.jpeg import Jpeg
 from ppattack.solvers.shared_blocks import layout
-from ppattack.solvers.shared_blocks.channels import groupings
-from ppattack.solvers.shared_blocks.exchanges import changes
+from ppattack.solvers.shared_blocks.channels import grouping
+from ppattack.solvers.shared_blocks.exchanges import changes, margin
 from ppattack.solvers.shared_blocks.models import (
     Geometry,
     Misfit,
@@ -18,15 +19,19 @@ from ppattack.solvers.shared_blocks.models import (
     stationary,
     turned,
 )
-from ppattack.solvers.shared_blocks.pixels import Cipher, Pixels
+from ppattack.solvers.shared_blocks.outcome import CLEAR, Outcome
+from ppattack.solvers.shared_blocks.pixels import Cipher, Found, Pixels
 from ppattack.solvers.shared_blocks.search import Search, usual_rounds
 from ppattack.solvers.shared_blocks.statistics import (
     Spectrum,
     contents,
+    contents_lost,
     correlations,
     covariance,
     lines,
+    losses,
     signs,
+    without,
 )
 from tests.support.natural import natural_sets
 
@@ -152,14 +157,30 @@ def test_swirls_move_rings_of_pixels_alike_in_all_channels(edge: int) -> None:
         ).all()
 
 
-@pytest.mark.parametrize("number", [0, 5, 14, 21, 27])
-def test_rings_that_went_round_are_put_right(number: int) -> None:
+def test_folds_reverse_lines_from_each_side() -> None:
+    geometry = Geometry(3, 5)
+    grid = np.arange(25).reshape(5, 5)
+    wanted = set()
+    for count in (2, 3, 4):
+        down, up = np.arange(5), np.arange(5)
+        down[:count] = down[:count][::-1]
+        up[-count:] = up[-count:][::-1]
+        for order in (down, up):
+            wanted |= {tuple(grid[order].reshape(-1)), tuple(grid[:, order].reshape(-1))}
+    assert {tuple(fold[:25]) for fold in geometry.folds.tolist()} == wanted
+    assert len(wanted) == 12
+    assert (geometry.folds[:, 25:50] == geometry.folds[:, :25] + 25).all()
+    assert Geometry(3, 2).folds.shape == (0, 12)
+
+
+@pytest.mark.parametrize("number", [0, 5, 14, 21, 27, -1, -10])
+def test_rings_and_lines_that_moved_together_are_put_right(number: int) -> None:
     """The end that exchanges do not leave: each pixel has nearly all its neighbours."""
     geometry = Geometry(3, 8)
     sets = natural_sets(60, 400, size=32)
     known = Spectrum(turned(covariance(lines(sets.adversary, 8)), geometry))
     search = Search(contents(lines(sets.victims, 8)), [known], geometry, np.random.default_rng(6))
-    wrong = geometry.swirls[number]
+    wrong = np.concatenate([geometry.swirls, geometry.folds])[number]
     pixels = Pixels(search.cipher, wrong.reshape(3, -1))
     start = pixels.found(np.arange(64))
     found, _, _ = search.unswirled(start, pixels, np.arange(64))
@@ -203,6 +224,73 @@ def test_an_exchange_of_two_pixels_changes_the_misfit_as_foretold() -> None:
         assert foretold[other, one] == pytest.approx(change)
 
 
+def test_annealing_leaves_ends_that_exchanges_do_not_leave() -> None:
+    public = Spectrum(turned(centred(kernel(2.5)), GEOMETRY))
+    cipher = Cipher(covariance(blocks(2000, 6)), [public], GEOMETRY)
+    pixels = Pixels(cipher, np.arange(48).reshape(3, 16))
+    truth = pixels.found(np.arange(16)).misfit
+    rng = np.random.default_rng(7)
+    starts = [rng.permutation(16) for _ in range(8)]
+    annealed = [pixels.annealed(start, 1.0, rng) for start in starts]
+    ends = [
+        [pixels.found(pixels.exchanged(order)).misfit < truth + 0.05 for order in orders]
+        for orders in (starts, annealed)
+    ]
+    assert sum(ends[0]) <= 1
+    assert sum(ends[1]) >= 3
+    assert all(sorted(order) == list(range(16)) for order in annealed)
+
+
+def test_the_margin_is_that_of_the_likeliest_exchange() -> None:
+    public = Misfit(Spectrum(turned(kernel(), GEOMETRY)), GEOMETRY)
+    rows_of = blocks(300, 15)
+    rows_of = rows_of / np.sqrt((rows_of**2).mean(0))
+    seen = (rows_of.T @ rows_of / len(rows_of)).astype(np.float32)
+    least = np.inf
+    before = (rows_of @ public.weights * rows_of).sum(1)
+    for one in range(48):
+        for other in range(one):
+            moved = rows_of.copy()
+            moved[:, [one, other]] = moved[:, [other, one]]
+            worse = (moved @ public.weights * moved).sum(1) - before
+            least = min(least, worse.mean() / (worse.std() / np.sqrt(300)))
+    assert margin(rows_of, seen, public.weights) == pytest.approx(least, rel=1e-3)
+    wrong = np.arange(48)
+    wrong[[5, 6]] = [6, 5]
+    assert margin(rows_of[:, wrong], seen[np.ix_(wrong, wrong)], public.weights) < 0
+
+
+def test_bytes_too_alike_to_be_told_apart_are_no_sure_order() -> None:
+    found = Found(np.arange(3), 1.0)
+    assert Outcome(found, 2, 2, 2, CLEAR).sure
+    assert not Outcome(found, 2, 2, 2, CLEAR - 0.1).sure
+    assert not Outcome(found, 1, 2, 2, CLEAR).sure
+
+
+def test_losses_of_compression_are_taken_off() -> None:
+    sets = natural_sets(40, 4, size=32)
+    key = np.random.default_rng(16).permutation(192)
+    cut = split(sets.victims.numpy(), 8)
+    flips = np.where(key % 2, 255, 0).astype(np.uint8)
+    shuffled = cut.reshape(*cut.shape[:2], -1)[..., key] ^ flips
+    sent = torch.from_numpy(merge(shuffled.reshape(cut.shape), 32, 32))
+    jpeg = Jpeg(95)
+    received = jpeg.transport(sent)
+    lost = losses(received, 8, jpeg, np.random.default_rng(17))
+    added = lines(received, 8) - lines(sent, 8)
+    assert lost.diagonal().mean() == pytest.approx((added**2).mean(), rel=0.15)
+    level = float(lost.diagonal().mean())
+    undone = np.where(flips, -1.0, 1.0)
+    lost = lost * undone * undone[:, None]
+    before, after = ((lines(each, 8) - 127.5) * undone for each in (sent, received))
+    clear, noisy = (contents(each, extra) for each, extra in ((before, level), (after, level)))
+    goal, seen = (each.T @ each / len(each) for each in (clear, noisy))
+    less = without(seen, contents_lost(after, lost))
+    assert (less.diagonal() > 0).all()
+    wrong = [np.linalg.norm(correlations(each) - correlations(goal)) for each in (less, seen)]
+    assert wrong[0] < 0.5 * wrong[1]
+
+
 def test_a_layout_of_a_turned_square_is_put_on_the_grid() -> None:
     row, column = np.divmod(np.arange(36), 6)
     places = np.stack([row, column], 1).astype(float)
@@ -229,7 +317,7 @@ def test_bytes_of_a_pixel_are_found_in_a_grey_photograph() -> None:
     order = np.random.default_rng(12).permutation(48)
     public = [Spectrum(turned(kernel(), GEOMETRY))]
     cipher = Cipher(covariance(grey[:, order]), public, GEOMETRY)
-    bytes_of = groupings(cipher, np.random.default_rng(13))[0]
+    bytes_of = grouping(cipher, np.random.default_rng(13))
     assert (order[bytes_of] % 16 == order[bytes_of][0] % 16).all()
 
 
