@@ -17,13 +17,15 @@ from torch import Tensor, nn
 
 from ppattack.block_states import ABOVE, BELOW, LEFT, RIGHT, Arrangement
 
-FLAT = 4.0
-"""Deviation of the levels of a piece below which it has no content."""
-ALIKE = 8.0
-"""Levels by which flat pieces of a frame differ at most from the usual one of their line."""
-UNEVEN = 13.0
-"""How much less likely each line of a frame is, in logarithms, that has none on the other side."""
+FLAT = 8.0
+"""Deviation of the levels of a line of pixels below which it can belong to a frame."""
+UNEVEN = 12.0
+"""How much less likely a cut is, in logarithms, that makes the frame at one end wider than that at
+the other by the edge of a piece."""
+MOST_UNEVEN = 2.0
+"""Edges of a piece beyond which it counts no more: flat skies are no frames."""
 LEAST = 1e-9
+Lines = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -49,10 +51,11 @@ class OuterEdges:
             pieces: ``(n, C, B, B)`` uint8.
         """
         grid, state = found.grid, found.state
-        seams = ring(table, pieces, grid)
-        for axis, (seen, lines) in enumerate(zip(seams, (grid, grid.T), strict=True)):
+        flat = flat_lines(pieces, grid)
+        for axis, (seen, lines) in enumerate(zip(ring(table, pieces, grid), flat, strict=True)):
             likely = self.scores(seen).sum(1).cpu().numpy()
-            likely = likely - UNEVEN * unevenness(framing(pieces, lines))
+            uneven = unevenness(lines, found.grid.shape[axis])
+            likely = likely - UNEVEN * uneven.clip(max=MOST_UNEVEN)
             by = -int(likely.argmax())
             grid, state = np.roll(grid, by, axis), np.roll(state, by, axis)
         return Arrangement(grid, state)
@@ -108,19 +111,27 @@ def ring(table: Tensor, pieces: Tensor, grid: NDArray[np.intp]) -> tuple[Tensor,
     return found[0], found[1]
 
 
-def framing(pieces: Tensor, lines: NDArray[np.intp]) -> NDArray[np.bool_]:
-    """``(L,)``: which lines ``(L, K)`` of pieces are flat and of one colour."""
-    values = pieces.float()
-    flat = values.std((2, 3)).amax(1).cpu().numpy() < FLAT
-    level = values.mean((2, 3)).cpu().numpy()[lines]
-    apart = np.abs(level - np.median(level, axis=1, keepdims=True)).max((1, 2))
-    return np.asarray(flat[lines].all(1) & (apart < ALIKE))
+def flat_lines(pieces: Tensor, grid: NDArray[np.intp]) -> tuple[Lines, Lines]:
+    """Which rows ``(H,)`` and which columns ``(W,)`` of pixels of a picture are flat."""
+    tiles = pieces.float()[torch.from_numpy(np.ascontiguousarray(grid)).to(pieces.device)]
+    whole = tiles.permute(2, 0, 3, 1, 4).flatten(3).flatten(1, 2)  # (C, H, W)
+    rows, columns = ((whole.std(axis).amax(0) < FLAT).cpu().numpy() for axis in (2, 1))
+    return rows, columns
 
 
-def unevenness(flat: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """``(L,)``: by how many lines the frames at both ends differ, if a ring is cut before each."""
+def unevenness(flat: Lines, pieces: int) -> NDArray[np.float64]:
+    """How differently wide the frames at both ends are, if a ring is cut before each piece.
+
+    Args:
+        flat: ``(L,)`` lines of pixels, as many of every piece.
+        pieces: so many.
+
+    Returns:
+        ``(pieces,)`` in edges of a piece.
+    """
+    edge = len(flat) // pieces
     if flat.all():
-        return np.zeros(len(flat))
-    turned = [np.roll(flat, -line) for line in range(len(flat))]
+        return np.zeros(pieces)
+    turned = [np.roll(flat, -edge * piece) for piece in range(pieces)]
     ends = [(int((~each).argmax()), int((~each[::-1]).argmax())) for each in turned]
-    return np.array([float(abs(first - last)) for first, last in ends])
+    return np.array([abs(first - last) / edge for first, last in ends])
