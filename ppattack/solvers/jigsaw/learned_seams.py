@@ -18,6 +18,7 @@ from torch.nn import functional
 
 from ppattack.solvers.jigsaw.compatibility import MEASURES, Measure
 from ppattack.solvers.jigsaw.lines import MIDDLE, BorderLines
+from ppattack.solvers.jigsaw.outer_edges import OuterEdges
 
 DEPTH = 4
 """Lines on each side of a seam that count."""
@@ -47,11 +48,13 @@ class LearnedSeams:
         network: ``(..., M)`` features to ``(..., 1)``, how likely two pieces are neighbours.
         mean: ``(M,)`` taken off features.
         scale: ``(M,)`` by which they are divided then.
+        edges: where a picture ends, if that was learned.
     """
 
     network: nn.Module
     mean: Tensor
     scale: Tensor
+    edges: OuterEdges | None = None
 
     @torch.no_grad()
     def surprise(self, pieces: Tensor) -> Tensor:

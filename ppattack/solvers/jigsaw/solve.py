@@ -152,7 +152,8 @@ def _arranged(
     table: Seams
     found = None
     if isinstance(measure, LearnedSeams):
-        table = measure.surprise(pieces[0]).cpu().numpy()
+        surprises = measure.surprise(pieces[0])
+        table = surprises.cpu().numpy()
     elif assembly == "rebuilding" and _is_large(rows * columns, group.count, len(pieces)):
         table = _likely_seams(pieces, group, measure)
     else:
@@ -165,6 +166,8 @@ def _arranged(
         found, notes = rebuilding.assemble(
             table, rows, columns, group, indifferent, rng, rounds=rounds, patience=PATIENCE
         )
+    if isinstance(measure, LearnedSeams) and measure.edges is not None:
+        found = measure.edges.slid(found, surprises[:, :, 0], pieces[0])
     return (
         found,
         table,
