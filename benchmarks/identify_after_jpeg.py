@@ -1,12 +1,12 @@
 """The weights of ``ppattack/identify/jpeg_kinds.py``: which cipher a small file is from after JPEG.
 
-    python benchmarks/identify_after_jpeg.py --images CIFAR10/train --number 1600 --seed 2 \\
-        --out ppattack/identify/after_jpeg.npz
+    python benchmarks/identify_after_jpeg.py --images CIFAR10/train --number 1600 --seed 2
 
-Every kind under fresh keys, each file after JPEG 75 or another quality; multinomial logistic
-regression on the statistics of ``jpeg_statistics``. One fifth of the images is left out of the fit:
-printed is, of these, how often each kind gets the largest chance, after JPEG 75. Kinds that nobody
-would name differently count as one: ``pe`` with and without colours, and everything without blocks.
+``--out ppattack/identify/after_jpeg.npz`` writes them. Every kind under fresh keys, each file after
+JPEG 75 or another quality; multinomial logistic regression on the statistics of
+``jpeg_statistics``. One fifth of the images is left out of the fit: printed is, of these, how often
+each kind gets the largest chance, after JPEG 75. Kinds that nobody would name differently count as
+one: ``pe`` with and without colours, and everything without blocks.
 """
 
 from __future__ import annotations
