@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from ppattack.identify.finding import Finding, Found
 from ppattack.identify.properties import (
+    after_jpeg,
     altered,
     block_edges,
     colours,
@@ -32,6 +33,7 @@ PROPERTIES: tuple[Test, ...] = (
     smooth.test,
     jpeg.test,
     block_edges.test,
+    after_jpeg.test,
     in_place.test,
     shared_blocks.test,
     noise.test,

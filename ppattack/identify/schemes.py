@@ -256,7 +256,7 @@ def _support(found: Found, answers: Mapping[str, str | None], name: str, want: s
     if answers[name] is not None:
         return float(answers[name] == want)
     lean = found[name].lean if name in found else 0.0
-    return LEAN * (lean if want == "yes" else -lean)
+    return LEAN * (lean if want in ("yes", "nibble") else -lean)
 
 
 def _answer(found: Found, name: str) -> str | None:

@@ -14,7 +14,10 @@ to 5. Inside, blocks must be smooth (see ``smooth``). Bars from training images
 
 Of few files the log odds that borders touched (see ``touching``) decide instead, where they can be
 had: where four blocks at most make an image, those of another order than the one in which they lie;
-of more blocks, the mean over those that lie side by side, if seams show as well.
+of more blocks, the mean over those that lie side by side, if seams show as well. After JPEG borders
+are those of brightness; and seams of blocks below 8 px, which lie inside its cells, show by their
+strength alone (at least 0.5 in 240 single training files each of ``etc`` and ``patch-shuffle`` with
+blocks of 4 px, at most 0.12 in 1,500 photographs).
 """
 
 from __future__ import annotations
@@ -69,7 +72,7 @@ def test(sample: Sample, found: Found) -> Finding:
             above = max(BAR_MANY, values[JPEG_BLOCK] + ABOVE_CELLS)
             bars[block] = min(bars[block], above)
     smooth = found["smooth"].holds if "smooth" in found else is_smooth(sample)
-    odds = _odds(sample, sizes) if smooth else {}
+    odds = _odds(sample, sizes, compressed) if smooth else {}
     passes = {block: values[block] > bars[block] for block in sizes}
     for block, value in odds.items():
         few = _are_few(sample, block)
@@ -115,17 +118,17 @@ def _statistic(
     }
 
 
-def _odds(sample: Sample, sizes: list[int]) -> dict[int, float]:
+def _odds(sample: Sample, sizes: list[int], compressed: bool) -> dict[int, float]:
     """Log odds of another order of few blocks, of others that they touched as they lie."""
     if sample.count > FEW_FILES:
         return {}
-    images = list(sample.signed)
+    images = list(sample.brightness if compressed else sample.signed)
     return {
         block: -sum(as_it_lies(image, block) for image in images)
         if _are_few(sample, block)
         else sum(odds_as_they_lie(image, block) for image in images) / len(images)
         for block in sizes
-        if block >= SMALLEST
+        if block >= SMALLEST and not (compressed and block % JPEG_BLOCK)
     }
 
 

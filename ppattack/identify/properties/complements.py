@@ -21,11 +21,12 @@ import numpy as np
 
 from ppattack.identify.coherence import EVIDENCE, agreement, independent, log_ratio
 from ppattack.identify.finding import Answer, Finding, Found, answered
-from ppattack.identify.properties import altered
+from ppattack.identify.properties import after_jpeg, altered
 from ppattack.identify.properties.content import block_of
 from ppattack.identify.sample import MIDDLE, Bytes, Floats, Sample
 
 NAME = "complements"
+YES, NO = "values are complemented", "values are not complemented"
 LEAST_AGREEMENT = 0.12
 """The agreement that whole blocks of photographs have at least, over 20 files or more."""
 FEWEST = 3
@@ -49,6 +50,9 @@ def test(sample: Sample, found: Found) -> Finding:
         return Finding(NAME, "no", "blocks are not complemented", "see altered", None, "")
     if content == "whole blocks":
         return _of_blocks(sample, found)
+    told = after_jpeg.of_detail(found, NAME, lambda kind: kind.complements == "yes", YES, NO)
+    if told is not None:
+        return told
     block = block_of(found) if content == "shared blocks" else None
     rows = value_sums(sample, block)
     # Under one key in all blocks a file has few sums, which may be small by chance.
@@ -60,7 +64,7 @@ def test(sample: Sample, found: Found) -> Finding:
     return Finding(
         NAME,
         answer,
-        {"yes": "values are complemented", "no": "values are not complemented"}.get(
+        {"yes": YES, "no": NO}.get(
             answer, "the mean is near the middle: complements cannot be told"
         ),
         statistic="squared sum of values less 127.5 over the sum of squares",

@@ -21,12 +21,13 @@ from __future__ import annotations
 import math
 
 from ppattack.identify.finding import Finding, Found
-from ppattack.identify.properties import shared_blocks
+from ppattack.identify.properties import after_jpeg, shared_blocks
 from ppattack.identify.properties.jpeg import halves_colours
 from ppattack.identify.properties.smooth import least_growth_inside, neighbour_correlation
 from ppattack.identify.sample import Sample
 
 NAME = "in-place"
+WORDS = "every value is at its pixel, complemented or not"
 RAW = 0.3
 """Correlation of neighbouring bytes, at most: more, and they are not complemented by value."""
 CORRELATION, HALVED_CORRELATION = 0.25, 0.1
@@ -41,6 +42,9 @@ SPREAD = 5.0
 
 def test(sample: Sample, found: Found) -> Finding:
     """Whether folded values are smooth though the values are not."""
+    told = after_jpeg.of_content(found, NAME, "values in place", WORDS)
+    if told is not None:
+        return told
     sums = sample.folded.sum(axis=1, keepdims=True)
     ratio = least_growth_inside(sums)
     folded, raw = neighbour_correlation(sums), neighbour_correlation(sample.signed)
@@ -55,9 +59,7 @@ def test(sample: Sample, found: Found) -> Finding:
     return Finding(
         NAME,
         "yes" if holds else "undecided" if hidden else "no",
-        "every value is at its pixel, complemented or not"
-        if holds
-        else "values moved, or are not complemented one by one",
+        WORDS if holds else "values moved, or are not complemented one by one",
         statistic="squared difference of |v - 127.5| two pixels apart over that of neighbours",
         value=ratio,
         null="1 if values are shuffled",

@@ -20,6 +20,7 @@ import math
 import numpy as np
 
 from ppattack.identify.finding import Answer, Finding, Found, answered
+from ppattack.identify.properties import after_jpeg
 from ppattack.identify.properties.content import block_of
 from ppattack.identify.properties.noise import upper_tail
 from ppattack.identify.sample import Floats, Sample, block_sums
@@ -56,6 +57,11 @@ def test(sample: Sample, found: Found) -> Finding:
     if block is None:
         empty: Answer = "no" if content in ("photographs", "values in place") else "undecided"
         return Finding(NAME, empty, "there are no blocks", "none", None, "")
+    told = after_jpeg.of_detail(
+        found, NAME, lambda kind: kind.moved == "yes", WORDS["yes"], WORDS["no"]
+    )
+    if told is not None:
+        return told
     number = (sample.edges[0] // block) * (sample.edges[1] // block)
     # Half of all half-bytes are nearly noise.
     few_files = content == "shared blocks" and sample.count <= FEW_FILES

@@ -11,11 +11,13 @@ from __future__ import annotations
 import numpy as np
 
 from ppattack.identify.finding import Finding, Found
+from ppattack.identify.properties import after_jpeg
 from ppattack.identify.properties.content import block_of
 from ppattack.identify.properties.jpeg import halves_colours
 from ppattack.identify.sample import Floats, Sample
 
 NAME = "shuffled-inside"
+YES, NO = "values are shuffled in blocks", "values keep their places inside blocks"
 PLACES = 96
 """Places of a block that are compared, at most."""
 FEW = 3
@@ -40,6 +42,9 @@ def test(sample: Sample, found: Found) -> Finding:
             "whole image": "yes",
         }.get(content or "", "undecided")
         return Finding(NAME, inside, "follows from the content", "none", None, "")  # type: ignore[arg-type]
+    told = after_jpeg.of_detail(found, NAME, lambda kind: kind.shuffled == "yes", YES, NO)
+    if told is not None:
+        return told
     folded = np.abs(sample.brightness) if halves_colours(found) else sample.folded
     value, p = order(folded, block)
     in_order = p <= LEVEL and value > LEAST
@@ -49,7 +54,7 @@ def test(sample: Sample, found: Found) -> Finding:
     return Finding(
         NAME,
         "no" if in_order else "yes",
-        "values keep their places inside blocks" if in_order else "values are shuffled in blocks",
+        NO if in_order else YES,
         statistic=STATISTIC,
         value=value,
         null=NULL,

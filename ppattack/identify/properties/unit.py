@@ -18,13 +18,18 @@ Bars from training images (``benchmarks/identify.py --bars``).
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from ppattack.identify.finding import Finding, Found
+from ppattack.identify.jpeg_kinds import Kind
+from ppattack.identify.properties import after_jpeg
 from ppattack.identify.properties.content import block_of
 from ppattack.identify.sample import Bytes, Floats, Sample
 
 NAME = "unit"
+NIBBLE, BYTE = "the unit is the half-byte", "the unit is the byte"
 BAR, BAR_FEW, BAR_PLACES = 0.25, 0.35, 0.35
 """From three files on bytes have at most 0.13, half-bytes in blocks at least 0.41 (training images,
 60 folders of 3, 5 and 20 files of ``le``, ``ele`` and ``vit-blocks``, one key and a key each)."""
@@ -48,6 +53,10 @@ def test(sample: Sample, found: Found) -> Finding:
         return Finding(NAME, "yes", words, "none", None, "", what=FIXED[content])
     if content not in ("shared blocks", "own blocks", "whole image"):
         return Finding(NAME, "undecided", "there is no unit to tell", "none", None, "")
+    told = after_jpeg.of_detail(found, NAME, _has_nibbles, NIBBLE, BYTE)
+    if told is not None:
+        unit = {"yes": "nibble", "no": "byte"}.get(told.answer)
+        return replace(told, answer="yes" if unit else "undecided", what=unit)
     together = _pixels_together(sample, found)
     if together is not None:
         return together
@@ -80,6 +89,10 @@ def _pixels_together(sample: Sample, found: Found) -> Finding | None:
     ratio = channels_apart(sample.folded, block if inside else None)
     statistic = "channel differences of neighbours over those inside pixels"
     return _told("pixel", statistic, ratio, "1 for bytes", bar) if ratio > bar else None
+
+
+def _has_nibbles(kind: Kind) -> bool:
+    return kind.unit == "nibble"
 
 
 def _told(what: str, statistic: str, value: float, null: str, bar: float) -> Finding:
