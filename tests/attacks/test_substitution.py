@@ -51,7 +51,7 @@ class NoiseLevels(NoiseTokens):
     def encrypt(
         self, images: Tensor, key: Key, *, generator: np.random.Generator | None = None
     ) -> Tensor:
-        return super().encrypt(images, key, generator=generator) * np.float32(999 / 255) % 1
+        return super().encrypt(images, key, generator=generator).mul(999 / 255).remainder(1)
 
 
 def _first(count: int) -> ImageSets:
@@ -87,8 +87,8 @@ def test_one_ciphertext_of_32_pixels_is_enough(block: int, count: int) -> None:
 
 
 def test_grey_images_and_images_that_are_no_multiple_of_the_block() -> None:
-    sides = (side[:, 1:2, :30, :27] for side in (photos().victims[:8], photos().adversary))
-    grey = ImageSets("grey", *sides)
+    victims, public = photos().victims[:8, 1:2], photos().adversary[:, 1:2]
+    grey = ImageSets("grey", victims[:, :, :30, :27], public[:, :, :30, :27])
     recovery, scenario = attacked(CovarianceMatching(), BlockDefenceFfx(), grey)
     assert recovery.images is not None
     assert recovery.images.shape == (8, 1, 30, 27)

@@ -17,8 +17,8 @@ Numbers = NDArray[np.int64]
 NUMBERS = 1000
 """A level is enciphered as a number below this one."""
 LEVELS = 256
-INTEGRAL = 2e-3
-"""How far the rounding of float32 can bring a number from a whole one, with room to spare."""
+INTEGRAL = 2e-4
+"""How far from whole a number below 1,000 can be for the rounding of float32, three times over."""
 
 MOST_OFF = 0.25
 """By how much the share of places that seem masked may differ from a half."""
@@ -27,8 +27,10 @@ MOST_OFF = 0.25
 def whole_numbers(ciphertexts: Floats) -> tuple[Numbers, int] | None:
     """The numbers before they were divided by their scale, and the scale; None if there is none.
 
+    Multiples of a scale do as well; it is the largest of 256 numbers below 1,000, so near that.
+
     Args:
-        ciphertexts: ``(N, S)``, all of one scale.
+        ciphertexts: ``(N, S)``, all of one scale, at most 1; or whole numbers, of scale 1.
     """
     values = np.unique(ciphertexts.astype(np.float64))
     if not np.isfinite(values).all() or values[0] < 0:
@@ -38,7 +40,8 @@ def whole_numbers(ciphertexts: Floats) -> tuple[Numbers, int] | None:
         if scaled[-1] > NUMBERS - 0.5:
             return None
         if np.abs(scaled - scaled.round()).max() < INTEGRAL:
-            return (ciphertexts.astype(np.float64) * scale).round().astype(np.int64), scale
+            largest = scale if values[-1] > 1 else (NUMBERS - 1) // scale * scale
+            return (ciphertexts.astype(np.float64) * largest).round().astype(np.int64), largest
     return None
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -25,6 +25,8 @@ MOST_BYTES = 1 << 21
 """Bytes of ciphertexts that one key is learned from: a few photographs, or 700 of 32 pixels."""
 DOUBT = 3.0
 """Evidence below which a place is unsure, nats."""
+FEWEST_NUMBERS = 32
+"""Fewer make a picture of flat colours, whose levels could be numbers and the other way round."""
 SURE = 0.95
 """Probability from which a level counts as sure."""
 FEW = 3
@@ -140,10 +142,14 @@ def key(ciphertexts: Tensor, block: int, neighbours: Neighbours) -> Found:
         words = f"{(evidence < 0).sum()} of {len(evidence)} places of a block seem to be masked"
         return Found(None, {"scale": scale}, f"{words}, which is not half of them")
     made = tables.solve(numbers, hidden[places], shape, neighbours)
+    unsure = np.abs(evidence) < DOUBT
+    if len(np.unique(numbers)) < FEWEST_NUMBERS:
+        unsure = np.isfinite(evidence)
+        made = replace(made, sureness=np.zeros(len(made.numbers)))
     notes = {
         "scale": scale,
         "masked places": f"{hidden.sum()} of {len(hidden)}",
-        "places unsure": int((np.abs(evidence) < DOUBT).sum()),
+        "places unsure": int(unsure.sum()),
         **_notes(made),
     }
     table = np.full(LEVELS, -1)

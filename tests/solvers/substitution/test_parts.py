@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -13,8 +14,8 @@ from ppattack.images import ImageShape
 from ppattack.solvers.substitution import masked as masks
 from ppattack.solvers.substitution import table as tables
 from ppattack.solvers.substitution.neighbours import Neighbours
-from ppattack.solvers.substitution.recover import _places
-from targets.block_defence_ffx import ffx_table
+from ppattack.solvers.substitution.recover import _places, key
+from targets.block_defence_ffx import BlockDefenceFfx, ffx_table
 from tests.support.photo_attacks import photos
 
 SHAPE: ImageShape = (3, 32, 32)
@@ -32,7 +33,7 @@ def _levels(count: int) -> NDArray[np.int64]:
 
 
 @settings(max_examples=30, deadline=None)
-@given(st.integers(256, 999), st.integers(0, 2**32 - 1))
+@given(st.integers(500, 999), st.integers(0, 2**32 - 1))
 def test_the_scale_is_that_of_the_numbers(scale: int, seed: int) -> None:
     numbers = np.random.default_rng(seed).integers(0, scale + 1, (2, 50))
     numbers[0, :2] = scale, scale - 1
@@ -40,6 +41,16 @@ def test_the_scale_is_that_of_the_numbers(scale: int, seed: int) -> None:
     assert found is not None
     assert found[1] == scale
     assert np.array_equal(found[0], numbers)
+
+
+def test_few_numbers_have_the_largest_scale_that_fits() -> None:
+    """500 of 998 alone is 250 of 499, too; no table's largest number is so small."""
+    found = masks.whole_numbers(np.array([[77, 500, 77]], np.float32) / np.float32(998))
+    assert found is not None
+    assert (found[1], found[0].tolist()) == (998, [[77, 500, 77]])
+    halved = masks.whole_numbers(np.array([[0, 500]], np.float32) / np.float32(998))
+    assert halved is not None
+    assert (halved[1], halved[0].tolist()) == (998, [[0, 500]])
 
 
 def test_what_has_no_scale_has_no_numbers() -> None:
@@ -176,6 +187,17 @@ def test_more_numbers_than_levels_leave_those_that_fit_best(neighbours: Neighbou
     assert len(found.numbers) == len(np.unique(found.levels)) == 256
     assert set(found.numbers) <= set(numbers[:, masked].reshape(-1))
     assert np.isfinite(found.sureness).all()
+
+
+def test_nothing_is_called_sure_of_a_picture_of_flat_colours(neighbours: Neighbours) -> None:
+    """Some of its clear levels could be numbers of the table, and the other way round."""
+    flat = torch.tensor([200, 30, 60], dtype=torch.uint8)[:, None, None].expand(1, 3, 32, 32)
+    target = BlockDefenceFfx()
+    ciphertexts = target.encrypt(flat, target.generate_key(np.random.default_rng(3), SHAPE))
+    found = key(ciphertexts, 4, neighbours)
+    assert found.notes["levels sure"] == 0
+    assert found.notes["levels exact, expected share"] == 0
+    assert found.notes["places unsure"] > 10
 
 
 def test_nothing_masked_gives_an_empty_table(neighbours: Neighbours) -> None:
