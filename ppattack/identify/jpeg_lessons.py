@@ -113,7 +113,7 @@ def encrypted(images: Bytes, kind: Kind, rng: np.random.Generator) -> Bytes:
     if kind.unit == "nibble":
         halves = np.concatenate([rows & 15, rows >> 4], axis=2)
         low, high = np.split(_changed(halves, kind, HALF, rng), 2, axis=2)
-        made = low | (high << 4)
+        made: Bytes = np.asarray(low | (high << 4), np.uint8)
     else:
         made = _changed(rows, kind, COMPLEMENT, rng)
     if kind.moved == "yes":

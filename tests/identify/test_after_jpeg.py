@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ppattack.identify import jpeg_kinds, jpeg_lessons
+from ppattack.identify import jpeg_kinds
 from ppattack.identify.examination import examine
 from ppattack.identify.finding import Finding
 from ppattack.identify.jpeg_statistics import statistics
