@@ -20,6 +20,7 @@ import importlib.util
 import math
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -91,6 +92,16 @@ class Photos(ImageSource):
     @override
     def fingerprint(self, *, labels: bool) -> str | None:
         return of_files((name, _place(name)) for name in (*VICTIMS, *ADVERSARY))
+
+
+def public_crops(size: int, count: int, seed: int) -> Pixels:
+    """Crops of the adversary's photographs, ``(count, size, size, 3)``, without torch.
+
+    Raises:
+        DataError: if scikit-image was installed without its files.
+    """
+    crops = _crops(ADVERSARY, size, seed, "adversary", count)
+    return np.stack([pixels for _, pixels in islice(crops, count)])
 
 
 def _crops(

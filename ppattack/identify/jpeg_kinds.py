@@ -1,28 +1,14 @@
-"""Which kind of cipher a small file of colours is from, after JPEG: a fitted likelihood.
-
-Multinomial logistic regression on the statistics of ``jpeg_statistics``, one for 4:4:4 and one for
-4:2:0. Its weights (``after_jpeg.npz``) are those of ``benchmarks/identify_after_jpeg.py``, fitted
-to training images of 32 px under fresh keys, half of them after JPEG 75 and half after the
-qualities of ``QUALITIES``. All kinds are equally likely beforehand.
-"""
+"""Kinds of ciphers that are told apart after JPEG, and what is right to say of each."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
 
 import numpy as np
 
 from ppattack.identify.finding import Answer
-from ppattack.identify.jpeg_statistics import EDGE, statistics
-from ppattack.identify.sample import Floats, Sample
+from ppattack.identify.sample import Floats
 
-WEIGHTS = Path(__file__).with_name("after_jpeg.npz")
-QUALITIES = range(60, 91)
-"""Qualities that the weights were fitted to."""
-PARTS = 4
-"""Parts of ``EDGE`` pixels that are looked at, at most: larger samples show enough otherwise."""
 FARTHEST = 5.0
 """No statistic counts as farther from its mean than so many standard deviations."""
 
@@ -38,6 +24,7 @@ class Kind:
         complements: whether values are complemented.
         shuffled: whether values change places.
         moved: whether blocks do.
+        colours: whether the channels of a pixel change places, of values in place.
     """
 
     content: str
@@ -46,6 +33,7 @@ class Kind:
     complements: Answer = "undecided"
     shuffled: Answer = "undecided"
     moved: Answer = "undecided"
+    colours: bool = False
 
 
 def _shared(block: int, unit: str, complements: Answer, shuffled: Answer, moved: Answer) -> Kind:
@@ -54,7 +42,7 @@ def _shared(block: int, unit: str, complements: Answer, shuffled: Answer, moved:
 
 KINDS: dict[str, Kind] = {
     "pe": Kind("values in place"),
-    "pe-colours": Kind("values in place"),
+    "pe-colours": Kind("values in place", colours=True),
     **{f"le-{b}": _shared(b, "nibble", "yes", "yes", "no") for b in (4, 8)},
     **{f"block-defence-shf-{b}": _shared(b, "byte", "no", "yes", "no") for b in (4, 8)},
     **{f"block-defence-np-{b}": _shared(b, "byte", "yes", "no", "no") for b in (4, 8)},
@@ -68,35 +56,7 @@ KINDS: dict[str, Kind] = {
     "whole-nibbles": Kind("whole image", None, "nibble", "yes", "yes"),
     "pad": Kind("noise"),
 }
-"""By the name of the family of folders to which its weights are fitted."""
-
-
-def chances(sample: Sample, *, halved: bool) -> dict[str, float] | None:
-    """The chance of each kind; None of samples that are too large, too small, or grey.
-
-    Args:
-        sample: files whose neighbours are not alike.
-        halved: whether colours were halved.
-    """
-    height, width = sample.edges
-    rows, columns = height // EDGE, width // EDGE
-    number = sample.count * rows * columns
-    if sample.images.shape[1] != 3 or height % EDGE or width % EDGE or not 0 < number <= PARTS:
-        return None
-    parts = sample.images.reshape(sample.count, 3, rows, EDGE, columns, EDGE)
-    parts = parts.transpose(0, 2, 4, 1, 3, 5).reshape(number, 3, EDGE, EDGE)
-    total = scores(statistics(parts, halved=halved), *weights(halved=halved)).sum(axis=0)
-    share = np.exp(total - total.max())
-    return dict(zip(KINDS, (share / share.sum()).tolist(), strict=True))
-
-
-@cache
-def weights(*, halved: bool) -> tuple[Floats, Floats, Floats]:
-    """Means and standard deviations of the statistics ``(K,)``, weights ``(K + 1, kinds)``."""
-    with np.load(WEIGHTS, allow_pickle=False) as stored:
-        name = "420" if halved else "444"
-        mean, spread, made = (stored[f"{part}_{name}"] for part in ("mean", "spread", "weights"))
-    return mean, spread, made
+"""By name; the block size is its last number."""
 
 
 def scores(measured: Floats, mean: Floats, spread: Floats, made: Floats) -> Floats:

@@ -70,8 +70,8 @@ def test_blocks_need_more_than_values_that_differ_from_noise() -> None:
 
 def test_chances_are_those_of_all_kinds_together() -> None:
     files = compressed(encrypted("le")[:2], "420")
-    both = jpeg_kinds.chances(Sample(files), halved=True)
-    single = [jpeg_kinds.chances(Sample(files[i : i + 1]), halved=True) for i in range(2)]
+    both = after_jpeg.chances(Sample(files), 75, halved=True)
+    single = [after_jpeg.chances(Sample(files[i : i + 1]), 75, halved=True) for i in range(2)]
     assert both is not None
     assert list(both) == list(jpeg_kinds.KINDS)
     assert sum(both.values()) == pytest.approx(1, abs=1e-4)
@@ -84,14 +84,14 @@ def test_four_parts_of_a_file_count_as_four_files() -> None:
     rows = [np.concatenate([files[i], files[i + 1]], axis=2) for i in (0, 2)]
     whole = np.concatenate(rows, axis=1)[None]
     assert whole.shape == (1, 3, 64, 64)
-    four = jpeg_kinds.chances(Sample(files), halved=False)
-    assert jpeg_kinds.chances(Sample(whole), halved=False) == pytest.approx(four, abs=1e-5)
+    four = after_jpeg.chances(Sample(files), 75, halved=False)
+    assert after_jpeg.chances(Sample(whole), 75, halved=False) == pytest.approx(four, abs=1e-5)
 
 
 @pytest.mark.parametrize("shape", [(5, 3, 32, 32), (1, 1, 32, 32), (1, 3, 48, 32), (1, 3, 16, 16)])
 def test_other_samples_are_left_to_the_other_tests(shape: tuple[int, ...]) -> None:
     images = np.random.default_rng(3).integers(0, 256, shape, dtype=np.uint8)
-    assert jpeg_kinds.chances(Sample(images), halved=True) is None
+    assert after_jpeg.chances(Sample(images), 75, halved=True) is None
 
 
 @pytest.mark.parametrize("quality", [40, 95])

@@ -2,25 +2,33 @@
 
 Compression hides most of what the other tests look at in a file of 32 px: half-bytes are gone,
 windows of shuffled blocks are quantised, halved colours smooth what was complemented. What is left
-is spread over many weak statistics, so one fitted likelihood weighs them all
-(see ``jpeg_kinds``, ``jpeg_statistics``). Statistic: the chance of the likeliest of 25 kinds, if
-all are equally likely beforehand. Null: 0.04 if nothing tells them apart. ``in-place``,
-``shared-blocks``, ``own-blocks`` and the properties of these take their chances from here.
+is spread over many weak statistics, so one fitted likelihood weighs them all (see ``jpeg_lessons``,
+``jpeg_statistics``). Statistic: the chance of the likeliest of 23 kinds, if all are equally likely
+beforehand. Null: 0.04 if nothing tells them apart. ``in-place``, ``shared-blocks``, ``own-blocks``
+and the properties of these take their chances from here.
 
 It is asked of files of colours that are not smooth, of so few pixels that it has more to go by than
-the other tests, after the qualities that it was fitted to; up to four files, or one of 64 px.
+the other tests; up to four files, or one of 64 px.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
+
 from ppattack.identify.finding import Answer, Finding, Found
-from ppattack.identify.jpeg_kinds import KINDS, QUALITIES, Kind, chances
+from ppattack.identify.jpeg_kinds import KINDS, Kind, scores
+from ppattack.identify.jpeg_lessons import weights
+from ppattack.identify.jpeg_statistics import EDGE, statistics
 from ppattack.identify.properties.jpeg import halves_colours
 from ppattack.identify.sample import Sample
 
 NAME = "after-jpeg"
+QUALITIES = range(60, 91)
+"""Below, little is left; above, the other tests see as much."""
+PARTS = 4
+"""Parts of ``EDGE`` pixels that are looked at, at most: larger samples show enough otherwise."""
 BAR = 0.5
 """Chance from which on a content is named: it is likelier than all others together."""
 SURE = 0.8
@@ -33,7 +41,7 @@ def test(sample: Sample, found: Found) -> Finding:
     """The likeliest kind, where it is asked for."""
     shares = None
     if found["jpeg"].holds and not found["smooth"].holds and _quality(found) in QUALITIES:
-        shares = chances(sample, halved=halves_colours(found))
+        shares = chances(sample, _quality(found), halved=halves_colours(found))
     if shares is None:
         words = "only small files that were compressed are looked at in this way"
         return Finding(NAME, "undecided", words, "none", None, "")
@@ -52,6 +60,27 @@ def test(sample: Sample, found: Found) -> Finding:
         what=likeliest if holds else None,
         facts=shares,
     )
+
+
+def chances(sample: Sample, quality: int, *, halved: bool) -> dict[str, float] | None:
+    """The chance of each kind; None of samples that are too large, too small, or grey.
+
+    Args:
+        sample: files whose neighbours are not alike.
+        quality: of JPEG.
+        halved: whether colours were halved.
+    """
+    height, width = sample.edges
+    rows, columns = height // EDGE, width // EDGE
+    number = sample.count * rows * columns
+    if sample.images.shape[1] != 3 or height % EDGE or width % EDGE or not 0 < number <= PARTS:
+        return None
+    parts = sample.images.reshape(sample.count, 3, rows, EDGE, columns, EDGE)
+    parts = parts.transpose(0, 2, 4, 1, 3, 5).reshape(number, 3, EDGE, EDGE)
+    learned = weights(quality, halved=halved)
+    total = scores(statistics(parts, halved=halved), *learned).sum(axis=0)
+    share = np.exp(total - total.max())
+    return dict(zip(KINDS, (share / share.sum()).tolist(), strict=True))
 
 
 def _quality(found: Found) -> int:
