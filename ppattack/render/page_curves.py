@@ -134,9 +134,10 @@ def _curves_over(attack: str, setting: str, reports: list[Report]) -> Iterator[R
             alike.setdefault(key, []).append((numbers[setting], report))
     for members in alike.values():
         if len({value for value, _ in members}) > 1:
-            lines = [line for line in _lines(members) if line.points]
-            if lines:
-                yield RunCurve(attack, setting, tuple(lines))
+            lines = tuple(line for line in _lines(members) if line.points)
+            curve = RunCurve(attack, setting, lines)
+            if len(curve.values) > 1:  # runs without the truth have no scores
+                yield curve
 
 
 def _lines(members: list[tuple[float, Report]]) -> Iterator[Series]:

@@ -142,6 +142,12 @@ def test_two_settings_that_change_together_make_no_curve(tmp_path: Path) -> None
     assert not Page(report_html(read_runs([tmp_path]))).all("polyline")
 
 
+def test_one_run_with_scores_among_others_makes_no_curve(tmp_path: Path) -> None:
+    save(tmp_path, report(victims=10, identity="a" * 12))
+    save(tmp_path, report(victims=20, gain=None, identity="b" * 12))
+    assert not Page(report_html(read_runs([tmp_path]))).all("polyline")
+
+
 def test_changes_against_an_earlier_set(tmp_path: Path) -> None:
     save(tmp_path / "a", report("itn", "etc", "RESISTED", gain=0.0))
     save(tmp_path / "a", report("fr", "etc", "RESISTED", gain=0.0))

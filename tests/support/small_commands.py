@@ -109,7 +109,7 @@ def smaller(command: str, folder: Path) -> list[str]:
     """
     words = shlex.split(LOOPED.sub("8", OPTIONAL.sub(r" \1", command)), comments=True)[1:]
     words = words[: words.index(">")] if ">" in words else words
-    for option in ("--out", "--gold"):
+    for option in ("--out", "--gold", "--plain-out"):
         if words[0] in MAKERS and option in words and "score" not in words:
             shutil.rmtree(folder / words[words.index(option) + 1], ignore_errors=True)
     for option, most in MOST.items():
