@@ -1,9 +1,10 @@
 """Which kind of cipher a small file of colours is from, after JPEG: a fitted likelihood.
 
-Multinomial logistic regression on the statistics of ``jpeg_statistics``, one for 4:4:4 and one for
-4:2:0. Its weights (``after_jpeg.npz``) are those of ``benchmarks/identify_after_jpeg.py``, fitted
-to training images of 32 px under fresh keys, half of them after JPEG 75 and half after the
-qualities of ``QUALITIES``. All kinds are equally likely beforehand.
+Multinomial logistic regression on the statistics of ``jpeg_statistics`` and their squares, one for
+4:4:4 and one for 4:2:0. Its weights (``after_jpeg.npz``) are those of
+``benchmarks/identify_after_jpeg.py``, fitted to training images of 32 px under fresh keys, half of
+them after JPEG 75 and half after the qualities of ``QUALITIES``. All kinds are equally likely
+beforehand.
 """
 
 from __future__ import annotations
@@ -23,8 +24,9 @@ QUALITIES = range(60, 91)
 """Qualities that the weights were fitted to."""
 PARTS = 4
 """Parts of ``EDGE`` pixels that are looked at, at most: larger samples show enough otherwise."""
-FARTHEST = 5.0
-"""No statistic counts as farther from its mean than so many standard deviations."""
+FARTHEST, LARGEST_SQUARE = 5.0, 9.0
+"""No statistic counts as farther from its mean than so many standard deviations, and no square as
+larger."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +94,7 @@ def chances(sample: Sample, *, halved: bool) -> dict[str, float] | None:
 
 @cache
 def weights(*, halved: bool) -> tuple[Floats, Floats, Floats]:
-    """Means and standard deviations of the statistics ``(K,)``, weights ``(K + 1, kinds)``."""
+    """Means and standard deviations of the statistics ``(K,)``, weights ``(2 K + 1, kinds)``."""
     with np.load(WEIGHTS, allow_pickle=False) as stored:
         name = "420" if halved else "444"
         mean, spread, made = (stored[f"{part}_{name}"] for part in ("mean", "spread", "weights"))
@@ -107,6 +109,7 @@ def scores(measured: Floats, mean: Floats, spread: Floats, made: Floats) -> Floa
 
 
 def scaled(measured: Floats, mean: Floats, spread: Floats) -> Floats:
-    """Statistics in standard deviations, with a last column of ones, ``(N, K + 1)``."""
+    """Statistics in standard deviations, their squares, and ones, ``(N, 2 K + 1)``."""
     rows = np.clip((measured - mean) / spread, -FARTHEST, FARTHEST)
-    return np.concatenate([rows, np.ones((len(rows), 1), rows.dtype)], axis=1)
+    squares = np.minimum(np.square(rows), LARGEST_SQUARE) - 1
+    return np.concatenate([rows, squares, np.ones((len(rows), 1), rows.dtype)], axis=1)
