@@ -15,9 +15,9 @@ to 5. Inside, blocks must be smooth (see ``smooth``). Bars from training images
 Of few files the log odds that borders touched (see ``touching``) decide instead, where they can be
 had: where four blocks at most make an image, those of another order than the one in which they lie;
 of more blocks, the mean over those that lie side by side, if seams show as well. After JPEG borders
-are those of brightness; and seams of blocks below 8 px, which lie inside its cells, show by their
-strength alone (at least 0.5 in 240 single training files each of ``etc`` and ``patch-shuffle`` with
-blocks of 4 px, at most 0.12 in 1,500 photographs).
+are those of brightness; and blocks below 8 px, which lie inside its cells and look as if they
+touched, show by their seams (at least 0.5 in 240 single training files each of ``etc`` and
+``patch-shuffle`` with blocks of 4 px, at most 0.12 in 1,500 photographs).
 """
 
 from __future__ import annotations
@@ -50,6 +50,9 @@ BAR_FITS, BAR_BESIDE = 0.6, 0.3
 """Other blocks are moved if their log odds of having touched as they lie are below the first, and
 their seams above the second. Single photographs have odds of 1.0 and 1.8 at least for blocks of 8
 and 4 px (.2 and 3.5 after JPEG of quality 30), moved blocks at most .35 and -2.0 in 99 %."""
+BAR_FITS_IN_CELLS = 2.5
+"""The first after JPEG for blocks below 8 px: moved ones have up to 2.4 in 99 %, single photographs
+2.3 at least; but of these none has seams."""
 MANY, BAR_MANY, ABOVE_CELLS = 16, 0.5, 0.5
 """From so many files on seams at multiples of 16 px show by their strength, and by how much it is
 above that of seams of 8 px, which is all the grid of JPEG. Photographs, 150 folders of 20 files for
@@ -79,6 +82,8 @@ def test(sample: Sample, found: Found) -> Finding:
         passes[block] = (
             value > BAR_ORDER if few else value < BAR_FITS and values[block] > BAR_BESIDE
         )
+        if compressed and block % JPEG_BLOCK and not few:
+            passes[block] = value < BAR_FITS_IN_CELLS and values[block] > BAR_SMALL
     passing = [block for block in sizes if passes[block]] if smooth else []
     best = min(passing) if passing else max(sizes, key=lambda b: values[b] - bars[b], default=None)
     return Finding(
@@ -128,7 +133,7 @@ def _odds(sample: Sample, sizes: list[int], compressed: bool) -> dict[int, float
         if _are_few(sample, block)
         else sum(odds_as_they_lie(image, block) for image in images) / len(images)
         for block in sizes
-        if block >= SMALLEST and not (compressed and block % JPEG_BLOCK)
+        if block >= SMALLEST
     }
 
 
