@@ -33,6 +33,8 @@ CLIMBS = ((0.1, 50), (0.3, 20))
 """Weight of public images, and dimensions believed at first, when a layout is refined."""
 PROMISING, NEAR = 1.25, 1.03
 """Misfit, times the least, above which exchanges of pixels, or of bytes, are not tried."""
+MISSED = 2
+"""Searches of large blocks in a row that miss the least misfit and end the searching."""
 SAME = 0.05
 """Misfits this near are of one arrangement."""
 ENOUGH_SMALL = 3
@@ -104,13 +106,19 @@ class Search:
             tick(done + 1)
             least = min(found.misfit for found, _, _ in ends)
             agreed = sum(found.misfit < least + SAME for found, _, _ in ends)
-            if agreed >= self._enough:
+            if agreed >= self._enough or self._hopeless([found.misfit for found, _, _ in ends]):
                 break
         found, pixels, order = min(ends, key=lambda each: each[0].misfit)
         own = pixels.found(pixels.exchanged(order, pixels.own_weights(order)))
         if own.misfit < found.misfit * (1 + TOLERATED):
             found = own
         return Outcome(found, agreed, len(ends), self._enough, self._margin(found.at))
+
+    def _hopeless(self, misfits: list[float]) -> bool:
+        """Whether the last searches in large blocks, which take long, all missed the least."""
+        return not self.cipher.geometry.small and (
+            len(misfits) > MISSED and min(misfits[:-MISSED]) < min(misfits[-MISSED:]) - SAME
+        )
 
     def _margin(self, at: Places) -> float:
         """See :func:`margin`."""

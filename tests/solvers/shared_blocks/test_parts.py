@@ -193,6 +193,32 @@ def test_small_blocks_are_searched_for_more_often() -> None:
     assert [usual_rounds(Geometry(3, edge)) for edge in (4, 8, 16)] == [9, 9, 5]
 
 
+@pytest.mark.parametrize(
+    ("edge", "misfits", "searches"),
+    [
+        (12, [5.0, 6.0, 7.0, 5.0, 5.0], 3),  # two searches missed what the first found
+        (12, [6.0, 5.0, 7.0, 7.5, 5.0], 4),
+        (12, [8.0, 7.0, 6.0, 5.0, 4.0], 5),
+        (12, [8.0, 5.0, 5.01, 4.0, 4.0], 3),  # two agree
+        (8, [5.0, 6.0, 7.0, 5.0, 5.0], 5),  # small blocks are searched on; three agree
+    ],
+)
+def test_searches_end_when_they_agree_or_miss_the_least(
+    edge: int, misfits: list[float], searches: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    geometry = Geometry(1, edge)
+    known = Spectrum(np.eye(edge**2))
+    rng = np.random.default_rng(0)
+    search = Search(rng.normal(size=(30, edge**2)), [known], geometry, rng, 5)
+    order = np.arange(edge**2)
+    pixels = Pixels(search.cipher, order[None])
+    monkeypatch.setattr(
+        search, "_searched", lambda number: (Found(order, misfits[number]), pixels, order)
+    )
+    monkeypatch.setattr(search, "_annealed", lambda *end: end)
+    assert search.run().rounds == searches
+
+
 def test_one_search_is_never_sure() -> None:
     public = Spectrum(turned(centred(kernel(2.5)), GEOMETRY))
     outcome = Search(blocks(2000, 6), [public], GEOMETRY, np.random.default_rng(6), 1).run()
