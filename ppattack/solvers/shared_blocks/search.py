@@ -13,7 +13,7 @@ import numpy as np
 from ppattack.solvers.covariance.exchanges import exchanges
 from ppattack.solvers.shared_blocks import layout
 from ppattack.solvers.shared_blocks.channels import grouping, refined
-from ppattack.solvers.shared_blocks.exchanges import margin
+from ppattack.solvers.shared_blocks.exchanges import block_misfits, margin
 from ppattack.solvers.shared_blocks.models import Geometry, Places, stationary
 from ppattack.solvers.shared_blocks.outcome import ENOUGH, Outcome
 from ppattack.solvers.shared_blocks.pixels import Cipher, Found, Pixels
@@ -109,10 +109,11 @@ class Search:
             if agreed >= self._enough or self._hopeless([found.misfit for found, _, _ in ends]):
                 break
         found, pixels, order = min(ends, key=lambda each: each[0].misfit)
+        others = [other for other, _, _ in ends if other.misfit >= found.misfit + SAME]
         own = pixels.found(pixels.exchanged(order, pixels.own_weights(order)))
         if own.misfit < found.misfit * (1 + TOLERATED):
             found = own
-        return Outcome(found, agreed, len(ends), self._enough, self._margin(found.at))
+        return Outcome(found, agreed, len(ends), self._enough, self._margin(found, others))
 
     def _hopeless(self, misfits: list[float]) -> bool:
         """Whether the last searches in large blocks, which take long, all missed the least."""
@@ -120,11 +121,17 @@ class Search:
             len(misfits) > MISSED and min(misfits[:-MISSED]) < min(misfits[-MISSED:]) - SAME
         )
 
-    def _margin(self, at: Places) -> float:
-        """See :func:`margin`."""
+    def _margin(self, found: Found, others: list[Found]) -> float:
+        """Standard errors by which exchanges of two bytes, and other ends, are less likely."""
         rows = self._contents / np.sqrt(np.maximum(self.cipher.own.covariance.diagonal(), 1e-12))
-        seen = self.cipher.seen.take(at, 0).take(at, 1)
-        return margin(rows[:, at], seen, self.cipher.misfit.weights)
+        seen = self.cipher.seen.take(found.at, 0).take(found.at, 1)
+        weights = self.cipher.misfit.weights
+        least = margin(rows[:, found.at], seen, weights)
+        fits = block_misfits(rows[:, found.at], weights)
+        for other in others:
+            error = (block_misfits(rows[:, other.at], weights) - fits).std() / np.sqrt(len(rows))
+            least = min(least, (other.misfit - found.misfit) / max(error, 1e-12))
+        return float(least)
 
     def _layouts(self, number: int) -> int:
         """Layouts of the search of this number, at most."""

@@ -286,6 +286,24 @@ def test_the_margin_is_that_of_the_likeliest_exchange() -> None:
     assert margin(rows_of[:, wrong], seen[np.ix_(wrong, wrong)], public.weights) < 0
 
 
+def test_another_end_that_is_nearly_as_likely_narrows_the_margin() -> None:
+    public = Spectrum(turned(kernel(), GEOMETRY))
+    search = Search(blocks(300, 15), [public], GEOMETRY, np.random.default_rng(0))
+    cipher, order = search.cipher, np.arange(48)
+    moved = order.reshape(3, 16).copy()
+    moved[:, [0, 1, 4, 5]] = moved[:, [5, 4, 1, 0]]
+    there, other = (
+        Found(at, cipher.misfit.of(cipher.seen, at)) for at in (order, moved.reshape(-1))
+    )
+    alone = search._margin(there, [])
+    rows_of = search._contents / np.sqrt((search._contents**2).mean(0))
+    each = [((r @ cipher.misfit.weights) * r).sum(1) for r in (rows_of, rows_of[:, other.at])]
+    worse = each[1] - each[0]
+    far = worse.mean() / (worse.std() / np.sqrt(300))
+    assert search._margin(there, [other]) == pytest.approx(min(alone, far), rel=1e-3)
+    assert search._margin(other, [there]) == pytest.approx(-far, rel=1e-3)
+
+
 def test_bytes_too_alike_to_be_told_apart_are_no_sure_order() -> None:
     found = Found(np.arange(3), 1.0)
     assert Outcome(found, 2, 2, 2, CLEAR).sure
