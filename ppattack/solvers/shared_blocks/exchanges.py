@@ -71,3 +71,13 @@ def margin(rows: Array, seen: Single, weights: Single) -> float:
         if there.any():
             least = min(least, float((change[one, other][there] / error[there]).min()))
     return least
+
+
+def block_misfits(rows: Array, weights: Single) -> Array:
+    """``(n,)``: twice the negative log-likelihood of each block, up to a constant.
+
+    Args:
+        rows: ``(n, D)`` blocks, every byte with a variance of one.
+        weights: ``(D, D)``, the model's precisions.
+    """
+    return np.asarray((rows @ weights * rows).sum(1))

@@ -13,7 +13,7 @@ import numpy as np
 from ppattack.solvers.covariance.exchanges import exchanges
 from ppattack.solvers.shared_blocks import layout
 from ppattack.solvers.shared_blocks.channels import grouping, refined
-from ppattack.solvers.shared_blocks.exchanges import margin
+from ppattack.solvers.shared_blocks.exchanges import block_misfits, margin
 from ppattack.solvers.shared_blocks.models import Geometry, Places, stationary
 from ppattack.solvers.shared_blocks.outcome import ENOUGH, Outcome
 from ppattack.solvers.shared_blocks.pixels import Cipher, Found, Pixels
@@ -33,6 +33,8 @@ CLIMBS = ((0.1, 50), (0.3, 20))
 """Weight of public images, and dimensions believed at first, when a layout is refined."""
 PROMISING, NEAR = 1.25, 1.03
 """Misfit, times the least, above which exchanges of pixels, or of bytes, are not tried."""
+MISSED = 2
+"""Searches of large blocks in a row that miss the least misfit and end the searching."""
 SAME = 0.05
 """Misfits this near are of one arrangement."""
 ENOUGH_SMALL = 3
@@ -104,19 +106,32 @@ class Search:
             tick(done + 1)
             least = min(found.misfit for found, _, _ in ends)
             agreed = sum(found.misfit < least + SAME for found, _, _ in ends)
-            if agreed >= self._enough:
+            if agreed >= self._enough or self._hopeless([found.misfit for found, _, _ in ends]):
                 break
         found, pixels, order = min(ends, key=lambda each: each[0].misfit)
+        others = [other for other, _, _ in ends if other.misfit >= found.misfit + SAME]
         own = pixels.found(pixels.exchanged(order, pixels.own_weights(order)))
         if own.misfit < found.misfit * (1 + TOLERATED):
             found = own
-        return Outcome(found, agreed, len(ends), self._enough, self._margin(found.at))
+        return Outcome(found, agreed, len(ends), self._enough, self._margin(found, others))
 
-    def _margin(self, at: Places) -> float:
-        """See :func:`margin`."""
+    def _hopeless(self, misfits: list[float]) -> bool:
+        """Whether the last searches in large blocks, which take long, all missed the least."""
+        return not self.cipher.geometry.small and (
+            len(misfits) > MISSED and min(misfits[:-MISSED]) < min(misfits[-MISSED:]) - SAME
+        )
+
+    def _margin(self, found: Found, others: list[Found]) -> float:
+        """Standard errors by which exchanges of two bytes, and other ends, are less likely."""
         rows = self._contents / np.sqrt(np.maximum(self.cipher.own.covariance.diagonal(), 1e-12))
-        seen = self.cipher.seen.take(at, 0).take(at, 1)
-        return margin(rows[:, at], seen, self.cipher.misfit.weights)
+        seen = self.cipher.seen.take(found.at, 0).take(found.at, 1)
+        weights = self.cipher.misfit.weights
+        least = margin(rows[:, found.at], seen, weights)
+        fits = block_misfits(rows[:, found.at], weights)
+        for other in others:
+            error = (block_misfits(rows[:, other.at], weights) - fits).std() / np.sqrt(len(rows))
+            least = min(least, (other.misfit - found.misfit) / max(error, 1e-12))
+        return float(least)
 
     def _layouts(self, number: int) -> int:
         """Layouts of the search of this number, at most."""

@@ -193,6 +193,32 @@ def test_small_blocks_are_searched_for_more_often() -> None:
     assert [usual_rounds(Geometry(3, edge)) for edge in (4, 8, 16)] == [9, 9, 5]
 
 
+@pytest.mark.parametrize(
+    ("edge", "misfits", "searches"),
+    [
+        (12, [5.0, 6.0, 7.0, 5.0, 5.0], 3),  # two searches missed what the first found
+        (12, [6.0, 5.0, 7.0, 7.5, 5.0], 4),
+        (12, [8.0, 7.0, 6.0, 5.0, 4.0], 5),
+        (12, [8.0, 5.0, 5.01, 4.0, 4.0], 3),  # two agree
+        (8, [5.0, 6.0, 7.0, 5.0, 5.0], 5),  # small blocks are searched on; three agree
+    ],
+)
+def test_searches_end_when_they_agree_or_miss_the_least(
+    edge: int, misfits: list[float], searches: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    geometry = Geometry(1, edge)
+    known = Spectrum(np.eye(edge**2))
+    rng = np.random.default_rng(0)
+    search = Search(rng.normal(size=(30, edge**2)), [known], geometry, rng, 5)
+    order = np.arange(edge**2)
+    pixels = Pixels(search.cipher, order[None])
+    monkeypatch.setattr(
+        search, "_searched", lambda number: (Found(order, misfits[number]), pixels, order)
+    )
+    monkeypatch.setattr(search, "_annealed", lambda *end: end)
+    assert search.run().rounds == searches
+
+
 def test_one_search_is_never_sure() -> None:
     public = Spectrum(turned(centred(kernel(2.5)), GEOMETRY))
     outcome = Search(blocks(2000, 6), [public], GEOMETRY, np.random.default_rng(6), 1).run()
@@ -258,6 +284,24 @@ def test_the_margin_is_that_of_the_likeliest_exchange() -> None:
     wrong = np.arange(48)
     wrong[[5, 6]] = [6, 5]
     assert margin(rows_of[:, wrong], seen[np.ix_(wrong, wrong)], public.weights) < 0
+
+
+def test_another_end_that_is_nearly_as_likely_narrows_the_margin() -> None:
+    public = Spectrum(turned(kernel(), GEOMETRY))
+    search = Search(blocks(300, 15), [public], GEOMETRY, np.random.default_rng(0))
+    cipher, order = search.cipher, np.arange(48)
+    moved = order.reshape(3, 16).copy()
+    moved[:, [0, 1, 4, 5]] = moved[:, [5, 4, 1, 0]]
+    there, other = (
+        Found(at, cipher.misfit.of(cipher.seen, at)) for at in (order, moved.reshape(-1))
+    )
+    alone = search._margin(there, [])
+    rows_of = search._contents / np.sqrt((search._contents**2).mean(0))
+    each = [((r @ cipher.misfit.weights) * r).sum(1) for r in (rows_of, rows_of[:, other.at])]
+    worse = each[1] - each[0]
+    far = worse.mean() / (worse.std() / np.sqrt(300))
+    assert search._margin(there, [other]) == pytest.approx(min(alone, far), rel=1e-3)
+    assert search._margin(other, [there]) == pytest.approx(-far, rel=1e-3)
 
 
 def test_bytes_too_alike_to_be_told_apart_are_no_sure_order() -> None:
