@@ -19,6 +19,7 @@ ALONE: dict[str, tuple[str, ...]] = {
     "le": ("covariance-matching", "candidate-matching", "class-inference"),
     "ele": ("candidate-matching", "class-inference"),
     "block-defence": ("covariance-matching", "candidate-matching", "class-inference"),
+    "block-defence-ffx": ("covariance-matching",),
     "vit-blocks": ("covariance-matching", "candidate-matching", "class-inference"),
     "neuracrypt": ("code-alignment", "neuracrypt-matching"),
     "color-neuracrypt": ("code-alignment", "neuracrypt-matching"),

@@ -8,6 +8,8 @@ numbers. Statistics:
   files have one key. Null: ``1 / N`` of the rest for N files.
 * *shuffled*: each token of a file against the mean of the tokens at its place in the others, and
   against the best token of another file. Shuffled positions match elsewhere.
+* *few-values*: how many different numbers there are. A table of levels, scaled, gives at most
+  512 (256 in the clear and 256 others); networks and matrices hardly give one twice.
 * *channels*: the correlation of the channels of an image of numbers.
 
 The bars part the registered schemes on photographs of 32 px (``tests/identify``).
@@ -20,7 +22,7 @@ from numpy.typing import NDArray
 
 from ppattack.identify.finding import Answer, Finding, Found
 from ppattack.identify.properties import shared_blocks, smooth
-from ppattack.identify.sample import common_blocks, primes_of
+from ppattack.identify.sample import common_blocks
 
 Floats = NDArray[np.float32]
 POSITIONS = 0.35
@@ -30,6 +32,8 @@ MATCHED = 0.5
 CHANNELS = 0.5
 LEVELS = 255
 LARGEST_BLOCK = 32
+FEW_VALUES = 512
+"""Different numbers that one table of levels beside levels in the clear gives, at most."""
 FEWEST = 3
 """Files that are needed to see positions."""
 RIVAL_RATIO = 1.5
@@ -55,7 +59,8 @@ def examine_codes(codes: Floats) -> dict[str, Finding]:
         made.append(_shuffled(codes))
         made.append(_embedded(*made))
     else:
-        made += [_levels(codes), _smooth(codes), _channels(codes), _blocks(codes)]
+        made += [_levels(codes), _few_values(codes), _smooth(codes)]
+        made += [_channels(codes), _blocks(codes)]
     found.update({finding.name: finding for finding in made})
     found["key-scope"] = _scope(found)
     return found
@@ -129,6 +134,18 @@ def _levels(codes: Floats) -> Finding:
     )  # fmt: skip
 
 
+def _few_values(codes: Floats) -> Finding:
+    each = max(len(np.unique(code)) for code in codes)
+    many = codes[0].size > FEW_VALUES
+    holds = many and each <= FEW_VALUES
+    return Finding(
+        "few-values", "yes" if holds else "no" if many else "undecided",
+        "numbers of a table of levels" if holds else "hardly a number occurs twice",
+        "different numbers of a file, at most", float(each), "nearly all", float(FEW_VALUES),
+        facts={"of all files": len(np.unique(codes))},
+    )  # fmt: skip
+
+
 def _smooth(codes: Floats) -> Finding:
     near, ratio = smooth.neighbour_correlation(codes), smooth.growth(codes)
     holds = near > smooth.CORRELATION and ratio > smooth.GROWTH
@@ -162,8 +179,10 @@ def _blocks(codes: Floats) -> Finding:
     edges = int(codes.shape[2]), int(codes.shape[3])
     values = {}
     for size in common_blocks(edges, LARGEST_BLOCK):
-        window = size // primes_of(size)[0]
-        values[size] = shared_blocks.agreement(codes, size, window, centred=False)
+        values[size] = min(
+            shared_blocks.agreement(codes, size, window, centred=False)
+            for window in shared_blocks.windows(size)
+        )
     passing = [block for block, value in values.items() if value > RIVAL_RATIO]
     block = max(passing) if passing else None
     return Finding(
@@ -175,7 +194,14 @@ def _blocks(codes: Floats) -> Finding:
 
 
 def _scope(found: Found) -> Finding:
-    """One key if places agree over the files; otherwise nothing tells."""
+    """One key if places agree over the files, or one table fits all; otherwise nothing tells."""
+    table = found.get("few-values")
+    if table is not None and table.holds and table.facts["of all files"] > FEW_VALUES:
+        return Finding(
+            "key-scope", "no", "a key for each file: more numbers than one table has",
+            "different numbers of all files", float(table.facts["of all files"]),
+            f"at most {FEW_VALUES} under one key", float(FEW_VALUES), what="image",
+        )  # fmt: skip
     one = found["positions"].holds or (
         "shuffled" in found and found["shuffled"].answer != "undecided"
     )

@@ -167,17 +167,24 @@ SCHEMES: tuple[Scheme, ...] = (
     Scheme("neuracrypt", "codes", {"embedded": "yes"}, _neuracrypt),
     Scheme(
         "color-neuracrypt", "image of numbers",
-        {"positions": "yes", "channels-alike": "no", "levels": "no"},
+        {"positions": "yes", "channels-alike": "no", "levels": "no", "few-values": "no"},
         _color_neuracrypt,
     ),
     Scheme(
         "rom", "image of numbers",
-        {"positions": "no", "levels": "no", "channels-alike": "no", "shared-blocks": "yes"},
+        {
+            "positions": "no", "levels": "no", "few-values": "no", "channels-alike": "no",
+            "shared-blocks": "yes",
+        },
         _numbers_blocks,
     ),
     Scheme(
         "rmt", "image of numbers",
-        {"positions": "yes", "channels-alike": "yes", "levels": "no"},
+        {"positions": "yes", "channels-alike": "yes", "levels": "no", "few-values": "no"},
+    ),
+    Scheme(
+        "block-defence-ffx", "image of numbers", {"few-values": "yes", "levels": "no"},
+        _numbers_blocks,
     ),
     Scheme("patch-mix", "image of numbers", {"levels": "yes"}),
 )  # fmt: skip

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -125,6 +125,19 @@ def test_numbers_that_are_no_images(name: str) -> None:
         assert found.settings == SMALL[name]
         kept = encrypted(name, images=plain, shuffle=False, **SMALL[name]).astype(np.float32)
         assert identified(kept).settings == {"variant": "small", "shuffle": False}
+
+
+@pytest.mark.parametrize("scope", ["dataset", "image"])
+@pytest.mark.parametrize("block", [4, 8])
+def test_a_table_of_levels_gives_few_numbers(
+    block: int, scope: Literal["dataset", "image"]
+) -> None:
+    codes = encrypted("block-defence-ffx", scope, block_size=block).astype(np.float32)
+    found = identified(codes)
+    assert (found.scheme, found.settings) == ("block-defence-ffx", {"block_size": block})
+    assert found.key_scope == scope
+    assert found.attacks == ("covariance-matching",)
+    assert identified(codes[:1]).scheme == "block-defence-ffx"
 
 
 def test_numbers_without_a_pattern_are_no_known_scheme() -> None:

@@ -92,12 +92,16 @@ def strength(sample: Sample, block: int) -> float:
     largest = 0.0
     for planes, centred in kinds:
         least = math.inf
-        for prime in primes_of(block):
-            size = block // prime if prime < block else max(1, block // 2)
+        for size in windows(block):
             if size * size * planes.shape[1] > 2:
                 least = min(least, agreement(planes, block, size, centred=centred))
         largest = max(largest, 0.0 if math.isinf(least) else least)
     return largest
+
+
+def windows(block: int) -> list[int]:
+    """Edges of windows that tell blocks from their parts and multiples: one per prime divisor."""
+    return [block // prime if prime < block else max(1, block // 2) for prime in primes_of(block)]
 
 
 def agreement(planes: Floats, block: int, size: int, *, centred: bool) -> float:
