@@ -3,7 +3,7 @@
 Compression hides most of what the other tests look at in a file of 32 px: half-bytes are gone,
 windows of shuffled blocks are quantised, halved colours smooth what was complemented. What is left
 is spread over many weak statistics, so one fitted likelihood weighs them all
-(see ``jpeg_kinds``, ``jpeg_statistics``). Statistic: the chance of the likeliest of 25 kinds, if
+(see ``jpeg_kinds``, ``jpeg_statistics``). Statistic: the chance of the likeliest of 23 kinds, if
 all are equally likely beforehand. Null: 0.04 if nothing tells them apart. ``in-place``,
 ``shared-blocks``, ``own-blocks`` and the properties of these take their chances from here.
 
