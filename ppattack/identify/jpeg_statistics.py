@@ -32,7 +32,7 @@ TINY = 1e-6
 
 
 def statistics(images: Bytes, *, halved: bool) -> Floats:
-    """All statistics, one row an image, ``(N, K)``.
+    """All statistics, one row per image, ``(N, K)``.
 
     Args:
         images: ``(N, 3, 32, 32)``.
@@ -171,7 +171,7 @@ def _of_vectors(
 
 
 def _vectors(parts: list[tuple[Floats, int]], block: int, shift: int, centred: bool) -> Floats:
-    """``(N, M, D)``, one vector a block."""
+    """``(N, M, D)``, one vector per block."""
     made = []
     for planes, scale in parts:
         size, at = block // scale, shift // scale
