@@ -2,9 +2,9 @@
 
 Crops of photographs that come with scikit-image, with other contrasts and colours, are encrypted
 under fresh keys and compressed as the files in question were; a multinomial logistic regression on
-the statistics of ``jpeg_statistics`` is fitted to them. That takes about 20 s of the processor, once
-for a quality: the result is kept in the user's cache. CIFAR-10 images (training half), fitted to
-300 of a kind, are told from each other in .93 of cases after 4:2:0; so they are by these crops,
+the statistics of ``jpeg_statistics`` is fitted to them. That takes about 20 s of the processor,
+once for a quality: the result is kept in the user's cache. CIFAR-10 images (training half), fitted
+to 300 of a kind, are told from each other in .93 of cases after 4:2:0; so they are by these crops,
 and in .91 without other contrasts and colours.
 """
 
