@@ -46,7 +46,8 @@ def main() -> None:
         images = images.mean(axis=1, keepdims=True).round().astype(np.uint8)
     rng = np.random.default_rng(asked.seed)
     if asked.noise:
-        noise(asked.noise, asked.files, images.shape[1:], rng)
+        for how in asked.jpeg:
+            noise(asked.noise, asked.files, images.shape[1:], how, rng)
         return
     if asked.mix:
         mixes(images, asked.mix, asked.files[0], asked.folders, rng)
@@ -197,14 +198,19 @@ def property_verdicts(
     return made
 
 
-def noise(folders: int, files: list[int], shape: tuple[int, ...], rng: np.random.Generator) -> None:
+def noise(
+    folders: int, files: list[int], shape: tuple[int, ...], how: str, rng: np.random.Generator
+) -> None:
     """How often something is claimed of one-time pads."""
+    jpeg = JPEGS[how]
     for count in files:
         claimed: Counter[str] = Counter()
         for _ in range(folders):
-            found = identified(rng.integers(0, 256, (count, *shape), dtype=np.uint8))
+            made = rng.integers(0, 256, (count, *shape), dtype=np.uint8)
+            found = identified(made if jpeg is None else compressed(made, *jpeg))
             claimed[_answer(found)] += 1
-        print(f"N={count}: {folders} folders of noise: {dict(claimed)}", flush=True)
+        after = "" if jpeg is None else f" after JPEG {how}"
+        print(f"N={count}: {folders} folders of noise{after}: {dict(claimed)}", flush=True)
 
 
 MIXED = (

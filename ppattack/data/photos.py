@@ -94,13 +94,13 @@ class Photos(ImageSource):
         return of_files((name, _place(name)) for name in (*VICTIMS, *ADVERSARY))
 
 
-def public_crops(size: int, count: int, seed: int) -> Pixels:
-    """Crops of the adversary's photographs, ``(count, size, size, 3)``, without torch.
+def all_crops(size: int, count: int, seed: int) -> Pixels:
+    """Crops of all photographs, ``(count, size, size, 3)``, without torch.
 
     Raises:
         DataError: if scikit-image was installed without its files.
     """
-    crops = _crops(ADVERSARY, size, seed, "adversary", count)
+    crops = _crops((*ADVERSARY, *VICTIMS), size, seed, "adversary", count)
     return np.stack([pixels for _, pixels in islice(crops, count)])
 
 

@@ -1,9 +1,11 @@
 """Small files of every kind of cipher after JPEG, and what tells the kinds apart.
 
-Crops of photographs that come with scikit-image are encrypted under fresh keys and compressed as
-the files in question were; a multinomial logistic regression on the statistics of
-``jpeg_statistics`` is fitted to them. That takes about 15 s of the processor, once for a quality:
-the result is kept in the user's cache.
+Crops of photographs that come with scikit-image, with other contrasts and colours, are encrypted
+under fresh keys and compressed as the files in question were; a multinomial logistic regression on
+the statistics of ``jpeg_statistics`` is fitted to them. That takes about 20 s of the processor,
+once for a quality: the result is kept in the user's cache. CIFAR-10 images (training half), fitted
+to 300 of a kind, are told from each other in .93 of cases after 4:2:0; so they are by these crops,
+and in .91 without other contrasts and colours.
 """
 
 from __future__ import annotations
@@ -20,14 +22,17 @@ from PIL import Image
 
 from ppattack.blocks import merge, split
 from ppattack.caches.user import cache_folder, keep, kept
-from ppattack.data.photos import public_crops
+from ppattack.data.photos import all_crops
 from ppattack.identify import jpeg_statistics
 from ppattack.identify.jpeg_kinds import KINDS, Kind, scaled
 from ppattack.identify.jpeg_statistics import EDGE, statistics
 from ppattack.identify.sample import Bytes, Floats
 
-NUMBER = 250
+NUMBER = 400
 """Files of each kind."""
+CONTRAST, SATURATION, BRIGHTNESS = (-0.5, 0.3), (0.3, 1.3), 50.0
+"""Logarithm of the contrast of a crop, what its colours are multiplied by, and levels by which it
+gets brighter or darker, at most."""
 AT_ONCE, SEED = 50, 0
 RIDGE, STEPS = 2e-4, 400
 COMPLEMENT = np.array([0, 255], np.uint8)
@@ -61,7 +66,7 @@ def weights(quality: int, *, halved: bool, number: int | None = None) -> Weights
         stored = _read(data)
         if stored is not None:
             return stored
-    announce(f"learning what JPEG of quality {quality} leaves of ciphers, once: some 15 s ...")
+    announce(f"learning what JPEG of quality {quality} leaves of ciphers, once: some 20 s ...")
     made = learned(quality, number, halved=halved)
     if place is not None:
         keep(place, _written(made))
@@ -71,8 +76,13 @@ def weights(quality: int, *, halved: bool, number: int | None = None) -> Weights
 def learned(quality: int, number: int, *, halved: bool) -> Weights:
     """The fit, without a cache."""
     rng = np.random.default_rng(SEED)
-    crops = public_crops(EDGE, number, SEED).transpose(0, 3, 1, 2)
-    rows = []
+    crops = varied(all_crops(EDGE, number, SEED).transpose(0, 3, 1, 2), rng)
+    return fitted(crops, quality, rng, halved=halved)
+
+
+def fitted(crops: Bytes, quality: int, rng: np.random.Generator, *, halved: bool) -> Weights:
+    """The same from some images ``(N, 3, 32, 32)``, each in every kind."""
+    number, rows = len(crops), []
     for kind in KINDS.values():
         files = compressed(encrypted(crops, kind, rng), quality, halved=halved)
         parts = [files[start : start + AT_ONCE] for start in range(0, number, AT_ONCE)]
@@ -81,6 +91,18 @@ def learned(quality: int, number: int, *, halved: bool) -> Weights:
     mean, spread = measured.mean(axis=0), measured.std(axis=0) + np.float32(1e-6)
     truth = np.repeat(np.arange(len(KINDS)), number)
     return mean, spread, _regression(scaled(measured, mean, spread), truth, len(KINDS))
+
+
+def varied(images: Bytes, rng: np.random.Generator) -> Bytes:
+    """Images ``(N, 3, H, W)`` with other contrasts, saturations and brightness."""
+    shape = (len(images), 1, 1, 1)
+    values = images.astype(np.float32)
+    grey = values.mean(axis=1, keepdims=True)
+    values = grey + (values - grey) * rng.uniform(*SATURATION, shape)
+    middle = values.mean(axis=(1, 2, 3), keepdims=True)
+    values = middle + (values - middle) * np.exp(rng.uniform(*CONTRAST, shape))
+    values += rng.uniform(-BRIGHTNESS, BRIGHTNESS, shape)
+    return np.asarray(np.clip(values, 0, 255).round(), np.uint8)
 
 
 def compressed(images: Bytes, quality: int, *, halved: bool) -> Bytes:

@@ -65,6 +65,7 @@ def _best(
     """
     rows, columns = places.shape
     best = (0.0, 0, 0, 0, 0, 0)
+    before = np.tril_indices(rows, -1)
     for a, b, c in combinations(range(columns + 1), 3):
         moved = np.concatenate([places[:, b:c], places[:, a:b]], 1)
         gain = right[places[:, b - 1], places[:, b]] - right[places[:, c - 1], places[:, a]]
@@ -77,7 +78,7 @@ def _best(
         under = np.concatenate([old - below[moved[:-1], places[1:, a:c]].sum(1), [0.0]])
         sums = np.cumsum(gain)
         gains = (above + gain - sums)[:, None] + (sums + under)[None]  # (first, last)
-        gains[np.tril_indices(rows, -1)] = -np.inf
+        gains[before] = -np.inf
         first, last = divmod(int(gains.argmax()), rows)
         if gains[first, last] > best[0]:
             best = (float(gains[first, last]), first, last, a, b, c)
