@@ -22,6 +22,13 @@ def warn(message: str) -> None:
     print(f"ppattack: warning: {message}", file=sys.stderr)  # noqa: T201
 
 
+def say_what_is_learned() -> None:
+    """Have what ``identify`` learns of compressed files be said before it takes its time."""
+    from ppattack.identify import jpeg_lessons
+
+    jpeg_lessons.announce = lambda words: print(words, file=sys.stderr)  # noqa: T201
+
+
 class TerminalProgress:
     """Bars with loss and time left."""
 

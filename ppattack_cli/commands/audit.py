@@ -59,7 +59,7 @@ def audit(
     del set_, verbose
     from ppattack.sweeps.audit import run_audit
     from ppattack.sweeps.identified import audit_files
-    from ppattack_cli.console import warn
+    from ppattack_cli.console import say_what_is_learned, warn
     from ppattack_cli.watch import watcher
 
     place = options.executor(executor, jobs, base.device)
@@ -70,6 +70,7 @@ def audit(
                 request, place, watch, isolate=isolate, retry_failed=retry_failed, every=every
             )
 
+    say_what_is_learned()
     audits = audit_files(base, run, warn)
     done = next((each for each in audits if each.report.verdict == "BROKEN"), audits[0])
     if as_json:

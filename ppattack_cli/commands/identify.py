@@ -37,10 +37,10 @@ def identify(
     alone = str(html) == "-"
     if alone and as_json:
         raise ConfigError("--html - and --json both write to stdout: name a file for the page.")
-    from ppattack.identify import jpeg_lessons
     from ppattack.runs.identifying import look_at
+    from ppattack_cli.console import say_what_is_learned
 
-    jpeg_lessons.announce = lambda words: typer.echo(words, err=True)
+    say_what_is_learned()
     others = None if public is None else user_path(str(public))
     looked = look_at(user_path(str(folder)), others)
     if html is not None:
