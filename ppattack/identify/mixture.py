@@ -30,8 +30,6 @@ LOOKED_AT, PIXELS_AT_MOST = 32, 100_000
 """Files that are looked at one by one, and their pixels together."""
 EDGE_AT_MOST = 112
 """Pixels of an edge of those: a multiple of blocks of 7, 8, 14 and 16 px."""
-CUT_BLOCKS, CUT_AT_MOST = (7, 8, 14, 16), 8
-"""Blocks that fit into that edge, and files that are asked whether such blocks fit into them."""
 SHARE, LEAST = 0.2, 2
 """Share and number of the files of the second kind, at least."""
 NEAR_SHARE, NEAR_LEAST = 0.4, 4
@@ -78,24 +76,6 @@ def kinds_of(sample: Sample, *, every: bool = False) -> dict[int, Kind]:
     numbers = np.linspace(0, len(cut) - 1, number).astype(int).tolist()
     found = {i: kind(cut[i]) for i in numbers}
     return _surely({i: known for i, known in found.items() if known is not None}, cut)
-
-
-def grid_that_does_not_fit(sample: Sample) -> int | None:
-    """Edge of blocks that leave a remainder at the right or below; None if most files have none.
-
-    Other questions are asked of blocks that fit only. Files may have been cut, or a cipher may
-    have left the remainder as it was.
-    """
-    height, width = sample.edges
-    cut = sample.images[:CUT_AT_MOST, :, :EDGE_AT_MOST, :EDGE_AT_MOST]
-    if not (EDGE_AT_MOST % height and EDGE_AT_MOST % width):
-        return None
-    if not any(height % block or width % block for block in CUT_BLOCKS):
-        return None
-    found = Counter(known for known in map(kind, cut) if known is not None)
-    (_, block), many = found.most_common(1)[0] if found else (("", None), 0)
-    fits = block is None or not (height % block or width % block)
-    return None if fits or many < MOST * len(cut) else block
 
 
 def mixture(kinds: Mapping[int, Kind], edges: tuple[int, int]) -> Finding | None:

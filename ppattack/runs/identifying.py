@@ -18,7 +18,6 @@ from ppattack.identify.mixture import (
     alike,
     commonest,
     dissenters,
-    grid_that_does_not_fit,
     in_words,
     kind,
     kinds_of,
@@ -33,6 +32,7 @@ from ppattack.identify.public_images import unchanged
 from ppattack.identify.reading import FOREIGN_SHARE, Read, read
 from ppattack.identify.sample import Sample
 from ppattack.identify.schemes import Candidate, candidates
+from ppattack.identify.sizes import grid_that_does_not_fit
 from ppattack.identify.strangers import strangers
 from ppattack.reports.identification import (
     FittingScheme,

@@ -77,17 +77,6 @@ def hypotheses(base: RunRequest) -> list[tuple[RunRequest, str]]:
     if base.ciphertexts is None:
         raise ConfigError(NOTHING)
     found = identify(base.ciphertexts)
-    if found.sizes > 1:
-        raise ConfigError(
-            f"{base.ciphertexts}: {found.words}. Its files have {found.sizes} sizes, and an attack "
-            "needs one: put files of one size into a folder of their own, and audit that."
-        )
-    if found.remainder:
-        _, height, width = found.shape
-        raise ConfigError(
-            f"{base.ciphertexts}: {found.words}. Its blocks leave a remainder at the right or "
-            f"below: cut the files to their upper left {width}x{height}, and audit those."
-        )
     likely = [each for each in found.schemes if each.likely]
     if not likely:
         raise ConfigError(
@@ -98,6 +87,17 @@ def hypotheses(base: RunRequest) -> list[tuple[RunRequest, str]]:
         raise ConfigError(
             f"{base.ciphertexts}: {found.words}. There is nothing to audit; name a --target to "
             "attack the files all the same."
+        )
+    if found.sizes > 1:
+        raise ConfigError(
+            f"{base.ciphertexts}: {found.words}. Its files have {found.sizes} sizes, and an attack "
+            "needs one: put files of one size into a folder of their own, and audit that."
+        )
+    if found.remainder:
+        _, height, width = found.shape
+        raise ConfigError(
+            f"{base.ciphertexts}: {found.words}. Its blocks leave a remainder at the right or "
+            f"below: cut the files to their upper left {width}x{height}, and audit those."
         )
     made = [
         (_request(base, each, scope), each, scope)

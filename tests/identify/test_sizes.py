@@ -113,6 +113,10 @@ def test_the_program_says_how_many_sizes_there_are(tmp_path: Path) -> None:
     assert (code, out) == (2, "")
     assert errors.count("\n") == 1
     assert "have 8 sizes, and an attack needs one: put files of one size" in errors
+    _of_several_sizes(tmp_path / "plain", None)
+    code, _, errors = in_process("audit --ciphertexts plain", tmp_path)
+    assert code == 2
+    assert "There is nothing to audit" in errors
 
 
 REMAINDERS: dict[str, dict[str, Any]] = {
