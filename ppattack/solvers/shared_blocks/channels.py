@@ -15,6 +15,7 @@ import torch
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
+from ppattack.solvers.shared_blocks.assignment import nearly_least
 from ppattack.solvers.shared_blocks.models import Places, stationary
 from ppattack.solvers.shared_blocks.pixels import Cipher, rotation
 from ppattack.solvers.shared_blocks.statistics import Single, Spectrum
@@ -121,15 +122,9 @@ def _nearest(far: Tensor) -> Tensor:
 
 
 def _matched(ours: Single, theirs: Single) -> Places:
-    """One of our points for each of theirs: mutual nearest ones, and the others one to one."""
+    """One of our points for each of theirs, one to one."""
     far = (theirs**2).sum(1)[:, None] + (ours**2).sum(1) - 2 * theirs @ ours.T
-    nearest, back = far.argmin(1), far.argmin(0)
-    mutual = back[nearest] == np.arange(len(far))
-    at = np.where(mutual, nearest, -1)
-    rest = np.flatnonzero(~mutual)
-    free = np.setdiff1d(np.arange(len(far)), nearest[mutual])
-    at[rest] = free[linear_sum_assignment(far[np.ix_(rest, free)])[1]]
-    return at
+    return nearly_least(far)
 
 
 def _paired(cipher: Cipher, at: Places) -> Places:

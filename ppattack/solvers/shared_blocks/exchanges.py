@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ppattack.solvers.covariance.exchanges import changes as changes_of_bytes
+from ppattack.solvers.covariance.exchanges import exchanges
 from ppattack.solvers.shared_blocks.statistics import Array, Single
 
 NEAREST = 4
@@ -44,6 +46,30 @@ def _by_pixels(of: Single, channels: int) -> Single:
     count = len(of) // channels
     cut = of.reshape(channels, count, channels, count)
     return cut.transpose(1, 3, 0, 2).reshape(count, count, channels**2)
+
+
+def best_exchanges(seen: Single, weights: Single, rounds: int) -> NDArray[np.intp]:
+    """``(D,)``: the order of bytes that exchanges of two lead to while each gains.
+
+    Args:
+        seen: ``(D, D)`` correlations of the bytes now at each place.
+        weights: ``(D, D)``, the model's precisions.
+        rounds: of exchanges, at most.
+    """
+    whole, product = np.arange(len(seen)), seen @ weights
+    for _ in range(rounds):
+        pairs = exchanges(seen, weights, product, None)
+        if not pairs:
+            break
+        order = np.arange(len(seen))
+        for one, other in pairs:
+            order[[one, other]] = [other, one]
+        moved = np.flatnonzero(order != np.arange(len(seen)))
+        product += seen[:, moved] @ (weights[order[moved]] - weights[moved])
+        product = product.take(order, 0)
+        seen = seen.take(order, 0).take(order, 1)
+        whole = whole[order]
+    return whole
 
 
 def margin(rows: Array, seen: Single, weights: Single) -> float:

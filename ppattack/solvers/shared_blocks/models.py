@@ -15,6 +15,7 @@ from ppattack.solvers.shared_blocks.statistics import (
     Array,
     Single,
     Spectrum,
+    contents,
     correlations,
     covariance,
     lines,
@@ -144,18 +145,16 @@ def public_models(images: Tensor, geometry: Geometry, seed: int = 0) -> list[Spe
     leading = models[0].places(ENERGIES)
     leading = leading / (np.linalg.norm(leading, axis=0) + 1e-12)
     chosen = images[:: -(-len(images) // MOST_SORTED)]
-    energies = [((_of_one(image, geometry) @ leading) * leading).sum(0) for image in chosen]
+    energies = [((_of_one(image, geometry) @ leading) ** 2).mean(0) for image in chosen]
     for members in _grouped(np.log(np.stack(energies) + 1e-6), kinds, seed):
         if len(members) >= FEWEST_OF_A_KIND // 2:
-            total = np.zeros_like(whole)
-            for member in members:  # one at a time: all of them would fill the memory
-                total += _of_one(chosen[member], geometry)
-            models.append(Spectrum(turned(total / len(members), geometry)))
+            rows = np.concatenate([_of_one(chosen[member], geometry) for member in members])
+            models.append(Spectrum(turned(rows.T @ rows / len(rows), geometry)))
     return models
 
 
 def _of_one(image: Tensor, geometry: Geometry) -> Array:
-    return covariance(lines(image[None], geometry.edge))
+    return contents(lines(image[None], geometry.edge))
 
 
 def _grouped(features: Array, count: int, seed: int) -> list[Places]:

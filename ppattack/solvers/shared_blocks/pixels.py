@@ -8,6 +8,7 @@ from functools import cached_property
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
+from ppattack.solvers.shared_blocks.assignment import MOST_ASSIGNED, nearly_least
 from ppattack.solvers.shared_blocks.exchanges import changes
 from ppattack.solvers.shared_blocks.models import Geometry, Misfit, Places, stationary
 from ppattack.solvers.shared_blocks.statistics import Array, Single, Spectrum, correlations
@@ -127,6 +128,8 @@ class Pixels:
         turn = rotation(ours.reshape(-1, count), theirs.reshape(-1, count))
         turned = self._points[:, :, :count] @ turn
         scores = np.tensordot(theirs, turned, axes=([0, 2], [0, 2]))
+        if self.count > MOST_ASSIGNED:
+            return nearly_least(-scores)
         return np.asarray(linear_sum_assignment(scores, maximize=True)[1])
 
     def exchanged(self, order: Places, weights: Single | None = None) -> Places:

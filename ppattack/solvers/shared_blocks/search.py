@@ -10,10 +10,9 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from ppattack.solvers.covariance.exchanges import exchanges
 from ppattack.solvers.shared_blocks import layout
 from ppattack.solvers.shared_blocks.channels import grouping, refined
-from ppattack.solvers.shared_blocks.exchanges import block_misfits, margin
+from ppattack.solvers.shared_blocks.exchanges import best_exchanges, block_misfits, margin
 from ppattack.solvers.shared_blocks.models import Geometry, Places, stationary
 from ppattack.solvers.shared_blocks.outcome import ENOUGH, Outcome
 from ppattack.solvers.shared_blocks.pixels import Cipher, Found, Pixels
@@ -277,14 +276,6 @@ class Search:
 
     def _exchanged(self, at: Places) -> Found:
         """Single bytes exchanged while that makes an arrangement likelier."""
-        seen, weights = self.cipher.seen, self.cipher.misfit.weights
-        for _ in range(MOST_EXCHANGES):
-            placed = seen.take(at, 0).take(at, 1)
-            pairs = exchanges(placed, weights, placed @ weights, None)
-            if not pairs:
-                break
-            order = np.arange(len(at))
-            for one, other in pairs:
-                order[[one, other]] = [other, one]
-            at = at[order]
-        return Found(*self.cipher.misfit.best(seen, at))
+        seen = self.cipher.seen.take(at, 0).take(at, 1)
+        order = best_exchanges(seen, self.cipher.misfit.weights, MOST_EXCHANGES)
+        return Found(*self.cipher.misfit.best(self.cipher.seen, at[order]))
