@@ -11,13 +11,12 @@ Nonlinear Dimensionality Reduction. Science 290, 2000, pp. 2319-2323.
 from __future__ import annotations
 
 import numpy as np
-from scipy.linalg import eigh
 from scipy.optimize import linear_sum_assignment
 from scipy.sparse import csr_matrix
 from scipy.sparse.csgraph import connected_components, minimum_spanning_tree, shortest_path
 
 from ppattack.solvers.shared_blocks.models import Geometry, Places
-from ppattack.solvers.shared_blocks.statistics import Array
+from ppattack.solvers.shared_blocks.statistics import Array, leading
 
 STRESS_STEPS = 20
 """Steps of stress majorisation."""
@@ -35,10 +34,7 @@ def differences(covariance: Array, dimensions: int, channels: int) -> Array:
         dimensions: how many eigenvectors are kept; the others are noise if blocks are few.
         channels: of a pixel.
     """
-    size = len(covariance)
-    values, vectors = eigh(
-        covariance.astype(np.float32), subset_by_index=[size - dimensions, size - 1]
-    )
+    values, vectors = leading(covariance, dimensions)
     points = (vectors * np.sqrt(np.maximum(values, 0))).reshape(channels, -1, dimensions)
     lines = points.transpose(1, 0, 2).reshape(points.shape[1], -1).astype(np.float64)
     squares = (lines**2).sum(1)

@@ -23,6 +23,8 @@ MOST_DIMENSIONS = 160
 """Eigenvectors used, at most: the others of few blocks are noise."""
 FEWEST = 3
 """Eigenvectors kept even if they hold nothing."""
+LARGE, SPARE, TURNS = 1500, 40, 4
+"""Bytes of a large block, whose eigenvectors are found by so many iterations of some more of them."""
 NOTHING = 1e-6
 """Variance, times the largest, below which an eigenvector holds rounding errors only."""
 LOST = 9000
@@ -49,9 +51,7 @@ class Spectrum:
     def _points(self) -> Single:
         size = len(self.covariance)
         most = min(self.most, size - 1)
-        values, vectors = eigh(
-            self.covariance.astype(np.float32), subset_by_index=[size - most, size - 1]
-        )
+        values, vectors = leading(self.covariance, most)
         kept = min(most, max(FEWEST, int((values > NOTHING * values[-1]).sum())))
         largest, values = vectors[:, : -kept - 1 : -1], values[: -kept - 1 : -1]
         return np.ascontiguousarray(largest * np.sqrt(np.maximum(values, 0)))
@@ -64,6 +64,32 @@ class Spectrum:
     def places(self, dimensions: int = MOST_DIMENSIONS) -> Single:
         """``(D, k)``: each byte as a point whose inner products are the covariance, nearly."""
         return self._points[:, :dimensions]
+
+
+def leading(of: Array, count: int) -> tuple[Single, Single]:
+    """The largest eigenvalues of a symmetric matrix, rising, and their eigenvectors.
+
+    For large matrices they are nearly so: subspaces iterated from random ones, always the same.
+
+    Args:
+        of: ``(D, D)``.
+        count: how many.
+
+    Returns:
+        ``(count,)`` and ``(D, count)``.
+    """
+    size = len(of)
+    if size <= LARGE:
+        chosen = [size - count, size - 1]
+        values, vectors = eigh(of.astype(np.float32), subset_by_index=chosen)
+        return np.asarray(values), np.asarray(vectors)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        matrix = torch.from_numpy(of.astype(np.float32))
+        left, sizes, right = torch.svd_lowrank(matrix, count + SPARE, TURNS)
+    signed = sizes * (left * right).sum(0).sign()
+    order = signed.argsort()[-count:]
+    return np.asarray(signed[order].numpy()), np.asarray(left[:, order].numpy())
 
 
 def lines(images: Tensor, block: int) -> Array:
