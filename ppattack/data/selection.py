@@ -54,10 +54,10 @@ def select(
     over.
 
     Candidates are read one at a time and only as far as needed. If the request names a size, an
-    image of another size is cut to the square in its middle and resized (antialiased); one of that
-    size is taken as it is. One channel if every image is grey; else grey images become RGB. If
-    every image taken has a class, the sets have labels; the classes are those of the images taken,
-    sorted by name.
+    image of another size is cut to the square (or the part of the wanted ``shape``) in its middle
+    and resized (antialiased); one of that size is taken as it is. One channel if every image is
+    grey; else grey images become RGB. If every image taken has a class, the sets have labels; the
+    classes are those of the images taken, sorted by name.
 
     Args:
         name: the source, for messages and the report.
@@ -70,7 +70,7 @@ def select(
             was given.
     """
     _check_counts(name, request, victims, adversary)
-    picker = _Picker(name, request.size)
+    picker = _Picker(name, request.wanted_shape)
     drawn = iter(victims)
     ours, our_classes = picker.take(drawn, request.victims)
     _check_victims(name, request, len(ours))
@@ -131,22 +131,23 @@ def _check_victims(name: str, request: ImageRequest, count: int) -> None:
     )
 
 
-def centre_square(image: Image, size: int) -> Image:
-    """The square in the middle, resized with antialiasing."""
+def centre(image: Image, height: int, width: int) -> Image:
+    """The largest part in the middle that is shaped so, resized with antialiasing."""
     from PIL.Image import Resampling
 
-    edge = min(image.size)
-    left, top = (image.width - edge) // 2, (image.height - edge) // 2
-    square = image.crop((left, top, left + edge, top + edge))
-    return square.resize((size, size), Resampling.LANCZOS)
+    scale = min(image.height / height, image.width / width)
+    tall, wide = round(height * scale), round(width * scale)
+    left, top = (image.width - wide) // 2, (image.height - tall) // 2
+    part = image.crop((left, top, left + wide, top + tall))
+    return part.resize((width, height), Resampling.LANCZOS)
 
 
 class _Picker:
     """What has been taken so far."""
 
-    def __init__(self, name: str, size: int | None) -> None:
+    def __init__(self, name: str, shape: tuple[int, int] | None) -> None:
         self.name = name
-        self.size = size
+        self.shape = shape
         self.seen: set[bytes] = set()
         self.repeats = 0
         self.enlarged = 0
@@ -165,7 +166,7 @@ class _Picker:
                 self.repeats += 1
                 continue
             self.seen.add(content)
-            self.enlarged += pixels.shape[0] > min(stored.shape[:2])
+            self.enlarged += pixels.shape[0] > stored.shape[0] or pixels.shape[1] > stored.shape[1]
             taken.append(pixels)
             classes.append(category[0] if category else None)
             if len(taken) == count:
@@ -175,7 +176,7 @@ class _Picker:
     def comparable(self, candidates: Candidates) -> Candidates:
         """The candidates that can be brought to the size of the images taken."""
         for candidate in candidates:
-            if self.size or not self.first or candidate[1].shape[:2] == self.first[1].shape[:2]:
+            if self.shape or not self.first or candidate[1].shape[:2] == self.first[1].shape[:2]:
                 yield candidate
 
     def notes(self) -> list[str]:
@@ -183,17 +184,19 @@ class _Picker:
         notes = []
         if self.repeats:
             notes.append(f"{self.repeats} images with the content of another were skipped")
-        if self.enlarged:
-            notes.append(f"{self.enlarged} images were smaller than {self.size} px and enlarged")
+        if self.enlarged and self.shape:
+            height, width = self.shape
+            size = f"{height} px" if height == width else f"{width}x{height} px"
+            notes.append(f"{self.enlarged} images were smaller than {size} and enlarged")
         return notes
 
     def _sized(self, name: str, pixels: Pixels) -> Pixels:
         from PIL import Image
 
-        if self.size is not None and pixels.shape[:2] != (self.size, self.size):
+        if self.shape is not None and pixels.shape[:2] != self.shape:
             grey = pixels.shape[2] == 1
             image = Image.fromarray(np.ascontiguousarray(pixels[:, :, 0] if grey else pixels))
-            return pixels_of(centre_square(image, self.size))
+            return pixels_of(centre(image, *self.shape))
         self.first = self.first or (name, pixels)
         other, found = self.first
         if pixels.shape[:2] != found.shape[:2]:

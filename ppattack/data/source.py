@@ -52,6 +52,8 @@ class ImageRequest:
             none left, or does not know of them, gives none.
         window: which levels of images of more than 8 bits become black and white; None for what
             their files say.
+        shape: height and width in pixels if the images are not square; ``size`` is then the longer
+            of both.
 
     Raises:
         ConfigError: for a number out of range, or an empty request.
@@ -65,6 +67,7 @@ class ImageRequest:
     pairs: int = 0
     distractors: int = 0
     window: Window | None = None
+    shape: tuple[int, int] | None = None
 
     def __post_init__(self) -> None:
         if min(self.victims, self.adversary) < 0 or self.victims + self.adversary < 1:
@@ -74,6 +77,18 @@ class ImageRequest:
             )
         if self.size is not None and self.size < 1:
             raise ConfigError(f"size {self.size} is not valid: it must be at least 1 pixel.")
+        if self.shape is not None and (min(self.shape) < 1 or self.size != max(self.shape)):
+            raise ConfigError(
+                f"shape {self.shape} is not valid: both must be at least 1 pixel, and size, which "
+                f"is {self.size}, the longer of them."
+            )
+
+    @property
+    def wanted_shape(self) -> tuple[int, int] | None:
+        """Height and width that images are brought to; None for those that they have."""
+        if self.shape is not None or self.size is None:
+            return self.shape
+        return self.size, self.size
 
 
 @dataclass(frozen=True)

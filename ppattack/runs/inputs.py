@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 def load_images(
     request: RunRequest,
-    size: int | None,
+    size: int | tuple[int, int] | None,
     victims: int,
     pairs: int = 0,
     owner: int = 0,
@@ -50,7 +50,7 @@ def load_images(
 
     Args:
         request: names the source.
-        size: edge of the images in pixels; None for the source's own.
+        size: edge of the images in pixels, or their height and width; None for the source's own.
         victims: images to encrypt and score.
         pairs: known pairs, on top of these.
         owner: images for the owner of a trained scheme.
@@ -62,7 +62,8 @@ def load_images(
     wanted = ImageRequest(
         victims=victims + pairs,
         adversary=request.adversary + owner,
-        size=size,
+        size=max(size) if isinstance(size, tuple) else size,
+        shape=size if isinstance(size, tuple) and size[0] != size[1] else None,
         seed=request.seed,
         download=request.download,
         pairs=pairs,
@@ -217,12 +218,7 @@ def read_inputs(
     if request.data is not None:
         given = tuple(found.images.shape[1:])
         _, height, width = target.plain_shape(given) if truth is None else truth.shape[1:]
-        if height != width:
-            raise DataError(
-                f"the plain images are {width}x{height} pixels: public images can be cut to "
-                "squares only, so --data cannot be used with them."
-            )
-        public = load_images(request, int(height), 0)
+        public = load_images(request, (int(height), int(width)), 0)
     return found, truth, public
 
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from ppattack.data.selection import Candidates, Counted, Pixels, centre_square, select
+from ppattack.data.selection import Candidates, Counted, Pixels, centre, select
 from ppattack.data.source import ImageRequest, content_hashes
 from ppattack.errors import ConfigError, DataError
 from ppattack.plugins import registry
@@ -154,15 +154,37 @@ def test_enlarged_images_are_counted() -> None:
 def test_the_middle_square_is_cut() -> None:
     pixels = np.zeros((40, 100, 3), np.uint8)
     pixels[:, 30:70] = 200
-    square = np.asarray(centre_square(Image.fromarray(pixels), 20))
+    square = np.asarray(centre(Image.fromarray(pixels), 20, 20))
     assert square.shape == (20, 20, 3)
     assert (square == 200).all()
+
+
+@pytest.mark.parametrize(("stored", "part"), [((40, 100), (40, 60)), ((90, 60), (40, 60))])
+def test_the_largest_part_of_a_wanted_shape_is_cut(
+    stored: tuple[int, int], part: tuple[int, int]
+) -> None:
+    pixels = np.zeros((*stored, 3), np.uint8)
+    top, left = (stored[0] - part[0]) // 2, (stored[1] - part[1]) // 2
+    pixels[top : top + part[0], left : left + part[1]] = 200
+    request = ImageRequest(1, 0, 30, shape=(20, 30))
+    sets = select("made", request, [("image", pixels)], [])
+    assert sets.victims.shape == (1, 3, 20, 30)
+    assert (sets.victims == 200).all()
+    assert sets.notes == ()
+
+
+def test_images_enlarged_to_a_shape_are_counted() -> None:
+    request = ImageRequest(2, 0, 24, shape=(16, 24))
+    made = [*images(1, shape=(16, 20, 3)), *images(2, shape=(17, 30, 3))]
+    assert select("made", request, made, []).notes == (
+        "1 images were smaller than 24x16 px and enlarged",
+    )
 
 
 def test_resizing_is_antialiased() -> None:
     stripes = np.zeros((64, 64), np.uint8)
     stripes[:, ::2] = 255
-    small = np.asarray(centre_square(Image.fromarray(stripes), 16))[:, 2:-2]
+    small = np.asarray(centre(Image.fromarray(stripes), 16, 16))[:, 2:-2]
     assert (abs(small.astype(int) - 127) < 12).all()
 
 
@@ -237,3 +259,9 @@ def test_distractors_change_nothing_else(name: str) -> None:
     after = source.load(ImageRequest(12, 0)).victims[5:]
     if name == "photos":
         assert torch.equal(more.distractors, after)
+
+
+@pytest.mark.parametrize("shape", [(0, 8), (8, 9), (4, 6)])
+def test_a_shape_that_its_size_contradicts_is_refused(shape: tuple[int, int]) -> None:
+    with pytest.raises(ConfigError, match="the longer of them"):
+        ImageRequest(1, 1, 8, shape=shape)

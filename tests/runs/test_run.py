@@ -10,7 +10,7 @@ import torch
 import ppattack
 from ppattack.classification.request import ClassifyRequest
 from ppattack.compression.request import CompressionRequest
-from ppattack.data.image_files import read_folder
+from ppattack.data.image_files import read_folder, write_png
 from ppattack.errors import ConfigError, DataError, ImageError, PluginError
 from ppattack.request import RunRequest
 from ppattack.runs import run
@@ -236,6 +236,20 @@ def test_ciphertexts_of_another_shape_than_the_images(tmp_path: Path, subsamplin
         ppattack.run(replace(asked, ciphertexts=plain))
     with pytest.raises(DataError, match="but these are"):
         ppattack.run(replace(asked, target="etc", target_settings={}, truth=plain))
+
+
+def test_public_images_are_cut_to_the_shape_of_ciphertexts_that_are_not_square(
+    tmp_path: Path,
+) -> None:
+    made = torch.randint(0, 256, (12, 3, 24, 16), dtype=torch.uint8)
+    for number, image in enumerate(made):
+        write_png(tmp_path / f"cipher/{number}.png", image)
+    asked = request(
+        tmp_path / "runs", attack="covariance-matching", ciphertexts=tmp_path / "cipher"
+    )
+    finished = ppattack.run(replace(asked, data="photos", adversary=40, preset="smoke"))
+    assert finished.report.data.shape == (3, 24, 16)
+    assert finished.report.data.adversary == 40
 
 
 def test_truth_that_does_not_cover_the_ciphertexts_is_refused(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ MOST_DIMENSIONS = 160
 FEWEST = 3
 """Eigenvectors kept even if they hold nothing."""
 LARGE, SPARE, TURNS = 1500, 40, 4
-"""Bytes of a large block, whose eigenvectors are found by so many iterations of some more of them."""
+"""Bytes of a large block at least, spare eigenvectors, and iterations that find them."""
 NOTHING = 1e-6
 """Variance, times the largest, below which an eigenvector holds rounding errors only."""
 LOST = 9000
