@@ -61,7 +61,9 @@ def _resampled_means(table: Values, seed: int) -> Values:
     count = table.shape[1]
     few = BOOTSTRAP_RESAMPLES * count <= KEPT
     parts = _kept_draws(seed, count) if few else _draws(seed, count)
-    return np.concatenate([table @ part.T.astype(float) for part in parts], axis=1) / count
+    sums = [table @ part.T.astype(float) for part in parts]
+    means: Values = np.concatenate(sums, axis=1) / count
+    return means
 
 
 def _draws(seed: int, count: int) -> Iterator[NDArray[np.uint16]]:

@@ -17,7 +17,7 @@ from torch import Tensor
 SAMPLED = 64
 """Rows whose two cheapest columns tell how fine prices must be."""
 FIRST_ROUNDS, ROUNDS = 4, 8
-"""Of scaling, at the coarsest step and at each one after it."""
+"""Rounds of scaling at the coarsest step, and at each one after it."""
 COARSER, FINER = 8.0, 5.0
 MOST_UNEVEN = 0.1
 """How much rows may be taken more or less than once, on average, before steps must be coarser."""
