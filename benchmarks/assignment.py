@@ -5,31 +5,33 @@ The whole table of costs would take 80 GB at 100,000 points::
 
     python benchmarks/assignment.py [--points 100000] [--width 32] [--noise 0.5]
 
-With ``--dense`` the whole table is solved instead, by us, by SciPy and, if ``lapx`` is installed,
-by its ``lapjv`` and ``lapjvs``, in turn; medians of processor time.
+With ``--dense`` whole tables are solved instead, by us, by SciPy and by ``lapx``, in turn; medians
+of processor time: of points of several widths and noises, of inner products of points that have
+nothing to do with each other, and of random numbers, whole ones too. All must cost the same.
 """
 
 from __future__ import annotations
 
 import argparse
-import importlib
-import importlib.util
 import os
 import resource
 import statistics
 import sys
 import time
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Callable, Iterator
+from itertools import product
 from pathlib import Path
+from typing import Any
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 sys.path.insert(0, str(Path(__file__).parent))
 
+import numpy as np
 import torch
 from side_by_side import machine
 from torch import Tensor
 
+from ppattack.machine import keep_freed_memory
 from ppattack.seeding import torch_stream
 from ppattack.solvers.matching.assignment import least_cost, match_points
 from ppattack.solvers.matching.sparse import Costs
@@ -37,6 +39,7 @@ from ppattack.solvers.matching.sparse import Costs
 BOTH_UP_TO = 5000
 """Points up to which the dense solver runs as well."""
 REPEATS = 5
+WIDTHS, NOISES = (2, 8, 32), (0.1, 0.5, 1.5)
 
 
 def _points(count: int, width: int, noise: float) -> tuple[Tensor, Tensor, Tensor]:
@@ -48,33 +51,47 @@ def _points(count: int, width: int, noise: float) -> tuple[Tensor, Tensor, Tenso
     return left, right, order
 
 
-def _dense(counts: list[int], width: int, noise: float) -> None:
-    """Print one row per size: milliseconds of each solver of the whole table."""
+def _tables(count: int) -> Iterator[tuple[str, Tensor]]:
+    """What a table of costs is of, and the table, ``(n, n)`` float64."""
+    for width, noise in product(WIDTHS, NOISES):
+        left, right, _ = _points(count, width, noise)
+        yield f"width {width}, noise {noise}", Costs(left, right).table()
+    stream = torch_stream(0, "tables", count)
+    left, right = (torch.randn(count, 64, generator=stream).double() for _ in range(2))
+    yield "inner products", left @ right.T
+    yield "random", torch.rand(count, count, generator=stream, dtype=torch.float64)
+    whole = torch.randint(0, 1000, (count, count), generator=stream)
+    yield "random, 0 to 999", whole.double()
+
+
+def _dense(counts: list[int]) -> None:
+    """Print one row per table: milliseconds of each solver."""
+    import lap
     from scipy.optimize import linear_sum_assignment
 
-    print("| points | distinct row minima | ours, ms | SciPy, ms | lapjv, ms | lapjvs, ms |")
+    print("| points | costs | cheapest columns | ours, ms | SciPy, ms | lapx, ms |")
     print("|---|---|---|---|---|---|")
     for count in counts:
-        left, right, _ = _points(count, width, noise)
-        table = Costs(left, right).table()
-        array = table.numpy()
-        solvers: list[Callable[[], object]] = [
-            partial(least_cost, table),
-            partial(linear_sum_assignment, array),
-        ]
-        if importlib.util.find_spec("lap"):
-            lap = importlib.import_module("lap")
-            solvers.append(partial(lap.lapjv, array))
-            solvers.append(partial(lap.lapjvs, array, prefer_float32=False))
-        times: list[list[float]] = [[] for _ in solvers]
-        for _ in range(REPEATS):
-            for solve, spent in zip(solvers, times, strict=True):
-                start = time.process_time()
-                solve()
-                spent.append(1000 * (time.process_time() - start))
-        found = [f"{statistics.median(spent):.2f}" for spent in times]
-        distinct = len(table.argmin(1).unique()) / count
-        print(f"| {count:,} | {distinct:.3f} | {' | '.join(found)} |", flush=True)
+        for name, table in _tables(count):
+            array = table.numpy()
+            solvers: list[Callable[[], Any]] = [
+                lambda table=table: least_cost(table).numpy(),  # type: ignore[misc]
+                lambda array=array: linear_sum_assignment(array)[1],  # type: ignore[misc]
+                lambda array=array: lap.lapjv(array, return_cost=False)[0],  # type: ignore[misc]
+            ]
+            times: list[list[float]] = [[] for _ in solvers]
+            for _ in range(REPEATS):
+                totals = []
+                for solve, spent in zip(solvers, times, strict=True):
+                    start = time.process_time()
+                    columns = solve()
+                    spent.append(1000 * (time.process_time() - start))
+                    totals.append(array[np.arange(count), columns].sum())
+                if not np.allclose(totals, totals[0], rtol=1e-9):
+                    raise SystemExit(f"{name}: the solvers do not agree, {totals}")
+            found = [f"{statistics.median(spent):.2f}" for spent in times]
+            distinct = len(np.unique(array.argmin(axis=1))) / count
+            print(f"| {count:,} | {name} | {distinct:.2f} | {' | '.join(found)} |", flush=True)
 
 
 def main() -> int:
@@ -88,7 +105,8 @@ def main() -> int:
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
     if given.dense:
-        _dense(given.points, given.width, given.noise)
+        keep_freed_memory()  # as the program does
+        _dense(given.points)
         print(machine())
         return 0
     print("| points | seconds | peak MB | gap / cost | right | rounds | dense: seconds | same |")

@@ -5,7 +5,6 @@ Its ciphertexts are no bytes, so it stands apart from :mod:`targets.block_defenc
 
 from __future__ import annotations
 
-import hmac
 import math
 import struct
 from dataclasses import dataclass
@@ -226,6 +225,8 @@ def _enciphered(password: bytes, number: int) -> int:
 
 def _round_digits(password: bytes, turn: int, digits: list[int], count: int) -> list[int]:
     """The ``count`` digits that a round adds, the least significant of an HMAC-SHA1 first."""
+    import hmac
+
     message = struct.pack(f"<{len(digits) + 2}I", turn, *digits, 0)
     value = int.from_bytes(hmac.digest(password, message, "sha1"), "big")
     return [value // 10**place % 10 for place in range(count)]

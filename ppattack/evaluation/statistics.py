@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,8 @@ NORMAL_975 = 1.959963984540054
 """The 97.5 % quantile of the normal distribution."""
 RESAMPLED_AT_ONCE = 1 << 18
 """Values resampled at a time: bounds the memory for many images."""
+KEPT = 1 << 24
+"""Numbers of draws that are kept for the next metric."""
 
 
 def summarise(columns: Mapping[str, Values], seed: int) -> dict[str, Summary]:
@@ -55,13 +58,26 @@ def wilson95(successes: int, count: int) -> tuple[float, float]:
 
 def _resampled_means(table: Values, seed: int) -> Values:
     """``(rows, BOOTSTRAP_RESAMPLES)``: each row's mean over images sampled with replacement."""
-    rows, count = table.shape
+    count = table.shape[1]
+    few = BOOTSTRAP_RESAMPLES * count <= KEPT
+    parts = _kept_draws(seed, count) if few else _draws(seed, count)
+    sums = [table @ part.T.astype(float) for part in parts]
+    means: Values = np.concatenate(sums, axis=1) / count
+    return means
+
+
+def _draws(seed: int, count: int) -> Iterator[NDArray[np.uint16]]:
+    """How often each of ``count`` images is drawn, ``(resamples, count)``, part by part."""
     rng = numpy_stream(seed, "bootstrap")
-    means = np.empty((rows, BOOTSTRAP_RESAMPLES))
     step = max(1, RESAMPLED_AT_ONCE // count)
     for start in range(0, BOOTSTRAP_RESAMPLES, step):
-        part = means[:, start : start + step]
-        sampled = rng.integers(0, count, (part.shape[1], count))
-        for row in range(rows):
-            part[row] = table[row][sampled].mean(axis=1)
-    return means
+        size = min(step, BOOTSTRAP_RESAMPLES - start)
+        drawn = rng.integers(0, count, (size, count)) + count * np.arange(size)[:, None]
+        often = np.bincount(drawn.ravel(), minlength=size * count)
+        yield often.astype(np.uint16).reshape(size, count)
+
+
+@lru_cache(maxsize=2)
+def _kept_draws(seed: int, count: int) -> tuple[NDArray[np.uint16], ...]:
+    """The same for all metrics of a run."""
+    return tuple(_draws(seed, count))

@@ -29,8 +29,8 @@ from ppattack.metrics.small_maps import quicken
 __all__ = ["Lpips", "WeightsFound", "find_weights"]
 
 VERSION = "0.1"
-CPU_PIXELS = 1 << 18
-"""Pixels run through the network at a time: larger batches are no faster on a CPU."""
+CPU_PIXELS = 1 << 19
+"""Pixels run through the network at a time; half as many take a twentieth longer on a CPU."""
 GPU_PIXELS = 1 << 22
 EPSILON = 1e-10
 """What the ``lpips`` package adds to norms."""
@@ -152,12 +152,12 @@ class Lpips:
             MetricUnavailable: for images too small for the network.
         """
         check_pair(x, y)
-        step = self.images_at_once(*x.shape[2:])
-        parts = [
-            self.distance(self.features(x[part]), self.features(y[part]))
-            for part in chunks(len(x), step)
-        ]
-        return torch.cat(parts) if parts else self.distance(self.features(x), self.features(y))
+        step = max(1, self.images_at_once(*x.shape[2:]) // 2)
+        parts = []
+        for part in chunks(max(1, len(x)), step):
+            both = self.features(torch.cat([x[part], y[part]]))
+            parts.append(self.distance(*both.tensor_split(2)))
+        return torch.cat(parts)
 
     def images_at_once(self, height: int, width: int) -> int:
         """How many images of a size are worth passing at a time."""

@@ -13,7 +13,7 @@ import sys
 from dataclasses import dataclass
 from functools import cache
 from importlib.machinery import SourceFileLoader
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import Distribution, EntryPoint, entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
@@ -247,7 +247,16 @@ def _module(point: EntryPoint) -> str:
 
 def _is_ours(point: EntryPoint) -> bool:
     ours = any(point.value in places.values() for places in HIDDEN.values())
-    return ours or (point.dist is not None and point.dist.name == "ppattack")
+    return ours or (point.dist is not None and _package_name(point.dist) == "ppattack")
+
+
+@cache
+def _package_name(installed: Distribution) -> str:
+    """The name of an installed package; each time that it is asked, its whole description is read.
+
+    Packages are compared by identity, and all entry points of one name the same object.
+    """
+    return installed.name
 
 
 def _base(kind: Kind) -> type[Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -50,6 +49,8 @@ class Key:
     @property
     def fingerprint(self) -> str:
         """12 hexadecimal digits that identify the key without revealing it."""
+        import hashlib  # loads a library that most short answers do without
+
         digest = hashlib.sha256(f"{self.scheme}{self.image_shape}{self.count}".encode())
         for name in sorted(self.parts):
             part = np.ascontiguousarray(self.parts[name])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from abc import abstractmethod
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -243,5 +242,7 @@ def haar(rng: np.random.Generator, count: int, size: int) -> NDArray[np.float64]
 
 def noise_stream(key: Key, ciphertext: Tensor) -> np.random.Generator:
     """Randomness that follows from key and image, so that encryption stays a function."""
+    import hashlib
+
     digest = hashlib.sha256(key.fingerprint.encode() + ciphertext.cpu().numpy().tobytes())
     return numpy_stream(digest.digest(), "noise")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from abc import abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -279,6 +278,8 @@ def _orders(
     images: Tensor, encoder: PrivateEncoder, patches: int, generator: np.random.Generator | None
 ) -> Tensor:
     """``(N, P)`` int64: the patch at each place, uniformly random for every image."""
+    import hashlib
+
     import torch
 
     keys: NDArray[np.float64]

@@ -10,8 +10,9 @@ problem is solved again until the distance is nil.
 
 from __future__ import annotations
 
+import importlib
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -19,6 +20,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ppattack.errors import DataError
+from ppattack.solvers.matching.prices import less_prices
 from ppattack.solvers.matching.sparse import (
     Costs,
     Pairs,
@@ -32,6 +34,10 @@ from ppattack.solvers.matching.sparse import (
 
 DENSE_BYTES = 2 << 30
 """The largest table of float64 costs that is solved as a whole."""
+NEARLY_ALL = 0.75
+"""Share of the columns that are some row's cheapest from which on lapx is quickest."""
+PRICED = 256
+"""Rows from which on prices for the columns of a square table save more than they cost."""
 CANDIDATES = 16
 ROUNDS = 12
 """Sparse problems solved at most; each adds the pairs that the one before lacked."""
@@ -69,24 +75,54 @@ def least_cost(costs: Tensor) -> Tensor:
     """The matching of least total cost.
 
     If the cheapest columns of all rows differ, they are the matching, since no row could cost
-    less: nothing is solved then.
+    less: nothing is solved then. If nearly all of them differ, ``lapx`` is quickest; it is slowest
+    where many rows want the same columns, and a large square table is then solved by SciPy, less
+    prices of its columns.
 
     Args:
         costs: ``(n, m)`` with n ≤ m, any float type and device.
 
     Returns:
         ``(n,)`` int64 on the same device, the column of each row.
+
+    Raises:
+        ValueError: for costs that are NaN or minus infinity, and if every matching costs infinity.
     """
+    table = costs.detach().cpu().double()
+    rows, width = table.shape
+    array = table.numpy()
+    solve = _by_shortest_paths
+    if 0 < rows <= width:
+        cheapest = array.argmin(axis=1)
+        taken = np.count_nonzero(np.bincount(cheapest, minlength=width))
+        if np.isfinite(array[np.arange(rows), cheapest]).all():
+            if taken == rows:
+                return torch.from_numpy(cheapest).to(costs.device)
+            if rows == width and taken >= NEARLY_ALL * rows and np.isfinite(array.max()):
+                solve = _by_bids
+            elif rows == width >= PRICED:
+                array = less_prices(table).numpy()
+    return torch.from_numpy(solve(array)).to(costs.device)
+
+
+def _by_shortest_paths(costs: NDArray[np.float64]) -> NDArray[np.int64]:
+    """The column of each row, by SciPy."""
     from scipy.optimize import linear_sum_assignment
 
-    if 0 < costs.shape[0] <= costs.shape[1]:
-        least, cheapest = costs.detach().min(dim=1)
-        if torch.isfinite(least).all() and len(cheapest.unique()) == len(cheapest):
-            return cheapest
-    rows, columns = linear_sum_assignment(costs.detach().cpu().numpy())
-    found = torch.empty(len(rows), dtype=torch.int64)
-    found[torch.from_numpy(rows)] = torch.from_numpy(columns)
-    return found.to(costs.device)
+    rows, columns = linear_sum_assignment(costs)
+    found = np.empty(len(rows), dtype=np.int64)
+    found[rows] = columns
+    return found
+
+
+def _by_bids(costs: NDArray[np.float64]) -> NDArray[np.int64]:
+    """The column of each row of a square table of finite costs, by lapx if it is there."""
+    try:
+        lap: Any = importlib.import_module("lap")
+    except ImportError:  # there are no wheels of it for some machines
+        return _by_shortest_paths(costs)
+    columns: NDArray[np.int64] = lap.lapjv(costs, return_cost=False)[0].astype(np.int64)
+    return columns
 
 
 def greatest_score(scores: Tensor) -> Tensor:

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import itertools
+import sys
 
 import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
 from ppattack.errors import DataError
 from ppattack.seeding import torch_stream
+from ppattack.solvers.matching import assignment
 from ppattack.solvers.matching.assignment import greatest_score, least_cost, match_points
+from ppattack.solvers.matching.prices import less_prices
 from ppattack.solvers.matching.sparse import Costs, Pairs, completed, prices, solved, whole_numbers
 
 
@@ -48,6 +52,60 @@ def test_distinct_row_minima_are_the_matching() -> None:
     wanted = torch.randperm(60, generator=torch.Generator().manual_seed(1))[:40]
     costs[torch.arange(40), wanted] = -9.0
     assert torch.equal(least_cost(costs), wanted)
+
+
+def _tables(seed: int, count: int, kind: str) -> Tensor:
+    """Square costs: points, ties, costs that differ by much, and pairs that are out of question."""
+    stream = torch_stream(seed, "tables", kind)
+    if kind == "points":
+        left, right, _ = _points(count, 1 + seed % 4, 0.5 + seed % 3, seed)
+        return _squared(left, right)
+    if kind == "ties":
+        return torch.randint(0, 4, (count, count), generator=stream).double()
+    drawn = torch.rand(count, count, generator=stream, dtype=torch.float64)
+    if kind == "far apart":
+        return (40 * drawn).exp() - 1e9 * torch.rand(count, 1, generator=stream)
+    if kind == "easy":
+        return drawn + 0.3 * (torch.rand(count, 1, generator=stream) < 0.9) * (1 - torch.eye(count))
+    return drawn.where((drawn < 0.7) | torch.eye(count).bool(), torch.inf)
+
+
+@pytest.mark.parametrize("kind", ["points", "ties", "far apart", "easy", "impossible"])
+@pytest.mark.parametrize("without", [(), ("lap",)])
+@given(seed=st.integers(0, 10_000), count=st.integers(2, 60))
+@settings(deadline=None, max_examples=12)
+def test_all_ways_cost_the_same(kind: str, without: tuple[str, ...], seed: int, count: int) -> None:
+    """With and without prices of columns, and with and without lapx."""
+    costs = _tables(seed, count, kind)
+    table = costs.numpy()
+    best = table[linear_sum_assignment(table)].sum()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(assignment, "PRICED", 2)
+        for name in without:
+            patch.setitem(sys.modules, name, None)
+        found = least_cost(costs).numpy()
+    assert sorted(found) == list(range(count))
+    scale = 1e-9 * np.abs(best) + 1e-14 * np.abs(table[np.isfinite(table)]).sum()
+    assert abs(table[np.arange(count), found].sum() - best) <= scale
+
+
+@pytest.mark.parametrize("kind", ["points", "easy"])
+def test_prices_make_row_minima_differ(kind: str) -> None:
+    costs = _tables(2, 300, kind)
+    before, after = (len(table.argmin(1).unique()) for table in (costs, less_prices(costs)))
+    assert after > before
+
+
+def test_rows_that_do_not_say_how_fine_prices_must_be_have_none() -> None:
+    costs = torch.ones(4, 4, dtype=torch.float64)
+    assert less_prices(costs) is costs
+
+
+def test_a_table_where_everything_costs_infinity_is_refused() -> None:
+    costs = torch.ones(3, 3, dtype=torch.float64)
+    costs[:, 0] = torch.inf
+    with pytest.raises(ValueError, match="infeasible"):
+        least_cost(costs)
 
 
 @pytest.mark.parametrize("bad", [float("nan"), float("-inf")])
