@@ -17,10 +17,11 @@ from ppattack.solvers.shared_blocks.exchanges import block_misfits, margin
 from ppattack.solvers.shared_blocks.models import Geometry, Places, stationary
 from ppattack.solvers.shared_blocks.outcome import ENOUGH, Outcome
 from ppattack.solvers.shared_blocks.pixels import Cipher, Found, Pixels
+from ppattack.solvers.shared_blocks.slides import slid
 from ppattack.solvers.shared_blocks.statistics import Array, Spectrum, without
 
 LAYOUTS = tuple((kept, near) for kept in (80, 160, 40) for near in (10, 7))
-"""Eigenvectors and neighbours of the layouts of the first search."""
+"""Eigenvectors and neighbours of the layouts of the first search, and of any in small blocks."""
 MOST_LAYOUTS = 12
 """Layouts of each further search, in which blocks count unequally, at random."""
 MOST_LARGE, LARGE = 6, 128
@@ -33,18 +34,16 @@ CLIMBS = ((0.1, 50), (0.3, 20))
 """Weight of public images, and dimensions believed at first, when a layout is refined."""
 PROMISING, NEAR = 1.25, 1.03
 """Misfit, times the least, above which exchanges of pixels, or of bytes, are not tried."""
+HOPELESS = 1.25
+"""Misfit, times the least of earlier searches, that ends a search of small blocks."""
 MISSED = 2
 """Searches of large blocks in a row that miss the least misfit and end the searching."""
 SAME = 0.05
 """Misfits this near are of one arrangement."""
 ENOUGH_SMALL = 3
 """Searches of small blocks that must come to the same end: wrong ones come back more often."""
-MOST_ROUNDS, MOST_ROUNDS_SMALL = 5, 9
-"""Searches, at most, and those for small blocks."""
-PLAIN = 3
-"""Searches of small blocks that must all disagree before the ends of others are annealed."""
-ANNEALED, HOT = 6, (0.5, 2.0)
-"""Annealings of such an end, and their temperatures at first."""
+MOST_ROUNDS = 5
+"""Searches, at most, if nobody says."""
 BYTES = (50, 50, 65, 80, 100, 130, 160)
 """Dimensions in which single bytes are refined."""
 BYTE_PUBLIC = 0.1
@@ -53,11 +52,6 @@ MOST_REPAIRS, MOST_EXCHANGES = 4, 60
 """Rounds of repairs of single bytes, and of exchanges in each, at most."""
 TOLERATED = 0.002
 """Rise of the misfit, relative, at which the image's own model is believed over public images."""
-
-
-def usual_rounds(geometry: Geometry) -> int:
-    """How many searches are made, at most, if nobody says."""
-    return MOST_ROUNDS_SMALL if geometry.small else MOST_ROUNDS
 
 
 class Search:
@@ -97,12 +91,9 @@ class Search:
             tick: is told how many searches are done.
         """
         ends: list[tuple[Found, Pixels, Places]] = []
-        agreed = 0
+        agreed, least = 0, np.inf
         for done in range(self._rounds):
-            end = self._searched(done)
-            if self.cipher.geometry.small and done >= PLAIN and agreed == 1:
-                end = self._annealed(*end)
-            ends.append(end)
+            ends.append(self._searched(done, least))
             tick(done + 1)
             least = min(found.misfit for found, _, _ in ends)
             agreed = sum(found.misfit < least + SAME for found, _, _ in ends)
@@ -135,14 +126,19 @@ class Search:
 
     def _layouts(self, number: int) -> int:
         """Layouts of the search of this number, at most."""
-        if number == 0:
+        if number == 0 or self.cipher.geometry.small:
             return len(LAYOUTS)
         if self.cipher.geometry.edge**2 <= LARGE:
             return MOST_LAYOUTS
         return MOST_LARGE if number < ENOUGH else FEW_LARGE
 
-    def _searched(self, number: int) -> tuple[Found, Pixels, Places]:
-        """The best end of the search of this number, which knows nothing of the others."""
+    def _searched(self, number: int, known: float = np.inf) -> tuple[Found, Pixels, Places]:
+        """The best end of the search of this number.
+
+        Args:
+            number: of the search.
+            known: the least misfit of earlier ones, of which it takes nothing else.
+        """
         bytes_of = grouping(self.cipher, self._rng)
         best: tuple[Found, Pixels, Places] | None = None
         misfits: list[float] = []
@@ -151,29 +147,18 @@ class Search:
             pixels = Pixels(self.cipher, bytes_of)
             laid_out = self._laid_out(pixels, None if number else layout_number)
             end = self._climbed(pixels, laid_out, least)
-            if end[0].misfit < NEAR * least:
+            if self.cipher.geometry.small and end[0].misfit < PROMISING * least:
+                end = self.unswirled(*end)
+            elif end[0].misfit < NEAR * least:
                 end = self._repaired(*end)
             misfits.append(end[0].misfit)
             if best is None or end[0].misfit < least - SAME:
                 best, bytes_of = end, end[0].at.reshape(pixels.channels, -1)
-            if sum(each < best[0].misfit + SAME for each in misfits) >= ENOUGH:
+            near = sum(each < best[0].misfit + SAME for each in misfits)
+            if near >= ENOUGH or (self.cipher.geometry.small and best[0].misfit > HOPELESS * known):
                 break
         assert best is not None  # noqa: S101 - there is one layout at least
-        return self.unswirled(*best)
-
-    def _annealed(
-        self, found: Found, pixels: Pixels, order: Places
-    ) -> tuple[Found, Pixels, Places]:
-        """The best of a chain of ends, each annealed from the best before."""
-        best = found, pixels, order
-        for _ in range(ANNEALED):
-            found, pixels, _ = best
-            pixels = Pixels(self.cipher, found.at.reshape(pixels.channels, -1))
-            order = pixels.annealed(np.arange(pixels.count), self._rng.uniform(*HOT), self._rng)
-            order = pixels.exchanged(pixels.fitted(order, *CLIMBS[0]))
-            if pixels.found(order).misfit < found.misfit - SAME:
-                best = self._repaired(pixels.found(order), pixels, order)
-        return self.unswirled(*best)
+        return best if self.cipher.geometry.small else self.unswirled(*best)
 
     def _laid_out(self, pixels: Pixels, number: int | None) -> Places:
         """Pixels on the grid: the layout of this number, or one drawn at random."""
@@ -251,10 +236,14 @@ class Search:
     ) -> tuple[Found, Pixels, Places]:
         """Rings that went round, and lines in reverse order, put right, as long as that gains.
 
+        In small blocks they may be any that a rectangle has.
+
         Every pixel keeps its neighbours but where rings or lines meet the others, so that no
         exchange leads out of such an end, and separate searches come to the same one.
         """
         misfit, geometry = self.cipher.misfit, self.cipher.geometry
+        if geometry.small:
+            return self._slid(found, pixels, order)
         moves = np.concatenate([geometry.swirls, geometry.folds])
         while True:
             tried = [found.at[move] for move in moves]
@@ -267,6 +256,16 @@ class Search:
                 np.arange(geometry.edge**2),
             )
             found, pixels, order = self._repaired(pixels.found(order), pixels, order)
+
+    def _slid(self, found: Found, pixels: Pixels, order: Places) -> tuple[Found, Pixels, Places]:
+        """Parts of a small block slid, and bytes repaired, in turn, as long as that gains."""
+        while True:
+            before = found.misfit
+            pixels = Pixels(self.cipher, found.at.reshape(pixels.channels, -1))
+            order = slid(pixels, SAME)
+            found, pixels, order = self._repaired(pixels.found(order), pixels, order)
+            if found.misfit > before - SAME:
+                return found, pixels, order
 
     def _byte_by_byte(self, at: Places) -> Places:
         own = self.cipher.own.covariance.take(at, 0).take(at, 1)
