@@ -92,7 +92,7 @@ class CovarianceMatching(Attack):
         rounds: Annotated[
             int,
             Interval(ge=0, le=100),
-            Doc("shared blocks: searches, at most; 0: 5"),
+            Doc("shared blocks: searches, at most; 0: 5, or 9 for blocks of 8 pixels and less"),
         ] = 0
         upright_images: Annotated[
             str,

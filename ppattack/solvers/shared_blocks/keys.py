@@ -26,7 +26,7 @@ from ppattack.solvers.jigsaw.learned_seams import LearnedSeams
 from ppattack.solvers.jigsaw.seam_lessons import learned
 from ppattack.solvers.shared_blocks.models import Geometry, Places, public_models
 from ppattack.solvers.shared_blocks.outcome import Outcome
-from ppattack.solvers.shared_blocks.search import MOST_ROUNDS, Search
+from ppattack.solvers.shared_blocks.search import MOST_ROUNDS, Search, usual_rounds
 from ppattack.solvers.shared_blocks.statistics import (
     Array,
     Spectrum,
@@ -164,7 +164,7 @@ def taught(
         public: ``(M, C, H, W)`` uint8, of the ciphertexts' size.
         structure: ``shared-block`` over bytes.
         seed: of grouping and searches.
-        rounds: searches, at most; 0: five.
+        rounds: searches, at most; 0: five, or nine for blocks of 8 pixels and less.
         others: see :func:`ppattack.solvers.global_state.choice.fitted`.
         jpeg: what the ciphertexts went through, after which neither others nor the seams of
             public images teach anything; or None.
@@ -180,7 +180,7 @@ def taught(
     prior = choice.fitted(public, group, wanted, others=others if clear else None)
     models = public_models(public, geometry, seed)
     seams = learned(public, geometry.edge) if structure.moves_blocks and clear else None
-    rounds = rounds or MOST_ROUNDS
+    rounds = rounds or usual_rounds(geometry)
     return Solver(structure, geometry, models, prior, seed, rounds, seams, jpeg)
 
 

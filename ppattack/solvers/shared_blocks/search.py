@@ -17,7 +17,7 @@ from ppattack.solvers.shared_blocks.exchanges import block_misfits, margin
 from ppattack.solvers.shared_blocks.models import Geometry, Places, stationary
 from ppattack.solvers.shared_blocks.outcome import ENOUGH, Outcome
 from ppattack.solvers.shared_blocks.pixels import Cipher, Found, Pixels
-from ppattack.solvers.shared_blocks.slides import slid
+from ppattack.solvers.shared_blocks.slides import nearest, slid
 from ppattack.solvers.shared_blocks.statistics import Array, Spectrum, without
 
 LAYOUTS = tuple((kept, near) for kept in (80, 160, 40) for near in (10, 7))
@@ -42,8 +42,10 @@ SAME = 0.05
 """Misfits this near are of one arrangement."""
 ENOUGH_SMALL = 3
 """Searches of small blocks that must come to the same end: wrong ones come back more often."""
-MOST_ROUNDS = 5
-"""Searches, at most, if nobody says."""
+MOST_ROUNDS, MOST_ROUNDS_SMALL = 5, 9
+"""Searches, at most, and those for small blocks."""
+MOST_IN_ALL = 22
+"""Layouts of small blocks in all searches, after which no further search begins."""
 BYTES = (50, 50, 65, 80, 100, 130, 160)
 """Dimensions in which single bytes are refined."""
 BYTE_PUBLIC = 0.1
@@ -52,6 +54,11 @@ MOST_REPAIRS, MOST_EXCHANGES = 4, 60
 """Rounds of repairs of single bytes, and of exchanges in each, at most."""
 TOLERATED = 0.002
 """Rise of the misfit, relative, at which the image's own model is believed over public images."""
+
+
+def usual_rounds(geometry: Geometry) -> int:
+    """How many searches are made, at most, if nobody says."""
+    return MOST_ROUNDS_SMALL if geometry.small else MOST_ROUNDS
 
 
 class Search:
@@ -83,6 +90,7 @@ class Search:
             seen = without(seen, lost)
         self.cipher = Cipher(seen, list(models), geometry)
         self._curves: dict[int, tuple[Array, Array]] = {}
+        self._laid = 0
 
     def run(self, tick: Callable[[int], None] = lambda done: None) -> Outcome:
         """Search afresh until enough searches agree; the likeliest arrangement of all.
@@ -100,28 +108,39 @@ class Search:
             if agreed >= self._enough or self._hopeless([found.misfit for found, _, _ in ends]):
                 break
         found, pixels, order = min(ends, key=lambda each: each[0].misfit)
-        others = [other for other, _, _ in ends if other.misfit >= found.misfit + SAME]
+        others = [other.at for other, _, _ in ends if other.misfit >= found.misfit + SAME]
         own = pixels.found(pixels.exchanged(order, pixels.own_weights(order)))
         if own.misfit < found.misfit * (1 + TOLERATED):
             found = own
         return Outcome(found, agreed, len(ends), self._enough, self._margin(found, others))
 
     def _hopeless(self, misfits: list[float]) -> bool:
-        """Whether the last searches in large blocks, which take long, all missed the least."""
-        return not self.cipher.geometry.small and (
-            len(misfits) > MISSED and min(misfits[:-MISSED]) < min(misfits[-MISSED:]) - SAME
-        )
+        """Whether the last searches in large blocks, which take long, all missed the least.
 
-    def _margin(self, found: Found, others: list[Found]) -> float:
-        """Standard errors by which exchanges of two bytes, and other ends, are less likely."""
+        In small ones, whether there were many layouts.
+        """
+        if self.cipher.geometry.small:
+            return self._laid >= MOST_IN_ALL
+        return len(misfits) > MISSED and min(misfits[:-MISSED]) < min(misfits[-MISSED:]) - SAME
+
+    def _margin(self, found: Found, others: list[Places]) -> float:
+        """Standard errors by which exchanges of two bytes, and other ends, are less likely.
+
+        In small blocks, parts that slid or turned over are other ends too.
+        """
         rows = self._contents / np.sqrt(np.maximum(self.cipher.own.covariance.diagonal(), 1e-12))
         seen = self.cipher.seen.take(found.at, 0).take(found.at, 1)
         weights = self.cipher.misfit.weights
         least = margin(rows[:, found.at], seen, weights)
         fits = block_misfits(rows[:, found.at], weights)
+        if self.cipher.geometry.small:
+            pixels = Pixels(self.cipher, found.at.reshape(self.cipher.geometry.channels, -1))
+            others = others + [pixels.bytes_of[:, order].reshape(-1) for order in nearest(pixels)]
         for other in others:
-            error = (block_misfits(rows[:, other.at], weights) - fits).std() / np.sqrt(len(rows))
-            least = min(least, (other.misfit - found.misfit) / max(error, 1e-12))
+            error = (block_misfits(rows[:, other], weights) - fits).std() / np.sqrt(len(rows))
+            if error > 0:
+                more = self.cipher.misfit.of(self.cipher.seen, other) - found.misfit
+                least = min(least, more / error)
         return float(least)
 
     def _layouts(self, number: int) -> int:
@@ -146,6 +165,7 @@ class Search:
             least = best[0].misfit if best else np.inf
             pixels = Pixels(self.cipher, bytes_of)
             laid_out = self._laid_out(pixels, None if number else layout_number)
+            self._laid += 1
             end = self._climbed(pixels, laid_out, least)
             if self.cipher.geometry.small and end[0].misfit < PROMISING * least:
                 end = self.unswirled(*end)

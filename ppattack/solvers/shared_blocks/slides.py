@@ -12,13 +12,16 @@ from itertools import product
 
 import numpy as np
 
+from ppattack.blocks import dihedral_table
 from ppattack.solvers.shared_blocks.models import Places, rings_of
 from ppattack.solvers.shared_blocks.pixels import Pixels
 from ppattack.solvers.shared_blocks.statistics import Single
 
 TRIED = 6
 """Moves that are followed by exchanges, the most promising first, until one gains."""
-MOST_SLIDES = 40
+NEAREST = 50
+"""Moves that are compared with leaving all as it is."""
+MOST_SLIDES = 8
 """Moves made one after the other, at most."""
 
 Moves = tuple[Places, Places]
@@ -40,7 +43,7 @@ def slid(pixels: Pixels, gain: float) -> Places:
     order = np.arange(pixels.count)
     least = pixels.found(order).misfit
     for _ in range(MOST_SLIDES):
-        for move in promising(seen[order[:, None], order], weights, edge):
+        for move in promising(seen[order[:, None], order], weights, edge)[:TRIED]:
             end = pixels.exchanged(_made(order, move))
             misfit = pixels.found(end).misfit
             if misfit < least - gain:
@@ -49,6 +52,13 @@ def slid(pixels: Pixels, gain: float) -> Places:
             break
         least, order = misfit, end
     return order
+
+
+def nearest(pixels: Pixels) -> list[Places]:
+    """Orders of pixels that a slide makes, those of grey pixels that fit best."""
+    seen, weights = pixels.by_pixels.mean(2), pixels.cipher.by_pixels.mean(2)
+    moved = promising(seen, weights, pixels.cipher.geometry.edge)
+    return [_made(np.arange(pixels.count), move) for move in moved]
 
 
 def _made(order: Places, move: Moves) -> Places:
@@ -79,7 +89,7 @@ def promising(seen: Single, weights: Single, edge: int) -> list[Moves]:
     owner = np.repeat(np.arange(len(groups)), [len(each) for each in costs])
     first = np.cumsum([0, *(len(each) for each in costs)])
     found = []
-    for number in np.argsort(every)[:TRIED].tolist():
+    for number in np.argsort(every)[:NEAREST].tolist():
         to, from_ = groups[owner[number]]
         row = number - first[owner[number]]
         found.append((to[row], from_[row]))
@@ -88,19 +98,19 @@ def promising(seen: Single, weights: Single, edge: int) -> list[Moves]:
 
 @lru_cache(maxsize=2)
 def moves(edge: int) -> tuple[Moves, ...]:
-    """All moves of parts of a block, those of as many pixels together."""
+    """All moves of parts of a block, those of as many pixels together; not turns of it all."""
     grid = np.arange(edge**2).reshape(edge, edge)
-    found: dict[tuple[bytes, bytes], Moves] = {}
+    turns = {tuple(turn) for turn in dihedral_table(edge).tolist()}
+    found: dict[tuple[int, ...], Moves] = {}
     for high, wide in product(range(1, edge + 1), repeat=2):
         for top, left in product(range(edge - high + 1), range(edge - wide + 1)):
             part = grid[top : top + high, left : left + wide]
             for to, from_ in _of_a_part(part):
-                there = to != from_
-                to, from_ = to[there], from_[there]
-                order = np.argsort(to)
-                move = to[order], from_[order]
-                found[move[0].tobytes(), move[1].tobytes()] = move
-    sizes = sorted({len(to) for to, _ in found.values()} - {0})
+                order = _made(grid.reshape(-1), (to, from_))
+                there = np.flatnonzero(order != grid.reshape(-1))
+                found[tuple(order.tolist())] = there, order[there]
+    found = {order: move for order, move in found.items() if order not in turns}
+    sizes = sorted({len(to) for to, _ in found.values()})
     groups = [[move for move in found.values() if len(move[0]) == size] for size in sizes]
     return tuple(
         (np.stack([to for to, _ in group]), np.stack([from_ for _, from_ in group]))
