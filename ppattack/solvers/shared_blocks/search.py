@@ -13,11 +13,10 @@ import numpy as np
 from ppattack.solvers.covariance.exchanges import exchanges
 from ppattack.solvers.shared_blocks import layout
 from ppattack.solvers.shared_blocks.channels import grouping, refined
-from ppattack.solvers.shared_blocks.exchanges import block_misfits, margin
 from ppattack.solvers.shared_blocks.models import Geometry, Places, stationary
-from ppattack.solvers.shared_blocks.outcome import ENOUGH, Outcome
+from ppattack.solvers.shared_blocks.outcome import ENOUGH, Outcome, least_margin
 from ppattack.solvers.shared_blocks.pixels import Cipher, Found, Pixels
-from ppattack.solvers.shared_blocks.slides import nearest, slid
+from ppattack.solvers.shared_blocks.slides import slid
 from ppattack.solvers.shared_blocks.statistics import Array, Spectrum, without
 
 LAYOUTS = tuple((kept, near) for kept in (80, 160, 40) for near in (10, 7))
@@ -112,7 +111,8 @@ class Search:
         own = pixels.found(pixels.exchanged(order, pixels.own_weights(order)))
         if own.misfit < found.misfit * (1 + TOLERATED):
             found = own
-        return Outcome(found, agreed, len(ends), self._enough, self._margin(found, others))
+        margin = least_margin(self.cipher, self._contents, found, others)
+        return Outcome(found, agreed, len(ends), self._enough, margin)
 
     def _hopeless(self, misfits: list[float]) -> bool:
         """Whether the last searches in large blocks, which take long, all missed the least.
@@ -122,26 +122,6 @@ class Search:
         if self.cipher.geometry.small:
             return self._laid >= MOST_IN_ALL
         return len(misfits) > MISSED and min(misfits[:-MISSED]) < min(misfits[-MISSED:]) - SAME
-
-    def _margin(self, found: Found, others: list[Places]) -> float:
-        """Standard errors by which exchanges of two bytes, and other ends, are less likely.
-
-        In small blocks, parts that slid or turned over are other ends too.
-        """
-        rows = self._contents / np.sqrt(np.maximum(self.cipher.own.covariance.diagonal(), 1e-12))
-        seen = self.cipher.seen.take(found.at, 0).take(found.at, 1)
-        weights = self.cipher.misfit.weights
-        least = margin(rows[:, found.at], seen, weights)
-        fits = block_misfits(rows[:, found.at], weights)
-        if self.cipher.geometry.small:
-            pixels = Pixels(self.cipher, found.at.reshape(self.cipher.geometry.channels, -1))
-            others = others + [pixels.bytes_of[:, order].reshape(-1) for order in nearest(pixels)]
-        for other in others:
-            error = (block_misfits(rows[:, other], weights) - fits).std() / np.sqrt(len(rows))
-            if error > 0:
-                more = self.cipher.misfit.of(self.cipher.seen, other) - found.misfit
-                least = min(least, more / error)
-        return float(least)
 
     def _layouts(self, number: int) -> int:
         """Layouts of the search of this number, at most."""

@@ -19,7 +19,7 @@ from ppattack.solvers.shared_blocks.models import (
     stationary,
     turned,
 )
-from ppattack.solvers.shared_blocks.outcome import CLEAR, Outcome
+from ppattack.solvers.shared_blocks.outcome import CLEAR, Outcome, least_margin
 from ppattack.solvers.shared_blocks.pixels import Cipher, Found, Pixels
 from ppattack.solvers.shared_blocks.search import Search
 from ppattack.solvers.shared_blocks.statistics import (
@@ -223,13 +223,17 @@ def test_another_end_that_is_nearly_as_likely_narrows_the_margin() -> None:
     there, other = (
         Found(at, cipher.misfit.of(cipher.seen, at)) for at in (order, moved.reshape(-1))
     )
-    alone = search._margin(there, [])
-    rows_of = search._contents / np.sqrt((search._contents**2).mean(0))
+    contents = search._contents
+    alone = least_margin(cipher, contents, there, [])
+    rows_of = contents / np.sqrt((contents**2).mean(0))
     each = [((r @ cipher.misfit.weights) * r).sum(1) for r in (rows_of, rows_of[:, other.at])]
     worse = each[1] - each[0]
     far = worse.mean() / (worse.std() / np.sqrt(300))
-    assert search._margin(there, [other]) == pytest.approx(min(alone, far), rel=1e-3)
-    assert search._margin(other, [there]) == pytest.approx(-far, rel=1e-3)
+    found = least_margin(cipher, contents, there, [other.at])
+    assert found == pytest.approx(min(alone, far), rel=1e-3)
+    turned_over = least_margin(cipher, contents, other, [])
+    found = least_margin(cipher, contents, other, [there.at])
+    assert found == pytest.approx(min(turned_over, -far), rel=1e-3)
 
 
 def test_bytes_too_alike_to_be_told_apart_are_no_sure_order() -> None:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from ppattack.solvers.shared_blocks.models import Geometry, Places, rings_of, turned
+from ppattack.solvers.shared_blocks.outcome import least_margin
 from ppattack.solvers.shared_blocks.pixels import Pixels
 from ppattack.solvers.shared_blocks.search import Search
 from ppattack.solvers.shared_blocks.slides import NEAREST, moves, promising
@@ -120,4 +121,5 @@ def test_a_ring_around_any_rectangle_is_put_right(
     alone = pixels.exchanged(np.arange(64))
     truth = searched.cipher.misfit.best(searched.cipher.seen, np.arange(192))[1]
     assert pixels.found(alone).misfit > truth + 1
+    assert least_margin(searched.cipher, searched._contents, pixels.found(alone), []) < 0
     put_right(searched, at)
