@@ -39,6 +39,7 @@ from ppattack.runs import entropy, provenance, threads
 from ppattack.runs.folder import PICTURES, SAMPLES, fill
 from ppattack.runs.identity import identity
 from ppattack.runs.inputs import build_scenario
+from ppattack.runs.other_images import check_other_images
 from ppattack.runs.stopwatch import Stopwatch
 from ppattack.runs.store import Fill, Store
 from ppattack.runs.store import Finished as Finished
@@ -118,6 +119,7 @@ def _run(
         secret = entropy.secret_of(request, folder, given)
         owner = Context(device, seed=0, progress=progress or SilentProgress())
         scenario = build_scenario(request, attack, target, secret, owner)
+        check_other_images(attack, request, scenario.sets.victims)
 
     def work(partial: Path) -> tuple[Report, Fill]:
         place = partial / folder.name if request.isolated else partial  # all that the attack knows
@@ -137,13 +139,7 @@ def _run(
                 recovery = in_order(attack(scenario.observation, context), scenario)
             report, evaluation = under_way.report(name, recovery)
         return report, lambda new: fill(
-            new,
-            evaluation,
-            scenario,
-            recovery,
-            request.save_images,
-            context.pictures,
-            target,
+            new, evaluation, scenario, recovery, request.save_images, context.pictures, target
         )
 
     with machine.computing_threads(threads.wanted(request, attack, scenario)):

@@ -13,19 +13,15 @@ NEAREST = 4
 """Bytes whose exchange with a byte is compared with leaving both, for each."""
 
 
-def changes(seen: Single, weights: Single, channels: int) -> Single:
+def changes(here: Single, wanted: Single) -> Single:
     """``(P, P)``: how the product of two matrices changes if two pixels change places.
 
     Args:
-        seen: ``(D, D)`` correlations of the bytes now at each place, channels first.
-        weights: ``(D, D)``, the model's precisions.
-        channels: of a pixel.
+        here: ``(P, P, C * C)`` correlations of the pixels now at each place.
+        wanted: ``(P, P, C * C)``, the model's precisions.
     """
-    count = len(seen) // channels
-    here, wanted = _by_pixels(seen, channels), _by_pixels(weights, channels)
-    first = seen.reshape(channels, count, -1)
-    second = weights.reshape(channels, count, -1)
-    whole = np.sum([a @ b.T for a, b in zip(first, second, strict=True)], axis=0)
+    count = len(here)
+    whole = here.reshape(count, -1) @ wanted.reshape(count, -1).T
     each = np.arange(count)
     ours, theirs = here[each, each], wanted[each, each]
     alone = (ours * theirs).sum(1)
@@ -41,8 +37,8 @@ def changes(seen: Single, weights: Single, channels: int) -> Single:
     return np.asarray(found)
 
 
-def _by_pixels(of: Single, channels: int) -> Single:
-    """``(P, P, C * C)``: the channels of each pair of pixels."""
+def by_pixels(of: Single, channels: int) -> Single:
+    """``(P, P, C * C)``: the channels of each pair of pixels, of a matrix over bytes."""
     count = len(of) // channels
     cut = of.reshape(channels, count, channels, count)
     return cut.transpose(1, 3, 0, 2).reshape(count, count, channels**2)

@@ -75,7 +75,7 @@ class Geometry:
 
         They are the outermost rings, one or more, or the innermost: the others stay.
         """
-        rings = _rings(self.edge)
+        rings = rings_of(np.arange(self.edge**2).reshape(self.edge, self.edge))
         outer = [rings[:last] for last in range(1, len(rings) + 1)]
         inner = [rings[first:] for first in range(1, len(rings))]
         found = []
@@ -118,14 +118,13 @@ def _in_all_channels(pixels: Places, geometry: Geometry) -> Places:
     return np.asarray((first[:, None] + pixels).reshape(-1))
 
 
-def _rings(edge: int) -> list[Places]:
-    """The pixels of a square from its border inwards, each ring in the order of a walk along it."""
-    numbers = np.arange(edge**2).reshape(edge, edge)
-    found = []
-    for inside in range(edge // 2):
-        square = numbers[inside : edge - inside, inside : edge - inside]
-        walk = [square[0, :-1], square[:-1, -1], square[-1, :0:-1], square[:0:-1, 0]]
-        found.append(np.concatenate(walk))
+def rings_of(part: Places) -> list[Places]:
+    """The numbers of a rectangle from its border inwards, each ring in the order of a walk."""
+    found, (high, wide) = [], part.shape
+    for inside in range(min(high, wide) // 2):
+        walk = part[inside : high - inside, inside : wide - inside]
+        ends = [walk[0, :-1], walk[:-1, -1], walk[-1, :0:-1], walk[:0:-1, 0]]
+        found.append(np.concatenate(ends))
     return found
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from ppattack.solvers.shared_blocks.assignment import MOST_ASSIGNED, nearly_least
-from ppattack.solvers.shared_blocks.exchanges import changes
+from ppattack.solvers.shared_blocks.exchanges import by_pixels, changes
 from ppattack.solvers.shared_blocks.models import Geometry, Misfit, Places, stationary
 from ppattack.solvers.shared_blocks.statistics import Array, Single, Spectrum, correlations
 
@@ -21,8 +21,6 @@ MOST_EXCHANGES = 40
 """Rounds of exchanges, at most; in the first half of them many are made at once."""
 WORTH = 0.01
 """Exchanges that gain less are not made."""
-ANNEALING, COLD = 300, 0.1
-"""Steps of simulated annealing, and the temperature of the last."""
 OWN_PUBLIC, OWN_RIDGE = 0.1, 0.05
 """Weight of public images, and of the identity, in the precision of the image's own model."""
 
@@ -40,6 +38,11 @@ class Cipher:
         self.own, self.models, self.geometry = Spectrum(seen), models, geometry
         self.seen: Single = correlations(seen).astype(np.float32)
         self.misfit = Misfit(models[0], geometry)
+
+    @cached_property
+    def by_pixels(self) -> Single:
+        """``(P, P, C * C)`` precisions of every two plain pixels."""
+        return by_pixels(self.misfit.weights, self.geometry.channels)
 
 
 @dataclass(frozen=True)
@@ -69,6 +72,11 @@ class Pixels:
         order = bytes_of.reshape(-1)
         self.covariance = cipher.own.covariance.take(order, 0).take(order, 1)
         self.seen = cipher.seen.take(order, 0).take(order, 1)
+
+    @cached_property
+    def by_pixels(self) -> Single:
+        """``(P, P, C * C)`` correlations of every two pixels."""
+        return by_pixels(self.seen, self.channels)
 
     @cached_property
     def _points(self) -> Single:
@@ -139,33 +147,16 @@ class Pixels:
             order: ``(P,)``.
             weights: ``(D, D)`` precisions of plain bytes; None: those of all public images.
         """
-        weights = self.cipher.misfit.weights if weights is None else weights
+        wanted = self.cipher.by_pixels if weights is None else by_pixels(weights, self.channels)
         order = order.copy()
         for step in range(MOST_EXCHANGES):
             most = self.count // 8 if step < MOST_EXCHANGES // 2 else 1
-            if not _exchange(order, self._changes(order, weights) + WORTH, most):
+            if not _exchange(order, self._changes(order, wanted) + WORTH, most):
                 break
         return order
 
-    def annealed(self, order: Places, hot: float, rng: np.random.Generator) -> Places:
-        """Exchange pixels by simulated annealing, which leaves ends that exchanges do not leave.
-
-        Args:
-            order: ``(P,)``.
-            hot: temperature at first, in units of the misfit.
-            rng: draws how much an exchange may lose.
-        """
-        order = order.copy()
-        for step in range(ANNEALING):
-            temperature = hot * (COLD / hot) ** (step / ANNEALING)
-            lost = rng.exponential(temperature, (self.count, self.count))
-            change = self._changes(order, self.cipher.misfit.weights)
-            _exchange(order, change - lost, self.count // 8)
-        return order
-
-    def _changes(self, order: Places, weights: Single) -> Single:
-        at = self._bytes(order)
-        return changes(self.seen.take(at, 0).take(at, 1), weights, self.channels)
+    def _changes(self, order: Places, wanted: Single) -> Single:
+        return changes(self.by_pixels[order[:, None], order], wanted)
 
     def own_weights(self, order: Places) -> Single:
         """Precisions of plain bytes by the image's own model."""

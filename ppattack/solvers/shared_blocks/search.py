@@ -12,14 +12,15 @@ import numpy as np
 
 from ppattack.solvers.shared_blocks import layout
 from ppattack.solvers.shared_blocks.channels import grouping, refined
-from ppattack.solvers.shared_blocks.exchanges import best_exchanges, block_misfits, margin
+from ppattack.solvers.shared_blocks.exchanges import best_exchanges
 from ppattack.solvers.shared_blocks.models import Geometry, Places, stationary
-from ppattack.solvers.shared_blocks.outcome import ENOUGH, Outcome
+from ppattack.solvers.shared_blocks.outcome import ENOUGH, Outcome, least_margin
 from ppattack.solvers.shared_blocks.pixels import Cipher, Found, Pixels
+from ppattack.solvers.shared_blocks.slides import slid
 from ppattack.solvers.shared_blocks.statistics import Array, Spectrum, without
 
 LAYOUTS = tuple((kept, near) for kept in (80, 160, 40) for near in (10, 7))
-"""Eigenvectors and neighbours of the layouts of the first search."""
+"""Eigenvectors and neighbours of the layouts of the first search, and of any in small blocks."""
 MOST_LAYOUTS = 12
 """Layouts of each further search, in which blocks count unequally, at random."""
 MOST_LARGE, LARGE = 6, 128
@@ -32,6 +33,8 @@ CLIMBS = ((0.1, 50), (0.3, 20))
 """Weight of public images, and dimensions believed at first, when a layout is refined."""
 PROMISING, NEAR = 1.25, 1.03
 """Misfit, times the least, above which exchanges of pixels, or of bytes, are not tried."""
+HOPELESS = 1.25
+"""Misfit, times the least of earlier searches, that ends a search of small blocks."""
 MISSED = 2
 """Searches of large blocks in a row that miss the least misfit and end the searching."""
 SAME = 0.05
@@ -40,10 +43,8 @@ ENOUGH_SMALL = 3
 """Searches of small blocks that must come to the same end: wrong ones come back more often."""
 MOST_ROUNDS, MOST_ROUNDS_SMALL = 5, 9
 """Searches, at most, and those for small blocks."""
-PLAIN = 3
-"""Searches of small blocks that must all disagree before the ends of others are annealed."""
-ANNEALED, HOT = 6, (0.5, 2.0)
-"""Annealings of such an end, and their temperatures at first."""
+MOST_IN_ALL = 22
+"""Layouts of small blocks in all searches, after which no further search begins."""
 BYTES = (50, 50, 65, 80, 100, 130, 160)
 """Dimensions in which single bytes are refined."""
 BYTE_PUBLIC = 0.1
@@ -88,6 +89,7 @@ class Search:
             seen = without(seen, lost)
         self.cipher = Cipher(seen, list(models), geometry)
         self._curves: dict[int, tuple[Array, Array]] = {}
+        self._laid = 0
 
     def run(self, tick: Callable[[int], None] = lambda done: None) -> Outcome:
         """Search afresh until enough searches agree; the likeliest arrangement of all.
@@ -96,52 +98,46 @@ class Search:
             tick: is told how many searches are done.
         """
         ends: list[tuple[Found, Pixels, Places]] = []
-        agreed = 0
+        agreed, least = 0, np.inf
         for done in range(self._rounds):
-            end = self._searched(done)
-            if self.cipher.geometry.small and done >= PLAIN and agreed == 1:
-                end = self._annealed(*end)
-            ends.append(end)
+            ends.append(self._searched(done, least))
             tick(done + 1)
             least = min(found.misfit for found, _, _ in ends)
             agreed = sum(found.misfit < least + SAME for found, _, _ in ends)
             if agreed >= self._enough or self._hopeless([found.misfit for found, _, _ in ends]):
                 break
         found, pixels, order = min(ends, key=lambda each: each[0].misfit)
-        others = [other for other, _, _ in ends if other.misfit >= found.misfit + SAME]
+        others = [other.at for other, _, _ in ends if other.misfit >= found.misfit + SAME]
         own = pixels.found(pixels.exchanged(order, pixels.own_weights(order)))
         if own.misfit < found.misfit * (1 + TOLERATED):
             found = own
-        return Outcome(found, agreed, len(ends), self._enough, self._margin(found, others))
+        margin = least_margin(self.cipher, self._contents, found, others)
+        return Outcome(found, agreed, len(ends), self._enough, margin)
 
     def _hopeless(self, misfits: list[float]) -> bool:
-        """Whether the last searches in large blocks, which take long, all missed the least."""
-        return not self.cipher.geometry.small and (
-            len(misfits) > MISSED and min(misfits[:-MISSED]) < min(misfits[-MISSED:]) - SAME
-        )
+        """Whether the last searches in large blocks, which take long, all missed the least.
 
-    def _margin(self, found: Found, others: list[Found]) -> float:
-        """Standard errors by which exchanges of two bytes, and other ends, are less likely."""
-        rows = self._contents / np.sqrt(np.maximum(self.cipher.own.covariance.diagonal(), 1e-12))
-        seen = self.cipher.seen.take(found.at, 0).take(found.at, 1)
-        weights = self.cipher.misfit.weights
-        least = margin(rows[:, found.at], seen, weights)
-        fits = block_misfits(rows[:, found.at], weights)
-        for other in others:
-            error = (block_misfits(rows[:, other.at], weights) - fits).std() / np.sqrt(len(rows))
-            least = min(least, (other.misfit - found.misfit) / max(error, 1e-12))
-        return float(least)
+        In small ones, whether there were many layouts.
+        """
+        if self.cipher.geometry.small:
+            return self._laid >= MOST_IN_ALL
+        return len(misfits) > MISSED and min(misfits[:-MISSED]) < min(misfits[-MISSED:]) - SAME
 
     def _layouts(self, number: int) -> int:
         """Layouts of the search of this number, at most."""
-        if number == 0:
+        if number == 0 or self.cipher.geometry.small:
             return len(LAYOUTS)
         if self.cipher.geometry.edge**2 <= LARGE:
             return MOST_LAYOUTS
         return MOST_LARGE if number < ENOUGH else FEW_LARGE
 
-    def _searched(self, number: int) -> tuple[Found, Pixels, Places]:
-        """The best end of the search of this number, which knows nothing of the others."""
+    def _searched(self, number: int, known: float = np.inf) -> tuple[Found, Pixels, Places]:
+        """The best end of the search of this number.
+
+        Args:
+            number: of the search.
+            known: the least misfit of earlier ones, of which it takes nothing else.
+        """
         bytes_of = grouping(self.cipher, self._rng)
         best: tuple[Found, Pixels, Places] | None = None
         misfits: list[float] = []
@@ -149,30 +145,20 @@ class Search:
             least = best[0].misfit if best else np.inf
             pixels = Pixels(self.cipher, bytes_of)
             laid_out = self._laid_out(pixels, None if number else layout_number)
+            self._laid += 1
             end = self._climbed(pixels, laid_out, least)
-            if end[0].misfit < NEAR * least:
+            if self.cipher.geometry.small and end[0].misfit < PROMISING * least:
+                end = self.unswirled(*end)
+            elif end[0].misfit < NEAR * least:
                 end = self._repaired(*end)
             misfits.append(end[0].misfit)
             if best is None or end[0].misfit < least - SAME:
                 best, bytes_of = end, end[0].at.reshape(pixels.channels, -1)
-            if sum(each < best[0].misfit + SAME for each in misfits) >= ENOUGH:
+            near = sum(each < best[0].misfit + SAME for each in misfits)
+            if near >= ENOUGH or (self.cipher.geometry.small and best[0].misfit > HOPELESS * known):
                 break
         assert best is not None  # noqa: S101 - there is one layout at least
-        return self.unswirled(*best)
-
-    def _annealed(
-        self, found: Found, pixels: Pixels, order: Places
-    ) -> tuple[Found, Pixels, Places]:
-        """The best of a chain of ends, each annealed from the best before."""
-        best = found, pixels, order
-        for _ in range(ANNEALED):
-            found, pixels, _ = best
-            pixels = Pixels(self.cipher, found.at.reshape(pixels.channels, -1))
-            order = pixels.annealed(np.arange(pixels.count), self._rng.uniform(*HOT), self._rng)
-            order = pixels.exchanged(pixels.fitted(order, *CLIMBS[0]))
-            if pixels.found(order).misfit < found.misfit - SAME:
-                best = self._repaired(pixels.found(order), pixels, order)
-        return self.unswirled(*best)
+        return best if self.cipher.geometry.small else self.unswirled(*best)
 
     def _laid_out(self, pixels: Pixels, number: int | None) -> Places:
         """Pixels on the grid: the layout of this number, or one drawn at random."""
@@ -250,10 +236,14 @@ class Search:
     ) -> tuple[Found, Pixels, Places]:
         """Rings that went round, and lines in reverse order, put right, as long as that gains.
 
+        In small blocks they may be any that a rectangle has.
+
         Every pixel keeps its neighbours but where rings or lines meet the others, so that no
         exchange leads out of such an end, and separate searches come to the same one.
         """
         misfit, geometry = self.cipher.misfit, self.cipher.geometry
+        if geometry.small:
+            return self._slid(found, pixels, order)
         moves = np.concatenate([geometry.swirls, geometry.folds])
         while True:
             tried = [found.at[move] for move in moves]
@@ -266,6 +256,16 @@ class Search:
                 np.arange(geometry.edge**2),
             )
             found, pixels, order = self._repaired(pixels.found(order), pixels, order)
+
+    def _slid(self, found: Found, pixels: Pixels, order: Places) -> tuple[Found, Pixels, Places]:
+        """Parts of a small block slid, and bytes repaired, in turn, as long as that gains."""
+        while True:
+            before = found.misfit
+            pixels = Pixels(self.cipher, found.at.reshape(pixels.channels, -1))
+            order = slid(pixels, SAME)
+            found, pixels, order = self._repaired(pixels.found(order), pixels, order)
+            if found.misfit > before - SAME:
+                return found, pixels, order
 
     def _byte_by_byte(self, at: Places) -> Places:
         own = self.cipher.own.covariance.take(at, 0).take(at, 1)

@@ -11,7 +11,7 @@ from ppattack.blocks import COLOUR_ORDERS, merge, split
 from ppattack.jpeg import Jpeg
 from ppattack.solvers.shared_blocks import layout
 from ppattack.solvers.shared_blocks.channels import grouping
-from ppattack.solvers.shared_blocks.exchanges import changes, margin
+from ppattack.solvers.shared_blocks.exchanges import by_pixels, changes, margin
 from ppattack.solvers.shared_blocks.models import (
     Geometry,
     Misfit,
@@ -19,9 +19,9 @@ from ppattack.solvers.shared_blocks.models import (
     stationary,
     turned,
 )
-from ppattack.solvers.shared_blocks.outcome import CLEAR, Outcome
+from ppattack.solvers.shared_blocks.outcome import CLEAR, Outcome, least_margin
 from ppattack.solvers.shared_blocks.pixels import Cipher, Found, Pixels
-from ppattack.solvers.shared_blocks.search import Search, usual_rounds
+from ppattack.solvers.shared_blocks.search import Search
 from ppattack.solvers.shared_blocks.statistics import (
     Spectrum,
     contents,
@@ -139,60 +139,6 @@ def test_a_known_order_is_found_again_up_to_a_state() -> None:
     assert searches == list(range(1, outcome.rounds + 1))
 
 
-@pytest.mark.parametrize("edge", [4, 8])
-def test_swirls_move_rings_of_pixels_alike_in_all_channels(edge: int) -> None:
-    geometry, pixels = Geometry(3, edge), edge**2
-    swirls = {tuple(swirl) for swirl in geometry.swirls.tolist()}
-    rings = edge // 2
-    assert len(swirls) == 4 * (2 * rings - 1) - 1  # four pixels go round by two once
-    for swirl in np.array(sorted(swirls)):
-        assert sorted(swirl) == list(range(3 * pixels))
-        assert tuple(np.argsort(swirl)) in swirls
-        assert (swirl[:pixels] + pixels == swirl[pixels : 2 * pixels]).all()
-        row, column = np.divmod(swirl[:pixels], edge)
-        depth = np.minimum.reduce([row, column, edge - 1 - row, edge - 1 - column])
-        there, across = np.divmod(np.arange(pixels), edge)
-        assert (
-            depth == np.minimum.reduce([there, across, edge - 1 - there, edge - 1 - across])
-        ).all()
-
-
-def test_folds_reverse_lines_from_each_side() -> None:
-    geometry = Geometry(3, 5)
-    grid = np.arange(25).reshape(5, 5)
-    wanted = set()
-    for count in (2, 3, 4):
-        down, up = np.arange(5), np.arange(5)
-        down[:count] = down[:count][::-1]
-        up[-count:] = up[-count:][::-1]
-        for order in (down, up):
-            wanted |= {tuple(grid[order].reshape(-1)), tuple(grid[:, order].reshape(-1))}
-    assert {tuple(fold[:25]) for fold in geometry.folds.tolist()} == wanted
-    assert len(wanted) == 12
-    assert (geometry.folds[:, 25:50] == geometry.folds[:, :25] + 25).all()
-    assert Geometry(3, 2).folds.shape == (0, 12)
-
-
-@pytest.mark.parametrize("number", [0, 5, 14, 21, 27, -1, -10])
-def test_rings_and_lines_that_moved_together_are_put_right(number: int) -> None:
-    """The end that exchanges do not leave: each pixel has nearly all its neighbours."""
-    geometry = Geometry(3, 8)
-    sets = natural_sets(60, 400, size=32)
-    known = Spectrum(turned(covariance(lines(sets.adversary, 8)), geometry))
-    search = Search(contents(lines(sets.victims, 8)), [known], geometry, np.random.default_rng(6))
-    wrong = np.concatenate([geometry.swirls, geometry.folds])[number]
-    pixels = Pixels(search.cipher, wrong.reshape(3, -1))
-    start = pixels.found(np.arange(64))
-    found, _, _ = search.unswirled(start, pixels, np.arange(64))
-    truth = search.cipher.misfit.best(search.cipher.seen, np.arange(192))[1]
-    assert start.misfit > truth + 1
-    assert found.misfit <= truth + 0.05
-
-
-def test_small_blocks_are_searched_for_more_often() -> None:
-    assert [usual_rounds(Geometry(3, edge)) for edge in (4, 8, 16)] == [9, 9, 5]
-
-
 @pytest.mark.parametrize(
     ("edge", "misfits", "searches"),
     [
@@ -213,9 +159,8 @@ def test_searches_end_when_they_agree_or_miss_the_least(
     order = np.arange(edge**2)
     pixels = Pixels(search.cipher, order[None])
     monkeypatch.setattr(
-        search, "_searched", lambda number: (Found(order, misfits[number]), pixels, order)
+        search, "_searched", lambda number, known: (Found(order, misfits[number]), pixels, order)
     )
-    monkeypatch.setattr(search, "_annealed", lambda *end: end)
     assert search.run().rounds == searches
 
 
@@ -239,7 +184,7 @@ def test_noise_has_no_order_to_be_found() -> None:
 def test_an_exchange_of_two_pixels_changes_the_misfit_as_foretold() -> None:
     rng = np.random.default_rng(9)
     seen, weights = (m @ m.T for m in rng.normal(size=(2, 48, 48)))
-    foretold = changes(seen, weights, 3)
+    foretold = changes(by_pixels(seen, 3), by_pixels(weights, 3))
     before = np.vdot(seen, weights)
     for one, other in ((0, 1), (3, 12), (15, 7)):
         order = np.arange(48).reshape(3, 16)
@@ -248,23 +193,6 @@ def test_an_exchange_of_two_pixels_changes_the_misfit_as_foretold() -> None:
         change = np.vdot(seen[np.ix_(at, at)], weights) - before
         assert foretold[one, other] == pytest.approx(change)
         assert foretold[other, one] == pytest.approx(change)
-
-
-def test_annealing_leaves_ends_that_exchanges_do_not_leave() -> None:
-    public = Spectrum(turned(centred(kernel(2.5)), GEOMETRY))
-    cipher = Cipher(covariance(blocks(2000, 6)), [public], GEOMETRY)
-    pixels = Pixels(cipher, np.arange(48).reshape(3, 16))
-    truth = pixels.found(np.arange(16)).misfit
-    rng = np.random.default_rng(7)
-    starts = [rng.permutation(16) for _ in range(8)]
-    annealed = [pixels.annealed(start, 1.0, rng) for start in starts]
-    ends = [
-        [pixels.found(pixels.exchanged(order)).misfit < truth + 0.05 for order in orders]
-        for orders in (starts, annealed)
-    ]
-    assert sum(ends[0]) <= 1
-    assert sum(ends[1]) >= 3
-    assert all(sorted(order) == list(range(16)) for order in annealed)
 
 
 def test_the_margin_is_that_of_the_likeliest_exchange() -> None:
@@ -295,13 +223,17 @@ def test_another_end_that_is_nearly_as_likely_narrows_the_margin() -> None:
     there, other = (
         Found(at, cipher.misfit.of(cipher.seen, at)) for at in (order, moved.reshape(-1))
     )
-    alone = search._margin(there, [])
-    rows_of = search._contents / np.sqrt((search._contents**2).mean(0))
+    contents = search._contents
+    alone = least_margin(cipher, contents, there, [])
+    rows_of = contents / np.sqrt((contents**2).mean(0))
     each = [((r @ cipher.misfit.weights) * r).sum(1) for r in (rows_of, rows_of[:, other.at])]
     worse = each[1] - each[0]
     far = worse.mean() / (worse.std() / np.sqrt(300))
-    assert search._margin(there, [other]) == pytest.approx(min(alone, far), rel=1e-3)
-    assert search._margin(other, [there]) == pytest.approx(-far, rel=1e-3)
+    found = least_margin(cipher, contents, there, [other.at])
+    assert found == pytest.approx(min(alone, far), rel=1e-3)
+    turned_over = least_margin(cipher, contents, other, [])
+    found = least_margin(cipher, contents, other, [there.at])
+    assert found == pytest.approx(min(turned_over, -far), rel=1e-3)
 
 
 def test_bytes_too_alike_to_be_told_apart_are_no_sure_order() -> None:
