@@ -73,13 +73,12 @@ class LearnedSeams:
         table[:, own, :, own] = float("inf")
         return table
 
-    def _log_likelihoods(self, seen: Tensor, likely: Tensor) -> Tensor:
+    def _log_likelihoods(self, near: Tensor, seen: Tensor) -> Tensor:
         """``(n, n)``: the logarithm of how likely each piece is at one side of each other."""
-        near = nearest(likely)
-        given = torch.gather(seen, 1, near[..., None].expand(-1, -1, seen.shape[2]))
-        found = torch.log_softmax(self.scores(given), dim=1) + float(np.log(1 - DOUBT))
-        rest = float(np.log(DOUBT / len(likely)))
-        every = torch.full_like(likely, rest)
+        count = len(near)
+        found = torch.log_softmax(self.scores(seen), dim=1) + float(np.log(1 - DOUBT))
+        rest = float(np.log(DOUBT / count))
+        every = torch.full((count, count), rest, device=near.device)
         return every.scatter_(1, near, torch.logaddexp(found, torch.full_like(found, rest)))
 
     def scores(self, seen: Tensor) -> Tensor:
@@ -105,53 +104,57 @@ def usable(count: int, edge: int) -> bool:
     return edge >= LEAST_EDGE and CANDIDATES < count <= MOST_PIECES
 
 
-def nearest(likely: Tensor) -> Tensor:
-    """``(n, K)`` the likeliest pieces at a side of each, of :func:`features`."""
-    return likely.topk(CANDIDATES, dim=1).indices
-
-
-def views(pieces: Tensor) -> list[tuple[Tensor, Tensor]]:
-    """What the network sees of every pair of pieces, from each side of the first one.
+def views(pieces: Tensor, kept: int = CANDIDATES) -> list[tuple[Tensor, Tensor]]:
+    """What the network sees of likely pairs of pieces, from each side of the first one.
 
     Args:
         pieces: ``(n, C, B, B)`` uint8.
+        kept: K, at most n.
 
     Returns:
-        for a second piece to the right, below, to the left and above: ``(n, n, M)`` features, and
-        ``(n, n)`` logarithms of how likely the gradient alone makes it.
+        for a second piece to the right, below, to the left and above: ``(n, K)``, the K pieces that
+        the gradient alone makes the likeliest there, and ``(n, K, M)`` features.
     """
     pixels = pieces.float() - MIDDLE
-    unlike = _unlike(pixels)
+    traits = _traits(pixels)
     here, across = [], []
     for view in (pixels, pixels.transpose(2, 3)):
         lines = (view.flip(3)[..., :DEPTH], view[..., :DEPTH])
         before, after = (side.permute(0, 2, 3, 1) for side in lines)  # (n, B, DEPTH, C)
         costs, along = _costs(before, after), _along(before, after)
-        here.append(_view(costs, unlike, along))
-        across.append(_view(costs.transpose(0, 1), unlike, along.transpose(0, 1)))
+        here.append(_view(costs, traits, along, kept))
+        across.append(_view(costs.transpose(1, 2), traits, along.transpose(1, 2), kept))
     return [*here, *across]
 
 
-def _view(costs: Tensor, unlike: Tensor, along: Tensor) -> tuple[Tensor, Tensor]:
-    """Features ``(n, n, M)`` of pairs, the second piece judged among all at a side of the first."""
-    own = torch.eye(len(costs), dtype=torch.bool, device=costs.device)
-    costs = costs.masked_fill(own[..., None], FAR)
-    gradient = -SHARPNESS * costs[..., :3]
-    ours, theirs = torch.log_softmax(gradient, 1), torch.log_softmax(gradient, 0)
+def _view(costs: Tensor, traits: Tensor, along: Tensor, kept: int) -> tuple[Tensor, Tensor]:
+    """One of :func:`views`: the second piece judged among all at a side of the first.
+
+    Args:
+        costs: ``(11, n, n)``, see :func:`_costs`.
+        traits: ``(T, n)``, see :func:`_traits`.
+        along: ``(8, n, n)``, see :func:`_along`.
+        kept: K.
+    """
+    gradient = -SHARPNESS * costs[:3]
+    ours, theirs = (gradient.logsumexp(axis) for axis in (2, 1))  # (3, n) each
+    near = (gradient[0] - (ours[0][:, None] + theirs[0]) / 2).topk(kept, 1).indices
+    found = costs.take_along_dim(near[None], 2)  # (11, n, K)
+    likely = -SHARPNESS * found[:3]
     seen = [
-        (costs - costs.amin(1, keepdim=True)).clamp(max=6),
-        (costs - costs.amin(0, keepdim=True)).clamp(max=6),
-        costs.clamp(max=20) / 5 - 1,
-        (ours / SHARPNESS).clamp(min=-3),
-        (theirs / SHARPNESS).clamp(min=-3),
-        unlike,
-        along,
+        (found - costs.amin(2)[..., None]).clamp(max=6),
+        (found - costs.amin(1)[:, near]).clamp(max=6),
+        found.clamp(max=20) / 5 - 1,
+        ((likely - ours[..., None]) / SHARPNESS).clamp(min=-3),
+        ((likely - theirs[:, near]) / SHARPNESS).clamp(min=-3),
+        _unlike((traits[..., None] - traits[:, near]).abs()),
+        along.take_along_dim(near[None], 2),
     ]
-    return torch.cat(seen, 2), (ours[..., 0] + theirs[..., 0]) / 2
+    return near, torch.cat(seen).permute(1, 2, 0)
 
 
 def _costs(before: Tensor, after: Tensor) -> Tensor:
-    """``(n, n, 11)`` logarithms of measures of a seam; the first three are of the gradient."""
+    """``(11, n, n)`` logarithms of measures of a seam; the first three are of the gradient."""
     first, last = before[:, :, 0], after[:, :, 0]
     gradient, square, absolute = (
         MEASURES[name] for name in ("regularised-mgc", "prediction-l2", "prediction-l1")
@@ -171,7 +174,8 @@ def _costs(before: Tensor, after: Tensor) -> Tensor:
         for by in SHEARS
     ]
     found.append(torch.stack(sheared).amin(0) + 10)
-    return torch.stack(found, 2).log()
+    own = torch.eye(len(first), dtype=torch.bool, device=first.device)
+    return torch.stack(found).log_().masked_fill_(own, FAR)
 
 
 def _both_ways(measure: Measure, before: Tensor, after: Tensor, inner: int) -> Tensor:
@@ -196,21 +200,23 @@ def _smooth(line: Tensor) -> Tensor:
     return averaged.flatten(1)
 
 
-def _unlike(pixels: Tensor) -> Tensor:
-    """``(n, n, 5)`` how much pieces ``(n, C, B, B)`` differ: colour, contrast and texture."""
+def _traits(pixels: Tensor) -> Tensor:
+    """``(3 C + 1, n)`` colour, contrast, texture and its slant of pieces ``(n, C, B, B)``."""
     level, contrast = pixels.mean((2, 3)) / 64, torch.log(pixels.var((2, 3)) + 4)
     down, right = (pixels.diff(dim=axis).abs().mean((2, 3)) for axis in (2, 3))
     slant = torch.log(down + 1).mean(1) - torch.log(right + 1).mean(1)
-    levels, contrasts, textures = (
-        (each[:, None] - each[None]).abs()
-        for each in (level, contrast, torch.log(down + right + 1))
-    )
-    found = [levels.mean(2), levels.amax(2), contrasts.mean(2), textures.mean(2)]
-    return torch.stack([*found, (slant[:, None] - slant[None]).abs()], 2)
+    return torch.cat([level, contrast, torch.log(down + right + 1), slant[:, None]], 1).T
+
+
+def _unlike(apart: Tensor) -> Tensor:
+    """``(5, n, K)`` how much pieces differ, of differences ``(3 C + 1, n, K)`` of their traits."""
+    levels, contrasts, textures = apart[:-1].unflatten(0, (3, -1))
+    found = [levels.mean(0), levels.amax(0), contrasts.mean(0), textures.mean(0), apart[-1]]
+    return torch.stack(found)
 
 
 def _along(before: Tensor, after: Tensor) -> Tensor:
-    """``(n, n, 8)`` what runs along a seam on both sides: how alike, and how much there is."""
+    """``(8, n, n)`` what runs along a seam on both sides: how alike, and how much there is."""
     first, last = before[:, :, 0], after[:, :, 0]
     there, here = first.mean(2), last.mean(2)
     slid = torch.maximum(_alike(there[:, 1:], here[:, :-1]), _alike(there[:, :-1], here[:, 1:]))
@@ -224,7 +230,7 @@ def _along(before: Tensor, after: Tensor) -> Tensor:
     for one, other in (contrast, texture):
         found.append(torch.minimum(one[:, None], other[None]))
         found.append((one[:, None] - other[None]).abs())
-    return torch.stack(found, 2)
+    return torch.stack(found)
 
 
 def _alike(first: Tensor, last: Tensor) -> Tensor:

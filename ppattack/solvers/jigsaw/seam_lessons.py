@@ -155,11 +155,10 @@ def examples(images: Tensor, edge: int) -> tuple[Tensor, Tensor]:
     pairs = [[torch.from_numpy(part.ravel()).to(images.device) for part in way] for way in ways]
     seen, right = [], []
     for one in pieces:
-        for (found, likely), (first, second) in zip(learned_seams.views(one), pairs, strict=True):
-            listed = learned_seams.nearest(likely)[first]
-            at = listed == second[:, None]
+        for (near, found), (first, second) in zip(learned_seams.views(one), pairs, strict=True):
+            at = near[first] == second[:, None]
             told = at.any(1)
-            seen.append(found[first[told, None], listed[told]].half())
+            seen.append(found[first[told]].half())
             right.append(at[told].long().argmax(1))
     return torch.cat(seen), torch.cat(right)
 

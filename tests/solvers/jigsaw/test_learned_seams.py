@@ -80,13 +80,20 @@ def test_a_table_is_of_likelihoods_seen_from_both_sides() -> None:
     assert float(finite.max()) <= np.log(count / learned_seams.DOUBT) + 1e-4
 
 
+def every_view(pieces: Tensor) -> list[Tensor]:
+    """``(n, n, M)`` features of all pairs, second pieces in order, from each side of the first."""
+    return [
+        torch.zeros_like(seen).scatter_(1, near[..., None].expand_as(seen), seen)
+        for near, seen in learned_seams.views(pieces, len(pieces))
+    ]
+
+
 def test_features_are_the_same_for_images_in_every_state() -> None:
     pieces = cut(photographs(1, 4)[0])
-    plain = learned_seams.views(pieces)
+    plain = every_view(pieces)
     for changed in (255 - pieces, pieces[:, [2, 0, 1]]):
-        for (seen, likely), (other, alike) in zip(plain, learned_seams.views(changed), strict=True):
+        for seen, other in zip(plain, every_view(changed), strict=True):
             assert torch.allclose(seen, other, atol=2e-2)
-            assert torch.allclose(likely, alike, atol=2e-2)
     right, below, left, above = range(4)
     sides = {
         "mirrored": (pieces.flip(3), (left, below, right, above)),
@@ -94,21 +101,32 @@ def test_features_are_the_same_for_images_in_every_state() -> None:
         "transposed": (pieces.transpose(2, 3), (below, right, above, left)),
     }
     for changed, order in sides.values():
-        for (seen, _), side in zip(learned_seams.views(changed), order, strict=True):
-            assert torch.allclose(seen, plain[side][0], atol=2e-2)
+        for seen, side in zip(every_view(changed), order, strict=True):
+            assert torch.allclose(seen, plain[side], atol=2e-2)
+
+
+def test_the_likeliest_pieces_come_first() -> None:
+    pieces = cut(photographs(1, 4)[0])
+    every = every_view(pieces)
+    for (near, seen), whole in zip(learned_seams.views(pieces, 5), every, strict=True):
+        assert near.shape == (GRID**2, 5)
+        assert torch.equal(seen, whole.take_along_dim(near[..., None], 1))
+    near, _ = learned_seams.views(pieces, 5)[0]
+    found = (
+        near[:, 0].view(GRID, GRID)[:, :-1] == torch.arange(1, 37).view(GRID, GRID)[:, :-1]
+    ).float()
+    assert found.mean() > 0.8
 
 
 def test_examples_are_the_true_neighbours() -> None:
     image = photographs(1, 2)
     seen, right = seam_lessons.examples(image, EDGE)
-    found = learned_seams.views(cut(image[0]))
+    near, found = learned_seams.views(cut(image[0]))[0]
     assert len(seen) == len(right) <= 4 * GRID * (GRID - 1)
     assert len(seen) > 3 * GRID * (GRID - 1)
-    features, likely = found[0]
-    listed = learned_seams.nearest(likely)[0]
-    assert 1 in listed  # the piece to the right of the first one
-    assert torch.equal(seen[0], features[0, listed].half())
-    assert int(listed[right[0]]) == 1
+    assert 1 in near[0]  # the piece to the right of the first one
+    assert torch.equal(seen[0], found[0].half())
+    assert int(near[0, right[0]]) == 1
 
 
 def test_they_are_learned_once_for_the_same_images(monkeypatch: pytest.MonkeyPatch) -> None:
