@@ -49,3 +49,9 @@ def test_keys_of_single_images_are_told_to_be_unsure_after_one_search() -> None:
     assert recovery.key is not None
     assert recovery.images is not None
     assert recovery.images.shape == (2, 3, 32, 32)
+
+
+def test_blocks_of_one_pixel_are_refused_in_words() -> None:
+    public = VitBlocks(block_size=1).public()
+    assert "no inside" in str(CovarianceMatching().obstacle(public, (3, 32, 32)))
+    assert CovarianceMatching().obstacle(VitBlocks(block_size=2).public(), (3, 32, 32)) is None

@@ -25,6 +25,8 @@ def obstacle(structure: Structure, shape: ImageShape) -> str | None:
         if min(shape[1:]) >= EDGE:
             return None
         return f"images smaller than {EDGE} pixels do not show how alike neighbours are"
+    if structure.block_size == 1 and scope.applies(structure, shape[0]):
+        return "blocks of one pixel that move have no inside to tell where they belong"
     if block_by_block(structure, shape):
         return block_keys.obstacle(shape, structure.block_size, structure.unit)
     found, most = _size(structure, shape)

@@ -85,6 +85,8 @@ def promising(seen: Single, weights: Single, edge: int) -> list[Moves]:
         both -= 2 * seen.take(others + to[:, None])
         pairs = np.einsum("mij,mij->m", both, weights.take(here))
         costs.append(2 * (alone[from_, to] - stays[to]).sum(1) + pairs)
+    if not costs:
+        return []  # in so small a block there are only exchanges and turns
     every = np.concatenate(costs)
     owner = np.repeat(np.arange(len(groups)), [len(each) for each in costs])
     first = np.cumsum([0, *(len(each) for each in costs)])

@@ -48,6 +48,13 @@ def test_folds_reverse_lines_from_each_side() -> None:
     assert Geometry(3, 2).folds.shape == (0, 12)
 
 
+@pytest.mark.parametrize("edge", [1, 2])
+def test_in_tiny_blocks_nothing_slides(edge: int) -> None:
+    alike = np.eye(edge**2, dtype=np.float32)
+    assert moves(edge) == ()
+    assert promising(alike, alike, edge) == []
+
+
 def test_parts_slide_along_their_border_or_turn_over() -> None:
     """In blocks of 3 x 3: counted by hand."""
     every = {
