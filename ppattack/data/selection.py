@@ -104,18 +104,19 @@ def _check_counts(
     """Refuse at once what can never be had, if the candidates say how many they are."""
     if isinstance(victims, Counted):
         _check_victims(name, request, len(victims))
-    if request.size is None:
+    if request.wanted_shape is None:
         return
+    height, width = request.wanted_shape
     wanted = request.victims + (
         min(request.adversary, len(adversary))
         if isinstance(adversary, Counted)
         else request.adversary
     )
-    needed, there = wanted * 3 * request.size**2, physical_bytes()
+    needed, there = wanted * 3 * height * width, physical_bytes()
     if there is not None and needed > there:
         raise DataError(
-            f"{wanted} images of {request.size} px take {needed / GIB:.0f} GiB, and this machine "
-            f"has {there / GIB:.0f}: use a smaller -n, --adversary or --size."
+            f"{wanted} images of {_edges(height, width)} take {needed / GIB:.0f} GiB, and this "
+            f"machine has {there / GIB:.0f}: use a smaller -n, --adversary or --size."
         )
 
 
@@ -136,7 +137,7 @@ def centre(image: Image, height: int, width: int) -> Image:
     from PIL.Image import Resampling
 
     scale = min(image.height / height, image.width / width)
-    tall, wide = round(height * scale), round(width * scale)
+    tall, wide = max(1, round(height * scale)), max(1, round(width * scale))
     left, top = (image.width - wide) // 2, (image.height - tall) // 2
     part = image.crop((left, top, left + wide, top + tall))
     return part.resize((width, height), Resampling.LANCZOS)
@@ -185,8 +186,7 @@ class _Picker:
         if self.repeats:
             notes.append(f"{self.repeats} images with the content of another were skipped")
         if self.enlarged and self.shape:
-            height, width = self.shape
-            size = f"{height} px" if height == width else f"{width}x{height} px"
+            size = _edges(*self.shape)
             notes.append(f"{self.enlarged} images were smaller than {size} and enlarged")
         return notes
 
@@ -242,6 +242,10 @@ def _stack(images: list[Pixels], shape: tuple[int, int, int]) -> Tensor:
     for i in reversed(range(len(images))):
         stack[i] = images.pop().transpose(2, 0, 1)
     return torch.from_numpy(stack)
+
+
+def _edges(height: int, width: int) -> str:
+    return f"{height} px" if height == width else f"{width}x{height} px"
 
 
 def _size_text(pixels: Pixels) -> str:

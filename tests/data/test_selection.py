@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from ppattack.data import selection
 from ppattack.data.selection import Candidates, Counted, Pixels, centre, select
 from ppattack.data.source import ImageRequest, content_hashes
 from ppattack.errors import ConfigError, DataError
@@ -171,6 +172,18 @@ def test_the_largest_part_of_a_wanted_shape_is_cut(
     assert sets.victims.shape == (1, 3, 20, 30)
     assert (sets.victims == 200).all()
     assert sets.notes == ()
+
+
+def test_a_narrow_part_has_a_pixel_at_least() -> None:
+    request = ImageRequest(1, 0, 100, shape=(1, 100))
+    assert select("made", request, [*images(1)], []).victims.shape == (1, 3, 1, 100)
+
+
+def test_memory_is_that_of_the_shape(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(selection, "physical_bytes", lambda: 3 * 16 * 24)
+    select("made", ImageRequest(1, 0, 24, shape=(16, 24)), [*images(1)], [])
+    with pytest.raises(DataError, match="1 images of 24x17 px take"):
+        select("made", ImageRequest(1, 0, 24, shape=(17, 24)), [*images(1)], [])
 
 
 def test_images_enlarged_to_a_shape_are_counted() -> None:
