@@ -9,6 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
+import ppattack
 from ppattack.errors import ConfigError, DataError
 from ppattack.plugins import registry
 from ppattack.request import RunRequest
@@ -75,3 +76,14 @@ def test_plain_images_of_given_ciphertexts_are_refused_too(tmp_path: Path) -> No
     check_other_images(attack, request, plain[:0])
     with pytest.raises(DataError, match="holds 1 of the images"):
         check_other_images(attack, request, plain)
+
+
+def test_a_run_with_such_a_source_ends_before_the_attack(tmp_path: Path) -> None:
+    data = folder(tmp_path / "data", natural_images(12, 48, 1))
+    request = RunRequest(
+        "jigsaw", "etc", data=data, victims=3, adversary=2, size=16, out=tmp_path / "runs",
+        attack_settings={"upright_images": f"{data}/."},
+    )  # fmt: skip
+    with pytest.raises(DataError, match="of the images that are attacked"):
+        ppattack.run(request)
+    assert not list((tmp_path / "runs").glob("*/report.json"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from ppattack.solvers.shared_blocks import outcome
 from ppattack.solvers.shared_blocks.models import Geometry, Places, rings_of, turned
 from ppattack.solvers.shared_blocks.outcome import least_margin
 from ppattack.solvers.shared_blocks.pixels import Pixels
@@ -129,4 +130,11 @@ def test_a_ring_around_any_rectangle_is_put_right(
     truth = searched.cipher.misfit.best(searched.cipher.seen, np.arange(192))[1]
     assert pixels.found(alone).misfit > truth + 1
     assert least_margin(searched.cipher, searched._contents, pixels.found(alone), []) < 0
+    end = searched._exchanged(pixels.found(alone).at)
+    assert end.misfit > truth + 1
+    found = least_margin(searched.cipher, searched._contents, end, [])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(outcome, "nearest", lambda pixels: [])
+        of_bytes = least_margin(searched.cipher, searched._contents, end, [])
+    assert found < min(0, of_bytes - 1)  # exchanges of bytes alone hardly speak against it
     put_right(searched, at)
