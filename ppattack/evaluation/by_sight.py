@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ppattack.identify.examination import examine_content
+from ppattack.identify.reading import SMALLEST
 from ppattack.identify.sample import NIBBLE_LEVELS, Sample
 
 if TYPE_CHECKING:
@@ -29,10 +30,12 @@ def seen(images: Tensor, ciphertexts: Tensor) -> str:
     """One sentence if reconstructions are pictures that their ciphertexts held; else empty.
 
     Args:
-        images: ``(N, C, H, W)`` uint8, the reconstructions.
+        images: ``(N, C, H, W)`` uint8, the reconstructions; those below 8 px say nothing.
         ciphertexts: theirs, likewise; others say nothing.
     """
     if images.shape != ciphertexts.shape or images.dtype != ciphertexts.dtype:
+        return ""
+    if min(images.shape[2:]) < SMALLEST:
         return ""
     numbers = np.linspace(0, len(images) - 1, min(LOOKED_AT, len(images))).astype(int)
     made, given = images.cpu().numpy()[numbers], ciphertexts.cpu().numpy()[numbers]

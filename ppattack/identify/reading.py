@@ -13,8 +13,10 @@ from numpy.typing import NDArray
 
 from ppattack.data.decoding import UnreadableImage, open_image, pixels_of
 from ppattack.data.image_files import check_folder, has_image_name, in_short
+from ppattack.data.stack_files import is_stack, open_stack
+from ppattack.data.stacks import Stack
 from ppattack.errors import DataError
-from ppattack.identify.arrays import in_words, read_array, read_stack
+from ppattack.identify.arrays import in_words, only_bytes, read_array, read_stack
 from ppattack.identify.sizes import alike_but_for_size, common_part
 from ppattack.jpeg import Jpeg
 
@@ -96,23 +98,28 @@ class Read:
 def read(folder: Path) -> Read:
     """Read a folder of PNG, TIFF, JPEG, BMP, WebP, GIF or NPY files, or of one NPY file of many.
 
+    Args:
+        folder: its path; or a file of many images: NPY, NPZ or tar, or a folder of these.
+
     Raises:
-        DataError: if there is no such folder, nothing in it that could be a ciphertext, or if too
-            many of its files cannot be read or differ from the others.
+        DataError: if there is no such folder, no file in it that could be a ciphertext, or if too
+            many of them cannot be read or differ from the others.
     """
-    paths = list_files(folder)
+    paths = [folder] if folder.is_file() and is_stack(folder) else list_files(folder)
+    if is_stack(folder) and all(path.suffix != ".npy" for path in paths):
+        return _of_stack(folder, open_stack(folder, 1).stack)
     if not paths:
         inside = sum(1 for path in folder.iterdir() if path.is_dir())
         only = f", only {inside} folder{'s' * (inside > 1)}" if inside else ""
         raise DataError(
-            f"{folder} holds no image or NPY files{only}: name a folder of ciphertexts, one file "
-            "each."
+            f"{folder} holds no image or NPY files{only}: name a folder of ciphertext files."
         )
     stack = read_stack(paths[0]) if len(paths) == 1 and paths[0].suffix == ".npy" else None
     if stack is not None:
-        return of_arrays(stack)
+        return of_arrays(stack, str(folder))
     chosen = spread(paths, FILES_AT_MOST)
-    areas = [_area(array) for array in map(try_to_read, spread(paths, ASKED)) if _is_image(array)]
+    asked = map(try_to_read, spread(paths, ASKED))
+    areas = [_area(array.shape) for array in asked if _is_image(array)]
     if areas:
         chosen = spread(paths, min(FILES_AT_MOST, max(1, PIXELS_AT_MOST // max(areas))))
     arrays: dict[str, NDArray[np.generic]] = {}
@@ -213,24 +220,37 @@ def _is_image(array: NDArray[np.generic] | str) -> TypeGuard[NDArray[np.uint8]]:
     return isinstance(array, np.ndarray) and array.dtype == np.uint8
 
 
-def _area(image: NDArray[np.uint8]) -> int:
-    """Pixels of an image that are looked at."""
-    return int(np.prod(np.minimum(image.shape[1:], EDGE_AT_MOST)))
+def _area(shape: tuple[int, ...]) -> int:
+    """Pixels of an image, ``(..., H, W)``, that are looked at."""
+    return int(np.prod(np.minimum(shape[-2:], EDGE_AT_MOST)))
 
 
-def of_arrays(images: NDArray[np.uint8]) -> Read:
+def of_arrays(images: NDArray[np.generic], where: str = "the array") -> Read:
     """Ciphertexts of a program in the place of files; a spread of them if there are many.
 
     Args:
-        images: ``(N, C, H, W)``.
+        images: ``(N, C, H, W)``: bytes, or numbers that stand for bytes.
+        where: they come from.
 
     Raises:
-        DataError: if they are too small to say anything.
+        DataError: if they are no bytes, or too small to say anything.
     """
-    at_most = max(1, PIXELS_AT_MOST // _area(images[0]))
-    rows = spread(range(len(images)), min(FILES_AT_MOST, at_most))
-    arrays: dict[str, NDArray[np.generic]] = {f"image {row}": images[row] for row in rows}
-    return _of_arrays("the array", len(images), arrays, [], None)
+    rows = _rows(images.shape)
+    chosen = zip(rows, only_bytes(images[rows], where), strict=True)
+    arrays = {f"image {row}": image for row, image in chosen}
+    return _of_arrays(where, len(images), arrays, [], None)
+
+
+def _of_stack(path: Path, stack: Stack) -> Read:
+    """The same of images that are read one by one."""
+    rows = _rows(stack.shape)
+    arrays = {f"image {row}": stack.part(row, row + 1).read()[0] for row in rows}
+    return _of_arrays(str(path), len(stack), dict(arrays), [], None)
+
+
+def _rows(shape: tuple[int, ...]) -> list[int]:
+    """Which of many images, ``(N, C, H, W)``, are looked at."""
+    return spread(range(shape[0]), min(FILES_AT_MOST, max(1, PIXELS_AT_MOST // _area(shape))))
 
 
 def _of_arrays(

@@ -15,7 +15,12 @@ if TYPE_CHECKING:
 
 
 def identify(
-    folder: Annotated[Path, typer.Argument(help="Folder of ciphertexts: images or NPY files.")],
+    folder: Annotated[
+        Path,
+        typer.Argument(
+            help="Folder of ciphertexts, images or NPY files; or a file of many: NPY, NPZ, tar."
+        ),
+    ],
     public: Annotated[
         Path | None,
         typer.Option(
@@ -86,7 +91,8 @@ def print_identification(found: Identification) -> None:
         )
     screen.print(rows)
     for odd in found.foreign:
-        screen.print(f"does not belong: {odd.name} {odd.why}", markup=False)
+        line = f"does not belong: {odd.name} {odd.why}".replace("\n", "\\n")
+        screen.print(line, markup=False)
     screen.print(found.words, markup=False)
     if found.compression is not None:
         screen.print(f"JPEG {found.compression}, {found.compressed}", markup=False)

@@ -36,6 +36,9 @@ def test_what_an_attack_made_up_is_not() -> None:
     assert not seen(_of(made), _of(made))  # values of the ciphertexts, but no photographs
     assert not seen(_of(PLAIN), _of(PLAIN))  # nothing was hidden
     assert not seen(_of(PLAIN), torch.zeros(6, 4, 7))  # codes
+    assert not seen(_of(PLAIN[:, :, :1, :1]), _of(255 - PLAIN[:, :, :1, :1]))
+    step = np.array([[0, 9, 18]] * 3, np.uint8)
+    assert not seen(_of(step[None, None]), _of(step[None, None][..., [0, 2, 1]]))  # too small
 
 
 def test_one_value_that_is_not_the_ciphertexts_is_enough() -> None:

@@ -56,6 +56,16 @@ def test_a_large_folder_says_how_many_were_looked_at(
     assert "20 files of 3x32x32, 8 of them looked at" in out
 
 
+def test_a_name_cannot_pass_for_a_line_of_the_answer(tmp_path: Path) -> None:
+    write_folder(tmp_path / "files", encrypted("le")[:5])
+    (tmp_path / "files" / "x\nfits: --target \x1b[31mpe.png").touch()
+    code, out, _ = in_process("identify files", tmp_path)
+    assert code == 0
+    assert "\x1b" not in out
+    assert [line for line in out.splitlines() if line.startswith("fits: --target pe")] == []
+    assert "does not belong: x\\nfits" in out
+
+
 def test_jpeg_files_are_compressed_after_the_encryption(tmp_path: Path) -> None:
     images = encrypted("etc", block_size=8)
     write_folder(tmp_path / "files", images, "jpg", quality=75, subsampling=0)

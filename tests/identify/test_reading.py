@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tarfile
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,53 @@ def test_arrays_with_channels_last_and_grey_ones(tmp_path: Path) -> None:
 def test_one_array_of_many_images(last: bool, tmp_path: Path) -> None:
     np.save(tmp_path / "all.npy", pads(3).transpose(0, 2, 3, 1) if last else pads(3))
     assert np.array_equal(reading.read(tmp_path).arrays, pads(3))
+
+
+@pytest.mark.parametrize("how", ["float", "levels", "int32", "uint16", "Fortran"])
+def test_one_array_of_many_images_of_another_type(how: str, tmp_path: Path) -> None:
+    images = pads(3).transpose(0, 2, 3, 1)
+    made = {
+        "float": (images / 255).astype(np.float32),
+        "levels": images.astype(np.float64),
+        "int32": images.astype(np.int32),
+        "uint16": images.astype(">u2"),
+        "Fortran": np.asfortranarray(images),
+    }
+    np.save(tmp_path / "all.npy", made[how])
+    assert np.array_equal(reading.read(tmp_path).arrays, pads(3))
+
+
+def test_many_images_that_are_no_bytes(tmp_path: Path) -> None:
+    np.save(tmp_path / "all.npy", pads(3) / np.float32(127.5) - 1)
+    with pytest.raises(DataError, match="values are not whole numbers from 0 to 255"):
+        reading.read(tmp_path)
+
+
+@pytest.mark.parametrize("kind", ["npy", "npz", "tar", "folder of tar files"])
+def test_a_file_of_many_images_is_named_itself(kind: str, tmp_path: Path) -> None:
+    path = tmp_path / f"all.{kind}"
+    if kind == "npy":
+        np.save(path, pads(3))
+    elif kind == "npz":
+        np.savez(path, images=pads(3))
+    else:
+        write_folder(tmp_path / "files", pads(3))
+        path = tmp_path / "tars" / "all.tar"
+        path.parent.mkdir()
+        with tarfile.open(path, "w") as archive:
+            archive.add(tmp_path / "files", "files")
+        path = path if kind == "tar" else path.parent
+    read = reading.read(path)
+    assert np.array_equal(read.arrays, pads(3))
+    assert read.total == 3
+
+
+def test_a_file_of_many_among_others_is_named(tmp_path: Path) -> None:
+    write_folder(tmp_path, pads(6))
+    np.save(tmp_path / "all.npy", pads(3))
+    ((name, why),) = reading.read(tmp_path).foreign
+    assert name == "all.npy"
+    assert why.endswith("many images in one file: look at that file alone")
 
 
 @pytest.mark.parametrize("scale", [1, 255])
