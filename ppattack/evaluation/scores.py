@@ -51,7 +51,7 @@ class Evaluation:
         limits: why a failure says nothing about the scheme; empty if it does.
         refuted: whether a gain says nothing either.
         exact: whether the attack found a map, and every image came back exactly.
-        by_sight: what the reconstructions show though the truth is not known.
+        by_sight: what the reconstructions of somebody else's ciphertexts show without the truth.
     """
 
     scores: Scores
@@ -134,8 +134,8 @@ def _decrypts_exactly(recovery: Recovery, scenario: Scenario) -> bool:
 
 
 def _by_sight(recovery: Recovery, scenario: Scenario) -> str:
-    """What is seen without the truth; nothing if it is known."""
-    if scenario.truth.images is not None or recovery.images is None or recovery.unordered:
+    """What is seen without the truth; nothing if it is known for sure, as of what is made here."""
+    if scenario.truth.key is not None or recovery.images is None or recovery.unordered:
         return ""
     return seen(recovery.images, scenario.observation.ciphertexts)
 

@@ -126,6 +126,8 @@ def _nothing_shown(
         return "INCONCLUSIVE", f"{few_words}: few are named, but more than chance would name."
     if gain.ci95[1] >= BROKEN_GAIN:
         return "INCONCLUSIVE", f"{words}: the interval contains {BROKEN_GAIN}: use more images."
+    if evaluation.by_sight:
+        return "INCONCLUSIVE", f"{words}, but {evaluation.by_sight} Is --truth theirs?"
     if positive is None:
         return "INCONCLUSIVE", f"{words}, but no positive control shows that the attack works."
     if not positive.passed:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 from ppattack.caches.memory import Recent
 from ppattack.data.source import ImageRequest, ImageSets, ImageSource
@@ -19,6 +20,7 @@ from ppattack.runs import kept_images
 
 SETS_KEPT = 3
 """Requests of one matrix differ in known pairs and in images to look among."""
+Thing = TypeVar("Thing")
 BYTES_KEPT = 1 << 28
 """Loading larger sets of images is a small part of what attacks on them cost."""
 
@@ -29,6 +31,7 @@ class _Kept:
 
     sets: Recent[tuple[ImageSets, str]] = field(default_factory=lambda: Recent(SETS_KEPT))
     fingerprints: dict[tuple[str, str, bool], str | None] = field(default_factory=dict)
+    taken: dict[str, Any] = field(default_factory=dict)
 
 
 _under_way: list[_Kept] = []
@@ -69,6 +72,22 @@ def images(source: str, wanted: ImageRequest) -> ImageSets:
         kept.drop(key)
         sets, _ = kept.get(key, load)
     return sets
+
+
+def taken_once(name: str, take: Callable[[], Thing]) -> Thing:
+    """What follows from files, found once while a matrix is under way.
+
+    Args:
+        name: what it is, of which files.
+        take: finds it.
+    """
+    if not _under_way:
+        return take()
+    known = _under_way[-1].taken
+    if name not in known:
+        known[name] = take()
+    found: Thing = known[name]
+    return found
 
 
 def _load(source: str, wanted: ImageRequest) -> ImageSets:

@@ -36,6 +36,7 @@ from ppattack.reports.run import (
 from ppattack.request import RunRequest as RunRequest
 from ppattack.request import check
 from ppattack.runs import entropy, provenance, threads
+from ppattack.runs.contradiction import held_against_files
 from ppattack.runs.folder import PICTURES, SAMPLES, fill
 from ppattack.runs.identity import identity
 from ppattack.runs.inputs import build_scenario
@@ -234,7 +235,7 @@ class _UnderWay:
                 positive = bench.positive(self.scenario.observation.scheme)
             except PluginError as error:
                 refused = f" {error}"
-        judged = decide(found, positive, negative)
+        judged = held_against_files(self.request, decide(found, positive, negative))
         controls = Controls(positive=positive, negative=negative, baselines=dict(found.baselines))
         return judged._replace(reason=judged.reason + refused), controls
 

@@ -7,10 +7,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ppattack.errors import ConfigError
-from ppattack.identify.schemes import SCHEMES
 from ppattack.reports.audit import Audit
 from ppattack.reports.identification import FittingScheme, Identification
 from ppattack.request import RunRequest, check
+from ppattack.runs.contradiction import HIDES_NOTHING, contradiction
 from ppattack.runs.identifying import identify
 from ppattack.runs.store import Finished
 
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
 AT_MOST = 2
 """Hypotheses that are tried."""
-HIDES_NOTHING = ("plain", "one-time-pad")
-"""What can be identified, and leaves nothing to attack."""
 NOTHING = (
     "nothing to audit: name a target with --target NAME or --target path/to/file.py:Class, a "
     "program with --oracle 'CMD {in} {out}', or a folder of files with --ciphertexts DIR."
@@ -108,37 +106,6 @@ def hypotheses(base: RunRequest) -> list[tuple[RunRequest, str]]:
         (request, _assumed(found, scheme, scope, i, min(len(made), AT_MOST)))
         for i, (request, scheme, scope) in enumerate(made[:AT_MOST])
     ]
-
-
-def contradiction(base: RunRequest) -> str | None:
-    """One line if the files contradict the target of a request; None if they do not.
-
-    Targets that do not come with ppattack are not compared, but photographs and noise are named.
-
-    Raises:
-        DataError: if there are no files that could be ciphertexts.
-    """
-    if base.ciphertexts is None:
-        return None
-    found = identify(base.ciphertexts)
-    fitting = [each for each in found.schemes if each.scheme == base.target]
-    known = {scheme.name for scheme in SCHEMES}
-    nothing = found.scheme in HIDES_NOTHING
-    if base.target not in known and not nothing:
-        return None
-    if not fitting:
-        instead = "" if nothing or found.scheme is None else f"; try {found.schemes[0].options}"
-        return f"the files do not look like '{base.target}': {found.words}{instead}"
-    named = {name: str(value).lower() for name, value in base.target_settings.items()}
-    for name, value in fitting[0].settings.items():
-        said = named.get(name)
-        if said is not None and said != str(value).lower():
-            return (
-                f"the files look like '{base.target}' with {name}={str(value).lower()}, not {said}"
-            )
-    if base.key_scope is not None and found.key_scope not in ("undecided", base.key_scope):
-        return f"the files look as if under --key-scope {found.key_scope}, not {base.key_scope}"
-    return None
 
 
 def _scopes(base: RunRequest, found: Identification) -> tuple[KeyScope | None, ...]:

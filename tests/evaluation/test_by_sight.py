@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ import torch
 from torch import Tensor
 
 from ppattack.evaluation.by_sight import same_values, seen
-from tests.support.folders_of_ciphertexts import encrypted, pads, photographs
+from tests.support.folders_of_ciphertexts import encrypted, pads, photographs, write_folder
 from tests.support.program import in_process
 
 PLAIN = photographs(64)[:6]
@@ -64,3 +65,15 @@ def test_the_reason_of_a_run_says_so(target: str, told: bool, tmp_path: Path) ->
     assert code == 0
     assert ("of 4 reconstructions that were looked at are photographs" in out) is told
     assert '"verdict": "INCONCLUSIVE"' in out
+
+
+def test_the_wrong_truth_is_no_resistance(tmp_path: Path) -> None:
+    plain = photographs(64)[:12]
+    write_folder(tmp_path / "files", encrypted("pe", images=plain))
+    write_folder(tmp_path / "others", np.roll(plain, 5, axis=0))
+    how = "run --attack fr --target pe --ciphertexts files --truth others --preset smoke -q --json"
+    code, out, errors = in_process(how, tmp_path)
+    assert code == 0, errors
+    report = json.loads(out)
+    assert report["verdict"] == "INCONCLUSIVE"
+    assert report["reason"].endswith("Is --truth theirs?")

@@ -247,6 +247,13 @@ def test_limits_are_no_resistance_and_what_is_refuted_breaks_nothing() -> None:
     assert decide(replace(lucky, limits="too few"), yes, yes)[0] == "BROKEN"
 
 
+def test_photographs_that_are_not_the_truth_are_no_resistance() -> None:
+    weak = replace(_evaluation(-0.1, BROKEN_GAIN - 0.01), by_sight="2 are photographs.")
+    verdict, reason, *_ = decide(weak, _control(True), _control(True))
+    assert verdict == "INCONCLUSIVE"
+    assert reason.endswith("but 2 are photographs. Is --truth theirs?")
+
+
 @settings(deadline=None, max_examples=20)
 @given(st.lists(st.floats(-1, 1), min_size=2, max_size=40))
 def test_summaries_are_the_statistics_they_are_named_for(values: list[float]) -> None:

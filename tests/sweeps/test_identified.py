@@ -6,12 +6,21 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from ppattack.errors import ConfigError
+from ppattack.evaluation.verdict import Judgement
 from ppattack.request import RunRequest
-from ppattack.sweeps.identified import contradiction, hypotheses
-from tests.support.folders_of_ciphertexts import encrypted, photographs, shuffled, write_folder
+from ppattack.runs.contradiction import contradiction, held_against_files
+from ppattack.sweeps.identified import hypotheses
+from tests.support.folders_of_ciphertexts import (
+    encrypted,
+    pads,
+    photographs,
+    shuffled,
+    write_folder,
+)
 from tests.support.program import in_process
 
 
@@ -83,9 +92,13 @@ def test_what_the_user_says_is_kept(tmp_path: Path) -> None:
     [
         ({"target": "etc", "target_settings": {"block_size": "4"}}, None),
         ({"target": "etc", "target_settings": {"block_size": "8"}}, "block_size=4, not 8"),
+        ({"target": "etc"}, "block_size=4, not 16"),
         ({"target": "le"}, "do not look like 'le'"),
         ({"target": "ele"}, "try --target etc --set target.block_size=4"),
-        ({"target": "etc", "key_scope": "image"}, "--key-scope dataset, not image"),
+        (
+            {"target": "etc", "target_settings": {"block_size": "4"}, "key_scope": "image"},
+            "--key-scope dataset, not image",
+        ),
         ({"target": "elsewhere.py:Cipher"}, None),
     ],
 )
@@ -108,6 +121,48 @@ def test_photographs_contradict_every_target(tmp_path: Path) -> None:
         said = contradiction(_request(tmp_path / "files", target=target))
         assert said is not None
         assert "photographs that are not encrypted" in said
+
+
+def test_a_cipher_of_its_own_may_look_like_noise(tmp_path: Path) -> None:
+    write_folder(tmp_path / "files", pads())
+    assert contradiction(_request(tmp_path / "files", target="elsewhere.py:Cipher")) is None
+    assert contradiction(_request(tmp_path / "files", target="etc")) is not None
+
+
+@pytest.mark.parametrize(("made", "other"), [("shf", "np"), ("np", "shf"), ("shf-np", "np")])
+def test_every_kind_of_a_scheme_is_compared(made: str, other: str, tmp_path: Path) -> None:
+    write_folder(tmp_path / "files", encrypted("block-defence", transformation=made))
+    for said in (made, other):
+        settings = {"transformation": said}
+        request = _request(tmp_path / "files", target="block-defence", target_settings=settings)
+        assert (contradiction(request) is None) == (said == made)
+
+
+def test_nothing_is_resisted_by_a_target_that_did_not_make_the_files(tmp_path: Path) -> None:
+    write_folder(tmp_path / "files", encrypted("etc", block_size=4))
+    right = {"target": "etc", "target_settings": {"block_size": "4"}}
+    resisted = Judgement("RESISTED", "the control passed.", "nothing", {})
+    broken = Judgement("BROKEN", "the images came back.", "images", {})
+    assert held_against_files(_request(tmp_path / "files", **right), resisted) == resisted
+    wrong = _request(tmp_path / "files", target="pe")
+    judged = held_against_files(wrong, resisted)
+    assert judged.verdict == "INCONCLUSIVE"
+    assert "passed, but the files do not look like 'pe': etc" in judged.reason
+    judged = held_against_files(wrong, broken)
+    assert (judged.verdict, judged.leak) == ("BROKEN", "images")
+    assert "But the files do not look like 'pe'" in judged.reason
+
+
+@pytest.mark.parametrize("kind", ["folder", "file"])
+def test_a_run_says_so_too(kind: str, tmp_path: Path) -> None:
+    made = encrypted("etc", block_size=4)
+    write_folder(tmp_path / "folder", made)
+    np.save(tmp_path / "all.npy", made)
+    files = "folder" if kind == "folder" else "all.npy"
+    how = f"run --attack fr --target pe --ciphertexts {files} --preset smoke -q --json"
+    code, out, errors = in_process(how, tmp_path)
+    assert code == 0, errors
+    assert "But the files do not look like 'pe': etc" in json.loads(out)["reason"]
 
 
 @pytest.mark.parametrize(
