@@ -11,6 +11,7 @@ import errno
 import gc
 import importlib
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import Any, NoReturn, TextIO
@@ -154,6 +155,7 @@ def main() -> None:
     sys.stdout = sys.stdout or _nowhere()
     sys.stderr = sys.stderr or _nowhere()
     _watch_exits()
+    _heed_others()
     code = _run()
     gc.freeze()  # or Python looks through all objects once more before it ends, and frees each
     sys.exit(code)
@@ -177,6 +179,27 @@ def _watch_exits() -> None:
         leave(status)
 
     os._exit = told
+
+
+def _heed_others() -> None:
+    """Let whoever ends this process (CI, ``docker stop``, a closed terminal) press Ctrl-C.
+
+    So what is half-written goes, and programs that were started end. A signal that the caller has
+    us ignore stays ignored, and children that were forked from this process end at once.
+    """
+    ours = os.getpid()
+
+    def stop(number: int, frame: object) -> None:
+        del frame
+        if os.getpid() == ours:
+            raise KeyboardInterrupt
+        signal.signal(number, signal.SIG_DFL)
+        os.kill(os.getpid(), number)
+
+    for name in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, stop)
 
 
 def _run() -> int:

@@ -18,7 +18,7 @@ from ppattack.reports.run import Report
 from ppattack.request import RunRequest
 from ppattack_cli import main as program
 from ppattack_cli.commands.run import _next_step
-from tests.support.program import as_a_person, in_process
+from tests.support.program import as_a_person, in_process, lives
 
 pytestmark = pytest.mark.process
 
@@ -304,3 +304,33 @@ def test_a_closed_stream_fails_nothing(tmp_path: Path, words: str, closed: str) 
         check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
+def test_who_ends_the_program_leaves_nothing_behind(tmp_path: Path, name: str) -> None:
+    (tmp_path / "slow.py").write_text(
+        "import os, pathlib, time\n"
+        "pathlib.Path('begun.tmp').write_text(str(os.getpid()))\n"
+        "os.rename('begun.tmp', 'begun')\n"
+        "time.sleep(300)\n"
+    )
+    (tmp_path / "temporary").mkdir()
+    oracle = f"{sys.executable} slow.py {{in}} {{out}}"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "ppattack_cli", "probe", "--oracle", oracle],
+        cwd=tmp_path,
+        env={**os.environ, "OMP_NUM_THREADS": "1", "TMPDIR": str(tmp_path / "temporary")},
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=partial(signal.signal, getattr(signal, name), signal.SIG_DFL),
+    )
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline and not (tmp_path / "begun").exists():
+        assert process.poll() is None
+        time.sleep(0.1)
+    process.send_signal(getattr(signal, name))
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert errors == "ppattack: interrupted. Nothing was finished, so nothing is kept.\n"
+    assert not lives(int((tmp_path / "begun").read_text()))
+    assert not list((tmp_path / "temporary").iterdir())
