@@ -108,8 +108,9 @@ def print_report(report: Report, folder: Path, next_step: str | None = None) -> 
     screen.print(
         f"{report.attack.name} on {report.target.name}: {report.threat.words}", markup=False
     )
+    count = report.data.victims
     screen.print(
-        f"{report.data.victims} images of {report.data.name}, shape {report.data.shape}; "
+        f"{count} image{'s' * (count != 1)} of {report.data.name}, shape {report.data.shape}; "
         f"{report.data.adversary} public images, {_use(report)}",
         markup=False,
     )

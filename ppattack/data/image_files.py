@@ -226,5 +226,11 @@ def _shape_text(pixels: NDArray[np.uint8]) -> str:
 
 
 def _where_else(path: Path) -> str:
+    arrays = sorted(entry.name for entry in path.iterdir() if entry.suffix == ".npy")
+    if len(arrays) == 1:
+        return f", only an array: if it holds all images, name {path / arrays[0]} itself"
+    if arrays:
+        many = f"{len(arrays)} NPY files: if these are images"
+        return f", only {many}, write them as one of shape (N, C, H, W), and name that"
     folders = sorted(entry.name for entry in path.iterdir() if entry.is_dir())
     return f", only folders ('{folders[0]}', …): name one of them" if folders else ""

@@ -87,5 +87,6 @@ def in_words(name: str, gain: Summary) -> str:
     low, high = gain.ci95
     words = f"mean {name} gain {gain.mean:+.3f} [{low:+.3f}, {high:+.3f}] over the best baseline"
     if gain.n < FEWEST_IMAGES:
-        words += f": {gain.n} images are too few, score {FEWEST_IMAGES}"
+        few = "1 image is" if gain.n == 1 else f"{gain.n} images are"
+        words += f": {few} too few, score {FEWEST_IMAGES}"
     return words

@@ -146,6 +146,15 @@ def test_folders_without_images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
 
 @pytest.mark.process
+def test_a_folder_of_arrays_says_how_they_are_read(tmp_path: Path) -> None:
+    np.save(tmp_path / "a.npy", np.zeros((2, 3, 8, 8), np.uint8))
+    with pytest.raises(DataError, match=r"only an array: .* name .*a\.npy itself"):
+        read_folder(tmp_path)
+    np.save(tmp_path / "b.npy", np.zeros((3, 8, 8), np.uint8))
+    with pytest.raises(DataError, match=r"only 2 NPY files: .* write them as one of shape"):
+        read_folder(tmp_path)
+
+
 def test_nothing_heavy_is_imported_with_the_sources() -> None:
     modules = "decoding image_files selection photos torchvision_sets folder npz".split()
     heavy = ("torch", "torchvision", "PIL", "skimage", "scipy")

@@ -233,6 +233,8 @@ def test_the_interval_decides() -> None:
     assert decide(_evaluation(BROKEN_GAIN - 0.01, 0.2), yes, yes)[0] == "INCONCLUSIVE"
     assert decide(_evaluation(-0.1, BROKEN_GAIN - 0.01), yes, yes)[0] == "RESISTED"
     assert decide(_evaluation(0.5, 0.9, n=9), yes, yes)[0] == "INCONCLUSIVE"
+    assert "9 images are too few" in decide(_evaluation(0.5, 0.9, n=9), yes, yes)[1]
+    assert "1 image is too few" in decide(_evaluation(0.5, 0.9, n=1), yes, yes)[1]
 
 
 def test_limits_are_no_resistance_and_what_is_refuted_breaks_nothing() -> None:
