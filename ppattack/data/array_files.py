@@ -90,7 +90,7 @@ class Arrays:
         if place is None:
             raise DataError(
                 f"{where} is compressed or in Fortran's order, so that no part of it can be read "
-                "alone: write it with np.save or np.savez."
+                "alone: write np.ascontiguousarray(array) with np.save or np.savez."
             )
         offset, shape, dtype = place
         shape, last = image_shape(shape, dtype, where)
