@@ -121,13 +121,15 @@ def leaderboard(runs: Sequence[SavedRun], audits: Sequence[Audit] = ()) -> Leade
     """The strongest result of every adversary on every scheme.
 
     Args:
-        runs: attacks and audits; an audit beside whose report its runs lie adds nothing, and a run
-            without an attack is left out.
+        runs: attacks and audits; an audit beside whose report its runs lie adds nothing. A run
+            without an attack is left out, and one on files of somebody else, of which nobody knows
+            for sure what made them.
         audits: verdicts, of which those count that no run speaks of: no attack has a result.
     """
     by_row: dict[str, list[Report]] = {}
     for run in runs:
-        if run.report.attack.name != NO_ATTACK:
+        theirs = run.report.provenance.get("request", {}).get("ciphertexts")
+        if run.report.attack.name != NO_ATTACK and not theirs:
             by_row.setdefault(_facts(run.report), []).append(run.report)
     rows = [_row(reports) for reports in by_row.values()]
     known = {(row.scheme, row.key_scope) for row in rows}

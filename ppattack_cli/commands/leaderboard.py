@@ -49,7 +49,12 @@ def leaderboard(
 
 
 def _found(places: list[Path]) -> Leaderboard:
-    """The table of one file, or of the runs of folders."""
+    """The table of one file, or of the runs of folders.
+
+    Raises:
+        ReportError: if they say nothing of any scheme.
+    """
+    from ppattack.errors import ReportError
     from ppattack.reports.audit import FILE, read_audit
     from ppattack.reports.found import paths_below, read_runs
     from ppattack.reports.leaderboard import leaderboard as made
@@ -58,7 +63,13 @@ def _found(places: list[Path]) -> Leaderboard:
     if len(places) == 1 and places[0].is_file() and places[0].name != "report.json":
         return read_leaderboard(places[0])
     audits = [path for place in places if place.is_dir() for path in paths_below(place, FILE)]
-    return made(read_runs(places), [read_audit(path.parent) for path in audits])
+    found = made(read_runs(places), [read_audit(path.parent) for path in audits])
+    if not found.rows:
+        raise ReportError(
+            f"nothing in {', '.join(map(str, places))} is of a scheme: runs of 'none', and those on "
+            "files of somebody else (--ciphertexts), are left out."
+        )
+    return found
 
 
 def _checked(place: Path) -> Path:

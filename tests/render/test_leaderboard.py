@@ -89,10 +89,12 @@ def test_the_command_writes_a_page_or_prints_json(tmp_path: Path) -> None:
 
 def test_the_command_refuses_in_one_line(tmp_path: Path) -> None:
     save(tmp_path / "runs", report("fr", "le", leak="key"))
+    save(tmp_path / "shown", report("none", "le", "INCONCLUSIVE", gain=None))
     (tmp_path / "empty").mkdir()
     (tmp_path / "odd.json").write_text("[]")
     for words, said in (
         ("leaderboard empty", "holds no finished run"),
+        ("leaderboard shown", "nothing in shown is of a scheme"),
         ("leaderboard nowhere", "there is no nowhere"),
         ("leaderboard odd.json", "is not a ppattack leaderboard"),
         ("leaderboard runs -o empty", "is a folder: name a file"),

@@ -40,6 +40,13 @@ def test_a_row_is_a_scheme_its_settings_and_its_keys() -> None:
     assert "Tanaka" in found.rows[0].source
 
 
+def test_files_of_somebody_else_say_nothing_of_a_scheme() -> None:
+    given = report("fr", "le", leak="images")
+    facts = {**given.provenance, "request": {"ciphertexts": "files"}}
+    assert len(board(given).rows) == 1
+    assert not board(given.model_copy(update={"provenance": facts})).rows
+
+
 def test_the_strongest_level_with_the_fewest_answers_and_ciphertexts() -> None:
     strong: dict[str, Any] = {"target": "le", "leak": "key"}
     (row,) = board(
