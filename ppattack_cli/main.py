@@ -240,7 +240,7 @@ def _outcome() -> int:
             print(error, file=sys.stderr)  # noqa: T201
             return BAD_INPUT
         if show is not None:  # a usage error found by the option parser
-            return _say(f"{show()} 'ppattack --help' shows the usage.", BAD_INPUT)
+            return _say(f"{show()} {_where_told()}", BAD_INPUT)
         if isinstance(error, OSError) and error.errno in FULL:
             return _say(
                 f"cannot write: {error.strerror}. Make room, or write elsewhere.", BAD_INPUT
@@ -249,6 +249,18 @@ def _outcome() -> int:
             return _say("out of memory: use a smaller -n, --size or preset.", FAILED)
         return _defect(error)
     return int(code or 0)
+
+
+def _where_told() -> str:
+    """Where the usage is told: by the command that was asked for, or one of nearly its name."""
+    asked = sys.argv[1]
+    known = [name for group in COMMANDS.values() for name in group]
+    if asked in known:
+        return f"'ppattack {asked} --help' shows the usage."
+    from difflib import get_close_matches
+
+    near = "".join(f"The nearest is '{name}'. " for name in get_close_matches(asked, known, 1))
+    return f"{near}'ppattack --help' shows the usage."
 
 
 def _being_typed() -> str | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 import typer
 
@@ -13,15 +13,19 @@ from ppattack_cli.streams import print_json
 
 
 def info(
-    name: Annotated[str, typer.Argument(help="attack:itn, target:etc or dataset:photos.")],
+    name: Annotated[
+        str, typer.Argument(help="attack:itn, target:etc, dataset:photos; or a name alone.")
+    ],
     as_json: options.AsJson = False,
 ) -> None:
     """Describe one attack, target or dataset: reference, threat model, settings, presets."""
     from ppattack.plugins import registry
 
-    kind, colon, rest = name.partition(":")
     loaders: dict[str, Any] = {"attack": registry.attack, "target": registry.target}
-    if not colon or kind not in (*loaders, "dataset"):
+    kinds = get_args(registry.Kind)
+    called = [each for each in kinds if name in registry.names(each)]
+    kind, colon, rest = (f"{called[0]}:{name}" if len(called) == 1 else name).partition(":")
+    if not colon or kind not in kinds:
         raise UnknownNameError(
             f"'{name}' is not of the form attack:NAME, target:NAME or dataset:NAME."
         )

@@ -66,8 +66,8 @@ def _found(places: list[Path]) -> Leaderboard:
     found = made(read_runs(places), [read_audit(path.parent) for path in audits])
     if not found.rows:
         raise ReportError(
-            f"nothing in {', '.join(map(str, places))} is of a scheme: runs of 'none', and those on "
-            "files of somebody else (--ciphertexts), are left out."
+            f"nothing in {', '.join(map(str, places))} is of a scheme: runs of 'none', and those "
+            "on files of somebody else (--ciphertexts), are left out."
         )
     return found
 

@@ -130,6 +130,25 @@ def test_info(tmp_path: Path, name: str) -> None:
     assert json.loads(succeeds(f"info {name} --json", tmp_path)[0])["reference"]
 
 
+def test_info_finds_a_name_alone(tmp_path: Path) -> None:
+    for name in ("itn", "etc", "photos"):
+        assert f"name: {name}\n" in in_process(f"info {name}", tmp_path)[1]
+    assert "'nobody' is not of the form attack:NAME" in in_process("info nobody", tmp_path)[2]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("list", "Missing argument 'kind'. 'ppattack list --help' shows the usage."),
+        ("identfy files", "The nearest is 'identify'. 'ppattack --help' shows the usage."),
+        ("zzz", "No such command 'zzz'. 'ppattack --help' shows the usage."),
+    ],
+)
+def test_a_slip_is_told_where_the_usage_is(words: str, said: str, tmp_path: Path) -> None:
+    code, _, errors = in_process(words, tmp_path)
+    assert (code, errors.endswith(f"{said}\n")) == (2, True)
+
+
 def test_doctor(tmp_path: Path) -> None:
     done = as_a_person("doctor", folder=tmp_path)
     assert done.returncode == 0, done.stderr
