@@ -26,22 +26,28 @@ LOOKED_AT = 32
 Bytes = NDArray[np.uint8]
 
 
-def seen(images: Tensor, ciphertexts: Tensor) -> str:
+def seen(images: Tensor, ciphertexts: Tensor, said: Tensor | None = None) -> str:
     """One sentence if reconstructions are pictures that their ciphertexts held; else empty.
 
     Args:
         images: ``(N, C, H, W)`` uint8, the reconstructions; those below 8 px say nothing.
         ciphertexts: theirs, likewise; others say nothing.
+        said: plain images that somebody says are theirs; what has the values of these is not told,
+            as nothing speaks against them then.
     """
     if images.shape != ciphertexts.shape or images.dtype != ciphertexts.dtype:
         return ""
-    if min(images.shape[2:]) < SMALLEST:
+    if min(images.shape[2:]) < SMALLEST or (said is not None and said.shape != images.shape):
         return ""
     numbers = np.linspace(0, len(images) - 1, min(LOOKED_AT, len(images))).astype(int)
     made, given = images.cpu().numpy()[numbers], ciphertexts.cpu().numpy()[numbers]
+    theirs = [None] * len(numbers) if said is None else list(said.cpu().numpy()[numbers])
     pictures = sum(
-        same_values(one, other) and is_photograph(one) and not is_photograph(other)
-        for one, other in zip(made, given, strict=True)
+        same_values(one, other)
+        and (plain is None or not same_values(one, plain))
+        and is_photograph(one)
+        and not is_photograph(other)
+        for one, other, plain in zip(made, given, theirs, strict=True)
     )
     if not pictures:
         return ""

@@ -137,7 +137,7 @@ def _by_sight(recovery: Recovery, scenario: Scenario) -> str:
     """What is seen without the truth; nothing if it is known for sure, as of what is made here."""
     if scenario.truth.key is not None or recovery.images is None or recovery.unordered:
         return ""
-    return seen(recovery.images, scenario.observation.ciphertexts)
+    return seen(recovery.images, scenario.observation.ciphertexts, scenario.truth.images)
 
 
 def _worst(columns: Mapping[str, Values], names: tuple[str, ...]) -> WorstSample | None:

@@ -127,7 +127,8 @@ def _nothing_shown(
     if gain.ci95[1] >= BROKEN_GAIN:
         return "INCONCLUSIVE", f"{words}: the interval contains {BROKEN_GAIN}: use more images."
     if evaluation.by_sight:
-        return "INCONCLUSIVE", f"{words}, but {evaluation.by_sight} Is --truth theirs?"
+        doubt = "The images of --truth hold other values: are they theirs?"
+        return "INCONCLUSIVE", f"{words}, but {evaluation.by_sight} {doubt}"
     if positive is None:
         return "INCONCLUSIVE", f"{words}, but no positive control shows that the attack works."
     if not positive.passed:

@@ -50,6 +50,13 @@ def test_one_value_that_is_not_the_ciphertexts_is_enough() -> None:
     assert not same_values(one, other)
 
 
+def test_the_right_truth_is_not_doubted() -> None:
+    made = encrypted("le", images=PLAIN)
+    wrong_order = np.roll(PLAIN, 8, axis=3)
+    assert seen(_of(wrong_order), _of(made), _of(np.roll(PLAIN, 1, axis=0)))
+    assert not seen(_of(wrong_order), _of(made), _of(PLAIN))
+
+
 @pytest.mark.parametrize(("target", "told"), [("etc", True), ("one-time-pad", False)])
 def test_the_reason_of_a_run_says_so(target: str, told: bool, tmp_path: Path) -> None:
     block = "--set target.block_size=32" if target == "etc" else ""
@@ -76,4 +83,4 @@ def test_the_wrong_truth_is_no_resistance(tmp_path: Path) -> None:
     assert code == 0, errors
     report = json.loads(out)
     assert report["verdict"] == "INCONCLUSIVE"
-    assert report["reason"].endswith("Is --truth theirs?")
+    assert report["reason"].endswith("The images of --truth hold other values: are they theirs?")
