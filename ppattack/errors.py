@@ -45,6 +45,10 @@ class NotGranted(ThreatModelError):
     """An attack that needs what cannot be granted in the run that was requested."""
 
 
+class NotGiven(NotGranted):
+    """An attack that could be tried if the user gave more beside files of ciphertexts."""
+
+
 class UnknownNameError(PpattackError, LookupError):
     """A name that no plug-in has; the message lists the nearest ones."""
 

@@ -126,6 +126,10 @@ def _nothing_shown(
         return "INCONCLUSIVE", f"{few_words}: few are named, but more than chance would name."
     if gain.ci95[1] >= BROKEN_GAIN:
         return "INCONCLUSIVE", f"{words}: the interval contains {BROKEN_GAIN}: use more images."
+    state = evaluation.best_state_gain
+    if state is not None and state.ci95[1] >= BROKEN_GAIN:
+        words = in_words("SSIM in the best state", state)
+        return "INCONCLUSIVE", f"{words}: the interval contains {BROKEN_GAIN}: use more images."
     if evaluation.by_sight:
         doubt = "The images of --truth hold other values: are they theirs?"
         return "INCONCLUSIVE", f"{words}, but {evaluation.by_sight} {doubt}"

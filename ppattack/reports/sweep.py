@@ -30,6 +30,7 @@ class Outcome(Part):
         score: mean of the reconstructions in that metric.
         gain: mean gain over the best blind baseline.
         reason: of the verdict; why it failed or does not apply.
+        wanting: whether it does not apply only because the user did not give what it needs.
         seconds: how long the cell took.
     """
 
@@ -41,6 +42,7 @@ class Outcome(Part):
     score: float | None = None
     gain: float | None = None
     reason: str = ""
+    wanting: bool = False
     seconds: float = 0.0
 
 

@@ -70,7 +70,6 @@ def from_ciphertexts(
     threat = least_threat_model(
         attack, scope, public=has_public, own_keys=can_have_own_keys(target)
     )
-    check_files_suffice(attack, threat, has_public, candidates is not None)
     check_own_keys(attack, target, threat)
     if threat.public_labels and public is not None:
         check_labelled(attack, public, public_only=True)
@@ -79,6 +78,7 @@ def from_ciphertexts(
     given = tuple(ciphertexts.shape[1:])
     shape = _plain_shape(target, given, truth)
     check_applicable(attack, scheme, shape)
+    check_files_suffice(attack, threat, has_public, candidates is not None)
     if threat.own_keys:
         contract.check(target, shape, scope)
     sets = _image_sets(ciphertexts, truth, public, _more(stack, len(ciphertexts)))

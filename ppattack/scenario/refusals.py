@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ppattack.data.source import ImageSets, content_hashes
-from ppattack.errors import DataError, NotApplicable, NotGranted
+from ppattack.errors import DataError, NotApplicable, NotGiven, NotGranted
 from ppattack.target.trained import TrainedTarget
 from ppattack.threat import ThreatModel
 
@@ -20,15 +20,20 @@ if TYPE_CHECKING:
 def check_files_suffice(
     attack: Attack, threat: ThreatModel, has_public: bool, has_candidates: bool
 ) -> None:
-    """Refuse an attack that needs more than ciphertexts and the images given."""
+    """Refuse an attack that needs more than ciphertexts and the images given.
+
+    Raises:
+        NotGiven: if it would do with more.
+        NotGranted: if files cannot tell what it needs.
+    """
     if threat.public == "candidates" and attack.card.ciphers == ("image",):
         if not has_candidates and threat.linked:
-            raise NotGranted(
+            raise NotGiven(
                 f"attack '{attack.card.name}' is to link ciphertexts with others: name the folder "
                 "of those with --link."
             )
         if not has_candidates:
-            raise NotGranted(
+            raise NotGiven(
                 f"attack '{attack.card.name}' needs plain images, of which those of the "
                 "ciphertexts may be some: name their folder with --candidates."
             )
@@ -40,12 +45,12 @@ def check_files_suffice(
             "--challenge and --images."
         )
     if threat.pairs or threat.chosen or threat.public == "candidates":
-        raise NotGranted(
+        raise NotGiven(
             f"attack '{attack.card.name}' needs more ({threat.in_words()}) than files of "
             "ciphertexts alone give: choose an attack that works from ciphertexts."
         )
     if threat.public != "none" and not has_public:
-        raise NotGranted(
+        raise NotGiven(
             f"attack '{attack.card.name}' needs public images of the same kind: "
             "name them with --data, for example --data folder:PUBLIC."
         )

@@ -50,6 +50,10 @@ def decide(
     if probed is not None and weakness:
         words = f"no attack broke it, but the probes say what it is: {probed.words}."
         return "INCONCLUSIVE", f"{words} {weakness} That cannot count as resisting."
+    wanting = [name for name, one in outcomes.items() if one.wanting]
+    if wanting:
+        words = "no attack broke it, but some need more than the files that were given"
+        return "INCONCLUSIVE", f"{words}, and were not tried: {', '.join(wanting)}."
     names = ", ".join(run.report.attack.name for run in runs.values())
     return "RESISTED", f"all {len(runs)} attacks that apply, whose controls passed: {names}."
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from ppattack.context import Alone, Part, Progress, Result, Workers
-from ppattack.errors import NotApplicable, NotGranted, PpattackError, RunFailed
+from ppattack.errors import NotApplicable, NotGiven, NotGranted, PpattackError, RunFailed
 from ppattack.machine import (
     available_cpus,
     die_with_parent,
@@ -246,7 +246,8 @@ def run_cell(
     try:
         done = run(request, progress, workers)
     except (NotApplicable, NotGranted) as error:
-        return Outcome(state="not applicable", reason=str(error))
+        wanting = isinstance(error, NotGiven)
+        return Outcome(state="not applicable", reason=str(error), wanting=wanting)
     except (PpattackError, RunFailed) as error:
         reason = str(error)
     except Exception as error:

@@ -249,6 +249,14 @@ def test_limits_are_no_resistance_and_what_is_refuted_breaks_nothing() -> None:
     assert decide(replace(lucky, limits="too few"), yes, yes)[0] == "BROKEN"
 
 
+def test_a_state_that_may_be_shown_is_no_resistance() -> None:
+    weak, yes = _evaluation(-0.1, BROKEN_GAIN - 0.01), _control(True)
+    for high, verdict in ((BROKEN_GAIN - 0.01, "RESISTED"), (BROKEN_GAIN + 0.1, "INCONCLUSIVE")):
+        scores = _evaluation(-0.1, high).scores.ssim
+        assert scores is not None
+        assert decide(replace(weak, best_state_gain=scores.gain), yes, yes)[0] == verdict
+
+
 def test_photographs_that_are_not_the_truth_are_no_resistance() -> None:
     weak = replace(_evaluation(-0.1, BROKEN_GAIN - 0.01), by_sight="2 are photographs.")
     verdict, reason, *_ = decide(weak, _control(True), _control(True))

@@ -23,6 +23,7 @@ from ppattack.sweeps.levels import cheapest_first
 from ppattack.sweeps.merged_audit import merge, worst_report
 from ppattack.sweeps.sweep import run_sweep
 from ppattack.sweeps.worst_case import worst_case
+from tests.support.folders_of_ciphertexts import pads, photographs, write_folder
 from tests.support.program import in_process
 from tests.support.sweeps import SWEEPING, Watch
 
@@ -99,6 +100,17 @@ def test_resisting_every_attack_that_applies_is_resisting(tmp_path: Path) -> Non
     assert done.report.attacks[0].verdict == "RESISTED"
     assert done.report.verdict == "RESISTED"
     assert done.report.reason == "all 1 attacks that apply, whose controls passed: fr."
+
+
+def test_what_was_not_tried_was_not_resisted(tmp_path: Path) -> None:
+    write_folder(tmp_path / "files", pads(24))
+    write_folder(tmp_path / "plain", photographs()[:24])
+    files = {"ciphertexts": tmp_path / "files", "truth": tmp_path / "plain", "data": None}
+    asked = base(tmp_path, target="one-time-pad", size=None, **files)
+    done = audited(asked, "fr", "itn", "jigsaw", "principal-components")
+    assert [one.verdict for one in done.report.attacks] == ["RESISTED", None, None, None]
+    assert done.report.verdict == "INCONCLUSIVE"
+    assert done.report.reason.endswith("and were not tried: itn.")
 
 
 @pytest.mark.parametrize("spoiler", ["Broken", "Grey"])
