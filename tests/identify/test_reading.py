@@ -53,7 +53,7 @@ def test_one_array_of_many_images(last: bool, tmp_path: Path) -> None:
 @pytest.mark.parametrize("how", ["float", "levels", "int32", "uint16", "Fortran"])
 def test_one_array_of_many_images_of_another_type(how: str, tmp_path: Path) -> None:
     images = pads(3).transpose(0, 2, 3, 1)
-    made = {
+    made: dict[str, Any] = {
         "float": (images / 255).astype(np.float32),
         "levels": images.astype(np.float64),
         "int32": images.astype(np.int32),
