@@ -188,7 +188,7 @@ ROWS: list[tuple[str, str]] = [
     ("run --attack missing.py:Boom --target pe -q", "no file"),
     ("run --attack fr --target boom.py:Boom -q", "RuntimeError: boom"),
     ("list nothing", "no list of 'nothing'"),
-    ("info etc", "not of the form"),
+    ("info scheme:etc", "not of the form"),
     ("info target:ect", "no target 'ect'"),
     ("info attack:boom.py:Boom", "RuntimeError: boom"),
     (f"{SAVED} --out file", "file"),
