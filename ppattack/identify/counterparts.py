@@ -61,7 +61,7 @@ def _of_one_sign(values: Floats) -> Floats:
 
 
 def _distances(first: Floats, second: Floats) -> Floats:
-    """Of every two places of some pairs of blocks ``(P, D)``, 0 to 2."""
+    """How far every two places of some pairs of blocks ``(P, D)`` are apart, 0 to 2."""
     # One squared level each keeps flat places from being equal to all.
     powers = [np.square(each).sum(axis=0) + len(each) for each in (first, second)]
     return np.asarray(1 - 2 * (first.T @ second) / (powers[0][:, None] + powers[1]))
