@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from identify_folders import FAMILIES, Family, Images, compressed, cut_off, load
+from identify_folders import FAMILIES, NAMED_ONLY, Family, Images, compressed, cut_off, load
 
 from ppattack.identify.reading import Read
 from ppattack.reports.identification import Identification
@@ -33,7 +33,7 @@ JPEGS: dict[str, tuple[int, Literal["444", "420"]] | None] = {
     "444": (75, "444"),
     "420": (75, "420"),
 }
-CELL = 8
+EVERY_FAMILY = {**FAMILIES, **NAMED_ONLY}
 ENOUGH = 2
 """Files from which on there is a key scope to tell."""
 
@@ -61,7 +61,7 @@ def main() -> None:
         properties: dict[str, Counter[str]] = defaultdict(Counter)
         for name in names:
             for how in asked.jpeg if name not in ("pad", "mask") else ["none"]:
-                family = cut_off(FAMILIES[name], asked.cut)
+                family = cut_off(EVERY_FAMILY[name], asked.cut)
                 for scope in family.scopes if count >= ENOUGH else family.scopes[:1]:
                     row = cell(images, family, count, how, scope, asked.folders, rng, asked.bars)
                     rows.append(row)
@@ -287,7 +287,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--split", choices=("train", "test"), default="test")
     parser.add_argument("--files", type=int, nargs="+", default=[1, 20])
     parser.add_argument("--folders", type=int, default=20)
-    parser.add_argument("--families", nargs="+", choices=tuple(FAMILIES))
+    parser.add_argument("--families", nargs="+", choices=tuple(EVERY_FAMILY))
     parser.add_argument("--jpeg", nargs="+", choices=tuple(JPEGS), default=["none"])
     parser.add_argument("--grey", action="store_true")
     parser.add_argument("--cut", type=int, default=0, help="pixels cut off, so that no grid fits")

@@ -145,6 +145,22 @@ SHUFFLED = {"unit": "byte", "shuffled-inside": "yes"}
 PLACES = {"unit": "byte", "complements": "yes", "moved": "no", "shuffled-inside": "no"}
 
 
+def block_defence(name: str, transformation: str, block: int = 4) -> Family:
+    """``block-defence`` with one transformation."""
+    return Family(
+        name,
+        registered("block-defence", transformation=transformation, block_size=block),
+        "block-defence",
+        block,
+        truth={
+            "moved": "no",
+            "complements": "no" if transformation == "shf" else "yes",
+            "shuffled-inside": "no" if transformation == "np" else "yes",
+            "unit": "byte",
+        },
+    )
+
+
 def families() -> dict[str, Family]:
     """Every family by its name."""
     made = [
@@ -194,21 +210,7 @@ def families() -> dict[str, Family]:
             )
             for b in (4, 8, 16)
         ),
-        *(
-            Family(
-                f"block-defence-{kind}",
-                registered("block-defence", transformation=kind),
-                "block-defence",
-                4,
-                truth={
-                    "moved": "no",
-                    "complements": "no" if kind == "shf" else "yes",
-                    "shuffled-inside": "no" if kind == "np" else "yes",
-                    "unit": "byte",
-                },
-            )
-            for kind in ("shf", "np", "shf-np")
-        ),
+        *(block_defence(f"block-defence-{kind}", kind) for kind in ("shf", "np", "shf-np")),
         *(
             Family(
                 f"vit-blocks-{b}",
@@ -243,3 +245,8 @@ def families() -> dict[str, Family]:
 
 
 FAMILIES = families()
+NAMED_ONLY = {
+    f"block-defence-{kind}-8": block_defence(f"block-defence-{kind}-8", kind, 8)
+    for kind in ("shf", "np", "shf-np")
+}
+"""Families that are made if they are asked for by name."""

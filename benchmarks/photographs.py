@@ -52,6 +52,7 @@ class Row:
         count: ciphertexts.
         scope: one key, or one per image.
         public: images of the adversary.
+        options: the attack's settings.
     """
 
     title: str
@@ -62,6 +63,7 @@ class Row:
     count: int = 24
     scope: KeyScope = "image"
     public: int = 100
+    options: Mapping[str, Any] = field(default_factory=dict)
 
 
 def rows() -> Iterator[Row]:
@@ -77,6 +79,8 @@ def rows() -> Iterator[Row]:
         yield Row(f"patch-shuffle, gap {gap}, drop {drop}", "jigsaw", "patch-shuffle", settings)
     for block, count in ((16, 12), (8, 4), (4, 1)):
         yield Row(f"etc, {block} px", "jigsaw", "etc", {"block_size": block}, count=count)
+    settings, options = {"block_size": 16}, {"attempts": 38}
+    yield Row("etc, 16 px, 38 attempts", "jigsaw", "etc", settings, count=12, options=options)
 
 
 def main() -> int:
@@ -100,7 +104,7 @@ def _measured(row: Row, folder: str) -> str:
     request = ImageRequest(row.count, row.public, row.size)
     drawn = registry.dataset(f"folder:{folder}").load(request)
     target = registry.target(row.target)(**row.settings)
-    attack = registry.attack(row.attack)()
+    attack = registry.attack(row.attack)(**row.options)
     scenario = simulate(attack, target, drawn, row.scope, 0)
     started = time.process_time()
     recovery = attack(scenario.observation, Context(DEVICE, 0))

@@ -87,6 +87,11 @@ class Jigsaw(Attack):
             Interval(ge=0),
             Doc("one key for all: compare the borders of only this many ciphertexts; 0: of all"),
         ] = 50
+        attempts: Annotated[
+            int,
+            Interval(ge=0),
+            Doc("a puzzle is put together so often, crossing results, at most; 0: by its size"),
+        ] = 0
         upright_images: Annotated[
             str,
             Doc("more public images, of any kind, to tell which way up: folder:DIR, npz:FILE, …"),
@@ -172,6 +177,7 @@ class Jigsaw(Attack):
             self.config.assembly,
             self.config.components == "apart",
             seed,
+            attempts=self.config.attempts,
         )
 
     def _each_alone(

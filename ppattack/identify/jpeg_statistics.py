@@ -12,6 +12,9 @@ or complement values leave their traces in second moments of these planes:
   unequal the places of a block are.
 
 Everything is computed for blocks of 4, 8 and 16 px.
+
+* **places**: under one key in all blocks of 4 or 8 px a few principal components explain most of
+  what a place of a block holds; but hardly anything of a place whose high half-byte was a low one.
 """
 
 from __future__ import annotations
@@ -28,6 +31,8 @@ BLOCKS = (4, 8, 16)
 SHIFTED = (4, 8)
 """Blocks of which a grid shifted by half is looked at as well."""
 LAGS = (1, 2, 3, 4)
+COMPONENTS = 3
+"""Principal components that explain places of a block, at most."""
 TINY = 1e-6
 
 
@@ -62,6 +67,8 @@ def statistics(images: Bytes, *, halved: bool) -> Floats:
         columns += _of_vectors([(bright, 1), (colours, scale)], block)
         columns += _of_vectors([(folded, 1)], block, centred=True)
         columns += _order(bright, block)
+        if block in SHIFTED:
+            columns += _of_places(values, block)
     made = np.stack(columns, axis=1).astype(np.float32)
     return np.nan_to_num(made, posinf=10, neginf=-10)
 
@@ -167,6 +174,24 @@ def _of_vectors(
     if block in SHIFTED:
         rows = _vectors(parts, block, block // 2, centred)
         made.append(_products(rows @ rows.transpose(0, 2, 1), depth))
+    return made
+
+
+def _of_places(values: Floats, block: int) -> list[Floats]:
+    """How unequally a few principal components explain places of a block.
+
+    For each number of components: mean and standard deviation over places of the share that they
+    explain, and the standard deviation over the mean of what they leave.
+    """
+    rows = _vectors([(values, 1)], block, 0, False)
+    power = np.square(rows).sum(axis=1) + TINY
+    vectors = np.linalg.eigh(rows @ rows.transpose(0, 2, 1))[1]
+    found = np.square(vectors[:, :, -COMPONENTS:].transpose(0, 2, 1) @ rows)[:, ::-1]
+    made = []
+    for explained in found.cumsum(axis=1).transpose(1, 0, 2):
+        share = explained / power
+        left = np.sqrt(np.maximum(power - explained, TINY))
+        made += [share.mean(axis=1), share.std(axis=1), left.std(axis=1) / left.mean(axis=1)]
     return made
 
 

@@ -12,7 +12,7 @@ from PIL import Image
 from ppattack.identify import jpeg_kinds
 from ppattack.identify.examination import examine
 from ppattack.identify.finding import Finding
-from ppattack.identify.jpeg_statistics import statistics
+from ppattack.identify.jpeg_statistics import _of_places, statistics
 from ppattack.identify.properties import after_jpeg
 from ppattack.identify.sample import Bytes, Sample
 from tests.support.folders_of_ciphertexts import encrypted, identified, pads, photographs, shuffled
@@ -139,8 +139,29 @@ def test_statistics_know_where_blocks_and_keys_are() -> None:
     """Complements of a file change none that is even, and 4:2:0 gives as many as 4:4:4."""
     images = pads(3)
     every, halved = (statistics(images, halved=each) for each in (False, True))
-    assert every.shape == halved.shape == (3, 128)
+    assert every.shape == halved.shape == (3, 146)
     assert np.isfinite(every).all()
     assert statistics(255 - images, halved=True) == pytest.approx(halved, abs=1e-2)
     alone = statistics(images[1:2], halved=False)
     assert alone == pytest.approx(every[1:2], abs=1e-3)
+
+
+def test_places_of_half_bytes_are_explained_unequally() -> None:
+    values = [
+        Sample(encrypted(name, images=photographs()[::3], block_size=8)).signed
+        for name in ("le", "block-defence")
+    ]
+    halves, whole = (np.mean(_of_places(each, 8), axis=1).reshape(3, 3) for each in values)
+    # The share that is explained grows with the components; low halves have little of it.
+    assert (np.diff(whole[:, 0]) > 0).all()
+    assert (halves[:, 0] < whole[:, 0]).all()
+    assert (halves[:, 2] > whole[:, 2]).all()
+
+
+def test_one_component_explains_blocks_that_are_multiples_of_one() -> None:
+    block = np.random.default_rng(0).normal(0, 40, (3, 8, 8))
+    image = np.concatenate([block * (1 + place % 4) for place in range(4)], axis=2)
+    image = np.concatenate([image, -image, image, 2 * image], axis=1)[None].astype(np.float32)
+    share, spread, _ = (float(each[0]) for each in _of_places(image, 8)[:3])
+    assert share == pytest.approx(1, abs=1e-4)
+    assert spread == pytest.approx(0, abs=1e-3)

@@ -65,6 +65,7 @@ class Puzzle:
         jpeg: what the ciphertexts went through, or None.
         others: further images that teach global states.
         seams: how likely blocks that only moved are neighbours, if that was learned.
+        attempts: see :func:`ppattack.solvers.jigsaw.solve`.
     """
 
     shape: ImageShape
@@ -77,6 +78,7 @@ class Puzzle:
     jpeg: Jpeg | None = None
     others: Others | None = None
     seams: LearnedSeams | None = None
+    attempts: int = 0
 
     @property
     def areas(self) -> tuple[Panel, ...]:
@@ -131,6 +133,7 @@ class Puzzle:
                 assembly=self.assembly,
                 seed=self.seed,
                 seams=self.seams,
+                attempts=self.attempts,
             )
             place = panels.in_blocks(area, edge)
             grid[place] = own[solved.arrangement.grid]

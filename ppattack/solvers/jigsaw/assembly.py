@@ -108,6 +108,7 @@ def assemble(
     *,
     rounds: int,
     patience: int,
+    attempts: int = 0,
 ) -> tuple[Arrangement, Mapping[str, Any]]:
     """Arrange the pieces.
 
@@ -120,19 +121,21 @@ def assemble(
         rng: draws what is re-assigned and rebuilt.
         rounds: parts taken out and grown again, at most.
         patience: the same in a row without an improvement.
+        attempts: results, at most, whatever the size of the table; 0: one if it is large.
 
     Returns:
         the arrangement, and notes: pieces in the first cluster, rounds that improved.
     """
     entries = int(np.prod(table.shape, dtype=np.float64))
-    starts = max(1, min(MOST_STARTS, ENTRIES_OF_ALL_STARTS // entries))
-    annealed = group.count == 1 and rows * columns <= MOST_ANNEALED and starts > 1
+    starts = min(MOST_STARTS, attempts or max(1, ENTRIES_OF_ALL_STARTS // entries))
+    most = attempts or (starts + MOST_CROSSINGS if starts > 1 else 1)
+    annealed = group.count == 1 and rows * columns <= MOST_ANNEALED
     if annealed:
         rounds, patience = min(rounds, ROUNDS_IF_ANNEALED), min(patience, PATIENCE_IF_ANNEALED)
     search = _Search(table, (rows, columns), group, indifferent, rng, rounds, patience, annealed)
     own = _Guide.of(table, group, indifferent)
     results = [search.attempt(own, 0.0)]
-    for number in range(1, starts + MOST_CROSSINGS if starts > 1 else 1):
+    for number in range(1, most):
         if _agreed(results):
             break
         noise = STRENGTHS[number % len(STRENGTHS)]

@@ -81,6 +81,7 @@ def solve(
     seed: int = 0,
     rounds: int = ROUNDS,
     seams: LearnedSeams | None = None,
+    attempts: int = 0,
 ) -> Solution:
     """Find each piece's place and state.
 
@@ -103,6 +104,8 @@ def solve(
         seed: for the random choices of the assembly.
         rounds: how often a part is taken out and grown again, at most.
         seams: in place of the measure, for pieces of one image that only moved.
+        attempts: how often a puzzle is put together, results crossed included, at most; 0: up to
+            38 times if it is small, once if it is large.
 
     Raises:
         ImageError: if the shape or type does not fit, or a name is unknown.
@@ -122,7 +125,7 @@ def solve(
     if len(pieces) > 1 or group.count > 1 or not usable(rows * columns, int(pieces.shape[4])):
         seams = None
     found, table, notes = _arranged(
-        pieces, rows, columns, group, seams or measure, assembly, seed, rounds
+        pieces, rows, columns, group, seams or measure, assembly, seed, rounds, attempts
     )
     return Solution(
         of_the_originals(found, order, state, group),
@@ -146,6 +149,7 @@ def _arranged(
     assembly: Assembly,
     seed: int,
     rounds: int,
+    attempts: int,
 ) -> tuple[Arrangement, Seams, dict[str, Any]]:
     """An arrangement of pieces ``(N, n, C, B, B)``, the surprises of their seams, and notes."""
     started = time.perf_counter()
@@ -164,7 +168,15 @@ def _arranged(
     if found is None:
         rng = numpy_stream(seed, "jigsaw")
         found, notes = rebuilding.assemble(
-            table, rows, columns, group, indifferent, rng, rounds=rounds, patience=PATIENCE
+            table,
+            rows,
+            columns,
+            group,
+            indifferent,
+            rng,
+            rounds=rounds,
+            patience=PATIENCE,
+            attempts=attempts,
         )
     if isinstance(measure, LearnedSeams) and measure.edges is not None:
         found = measure.edges.slid(found, surprises[:, :, 0], pieces[0])

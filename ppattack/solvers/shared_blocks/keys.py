@@ -42,6 +42,8 @@ MOVED = Structure("blocks-dihedral", moves_blocks=True, turns=False, flips=False
 """What is left of a scheme once the bytes of its blocks are in order."""
 MOST_COMPARED = 20
 """Ciphertexts under one key whose seams are compared."""
+FEW_ATTEMPTS = 8
+"""Attempts of the jigsaw of small blocks whose order is unsure: seams of wrong ones never agree."""
 WIDEST = 99.0
 """Margin that is reported, at most."""
 
@@ -92,7 +94,8 @@ class Solver:
         notes = _notes(found)
         compared = ciphertexts[:MOST_COMPARED]
         if self.structure.moves_blocks:
-            key, seams = self._moved(key, compared)
+            few = FEW_ATTEMPTS if self.geometry.small and not found.sure else 0
+            key, seams = self._moved(key, compared, few)
             notes |= seams
         else:
             key = self._turned_in_place(key, compared)
@@ -109,7 +112,9 @@ class Solver:
         blocks = contents(rows, added)
         return Search(blocks, self.models, self.geometry, rng, self.rounds, lost)
 
-    def _moved(self, within: PermXor, compared: Tensor) -> tuple[PermXor, dict[str, Any]]:
+    def _moved(
+        self, within: PermXor, compared: Tensor, attempts: int
+    ) -> tuple[PermXor, dict[str, Any]]:
         """The key with blocks in place; of both grids that a turn allows, the better."""
         shape = tuple(int(size) for size in compared.shape[1:])
         edge = self.geometry.edge
@@ -118,6 +123,7 @@ class Solver:
             replace(MOVED, block_size=edge),
             seed=self.seed,
             seams=self.seams,
+            attempts=attempts,
         )
         natural = block_puzzle.learn(None, puzzle)
         ways = [within]

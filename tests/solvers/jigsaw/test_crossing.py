@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 
 from ppattack.block_states import Arrangement, States, states
 from ppattack.solvers.jigsaw import assembly
 from ppattack.solvers.jigsaw.refinement import seam_entries, total
+from ppattack.solvers.jigsaw.solve import solve
 
 MOVES = states(colours=False, turns=False, flips=False, negatives=False)
 ALL = states(colours=True, turns=True, flips=True, negatives=True)
@@ -53,3 +55,25 @@ def test_the_search_ends_when_enough_attempts_agree() -> None:
     results = [assembly._Result(cost, found, 1, 0) for cost in costs]
     assert not assembly._agreed(results)
     assert assembly._agreed([*results, results[-1]])
+
+
+def test_no_more_attempts_are_made_than_are_allowed() -> None:
+    noise = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (16, 3, 8, 8), np.uint8))
+    for attempts in (1, 4):
+        solved = solve(
+            noise, 4, 4, turns=False, flips=False, negatives=False, rounds=1, attempts=attempts
+        )
+        assert solved.notes["attempts"] == attempts
+
+
+def test_a_large_puzzle_is_put_together_once_unless_more_is_asked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(assembly, "ENTRIES_OF_ALL_STARTS", 1)
+    noise = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (9, 3, 8, 8), np.uint8))
+    costs = []
+    for asked, made in ((0, 1), (3, 3)):
+        solved = solve(noise, 3, 3, colours=False, rounds=1, attempts=asked)
+        assert solved.notes["attempts"] == made
+        costs.append(solved.notes["surprise"])
+    assert costs[1] <= costs[0]
