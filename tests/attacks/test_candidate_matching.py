@@ -11,7 +11,6 @@ from ppattack.attack import Context, Recovery
 from ppattack.attacks.candidate_matching import LIKELY, CandidateMatching
 from ppattack.plugins import registry
 from ppattack.scenario import Scenario, simulate
-from ppattack.solvers.candidates import gallery
 from ppattack.threat import KeyScope
 from tests.support.natural import natural_sets
 from tests.support.plugins import ciphers
@@ -126,11 +125,8 @@ def test_ciphertexts_of_altered_copies_are_linked(altered: str) -> None:
     assert share(recovery, scenario) >= 0.95
 
 
-def test_separated_nibbles_are_linked_by_what_own_pairs_show(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_separated_nibbles_are_linked_by_what_own_pairs_show() -> None:
     """No noise can be added to nibbles whose places nobody knows."""
-    monkeypatch.setattr(gallery, "OWN", 1500)
     recovery, scenario = attacked("ele", link=True, altered="noise")
     assert scenario.observation.threat.own_keys
     assert share(recovery, scenario) >= 0.9

