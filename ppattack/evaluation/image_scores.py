@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from ppattack.evaluation.absent import Absent
 from ppattack.evaluation.collapse import CONSTANTS, collapse, spread
-from ppattack.evaluation.image_values import image_values
+from ppattack.evaluation.image_values import best_states, image_values
 from ppattack.evaluation.placement import NO_ORDER, other_images, placed
 from ppattack.evaluation.reidentification import identity_scores
 from ppattack.evaluation.statistics import Values, summarise
@@ -105,12 +105,13 @@ def image_scores(
         )
     turned = None
     if recovery.up_to_state and ssim:
-        turned = _best_state(images, plain, scenario)
+        turned = _best_state(images, plain, scenario, workers)
         useless = [images.roll(1, 0)]  # those of other images
         useless += [blind["ciphertext"]] if "ciphertext" in blind else []
-        facts |= _in_best_state(turned, plain, useless, ssim, scenario, seed)
+        lucky = [_best_state(each, plain, scenario, workers).numpy() for each in useless]
+        facts |= _in_best_state(turned, lucky, ssim, seed)
     if not only_gain:
-        facts |= _shifted(images, plain, turned, scenario, seed)
+        facts |= _shifted(images, plain, turned, scenario, seed, workers)
         results |= named
         columns |= more_columns
     return ImageScores(results, absent, columns, facts, blind)
@@ -156,21 +157,19 @@ def _facts(images: Tensor, plain: Tensor, ssim: Mapping[str, Values]) -> dict[st
     }
 
 
-def _best_state(images: Tensor, plain: Tensor, scenario: Scenario) -> Tensor:
+def _best_state(
+    images: Tensor, plain: Tensor, scenario: Scenario, workers: Workers | None
+) -> Tensor:
     """``(N,)``: SSIM in the best global state, one of all images if they share their key."""
     from ppattack.metrics.states import best_state_ssim
 
-    shared = scenario.observation.threat.key_scope == "dataset"
-    return best_state_ssim(images, plain, shared=shared)
+    if scenario.observation.threat.key_scope == "dataset":
+        return best_state_ssim(images, plain, shared=True)
+    return best_states(images, plain, workers)
 
 
 def _in_best_state(
-    turned: Tensor,
-    plain: Tensor,
-    useless: Sequence[Tensor],
-    scored: Mapping[str, Values],
-    scenario: Scenario,
-    seed: int,
+    turned: Tensor, useless: Sequence[Values], scored: Mapping[str, Values], seed: int
 ) -> dict[str, Summary]:
     """SSIM under the best of all global states, and what it gains.
 
@@ -178,15 +177,19 @@ def _in_best_state(
     *their* best states, or over the best blind baseline if that is closer.
     """
     best = turned.numpy()
-    others = [_best_state(each, plain, scenario).numpy() for each in useless]
-    guesses = [*others, *(values for name, values in scored.items() if name not in _OWN)]
+    guesses = [*useless, *(values for name, values in scored.items() if name not in _OWN)]
     closest = max(guesses, key=lambda values: float(values.mean()))
     found = summarise({"best": best, "gain": best - closest}, seed)
     return {"best_state_ssim": found["best"], "best_state_gain": found["gain"]}
 
 
 def _shifted(
-    images: Tensor, plain: Tensor, turned: Tensor | None, scenario: Scenario, seed: int
+    images: Tensor,
+    plain: Tensor,
+    turned: Tensor | None,
+    scenario: Scenario,
+    seed: int,
+    workers: Workers | None,
 ) -> dict[str, Any]:
     """Scores up to a shift in whole blocks, where blocks move and images consist of them."""
     from ppattack.metrics.shifts import best_shifted_ssim
@@ -197,7 +200,7 @@ def _shifted(
     if not scheme.structure.moves_blocks or block == 1 or not whole:
         return {}
     shared = scenario.observation.threat.key_scope == "dataset"
-    unmoved = _best_state(images, plain, scenario) if turned is None else turned
+    unmoved = _best_state(images, plain, scenario, workers) if turned is None else turned
     all_whole = bool((unmoved >= WHOLE).all())
     shifted = unmoved
     if not all_whole:

@@ -80,6 +80,34 @@ def image_values(
     }
 
 
+def best_states(images: Tensor, plain: Tensor, workers: Workers | None = None) -> Tensor:
+    """``(N,)`` float64: SSIM of images each in its best global state, part by part.
+
+    Args:
+        images: ``(N, C, H, W)`` uint8 reconstructions.
+        plain: the truth.
+        workers: as for :func:`image_values`.
+    """
+    import torch
+
+    parts = [
+        _Part(plain[part].cpu().numpy(), {"": images[part].cpu().numpy()})
+        for part in chunks(len(plain), IMAGES_AT_ONCE)
+    ]
+    there = workers if workers is not None and plain.numel() >= WORTH_SENDING else Alone()
+    found = [torch.from_numpy(each) for each in there.map(_best_states, parts)]
+    return torch.cat(found)
+
+
+def _best_states(part: _Part) -> Values:
+    import torch
+
+    from ppattack.metrics.states import best_state_ssim
+
+    plain, images = torch.from_numpy(part.plain), torch.from_numpy(part.others[""])
+    return best_state_ssim(images, plain, shared=False).numpy()
+
+
 def _sent(images: Tensor) -> NDArray[np.uint8]:
     """Images as an array; of one image expanded to many, that one."""
     found: NDArray[np.uint8] = (images if images.stride(0) else images[:1]).cpu().numpy()

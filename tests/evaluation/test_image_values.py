@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 import torch
 
-from ppattack.evaluation.image_values import image_values
+from ppattack.evaluation.image_values import best_states, image_values
 from ppattack.metrics import IMAGE_METRICS
 from ppattack.metrics.images import ImageScorer
 from ppattack.metrics.lpips import Lpips
 from ppattack.metrics.lpips_weights import find_weights
+from ppattack.metrics.states import best_state_ssim
 from tests.support.photographs import real_pairs
 
 WITHOUT = "switched off in this test"
@@ -59,3 +60,18 @@ def test_they_are_the_same_elsewhere(features: bool, monkeypatch: pytest.MonkeyP
     image = plain[0].numel()
     assert len(workers.sizes) == 3
     assert all(size < (3 * 8 + 1) * image + 3000 for size in workers.sizes)  # the mean goes once
+
+
+def test_the_best_state_of_each_image_is_the_same_elsewhere(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("ppattack.evaluation.image_values.IMAGES_AT_ONCE", 8)
+    plain, images = real_pairs(32, 20)
+    images[::2] = 255 - images[::2].flip(3)
+    known = best_state_ssim(images, plain, shared=False)
+    workers = Elsewhere()
+    assert torch.equal(best_states(images, plain, workers), known)
+    assert not workers.sizes  # too few images to be worth it
+    monkeypatch.setattr("ppattack.evaluation.image_values.WORTH_SENDING", 0)
+    assert torch.equal(best_states(images, plain, workers), known)
+    assert len(workers.sizes) == 3
