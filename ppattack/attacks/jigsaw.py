@@ -90,7 +90,7 @@ class Jigsaw(Attack):
         attempts: Annotated[
             int,
             Interval(ge=0),
-            Doc("a puzzle is put together so often, crossing results, at most; 0: by its size"),
+            Doc("rebuilding: a puzzle is put together so often, at most; 0: by its size"),
         ] = 0
         upright_images: Annotated[
             str,

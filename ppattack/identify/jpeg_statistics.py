@@ -10,11 +10,10 @@ or complement values leave their traces in second moments of these planes:
 * **blocks as vectors**: under one key two blocks have large inner products, or opposite ones; their
   products, first principal component, how that and they change from block to block, and how
   unequal the places of a block are.
-
-Everything is computed for blocks of 4, 8 and 16 px.
-
 * **places**: under one key in all blocks of 4 or 8 px a few principal components explain most of
   what a place of a block holds; but hardly anything of a place whose high half-byte was a low one.
+
+Everything else is computed for blocks of 4, 8 and 16 px.
 """
 
 from __future__ import annotations

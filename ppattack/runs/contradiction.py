@@ -24,8 +24,8 @@ FEWEST_FILES = 10
 def contradiction(request: RunRequest) -> str | None:
     """One line if the files contradict the target of a request; None if they do not.
 
-    Of targets that :mod:`.schemes` does not know only photographs are named. Ciphertexts
-    that are not images are not compared: under a key each they look alike.
+    Of targets that :mod:`ppattack.identify.schemes` does not know only photographs are named.
+    Ciphertexts that are not images are not compared: under a key each they look alike.
 
     Raises:
         PpattackError: if there are no files that could be ciphertexts, or the target has no such

@@ -145,7 +145,6 @@ def test_folders_without_images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         list_images(tmp_path / "empty")
 
 
-@pytest.mark.process
 def test_a_folder_of_arrays_says_how_they_are_read(tmp_path: Path) -> None:
     np.save(tmp_path / "a.npy", np.zeros((2, 3, 8, 8), np.uint8))
     with pytest.raises(DataError, match=r"only an array: .* name .*a\.npy itself"):
@@ -155,6 +154,7 @@ def test_a_folder_of_arrays_says_how_they_are_read(tmp_path: Path) -> None:
         read_folder(tmp_path)
 
 
+@pytest.mark.process
 def test_nothing_heavy_is_imported_with_the_sources() -> None:
     modules = "decoding image_files selection photos torchvision_sets folder npz".split()
     heavy = ("torch", "torchvision", "PIL", "skimage", "scipy")

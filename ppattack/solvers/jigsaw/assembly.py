@@ -7,9 +7,10 @@
    often as that helps, and the whole slides to where its edges cut the worst seams. If pieces only
    moved and are few, mean-field annealing follows. Rectangles that stand side by side change
    places.
-4. Small puzzles start again, their joins in another order. Then the best results are crossed: two
-   of them are drawn, and pieces that stand side by side in both are held together when the next
-   one grows; or the annealing starts from the mean of both. The best of all is kept.
+4. Small puzzles, and others if asked, start again, their joins in another order. Then the best
+   results are crossed: two of them are drawn, and pieces that stand side by side in both are held
+   together when the next one grows; or the annealing starts from the mean of both. The best of all
+   is kept.
 
 Reference for the ideas: A. Gallagher, CVPR 2012 (constrained tree); K. Son, J. Hays,
 D. Cooper, "Solving Square Jigsaw Puzzles with Loop Constraints", ECCV 2014 (squares);
@@ -241,7 +242,7 @@ def _crossed(
     rng: np.random.Generator,
 ) -> Seams:
     """The table, with the seams that two of the best results have in common made likely."""
-    if isinstance(table, SparseTable):  # of large puzzles, which have one start
+    if isinstance(table, SparseTable):  # of large puzzles, of which a copy takes too long
         return table
     parents = _parents(results, rng)
     if parents[0] is parents[1]:

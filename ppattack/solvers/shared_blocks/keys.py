@@ -43,7 +43,7 @@ MOVED = Structure("blocks-dihedral", moves_blocks=True, turns=False, flips=False
 MOST_COMPARED = 20
 """Ciphertexts under one key whose seams are compared."""
 FEW_ATTEMPTS = 8
-"""Attempts of the jigsaw of small blocks whose order is unsure: seams of wrong ones never agree."""
+"""Attempts of the jigsaw of small blocks whose order is unsure: more hardly mend wrong ones."""
 WIDEST = 99.0
 """Margin that is reported, at most."""
 
